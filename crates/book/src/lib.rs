@@ -1,0 +1,1 @@
+//! Order-by-order and by-level books; readers of recorded order flow.

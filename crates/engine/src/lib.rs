@@ -1,0 +1,1 @@
+//! The deterministic engine: orders, positions, strategy slots.

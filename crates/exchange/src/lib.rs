@@ -1,0 +1,1 @@
+//! The house exchange: matching, sequencer, publishers, ingress.

@@ -1,0 +1,1 @@
+//! Append-only segments with checksums; replay.

@@ -1,0 +1,309 @@
+//! Control events: everything that reaches an engine beside market data and order events, and what configures it.
+//!
+//! Invariant: an engine's input is whole: who it is, its reference data, its limits and its slots enter as records, so
+//! that a journal alone (with the strategies' object code, named by hash) replays it.
+
+use crate::layout::record;
+use crate::money::MoneyNanos;
+
+record! {
+    /// First record of an engine's input.
+    pub struct EngineStart [176] v 1 {
+        /// Hash of the reference data (SHA-256).
+        pub reference_hash: [u8; 32],
+        /// Hash of the release: code, configuration, strategies (SHA-256).
+        pub release_hash: [u8; 32],
+        /// Start of the trading day, ns UTC.
+        pub day_start_ns: u64,
+        /// Trading day, days since 2020-01-01.
+        pub day: u32,
+        /// Region node of the limit tree.
+        pub region: u32,
+        /// Engine shard.
+        pub shard: u16,
+        /// Epoch.
+        pub epoch: u16,
+        /// Firm.
+        pub firm: u16,
+        /// Zero.
+        pub reserved: [u8; 50],
+    }
+}
+
+record! {
+    /// A node of the limit tree. Parents come before their children; the firm's parent is 0.
+    pub struct Node [80] v 1 {
+        /// Its id, from 1, dense.
+        pub node: u32,
+        /// Its parent.
+        pub parent: u32,
+        /// Its stable name, ASCII, zero-padded.
+        pub name: [u8; 24],
+        /// A [`crate::NodeLevel`] code.
+        pub level: u8,
+        /// Zero.
+        pub reserved: [u8; 7],
+    }
+}
+
+record! {
+    /// A limit at a node with its selector, or (removed) its end.
+    pub struct LimitSet [136] v 1 {
+        /// The limit's id, unique in the tree.
+        pub limit: u32,
+        /// The node it sits at.
+        pub node: u32,
+        /// Hard value: lots, count, parts per million, or nanos of money, by metric.
+        pub value: MoneyNanos,
+        /// Window of a rate, ns; else 0. A collar: reference age allowed, ns.
+        pub window_ns: u64,
+        /// etcd's cluster id and raised number: compared before the revision.
+        pub generation: u64,
+        /// etcd's revision: older or equal is ignored.
+        pub revision: u64,
+        /// The instrument, underlying or sector selected; 0 with `All`.
+        pub selected: u32,
+        /// Trader selected, 0: all.
+        pub trader: u32,
+        /// A [`crate::Metric`] code.
+        pub metric: u16,
+        /// Venue selected, 0: all.
+        pub venue: u16,
+        /// A [`crate::SelectorKind`] code.
+        pub selector: u8,
+        /// Soft warning at this share of the hard value, percent; 0: none.
+        pub soft_percent: u8,
+        /// 1: the limit is removed.
+        pub removed: u8,
+        /// 1: last record of a set that is applied whole.
+        pub last_of_set: u8,
+        /// Rate: burst allowed above the steady count; else 0.
+        pub burst: u32,
+        /// Zero.
+        pub reserved: [u8; 28],
+    }
+}
+
+record! {
+    /// A holder's part of a global limit (ESCROW: U and D, or A).
+    pub struct Allocation [104] v 1 {
+        /// The limit it belongs to.
+        pub limit: u32,
+        /// The holder: engine shard.
+        pub holder: u32,
+        /// Long rights (net position) or the amount (consumable).
+        pub upper: MoneyNanos,
+        /// Short rights.
+        pub lower: MoneyNanos,
+        /// As in [`LimitSet`].
+        pub generation: u64,
+        /// As in [`LimitSet`].
+        pub revision: u64,
+        /// Transfer id this belongs to, or 0.
+        pub transfer: u64,
+    }
+}
+
+record! {
+    /// Kill fields of a node, with the same selectors as limits.
+    pub struct Kill [88] v 1 {
+        /// The node.
+        pub node: u32,
+        /// The instrument, underlying or sector selected; 0 with `All`.
+        pub selected: u32,
+        /// As in [`LimitSet`].
+        pub generation: u64,
+        /// As in [`LimitSet`]; a kill that tightens always applies.
+        pub revision: u64,
+        /// Trader selected, 0: all.
+        pub trader: u32,
+        /// Venue selected, 0: all.
+        pub venue: u16,
+        /// A [`crate::SelectorKind`] code.
+        pub selector: u8,
+        /// A [`crate::KillNew`] code.
+        pub new_orders: u8,
+        /// A [`crate::KillResting`] code.
+        pub resting: u8,
+        /// 1: flatten.
+        pub flatten: u8,
+        /// Zero.
+        pub reserved: [u8; 14],
+    }
+}
+
+record! {
+    /// A strategy slot: what runs there and for whom. Parameters follow, then `SlotBind`s, then a start.
+    pub struct Slot [152] v 1 {
+        /// Hash of the object code and class (SHA-256).
+        pub code_hash: [u8; 32],
+        /// Name, ASCII, zero-padded.
+        pub name: [u8; 32],
+        /// Instructions' worth of loop turns a callback may burn.
+        pub fuel: u64,
+        /// Interval of its timer, 0: none.
+        pub timer_ns: u64,
+        /// Account node of the limit tree.
+        pub account: u32,
+        /// Strategy node of the limit tree.
+        pub strategy: u32,
+        /// Desk node of the limit tree.
+        pub desk: u32,
+        /// Trader.
+        pub trader: u32,
+        /// Version of code and parameters.
+        pub slot_version: u32,
+        /// The slot, from 1.
+        pub slot: u8,
+        /// A [`crate::SelfTrade`] code for its orders, 0: none.
+        pub self_trade: u8,
+        /// Zero.
+        pub reserved: [u8; 10],
+    }
+}
+
+record! {
+    /// A slot watches and may trade a listing (`header.venue`, `header.instrument`).
+    pub struct SlotBind [48] v 1 {
+        /// The slot.
+        pub slot: u8,
+        /// Its index among the slot's listings, from 0, dense.
+        pub index: u8,
+        /// 1: it may only watch.
+        pub watch_only: u8,
+        /// Zero.
+        pub reserved: [u8; 5],
+    }
+}
+
+record! {
+    /// Starts or stops a slot.
+    pub struct StrategyControl [64] v 1 {
+        /// The slot.
+        pub slot: u8,
+        /// A [`crate::SlotRun`] code: Running starts, Stopped stops, Disabled quarantines.
+        pub run: u8,
+        /// 1: cancel its orders on stop.
+        pub cancel: u8,
+        /// A [`crate::CallStatus`] code with Disabled.
+        pub status: u8,
+        /// Zero.
+        pub reserved: [u8; 4],
+        /// As in [`LimitSet`].
+        pub revision: u64,
+        /// Token of who asked, for the answer.
+        pub request: u64,
+    }
+}
+
+record! {
+    /// Sets a parameter of a slot.
+    pub struct Parameter [96] v 1 {
+        /// Name, ASCII, zero-padded.
+        pub name: [u8; 32],
+        /// The value's bits: i64 or f64 as the class declares, or a bool as 0 or 1.
+        pub bits: u64,
+        /// Byte offset in the slot's record; checked against the class when the record was made.
+        pub offset: u32,
+        /// The slot.
+        pub slot: u8,
+        /// 1: i64, 2: f64, 3: bool (one byte).
+        pub scalar: u8,
+        /// Zero.
+        pub reserved: [u8; 2],
+        /// Token of who asked.
+        pub request: u64,
+    }
+}
+
+record! {
+    /// Time passes: sent when nothing else does, so that the fold can notice silence.
+    pub struct Timer [48] v 1 {
+        /// Zero.
+        pub reserved: u64,
+    }
+}
+
+record! {
+    /// A venue session went up or down (`header.venue`, `header.source`).
+    pub struct Session [64] v 1 {
+        /// A [`crate::SessionState`] code.
+        pub state: u8,
+        /// 1: the venue cancels our orders when this session drops.
+        pub cancel_on_disconnect: u8,
+        /// A [`crate::Reason`] code, 0: none.
+        pub reason: u8,
+        /// Zero.
+        pub reserved: [u8; 5],
+        /// Epoch the gateway obeys.
+        pub epoch: u64,
+        /// Free slots in the gateway's window (mirrored throttle), 0: not told.
+        pub window: u64,
+    }
+}
+
+record! {
+    /// The trading day changes: day limits reset, DAY orders are gone.
+    pub struct DayRoll [64] v 1 {
+        /// Start of the new day, ns UTC.
+        pub day_start_ns: u64,
+        /// The new day, days since 2020-01-01.
+        pub day: u32,
+        /// Zero.
+        pub reserved: [u8; 12],
+    }
+}
+
+record! {
+    /// A snapshot of the state after this record is to be made (by a standby or a shadow).
+    pub struct SnapshotMark [48] v 1 {
+        /// Which.
+        pub snapshot: u64,
+    }
+}
+
+record! {
+    /// An intent of a strategy in its own process; `based_on` is the input sequence it had seen.
+    pub struct Intent [104] v 1 {
+        /// Input sequence the decision was based on.
+        pub based_on: u64,
+        /// Order meant, for replace and cancel.
+        pub order_id: u64,
+        /// Price.
+        pub price_nanos: i64,
+        /// Lots (total, for a replace).
+        pub lots: i64,
+        /// Displayed lots, 0: all.
+        pub display_lots: i64,
+        /// Good-till-time end.
+        pub expire_time_ns: u64,
+        /// An [`crate::IntentKind`] code.
+        pub intent: u8,
+        /// A [`crate::Side`] code.
+        pub side: u8,
+        /// A [`crate::OrderType`] code.
+        pub order_type: u8,
+        /// A [`crate::TimeInForce`] code.
+        pub time_in_force: u8,
+        /// 1: post-only.
+        pub post_only: u8,
+        /// The slot.
+        pub slot: u8,
+        /// Zero.
+        pub reserved: [u8; 10],
+    }
+}
+
+record! {
+    /// A value of an alpha tile; `based_on` is the feed sequence it had seen.
+    pub struct Signal [72] v 1 {
+        /// Input sequence the value was based on.
+        pub based_on: u64,
+        /// Bits of the f64.
+        pub bits: u64,
+        /// Which signal.
+        pub signal: u32,
+        /// Zero.
+        pub reserved: [u8; 12],
+    }
+}

@@ -1,0 +1,153 @@
+//! What an engine says besides order commands. Outputs are recomputed by replay; the state hash rolls over them.
+
+use crate::layout::record;
+use crate::money::MoneyNanos;
+use crate::orders::Owner;
+
+record! {
+    /// An intent that risk refused. Payload as an officer needs it: limit, scope, bound, observed, reference.
+    pub struct RiskReject [176] v 1 {
+        /// Whose (the order id is the one it would have had, or the order meant).
+        pub owner: Owner,
+        /// The bound.
+        pub bound: MoneyNanos,
+        /// What would have been.
+        pub observed: MoneyNanos,
+        /// Reference price used, or undefined.
+        pub reference_nanos: i64,
+        /// Price of the intent, or undefined.
+        pub price_nanos: i64,
+        /// Lots of the intent.
+        pub lots: i64,
+        /// Engine time.
+        pub time_ns: u64,
+        /// The limit, 0: none is set.
+        pub limit: u32,
+        /// The node it sits at.
+        pub node: u32,
+        /// Slot that asked.
+        pub slot: u8,
+        /// A [`crate::RejectCode`] code.
+        pub code: u8,
+        /// A [`crate::Side`] code.
+        pub side: u8,
+        /// An [`crate::IntentKind`] code.
+        pub intent: u8,
+        /// Zero.
+        pub reserved: [u8; 20],
+    }
+}
+
+record! {
+    /// A slot changed its state.
+    pub struct SlotState [64] v 1 {
+        /// The slot.
+        pub slot: u8,
+        /// A [`crate::SlotRun`] code.
+        pub run: u8,
+        /// A [`crate::CallStatus`] code, 0: stopped by request.
+        pub status: u8,
+        /// The [`crate::Callback`] that failed, 0: none.
+        pub callback: u8,
+        /// Line of the strategy's source, 0: not known.
+        pub line: u32,
+        /// Engine time.
+        pub time_ns: u64,
+        /// Input sequence.
+        pub input: u64,
+    }
+}
+
+record! {
+    /// A position after a change (`header.instrument`), per account.
+    pub struct Position [144] v 1 {
+        /// Signed lots.
+        pub lots: i64,
+        /// Lots bought today.
+        pub bought_lots: i64,
+        /// Lots sold today.
+        pub sold_lots: i64,
+        /// Price at which the position is marked.
+        pub mark_nanos: i64,
+        /// Cash from trades, negative when paid out; the position's value is not in it.
+        pub cash: MoneyNanos,
+        /// Realised by average cost.
+        pub realised: MoneyNanos,
+        /// Marked at `mark_nanos`, minus cost.
+        pub unrealised: MoneyNanos,
+        /// Engine time.
+        pub time_ns: u64,
+        /// Account.
+        pub account: u32,
+        /// Strategy.
+        pub strategy: u32,
+        /// Slot.
+        pub slot: u8,
+        /// Zero.
+        pub reserved: [u8; 7],
+    }
+}
+
+record! {
+    /// A difference between us and a venue: someone must see it.
+    pub struct Break [136] v 1 {
+        /// Whose, as far as it is known.
+        pub owner: Owner,
+        /// Execution, or 0.
+        pub execution_id: u64,
+        /// What the venue says.
+        pub venue_lots: i64,
+        /// What we have.
+        pub our_lots: i64,
+        /// Price, or undefined.
+        pub price_nanos: i64,
+        /// Engine time.
+        pub time_ns: u64,
+        /// Input sequence.
+        pub input: u64,
+        /// A [`crate::BreakKind`] code.
+        pub kind: u8,
+        /// The [`crate::OrderEventKind`] that showed it.
+        pub event: u8,
+        /// Zero.
+        pub reserved: [u8; 6],
+    }
+}
+
+record! {
+    /// A control record is in force, at this input sequence.
+    pub struct Applied [80] v 1 {
+        /// Input sequence at which it took effect.
+        pub input: u64,
+        /// Its generation.
+        pub generation: u64,
+        /// Its revision.
+        pub revision: u64,
+        /// Limit, node or slot it was about.
+        pub subject: u32,
+        /// Kind of the control record.
+        pub control: u16,
+        /// 1: applied, 2: ignored as older, 3: refused as invalid.
+        pub outcome: u8,
+        /// Zero.
+        pub reserved: [u8; 1],
+        /// Token of who asked, or 0.
+        pub request: u64,
+    }
+}
+
+record! {
+    /// The engine is alive; gateways pull its orders when these cease.
+    pub struct Heartbeat [64] v 1 {
+        /// Input sequence so far.
+        pub input: u64,
+        /// Engine time.
+        pub time_ns: u64,
+        /// Epoch.
+        pub epoch: u16,
+        /// Shard.
+        pub shard: u16,
+        /// Zero.
+        pub reserved: [u8; 4],
+    }
+}

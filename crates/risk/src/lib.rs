@@ -1,0 +1,1 @@
+//! The limit tree, the checks, exposure holds.

@@ -1,0 +1,1 @@
+//! SoupBinTCP, MoldUDP64 and OUCH session state machines, both sides of each; no I/O.

@@ -1,0 +1,1 @@
+//! Hosts for compiled and plain-Python strategies.

@@ -1,0 +1,106 @@
+//! What a tile is given: clock, sockets, files, links and counters, each behind a trait with a real and a simulated form.
+//!
+//! Invariant: nothing here blocks. A socket that cannot go on says so, and the tile comes back in a later cycle.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+
+use links::{Publication, Subscription};
+
+/// UTC time. Read once a cycle by the runner and passed down; tiles ask themselves only for stage stamps.
+pub trait Clock {
+    /// Nanoseconds since 1970, UTC.
+    fn now_ns(&self) -> u64;
+}
+
+/// A datagram socket, never blocking.
+pub trait Udp {
+    /// One datagram into `buffer`: its length and sender, or `None` when nothing waits.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddrV4)>>;
+    /// Sends one datagram; `false` when the socket's buffer is full (the datagram is not sent).
+    fn send_to(&mut self, bytes: &[u8], to: SocketAddrV4) -> io::Result<bool>;
+    /// Where it is bound.
+    fn local(&self) -> SocketAddrV4;
+}
+
+/// Outcome of a read from a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TcpRead {
+    /// That many bytes were read.
+    Bytes(usize),
+    /// Nothing waits (also while still connecting).
+    Idle,
+    /// The peer closed, or the connection broke.
+    Closed,
+}
+
+/// A stream, never blocking, without delay (TCP_NODELAY).
+pub trait Tcp {
+    /// Reads what waits.
+    fn read(&mut self, buffer: &mut [u8]) -> TcpRead;
+    /// Writes as much as fits; 0 while connecting or full.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    /// Whether the connection is made. `Err` when it failed.
+    fn connected(&mut self) -> io::Result<bool>;
+}
+
+/// A listening socket, never blocking.
+pub trait TcpListener {
+    /// A new connection and its peer, or `None`.
+    fn accept(&mut self) -> io::Result<Option<(Box<dyn Tcp>, SocketAddrV4)>>;
+    /// Where it listens.
+    fn local(&self) -> SocketAddrV4;
+}
+
+/// The network.
+pub trait Net {
+    /// Joins `group` on the interface with this address.
+    fn udp_multicast(&self, group: SocketAddrV4, interface: Ipv4Addr) -> io::Result<Box<dyn Udp>>;
+    /// A socket to send from (multicast with TTL 0 through `interface`) and to be answered at.
+    fn udp(&self, bind: SocketAddrV4, interface: Ipv4Addr) -> io::Result<Box<dyn Udp>>;
+    /// Starts to connect.
+    fn tcp_connect(&self, to: SocketAddrV4) -> io::Result<Box<dyn Tcp>>;
+    /// Listens.
+    fn tcp_listen(&self, at: SocketAddrV4) -> io::Result<Box<dyn TcpListener>>;
+}
+
+/// A file of fixed size, mapped.
+pub trait Segment {
+    /// Its bytes.
+    fn bytes(&self) -> &[u8];
+    /// Its bytes, to write.
+    fn bytes_mut(&mut self) -> &mut [u8];
+    /// Forces them to the device (fdatasync).
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Files by name below the tile's own directory.
+pub trait Storage {
+    /// Creates (zero-filled, space reserved) or opens a file of `size` bytes.
+    fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>>;
+    /// Names present, sorted.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// Takes a file away.
+    fn remove(&self, name: &str) -> io::Result<()>;
+}
+
+/// All that a tile is given.
+pub struct Context {
+    /// Time.
+    pub clock: Rc<dyn Clock>,
+    /// Network.
+    pub net: Rc<dyn Net>,
+    /// Files.
+    pub storage: Rc<dyn Storage>,
+    /// Producer's ends by link name; a tile takes what it needs out of the map.
+    pub publications: BTreeMap<String, Box<dyn Publication>>,
+    /// Consumer's ends by link name.
+    pub subscriptions: BTreeMap<String, Box<dyn Subscription>>,
+    /// Counters and histograms of this tile.
+    pub counters: links::Counters,
+}

@@ -1,0 +1,1 @@
+//! Feed tiles and gateway tiles: sockets around sessions.

@@ -1,0 +1,1 @@
+//! One module a protocol, generated from the wire tables; no I/O.
