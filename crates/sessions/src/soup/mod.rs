@@ -1,0 +1,131 @@
+//! SoupBinTCP 3.0 (Nasdaq, "SoupBinTCP Specification", 3.00), client and server.
+//!
+//! A packet is a two-byte length, a type and a payload. The server's `S` packets are numbered by counting from the number
+//! that its login acceptance names; a client that reconnects asks to go on from where it was.
+//!
+//! Invariant: each side ends the session on bytes that the specification does not allow, says why, and sends nothing more.
+
+mod client;
+mod server;
+
+pub use client::{Client, ClientConfig, ClientEvent, ClientState};
+pub use server::{Server, ServerEvent, ServerState};
+
+use crate::ByteQueue;
+
+/// Length prefix and type.
+pub const PACKET_HEADER_BYTES: usize = 3;
+/// Longest payload taken: far above any message of the protocols inside.
+pub const PAYLOAD_BYTES_MAX: usize = 1_024;
+/// A side that has sent nothing for so long sends a heartbeat (specification 2.2: one second).
+pub const HEARTBEAT_NS: u64 = 1_000_000_000;
+/// A side that has heard nothing for so long gives the other up (specification 2.2: fifteen seconds).
+pub const SILENCE_NS: u64 = 15_000_000_000;
+/// A connection that has not logged in by then is closed (specification 2.2.2: thirty seconds).
+pub const LOGIN_NS: u64 = 30_000_000_000;
+
+/// Packet types, by their letters.
+pub mod packet {
+    /// Either side: text for people.
+    pub const DEBUG: u8 = b'+';
+    /// Server: login accepted.
+    pub const LOGIN_ACCEPTED: u8 = b'A';
+    /// Server: login rejected.
+    pub const LOGIN_REJECTED: u8 = b'J';
+    /// Server: sequenced data.
+    pub const SEQUENCED: u8 = b'S';
+    /// Either side: unsequenced data.
+    pub const UNSEQUENCED: u8 = b'U';
+    /// Server: heartbeat.
+    pub const SERVER_HEARTBEAT: u8 = b'H';
+    /// Server: the session is over.
+    pub const END_OF_SESSION: u8 = b'Z';
+    /// Client: login.
+    pub const LOGIN_REQUEST: u8 = b'L';
+    /// Client: heartbeat.
+    pub const CLIENT_HEARTBEAT: u8 = b'R';
+    /// Client: logout.
+    pub const LOGOUT_REQUEST: u8 = b'O';
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The connection broke or was closed by the other side.
+    Disconnected,
+    /// Nothing was heard for [`SILENCE_NS`].
+    Silence,
+    /// No login within [`LOGIN_NS`].
+    NoLogin,
+    /// Login refused: not authorised (`A`).
+    NotAuthorized,
+    /// Login refused: no such session (`S`).
+    NoSuchSession,
+    /// The other side said goodbye (end of session, logout).
+    Goodbye,
+    /// A packet type that is not allowed here.
+    UnexpectedType(u8),
+    /// A packet too long or too short for its type.
+    Length(u8, u16),
+    /// A login packet whose numbers are not numbers.
+    BadLogin,
+    /// What is to be sent does not fit any more: the other side does not read.
+    Overflow,
+}
+
+/// Longest frame that [`frame_in`] assembles.
+pub(crate) const FRAME_BYTES_MAX: usize = PACKET_HEADER_BYTES + PAYLOAD_BYTES_MAX;
+
+/// The first whole frame in `queue`: type, payload, bytes to consume. `Err` for a length that is not allowed.
+pub(crate) fn frame_in(queue: &[u8]) -> Result<Option<(u8, &[u8], usize)>, End> {
+    let Some(prefix) = queue.first_chunk::<2>() else { return Ok(None) };
+    let length = u16::from_be_bytes(*prefix);
+    let kind = queue.get(2).copied().unwrap_or(0);
+    if length == 0 || usize::from(length) > PAYLOAD_BYTES_MAX + 1 {
+        return Err(End::Length(kind, length));
+    }
+    let whole = 2 + usize::from(length);
+    Ok(queue.get(PACKET_HEADER_BYTES..whole).map(|payload| (kind, payload, whole)))
+}
+
+/// Queues a frame; `false` when it does not fit.
+pub(crate) fn frame_out(queue: &mut ByteQueue, kind: u8, parts: &[&[u8]; 2]) -> bool {
+    let payload = parts[0].len() + parts[1].len();
+    debug_assert!(payload <= PAYLOAD_BYTES_MAX);
+    queue.push(&[&((payload + 1) as u16).to_be_bytes(), &[kind], parts[0], parts[1]])
+}
+
+/// A number right-justified in spaces, as logins carry it.
+pub(crate) fn ascii_number(number: u64, field: &mut [u8; 20]) {
+    let mut rest = number;
+    *field = [b' '; 20];
+    for digit in field.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+}
+
+/// Reads such a number; spaces on either side are allowed, an empty field is `None`.
+pub(crate) fn parse_number(field: &[u8]) -> Option<u64> {
+    let digits = field.trim_ascii();
+    let number = |total: u64, digit: &u8| {
+        digit.is_ascii_digit().then_some(())?;
+        total.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, number) }
+}
+
+/// A name padded with spaces.
+pub fn padded<const N: usize>(name: &str) -> [u8; N] {
+    let mut field = [b' '; N];
+    let length = name.len().min(N);
+    field[..length].copy_from_slice(&name.as_bytes()[..length]);
+    field
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

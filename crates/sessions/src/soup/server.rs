@@ -1,0 +1,218 @@
+//! The server's side of one connection: checks the login's form, replays, keeps the connection alive.
+//!
+//! Who may log in, and the store of sequenced messages, belong to the caller: one session outlives its connections.
+//!
+//! Invariant: a connection sends the store's messages from the number asked for on, each once and in order.
+
+use super::{End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_NS, SILENCE_NS, frame_in, frame_out, packet, parse_number};
+use crate::{ByteQueue, MessageStore};
+
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerState {
+    /// Waits for a login.
+    Waiting,
+    /// Logged in.
+    Up,
+    /// Over.
+    Down,
+}
+
+/// What the connection says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerEvent<'a> {
+    /// A client wants in: answer with [`Server::accept`] or [`Server::reject`] before more bytes are handed over.
+    Login {
+        /// Six characters.
+        username: [u8; 6],
+        /// Ten characters.
+        password: [u8; 10],
+        /// Session asked for; spaces: the current one.
+        session: [u8; 10],
+        /// First message wanted; 0: only new ones.
+        sequence: u64,
+    },
+    /// An unsequenced message (an order).
+    Unsequenced(&'a [u8]),
+    /// Text for people.
+    Debug(&'a [u8]),
+    /// The session ended; close the connection.
+    Down(End),
+}
+
+/// The server's state machine for one connection.
+#[derive(Debug)]
+pub struct Server {
+    state: ServerState,
+    next_sequence: u64,
+    input: ByteQueue,
+    output: ByteQueue,
+    last_sent_ns: u64,
+    last_heard_ns: u64,
+}
+
+impl Server {
+    /// A fresh connection.
+    pub fn new(now_ns: u64, output_bytes: usize) -> Self {
+        Self {
+            state: ServerState::Waiting,
+            next_sequence: 0,
+            input: ByteQueue::with_capacity(4 * FRAME_BYTES_MAX),
+            output: ByteQueue::with_capacity(output_bytes),
+            last_sent_ns: now_ns,
+            last_heard_ns: now_ns,
+        }
+    }
+
+    /// Takes the state back to a fresh connection; memory is kept.
+    pub fn reset(&mut self, now_ns: u64) {
+        self.input.clear();
+        self.output.clear();
+        (self.state, self.next_sequence) = (ServerState::Waiting, 0);
+        (self.last_sent_ns, self.last_heard_ns) = (now_ns, now_ns);
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> ServerState {
+        self.state
+    }
+
+    /// Number of the next sequenced message that this connection will send.
+    pub fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Lets the client in; it gets messages from `sequence` on (0: after the store's last), bounded by what the store has.
+    pub fn accept(&mut self, session: [u8; 10], sequence: u64, store: &dyn MessageStore) {
+        let after_last = store.last() + 1;
+        self.next_sequence = if sequence == 0 { after_last } else { sequence.min(after_last) };
+        let mut number = [b' '; 20];
+        super::ascii_number(self.next_sequence, &mut number);
+        assert!(
+            frame_out(&mut self.output, packet::LOGIN_ACCEPTED, &[&session, &number]),
+            "an empty queue holds an answer"
+        );
+        self.state = ServerState::Up;
+    }
+
+    /// Refuses the client; close the connection once the output is written.
+    pub fn reject(&mut self, end: End) {
+        let reason = if end == End::NoSuchSession { b"S" } else { b"A" };
+        let _best_effort = frame_out(&mut self.output, packet::LOGIN_REJECTED, &[reason, &[]]);
+        self.state = ServerState::Down;
+    }
+
+    /// Memory to read into, at least one packet's worth.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.input.space(FRAME_BYTES_MAX).expect("whole frames are consumed, so at most one partial frame is queued")
+    }
+
+    /// `count` bytes were read into [`Server::space`]. After a [`ServerEvent::Login`] what follows waits for [`Server::go_on`].
+    pub fn on_bytes(&mut self, now_ns: u64, count: usize, event: &mut impl FnMut(ServerEvent<'_>)) {
+        self.input.commit(count);
+        if self.state == ServerState::Down {
+            return self.input.clear(); // Whatever comes after the end is not for us.
+        }
+        self.last_heard_ns = now_ns;
+        self.go_on(event);
+    }
+
+    /// Handles whole packets that wait.
+    pub fn go_on(&mut self, event: &mut impl FnMut(ServerEvent<'_>)) {
+        while self.state != ServerState::Down {
+            let (kind, length, whole) = match frame_in(self.input.as_slice()) {
+                Ok(Some((kind, payload, whole))) => (kind, payload.len(), whole),
+                Ok(None) => return,
+                Err(end) => return self.end(end, event),
+            };
+            let result = self.on_frame(kind, length, event);
+            self.input.consume(whole);
+            match result {
+                Ok(()) if kind == packet::LOGIN_REQUEST => return,
+                Ok(()) => {}
+                Err(end) => return self.end(end, event),
+            }
+        }
+    }
+
+    /// Sends what the store has beyond what was sent, as far as the output has room; returns how many messages.
+    pub fn pump(&mut self, now_ns: u64, store: &dyn MessageStore) -> usize {
+        let mut count = 0;
+        while self.state == ServerState::Up {
+            let Some(message) = store.get(self.next_sequence) else { break };
+            if !frame_out(&mut self.output, packet::SEQUENCED, &[message, &[]]) {
+                break;
+            }
+            self.next_sequence += 1;
+            self.last_sent_ns = now_ns;
+            count += 1;
+        }
+        count
+    }
+
+    /// Sends heartbeats, notices silence and missing logins.
+    pub fn on_time(&mut self, now_ns: u64, event: &mut impl FnMut(ServerEvent<'_>)) {
+        let silent_ns = now_ns.saturating_sub(self.last_heard_ns);
+        match self.state {
+            ServerState::Waiting if silent_ns > LOGIN_NS => self.end(End::NoLogin, event),
+            ServerState::Up if silent_ns > SILENCE_NS => self.end(End::Silence, event),
+            ServerState::Up if now_ns.saturating_sub(self.last_sent_ns) >= HEARTBEAT_NS => {
+                self.last_sent_ns = now_ns;
+                if self.output.is_empty() {
+                    let _fits = frame_out(&mut self.output, packet::SERVER_HEARTBEAT, &[&[], &[]]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Says that the session is over.
+    pub fn end_of_session(&mut self) {
+        let _best_effort = frame_out(&mut self.output, packet::END_OF_SESSION, &[&[], &[]]);
+        self.state = ServerState::Down;
+    }
+
+    /// Bytes for the socket.
+    pub fn output(&self) -> &[u8] {
+        self.output.as_slice()
+    }
+
+    /// The socket took so many.
+    pub fn written(&mut self, count: usize) {
+        self.output.consume(count);
+    }
+
+    fn end(&mut self, end: End, event: &mut impl FnMut(ServerEvent<'_>)) {
+        self.state = ServerState::Down;
+        event(ServerEvent::Down(end));
+    }
+
+    fn on_frame(&mut self, kind: u8, length: usize, event: &mut impl FnMut(ServerEvent<'_>)) -> Result<(), End> {
+        let payload = &self.input.as_slice()[super::PACKET_HEADER_BYTES..super::PACKET_HEADER_BYTES + length];
+        match (self.state, kind) {
+            (_, packet::DEBUG) => event(ServerEvent::Debug(payload)),
+            (ServerState::Waiting, packet::LOGIN_REQUEST) => return on_login(payload, event),
+            (ServerState::Up, packet::UNSEQUENCED) => event(ServerEvent::Unsequenced(payload)),
+            (ServerState::Up, packet::CLIENT_HEARTBEAT) if length == 0 => {}
+            (ServerState::Up, packet::LOGOUT_REQUEST) => return Err(End::Goodbye),
+            (_, packet::CLIENT_HEARTBEAT) => return Err(End::Length(kind, length as u16 + 1)),
+            _ => return Err(End::UnexpectedType(kind)),
+        }
+        Ok(())
+    }
+}
+
+fn on_login(payload: &[u8], event: &mut impl FnMut(ServerEvent<'_>)) -> Result<(), End> {
+    let payload: &[u8; 46] =
+        payload.try_into().map_err(|_| End::Length(packet::LOGIN_REQUEST, payload.len() as u16 + 1))?;
+    let (mut username, mut password, mut session) = ([0; 6], [0; 10], [0; 10]);
+    username.copy_from_slice(&payload[..6]);
+    password.copy_from_slice(&payload[6..16]);
+    session.copy_from_slice(&payload[16..26]);
+    let sequence = match payload[26..].trim_ascii() {
+        [] => 0,
+        digits => parse_number(digits).ok_or(End::BadLogin)?,
+    };
+    event(ServerEvent::Login { username, password, session, sequence });
+    Ok(())
+}
