@@ -4,15 +4,23 @@
 
 /// Declares an enumeration with stable codes, a checked reader and a table for export.
 macro_rules! codes {
-    ($(#[$doc:meta])* pub enum $name:ident : $repr:ty { $($(#[$variant_doc:meta])* $variant:ident = $code:literal),* $(,)? }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* pub enum $name:ident : $repr:ty { $($(#[doc = $variant_doc:literal])* $variant:ident = $code:literal),* $(,)? }) => {
+        $(#[doc = $doc])*
         #[repr($repr)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$variant_doc])* $variant = $code,)* }
+        pub enum $name { $($(#[doc = $variant_doc])* $variant = $code,)* }
 
         impl $name {
             /// Every variant with its code.
             pub const ALL: &'static [($name, &'static str, u64)] = &[$(($name::$variant, stringify!($variant), $code)),*];
+
+            /// The same as a table for export.
+            pub const TABLE: $crate::CodeTable = $crate::CodeTable {
+                name: stringify!($name),
+                size: size_of::<$repr>(),
+                about: &[$($doc),*],
+                variants: &[$((stringify!($variant), $code, &[$($variant_doc),*])),*],
+            };
 
             /// The variant of a code, or `None` for one this build does not know.
             pub const fn from_code(code: $repr) -> Option<Self> {

@@ -76,6 +76,22 @@ codes! {
         Applied = 100,
         /// Output: the engine is alive.
         Heartbeat = 101,
+        /// House exchange: a new order.
+        ExchangeEnter = 128,
+        /// House exchange: new terms for an order.
+        ExchangeReplace = 129,
+        /// House exchange: cancel or reduce an order.
+        ExchangeCancel = 130,
+        /// House exchange: cancel many.
+        ExchangeMassCancel = 131,
+        /// House exchange: states, busts, day roll, sessions, time.
+        ExchangeControl = 132,
+        /// House exchange: an instrument.
+        ExchangeListing = 133,
+        /// House exchange: a session that may order.
+        ExchangeSession = 134,
+        /// House exchange: what it says.
+        ExchangeEvent = 144,
     }
 }
 

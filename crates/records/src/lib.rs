@@ -8,6 +8,7 @@
 
 mod codes;
 mod control;
+mod exchange;
 mod hash;
 mod header;
 mod ids;
@@ -18,9 +19,11 @@ mod orders;
 mod outputs;
 mod parse;
 mod strategy;
+mod tables;
 
 pub use codes::*;
 pub use control::*;
+pub use exchange::*;
 pub use hash::Hash64;
 pub use header::{FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, Header, Kind, Stamp};
 pub use ids::{EPOCH_MAX, ORDER_DAY_ZERO_NS, OrderId, OrderIdParts};
@@ -29,8 +32,9 @@ pub use market::*;
 pub use money::{MoneyNanos, UNITS_E8, notional_nanos};
 pub use orders::*;
 pub use outputs::*;
-pub use parse::{ParseError, RecordRef, parse};
+pub use parse::{ParseError, RecordRef, parse, version_of};
 pub use strategy::*;
+pub use tables::{CODES, CONSTANTS, CodeTable};
 
 /// An absent price. No venue quotes it; arithmetic on it is a bug.
 pub const UNDEF_PRICE: i64 = i64::MAX;

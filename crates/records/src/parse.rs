@@ -4,7 +4,7 @@
 
 use crate::header::{Header, Kind};
 use crate::layout::{Record, read_from};
-use crate::{control, market, orders, outputs};
+use crate::{control, exchange, market, orders, outputs};
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ macro_rules! parser {
                 None => Err(ParseError::UnknownKind(header.kind)),
             }
         }
+
+        /// The version that this build writes and reads of a kind.
+        pub const fn version_of(kind: Kind) -> u8 {
+            match kind { $(Kind::$name => <$module::$name as Record>::VERSION,)* }
+        }
     };
 }
 
@@ -54,6 +59,8 @@ parser! {
     control::StrategyControl, control::Parameter, control::Timer, control::Session, control::DayRoll,
     control::SnapshotMark, control::Intent, control::Signal, control::EngineStart,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
+    exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,
+    exchange::ExchangeListing, exchange::ExchangeSession, exchange::ExchangeEvent,
 }
 
 #[cfg(test)]

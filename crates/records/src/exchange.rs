@@ -1,0 +1,318 @@
+//! The house exchange's own records: commands of its one sequenced input, and the events that come out of it.
+//!
+//! Invariant: everything that changes a book is one of these commands, journaled before it acts; replaying the journal
+//! gives the same events. `header.source` is the session (port) that asks, 0 for the exchange itself.
+
+use crate::codes::codes;
+use crate::layout::record;
+
+codes! {
+    /// What an [`ExchangeControl`] record asks for.
+    pub enum ExchangeAction: u8 {
+        /// The trading state of `header.instrument` (0: of all) becomes `state`.
+        State = 1,
+        /// The trade with match number `value` is broken.
+        Bust = 2,
+        /// The trading day ends: DAY orders and good-till-time orders are cancelled, session numbers start again.
+        DayRoll = 3,
+        /// The session `header.source` lost its connection.
+        Disconnect = 4,
+        /// The session `header.source` logged in.
+        Connect = 5,
+        /// Time passes; only the stamp matters.
+        Timer = 6,
+        /// A system event of the feed, letter in `letter`.
+        SystemEvent = 7,
+        /// Short-sale price test of `header.instrument` is as `letter` says.
+        ShortSale = 8,
+    }
+}
+
+codes! {
+    /// What happened, as the exchange says it.
+    pub enum ExchangeEventKind: u8 {
+        /// A new order was taken.
+        Accepted = 1,
+        /// A new order was refused.
+        Rejected = 2,
+        /// An order (or what is left of it) now rests; `order_ref`, displayed lots and price are what the feed shows.
+        Rested = 3,
+        /// Lots traded: `order_ref` rested, `other_ref` came in.
+        Executed = 4,
+        /// Lots of an order were taken off; `leaves_lots` are left.
+        Canceled = 5,
+        /// A replace took effect.
+        Replaced = 6,
+        /// A replace was refused; the order stands as it was.
+        ReplaceRejected = 7,
+        /// A cancel found nothing to cancel.
+        CancelRejected = 8,
+        /// A reserve order shows its next part under a new reference.
+        Refilled = 9,
+        /// A trade is broken.
+        Broken = 10,
+        /// A bust found no such trade.
+        BustRejected = 11,
+        /// The trading state changed.
+        State = 12,
+        /// The day rolled.
+        DayRolled = 13,
+        /// A system event.
+        SystemEvent = 14,
+        /// An instrument is listed.
+        Listed = 15,
+        /// The short-sale price test changed.
+        ShortSale = 16,
+    }
+}
+
+codes! {
+    /// What a [`ExchangeEventKind::Replaced`] event did to the book that the feed shows.
+    pub enum BookEffect: u8 {
+        /// Nothing visible.
+        None = 1,
+        /// The order shows `shown_change_lots` fewer under the same reference.
+        Reduced = 2,
+        /// The old reference is gone; if anything rests, a `Rested` event follows.
+        Removed = 3,
+        /// The old reference became the new one, price and displayed lots as in the event.
+        Replaced = 4,
+    }
+}
+
+record! {
+    /// A new order.
+    pub struct ExchangeEnter [128] v 1 {
+        /// The session's own number of the order (OUCH: UserRefNum; flow: the historical reference).
+        pub user_ref: u64,
+        /// Limit price; market order: the worst price it may trade at, or undefined (the listing's protection holds).
+        pub price_nanos: i64,
+        /// Lots.
+        pub lots: i64,
+        /// Immediate orders: least lots that must trade at once, else nothing does; 0: none.
+        pub minimum_lots: i64,
+        /// Displayed lots of a reserve order; 0: all.
+        pub display_lots: i64,
+        /// Good-till-time: when it ends; else 0.
+        pub expire_time_ns: u64,
+        /// The client's own text, echoed (OUCH: ClOrdID), padded.
+        pub tag: [u8; 16],
+        /// Self-trade group: orders of one group do not trade with each other when `self_trade` says so; 0: none.
+        pub owner: u32,
+        /// Attribution that the feed shows, or zeros.
+        pub participant: [u8; 4],
+        /// Letters of the venue's protocol that are only echoed: capacity, sweep eligibility, cross type, display.
+        pub letters: [u8; 4],
+        /// A [`crate::Side`] code.
+        pub side: u8,
+        /// A [`crate::OrderType`] code.
+        pub order_type: u8,
+        /// A [`crate::TimeInForce`] code.
+        pub time_in_force: u8,
+        /// 1: must not take liquidity.
+        pub post_only: u8,
+        /// A [`crate::SelfTrade`] code, 0: none.
+        pub self_trade: u8,
+        /// 1: short, 2: short exempt.
+        pub short_sale: u8,
+        /// 1: not displayed at all.
+        pub hidden: u8,
+        /// Zero.
+        pub reserved: [u8; 5],
+    }
+}
+
+record! {
+    /// New terms for an order, under a new number.
+    pub struct ExchangeReplace [120] v 1 {
+        /// The order to replace.
+        pub original_ref: u64,
+        /// Its number from now on.
+        pub user_ref: u64,
+        /// Limit price.
+        pub price_nanos: i64,
+        /// Total lots, those already executed in the order's chain included.
+        pub lots: i64,
+        /// Displayed lots; 0: all.
+        pub display_lots: i64,
+        /// Immediate replacements: as for a new order.
+        pub minimum_lots: i64,
+        /// Good-till-time: when it ends; else 0.
+        pub expire_time_ns: u64,
+        /// The client's own text.
+        pub tag: [u8; 16],
+        /// A [`crate::TimeInForce`] code; 0: as it was.
+        pub time_in_force: u8,
+        /// 1: must not take liquidity.
+        pub post_only: u8,
+        /// 1: not displayed at all.
+        pub hidden: u8,
+        /// Letters of the venue's protocol that are only echoed: sweep eligibility, display.
+        pub letters: [u8; 2],
+        /// Zero.
+        pub reserved: [u8; 3],
+    }
+}
+
+record! {
+    /// Cancel an order, or reduce it.
+    pub struct ExchangeCancel [64] v 1 {
+        /// The order.
+        pub user_ref: u64,
+        /// Total lots the order shall have, executed ones included; 0 cancels it.
+        pub lots: i64,
+        /// A [`crate::Reason`] code.
+        pub reason: u8,
+        /// 1: the request was the protocol's modify, and is answered as such.
+        pub modify: u8,
+        /// Modify: 1 short, 2 short exempt, 0 as it was.
+        pub short_sale: u8,
+        /// 1: `lots` is the number of lots to take off, not the total to keep (feeds say it so).
+        pub relative: u8,
+        /// Zero.
+        pub reserved: [u8; 4],
+    }
+}
+
+record! {
+    /// Cancel all orders that match; zero fields match all. `header.source` 0: of every session.
+    pub struct ExchangeMassCancel [56] v 1 {
+        /// Self-trade group.
+        pub owner: u32,
+        /// A [`crate::Side`] code.
+        pub side: u8,
+        /// A [`crate::Reason`] code.
+        pub reason: u8,
+        /// Zero.
+        pub reserved: [u8; 10],
+    }
+}
+
+record! {
+    /// Everything else that the exchange does at a place in its sequence (an [`ExchangeAction`]).
+    pub struct ExchangeControl [64] v 1 {
+        /// Match number of a bust; else 0.
+        pub value: u64,
+        /// An [`ExchangeAction`] code.
+        pub action: u8,
+        /// A [`crate::TradingState`] code.
+        pub state: u8,
+        /// Letter of a system event, of a bust's reason, or of a short-sale state.
+        pub letter: u8,
+        /// Zero.
+        pub reserved: [u8; 1],
+        /// Reason shown on the feed, ASCII, zero-padded.
+        pub reason: [u8; 4],
+        /// Zero.
+        pub reserved_more: u64,
+    }
+}
+
+record! {
+    /// An instrument that the exchange trades (`header.instrument`). Before its first order.
+    pub struct ExchangeListing [128] v 1 {
+        /// The symbol, ASCII, zero-padded.
+        pub symbol: [u8; 16],
+        /// Prices are multiples of this.
+        pub tick_nanos: i64,
+        /// Below `small_below_nanos` they are multiples of this; 0: no such band.
+        pub small_tick_nanos: i64,
+        /// Where the small band ends.
+        pub small_below_nanos: i64,
+        /// Smallest price.
+        pub price_min_nanos: i64,
+        /// Largest price.
+        pub price_max_nanos: i64,
+        /// Quantities are multiples of this.
+        pub increment_lots: i64,
+        /// Largest quantity.
+        pub lots_max: i64,
+        /// The feed's round lot.
+        pub round_lot: u32,
+        /// The feed's own number of the instrument (ITCH stock locate).
+        pub locate: u32,
+        /// How far from the touch a market order without a price of its own may trade, parts per million; 0: no bound.
+        pub protection_ppm: u32,
+        /// A [`crate::TradingState`] code to start in.
+        pub state: u8,
+        /// Zero.
+        pub reserved: [u8; 3],
+    }
+}
+
+record! {
+    /// A session (port) that may order (`header.source`, dense from 1). Before its first command.
+    pub struct ExchangeSession [64] v 1 {
+        /// Self-trade group of orders that name none; 0: none.
+        pub owner: u32,
+        /// Attribution.
+        pub participant: [u8; 4],
+        /// 1: order numbers must rise (OUCH); 0: they must only differ from those of live orders.
+        pub rising: u8,
+        /// 1: losing the connection cancels the session's orders.
+        pub cancel_on_disconnect: u8,
+        /// A [`crate::SelfTrade`] code for orders that name none, 0: none.
+        pub self_trade: u8,
+        /// Zero.
+        pub reserved: [u8; 13],
+    }
+}
+
+record! {
+    /// What the exchange says (an [`ExchangeEventKind`]). `header.source` is the session of the order; `header.sequence`
+    /// the input sequence that caused it; `header.venue_time_ns` the stamp's time.
+    pub struct ExchangeEvent [176] v 1 {
+        /// Reference that the feed shows. Executed: of the resting order. Replaced: the new one.
+        pub order_ref: u64,
+        /// Executed: of the incoming order. Replaced, Refilled: the old one.
+        pub other_ref: u64,
+        /// The session's number of the order. Replaced: the new one.
+        pub user_ref: u64,
+        /// Executed: the incoming order's. Replaced: the old one.
+        pub other_user_ref: u64,
+        /// Match number of a trade or bust.
+        pub match_id: u64,
+        /// Limit price; Executed and self-trade prevention: the price of the trade, done or prevented.
+        pub price_nanos: i64,
+        /// Accepted, Replaced: lots open. Executed: traded. Canceled: taken off. Rested, Refilled: displayed.
+        pub lots: i64,
+        /// Lots still open afterwards (Executed: of the resting order).
+        pub leaves_lots: i64,
+        /// Executed: lots still open of the incoming order.
+        pub other_leaves_lots: i64,
+        /// By how many lots the order shows less on the feed (Executed, Canceled, Replaced).
+        pub shown_change_lots: i64,
+        /// Lots it shows afterwards.
+        pub shown_lots: i64,
+        /// The client's own text (Accepted, Replaced, Rejected), else zeros.
+        pub tag: [u8; 16],
+        /// Executed, Broken: session of the incoming order.
+        pub other_source: u32,
+        /// Attribution, or zeros.
+        pub participant: [u8; 4],
+        /// An [`ExchangeEventKind`] code.
+        pub event: u8,
+        /// A [`crate::Reason`] code.
+        pub reason: u8,
+        /// A [`crate::Side`] code (Executed: of the resting order).
+        pub side: u8,
+        /// 1: the order rested when it happened (the feed must be told if it is displayed).
+        pub resting: u8,
+        /// 1: not displayed at all.
+        pub hidden: u8,
+        /// A [`BookEffect`] code of a replace.
+        pub effect: u8,
+        /// A [`crate::TradingState`] code.
+        pub state: u8,
+        /// Letter of a system event, bust or short-sale state; cancel: 1 when it answers a modify.
+        pub letter: u8,
+        /// Reason shown on the feed with a state; Accepted, Replaced: letters that are echoed.
+        pub letters: [u8; 4],
+        /// A [`crate::TimeInForce`] code.
+        pub time_in_force: u8,
+        /// 1: short, 2: short exempt.
+        pub short_sale: u8,
+        /// Zero.
+        pub reserved: [u8; 10],
+    }
+}
