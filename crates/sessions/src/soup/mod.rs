@@ -76,8 +76,11 @@ pub enum End {
 /// Longest frame that [`frame_in`] assembles.
 pub(crate) const FRAME_BYTES_MAX: usize = PACKET_HEADER_BYTES + PAYLOAD_BYTES_MAX;
 
+/// What [`frame_in`] found: type, payload, bytes to consume.
+pub(crate) type Frame<'a> = (u8, &'a [u8], usize);
+
 /// The first whole frame in `queue`: type, payload, bytes to consume. `Err` for a length that is not allowed.
-pub(crate) fn frame_in(queue: &[u8]) -> Result<Option<(u8, &[u8], usize)>, End> {
+pub(crate) fn frame_in(queue: &[u8]) -> Result<Option<Frame<'_>>, End> {
     let Some(prefix) = queue.first_chunk::<2>() else { return Ok(None) };
     let length = u16::from_be_bytes(*prefix);
     let kind = queue.get(2).copied().unwrap_or(0);
