@@ -3,6 +3,9 @@
 //! A callback is `extern "C" fn(record: *mut u8, event: *const Event, orders: *mut OrdersView) -> u32`: `record` holds the
 //! slot's parameters and state, the result is 0 or a [`crate::CallStatus`] with the source line shifted left by eight bits.
 //!
+//! Before each call the host clears `intents_count` and `failure`; the engine has set `time_ns`, `fuel` (from the slot),
+//! `current`, and keeps listings and working orders. Code of a strategy reads every field as signed.
+//!
 //! Invariant: the engine alone writes views; a strategy appends intents and burns fuel, nothing else counts. A strategy
 //! writes its intents into the buffer; the fold takes them in order after the callback returned 0, and none otherwise.
 
@@ -327,7 +330,9 @@ part! {
         pub working: [WorkingOrder; WORKING_MAX],
         /// The intents.
         pub intents: [OrderIntent; INTENTS_MAX],
+        /// Why the callback failed: a [`crate::CallStatus`] with the line shifted left by eight bits; 0 when it did not.
+        pub failure: u64,
         /// Zero.
-        pub reserved: [u64; 2],
+        pub reserved: u64,
     }
 }
