@@ -11,10 +11,15 @@ macro_rules! rooms {
         #[pymodule]
         fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
             module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+            module.add("PROFILE", if cfg!(debug_assertions) { "dev" } else { "release" })?;
+            let loaded = module.py().import("sys")?.getattr("modules")?;
             $({
-                let part = PyModule::new(module.py(), stringify!($room))?;
+                let name = concat!("meridian._native.", stringify!($room));
+                let part = PyModule::new(module.py(), name)?;
                 $room::register(&part)?;
-                module.add_submodule(&part)?;
+                // Named in sys.modules, so that `from meridian._native.book import …` and pickling find it.
+                loaded.set_item(name, &part)?;
+                module.add(stringify!($room), &part)?;
             })*
             Ok(())
         }

@@ -1,0 +1,5 @@
+"""`python -m meridian` is `meridian`."""
+
+from meridian.cli import main
+
+main()

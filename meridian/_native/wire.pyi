@@ -1,0 +1,1 @@
+# What the extension offers this room; the room's package re-exports it.
