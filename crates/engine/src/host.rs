@@ -1,0 +1,91 @@
+//! What the fold asks of whoever runs the strategies.
+//!
+//! Invariant: a host answers from the slot's own record, the event and the view alone: no clock, random number or
+//! environment, so that a replay's calls have the same results. A host never keeps the references it is given.
+
+use records::{
+    BookView, CallStatus, Callback, FillView, OrderView, OrdersView, Parameter, Slot, StatusView, TimerView, TradeView,
+};
+
+/// The event of one callback. [`EventRef::as_ptr`] is what compiled code is given.
+#[derive(Clone, Copy, Debug)]
+pub enum EventRef<'a> {
+    /// [`Callback::Book`].
+    Book(&'a BookView),
+    /// [`Callback::Trade`].
+    Trade(&'a TradeView),
+    /// [`Callback::Status`].
+    Status(&'a StatusView),
+    /// [`Callback::Order`].
+    Order(&'a OrderView),
+    /// [`Callback::Fill`].
+    Fill(&'a FillView),
+    /// [`Callback::Timer`], [`Callback::Start`], [`Callback::Stop`].
+    Timer(&'a TimerView),
+}
+
+impl EventRef<'_> {
+    /// The view's address: its type follows from the callback.
+    pub fn as_ptr(&self) -> *const u8 {
+        match self {
+            Self::Book(view) => std::ptr::from_ref(*view).cast(),
+            Self::Trade(view) => std::ptr::from_ref(*view).cast(),
+            Self::Status(view) => std::ptr::from_ref(*view).cast(),
+            Self::Order(view) => std::ptr::from_ref(*view).cast(),
+            Self::Fill(view) => std::ptr::from_ref(*view).cast(),
+            Self::Timer(view) => std::ptr::from_ref(*view).cast(),
+        }
+    }
+}
+
+/// Runs the strategies of an engine's slots.
+///
+/// The order of calls for a slot: `load` once (or again, with a new `slot_version`, while it is stopped), `set_parameter`
+/// for each parameter, then `call` with [`Callback::Start`] and so on until [`Callback::Stop`] or a failure. A slot that is
+/// started again is `reset` first.
+pub trait Host {
+    /// Finds the code of the slot by its hash and lays out its record with initial values.
+    ///
+    /// # Errors
+    /// A [`CallStatus`] when the code is not there or is refused: the slot cannot be started.
+    fn load(&mut self, slot: &Slot) -> Result<(), CallStatus>;
+
+    /// Writes one parameter into the slot's record.
+    ///
+    /// # Errors
+    /// [`CallStatus::OutOfBounds`] when the offset or the scalar is not the class's.
+    fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus>;
+
+    /// Puts the slot's state (not its parameters) back to its initial values, before a start.
+    fn reset(&mut self, slot: u8);
+
+    /// Calls the strategy. 0: done, its intents stand in `orders.intents[..intents_count]`. Else a [`CallStatus`] code with
+    /// the source line shifted left by eight bits: the fold takes none of its intents and disables the slot. A callback
+    /// that the class does not define returns 0.
+    fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32;
+
+    /// Hash of the slot's record, for comparing primary, standby and replay; 0 when the host keeps none.
+    fn state_hash(&self, _slot: u8) -> u64 {
+        0
+    }
+}
+
+/// A host without strategies: engines that only keep books, orders and positions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHost;
+
+impl Host for NoHost {
+    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
+        Ok(())
+    }
+
+    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
+        Ok(())
+    }
+
+    fn reset(&mut self, _slot: u8) {}
+
+    fn call(&mut self, _slot: u8, _callback: Callback, _event: EventRef<'_>, _orders: &mut OrdersView) -> u32 {
+        0
+    }
+}
