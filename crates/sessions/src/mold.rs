@@ -164,6 +164,7 @@ pub struct Receiver {
     known: u64,
     ahead: Ahead,
     in_gap: bool,
+    held: bool,
 }
 
 /// Messages ahead of the gap: framed as (sequence, length, bytes), sorted by arrival.
@@ -171,6 +172,8 @@ pub struct Receiver {
 struct Ahead {
     queue: ByteQueue,
     scratch: Vec<u8>,
+    /// What was kept last without a hole, from and to (exclusive): the second line's copies are not kept again.
+    run: (u64, u64),
 }
 
 const FRAME_BYTES: usize = 10;
@@ -182,9 +185,19 @@ impl Receiver {
             session: None,
             next: next.unwrap_or(0),
             known: next.unwrap_or(0),
-            ahead: Ahead { queue: ByteQueue::with_capacity(ahead_bytes), scratch: vec![0; PACKET_BYTES_MAX * 2] },
+            ahead: Ahead {
+                queue: ByteQueue::with_capacity(ahead_bytes),
+                scratch: vec![0; PACKET_BYTES_MAX * 2],
+                run: (0, 0),
+            },
             in_gap: false,
+            held: false,
         }
+    }
+
+    /// While held, nothing is delivered: messages are kept (bounded) until [`Receiver::skip_to`] lets them go.
+    pub fn hold(&mut self) {
+        self.held = true;
     }
 
     /// Sequence of the message that is to come next; 0 before the first packet.
@@ -207,8 +220,10 @@ impl Receiver {
         self.session
     }
 
-    /// Goes on from `next`: after a snapshot that contains everything before it. Kept messages are delivered on the next packet.
+    /// Goes on from `next`: after a snapshot that contains everything before it. Kept messages are delivered by
+    /// [`Receiver::resume`] or with the next packet.
     pub fn skip_to(&mut self, next: u64) {
+        self.held = false;
         self.next = next;
         self.known = self.known.max(next);
     }
@@ -216,8 +231,8 @@ impl Receiver {
     /// Follows another session from its first message.
     pub fn follow(&mut self, session: [u8; 10]) {
         self.session = Some(session);
-        (self.next, self.known, self.in_gap) = (1, 1, false);
-        self.ahead.queue.clear();
+        (self.next, self.known, self.in_gap, self.held) = (1, 1, false, false);
+        self.ahead.clear();
     }
 
     /// Takes a packet of any line, or a retransmission.
@@ -256,10 +271,10 @@ impl Receiver {
     fn take_messages(&mut self, first: u64, mut frames: &[u8], event: &mut impl FnMut(Event<'_>)) {
         let mut sequence = first;
         while let Some((bytes, rest)) = split_frame(frames) {
-            if sequence == self.next {
+            if sequence == self.next && !self.held {
                 event(Event::Message { sequence, bytes });
                 self.next += 1;
-            } else if sequence > self.next {
+            } else if sequence >= self.next {
                 self.ahead.keep(sequence, bytes);
             }
             (sequence, frames) = (sequence + 1, rest);
@@ -267,7 +282,7 @@ impl Receiver {
     }
 
     fn take_ahead(&mut self, event: &mut impl FnMut(Event<'_>)) {
-        if self.ahead.queue.is_empty() {
+        if self.held || self.ahead.queue.is_empty() {
             return;
         }
         // Lines interleave, so what is kept may be out of order: go round until nothing more fits on.
@@ -281,6 +296,9 @@ impl Receiver {
     }
 
     fn report(&mut self, event: &mut impl FnMut(Event<'_>)) {
+        if self.held {
+            return;
+        }
         match self.gap() {
             Some((from, to)) => {
                 self.in_gap = true;
@@ -297,9 +315,19 @@ impl Receiver {
 
 impl Ahead {
     fn keep(&mut self, sequence: u64, bytes: &[u8]) {
+        if (self.run.0..self.run.1).contains(&sequence) {
+            return;
+        }
         let length = (bytes.len() as u16).to_le_bytes();
         // Full: dropped here, asked for again when the gap before it is closed.
-        let _kept = self.queue.push(&[&sequence.to_le_bytes(), &length, bytes]);
+        if self.queue.push(&[&sequence.to_le_bytes(), &length, bytes]) {
+            self.run = if sequence == self.run.1 { (self.run.0, sequence + 1) } else { (sequence, sequence + 1) };
+        }
+    }
+
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.run = (0, 0);
     }
 
     fn first(&self) -> Option<u64> {
@@ -333,6 +361,9 @@ impl Ahead {
                 *next += 1;
             }
             self.queue.consume(length);
+        }
+        if self.queue.is_empty() {
+            self.run = (0, 0);
         }
     }
 }

@@ -86,6 +86,25 @@ fn a_late_joiner_goes_on_from_its_snapshot() {
 }
 
 #[test]
+fn a_held_receiver_keeps_what_comes_until_the_snapshot_is_in() {
+    let mut receiver = Receiver::new(Some(1), 4096);
+    receiver.hold();
+    for _line in 0..2 {
+        assert_eq!(feed(&mut receiver, &packet(1, &[b"a", b"b"])), []);
+        assert_eq!(feed(&mut receiver, &packet(3, &[b"c"])), []);
+    }
+    receiver.skip_to(2);
+    let mut sequences = Vec::new();
+    receiver.resume(&mut |event| {
+        if let Event::Message { sequence, .. } = event {
+            sequences.push(sequence);
+        }
+    });
+    assert_eq!(sequences, [2, 3]);
+    assert_eq!(feed(&mut receiver, &packet(4, &[b"d"])), [message(4, b"d")]);
+}
+
+#[test]
 fn malformed_packets_deliver_nothing() {
     let mut receiver = Receiver::new(Some(1), 4096);
     let good = packet(1, &[b"abc"]);
