@@ -1,1 +1,15 @@
-//! Append-only segments with checksums; replay.
+//! The journal: an engine's input, append-only, in preallocated mapped segments, and its way back.
+//!
+//! Invariant: what was appended is read back whole and in order, or the place where it is not is named.
+
+mod frame;
+mod head;
+mod memory;
+mod reader;
+mod writer;
+
+pub use frame::{FRAME_HEAD_BYTES, frame_bytes};
+pub use head::{FORMAT_VERSION, HEAD_BYTES, Head, HeadError, Identity, SETTINGS};
+pub use memory::MemoryStorage;
+pub use reader::{JournalError, Reader, Summary};
+pub use writer::{Full, JournalConfig, Writer, segment_name, segment_number};

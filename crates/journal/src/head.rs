@@ -1,0 +1,143 @@
+//! The head of a segment: whose input it holds, and where it starts.
+//!
+//! Invariant: the head is written whole and checksummed before the first frame; only its end mark is written later, once,
+//! when the segment is closed or rolled.
+
+use crate::frame::{word32, word64};
+
+/// Bytes of a head.
+pub const HEAD_BYTES: usize = 320;
+/// Version of the segment format.
+pub const FORMAT_VERSION: u32 = 1;
+/// Words of settings that a journal's owner keeps in each head.
+pub const SETTINGS: usize = 16;
+
+const MAGIC: [u8; 8] = *b"MRDJRNL1";
+const SUMMED_BYTES: usize = 288;
+const SUM_AT: usize = 288;
+const END_AT: usize = 296;
+const END_SUM_AT: usize = 304;
+
+/// Whose journal it is and what it was running; the same in every segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// Firm.
+    pub firm: u16,
+    /// Engine shard.
+    pub shard: u16,
+    /// Epoch of the shard.
+    pub epoch: u16,
+    /// SHA-256 of the reference data.
+    pub reference_hash: [u8; 32],
+    /// SHA-256 of the release: code, configuration, strategies.
+    pub release_hash: [u8; 32],
+    /// The owner's settings that a replay must repeat, as words that this crate does not read.
+    pub settings: [u64; SETTINGS],
+}
+
+/// A segment's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Whose.
+    pub identity: Identity,
+    /// Place of the segment in the journal, from 0.
+    pub segment: u64,
+    /// Sequence of its first frame.
+    pub first_sequence: u64,
+    /// Size of the file.
+    pub segment_bytes: u64,
+    /// Where the frames end, once the segment was closed; 0 while it is open or its writer died.
+    pub end: u64,
+}
+
+/// Why a segment cannot be read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// No frame was ever meant to be here: a spare, all zero.
+    Unused,
+    /// Not a segment.
+    Magic,
+    /// Another format version.
+    Version(u32),
+    /// The head's checksum does not match.
+    Checksum,
+}
+
+impl Head {
+    /// Writes the head; the magic last, so that a head is whole or absent.
+    pub(crate) fn write(&self, to: &mut [u8]) {
+        let mut bytes = [0_u8; HEAD_BYTES];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes[12..14].copy_from_slice(&self.identity.firm.to_le_bytes());
+        bytes[14..16].copy_from_slice(&self.identity.shard.to_le_bytes());
+        bytes[16..18].copy_from_slice(&self.identity.epoch.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.segment.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.first_sequence.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.segment_bytes.to_le_bytes());
+        bytes[64..96].copy_from_slice(&self.identity.reference_hash);
+        bytes[96..128].copy_from_slice(&self.identity.release_hash);
+        for (place, word) in bytes[128..].chunks_exact_mut(8).zip(self.identity.settings) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        let sum = crc32fast::hash(&bytes[..SUMMED_BYTES]);
+        bytes[SUM_AT..SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
+        to[8..HEAD_BYTES].copy_from_slice(&bytes[8..]);
+        std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
+        to[..8].copy_from_slice(&bytes[..8]);
+    }
+
+    /// Marks where the frames end.
+    pub(crate) fn write_end(to: &mut [u8], end: u64) {
+        to[END_AT..END_AT + 8].copy_from_slice(&end.to_le_bytes());
+        let sum = crc32fast::hash(&end.to_le_bytes());
+        to[END_SUM_AT..END_SUM_AT + 4].copy_from_slice(&sum.to_le_bytes());
+    }
+
+    /// Reads a head.
+    ///
+    /// # Errors
+    /// [`HeadError`] when these bytes are not the start of a segment of this format.
+    pub fn read(from: &[u8]) -> Result<Self, HeadError> {
+        if from.len() < HEAD_BYTES {
+            return Err(HeadError::Magic);
+        }
+        if from[..HEAD_BYTES].iter().all(|byte| *byte == 0) {
+            return Err(HeadError::Unused);
+        }
+        if from[..8] != MAGIC {
+            return Err(HeadError::Magic);
+        }
+        if word32(from, 8) != FORMAT_VERSION {
+            return Err(HeadError::Version(word32(from, 8)));
+        }
+        if crc32fast::hash(&from[..SUMMED_BYTES]) != word32(from, SUM_AT) {
+            return Err(HeadError::Checksum);
+        }
+        let word16 = |at: usize| u16::from_le_bytes([from[at], from[at + 1]]);
+        let mut settings = [0; SETTINGS];
+        for (index, word) in settings.iter_mut().enumerate() {
+            *word = word64(from, 128 + 8 * index);
+        }
+        let identity = Identity {
+            firm: word16(12),
+            shard: word16(14),
+            epoch: word16(16),
+            reference_hash: from[64..96].try_into().expect("32 bytes"),
+            release_hash: from[96..128].try_into().expect("32 bytes"),
+            settings,
+        };
+        let end = word64(from, END_AT);
+        if end != 0 && crc32fast::hash(&end.to_le_bytes()) != word32(from, END_SUM_AT) {
+            return Err(HeadError::Checksum);
+        }
+        let head = Self {
+            identity,
+            segment: word64(from, 24),
+            first_sequence: word64(from, 32),
+            segment_bytes: word64(from, 40),
+            end,
+        };
+        Ok(head)
+    }
+}

@@ -1,0 +1,82 @@
+//! Storage in memory, with a size: for backtests without a disk and for tests of a full one.
+//!
+//! Invariant: what was written through a segment is seen by whoever opens the same name again.
+
+use std::cell::{RefCell, UnsafeCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use tiles::{Segment, Storage};
+
+type File = Rc<UnsafeCell<Box<[u8]>>>;
+
+/// Files in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStorage {
+    files: RefCell<BTreeMap<String, File>>,
+    capacity: Option<usize>,
+}
+
+impl MemoryStorage {
+    /// Storage without a bound.
+    pub fn new() -> Rc<Self> {
+        Rc::new(Self::default())
+    }
+
+    /// Storage that holds this many bytes in all.
+    pub fn with_capacity(bytes: usize) -> Rc<Self> {
+        Rc::new(Self { files: RefCell::default(), capacity: Some(bytes) })
+    }
+
+    /// The journal's segments, to read them back.
+    pub fn segments(&self) -> Vec<(u64, Vec<u8>)> {
+        let files = self.files.borrow();
+        let numbered = files.iter().filter_map(|(name, file)| Some((crate::segment_number(name)?, file)));
+        // SAFETY: segments of this storage are used by one thread, and no borrow of their bytes lives across this call.
+        numbered.map(|(number, file)| (number, unsafe { (*file.get()).to_vec() })).collect()
+    }
+}
+
+struct MemorySegment(File);
+
+impl Segment for MemorySegment {
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: one thread; as with a mapped file, two segments of one name are not used at the same time.
+        unsafe { &*self.0.get() }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above.
+        unsafe { &mut *self.0.get() }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>> {
+        let mut files = self.files.borrow_mut();
+        // SAFETY: as in `segments`.
+        let used: usize = files.values().map(|file| unsafe { (&(*file.get())).len() }).sum();
+        if let Some(file) = files.get(name) {
+            return Ok(Box::new(MemorySegment(file.clone())));
+        }
+        if self.capacity.is_some_and(|capacity| used + size > capacity) {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{name}: no room for {size} bytes")));
+        }
+        let file: File = Rc::new(UnsafeCell::new(vec![0; size].into_boxed_slice()));
+        files.insert(name.to_owned(), file.clone());
+        Ok(Box::new(MemorySegment(file)))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.files.borrow().keys().cloned().collect())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.files.borrow_mut().remove(name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}

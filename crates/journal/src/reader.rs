@@ -1,0 +1,301 @@
+//! The reader: every record of a journal in order, or where and why it ends early.
+//!
+//! Invariant: a record is handed over only when its checksum, its sequence and its time fit. The last segment of a writer
+//! that died may end in a torn frame, which is cut; damage anywhere else is an error with its place, never skipped.
+
+use std::path::Path;
+use std::{fs, io};
+
+use records::Stamp;
+
+use crate::frame::{self, Found, frame_bytes};
+use crate::head::{HEAD_BYTES, Head, HeadError, Identity};
+use crate::writer::segment_number;
+
+/// What is wrong with a journal, and where.
+#[derive(Debug)]
+pub enum JournalError {
+    /// A file cannot be read.
+    Io(io::Error),
+    /// There is no segment.
+    Empty,
+    /// A segment's head.
+    Head {
+        /// Which segment.
+        segment: u64,
+        /// What is wrong.
+        error: HeadError,
+    },
+    /// A segment is missing, or belongs to another journal.
+    Sequence {
+        /// Which segment.
+        segment: u64,
+        /// Sequence that was due.
+        expected: u64,
+        /// Sequence that was found.
+        found: u64,
+    },
+    /// Bytes inside the journal were changed after they were written.
+    Damaged {
+        /// Which segment.
+        segment: u64,
+        /// Where in its file.
+        offset: u64,
+        /// Sequence of the record that should be there.
+        sequence: u64,
+    },
+}
+
+impl std::fmt::Display for JournalError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Io(error) => write!(formatter, "journal: {error}"),
+            Self::Empty => formatter.write_str("journal: no segment here"),
+            Self::Head { segment, error } => write!(formatter, "journal: segment {segment}: bad head: {error:?}"),
+            Self::Sequence { segment, expected, found } => {
+                write!(formatter, "journal: segment {segment}: sequence {expected} is due, {found} is there")
+            }
+            Self::Damaged { segment, offset, sequence } => {
+                write!(formatter, "journal: segment {segment}, byte {offset}: record {sequence} is damaged")
+            }
+        }
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+impl From<io::Error> for JournalError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What a journal holds, after it was read to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Segments read.
+    pub segments: u64,
+    /// Records.
+    pub records: u64,
+    /// Bytes of records and their frames.
+    pub bytes: u64,
+    /// First stamp.
+    pub first: Stamp,
+    /// Last stamp.
+    pub last: Stamp,
+    /// Whether the writer closed it.
+    pub closed: bool,
+    /// Bytes of a torn frame cut from the end.
+    pub torn_bytes: u64,
+    /// Number of the last segment.
+    pub last_segment: u64,
+}
+
+/// Reads a journal's segments one after the other.
+pub struct Reader {
+    sources: Vec<(u64, Source)>,
+    next_source: usize,
+    bytes: Vec<u8>,
+    head: Option<Head>,
+    identity: Identity,
+    at: usize,
+    summary: Summary,
+    done: bool,
+}
+
+enum Source {
+    File(std::path::PathBuf),
+    Bytes(Vec<u8>),
+}
+
+impl Source {
+    fn load(&mut self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::File(path) => fs::read(path),
+            Self::Bytes(bytes) => Ok(std::mem::take(bytes)),
+        }
+    }
+}
+
+impl Reader {
+    /// Opens the journal in a directory.
+    ///
+    /// # Errors
+    /// When there is none, or its first head cannot be read.
+    pub fn open(directory: &Path) -> Result<Self, JournalError> {
+        let mut sources = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            if let Some(number) = entry.file_name().to_str().and_then(segment_number) {
+                sources.push((number, Source::File(entry.path())));
+            }
+        }
+        Self::start(sources)
+    }
+
+    /// Reads segments that are in memory (with their numbers).
+    ///
+    /// # Errors
+    /// As for [`Reader::open`].
+    pub fn from_segments(segments: Vec<(u64, Vec<u8>)>) -> Result<Self, JournalError> {
+        Self::start(segments.into_iter().map(|(number, bytes)| (number, Source::Bytes(bytes))).collect())
+    }
+
+    /// Reads the journal that stands in a tile's storage.
+    ///
+    /// # Errors
+    /// As for [`Reader::open`].
+    pub fn from_storage(storage: &dyn tiles::Storage, segment_bytes: usize) -> Result<Self, JournalError> {
+        let mut segments = Vec::new();
+        for name in storage.list()? {
+            if let Some(number) = segment_number(&name) {
+                segments.push((number, storage.open(&name, segment_bytes)?.bytes().to_vec()));
+            }
+        }
+        Self::from_segments(segments)
+    }
+
+    fn start(mut sources: Vec<(u64, Source)>) -> Result<Self, JournalError> {
+        sources.sort_by_key(|(number, _)| *number);
+        let mut reader = Self {
+            sources,
+            next_source: 0,
+            bytes: Vec::new(),
+            head: None,
+            identity: Identity::default(),
+            at: 0,
+            summary: Summary::default(),
+            done: false,
+        };
+        if !reader.next_segment()? {
+            return Err(JournalError::Empty);
+        }
+        reader.identity = reader.head.map(|head| head.identity).unwrap_or_default();
+        Ok(reader)
+    }
+
+    /// Whose journal it is (of its first segment).
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What was read so far; whole once [`Reader::next`] gave `None`.
+    pub fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    /// The next record, `None` at the end.
+    ///
+    /// # Errors
+    /// [`JournalError`] at the first thing that does not fit.
+    #[allow(clippy::should_implement_trait)] // Lends from the reader, which `Iterator` cannot say.
+    pub fn next(&mut self) -> Result<Option<(Stamp, &[u8])>, JournalError> {
+        loop {
+            if self.done {
+                return Ok(None);
+            }
+            let Some(head) = self.head else { return Ok(None) };
+            let end = if head.end == 0 { self.bytes.len() } else { (head.end as usize).min(self.bytes.len()) };
+            let expected = self.summary.last.sequence + 1;
+            match frame::read(&self.bytes[self.at.min(end)..end]) {
+                Found::Frame(stamp, record) => {
+                    let in_order = self.summary.records == 0 || stamp.sequence == expected;
+                    if !in_order || stamp.time_ns < self.summary.last.time_ns {
+                        return Err(self.damaged(head.segment));
+                    }
+                    let length = record.len();
+                    let start = self.at + frame::FRAME_HEAD_BYTES;
+                    self.at += frame_bytes(length);
+                    if self.summary.records == 0 {
+                        self.summary.first = stamp;
+                    }
+                    self.summary.records += 1;
+                    self.summary.bytes += frame_bytes(length) as u64;
+                    self.summary.last = stamp;
+                    return Ok(Some((stamp, &self.bytes[start..start + length])));
+                }
+                _ if head.end != 0 && self.at < end => return Err(self.damaged(head.segment)),
+                _ if head.end != 0 => {
+                    self.summary.closed = true;
+                    if !self.next_segment()? {
+                        self.done = true;
+                    }
+                }
+                found => {
+                    // The writer died in this segment: nothing may follow but what it was about to write.
+                    let torn = matches!(found, Found::Damaged);
+                    let torn_bytes = if torn { self.written_after() } else { 0 };
+                    if self.frames_follow(expected) || self.next_segment()? {
+                        return Err(self.damaged(head.segment));
+                    }
+                    self.summary.closed = false;
+                    self.summary.torn_bytes = torn_bytes;
+                    self.done = true;
+                }
+            }
+        }
+    }
+
+    /// Reads to the end.
+    ///
+    /// # Errors
+    /// [`JournalError`] at the first thing that does not fit.
+    pub fn verify(&mut self) -> Result<Summary, JournalError> {
+        while self.next()?.is_some() {}
+        Ok(self.summary)
+    }
+
+    fn damaged(&self, segment: u64) -> JournalError {
+        let sequence = if self.summary.records == 0 {
+            self.head.map_or(1, |head| head.first_sequence)
+        } else {
+            self.summary.last.sequence + 1
+        };
+        JournalError::Damaged { segment, offset: self.at as u64, sequence }
+    }
+
+    /// Whether a whole frame with a later sequence stands somewhere after this place.
+    fn frames_follow(&self, expected: u64) -> bool {
+        let mut at = self.at + 8;
+        while at + frame::FRAME_HEAD_BYTES < self.bytes.len() {
+            if let Found::Frame(stamp, _) = frame::read(&self.bytes[at..])
+                && stamp.sequence >= expected
+            {
+                return true;
+            }
+            at += 8;
+        }
+        false
+    }
+
+    fn written_after(&self) -> u64 {
+        let rest = &self.bytes[self.at..];
+        rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
+    }
+
+    /// Goes to the next used segment; `false` when there is none.
+    fn next_segment(&mut self) -> Result<bool, JournalError> {
+        while let Some((number, source)) = self.sources.get_mut(self.next_source) {
+            let number = *number;
+            let bytes = source.load()?;
+            self.next_source += 1;
+            let head = match Head::read(&bytes) {
+                Ok(head) => head,
+                Err(HeadError::Unused) if self.next_source == self.sources.len() => return Ok(false),
+                Err(error) => return Err(JournalError::Head { segment: number, error }),
+            };
+            let due = if self.head.is_some() { self.summary.last.sequence + 1 } else { head.first_sequence };
+            let number_due = self.head.map_or(head.segment, |before| before.segment + 1);
+            if head.segment != number || head.segment != number_due || head.first_sequence != due {
+                return Err(JournalError::Sequence { segment: number, expected: due, found: head.first_sequence });
+            }
+            self.bytes = bytes;
+            self.head = Some(head);
+            self.at = HEAD_BYTES;
+            self.summary.segments += 1;
+            self.summary.last_segment = number;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}

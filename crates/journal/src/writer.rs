@@ -1,0 +1,236 @@
+//! The writer: appends stamped records to preallocated, mapped segments.
+//!
+//! Invariant: when [`Writer::append`] returns, the record is in the mapped segment (durability `process`): it survives this
+//! process. Nothing is allocated and no system call is made on the way, as long as a spare segment is ready; whoever owns
+//! the writer calls [`Writer::prepare`] whenever it has time, outside its pass.
+
+use std::io;
+use std::rc::Rc;
+
+use records::Stamp;
+use tiles::{Segment, Storage};
+
+use crate::frame::{self, frame_bytes};
+use crate::head::{HEAD_BYTES, Head, Identity};
+
+/// Bytes that [`Writer::prepare`] touches in one call, so that it never takes long.
+const TOUCH_BYTES: usize = 64 * 1024;
+const PAGE_BYTES: usize = 4096;
+
+/// How a journal is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// Whose journal.
+    pub identity: Identity,
+    /// Size of a segment's file.
+    pub segment_bytes: usize,
+    /// Where to go on: the segment number and sequence after the last ones of the journal that stands; (0, 1) for a new one.
+    pub next: (u64, u64),
+}
+
+impl JournalConfig {
+    /// A new journal with segments of 16 MiB.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity, segment_bytes: 16 << 20, next: (0, 1) }
+    }
+}
+
+/// The record cannot be made durable: the engine must stop before it says anything that rests on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("journal: no room for a further segment")
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// The name of a segment's file.
+pub fn segment_name(segment: u64) -> String {
+    format!("journal-{segment:08}.segment")
+}
+
+/// The number in a segment's file name.
+pub fn segment_number(name: &str) -> Option<u64> {
+    name.strip_prefix("journal-")?.strip_suffix(".segment")?.parse().ok()
+}
+
+struct Spare {
+    segment: Box<dyn Segment>,
+    touched: usize,
+}
+
+/// Appends to a journal.
+pub struct Writer {
+    storage: Rc<dyn Storage>,
+    config: JournalConfig,
+    segment: Box<dyn Segment>,
+    number: u64,
+    at: usize,
+    last: Stamp,
+    spare: Option<Spare>,
+    retired: Option<Box<dyn Segment>>,
+    rolls_unprepared: u64,
+}
+
+impl Writer {
+    /// Reserves and maps the first segment and a spare.
+    ///
+    /// # Errors
+    /// When the storage cannot reserve them, when the segment to create is already there, or when a segment is too small
+    /// for one record.
+    pub fn create(storage: Rc<dyn Storage>, config: JournalConfig) -> io::Result<Self> {
+        if config.segment_bytes < HEAD_BYTES + frame_bytes(records::RECORD_BYTES_MAX) {
+            let text = format!("segment_bytes = {}: must hold a head and one record", config.segment_bytes);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let (number, sequence) = config.next;
+        let standing = storage.list()?.iter().filter_map(|name| segment_number(name)).max();
+        if standing.is_some_and(|standing| standing >= number) {
+            let text = format!("journal: segment {number} is already there; recover it or take it away");
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+        }
+        let mut segment = storage.open(&segment_name(number), config.segment_bytes)?;
+        touch(segment.bytes_mut());
+        let head = Head {
+            identity: config.identity,
+            segment: number,
+            first_sequence: sequence,
+            segment_bytes: config.segment_bytes as u64,
+            end: 0,
+        };
+        head.write(segment.bytes_mut());
+        let mut writer = Self {
+            storage,
+            config,
+            segment,
+            number,
+            at: HEAD_BYTES,
+            last: Stamp { sequence: sequence - 1, time_ns: 0 },
+            spare: None,
+            retired: None,
+            rolls_unprepared: 0,
+        };
+        writer.open_spare()?;
+        if let Some(spare) = &mut writer.spare {
+            touch(spare.segment.bytes_mut());
+            spare.touched = config.segment_bytes;
+        }
+        Ok(writer)
+    }
+
+    /// Appends one record.
+    ///
+    /// # Errors
+    /// [`Full`] when the segment is full and there is none to follow it.
+    ///
+    /// # Panics
+    /// When the stamp does not follow the last one, or the record is empty or too long: the journal would lie.
+    #[inline]
+    pub fn append(&mut self, stamp: Stamp, record: &[u8]) -> Result<(), Full> {
+        assert!(stamp.sequence == self.last.sequence + 1 && stamp.time_ns >= self.last.time_ns);
+        assert!(!record.is_empty() && record.len() <= records::RECORD_BYTES_MAX);
+        let bytes = frame_bytes(record.len());
+        if self.at + bytes > self.config.segment_bytes {
+            self.roll(stamp.sequence)?;
+        }
+        frame::write(&mut self.segment.bytes_mut()[self.at..], stamp, record);
+        self.at += bytes;
+        self.last = stamp;
+        Ok(())
+    }
+
+    /// Does one bounded piece of cold work: lets go of the last segment, reserves the next spare, touches its pages.
+    /// Returns whether there is more to do.
+    ///
+    /// # Errors
+    /// When the storage has no room. The journal goes on until its segment is full.
+    pub fn prepare(&mut self) -> io::Result<bool> {
+        if self.retired.take().is_some() {
+            return Ok(true);
+        }
+        let Some(spare) = &mut self.spare else {
+            self.open_spare()?;
+            return Ok(true);
+        };
+        if spare.touched == self.config.segment_bytes {
+            return Ok(false);
+        }
+        let end = (spare.touched + TOUCH_BYTES).min(self.config.segment_bytes);
+        touch(&mut spare.segment.bytes_mut()[spare.touched..end]);
+        spare.touched = end;
+        Ok(true)
+    }
+
+    /// Marks the end, forces all to the device and takes the unused spare away.
+    ///
+    /// # Errors
+    /// When the device refuses.
+    pub fn close(&mut self) -> io::Result<()> {
+        let at = self.at as u64;
+        Head::write_end(self.segment.bytes_mut(), at);
+        self.segment.sync()?;
+        if self.spare.take().is_some() {
+            self.storage.remove(&segment_name(self.number + 1))?;
+        }
+        Ok(())
+    }
+
+    /// The last stamp appended.
+    pub fn last(&self) -> Stamp {
+        self.last
+    }
+
+    /// The segment that is written to and the bytes in it.
+    pub fn position(&self) -> (u64, usize) {
+        (self.number, self.at)
+    }
+
+    /// How often a segment was full before its successor was prepared: the pass then waited for the storage.
+    pub fn rolls_unprepared(&self) -> u64 {
+        self.rolls_unprepared
+    }
+
+    fn open_spare(&mut self) -> io::Result<()> {
+        let segment = self.storage.open(&segment_name(self.number + 1), self.config.segment_bytes)?;
+        self.spare = Some(Spare { segment, touched: 0 });
+        Ok(())
+    }
+
+    #[cold]
+    fn roll(&mut self, sequence: u64) -> Result<(), Full> {
+        if self.spare.is_none() {
+            self.rolls_unprepared += 1;
+            self.open_spare().map_err(|_| Full)?;
+        }
+        let Some(mut spare) = self.spare.take() else { return Err(Full) };
+        let at = self.at as u64;
+        Head::write_end(self.segment.bytes_mut(), at);
+        self.number += 1;
+        let head = Head {
+            identity: self.config.identity,
+            segment: self.number,
+            first_sequence: sequence,
+            segment_bytes: self.config.segment_bytes as u64,
+            end: 0,
+        };
+        head.write(spare.segment.bytes_mut());
+        // Unmapping is a system call: it waits for `prepare`.
+        self.retired = Some(std::mem::replace(&mut self.segment, spare.segment));
+        self.at = HEAD_BYTES;
+        Ok(())
+    }
+}
+
+/// Writes to each page, so that the pass does not meet a page for the first time.
+fn touch(bytes: &mut [u8]) {
+    for page in bytes.chunks_mut(PAGE_BYTES) {
+        // SAFETY: the pointer is into the slice; volatile so that the store of the value just read is not dropped.
+        unsafe {
+            let first = page.as_mut_ptr();
+            first.write_volatile(first.read_volatile());
+        }
+    }
+}
