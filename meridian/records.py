@@ -72,7 +72,8 @@ def dtype(name: str) -> np.dtype[np.void]:
         "offsets": [field[1] for field in layout.fields],
         "itemsize": layout.size,
     }
-    return np.dtype(description, align=True)
+    made: np.dtype[np.void] = np.dtype(description, align=True)
+    return made
 
 
 @cache

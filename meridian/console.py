@@ -1,0 +1,161 @@
+"""What every command shares: `--json`, tables, progress, errors and exit codes.
+
+Invariant: exit code 0 means done, 1 a check failed, 2 bad input from a person, 3 something could not be reached. What a
+program may read goes to standard output, what only a person reads goes to standard error.
+
+    @click.command()
+    @click.argument("file")
+    @json_option
+    def book(file: str, as_json: bool) -> None:
+        ...
+        show("book", {"levels": rows}, as_json, lambda: print_table("Book", ["price", "lots"], rows))
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_OK = 0
+EXIT_CHECK_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_UNREACHABLE = 3
+EXIT_INTERRUPTED = 130
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Failure(Exception):
+    """Ends a command: one sentence an error, and the exit code of its kind."""
+
+    exit_code = EXIT_CHECK_FAILED
+
+    def __init__(self, errors: str | Iterable[str]) -> None:
+        self.errors = [errors] if isinstance(errors, str) else list(errors)
+        super().__init__("\n".join(self.errors))
+
+
+class CheckFailed(Failure):
+    """A check that the command was asked for did not hold."""
+
+
+class BadInput(Failure):
+    """Input of a person, refused before anything started: all errors at once, each with key, value, what is allowed."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class Unreachable(Failure):
+    """A process, host or file system that the command needs does not answer."""
+
+    exit_code = EXIT_UNREACHABLE
+
+
+def json_option(command: Command) -> Command:
+    """Adds `--json`; the command gets it as `as_json`."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people.")
+    return option(command)
+
+
+def print_json(schema: str, value: dict[str, Any], *, version: int = 1, stream: IO[str] | None = None) -> None:
+    """Prints one object on one line, headed by the schema's name and version. A changed schema is a new version."""
+    document = {"schema": f"meridian.{schema}/{version}", **value}
+    print(json.dumps(document, default=_as_plain, allow_nan=False), file=stream or sys.stdout, flush=True)
+
+
+def show(
+    schema: str, value: dict[str, Any], as_json: bool, for_people: Callable[[], None], *, version: int = 1
+) -> None:
+    """Prints `value` for programs or calls `for_people`."""
+    if as_json:
+        print_json(schema, value, version=version)
+    else:
+        for_people()
+
+
+def _as_plain(value: Any) -> Any:
+    """numpy scalars and arrays, paths, dataclasses: anything that knows how to be a plain value."""
+    for way in ("tolist", "model_dump", "__fspath__"):
+        if hasattr(value, way):
+            return getattr(value, way)()
+    raise TypeError(f"{type(value).__name__} cannot be printed as JSON")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console; without a terminal it prints plain text as wide as it needs."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=not stream.isatty()
+    )
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints rows under a title; numbers stand to the right. Says so when there is none."""
+    from rich.table import Table
+    from rich.text import Text
+
+    held = [list(row) for row in rows]
+    if not held:
+        print(f"{title}: none")
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        number = all(isinstance(row[index], int | float) or row[index] in (None, "") for row in held)
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    for row in held:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def note(sentence: str) -> None:
+    """A sentence for a person, on standard error."""
+    click.echo(sentence, err=True)
+
+
+class Progress(Protocol):
+    """What `progress` hands over."""
+
+    def __call__(self, done: float) -> None:
+        """So much of the total is done."""
+
+
+@contextmanager
+def progress(what: str, total: float) -> Iterator[Progress]:
+    """A progress bar on standard error, when that is a terminal; nothing otherwise."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.progress import Progress as Bar
+
+    with Bar(console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def fail(failure: Failure, *, as_json: bool) -> NoReturn:
+    """Prints every error on a line of its own and ends the process with the failure's code."""
+    if as_json:
+        print_json("errors", {"errors": failure.errors, "exit_code": failure.exit_code})
+    for error in failure.errors:
+        note(f"error: {error}")
+    sys.exit(failure.exit_code)
