@@ -1,8 +1,8 @@
 """The command line: one group that gathers the commands of every room.
 
 A room offers commands by `COMMANDS`, a list of click commands in its `cli.py`. Rooms are looked at only when the
-command line runs, and a room's `cli.py` imports what is heavy inside its functions: `meridian --help` answers in under 150 ms.
-Two rooms may add to one group of commands (`bench`, say) by offering a group of the same name.
+command line runs, and a room's `cli.py` imports what is heavy inside its functions: `meridian --help` answers in
+under 150 ms. Two rooms may add to one group of commands (`bench`, say) by offering a group of the same name.
 
 Invariant: help lists what exists and nothing else; one broken room does not take the others' commands away.
 """

@@ -1,0 +1,54 @@
+# The doors of the house. `make setup` needs Python 3.11+ with venv, Rust, a C compiler and make; the rest comes through the
+# package clients. Invariant: every target works in a fresh clone, and `make setup` does nothing when nothing changed.
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test tidy bench gen docs lock FORCE
+SHELL := /bin/sh
+
+# A tree that was copied or moved is set up anew: its environment holds the old paths.
+STAMPS := .venv/stamps/$(shell pwd | cksum | cut -d' ' -f1)
+RUST   := Cargo.toml Cargo.lock $(wildcard .cargo/config.toml crates/*/Cargo.toml crates/*/build.rs) \
+          $(shell find crates -name '*.rs' -o -name '*.c' -o -name '*.h')
+BUILT  := $(wildcard meridian/_native.abi3.so)
+RUN    := . tools/environment &&
+
+help:
+	@echo "make setup          everything that the other targets need"
+	@echo "make demo           the platform on two stand-in venues for a minute; SECONDS=30 FLOW=path,path SCENARIO=name"
+	@echo "make test           style, Rust and Python tests; ends by naming what was not checked"
+	@echo "make tidy           style alone"
+	@echo "make bench          what is measured, beside its goals"
+	@echo "make gen            generated files anew"
+	@echo "make docs           every command in the documents is run"
+	@echo "make lock           the locked dependencies anew, from pyproject.toml"
+
+setup: $(STAMPS)/installed
+
+$(STAMPS)/environment: requirements/develop.txt requirements/tools.txt tools/setup
+	@tools/setup environment $(STAMPS)
+
+$(STAMPS)/installed: $(STAMPS)/environment pyproject.toml $(RUST) $(if $(BUILT),,FORCE)
+	@tools/setup install $(STAMPS)
+
+demo: setup
+	@.venv/bin/meridian demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FLOW),--flow $(FLOW)) $(if $(SCENARIO),--scenario $(SCENARIO))
+
+test: setup
+	@$(RUN) .venv/bin/python tools/test.py
+
+tidy: $(STAMPS)/environment
+	@$(RUN) .venv/bin/python tools/tidy.py
+
+bench: setup
+	@.venv/bin/meridian bench
+
+gen: setup
+	@.venv/bin/python tools/gen_codes.py
+	@if [ -f tools/gen.py ]; then .venv/bin/python tools/gen.py; fi
+
+docs: setup
+	@.venv/bin/python -m pytest -q tests/house/test_documents.py
+
+lock: $(STAMPS)/environment
+	@tools/lock
+
+FORCE:
