@@ -16,13 +16,64 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CRATES = ["records", "wire", "links", "tiles", "journal", "book", "sessions", "exchange", "risk", "engine", "venues", "strategies", "coordination", "sim", "native",]"""Low to high: a crate uses only what stands before it."""
+CRATES = [
+    "records",
+    "wire",
+    "links",
+    "tiles",
+    "journal",
+    "book",
+    "sessions",
+    "exchange",
+    "risk",
+    "engine",
+    "venues",
+    "strategies",
+    "coordination",
+    "sim",
+    "native",
+]
+"""Low to high: a crate uses only what stands before it."""
 
-ROOMS = ["venues", "strategies", "engine", "risk", "coordination", "exchange", "analytics", "web", "deploy", "bench",]"""Rooms at the top of the tree; they are imported as `meridian.<room>`."""
+ROOMS = [
+    "venues",
+    "strategies",
+    "engine",
+    "risk",
+    "coordination",
+    "exchange",
+    "analytics",
+    "web",
+    "deploy",
+    "bench",
+]
+"""Rooms at the top of the tree; they are imported as `meridian.<room>`."""
 
-FOLD = ["records", "book", "risk", "engine", "exchange", "strategies",]"""Crates whose state is a fold over records: no clock, no random order, no environment, no floats in what they decide."""
+FOLD = [
+    "records",
+    "book",
+    "risk",
+    "engine",
+    "exchange",
+    "strategies",
+]
+"""Crates whose state is a fold over records: no clock, no random order, no environment, no floats in what they decide."""
 
-HOT = ["records", "wire", "links", "tiles", "journal", "book", "sessions", "exchange", "risk", "engine", "venues", "strategies",]"""Crates between a packet and an order."""
+HOT = [
+    "records",
+    "wire",
+    "links",
+    "tiles",
+    "journal",
+    "book",
+    "sessions",
+    "exchange",
+    "risk",
+    "engine",
+    "venues",
+    "strategies",
+]
+"""Crates between a packet and an order."""
 
 FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 70
