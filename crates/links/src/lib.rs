@@ -36,5 +36,10 @@ pub trait Subscription {
 }
 
 mod counters;
+mod histogram;
+mod memory;
+mod ring;
 
-pub use counters::{Counter, Counters, Histogram};
+pub use counters::{Counter, Counters, CountersReader, CountersSize, Histogram, NAME_BYTES_MAX, Reading};
+pub use histogram::HistogramSnapshot;
+pub use ring::{CONSUMERS_MAX, LossyRingConsumer, Ring, RingConfig, RingConsumer, RingProducer};
