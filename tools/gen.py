@@ -315,7 +315,7 @@ def group_enum(table: Table, group: dict[str, str]) -> list[str]:
     out.append(f"pub fn {group['decode']}(bytes: &[u8]) -> Result<{name}<'_>, WireError> {{")
     if at:
         out.append("let bytes = check::prefixed(bytes)?;")
-    out.append(f"match bytes.get({at}) {{")
+    out.append(f"match bytes.{f'get({at})' if at else 'first()'} {{")
     out += [f"Some(b'{message.code}') => {message.name}::new(bytes).map({name}::{message.name})," for message in members]
     out += ["Some(&code) => Err(WireError::UnknownType { code, skip: bytes.len() }),", "None => Err(WireError::Empty),", "} }"]
     out.append(f"impl<'a> {name}<'a> {{")

@@ -5,12 +5,16 @@
 //!
 //! Invariant: no I/O, no allocation outside [`describe`], and no bytes of any origin cause a panic on the way in.
 
+mod bad;
 mod check;
 pub mod describe;
 mod error;
+pub mod files;
 mod generated;
 mod load;
+pub mod normalise;
 
+pub use bad::{BadCounts, SAMPLE_BYTES_MAX, Sample, Sampler};
 pub use check::Elements;
 pub use error::{Reason, WireError};
 pub use generated::{itch50, moldudp64, ouch50, soupbin};

@@ -19,7 +19,13 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(u8 put_u8 u8 1, u16 put_u16 u16 2, u32 put_u32 u32 4, u64 put_u64 u64 8, i32 put_i32 i32 4);
+integers!(u8 put_u8 u8 1, u16 put_u16 u16 2, u32 put_u32 u32 4, u64 put_u64 u64 8);
+
+/// Reads a signed offset; they stand in appendages alone, which are built by their own buffer.
+#[inline(always)]
+pub(crate) fn i32<const N: usize>(bytes: &[u8; N], at: usize) -> i32 {
+    u32(bytes, at).cast_signed()
+}
 
 /// Reads a 48-bit integer.
 #[inline(always)]

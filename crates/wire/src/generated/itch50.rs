@@ -2986,7 +2986,7 @@ pub enum Message<'a> {
 /// [`WireError`] when its type is unknown or its length is wrong; it says how many bytes to skip.
 #[inline]
 pub fn decode(bytes: &[u8]) -> Result<Message<'_>, WireError> {
-    match bytes.get(0) {
+    match bytes.first() {
         Some(b'S') => SystemEvent::new(bytes).map(Message::SystemEvent),
         Some(b'R') => StockDirectory::new(bytes).map(Message::StockDirectory),
         Some(b'H') => StockTradingAction::new(bytes).map(Message::StockTradingAction),

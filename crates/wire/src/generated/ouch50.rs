@@ -2950,7 +2950,7 @@ pub enum Inbound<'a> {
 /// [`WireError`] when its type is unknown or its length is wrong; it says how many bytes to skip.
 #[inline]
 pub fn decode_inbound(bytes: &[u8]) -> Result<Inbound<'_>, WireError> {
-    match bytes.get(0) {
+    match bytes.first() {
         Some(b'O') => EnterOrder::new(bytes).map(Inbound::EnterOrder),
         Some(b'U') => ReplaceOrder::new(bytes).map(Inbound::ReplaceOrder),
         Some(b'X') => CancelOrder::new(bytes).map(Inbound::CancelOrder),
@@ -3054,7 +3054,7 @@ pub enum Outbound<'a> {
 /// [`WireError`] when its type is unknown or its length is wrong; it says how many bytes to skip.
 #[inline]
 pub fn decode_outbound(bytes: &[u8]) -> Result<Outbound<'_>, WireError> {
-    match bytes.get(0) {
+    match bytes.first() {
         Some(b'S') => SystemEvent::new(bytes).map(Outbound::SystemEvent),
         Some(b'A') => Accepted::new(bytes).map(Outbound::Accepted),
         Some(b'U') => Replaced::new(bytes).map(Outbound::Replaced),
