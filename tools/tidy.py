@@ -1,4 +1,4 @@
-"""`make tidy`: format, lints, types, rules of the house, fresh generated files. A finding a line: `path:line: sentence`.
+"""`make tidy`: format, lints, types, rules of the house, generated files. A finding a line: `path:line: sentence`.
 
 Invariant: it changes nothing; exit code 1 when anything was found. `--fast` leaves out what compiles Rust.
 """

@@ -1,0 +1,155 @@
+"""The command line: help of every command, exit codes, and how fast it answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from meridian import console
+from meridian.cli import cli, rooms_with_commands
+
+Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    """Full name and command of everything that can be typed."""
+    context = click.Context(cli)
+    waiting: list[tuple[str, click.Command]] = []
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        waiting.append((name, command))
+    while waiting:
+        name, command = waiting.pop()
+        yield name, command
+        if isinstance(command, click.Group):
+            waiting += [(f"{name} {part}", inner) for part, inner in command.commands.items()]
+
+
+def test_every_command_says_what_it_does_and_offers_json() -> None:
+    wrong = []
+    for name, command in every_command():
+        text = command.get_help(click.Context(command, info_name=f"meridian {name}"))
+        if not (command.help or command.short_help) or "--help" not in text:
+            wrong.append(f"meridian {name} says nothing about itself")
+        if not isinstance(command, click.Group) and "--json" not in text:
+            wrong.append(f"meridian {name} has no --json")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_can_be_loaded(meridian: Meridian) -> None:
+    done = meridian("--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    for name, command in every_command():
+        assert " " in name or command.hidden or name in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from meridian.cli import cli; cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded & {"numpy", "numba", "matplotlib", "pydantic", "rich", "meridian._native"}
+
+
+def test_help_answers_at_once(meridian: Meridian) -> None:
+    spent = []
+    for _ in range(5):
+        started = time.perf_counter()
+        meridian("--help")
+        spent.append(time.perf_counter() - started)
+    # 150 ms on a quiet machine; the best of five, with room for a busy one.
+    assert min(spent) < 0.4, spent
+
+
+def test_version(meridian: Meridian) -> None:
+    import meridian as package
+
+    assert meridian("--version").stdout.strip() == f"meridian, version {package.__version__}"
+
+
+def test_an_unknown_command_is_bad_input(meridian: Meridian) -> None:
+    done = meridian("no-such-command")
+    assert done.returncode == console.EXIT_BAD_INPUT
+    assert "no-such-command" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(console.CheckFailed, 1), (console.BadInput, 2), (console.Unreachable, 3)],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_every_error_has_a_line_and_the_kind_has_its_exit_code(
+    failure: type[console.Failure], code: int, as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ending:
+        console.fail(failure(["first sentence", "second sentence"]), as_json=as_json)
+    assert ending.value.code == code
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == ["error: first sentence", "error: second sentence"]
+    if as_json:
+        assert json.loads(printed.out)["errors"] == ["first sentence", "second sentence"]
+
+
+def test_a_broken_room_does_not_take_the_others_away(tmp_path: Path) -> None:
+    package = tmp_path / "meridian"
+    package.mkdir()
+    source = Path(console.__file__).parent
+    for name in ("__init__.py", "__main__.py", "cli.py", "console.py"):
+        (package / name).symlink_to(source / name)
+    for room, text in (
+        ("engine", "raise ImportError('not today')"),
+        ("venues", GOOD_ROOM),
+        ("risk", GROUP),
+        ("web", GROUP_TOO),
+    ):
+        (package / room).mkdir()
+        (package / room / "__init__.py").touch()
+        (package / room / "cli.py").write_text(text)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import meridian.cli as c; c.main()",
+            "--help",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "decode" in done.stdout
+    assert done.stdout.count("measure") == 1, "two rooms' groups of one name are one group"
+    assert "the commands of engine cannot be loaded: ImportError: not today" in done.stderr
+
+
+GOOD_ROOM = """
+import click
+@click.command()
+def decode() -> None:
+    "Decode."
+COMMANDS = [decode]
+"""
+GROUP = """
+import click
+@click.group()
+def measure() -> None:
+    "Measure."
+@measure.command()
+def one() -> None:
+    "One."
+COMMANDS = [measure]
+"""
+GROUP_TOO = GROUP.replace("def one", "def two")
+
+
+def test_rooms_are_in_the_order_of_the_help() -> None:
+    assert rooms_with_commands() == list(dict.fromkeys(rooms_with_commands()))

@@ -1,0 +1,70 @@
+"""`make setup` does nothing twice, refuses in one sentence, and locks what it installs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+
+def test_a_repeated_setup_does_nothing() -> None:
+    asked = subprocess.run(["make", "--question", "setup"], cwd=ROOT, capture_output=True, check=False)
+    if asked.returncode != 0:
+        pytest.skip("the tree changed since the last `make setup`")
+    started = time.monotonic()
+    subprocess.run(["make", "setup"], cwd=ROOT, check=True, capture_output=True)
+    # Under two seconds on a quiet machine; a busy one gets some more.
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize(
+    ("present", "sentence"),
+    [
+        ("", "Python 3.11 to 3.14 is missing"),
+        ("python", "a C compiler is missing"),
+        ("python cc", "Rust is missing"),
+        ("python cc rust-1.60.0", "Rust 1.60.0 is too old"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_sentence(present: str, sentence: str, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for tool in ("sh", "dirname", "sed", "sort", "head", "printf", "cut", "mkdir", "flock", "cat"):
+        (programs / tool).symlink_to(
+            next(path for path in (Path("/usr/bin") / tool, Path("/bin") / tool) if path.exists())
+        )
+    for item in present.split():
+        name, _, version = item.partition("-")
+        for program in {"python": ["python3"], "cc": ["cc"], "rust": ["cargo", "rustc"]}[name]:
+            (programs / program).write_text(f"#!/bin/sh\necho {program} {version}\n")
+            (programs / program).chmod(0o755)
+    home = tmp_path / "home"
+    environment = {"PATH": str(programs), "HOME": str(home)}
+    command = ["/bin/sh", str(ROOT / "tools" / "setup"), "environment", str(tmp_path / "stamps")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert sentence in done.stderr
+    assert not home.exists(), "nothing is written before everything is there"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
+def test_dependencies_are_locked_by_hash_and_name_no_address(path: Path) -> None:
+    text = path.read_text()
+    assert "://" not in text
+    entries = re.split(r"\n(?=[a-z0-9])", text)
+    assert all("--hash=sha256:" in entry for entry in entries if "==" in entry.splitlines()[0])
+
+
+def test_the_paths_of_the_tools_do_not_depend_on_the_checkout(tmp_path: Path) -> None:
+    command = ["sh", "-c", ". tools/environment && echo $CARGO_TARGET_DIR $CMAKE"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert str(ROOT) not in printed
+    assert printed.startswith(f"{tmp_path}/.cache/meridian/target/")
