@@ -75,7 +75,7 @@ def test_foreign_bytes_are_refused_in_words(at: int, value: int, why: str) -> No
 def test_an_array_is_a_view() -> None:
     data = bytearray(records.empty("Trade", 3).tobytes())
     view = records.array(data, "Trade")
-    data[records.dtype("Trade").fields["lots"][1]] = 5
+    data[records.dtype("Trade").fields["lots"][1]] = 5  # type: ignore[index]
     assert view["lots"].tolist() == [5, 0, 0]
     with pytest.raises(ValueError, match="not a whole number"):
         records.array(b"123", "Trade")
@@ -99,7 +99,7 @@ def test_codes_are_fresh() -> None:
 def test_numba_reads_the_same_fields() -> None:
     import numba
 
-    @numba.njit  # type: ignore[untyped-decorator]
+    @numba.njit
     def best_bid_lots(views: Any) -> int:
         total = 0
         for index in range(views.shape[0]):

@@ -23,10 +23,14 @@ def test_a_repeated_setup_does_nothing() -> None:
     assert time.monotonic() - started < 4
 
 
+STAND_INS = {"python": ["python3"], "venvless": ["python3"], "cc": ["cc"], "rust": ["cargo", "rustc"]}
+
+
 @pytest.mark.parametrize(
     ("present", "sentence"),
     [
         ("", "Python 3.11 to 3.14 is missing"),
+        ("venvless", "python3 has no venv module"),
         ("python", "a C compiler is missing"),
         ("python cc", "Rust is missing"),
         ("python cc rust-1.60.0", "Rust 1.60.0 is too old"),
@@ -41,8 +45,9 @@ def test_what_is_missing_is_said_in_one_sentence(present: str, sentence: str, tm
         )
     for item in present.split():
         name, _, version = item.partition("-")
-        for program in {"python": ["python3"], "cc": ["cc"], "rust": ["cargo", "rustc"]}[name]:
-            (programs / program).write_text(f"#!/bin/sh\necho {program} {version}\n")
+        for program in STAND_INS[name]:
+            ending = 'case "$2" in *ensurepip*) exit 1 ;; esac' if name == "venvless" else ""
+            (programs / program).write_text(f"#!/bin/sh\necho {program} {version}\n{ending}\n")
             (programs / program).chmod(0o755)
     home = tmp_path / "home"
     environment = {"PATH": str(programs), "HOME": str(home)}
