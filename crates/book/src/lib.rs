@@ -1,1 +1,19 @@
-//! Order-by-order and by-level books; readers of recorded order flow.
+//! Order-by-order books of a venue, and readers, generators and drivers of recorded order flow.
+//!
+//! Invariant: a book takes all its memory when it is made; bytes of any origin change it or count an anomaly, and never
+//! panic. Readers refuse a bad file in words before anything starts.
+
+mod anomaly;
+mod batch;
+mod books;
+mod consolidated;
+mod map;
+mod memory;
+mod order_book;
+mod orders;
+mod sides;
+
+pub use anomaly::{Anomalies, Anomaly, Change};
+pub use books::{Capacity, RestingOrder, VenueBooks};
+pub use consolidated::{BestOffer, Consolidated};
+pub use order_book::OrderBook;
