@@ -57,7 +57,7 @@ FOLD = [
     "exchange",
     "strategies",
 ]
-"""Crates whose state is a fold over records: no clock, no random order, no environment, no floats in what they decide."""
+"""Crates whose state is a fold over records: no clock, no random order, no environment, no floats."""
 
 HOT = [
     "records",
