@@ -6,10 +6,12 @@ mod frame;
 mod head;
 mod memory;
 mod reader;
+mod resume;
 mod writer;
 
 pub use frame::{FRAME_HEAD_BYTES, frame_bytes};
 pub use head::{FORMAT_VERSION, HEAD_BYTES, Head, HeadError, Identity, SETTINGS};
 pub use memory::MemoryStorage;
 pub use reader::{JournalError, Reader, Summary};
+pub use resume::resume;
 pub use writer::{Full, JournalConfig, Writer, segment_name, segment_number};

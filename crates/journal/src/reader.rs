@@ -184,6 +184,11 @@ impl Reader {
         self.summary
     }
 
+    /// Where the frames read so far end in their segment.
+    pub(crate) fn end_of_frames(&self) -> usize {
+        self.at
+    }
+
     /// The next record, `None` at the end.
     ///
     /// # Errors
@@ -275,27 +280,25 @@ impl Reader {
 
     /// Goes to the next used segment; `false` when there is none.
     fn next_segment(&mut self) -> Result<bool, JournalError> {
-        while let Some((number, source)) = self.sources.get_mut(self.next_source) {
-            let number = *number;
-            let bytes = source.load()?;
-            self.next_source += 1;
-            let head = match Head::read(&bytes) {
-                Ok(head) => head,
-                Err(HeadError::Unused) if self.next_source == self.sources.len() => return Ok(false),
-                Err(error) => return Err(JournalError::Head { segment: number, error }),
-            };
-            let due = if self.head.is_some() { self.summary.last.sequence + 1 } else { head.first_sequence };
-            let number_due = self.head.map_or(head.segment, |before| before.segment + 1);
-            if head.segment != number || head.segment != number_due || head.first_sequence != due {
-                return Err(JournalError::Sequence { segment: number, expected: due, found: head.first_sequence });
-            }
-            self.bytes = bytes;
-            self.head = Some(head);
-            self.at = HEAD_BYTES;
-            self.summary.segments += 1;
-            self.summary.last_segment = number;
-            return Ok(true);
+        let Some((number, source)) = self.sources.get_mut(self.next_source) else { return Ok(false) };
+        let number = *number;
+        let bytes = source.load()?;
+        self.next_source += 1;
+        let head = match Head::read(&bytes) {
+            Ok(head) => head,
+            Err(HeadError::Unused) if self.next_source == self.sources.len() => return Ok(false),
+            Err(error) => return Err(JournalError::Head { segment: number, error }),
+        };
+        let due = if self.head.is_some() { self.summary.last.sequence + 1 } else { head.first_sequence };
+        let number_due = self.head.map_or(head.segment, |before| before.segment + 1);
+        if head.segment != number || head.segment != number_due || head.first_sequence != due {
+            return Err(JournalError::Sequence { segment: number, expected: due, found: head.first_sequence });
         }
-        Ok(false)
+        self.bytes = bytes;
+        self.head = Some(head);
+        self.at = HEAD_BYTES;
+        self.summary.segments += 1;
+        self.summary.last_segment = number;
+        Ok(true)
     }
 }
