@@ -1,0 +1,52 @@
+"""The quants' room: the class to derive from, its fields, views and orders, and the functions of floats.
+
+Invariant: importing this package imports neither numba nor numpy; `build` does when it is called.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from meridian.codes import CallStatus, OrderState, OrderType, Side, TimeInForce
+from meridian.strategies import math
+from meridian.strategies.fields import Field, ParameterError, param, state
+from meridian.strategies.orders import Orders
+from meridian.strategies.plain import Plain
+from meridian.strategies.strategy import Strategy
+from meridian.strategies.transform import StrategyRefused
+from meridian.strategies.views import UNDEF_PRICE, Book, Fill, Level, Order, Status, Timer, Trade, WorkingOrder
+
+if TYPE_CHECKING:
+    from meridian.strategies.artifact import Artifact
+
+__all__ = [
+    "UNDEF_PRICE",
+    "Book",
+    "CallStatus",
+    "Field",
+    "Fill",
+    "Level",
+    "Order",
+    "OrderState",
+    "OrderType",
+    "Orders",
+    "ParameterError",
+    "Plain",
+    "Side",
+    "Status",
+    "Strategy",
+    "StrategyRefused",
+    "TimeInForce",
+    "Timer",
+    "Trade",
+    "WorkingOrder",
+    "build",
+    "math",
+    "param",
+    "state",
+]
+
+
+def build(cls: type[Strategy], **options: Any) -> "Artifact":
+    """Builds a class's object code, or finds it in the cache. See `meridian.strategies.artifact.build`."""
+    from meridian.strategies import artifact
+
+    return artifact.build(cls, **options)

@@ -1,0 +1,324 @@
+"""What a strategy can ask for: new, replace, cancel, quotes, prices on the tick; and what it may know of its listing.
+
+The functions are what both modes run (over ctypes structures in plain mode, jitted in compiled mode); each is given the
+source line of its caller, so that a failure names the quant's own line. The class `Orders` gives quants the types and the
+debugger mode an object.
+
+Invariant: a request becomes an intent in the view's buffer, in order, or the callback fails; nothing else is written.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from meridian._native import records as _records
+from meridian.codes import IntentKind, OrderState, OrderType, Side, TimeInForce
+from meridian.strategies import checks, layouts
+from meridian.strategies.checks import fail, need_int
+from meridian.strategies.views import GETTERS, UNDEF_PRICE, OrdersBound, WorkingOrder, working_places
+
+__all__ = ["METHODS", "Orders"]
+
+BUY, SELL = int(Side.BUY), int(Side.SELL)
+NEW, REPLACE, CANCEL = int(IntentKind.NEW), int(IntentKind.REPLACE), int(IntentKind.CANCEL)
+CANCEL_SIDE, CANCEL_ALL = int(IntentKind.CANCEL_SIDE), int(IntentKind.CANCEL_ALL)
+LIMIT, DAY = int(OrderType.LIMIT), int(TimeInForce.DAY)
+LIVE, PENDING_CANCEL = int(OrderState.LIVE), int(OrderState.PENDING_CANCEL)
+PENDING_REPLACE = int(OrderState.PENDING_REPLACE)
+INTENTS_MAX = layouts.INTENTS_MAX
+TICK_ROWS: int = _records.CONSTANTS["TICK_ROWS"]
+RAISED, OUT_OF_BOUNDS = checks.RAISED, checks.OUT_OF_BOUNDS
+BAD_PRICE, TOO_MANY_INTENTS = checks.BAD_PRICE, checks.TOO_MANY_INTENTS
+PRICE_EDGE = 4e18  # Prices beyond it are refused, so that rounding to the tick cannot overflow.
+TICK_MAX = 10**18
+
+
+def place_intent(line: int, view: Any, kind: int, listing: int, order_id: int, side: int) -> Any:
+    """The next free intent, cleared and with these fields."""
+    count = view.intents_count
+    if count >= INTENTS_MAX:
+        fail(view, TOO_MANY_INTENTS, line)
+    intent = view.intents[count]
+    intent.order_id = order_id
+    intent.price_nanos = 0
+    intent.lots = 0
+    intent.display_lots = 0
+    intent.expire_time_ns = 0
+    intent.intent = kind
+    intent.listing = listing
+    intent.side = side
+    intent.order_type = 0
+    intent.time_in_force = 0
+    intent.post_only = 0
+    view.intents_count = count + 1
+    return intent
+
+
+def order_new(
+    line: int, orders: Any, side: Any, price_nanos: Any, lots: Any, time_in_force: Any = DAY, post_only: Any = False,
+    display_lots: Any = 0, expire_time_ns: Any = 0, order_type: Any = LIMIT,
+) -> None:  # fmt: skip
+    """A new order at the bound listing."""
+    if side != BUY and side != SELL:
+        fail(orders.view, RAISED, line)
+    price = need_int(price_nanos)
+    size = need_int(lots)
+    intent = place_intent(line, orders.view, NEW, orders.listing, 0, side)
+    intent.price_nanos = price
+    intent.lots = size
+    intent.display_lots = need_int(display_lots)
+    intent.expire_time_ns = need_int(expire_time_ns)
+    intent.order_type = order_type
+    intent.time_in_force = time_in_force
+    intent.post_only = 1 if post_only else 0
+
+
+def order_buy(
+    line: int, orders: Any, price_nanos: Any, lots: Any, time_in_force: Any = DAY, post_only: Any = False,
+    display_lots: Any = 0, expire_time_ns: Any = 0,
+) -> None:  # fmt: skip
+    """A new buy at a price."""
+    order_new(line, orders, BUY, price_nanos, lots, time_in_force, post_only, display_lots, expire_time_ns, LIMIT)
+
+
+def order_sell(
+    line: int, orders: Any, price_nanos: Any, lots: Any, time_in_force: Any = DAY, post_only: Any = False,
+    display_lots: Any = 0, expire_time_ns: Any = 0,
+) -> None:  # fmt: skip
+    """A new sale at a price."""
+    order_new(line, orders, SELL, price_nanos, lots, time_in_force, post_only, display_lots, expire_time_ns, LIMIT)
+
+
+def order_replace(line: int, orders: Any, order: Any, price_nanos: Any, lots: Any) -> None:
+    """Another price and total lots for an order."""
+    price = need_int(price_nanos)
+    size = need_int(lots)
+    intent = place_intent(line, orders.view, REPLACE, orders.listing, order.order_id, order.side)
+    intent.price_nanos = price
+    intent.lots = size
+
+
+def order_cancel(line: int, orders: Any, order: Any) -> None:
+    """Cancels an order."""
+    place_intent(line, orders.view, CANCEL, orders.listing, order.order_id, order.side)
+
+
+def order_cancel_side(line: int, orders: Any, side: Any) -> None:
+    """Cancels a side of the bound listing; nothing when nothing rests there and nothing was asked before."""
+    if side != BUY and side != SELL:
+        fail(orders.view, RAISED, line)
+    view = orders.view
+    wanted = view.intents_count > 0
+    for place in range(view.working_count):
+        order = view.working[place]
+        if order.listing == orders.listing and order.side == side and order.state != PENDING_CANCEL:
+            wanted = True
+    if wanted:
+        place_intent(line, view, CANCEL_SIDE, orders.listing, 0, side)
+
+
+def order_cancel_all(line: int, orders: Any) -> None:
+    """Cancels every order of the slot, at every listing; nothing when there is none and nothing was asked before."""
+    view = orders.view
+    wanted = view.intents_count > 0
+    for place in range(view.working_count):
+        if view.working[place].state != PENDING_CANCEL:
+            wanted = True
+    if wanted:
+        place_intent(line, view, CANCEL_ALL, orders.listing, 0, 0)
+
+
+def order_headroom_lots(line: int, orders: Any, side: Any) -> int:
+    """Lots that a further order of a side may have now."""
+    listing = orders.view.listings[orders.listing]
+    if side == BUY:
+        return listing.headroom_buy_lots
+    if side != SELL:
+        fail(orders.view, RAISED, line)
+    return listing.headroom_sell_lots
+
+
+def order_on(line: int, orders: Any, instrument: Any, venue: Any) -> OrdersBound:
+    """The same, bound to another of the slot's listings."""
+    view = orders.view
+    for place in range(view.listings_count):
+        if view.listings[place].instrument == instrument and view.listings[place].venue == venue:
+            return OrdersBound(view, place)
+    fail(view, OUT_OF_BOUNDS, line)
+    return OrdersBound(view, 0)
+
+
+def whole_price(line: int, view: Any, price: Any, up: bool) -> int:
+    """A float or whole number as a whole number, rounded down or up."""
+    if not (-PRICE_EDGE < price < PRICE_EDGE):  # NaN fails as well.
+        fail(view, BAD_PRICE, line)
+    whole = int(price)
+    if whole > price:
+        whole -= 1
+    if up and whole < price:
+        whole += 1
+    return whole
+
+
+def order_to_price(line: int, orders: Any, price_nanos: Any, side: Any) -> int:
+    """The nearest price on the tick away from the market: below for a buy, above for a sale.
+
+    NaN, infinities and what lies outside the listing's prices fail.
+    """
+    view = orders.view
+    if side != BUY and side != SELL:
+        fail(view, RAISED, line)
+    whole = whole_price(line, view, price_nanos, side == SELL)
+    listing = view.listings[orders.listing]
+    row = 0
+    while row + 1 < TICK_ROWS and whole >= listing.ticks[row + 1].from_nanos:
+        row += 1
+    tick = listing.ticks[row].tick_nanos
+    if tick <= 0 or tick > TICK_MAX:
+        fail(view, BAD_PRICE, line)
+    rest = whole % tick
+    if rest != 0:
+        whole -= rest
+        if side == SELL:
+            whole += tick
+    if whole < listing.price_min_nanos or whole > listing.price_max_nanos:
+        fail(view, BAD_PRICE, line)
+    return whole
+
+
+def quote_side(line: int, orders: Any, side: int, price: int, size: int, headroom: int, post_only: Any) -> None:
+    """One side of a quote."""
+    view = orders.view
+    kept = False
+    for place in range(view.working_count):
+        order = view.working[place]
+        if order.listing != orders.listing or order.side != side or order.state == PENDING_CANCEL:
+            continue
+        if kept or size <= 0 or price == UNDEF_PRICE:
+            place_intent(line, view, CANCEL, orders.listing, order.order_id, side)
+            continue
+        kept = True
+        if order.state != LIVE:
+            continue  # It answers first; the next callback decides.
+        if order.price_nanos == price and order.leaves_lots <= size:
+            continue  # A partly filled order keeps its place in the queue.
+        if size - order.leaves_lots > headroom:
+            place_intent(line, view, CANCEL, orders.listing, order.order_id, side)
+            continue
+        intent = place_intent(line, view, REPLACE, orders.listing, order.order_id, side)
+        intent.price_nanos = price
+        intent.lots = order.lots - order.leaves_lots + size
+    if not kept and size > 0 and price != UNDEF_PRICE and headroom >= size:
+        order_new(line, orders, side, price, size, DAY, post_only, 0, 0, LIMIT)
+
+
+def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: Any, post_only: Any = False) -> None:
+    """One order a side at these prices and this size.
+
+    What rests is replaced only when its price differs or it has more lots than wanted, so that queue position survives. A
+    side whose headroom is below the size gets no new order, and none that would need more; a price UNDEF_PRICE or a size
+    of zero takes the side out. An order that has a request under way is left until it is answered.
+    """
+    bid = need_int(bid_nanos)
+    ask = need_int(ask_nanos)
+    size = need_int(lots)
+    listing = orders.view.listings[orders.listing]
+    quote_side(line, orders, BUY, bid, size, listing.headroom_buy_lots, post_only)
+    quote_side(line, orders, SELL, ask, size, listing.headroom_sell_lots, post_only)
+
+
+METHODS = {
+    "new": order_new, "buy": order_buy, "sell": order_sell, "replace": order_replace, "cancel": order_cancel,
+    "cancel_side": order_cancel_side, "cancel_all": order_cancel_all, "headroom_lots": order_headroom_lots,
+    "on": order_on, "to_price": order_to_price, "quote": order_quote,
+}  # fmt: skip
+SHARED = (place_intent, whole_price, quote_side, *METHODS.values())
+
+
+class Orders:
+    """The `orders` argument: bound to the event's instrument and venue. Prices in nanos, sizes in lots."""
+
+    time_ns: int
+    instrument: int
+    venue: int
+    position_lots: int
+    open_buy_lots: int
+    open_sell_lots: int
+    increment_lots: int
+    bid_nanos: int
+    ask_nanos: int
+    bid_lots: int
+    ask_lots: int
+    two_sided: bool
+    stale: bool
+    tradable: bool
+    watch_only: bool
+
+    def __init__(self, bound: OrdersBound) -> None:
+        self._bound = bound
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in GETTERS:
+            raise AttributeError(f"orders has no {name}")
+        return GETTERS[name](self._bound)
+
+    @property
+    def working(self) -> Iterator[WorkingOrder]:
+        """The slot's live orders at the bound listing, in no order that may be relied on."""
+        view = self._bound.view
+        for place in working_places(self._bound):  # type: ignore[arg-type]
+            yield WorkingOrder(view.working[place])
+
+    def on(self, instrument: int, venue: int) -> "Orders":
+        """The same, bound to another of the slot's listings; fails when it has none such."""
+        return Orders(order_on(0, self._bound, instrument, venue))
+
+    def headroom_lots(self, side: Side | int) -> int:
+        """Lots that a further order of a side may have now."""
+        return order_headroom_lots(0, self._bound, side)
+
+    def to_price(self, price_nanos: float, side: Side | int) -> int:
+        """The nearest price on the tick away from the market; NaN, infinities and prices out of range fail."""
+        return order_to_price(0, self._bound, price_nanos, side)
+
+    def new(
+        self, side: Side | int, price_nanos: int, lots: int, time_in_force: TimeInForce | int = TimeInForce.DAY,
+        post_only: bool = False, display_lots: int = 0, expire_time_ns: int = 0,
+        order_type: OrderType | int = OrderType.LIMIT,
+    ) -> None:  # fmt: skip
+        """A new order."""
+        order_new(0, self._bound, int(side), price_nanos, lots, int(time_in_force), post_only, display_lots,
+                  expire_time_ns, int(order_type))  # fmt: skip
+
+    def buy(
+        self, price_nanos: int, lots: int, time_in_force: TimeInForce | int = TimeInForce.DAY, post_only: bool = False,
+        display_lots: int = 0, expire_time_ns: int = 0,
+    ) -> None:  # fmt: skip
+        """A new buy."""
+        self.new(Side.BUY, price_nanos, lots, time_in_force, post_only, display_lots, expire_time_ns)
+
+    def sell(
+        self, price_nanos: int, lots: int, time_in_force: TimeInForce | int = TimeInForce.DAY, post_only: bool = False,
+        display_lots: int = 0, expire_time_ns: int = 0,
+    ) -> None:  # fmt: skip
+        """A new sale."""
+        self.new(Side.SELL, price_nanos, lots, time_in_force, post_only, display_lots, expire_time_ns)
+
+    def replace(self, order: Any, price_nanos: int, lots: int) -> None:
+        """Another price and total lots for an order (one of `working`, or the order of `on_order`, `on_fill`)."""
+        order_replace(0, self._bound, order, price_nanos, lots)
+
+    def cancel(self, order: Any) -> None:
+        """Cancels an order (one of `working`, or the order of `on_order`, `on_fill`)."""
+        order_cancel(0, self._bound, order)
+
+    def cancel_side(self, side: Side | int) -> None:
+        """Cancels a side of the bound listing."""
+        order_cancel_side(0, self._bound, int(side))
+
+    def cancel_all(self) -> None:
+        """Cancels every order of the slot."""
+        order_cancel_all(0, self._bound)
+
+    def quote(self, bid_nanos: int, ask_nanos: int, lots: int, post_only: bool = False) -> None:
+        """One order a side; what rests is replaced only when it must, and a side without headroom is left out."""
+        order_quote(0, self._bound, bid_nanos, ask_nanos, lots, post_only)

@@ -1,0 +1,396 @@
+"""What callbacks are given: the views of book, trade, status, order, fill and timer.
+
+A view is the engine's record itself; beside the record's fields (read as signed whole numbers) it has the properties below.
+The functions at the top are what both modes run: over ctypes structures in plain mode, jitted in compiled mode. The classes
+at the bottom give quants types and the debugger mode objects.
+
+Invariant: a property reads the record it is given and nothing else.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from meridian._native import records as _records
+from meridian.codes import OrderState, Side
+from meridian.strategies import layouts
+
+__all__ = ["Book", "Fill", "Level", "Order", "Status", "Timer", "Trade", "WorkingOrder"]
+
+UNDEF_PRICE: int = _records.CONSTANTS["UNDEF_PRICE"]
+TWO_SIDED: int = _records.CONSTANTS["BOOK_TWO_SIDED"]
+STALE: int = _records.CONSTANTS["BOOK_STALE"]
+CROSSED: int = _records.CONSTANTS["BOOK_CROSSED"]
+TRADABLE: int = _records.CONSTANTS["BOOK_TRADABLE"]
+LIVE = int(OrderState.LIVE)
+NAN = float("nan")
+
+
+class OrdersBound(NamedTuple):
+    """The `orders` argument: the orders view and the listing it is bound to."""
+
+    view: Any
+    listing: int
+
+
+class WorkingBound(NamedTuple):
+    """The live orders of the slot at one listing."""
+
+    view: Any
+    listing: int
+
+
+def _two_sided(obj: Any) -> bool:
+    return (obj.flags & TWO_SIDED) != 0
+
+
+def _flag_stale(obj: Any) -> bool:
+    return (obj.flags & STALE) != 0
+
+
+def _crossed(obj: Any) -> bool:
+    return (obj.flags & CROSSED) != 0
+
+
+def _flag_tradable(obj: Any) -> bool:
+    return (obj.flags & TRADABLE) != 0
+
+
+def _book_bid(obj: Any) -> int:
+    return obj.bids[0].price_nanos
+
+
+def _book_ask(obj: Any) -> int:
+    return obj.asks[0].price_nanos
+
+
+def _book_bid_lots(obj: Any) -> int:
+    return obj.bids[0].lots
+
+
+def _book_ask_lots(obj: Any) -> int:
+    return obj.asks[0].lots
+
+
+def _spread(obj: Any) -> float:
+    if (obj.flags & TWO_SIDED) == 0:
+        return NAN
+    return float(obj.asks[0].price_nanos) - float(obj.bids[0].price_nanos)
+
+
+def _mid(obj: Any) -> float:
+    if (obj.flags & TWO_SIDED) == 0:
+        return NAN
+    return 0.5 * (float(obj.bids[0].price_nanos) + float(obj.asks[0].price_nanos))
+
+
+def _microprice(obj: Any) -> float:
+    # Each side's price weighs with the lots of the other: the price leans to the side about to be eaten.
+    bid = obj.bids[0]
+    ask = obj.asks[0]
+    bid_lots = float(bid.lots)
+    ask_lots = float(ask.lots)
+    lots = bid_lots + ask_lots
+    if (obj.flags & TWO_SIDED) == 0 or lots <= 0.0:
+        return NAN
+    return (float(bid.price_nanos) * ask_lots + float(ask.price_nanos) * bid_lots) / lots
+
+
+def _true_tradable(obj: Any) -> bool:
+    return obj.tradable != 0
+
+
+def _true_stale(obj: Any) -> bool:
+    return obj.stale != 0
+
+
+def _true_connected(obj: Any) -> bool:
+    return obj.connected != 0
+
+
+def _true_busted(obj: Any) -> bool:
+    return obj.busted != 0
+
+
+def _true_cross(obj: Any) -> bool:
+    return obj.cross != 0
+
+
+def _true_broken(obj: Any) -> bool:
+    return obj.broken != 0
+
+
+def _maker(obj: Any) -> bool:
+    return obj.liquidity == 1
+
+
+def _live(obj: Any) -> bool:
+    return obj.state == LIVE
+
+
+def _refused(obj: Any) -> bool:
+    return obj.event == 0
+
+
+def _orders_time(obj: Any) -> int:
+    return obj.view.time_ns
+
+
+def _orders_working(obj: Any) -> Any:
+    return WorkingBound(obj.view, obj.listing)
+
+
+def _listing_position(obj: Any) -> int:
+    return obj.view.listings[obj.listing].position_lots
+
+
+def _listing_open_buy(obj: Any) -> int:
+    return obj.view.listings[obj.listing].open_buy_lots
+
+
+def _listing_open_sell(obj: Any) -> int:
+    return obj.view.listings[obj.listing].open_sell_lots
+
+
+def _listing_bid(obj: Any) -> int:
+    return obj.view.listings[obj.listing].bid_nanos
+
+
+def _listing_ask(obj: Any) -> int:
+    return obj.view.listings[obj.listing].ask_nanos
+
+
+def _listing_bid_lots(obj: Any) -> int:
+    return obj.view.listings[obj.listing].bid_lots
+
+
+def _listing_ask_lots(obj: Any) -> int:
+    return obj.view.listings[obj.listing].ask_lots
+
+
+def _listing_increment(obj: Any) -> int:
+    return obj.view.listings[obj.listing].increment_lots
+
+
+def _listing_instrument(obj: Any) -> int:
+    return obj.view.listings[obj.listing].instrument
+
+
+def _listing_venue(obj: Any) -> int:
+    return obj.view.listings[obj.listing].venue
+
+
+def _listing_two_sided(obj: Any) -> bool:
+    return (obj.view.listings[obj.listing].flags & TWO_SIDED) != 0
+
+
+def _listing_stale(obj: Any) -> bool:
+    return (obj.view.listings[obj.listing].flags & STALE) != 0
+
+
+def _listing_tradable(obj: Any) -> bool:
+    return (obj.view.listings[obj.listing].flags & TRADABLE) != 0
+
+
+def _listing_watch_only(obj: Any) -> bool:
+    return obj.view.listings[obj.listing].watch_only != 0
+
+
+# Property → kind of view → what computes it. A name that is no property is a field of the record.
+PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "two_sided": {"BookView": _two_sided, "Orders": _listing_two_sided},
+    "stale": {"BookView": _flag_stale, "StatusView": _true_stale, "Orders": _listing_stale},
+    "crossed": {"BookView": _crossed},
+    "tradable": {"BookView": _flag_tradable, "StatusView": _true_tradable, "Orders": _listing_tradable},
+    "bid_nanos": {"BookView": _book_bid, "Orders": _listing_bid},
+    "ask_nanos": {"BookView": _book_ask, "Orders": _listing_ask},
+    "bid_lots": {"BookView": _book_bid_lots, "Orders": _listing_bid_lots},
+    "ask_lots": {"BookView": _book_ask_lots, "Orders": _listing_ask_lots},
+    "spread_nanos": {"BookView": _spread},
+    "mid_nanos": {"BookView": _mid},
+    "microprice_nanos": {"BookView": _microprice},
+    "connected": {"StatusView": _true_connected},
+    "busted": {"TradeView": _true_busted},
+    "cross": {"TradeView": _true_cross},
+    "broken": {"FillView": _true_broken},
+    "maker": {"FillView": _maker},
+    "live": {"OrderView": _live, "WorkingOrder": _live},
+    "refused": {"OrderView": _refused},
+    "time_ns": {"Orders": _orders_time},
+    "working": {"Orders": _orders_working},
+    "position_lots": {"Orders": _listing_position},
+    "open_buy_lots": {"Orders": _listing_open_buy},
+    "open_sell_lots": {"Orders": _listing_open_sell},
+    "increment_lots": {"Orders": _listing_increment},
+    "instrument": {"Orders": _listing_instrument},
+    "venue": {"Orders": _listing_venue},
+    "watch_only": {"Orders": _listing_watch_only},
+}
+
+
+def kind_of(obj: Any) -> str:
+    """The kind of a view in plain mode."""
+    name = type(obj).__name__
+    return {"OrdersBound": "Orders", "WorkingBound": "Working"}.get(name, name)
+
+
+def _getter(name: str) -> Callable[[Any], Any]:
+    table = PROPERTIES[name]
+
+    def get(obj: Any) -> Any:
+        function = table.get(kind_of(obj))
+        return getattr(obj, name) if function is None else function(obj)
+
+    get.__name__ = f"get_{name}"
+    return get
+
+
+GETTERS: dict[str, Callable[[Any], Any]] = {name: _getter(name) for name in PROPERTIES}
+
+
+class View:
+    """A view in debugger mode: attributes are the properties above and the record's fields."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Any) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        value = GETTERS[name](self._record) if name in GETTERS else getattr(self._record, name)
+        return [View(element) for element in value] if hasattr(value, "__len__") else value
+
+    def __repr__(self) -> str:
+        fields = type(self._record)._fields_
+        shown = ((field[0], getattr(self, field[0])) for field in fields if field[0] != "reserved")
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+
+class Level(View):
+    """A price level."""
+
+    price_nanos: int
+    lots: int
+    orders: int
+
+
+class Book(View):
+    """A book, best levels first. One-sided books have the price `UNDEF_PRICE` where there is none; `two_sided` tells."""
+
+    time_ns: int
+    receive_time_ns: int
+    venue_time_ns: int
+    sequence: int
+    age_ns: int
+    instrument: int
+    venue: int
+    flags: int
+    bids: list[Level]
+    asks: list[Level]
+    two_sided: bool
+    stale: bool
+    crossed: bool
+    tradable: bool
+    bid_nanos: int
+    ask_nanos: int
+    bid_lots: int
+    ask_lots: int
+    spread_nanos: float
+    mid_nanos: float
+    microprice_nanos: float
+
+
+class Trade(View):
+    """A trade that printed."""
+
+    time_ns: int
+    venue_time_ns: int
+    price_nanos: int
+    lots: int
+    match_id: int
+    instrument: int
+    venue: int
+    taker_side: int
+    busted: bool
+    cross: bool
+
+
+class Status(View):
+    """Trading or feed state changed."""
+
+    time_ns: int
+    instrument: int
+    venue: int
+    tradable: bool
+    stale: bool
+    connected: bool
+    trading: int
+
+
+class Order(View):
+    """An order of the slot changed state, or an intent was refused (`refused`; then `reason` is a RejectCode)."""
+
+    time_ns: int
+    order_id: int
+    price_nanos: int
+    lots: int
+    leaves_lots: int
+    filled_lots: int
+    instrument: int
+    venue: int
+    side: Side
+    state: int
+    event: int
+    reason: int
+    limit: int
+    live: bool
+    refused: bool
+
+
+class Fill(View):
+    """An order of the slot traded."""
+
+    time_ns: int
+    order_id: int
+    execution_id: int
+    price_nanos: int
+    lots: int
+    leaves_lots: int
+    position_lots: int
+    instrument: int
+    venue: int
+    side: Side
+    liquidity: int
+    maker: bool
+    broken: bool
+
+
+class Timer(View):
+    """The slot's timer."""
+
+    time_ns: int
+    due_ns: int
+
+
+class WorkingOrder(View):
+    """A live order of the slot."""
+
+    order_id: int
+    price_nanos: int
+    lots: int
+    leaves_lots: int
+    pending_nanos: int
+    side: Side
+    state: int
+    time_in_force: int
+    live: bool
+
+
+def working_places(working: WorkingBound) -> Iterator[int]:
+    """The places of the bound listing's orders among all of the slot."""
+    for place in range(working.view.working_count):
+        if working.view.working[place].listing == working.listing:
+            yield place
+
+
+SHARED = tuple({id(function): function for table in PROPERTIES.values() for function in table.values()}.values())
+structure = layouts.structure
