@@ -32,8 +32,18 @@
 //! `unbooked_lots`: lots that the venue counts as filled and whose fills we have not booked yet (its cumulative quantity
 //! minus ours; or what was open minus what it took off). They stay held until their fills arrive.
 
+mod cells;
+mod check;
+mod events;
+mod hold;
+mod limits;
+mod nodes;
+mod path;
+mod reference_data;
+mod tree;
 mod types;
+mod warnings;
 
-pub use types::{
-    Binding, Capacity, Exposure, KillFields, Outcome, Reference, Refusal, Refused, Usage, Warning,
-};
+pub use hold::{Hold, Phase};
+pub use tree::LimitTree;
+pub use types::{Binding, Capacity, Exposure, KillFields, Outcome, Reference, Refusal, Refused, Usage, Warning};

@@ -2,7 +2,9 @@
 //!
 //! Units: lots, prices in nanos, money in nanos of the tree's one currency as `i128`, times in ns of engine time.
 
-use records::{KillNew, KillResting, Metric, RejectCode, UNDEF_PRICE};
+use records::{KillNew, KillResting, Metric, RejectCode, Side, UNDEF_PRICE};
+
+use crate::cells::Delta;
 
 /// How much memory the tree takes when it is made; nothing grows afterwards, and what does not fit is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +40,28 @@ impl Default for Capacity {
 }
 
 /// What became of a configuration record. `records::Applied.outcome` has the same codes, but for `InSet`.
-#[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// In force now.
-    Applied = 1,
+    Applied,
     /// Not newer than what stands.
-    Older = 2,
+    Older,
     /// Makes no sense, or does not fit; nothing changed.
-    Refused(Refused) = 3,
+    Refused(Refused),
     /// Waits for the last record of its set; the set's outcome is told with that one.
-    InSet = 4,
+    InSet,
+}
+
+impl Outcome {
+    /// The code of `records::Applied.outcome` (4: waits for its set).
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Applied => 1,
+            Self::Older => 2,
+            Self::Refused(_) => 3,
+            Self::InSet => 4,
+        }
+    }
 }
 
 /// Why a configuration record or a binding was refused.
@@ -186,6 +199,32 @@ pub struct Exposure {
     pub gross_held_nanos: i128,
 }
 
+impl Exposure {
+    /// Nothing booked, nothing held.
+    pub const ZERO: Self = Self {
+        position_lots: 0,
+        open_buy_lots: 0,
+        open_sell_lots: 0,
+        open_orders: 0,
+        gross_used_nanos: 0,
+        gross_held_nanos: 0,
+    };
+
+    #[inline]
+    pub(crate) fn book(&mut self, side: Side, delta: &Delta) {
+        self.position_lots += delta.position_lots;
+        let open_lots = match side {
+            Side::Buy => &mut self.open_buy_lots,
+            Side::Sell => &mut self.open_sell_lots,
+        };
+        *open_lots += delta.open_lots;
+        self.open_orders += delta.orders;
+        self.gross_used_nanos = self.gross_used_nanos.saturating_add(delta.used_nanos);
+        self.gross_held_nanos += delta.held_nanos;
+        assert!(*open_lots >= 0 && self.open_orders >= 0 && self.gross_held_nanos >= 0, "more released than held");
+    }
+}
+
 /// How far a limit is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -197,7 +236,7 @@ pub struct Usage {
     pub metric: Metric,
     /// Its hard bound.
     pub bound: i128,
-    /// Booked and held against it, in the worst instrument where it counts each apart. Orders' own limits (quantity, notional,
-    /// collar) and rates: the largest seen.
+    /// Booked and held against it, in the worst instrument where it counts each apart. 0 for what is looked at order by order
+    /// (quantity, notional, collar) and for rates.
     pub used: i128,
 }

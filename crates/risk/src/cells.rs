@@ -1,0 +1,224 @@
+//! The counters of the tree: what is booked and held in the scope of a limit, beside its bound.
+//!
+//! Invariant: a counter is the exact sum of the bindings in its scope and is never clamped: after a bust or an overfill it
+//! may stand beyond its bound, and that side stays closed until it is inside again. Held parts are never negative.
+
+use records::Side;
+
+/// A change to book in every counter of a binding's path.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Delta {
+    pub position_lots: i64,
+    /// On the order's side.
+    pub open_lots: i64,
+    pub orders: i64,
+    pub used_nanos: i128,
+    pub held_nanos: i128,
+}
+
+/// A bound with its soft share; `slot` is the limit's place in the table, [`NO_SLOT`]: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub hard: i64,
+    pub soft: i64,
+    pub slot: u32,
+    pub warned: bool,
+}
+
+/// No limit stands there.
+pub(crate) const NO_SLOT: u32 = u32::MAX;
+
+impl Bound {
+    pub const NONE: Self = Self { hard: i64::MAX, soft: i64::MAX, slot: NO_SLOT, warned: false };
+
+    /// The stricter of the two; of equals the one that came first in the table.
+    pub fn tighten(&mut self, other: Self) {
+        if self.slot == NO_SLOT || (other.hard, other.slot) < (self.hard, self.slot) {
+            *self = other;
+        }
+    }
+
+    /// Whether `used` crosses the soft bound now, for the first time since it was last below.
+    #[inline]
+    pub fn crosses(&mut self, used: i64) -> bool {
+        let above = used > self.soft;
+        let crossed = above && !self.warned;
+        self.warned = above;
+        crossed
+    }
+}
+
+/// Lots of one instrument in the scope (node, venue, trader): limits 12.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PositionCell {
+    pub position_lots: i64,
+    /// Open lots by side.
+    pub open_lots: [i64; 2],
+    /// Largest worst case by side: long, short.
+    pub bounds: [Bound; 2],
+}
+
+impl PositionCell {
+    pub const EMPTY: Self = Self { position_lots: 0, open_lots: [0; 2], bounds: [Bound::NONE; 2] };
+
+    /// The worst case of a side after `lots` more: positive where it is long (buys) or short (sales).
+    #[inline]
+    pub fn worst_lots(&self, side: Side, lots: i64) -> i64 {
+        let position = match side {
+            Side::Buy => self.position_lots,
+            Side::Sell => -self.position_lots,
+        };
+        position.saturating_add(self.open_lots[side.index()]).saturating_add(lots)
+    }
+
+    #[inline]
+    pub fn book(&mut self, side: Side, delta: &Delta) {
+        let open = &mut self.open_lots[side.index()];
+        *open += delta.open_lots;
+        assert!(*open >= 0, "more lots released than held");
+        self.position_lots += delta.position_lots;
+    }
+}
+
+/// Money traded today and held: limit 14.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GrossCell {
+    pub used_nanos: i128,
+    pub held_nanos: i128,
+    pub bound_nanos: i128,
+    pub soft_nanos: i128,
+    pub warned: bool,
+}
+
+impl GrossCell {
+    pub const EMPTY: Self = Self { used_nanos: 0, held_nanos: 0, bound_nanos: 0, soft_nanos: i128::MAX, warned: false };
+
+    #[inline]
+    pub fn total_nanos(&self) -> i128 {
+        self.used_nanos.saturating_add(self.held_nanos)
+    }
+
+    #[inline]
+    pub fn book(&mut self, delta: &Delta) {
+        self.used_nanos = self.used_nanos.saturating_add(delta.used_nanos);
+        self.held_nanos += delta.held_nanos;
+        assert!(self.held_nanos >= 0, "more money released than held");
+    }
+
+    #[inline]
+    pub fn crosses(&mut self) -> bool {
+        let above = self.total_nanos() > self.soft_nanos;
+        let crossed = above && !self.warned;
+        self.warned = above;
+        crossed
+    }
+}
+
+/// Live orders: limit 11.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenCell {
+    pub orders: i64,
+    pub bound: Bound,
+}
+
+impl OpenCell {
+    pub const EMPTY: Self = Self { orders: 0, bound: Bound::NONE };
+
+    #[inline]
+    pub fn book(&mut self, delta: &Delta) {
+        self.orders += delta.orders;
+        assert!(self.orders >= 0, "more orders ended than began");
+    }
+}
+
+/// A token bucket by engine time (limit 8), kept as the time when it will be full again: one word of state, and no refill.
+///
+/// `burst` messages may pass at once above the steady pace of one an interval, so that any window sees at most its count
+/// plus the burst.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RateCell {
+    pub full_at_ns: u64,
+    pub interval_ns: u64,
+    /// How far ahead of now `full_at_ns` may lie when a message asks.
+    pub ahead_ns_max: u64,
+    pub soft_ahead_ns: u64,
+    /// 1 + burst; 0 forbids.
+    pub bucket: u64,
+    pub warned: bool,
+}
+
+impl RateCell {
+    pub const EMPTY: Self =
+        Self { full_at_ns: 0, interval_ns: 1, ahead_ns_max: 0, soft_ahead_ns: u64::MAX, bucket: 0, warned: false };
+
+    /// Sets pace and burst; what was spent stays spent.
+    pub fn set(&mut self, count: u64, window_ns: u64, burst: u32, soft_percent: u8) {
+        self.interval_ns = window_ns.div_ceil(count.max(1)).max(1);
+        self.ahead_ns_max = self.interval_ns.saturating_mul(u64::from(burst));
+        self.bucket = if count == 0 { 0 } else { u64::from(burst) + 1 };
+        let full_ns = u128::from(self.interval_ns) * u128::from(self.bucket);
+        self.soft_ahead_ns = match soft_percent {
+            0 => u64::MAX,
+            percent => u64::try_from(full_ns * u128::from(percent) / 100).unwrap_or(u64::MAX),
+        };
+        self.warned = false;
+    }
+
+    #[inline]
+    pub fn has_token(&self, now_ns: u64) -> bool {
+        self.bucket > 0 && self.full_at_ns.saturating_sub(now_ns) <= self.ahead_ns_max
+    }
+
+    /// Messages that the bucket would hold with one more.
+    pub fn observed(&self, now_ns: u64) -> u64 {
+        self.full_at_ns.saturating_sub(now_ns).div_ceil(self.interval_ns) + 1
+    }
+
+    /// Takes a token, whether or not there is one (cancels); whether the soft bound is crossed.
+    #[inline]
+    pub fn take(&mut self, now_ns: u64) -> bool {
+        self.full_at_ns = self.full_at_ns.max(now_ns).saturating_add(self.interval_ns);
+        let above = self.full_at_ns - now_ns > self.soft_ahead_ns;
+        let crossed = above && !self.warned;
+        self.warned = above;
+        crossed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_window_sees_more_than_count_and_burst() {
+        let (count, window_ns, burst) = (7_u64, 1_000_u64, 3_u32);
+        let mut cell = RateCell::EMPTY;
+        cell.set(count, window_ns, burst, 0);
+        let mut passed = Vec::new();
+        for now in 10_000..20_000 {
+            while cell.has_token(now) {
+                cell.take(now);
+                passed.push(now);
+            }
+        }
+        for (index, start) in passed.iter().enumerate() {
+            let seen = passed[index..].iter().take_while(|time| **time < start + window_ns).count() as u64;
+            assert!(seen <= count + u64::from(burst), "{seen} messages from {start}");
+        }
+        assert!(passed.len() as u64 >= 10 * (count - 1)); // Rounding the interval up costs less than one a window.
+    }
+
+    #[test]
+    fn a_count_of_zero_forbids() {
+        let mut cell = RateCell::EMPTY;
+        cell.set(0, 1_000, 5, 0);
+        assert!(!cell.has_token(1_000_000));
+    }
+
+    #[test]
+    #[should_panic(expected = "more lots released than held")]
+    fn releasing_more_than_held_is_our_own_bug() {
+        let mut cell = PositionCell::EMPTY;
+        cell.book(Side::Buy, &Delta { open_lots: -1, ..Delta::default() });
+    }
+}

@@ -1,0 +1,383 @@
+//! The tree's state and how it is configured: reference data, nodes, limits, kills, bindings.
+//!
+//! Invariant: the bindings' exposures are the truth; every counter is their exact sum over its scope, rebuilt from them
+//! whenever a limit changes. All memory is taken in `new`.
+
+use records::{Definition, Hash64, IdMap, Kill, LimitSet, Listing, Metric, Node, TickBand};
+
+use crate::cells::{GrossCell, OpenCell, PositionCell, RateCell};
+use crate::limits::{KillTable, LimitTable, Subject};
+use crate::nodes::Nodes;
+use crate::path::{COUNTERS_MAX, Gathered, Path, Scope, gather};
+use crate::reference_data::ReferenceTables;
+use crate::types::{Binding, Capacity, Exposure, KillFields, Outcome, Refused, Usage};
+use crate::warnings::Warnings;
+
+/// Limits of the firm, resolved to counters. See the crate's page for how an engine uses it.
+#[derive(Debug)]
+pub struct LimitTree {
+    capacity: Capacity,
+    pub(crate) reference_tables: ReferenceTables,
+    nodes: Nodes,
+    pub(crate) limits: LimitTable,
+    kills: KillTable,
+    /// Index 0 is unused: an unused hold names it.
+    pub(crate) paths: Vec<Path>,
+    path_by_key: IdMap<u32>,
+    /// Pairs of account and trader, and pairs of venue and trader selected, in the order in which they came.
+    owners: Vec<(u32, u32)>,
+    scopes: Vec<(u16, u32)>,
+    pub(crate) positions: Vec<PositionCell>,
+    position_by_key: IdMap<u32>,
+    /// By the limit's slot.
+    pub(crate) gross: Box<[GrossCell]>,
+    pub(crate) open: Box<[OpenCell]>,
+    pub(crate) rates: Box<[RateCell]>,
+    pub(crate) warnings: Warnings,
+}
+
+impl LimitTree {
+    /// Takes all the memory the tree will ever have.
+    ///
+    /// # Panics
+    /// When a capacity is beyond what keys hold: 2^20 nodes, 2^24 instruments.
+    pub fn new(capacity: Capacity) -> Self {
+        assert!(capacity.nodes_max < 1 << 20 && capacity.instruments_max < 1 << 24);
+        let cells_max = capacity.bindings_max * COUNTERS_MAX;
+        let mut paths = Vec::with_capacity(capacity.bindings_max + 1);
+        paths.push(Path::unused());
+        Self {
+            capacity,
+            reference_tables: ReferenceTables::new(&capacity),
+            nodes: Nodes::new(capacity.nodes_max),
+            limits: LimitTable::new(capacity.limits_max, capacity.nodes_max),
+            kills: KillTable::new(capacity.kills_max),
+            paths,
+            path_by_key: IdMap::with_capacity(capacity.bindings_max),
+            owners: Vec::with_capacity(capacity.bindings_max),
+            scopes: Vec::with_capacity(capacity.limits_max + 1),
+            positions: Vec::with_capacity(cells_max),
+            position_by_key: IdMap::with_capacity(cells_max),
+            gross: vec![GrossCell::EMPTY; capacity.limits_max].into_boxed_slice(),
+            open: vec![OpenCell::EMPTY; capacity.limits_max].into_boxed_slice(),
+            rates: vec![RateCell::EMPTY; capacity.limits_max].into_boxed_slice(),
+            warnings: Warnings::new(),
+        }
+    }
+
+    /// A row of a tick table; rows come in order.
+    pub fn apply_tick_band(&mut self, record: &TickBand) -> Outcome {
+        self.reference_tables.apply_tick_band(record)
+    }
+
+    /// An instrument. Once it is bound, only its activity, prior close, bands and names may change.
+    pub fn apply_definition(&mut self, record: &Definition) -> Outcome {
+        let instrument = record.header.instrument;
+        let bound = self.paths.iter().any(|path| path.subject.instrument == instrument);
+        let outcome = self.reference_tables.apply_definition(record, bound);
+        if outcome == Outcome::Applied {
+            self.refresh_listings(instrument);
+        }
+        outcome
+    }
+
+    /// An instrument at a venue, after its definition and its tick table.
+    pub fn apply_listing(&mut self, record: &Listing) -> Outcome {
+        let outcome = self.reference_tables.apply_listing(record);
+        if outcome == Outcome::Applied {
+            self.refresh_listings(record.header.instrument);
+        }
+        outcome
+    }
+
+    /// A node, after its parent. Applying it again changes nothing; moving it is refused.
+    pub fn apply_node(&mut self, record: &Node) -> Outcome {
+        self.nodes.apply(record)
+    }
+
+    /// A limit. Records up to one with `last_of_set` are one set: applied whole or not at all.
+    pub fn apply_limit(&mut self, record: &LimitSet) -> Outcome {
+        let node_known = self.nodes.level(record.node).is_some();
+        match self.limits.take(record, node_known) {
+            None => Outcome::InSet,
+            Some(Err(refused)) => Outcome::Refused(refused),
+            Some(Ok(false)) => Outcome::Older,
+            Some(Ok(true)) if !self.every_path_fits() => {
+                self.limits.undo();
+                Outcome::Refused(Refused::Capacity)
+            }
+            Some(Ok(true)) => {
+                self.set_counters();
+                self.limits.keep();
+                self.rebuild();
+                Outcome::Applied
+            }
+        }
+    }
+
+    /// Kill fields of a node and selector.
+    pub fn apply_kill(&mut self, record: &Kill) -> Outcome {
+        if self.nodes.level(record.node).is_none() {
+            return Outcome::Refused(Refused::Node);
+        }
+        let outcome = self.kills.apply(record);
+        if outcome == Outcome::Applied {
+            for path in &mut self.paths[1..] {
+                path.kill = self.kills.resolve(path.nodes.as_slice(), &path.subject);
+            }
+        }
+        outcome
+    }
+
+    /// Resolves (account, trader) at a listing. Asking again gives the same binding.
+    ///
+    /// # Errors
+    /// [`Refused`] when the account is no account node, the listing is not known, or there is no room.
+    pub fn bind(&mut self, account: u32, trader: u32, venue: u16, instrument: u32) -> Result<Binding, Refused> {
+        let nodes = self.nodes.path(account).ok_or(Refused::Node)?;
+        let definition = *self.reference_tables.instrument(instrument).ok_or(Refused::Instrument)?;
+        let (listing, _) = self.reference_tables.listing(venue, instrument).ok_or(Refused::Listing)?;
+        let owner = (account, trader);
+        let owner_at = self.owners.iter().position(|known| *known == owner).unwrap_or(self.owners.len());
+        let key = u64::from(listing) << 32 | (owner_at as u64 + 1);
+        if let Some(path) = self.path_by_key.get(key) {
+            return Ok(Binding(path));
+        }
+        if self.paths.len() > self.capacity.bindings_max {
+            return Err(Refused::Capacity);
+        }
+        let subject =
+            Subject { venue, instrument, underlying: definition.underlying, sector: definition.sector, trader };
+        let gathered = gather(&self.limits, &self.nodes, nodes.as_slice(), &subject).ok_or(Refused::Capacity)?;
+        let binding = self.paths.len() as u32;
+        if owner_at == self.owners.len() {
+            self.owners.push(owner);
+        }
+        assert!(self.path_by_key.insert(key, binding), "room was checked");
+        let mut path = Path { nodes, subject, ..Path::unused() };
+        path.kill = self.kills.resolve(nodes.as_slice(), &subject);
+        self.place(&mut path, &gathered);
+        self.paths.push(path);
+        self.refresh_listings(instrument);
+        Ok(Binding(binding))
+    }
+
+    /// Day counters start again; holds of open orders and positions carry over.
+    pub fn day_roll(&mut self) {
+        for path in &mut self.paths {
+            path.exposure.gross_used_nanos = 0;
+        }
+        for cell in &mut self.gross {
+            cell.used_nanos = 0;
+        }
+    }
+
+    /// What a binding has booked and holds.
+    pub fn exposure(&self, binding: Binding) -> Exposure {
+        self.path(binding).exposure
+    }
+
+    /// Booked lots of the binding's account in the instrument, over all venues and traders.
+    #[inline]
+    pub fn account_position(&self, binding: Binding) -> i64 {
+        self.account_cell(binding).position_lots
+    }
+
+    /// The strictest kill fields along the binding's path.
+    #[inline]
+    pub fn kill_fields(&self, binding: Binding) -> KillFields {
+        self.path(binding).kill
+    }
+
+    /// Hands over every limit in force with its use.
+    pub fn usages(&self, take: &mut dyn FnMut(Usage)) {
+        for (slot, limit) in self.limits.iter() {
+            let used = match limit.metric {
+                Metric::GrossExposure => self.gross[slot as usize].total_nanos(),
+                Metric::OpenOrders => i128::from(self.open[slot as usize].orders),
+                Metric::PositionLong => self.worst_of(slot, 0),
+                Metric::PositionShort => self.worst_of(slot, 1),
+                _ => 0,
+            };
+            take(Usage { limit: limit.id, node: limit.node, metric: limit.metric, bound: limit.value, used });
+        }
+    }
+
+    /// Adds everything that decides about later orders.
+    #[allow(clippy::should_implement_trait)] // As every state of the fold is asked for its hash.
+    pub fn hash(&self, hash: &mut Hash64) {
+        for path in &self.paths[1..] {
+            let exposure = &path.exposure;
+            for lots in [exposure.position_lots, exposure.open_buy_lots, exposure.open_sell_lots, exposure.open_orders]
+            {
+                hash.word(lots as u64);
+            }
+            for nanos in [exposure.gross_used_nanos, exposure.gross_held_nanos] {
+                hash.word(nanos as u64);
+                hash.word((nanos >> 64) as u64);
+            }
+        }
+        for (slot, limit) in self.limits.iter() {
+            for word in [u64::from(limit.id), limit.value as u64, limit.version.0, limit.version.1] {
+                hash.word(word);
+            }
+            hash.word(self.rates[slot as usize].full_at_ns);
+        }
+        self.kills.words().for_each(|word| hash.word(word));
+    }
+
+    #[inline]
+    pub(crate) fn path(&self, binding: Binding) -> &Path {
+        assert!(binding.0 != 0, "an unused binding");
+        &self.paths[binding.0 as usize]
+    }
+
+    #[inline]
+    pub(crate) fn account_cell(&self, binding: Binding) -> &PositionCell {
+        &self.positions[self.path(binding).positions.as_slice()[0] as usize]
+    }
+
+    /// The largest worst case of a side among the counters that a position limit bounds.
+    fn worst_of(&self, slot: u32, side: usize) -> i128 {
+        let side = if side == 0 { records::Side::Buy } else { records::Side::Sell };
+        let bounded = self.limits.get(slot);
+        let at_node =
+            |path: &&Path| path.nodes.as_slice().contains(&bounded.node) && bounded.selector.matches(&path.subject);
+        let scope = (bounded.selector.venue, bounded.selector.trader);
+        let cells = self.paths[1..]
+            .iter()
+            .filter(at_node)
+            .filter_map(|path| self.find_cell(bounded.node, path.subject.instrument, scope));
+        cells.map(|cell| i128::from(self.positions[cell as usize].worst_lots(side, 0))).max().unwrap_or(0)
+    }
+
+    fn every_path_fits(&self) -> bool {
+        self.paths[1..]
+            .iter()
+            .all(|path| gather(&self.limits, &self.nodes, path.nodes.as_slice(), &path.subject).is_some())
+    }
+
+    /// Bounds of the counters whose limits changed.
+    fn set_counters(&mut self) {
+        for slot in self.limits.changed() {
+            let limit = self.limits.get(slot);
+            let at = slot as usize;
+            match limit.metric {
+                Metric::GrossExposure => {
+                    let (bound_nanos, soft_nanos) = (limit.value, limit.soft_value());
+                    self.gross[at] = GrossCell { bound_nanos, soft_nanos, ..GrossCell::EMPTY };
+                }
+                Metric::OpenOrders => self.open[at] = OpenCell { orders: 0, bound: limit.bound(slot) },
+                Metric::MessageRate | Metric::CancelRate => {
+                    let count = u64::try_from(limit.value).unwrap_or(u64::MAX);
+                    self.rates[at].set(count, limit.window_ns, limit.burst, limit.soft_percent);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Resolves every path anew and sums the counters up again.
+    fn rebuild(&mut self) {
+        self.positions.clear();
+        self.position_by_key.clear();
+        self.scopes.clear();
+        for cell in &mut self.gross {
+            (cell.used_nanos, cell.held_nanos) = (0, 0);
+        }
+        for cell in &mut self.open {
+            cell.orders = 0;
+        }
+        for at in 1..self.paths.len() {
+            let mut path = self.paths[at];
+            let gathered = gather(&self.limits, &self.nodes, path.nodes.as_slice(), &path.subject);
+            self.place(&mut path, &gathered.expect("every path was seen to fit"));
+            self.add_exposure(&path);
+            self.paths[at] = path;
+        }
+    }
+
+    /// Points a path at its counters, making those that are new.
+    fn place(&mut self, path: &mut Path, gathered: &Gathered) {
+        path.order_lots = gathered.order_lots;
+        path.order_notional = gathered.order_notional;
+        path.collar = gathered.collar;
+        path.reference_age_ns_max = gathered.reference_age_ns_max;
+        path.reference_age_slot = gathered.reference_age_slot;
+        path.missing = gathered.missing;
+        path.has_soft_order_bounds = path.order_lots.soft != i64::MAX
+            || path.collar.soft != i64::MAX
+            || path.order_notional.soft_nanos != i128::MAX;
+        path.gross = gathered.gross;
+        path.open = gathered.open;
+        path.rates = gathered.rates;
+        path.cancel_rates = gathered.cancel_rates;
+        path.positions = crate::nodes::List::EMPTY;
+        for scope in &gathered.scopes[..gathered.scopes_count] {
+            let cell = self.cell(scope, path.subject.instrument);
+            assert!(path.positions.push(cell), "as many counters as scopes");
+        }
+    }
+
+    fn cell(&mut self, scope: &Scope, instrument: u32) -> u32 {
+        let pair = (scope.venue, scope.trader);
+        if let Some(cell) = self.find_cell(scope.node, instrument, pair) {
+            return cell;
+        }
+        if !self.scopes.contains(&pair) {
+            self.scopes.push(pair);
+        }
+        let key = self.cell_key(scope.node, instrument, pair).expect("the pair is known now");
+        let cell = self.positions.len() as u32;
+        self.positions.push(PositionCell { bounds: scope.bounds, ..PositionCell::EMPTY });
+        assert!(self.position_by_key.insert(key, cell), "room for every binding's counters");
+        cell
+    }
+
+    fn find_cell(&self, node: u32, instrument: u32, scope: (u16, u32)) -> Option<u32> {
+        self.cell_key(node, instrument, scope).and_then(|key| self.position_by_key.get(key))
+    }
+
+    fn cell_key(&self, node: u32, instrument: u32, scope: (u16, u32)) -> Option<u64> {
+        let at = self.scopes.iter().position(|known| *known == scope)?;
+        Some(u64::from(node) << 44 | u64::from(instrument) << 20 | at as u64)
+    }
+
+    fn add_exposure(&mut self, path: &Path) {
+        let exposure = &path.exposure;
+        for cell in path.positions.as_slice() {
+            let cell = &mut self.positions[*cell as usize];
+            cell.position_lots += exposure.position_lots;
+            cell.open_lots[0] += exposure.open_buy_lots;
+            cell.open_lots[1] += exposure.open_sell_lots;
+        }
+        for slot in path.gross.as_slice() {
+            let cell = &mut self.gross[*slot as usize];
+            cell.used_nanos = cell.used_nanos.saturating_add(exposure.gross_used_nanos);
+            cell.held_nanos += exposure.gross_held_nanos;
+        }
+        for slot in path.open.as_slice() {
+            self.open[*slot as usize].orders += exposure.open_orders;
+        }
+    }
+
+    /// Copies reference data into the paths of an instrument.
+    fn refresh_listings(&mut self, instrument: u32) {
+        let Some(definition) = self.reference_tables.instrument(instrument).copied() else {
+            return;
+        };
+        for path in self.paths[1..].iter_mut().filter(|path| path.subject.instrument == instrument) {
+            let Some((_, listing)) = self.reference_tables.listing(path.subject.venue, instrument) else {
+                continue;
+            };
+            path.active = definition.active && listing.active;
+            path.prior_close_nanos = definition.prior_close_nanos;
+            path.set_units(definition.units_per_lot_e8);
+            path.tick_table = listing.tick_table;
+            path.increment_lots = listing.increment_lots;
+            path.price_min_nanos = listing.price_min_nanos;
+            path.price_max_nanos = listing.price_max_nanos;
+            path.replace_remaining = listing.replace_remaining;
+        }
+    }
+}
