@@ -1,0 +1,1 @@
+"""After the trade: PnL, execution quality, reports."""

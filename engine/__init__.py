@@ -1,0 +1,1 @@
+"""The regional engine: books, orders, positions, journal, replay."""

@@ -1,0 +1,1 @@
+"""The house exchange: matching, market data, order entry."""

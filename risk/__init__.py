@@ -1,0 +1,1 @@
+"""The limit tree, its controls and the kill switches."""

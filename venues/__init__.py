@@ -1,0 +1,1 @@
+"""Exchange connectivity: one folder a venue, and the readers of recorded flow."""
