@@ -2930,6 +2930,74 @@ impl DirectListingFields {
     }
 }
 
+/// Ends a GLIMPSE snapshot; never on the feed itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndOfSnapshot<'a> {
+    fixed: &'a [u8; 21],
+}
+impl<'a> EndOfSnapshot<'a> {
+    /// Its type letter.
+    pub const TYPE: u8 = b'G';
+    /// Bytes up to its variable part.
+    pub const SIZE: usize = 21;
+    /// Reads one that fills `bytes`.
+    ///
+    /// # Errors
+    /// [`WireError`] when the type or the length is another's.
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
+        check::code(bytes, 0, Self::TYPE)?;
+        let fixed = check::exact(bytes, Self::TYPE)?;
+        Ok(Self { fixed })
+    }
+    /// The bytes it was read from.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        self.fixed
+    }
+    /// First message of the feed that the snapshot does not hold, ASCII, padded with spaces.
+    #[inline]
+    pub fn sequence_number(self) -> [u8; 20] {
+        load::text(self.fixed, 1)
+    }
+    /// `sequence_number` as a number; `None` where it is none.
+    pub fn sequence_number_value(self) -> Option<u64> {
+        load::digits(&self.sequence_number())
+    }
+    /// All fields by value.
+    #[inline]
+    pub fn fields(self) -> EndOfSnapshotFields {
+        EndOfSnapshotFields { sequence_number: self.sequence_number() }
+    }
+}
+
+/// What a [`EndOfSnapshot`] says, to be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndOfSnapshotFields {
+    /// First message of the feed that the snapshot does not hold, ASCII, padded with spaces.
+    pub sequence_number: [u8; 20],
+}
+impl Default for EndOfSnapshotFields {
+    fn default() -> Self {
+        Self { sequence_number: [b' '; 20] }
+    }
+}
+impl EndOfSnapshotFields {
+    /// Bytes up to its variable part.
+    pub const SIZE: usize = 21;
+    /// Writes the message to the start of `out` and returns its length.
+    ///
+    /// # Panics
+    /// When `out` is shorter than the message.
+    #[inline]
+    pub fn encode(&self, out: &mut [u8]) -> usize {
+        let fixed = check::room::<21>(out);
+        fixed[0] = b'G';
+        load::put_text(fixed, 1, self.sequence_number);
+        21
+    }
+}
+
 /// Any message of the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
@@ -2979,6 +3047,8 @@ pub enum Message<'a> {
     RetailInterest(RetailInterest<'a>),
     /// Price discovery of a direct listing with a capital raise (since 2021).
     DirectListing(DirectListing<'a>),
+    /// Ends a GLIMPSE snapshot; never on the feed itself.
+    EndOfSnapshot(EndOfSnapshot<'a>),
 }
 /// Reads the message that fills `bytes`.
 ///
@@ -3010,6 +3080,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message<'_>, WireError> {
         Some(b'I') => NetOrderImbalance::new(bytes).map(Message::NetOrderImbalance),
         Some(b'N') => RetailInterest::new(bytes).map(Message::RetailInterest),
         Some(b'O') => DirectListing::new(bytes).map(Message::DirectListing),
+        Some(b'G') => EndOfSnapshot::new(bytes).map(Message::EndOfSnapshot),
         Some(&code) => Err(WireError::UnknownType { code, skip: bytes.len() }),
         None => Err(WireError::Empty),
     }
@@ -3041,6 +3112,7 @@ impl<'a> Message<'a> {
             Self::NetOrderImbalance(_) => "NetOrderImbalance",
             Self::RetailInterest(_) => "RetailInterest",
             Self::DirectListing(_) => "DirectListing",
+            Self::EndOfSnapshot(_) => "EndOfSnapshot",
         }
     }
     /// The bytes it was read from.
@@ -3069,6 +3141,7 @@ impl<'a> Message<'a> {
             Self::NetOrderImbalance(view) => view.bytes(),
             Self::RetailInterest(view) => view.bytes(),
             Self::DirectListing(view) => view.bytes(),
+            Self::EndOfSnapshot(view) => view.bytes(),
         }
     }
     /// Writes it anew, field by field, and returns its length.
@@ -3100,6 +3173,7 @@ impl<'a> Message<'a> {
             Self::NetOrderImbalance(view) => view.fields().encode(out),
             Self::RetailInterest(view) => view.fields().encode(out),
             Self::DirectListing(view) => view.fields().encode(out),
+            Self::EndOfSnapshot(view) => view.fields().encode(out),
         }
     }
 }
@@ -4686,6 +4760,22 @@ mod description {
                         values: &[],
                     },
                 ],
+            },
+            Message {
+                name: "EndOfSnapshot",
+                group: "Message",
+                code: Some(b'G'),
+                size: 21,
+                tail: Tail::None,
+                about: "Ends a GLIMPSE snapshot; never on the feed itself.",
+                fields: &[Field {
+                    name: "sequence_number",
+                    offset: 1,
+                    tag: 0,
+                    kind: Kind::Digits(20),
+                    about: "First message of the feed that the snapshot does not hold, ASCII, padded with spaces.",
+                    values: &[],
+                }],
             },
         ],
         elements: &[],
