@@ -213,12 +213,13 @@ def banned_calls(files: list[Source]) -> Iterator[Finding]:
 
 
 def _is_test(source: Source) -> bool:
+    """Tests and benchmarks: not between a packet and an order."""
     name = Path(source.path).stem
+    folders = ("/tests/", "/bin/", "/examples/", "/benches/")
     return (
-        name in ("tests", "twin")
+        name in ("tests", "twin", "bench")
         or name.endswith(("_tests", "_test"))
-        or "/tests/" in source.path
-        or "/bin/" in source.path
+        or any(folder in source.path for folder in folders)
     )
 
 
@@ -284,7 +285,7 @@ def heads(files: list[Source]) -> Iterator[Finding]:
     """A file begins by saying what it is for."""
     for source in files:
         first = next((line for line in source.lines if line.strip()), "")
-        if source.path.endswith(".rs") and not first.startswith("//"):
+        if source.path.endswith(".rs") and not first.startswith("//") and not _is_test(source):
             yield Finding(source.path, 1, "begins without a comment that says what it is for")
         if source.path.endswith(".py") and first and not first.startswith(('"""', "#!")):
             yield Finding(source.path, 1, "begins without a docstring that says what it is for")
