@@ -7,9 +7,12 @@ from enum import IntEnum
 
 __all__ = [
     "BookAction",
+    "BookEffect",
     "BreakKind",
     "CallStatus",
     "Callback",
+    "ExchangeAction",
+    "ExchangeEventKind",
     "FeedState",
     "InstrumentClass",
     "IntentKind",
@@ -561,3 +564,74 @@ class InstrumentClass(IntEnum):
     """A coin pair."""
     OPTION = 4
     """An option."""
+
+
+class ExchangeAction(IntEnum):
+    """What an `ExchangeControl` record asks for."""
+
+    STATE = 1
+    """The trading state of `header.instrument` (0: of all) becomes `state`."""
+    BUST = 2
+    """The trade with match number `value` is broken."""
+    DAY_ROLL = 3
+    """The trading day ends: DAY orders and good-till-time orders are cancelled, session numbers start again."""
+    DISCONNECT = 4
+    """The session `header.source` lost its connection."""
+    CONNECT = 5
+    """The session `header.source` logged in."""
+    TIMER = 6
+    """Time passes; only the stamp matters."""
+    SYSTEM_EVENT = 7
+    """A system event of the feed, letter in `letter`."""
+    SHORT_SALE = 8
+    """Short-sale price test of `header.instrument` is as `letter` says."""
+
+
+class ExchangeEventKind(IntEnum):
+    """What happened, as the exchange says it."""
+
+    ACCEPTED = 1
+    """A new order was taken."""
+    REJECTED = 2
+    """A new order was refused."""
+    RESTED = 3
+    """An order (or what is left of it) now rests; `order_ref`, displayed lots and price are what the feed shows."""
+    EXECUTED = 4
+    """Lots traded: `order_ref` rested, `other_ref` came in."""
+    CANCELED = 5
+    """Lots of an order were taken off; `leaves_lots` are left."""
+    REPLACED = 6
+    """A replace took effect."""
+    REPLACE_REJECTED = 7
+    """A replace was refused; the order stands as it was."""
+    CANCEL_REJECTED = 8
+    """A cancel found nothing to cancel."""
+    REFILLED = 9
+    """A reserve order shows its next part under a new reference."""
+    BROKEN = 10
+    """A trade is broken."""
+    BUST_REJECTED = 11
+    """A bust found no such trade."""
+    STATE = 12
+    """The trading state changed."""
+    DAY_ROLLED = 13
+    """The day rolled."""
+    SYSTEM_EVENT = 14
+    """A system event."""
+    LISTED = 15
+    """An instrument is listed."""
+    SHORT_SALE = 16
+    """The short-sale price test changed."""
+
+
+class BookEffect(IntEnum):
+    """What a `ExchangeEventKind::Replaced` event did to the book that the feed shows."""
+
+    NONE = 1
+    """Nothing visible."""
+    REDUCED = 2
+    """The order shows `shown_change_lots` fewer under the same reference."""
+    REMOVED = 3
+    """The old reference is gone; if anything rests, a `Rested` event follows."""
+    REPLACED = 4
+    """The old reference became the new one, price and displayed lots as in the event."""

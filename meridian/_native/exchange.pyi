@@ -1,1 +1,34 @@
 # What the extension offers this room; the room's package re-exports it.
+from typing import TypedDict
+
+class MatchingBench(TypedDict):
+    commands: int
+    elapsed_ns: int
+    ns_per_command: float
+    trades: int
+    events: int
+    refused: int
+    resting: int
+    state_hash: int
+
+class Matching:
+    def __init__(
+        self,
+        *,
+        instruments: int = 64,
+        sessions: int = 64,
+        orders: int = 65536,
+        levels_per_side: int = 8192,
+        trades: int = 65536,
+    ) -> None: ...
+    def apply(self, records: bytes) -> bytes: ...
+    def best(self, instrument: int, side: int) -> tuple[int, int] | None: ...
+    def orders(self) -> list[tuple[int, int, int, int, int, bool, int, int, int, int]]:
+        """(instrument, side, price_nanos, front_lots, reserve_lots, hidden, order_ref, session, user_ref, executed_lots)."""
+    def __len__(self) -> int: ...
+    @property
+    def state_hash(self) -> int: ...
+    @property
+    def events_hash(self) -> int: ...
+
+def bench_matching(commands: int, seed: int) -> MatchingBench: ...

@@ -41,6 +41,9 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::SessionState::TABLE,
     crate::codes::OrderState::TABLE,
     crate::codes::InstrumentClass::TABLE,
+    crate::exchange::ExchangeAction::TABLE,
+    crate::exchange::ExchangeEventKind::TABLE,
+    crate::exchange::BookEffect::TABLE,
 ];
 
 macro_rules! constants {
@@ -61,12 +64,13 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const SOURCES: [&str; 7] = [
+    const SOURCES: [&str; 8] = [
         include_str!("codes.rs"),
         include_str!("header.rs"),
         include_str!("market.rs"),
         include_str!("orders.rs"),
         include_str!("control.rs"),
+        include_str!("exchange.rs"),
         include_str!("outputs.rs"),
         include_str!("strategy.rs"),
     ];
