@@ -6,6 +6,8 @@
 //!
 //! Invariant: the receiver delivers each sequence once, in order; a sequence that it passes over is reported as a gap.
 
+use wire::moldudp64::{Downstream, RequestFields};
+
 use crate::ByteQueue;
 
 /// Bytes of a packet's header.
@@ -32,21 +34,15 @@ pub struct PacketHeader {
 impl PacketHeader {
     /// Reads the header at the start of a packet.
     pub fn read(packet: &[u8]) -> Option<Self> {
-        let header: &[u8; HEADER_BYTES] = packet.get(..HEADER_BYTES)?.try_into().ok()?;
-        let mut session = [0; 10];
-        session.copy_from_slice(&header[..10]);
-        let mut sequence = [0; 8];
-        sequence.copy_from_slice(&header[10..18]);
-        let count = u16::from_be_bytes([header[18], header[19]]);
-        Some(Self { session, sequence: u64::from_be_bytes(sequence), count })
+        let view = Downstream::new(packet).ok()?;
+        Some(Self { session: view.session(), sequence: view.sequence_number(), count: view.message_count() })
     }
 
     /// Writes the header: a request, a heartbeat, or the start of a packet.
     pub fn write(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        bytes[..10].copy_from_slice(&self.session);
-        bytes[10..18].copy_from_slice(&self.sequence.to_be_bytes());
-        bytes[18..].copy_from_slice(&self.count.to_be_bytes());
+        let Self { session, sequence: sequence_number, count: message_count } = *self;
+        RequestFields { session, sequence_number, message_count }.encode(&mut bytes);
         bytes
     }
 }

@@ -1,1 +1,7 @@
-//! Feed tiles and gateway tiles: sockets around sessions.
+//! Feed tiles (multicast in, records out) and gateway tiles (order commands in, venue bytes out, order events back).
+//!
+//! Invariant: what a venue sends is delivered once and in order, or the feed says that it is stale; what the engine asks
+//! for is sent once, or the gateway says that it was not.
+
+pub mod feed;
+pub mod gateway;

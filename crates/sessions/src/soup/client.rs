@@ -3,7 +3,12 @@
 //! Invariant: `next_sequence` is the number of the first message that was not yet handed over; it survives reconnects, so
 //! that a message is delivered once and in order however often the connection breaks.
 
-use super::{End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_NS, SILENCE_NS, frame_in, frame_out, packet, parse_number};
+use wire::soupbin::{LoginAccepted, LoginRequestFields};
+
+use super::{
+    End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_BYTES_MAX, LOGIN_NS, PACKET_HEADER_BYTES, SILENCE_NS, frame_in,
+    frame_out, packet,
+};
 use crate::ByteQueue;
 
 /// Who logs in.
@@ -119,14 +124,14 @@ impl Client {
         self.output.clear();
         (self.last_sent_ns, self.last_heard_ns) = (now_ns, now_ns);
         self.state = ClientState::LoggingIn;
-        let mut login = [b' '; 46];
-        login[..6].copy_from_slice(&self.config.username);
-        login[6..16].copy_from_slice(&self.config.password);
-        login[16..26].copy_from_slice(&self.session);
-        let mut number = [b' '; 20];
-        super::ascii_number(self.next_sequence, &mut number);
-        login[26..].copy_from_slice(&number);
-        assert!(frame_out(&mut self.output, packet::LOGIN_REQUEST, &[&login, &[]]), "an empty queue holds a login");
+        let login = LoginRequestFields {
+            username: self.config.username,
+            password: self.config.password,
+            requested_session: self.session,
+            requested_sequence_number: wire::digits20(self.next_sequence),
+        };
+        let length = login.encode(self.output.space(LOGIN_BYTES_MAX).expect("an empty queue holds a login"));
+        self.output.commit(length);
     }
 
     /// The connection is gone.
@@ -172,7 +177,7 @@ impl Client {
         }
         if now_ns.saturating_sub(self.last_sent_ns) >= HEARTBEAT_NS && self.state == ClientState::Up {
             self.last_sent_ns = now_ns;
-            if self.output.is_empty() && !frame_out(&mut self.output, packet::CLIENT_HEARTBEAT, &[&[], &[]]) {
+            if self.output.is_empty() && !frame_out(&mut self.output, packet::CLIENT_HEARTBEAT, &[]) {
                 self.end(End::Overflow, event);
             }
         }
@@ -180,7 +185,7 @@ impl Client {
 
     /// Queues an unsequenced message (an order); `false` when not logged in or when it does not fit: nothing was queued.
     pub fn send(&mut self, now_ns: u64, message: &[u8]) -> bool {
-        let sent = self.state == ClientState::Up && frame_out(&mut self.output, packet::UNSEQUENCED, &[message, &[]]);
+        let sent = self.state == ClientState::Up && frame_out(&mut self.output, packet::UNSEQUENCED, message);
         if sent {
             self.last_sent_ns = now_ns;
         }
@@ -189,7 +194,7 @@ impl Client {
 
     /// Queues a logout.
     pub fn logout(&mut self) {
-        let _best_effort = frame_out(&mut self.output, packet::LOGOUT_REQUEST, &[&[], &[]]);
+        let _best_effort = frame_out(&mut self.output, packet::LOGOUT_REQUEST, &[]);
     }
 
     /// Bytes for the socket.
@@ -208,7 +213,7 @@ impl Client {
     }
 
     fn on_frame(&mut self, kind: u8, length: usize, event: &mut impl FnMut(ClientEvent<'_>)) -> Result<(), End> {
-        let payload = &self.input.as_slice()[super::PACKET_HEADER_BYTES..super::PACKET_HEADER_BYTES + length];
+        let payload = &self.input.as_slice()[PACKET_HEADER_BYTES..PACKET_HEADER_BYTES + length];
         match (self.state, kind) {
             (_, packet::DEBUG) => event(ClientEvent::Debug(payload)),
             (ClientState::LoggingIn, packet::LOGIN_ACCEPTED) => return self.on_accepted(length, event),
@@ -230,12 +235,10 @@ impl Client {
     }
 
     fn on_accepted(&mut self, length: usize, event: &mut impl FnMut(ClientEvent<'_>)) -> Result<(), End> {
-        if length != 30 {
-            return Err(End::Length(packet::LOGIN_ACCEPTED, length as u16 + 1));
-        }
-        let payload = &self.input.as_slice()[super::PACKET_HEADER_BYTES..];
-        let sequence = parse_number(&payload[10..30]).ok_or(End::BadLogin)?;
-        self.session.copy_from_slice(&payload[..10]);
+        let packet = &self.input.as_slice()[..PACKET_HEADER_BYTES + length];
+        let view = LoginAccepted::new(packet).map_err(|_| End::Length(LoginAccepted::TYPE, length as u16 + 1))?;
+        let sequence = view.sequence_number_value().ok_or(End::BadLogin)?;
+        self.session = view.session();
         let wanted = self.next_sequence;
         self.next_sequence = sequence;
         self.state = ClientState::Up;

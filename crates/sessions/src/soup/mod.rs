@@ -25,27 +25,19 @@ pub const SILENCE_NS: u64 = 15_000_000_000;
 pub const LOGIN_NS: u64 = 30_000_000_000;
 
 /// Packet types, by their letters.
-pub mod packet {
-    /// Either side: text for people.
-    pub const DEBUG: u8 = b'+';
-    /// Server: login accepted.
-    pub const LOGIN_ACCEPTED: u8 = b'A';
-    /// Server: login rejected.
-    pub const LOGIN_REJECTED: u8 = b'J';
-    /// Server: sequenced data.
-    pub const SEQUENCED: u8 = b'S';
-    /// Either side: unsequenced data.
-    pub const UNSEQUENCED: u8 = b'U';
-    /// Server: heartbeat.
-    pub const SERVER_HEARTBEAT: u8 = b'H';
-    /// Server: the session is over.
-    pub const END_OF_SESSION: u8 = b'Z';
-    /// Client: login.
-    pub const LOGIN_REQUEST: u8 = b'L';
-    /// Client: heartbeat.
-    pub const CLIENT_HEARTBEAT: u8 = b'R';
-    /// Client: logout.
-    pub const LOGOUT_REQUEST: u8 = b'O';
+pub(crate) mod packet {
+    use wire::soupbin;
+
+    pub const DEBUG: u8 = soupbin::Debug::TYPE;
+    pub const LOGIN_ACCEPTED: u8 = soupbin::LoginAccepted::TYPE;
+    pub const LOGIN_REJECTED: u8 = soupbin::LoginRejected::TYPE;
+    pub const SEQUENCED: u8 = soupbin::SequencedData::TYPE;
+    pub const UNSEQUENCED: u8 = soupbin::UnsequencedData::TYPE;
+    pub const SERVER_HEARTBEAT: u8 = soupbin::ServerHeartbeat::TYPE;
+    pub const END_OF_SESSION: u8 = soupbin::EndOfSession::TYPE;
+    pub const LOGIN_REQUEST: u8 = soupbin::LoginRequest::TYPE;
+    pub const CLIENT_HEARTBEAT: u8 = soupbin::ClientHeartbeat::TYPE;
+    pub const LOGOUT_REQUEST: u8 = soupbin::LogoutRequest::TYPE;
 }
 
 /// Why a session ended.
@@ -73,6 +65,9 @@ pub enum End {
     Overflow,
 }
 
+/// Longest login packet of either side.
+pub(crate) const LOGIN_BYTES_MAX: usize = 64;
+
 /// Longest frame that [`frame_in`] assembles.
 pub(crate) const FRAME_BYTES_MAX: usize = PACKET_HEADER_BYTES + PAYLOAD_BYTES_MAX;
 
@@ -92,41 +87,9 @@ pub(crate) fn frame_in(queue: &[u8]) -> Result<Option<Frame<'_>>, End> {
 }
 
 /// Queues a frame; `false` when it does not fit.
-pub(crate) fn frame_out(queue: &mut ByteQueue, kind: u8, parts: &[&[u8]; 2]) -> bool {
-    let payload = parts[0].len() + parts[1].len();
-    debug_assert!(payload <= PAYLOAD_BYTES_MAX);
-    queue.push(&[&((payload + 1) as u16).to_be_bytes(), &[kind], parts[0], parts[1]])
-}
-
-/// A number right-justified in spaces, as logins carry it.
-pub(crate) fn ascii_number(number: u64, field: &mut [u8; 20]) {
-    let mut rest = number;
-    *field = [b' '; 20];
-    for digit in field.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-}
-
-/// Reads such a number; spaces on either side are allowed, an empty field is `None`.
-pub(crate) fn parse_number(field: &[u8]) -> Option<u64> {
-    let digits = field.trim_ascii();
-    let number = |total: u64, digit: &u8| {
-        digit.is_ascii_digit().then_some(())?;
-        total.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    };
-    if digits.is_empty() { None } else { digits.iter().try_fold(0, number) }
-}
-
-/// A name padded with spaces.
-pub fn padded<const N: usize>(name: &str) -> [u8; N] {
-    let mut field = [b' '; N];
-    let length = name.len().min(N);
-    field[..length].copy_from_slice(&name.as_bytes()[..length]);
-    field
+pub(crate) fn frame_out(queue: &mut ByteQueue, kind: u8, payload: &[u8]) -> bool {
+    assert!(payload.len() <= PAYLOAD_BYTES_MAX);
+    queue.push(&[&((payload.len() + 1) as u16).to_be_bytes(), &[kind], payload])
 }
 
 #[cfg(test)]

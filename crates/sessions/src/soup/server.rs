@@ -4,7 +4,12 @@
 //!
 //! Invariant: a connection sends the store's messages from the number asked for on, each once and in order.
 
-use super::{End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_NS, SILENCE_NS, frame_in, frame_out, packet, parse_number};
+use wire::soupbin::{LoginAcceptedFields, LoginRequest};
+
+use super::{
+    End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_BYTES_MAX, LOGIN_NS, PACKET_HEADER_BYTES, SILENCE_NS, frame_in,
+    frame_out, packet,
+};
 use crate::{ByteQueue, MessageStore};
 
 /// Where the connection stands.
@@ -86,19 +91,16 @@ impl Server {
     pub fn accept(&mut self, session: [u8; 10], sequence: u64, store: &dyn MessageStore) {
         let after_last = store.last() + 1;
         self.next_sequence = if sequence == 0 { after_last } else { sequence.min(after_last) };
-        let mut number = [b' '; 20];
-        super::ascii_number(self.next_sequence, &mut number);
-        assert!(
-            frame_out(&mut self.output, packet::LOGIN_ACCEPTED, &[&session, &number]),
-            "an empty queue holds an answer"
-        );
+        let answer = LoginAcceptedFields { session, sequence_number: wire::digits20(self.next_sequence) };
+        let length = answer.encode(self.output.space(LOGIN_BYTES_MAX).expect("an empty queue holds an answer"));
+        self.output.commit(length);
         self.state = ServerState::Up;
     }
 
     /// Refuses the client; close the connection once the output is written.
     pub fn reject(&mut self, end: End) {
         let reason = if end == End::NoSuchSession { b"S" } else { b"A" };
-        let _best_effort = frame_out(&mut self.output, packet::LOGIN_REJECTED, &[reason, &[]]);
+        let _best_effort = frame_out(&mut self.output, packet::LOGIN_REJECTED, reason);
         self.state = ServerState::Down;
     }
 
@@ -140,7 +142,7 @@ impl Server {
         let mut count = 0;
         while self.state == ServerState::Up {
             let Some(message) = store.get(self.next_sequence) else { break };
-            if !frame_out(&mut self.output, packet::SEQUENCED, &[message, &[]]) {
+            if !frame_out(&mut self.output, packet::SEQUENCED, message) {
                 break;
             }
             self.next_sequence += 1;
@@ -159,7 +161,7 @@ impl Server {
             ServerState::Up if now_ns.saturating_sub(self.last_sent_ns) >= HEARTBEAT_NS => {
                 self.last_sent_ns = now_ns;
                 if self.output.is_empty() {
-                    let _fits = frame_out(&mut self.output, packet::SERVER_HEARTBEAT, &[&[], &[]]);
+                    let _fits = frame_out(&mut self.output, packet::SERVER_HEARTBEAT, &[]);
                 }
             }
             _ => {}
@@ -168,7 +170,7 @@ impl Server {
 
     /// Says that the session is over.
     pub fn end_of_session(&mut self) {
-        let _best_effort = frame_out(&mut self.output, packet::END_OF_SESSION, &[&[], &[]]);
+        let _best_effort = frame_out(&mut self.output, packet::END_OF_SESSION, &[]);
         self.state = ServerState::Down;
     }
 
@@ -188,10 +190,12 @@ impl Server {
     }
 
     fn on_frame(&mut self, kind: u8, length: usize, event: &mut impl FnMut(ServerEvent<'_>)) -> Result<(), End> {
-        let payload = &self.input.as_slice()[super::PACKET_HEADER_BYTES..super::PACKET_HEADER_BYTES + length];
+        let payload = &self.input.as_slice()[PACKET_HEADER_BYTES..PACKET_HEADER_BYTES + length];
         match (self.state, kind) {
             (_, packet::DEBUG) => event(ServerEvent::Debug(payload)),
-            (ServerState::Waiting, packet::LOGIN_REQUEST) => return on_login(payload, event),
+            (ServerState::Waiting, packet::LOGIN_REQUEST) => {
+                return on_login(&self.input.as_slice()[..PACKET_HEADER_BYTES + length], event);
+            }
             (ServerState::Up, packet::UNSEQUENCED) => event(ServerEvent::Unsequenced(payload)),
             (ServerState::Up, packet::CLIENT_HEARTBEAT) if length == 0 => {}
             (ServerState::Up, packet::LOGOUT_REQUEST) => return Err(End::Goodbye),
@@ -202,17 +206,18 @@ impl Server {
     }
 }
 
-fn on_login(payload: &[u8], event: &mut impl FnMut(ServerEvent<'_>)) -> Result<(), End> {
-    let payload: &[u8; 46] =
-        payload.try_into().map_err(|_| End::Length(packet::LOGIN_REQUEST, payload.len() as u16 + 1))?;
-    let (mut username, mut password, mut session) = ([0; 6], [0; 10], [0; 10]);
-    username.copy_from_slice(&payload[..6]);
-    password.copy_from_slice(&payload[6..16]);
-    session.copy_from_slice(&payload[16..26]);
-    let sequence = match payload[26..].trim_ascii() {
-        [] => 0,
-        digits => parse_number(digits).ok_or(End::BadLogin)?,
-    };
-    event(ServerEvent::Login { username, password, session, sequence });
+fn on_login(packet: &[u8], event: &mut impl FnMut(ServerEvent<'_>)) -> Result<(), End> {
+    let length = packet.len().saturating_sub(PACKET_HEADER_BYTES) as u16 + 1;
+    let view = LoginRequest::new(packet).map_err(|_| End::Length(LoginRequest::TYPE, length))?;
+    let number = view.requested_sequence_number();
+    // Blank asks for new messages only.
+    let blank = number.trim_ascii().is_empty();
+    let sequence = if blank { 0 } else { view.requested_sequence_number_value().ok_or(End::BadLogin)? };
+    event(ServerEvent::Login {
+        username: view.username(),
+        password: view.password(),
+        session: view.requested_session(),
+        sequence,
+    });
     Ok(())
 }

@@ -1,0 +1,359 @@
+//! The feed tile: lines A and B of a MoldUDP64 multicast, arbitrated, gaps asked for, joined late by snapshot, normalised.
+//!
+//! Invariant: between a `Status` with feed `Live` and the next `Stale` or `Silent` the records published are all of the
+//! venue's messages, each once and in order. A consumer that is behind is never overrun here: packets wait in the socket,
+//! the kernel drops what does not fit, and that is a gap like any other: counted and recovered.
+
+mod output;
+mod snapshot;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+
+use links::{Counter, Counters};
+use records::FeedState;
+use sessions::mold::{Event, PACKET_BYTES_MAX, PacketHeader, Receiver};
+use tiles::{Clock, Context, Net, Segment, StartError, Storage, Tile, Udp};
+
+use output::Output;
+use snapshot::{Snapshot, SnapshotEnd};
+
+/// Packets handled in one cycle at most, so that timers get their turn.
+const PACKETS_A_CYCLE: usize = 64;
+/// Records that one packet or one read of the snapshot may become.
+const ROOM_RECORDS: usize = 512;
+/// Kept ahead of a gap.
+const AHEAD_BYTES: usize = 4 << 20;
+/// File of bad messages, and its size.
+const SAMPLES_FILE: (&str, usize) = ("bad-messages", 1 << 20);
+/// Messages asked for in one request: as many as a retransmission server sends in one go.
+const REQUEST_MESSAGES_MAX: u64 = 64;
+
+/// A listing as the feed names it.
+#[derive(Clone, Debug)]
+pub struct FeedListing {
+    /// The venue's symbol, padded with spaces.
+    pub symbol: [u8; 8],
+    /// Our instrument.
+    pub instrument: u32,
+}
+
+/// What a feed tile needs to know.
+#[derive(Clone, Debug)]
+pub struct FeedConfig {
+    /// The tile's name.
+    pub name: String,
+    /// Venue id.
+    pub venue: u16,
+    /// Multicast groups of lines A and B.
+    pub lines: Vec<SocketAddrV4>,
+    /// Interface to join on.
+    pub interface: Ipv4Addr,
+    /// Where missing messages are asked for.
+    pub retransmission: SocketAddrV4,
+    /// Where snapshots are given.
+    pub snapshot: SocketAddrV4,
+    /// Login of the snapshot, padded with spaces.
+    pub username: [u8; 6],
+    /// Password of the snapshot, padded with spaces.
+    pub password: [u8; 10],
+    /// Instruments wanted; others are skipped and counted.
+    pub listings: Vec<FeedListing>,
+    /// UTC of the venue's midnight: its times count from there.
+    pub midnight_ns: u64,
+    /// Name of the publication.
+    pub link: String,
+    /// A gap is asked for this often.
+    pub request_interval_ns: u64,
+    /// A gap that is open for so long, or that is longer than `gap_messages_max`, is closed by a snapshot.
+    pub gap_age_ns_max: u64,
+    /// See `gap_age_ns_max`.
+    pub gap_messages_max: u64,
+    /// The feed is silent when nothing, no heartbeat either, came for so long.
+    pub silence_ns: u64,
+}
+
+/// Where the feed stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Complete so far.
+    Live,
+    /// Messages are missing and asked for.
+    Gap { since_ns: u64, asked_ns: u64, asked_to: u64 },
+    /// A snapshot is under way, or will be tried again at `retry_ns`.
+    Snapshot { retry_ns: u64 },
+}
+
+struct Counts {
+    packets: Counter,
+    malformed: Counter,
+    gaps: Counter,
+    requests: Counter,
+    snapshots: Counter,
+    snapshot_failures: Counter,
+    next_sequence: Counter,
+    mode: Counter,
+    link_full: Counter,
+}
+
+/// The tile.
+pub struct FeedTile {
+    config: FeedConfig,
+    clock: Rc<dyn Clock>,
+    net: Rc<dyn Net>,
+    storage: Rc<dyn Storage>,
+    samples: Option<SamplesFile>,
+    lines: Vec<Box<dyn Udp>>,
+    requests: Option<Box<dyn Udp>>,
+    receiver: Receiver,
+    output: Output,
+    snapshot: Snapshot,
+    mode: Mode,
+    silent: bool,
+    heard_ns: u64,
+    counts: Counts,
+    packet: Box<[u8]>,
+}
+
+impl FeedTile {
+    /// Takes its memory and its publication.
+    ///
+    /// # Errors
+    /// When the context lacks the link that the configuration names.
+    pub fn new(config: FeedConfig, context: &mut Context) -> Result<Self, StartError> {
+        let publication = context.publications.remove(&config.link).ok_or_else(|| {
+            StartError(format!("tile {}: link: {} is not one that it produces", config.name, config.link))
+        })?;
+        Ok(Self {
+            output: Output::new(&config, publication, &context.counters),
+            snapshot: Snapshot::new(&config),
+            clock: context.clock.clone(),
+            net: context.net.clone(),
+            storage: context.storage.clone(),
+            samples: None,
+            lines: Vec::new(),
+            requests: None,
+            receiver: Receiver::new(Some(1), AHEAD_BYTES),
+            mode: Mode::Live,
+            silent: false,
+            heard_ns: 0,
+            counts: Counts::new(&context.counters),
+            packet: vec![0; 64 << 10].into_boxed_slice(),
+            config,
+        })
+    }
+
+    fn read_lines(&mut self, now_ns: u64) -> usize {
+        let mut work = 0;
+        for line in 0..=self.lines.len() {
+            for _ in 0..PACKETS_A_CYCLE {
+                if !self.output.has_room(ROOM_RECORDS) {
+                    self.counts.link_full.add(1);
+                    return work;
+                }
+                let Some(length) = self.receive(line) else { break };
+                work += 1;
+                self.heard_ns = now_ns;
+                self.on_packet(length);
+            }
+        }
+        work
+    }
+
+    /// One datagram of a line; the last "line" is the socket that retransmissions come to.
+    fn receive(&mut self, line: usize) -> Option<usize> {
+        let socket = match self.lines.get_mut(line) {
+            Some(socket) => socket,
+            None => self.requests.as_mut()?,
+        };
+        match socket.receive(&mut self.packet) {
+            Ok(found) => found.map(|(length, _)| length),
+            Err(_) => {
+                self.counts.malformed.add(1);
+                None
+            }
+        }
+    }
+
+    fn on_packet(&mut self, length: usize) {
+        self.counts.packets.add(1);
+        let received_ns = self.clock.now_ns();
+        let (output, counts) = (&mut self.output, &self.counts);
+        let mut new_session = None;
+        self.receiver.on_packet(&self.packet[..length], &mut |event| match event {
+            Event::Message { sequence, bytes } => output.message(bytes, sequence, received_ns),
+            Event::Malformed(_) => counts.malformed.add(1),
+            Event::NewSession(session) => new_session = Some(session),
+            Event::Gap { .. } | Event::Recovered | Event::End => {}
+        });
+        if length > PACKET_BYTES_MAX * 8 {
+            counts.malformed.add(1);
+        }
+        if let Some(session) = new_session {
+            self.output.clear_books(received_ns);
+            self.receiver.follow(session);
+        }
+        self.counts.next_sequence.set(self.receiver.next());
+    }
+
+    /// Follows the receiver's state: live, gap, snapshot.
+    fn steer(&mut self, now_ns: u64) {
+        match (self.mode, self.receiver.gap()) {
+            (Mode::Live, Some((from, to))) => {
+                self.counts.gaps.add(1);
+                self.output.feed_state(FeedState::Stale, to - from, now_ns);
+                self.mode = Mode::Gap { since_ns: now_ns, asked_ns: 0, asked_to: 0 };
+            }
+            (Mode::Gap { .. }, None) => {
+                self.output.feed_state(FeedState::Live, 0, now_ns);
+                self.mode = Mode::Live;
+            }
+            (Mode::Gap { since_ns, asked_ns, asked_to }, Some((from, to))) => {
+                let due = from >= asked_to || now_ns.saturating_sub(asked_ns) >= self.config.request_interval_ns;
+                self.on_gap(now_ns, since_ns, due, from, to);
+            }
+            (Mode::Snapshot { retry_ns }, _) => self.run_snapshot(now_ns, retry_ns),
+            (Mode::Live, None) => {}
+        }
+        self.counts.mode.set(match self.mode {
+            Mode::Live => 1,
+            Mode::Gap { .. } => 2,
+            Mode::Snapshot { .. } => 3,
+        });
+    }
+
+    /// Asks for what is missing; gives up for a snapshot when that is hopeless.
+    fn on_gap(&mut self, now_ns: u64, since_ns: u64, due: bool, from: u64, to: u64) {
+        if to - from > self.config.gap_messages_max || now_ns.saturating_sub(since_ns) > self.config.gap_age_ns_max {
+            self.receiver.hold();
+            self.mode = Mode::Snapshot { retry_ns: now_ns };
+            return;
+        }
+        if !due {
+            return;
+        }
+        let count = (to - from).min(REQUEST_MESSAGES_MAX) as u16;
+        let session = self.receiver.session().unwrap_or([b' '; 10]);
+        let request = PacketHeader { session, sequence: from, count }.write();
+        if let Some(socket) = &mut self.requests {
+            // A request that cannot be sent now is made again after the interval.
+            let _again_later = socket.send_to(&request, self.config.retransmission);
+            self.counts.requests.add(1);
+        }
+        self.mode = Mode::Gap { since_ns, asked_ns: now_ns, asked_to: from + u64::from(count) };
+    }
+
+    fn run_snapshot(&mut self, now_ns: u64, retry_ns: u64) {
+        if !self.snapshot.is_running() {
+            if now_ns < retry_ns {
+                return;
+            }
+            self.counts.snapshots.add(1);
+            self.output.clear_books(now_ns);
+            self.snapshot.start(&*self.net, now_ns);
+        }
+        let received_ns = self.clock.now_ns();
+        match self.snapshot.work(now_ns, received_ns, &mut self.output) {
+            None => {}
+            Some(SnapshotEnd::Complete { next_sequence }) => {
+                self.receiver.skip_to(next_sequence);
+                let output = &mut self.output;
+                self.receiver.resume(&mut |event| {
+                    if let Event::Message { sequence, bytes } = event {
+                        output.message(bytes, sequence, received_ns);
+                    }
+                });
+                self.mode = Mode::Gap { since_ns: now_ns, asked_ns: 0, asked_to: 0 };
+            }
+            Some(SnapshotEnd::Failed) => {
+                self.counts.snapshot_failures.add(1);
+                self.mode = Mode::Snapshot { retry_ns: now_ns + self.config.gap_age_ns_max };
+            }
+        }
+    }
+
+    fn watch_silence(&mut self, now_ns: u64) {
+        let silent = now_ns.saturating_sub(self.heard_ns) > self.config.silence_ns;
+        if silent == self.silent {
+            return;
+        }
+        self.silent = silent;
+        let state = match (silent, self.mode) {
+            (true, _) => FeedState::Silent,
+            (false, Mode::Live) => FeedState::Live,
+            (false, _) => FeedState::Stale,
+        };
+        self.output.feed_state(state, 0, now_ns);
+    }
+}
+
+impl Tile for FeedTile {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
+        for group in &self.config.lines {
+            self.lines.push(self.net.udp_multicast(*group, self.config.interface)?);
+        }
+        let any = SocketAddrV4::new(self.config.interface, 0);
+        self.requests = Some(self.net.udp(any, self.config.interface)?);
+        let segment = self.storage.open(SAMPLES_FILE.0, SAMPLES_FILE.1)?;
+        self.samples = Some(SamplesFile { segment, at: 0 });
+        self.heard_ns = now_ns;
+        Ok(())
+    }
+
+    fn do_work(&mut self, now_ns: u64) -> usize {
+        let work = self.read_lines(now_ns);
+        self.steer(now_ns);
+        self.watch_silence(now_ns);
+        if work == 0
+            && let Some(samples) = &mut self.samples
+        {
+            self.output.drain_samples(samples);
+        }
+        work + usize::from(self.snapshot.is_running())
+    }
+
+    fn on_close(&mut self, _now_ns: u64) {
+        self.lines.clear();
+        self.requests = None;
+    }
+}
+
+/// The mapped file of bad messages, written from its start.
+struct SamplesFile {
+    segment: Box<dyn Segment>,
+    at: usize,
+}
+
+impl std::io::Write for SamplesFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = &mut self.segment.bytes_mut()[self.at..];
+        let count = room.len().min(bytes.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        self.at += count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Counts {
+    fn new(counters: &Counters) -> Self {
+        Self {
+            packets: counters.counter("feed.packets"),
+            malformed: counters.counter("feed.packets_malformed"),
+            gaps: counters.counter("feed.gaps"),
+            requests: counters.counter("feed.retransmission_requests"),
+            snapshots: counters.counter("feed.snapshots"),
+            snapshot_failures: counters.counter("feed.snapshot_failures"),
+            next_sequence: counters.counter("feed.next_sequence"),
+            mode: counters.counter("feed.mode"),
+            link_full: counters.counter("feed.link_full_cycles"),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The way back to the engine: events on a reliable link, with a bounded wait where the link is full.
+//!
+//! Invariant: an event is never lost: what the link does not take waits here, and while anything waits neither commands
+//! nor the venue's bytes are read, so that the pressure goes back to the source.
+
+use links::{Counter, Counters, Offer, Publication};
+use records::{OrderEvent, Session, SessionState, bytes_of};
+use sessions::ByteQueue;
+
+use super::OuchConfig;
+
+/// What one read of the socket, or one statement about all orders of a small session, can become.
+const WAITING_BYTES: usize = 1 << 20;
+/// Room that must be free before more is read.
+const ROOM_BYTES: usize = 64 << 10;
+
+/// Publication and what waits for it.
+pub struct Events {
+    link: Box<dyn Publication>,
+    waiting: ByteQueue,
+    published: Counter,
+    held_back: Counter,
+}
+
+impl Events {
+    /// Around the link to the engine.
+    pub fn new(link: Box<dyn Publication>, counters: &Counters) -> Self {
+        Self {
+            link,
+            waiting: ByteQueue::with_capacity(WAITING_BYTES),
+            published: counters.counter("gateway.events"),
+            held_back: counters.counter("gateway.events_held_back"),
+        }
+    }
+
+    /// Whether more may be read.
+    pub fn has_room(&self) -> bool {
+        self.waiting.room() >= ROOM_BYTES && self.waiting.len() < ROOM_BYTES
+    }
+
+    /// Publishes or keeps an event.
+    pub fn offer(&mut self, event: &OrderEvent) {
+        self.offer_bytes(bytes_of(event));
+    }
+
+    /// Publishes or keeps the session's state.
+    pub fn session(&mut self, state: SessionState, config: &OuchConfig, cancels: bool, epoch: u16, now_ns: u64) {
+        let mut record = Session::new();
+        (record.header.venue, record.header.source) = (config.venue, config.source);
+        record.header.receive_time_ns = now_ns;
+        record.state = state.code();
+        record.cancel_on_disconnect = u8::from(cancels);
+        record.epoch = u64::from(epoch);
+        self.offer_bytes(bytes_of(&record));
+    }
+
+    /// Publishes what waits, as far as the link takes it.
+    pub fn drain(&mut self) -> usize {
+        let mut work = 0;
+        while let Some(length) =
+            self.waiting.as_slice().first_chunk::<2>().map(|bytes| usize::from(u16::from_le_bytes(*bytes)))
+        {
+            if self.link.offer(&self.waiting.as_slice()[2..2 + length]) != Offer::Sent {
+                break;
+            }
+            self.waiting.consume(2 + length);
+            self.published.add(1);
+            work += 1;
+        }
+        work
+    }
+
+    fn offer_bytes(&mut self, record: &[u8]) {
+        if self.waiting.is_empty() && self.link.offer(record) == Offer::Sent {
+            self.published.add(1);
+            return;
+        }
+        self.held_back.add(1);
+        // Callers read only while there is room for all that one read can become: a miss is our own bug.
+        assert!(self.waiting.push(&[&(record.len() as u16).to_le_bytes(), record]), "events wait beyond their bound");
+    }
+}

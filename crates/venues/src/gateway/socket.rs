@@ -1,0 +1,84 @@
+//! The socket around the session: connects, reads, writes, connects again.
+//!
+//! Invariant: what the session queued is written in order; a broken connection is told to the session once.
+
+use std::net::SocketAddrV4;
+
+use sessions::soup::Client;
+use tiles::{Net, Tcp, TcpRead};
+
+/// What became of a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// Nothing to tell.
+    Nothing,
+    /// The connection was made; the login is queued.
+    Connected,
+    /// That many bytes were read into the session's space.
+    Read(usize),
+    /// The connection is gone.
+    Lost,
+}
+
+/// The connection, or the wait for the next one.
+pub struct Socket {
+    address: SocketAddrV4,
+    reconnect_ns: u64,
+    stream: Option<Box<dyn Tcp>>,
+    connected: bool,
+    again_ns: u64,
+}
+
+impl Socket {
+    /// Connects to `address`, again after `reconnect_ns` when that fails.
+    pub fn new(address: SocketAddrV4, reconnect_ns: u64) -> Self {
+        Self { address, reconnect_ns, stream: None, connected: false, again_ns: 0 }
+    }
+
+    /// Connects where that is due; reads once.
+    pub fn step(&mut self, net: &dyn Net, soup: &mut Client, now_ns: u64) -> Happened {
+        let Some(stream) = &mut self.stream else {
+            if now_ns >= self.again_ns {
+                self.again_ns = now_ns + self.reconnect_ns;
+                self.stream = net.tcp_connect(self.address).ok();
+            }
+            return Happened::Nothing;
+        };
+        if !self.connected {
+            match stream.connected() {
+                Ok(true) => {
+                    self.connected = true;
+                    soup.on_connected(now_ns);
+                    return Happened::Connected;
+                }
+                Ok(false) => return Happened::Nothing,
+                Err(_) => return self.close(now_ns),
+            }
+        }
+        match stream.read(soup.space()) {
+            TcpRead::Bytes(count) => Happened::Read(count),
+            TcpRead::Idle => Happened::Nothing,
+            TcpRead::Closed => self.close(now_ns),
+        }
+    }
+
+    /// Writes what the session queued, as far as the socket takes it; `false` when the connection broke.
+    pub fn flush(&mut self, soup: &mut Client) -> bool {
+        let Some(stream) = self.stream.as_mut().filter(|_| self.connected) else { return true };
+        while !soup.output().is_empty() {
+            match stream.write(soup.output()) {
+                Ok(0) => break,
+                Ok(count) => soup.written(count),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Closes the connection; the next one is tried after the pause.
+    pub fn close(&mut self, now_ns: u64) -> Happened {
+        (self.stream, self.connected) = (None, false);
+        self.again_ns = now_ns + self.reconnect_ns;
+        Happened::Lost
+    }
+}
