@@ -3,8 +3,22 @@
 //! Invariant: a tile reaches the world through its [`Context`] alone (clock, sockets, links, files, counters), so that
 //! the same code runs against the machine and against a seeded simulation.
 
+pub mod clock;
 pub mod context;
+pub mod idle;
+pub mod net;
+pub mod process;
+pub mod runner;
+pub mod spec;
+pub mod storage;
 mod tile;
 
+pub use clock::RealClock;
 pub use context::{Clock, Context, Net, Segment, Storage, Tcp, TcpListener, TcpRead, Udp};
+pub use idle::Idle;
+pub use net::RealNet;
+pub use process::{Factory, run_process};
+pub use runner::{Stop, pin_to_core, run};
+pub use spec::{LinkKind, LinkSpec, ProcessSpec, ThreadSpec, TileSpec};
+pub use storage::RealStorage;
 pub use tile::{StartError, Tile};

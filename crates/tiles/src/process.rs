@@ -1,0 +1,283 @@
+//! One process of a topology: makes its counters, the ends of its links, its tiles by kind, and a thread for each group of
+//! tiles; runs until asked to stop.
+//!
+//! Invariant: no tile starts before every end of this process's links is attached; when one thread ends, for whatever
+//! reason, all are asked to stop.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use links::{Counters, CountersSize, Publication, Ring, RingConfig, Subscription};
+
+use crate::spec::{LinkKind, LinkSpec, ProcessSpec, ThreadSpec, TileSpec};
+use crate::{Clock, Context, RealClock, RealNet, RealStorage, StartError, Stop, Tile, runner};
+
+/// How often the process looks whether its threads live, and calls back.
+const WATCH: Duration = Duration::from_millis(20);
+
+/// Makes a tile of one kind.
+pub type Make = fn(&TileSpec, Context) -> Result<Box<dyn Tile>, StartError>;
+
+/// The constructors by kind.
+#[derive(Clone, Default)]
+pub struct Factory {
+    kinds: BTreeMap<&'static str, Make>,
+}
+
+impl Factory {
+    /// Knows no kind yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind.
+    ///
+    /// # Panics
+    /// When the kind is taken.
+    #[must_use]
+    pub fn with(mut self, kind: &'static str, make: Make) -> Self {
+        assert!(self.kinds.insert(kind, make).is_none(), "tile kind {kind} is registered twice");
+        self
+    }
+
+    /// All kinds, sorted.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        self.kinds.keys().copied().collect()
+    }
+
+    /// Makes a tile.
+    ///
+    /// # Errors
+    /// When the kind is unknown, or its constructor refuses.
+    pub fn make(&self, spec: &TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> {
+        let Some(make) = self.kinds.get(spec.kind.as_str()) else {
+            let allowed = self.kinds().join(", ");
+            return Err(StartError(format!("tiles.{}.kind = {:?}: allowed are {allowed}", spec.name, spec.kind)));
+        };
+        make(spec, context)
+    }
+}
+
+/// What all threads share to make the ends of links.
+struct Plant {
+    spec: ProcessSpec,
+    rings: HashMap<String, Ring>,
+    counters: Counters,
+    #[cfg(feature = "aeron")]
+    aeron: Option<links::aeron::Client>,
+}
+
+type Publications = BTreeMap<String, Box<dyn Publication>>;
+type Subscriptions = BTreeMap<String, Box<dyn Subscription>>;
+
+/// Runs the process until `stop` is asked. `watch` is called about every 20 ms from the calling thread.
+///
+/// # Errors
+/// Everything that kept it from starting, one sentence a line; or the name of a thread that died.
+pub fn run_process(
+    spec: ProcessSpec,
+    factory: &Factory,
+    stop: &Stop,
+    mut watch: impl FnMut(),
+) -> Result<(), StartError> {
+    let plant = Arc::new(Plant::new(spec)?);
+    let ready = plant.counters.scope("process").counter("ready");
+    let threads = plant.spec.threads.len();
+    let (barrier, started) = (Arc::new(Barrier::new(threads)), Arc::new(AtomicUsize::new(0)));
+    let mut handles: Vec<(String, JoinHandle<Result<(), StartError>>)> = Vec::new();
+    for index in 0..threads {
+        let name = plant.spec.threads[index].name.clone();
+        let (plant, factory, stop) = (Arc::clone(&plant), factory.clone(), stop.clone());
+        let (barrier, started) = (Arc::clone(&barrier), Arc::clone(&started));
+        let body = move || plant.run_thread(index, &factory, &stop, &barrier, &started);
+        let handle = Builder::new().name(name.clone()).spawn(body)?;
+        handles.push((name, handle));
+    }
+    while !handles.iter().all(|(_, handle)| handle.is_finished()) {
+        if started.load(Ordering::Acquire) == threads {
+            ready.set(1);
+        }
+        watch();
+        // tidy: allow(sleep): the process's main thread, which runs no tile
+        std::thread::sleep(WATCH);
+    }
+    ready.set(0);
+    let mut errors = Vec::new();
+    for (name, handle) in handles {
+        match handle.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => errors.push(error.0),
+            Err(_) => errors.push(format!("thread {name}: a tile broke an invariant and died; its message is above")),
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(StartError(errors.join("\n"))) }
+}
+
+/// Asks all to stop when its thread ends, by return or by panic.
+struct AskAtEnd<'a>(&'a Stop);
+
+impl Drop for AskAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.ask();
+    }
+}
+
+impl Plant {
+    fn new(spec: ProcessSpec) -> Result<Self, StartError> {
+        let counters = Counters::create(&spec.counters_path, CountersSize::default())
+            .map_err(|error| StartError(format!("counters_path = {}: {error}", spec.counters_path.display())))?;
+        let mut rings = HashMap::new();
+        for link in &spec.links {
+            let named = |error: std::io::Error| StartError(format!("links.{}: {error}", link.name));
+            match link.kind {
+                LinkKind::Ring => rings.insert(link.name.clone(), Ring::heap(&ring_config(link)).map_err(named)?),
+                LinkKind::Shm => rings.insert(link.name.clone(), Ring::open(path(link)?).map_err(named)?),
+                LinkKind::AeronIpc | LinkKind::AeronUdp => None,
+            };
+        }
+        #[cfg(feature = "aeron")]
+        let aeron = match &spec.aeron_directory {
+            Some(directory) if spec.links.iter().any(over_aeron) => Some(
+                links::aeron::Client::connect(directory)
+                    .map_err(|error| StartError(format!("aeron_directory = {}: {error}", directory.display())))?,
+            ),
+            _ => None,
+        };
+        Ok(Self {
+            spec,
+            rings,
+            counters,
+            #[cfg(feature = "aeron")]
+            aeron,
+        })
+    }
+
+    fn run_thread(
+        &self,
+        index: usize,
+        factory: &Factory,
+        stop: &Stop,
+        barrier: &Barrier,
+        started: &AtomicUsize,
+    ) -> Result<(), StartError> {
+        let _ask = AskAtEnd(stop);
+        let thread = &self.spec.threads[index];
+        let ends = self.thread_ends(thread);
+        // Reached by every thread, failed or not: else the others would wait for ever.
+        barrier.wait();
+        let ends = ends?;
+        if let Some(core) = thread.core {
+            runner::pin_to_core(core).map_err(|error| StartError(format!("threads.{}.{error}", thread.name)))?;
+        }
+        let clock: Rc<dyn Clock> = Rc::new(RealClock::new());
+        let mut tiles = Vec::new();
+        for (tile, (publications, subscriptions)) in thread.tiles.iter().zip(ends) {
+            let context = Context {
+                clock: Rc::clone(&clock),
+                net: Rc::new(RealNet),
+                storage: Rc::new(RealStorage::new(&self.spec.data_directory.join(&tile.name))?),
+                publications,
+                subscriptions,
+                counters: self.counters.scope(&tile.name),
+            };
+            tiles.push(factory.make(tile, context)?);
+        }
+        runner::run(&mut tiles, clock.as_ref(), thread.idle, stop, &self.counters, || {
+            started.fetch_add(1, Ordering::AcqRel);
+        })
+    }
+
+    fn thread_ends(&self, thread: &ThreadSpec) -> Result<Vec<(Publications, Subscriptions)>, StartError> {
+        thread.tiles.iter().map(|tile| self.tile_ends(&tile.name)).collect()
+    }
+
+    fn tile_ends(&self, tile: &str) -> Result<(Publications, Subscriptions), StartError> {
+        let (mut publications, mut subscriptions) = (Publications::new(), Subscriptions::new());
+        for link in &self.spec.links {
+            let named = |error: std::io::Error| StartError(format!("links.{}: {error}", link.name));
+            if link.producer == tile {
+                publications.insert(link.name.clone(), self.publication(link)?);
+            }
+            for (slot, consumer) in link.consumers.iter().enumerate() {
+                if consumer.tile == tile {
+                    let subscription = match self.rings.get(&link.name) {
+                        Some(ring) => ring.consumer(slot).map_err(named)? as Box<dyn Subscription>,
+                        None => self.aeron_subscription(link)?,
+                    };
+                    subscriptions.insert(link.name.clone(), subscription);
+                }
+            }
+        }
+        Ok((publications, subscriptions))
+    }
+
+    fn publication(&self, link: &LinkSpec) -> Result<Box<dyn Publication>, StartError> {
+        match self.rings.get(&link.name) {
+            Some(ring) => Ok(Box::new(ring.producer())),
+            None => self.aeron_publication(link),
+        }
+    }
+
+    #[cfg(feature = "aeron")]
+    fn aeron_publication(&self, link: &LinkSpec) -> Result<Box<dyn Publication>, StartError> {
+        let (client, channel, stream) = self.aeron_channel(link)?;
+        let end = client.publication(channel, stream, link.record_bytes_max);
+        Ok(Box::new(end.map_err(|error| StartError(format!("links.{}: {error}", link.name)))?))
+    }
+
+    #[cfg(feature = "aeron")]
+    fn aeron_subscription(&self, link: &LinkSpec) -> Result<Box<dyn Subscription>, StartError> {
+        let (client, channel, stream) = self.aeron_channel(link)?;
+        let end = client.subscription(channel, stream);
+        Ok(Box::new(end.map_err(|error| StartError(format!("links.{}: {error}", link.name)))?))
+    }
+
+    #[cfg(feature = "aeron")]
+    fn aeron_channel<'a>(&'a self, link: &'a LinkSpec) -> Result<(&'a links::aeron::Client, &'a str, i32), StartError> {
+        match (&self.aeron, &link.channel, link.stream_id) {
+            (Some(client), Some(channel), Some(stream)) => Ok((client, channel, stream)),
+            _ => Err(StartError(format!(
+                "links.{}: needs channel, stream_id and the process's aeron_directory",
+                link.name
+            ))),
+        }
+    }
+
+    #[cfg(not(feature = "aeron"))]
+    fn aeron_publication(&self, link: &LinkSpec) -> Result<Box<dyn Publication>, StartError> {
+        Err(without_aeron(link))
+    }
+
+    #[cfg(not(feature = "aeron"))]
+    fn aeron_subscription(&self, link: &LinkSpec) -> Result<Box<dyn Subscription>, StartError> {
+        Err(without_aeron(link))
+    }
+}
+
+#[cfg(not(feature = "aeron"))]
+fn without_aeron(link: &LinkSpec) -> StartError {
+    StartError(format!("links.{}.kind: this build has no Aeron; allowed are ring and shm", link.name))
+}
+
+#[cfg(feature = "aeron")]
+fn over_aeron(link: &LinkSpec) -> bool {
+    matches!(link.kind, LinkKind::AeronIpc | LinkKind::AeronUdp)
+}
+
+/// The ring that a link's specification asks for.
+pub fn ring_config(link: &LinkSpec) -> RingConfig {
+    RingConfig {
+        depth_records: link.depth_records,
+        record_bytes_max: link.record_bytes_max,
+        reliable: link.consumers.iter().map(|consumer| consumer.reliable).collect(),
+    }
+}
+
+fn path(link: &LinkSpec) -> Result<&Path, StartError> {
+    link.path.as_deref().ok_or_else(|| StartError(format!("links.{}.path: missing; kind shm needs it", link.name)))
+}

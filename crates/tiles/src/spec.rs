@@ -1,0 +1,143 @@
+//! What one process of a topology runs: its links, its threads and their tiles. Written as JSON by the topology's validation
+//! (deploy/topology.py), which has checked the whole; read here.
+//!
+//! Invariant: an unknown key is refused, so that both sides speak of the same version.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::{Idle, StartError};
+
+/// The version of the layout below.
+pub const SPEC_VERSION: u32 = 1;
+
+/// How a link crosses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// A ring on the heap: both ends in this process.
+    Ring,
+    /// A ring in a file: processes of one host.
+    Shm,
+    /// Aeron over shared memory: processes of one host.
+    AeronIpc,
+    /// Aeron over UDP: between hosts and regions.
+    AeronUdp,
+}
+
+/// A consumer of a link.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerSpec {
+    /// The tile that consumes.
+    pub tile: String,
+    /// Whether it must get every record.
+    pub reliable: bool,
+}
+
+/// A link that has at least one end in this process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSpec {
+    /// `producer_consumer` by custom.
+    pub name: String,
+    /// How it crosses.
+    pub kind: LinkKind,
+    /// Records of the largest size that surely fit.
+    pub depth_records: usize,
+    /// Bytes of the largest record.
+    pub record_bytes_max: usize,
+    /// The tile that produces.
+    pub producer: String,
+    /// The tiles that consume, in the order of the ring's consumer slots.
+    pub consumers: Vec<ConsumerSpec>,
+    /// The ring's file (`shm`).
+    #[serde(default)]
+    pub path: Option<PathBuf>,
+    /// Aeron's channel and stream (`aeron-ipc`, `aeron-udp`).
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Aeron's stream.
+    #[serde(default)]
+    pub stream_id: Option<i32>,
+}
+
+/// One tile.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TileSpec {
+    /// Its name, unique in the topology.
+    pub name: String,
+    /// Which constructor of the factory makes it.
+    pub kind: String,
+    /// What its constructor reads, as the topology file has it, ports and directories filled in.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TileSpec {
+    /// The settings as the constructor's own type.
+    ///
+    /// # Errors
+    /// A sentence that names the tile and the key.
+    pub fn settings<T: serde::de::DeserializeOwned>(&self) -> Result<T, StartError> {
+        serde_json::from_value(serde_json::Value::Object(self.settings.clone()))
+            .map_err(|error| StartError(format!("tiles.{}.settings: {error}", self.name)))
+    }
+}
+
+/// One thread and the tiles that take turns on it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThreadSpec {
+    /// Its name in the system's lists.
+    pub name: String,
+    /// The core that it is bound to.
+    #[serde(default)]
+    pub core: Option<usize>,
+    /// What it does when no tile has work.
+    #[serde(default)]
+    pub idle: Idle,
+    /// Its tiles, in the order of their turns.
+    pub tiles: Vec<TileSpec>,
+}
+
+/// One process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessSpec {
+    /// [`SPEC_VERSION`].
+    pub version: u32,
+    /// The topology's name.
+    pub topology: String,
+    /// The process's name.
+    pub process: String,
+    /// Where its counters go.
+    pub counters_path: PathBuf,
+    /// Below this each tile has a directory of its own, which outlives the run.
+    pub data_directory: PathBuf,
+    /// The media driver's directory, where a link needs it.
+    #[serde(default)]
+    pub aeron_directory: Option<PathBuf>,
+    /// Links with an end here.
+    pub links: Vec<LinkSpec>,
+    /// Threads.
+    pub threads: Vec<ThreadSpec>,
+}
+
+impl ProcessSpec {
+    /// Reads the JSON.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn parse(json: &str) -> Result<Self, StartError> {
+        let spec: Self =
+            serde_json::from_str(json).map_err(|error| StartError(format!("process specification: {error}")))?;
+        if spec.version == SPEC_VERSION {
+            Ok(spec)
+        } else {
+            Err(StartError(format!("process specification: version = {}, must be {SPEC_VERSION}", spec.version)))
+        }
+    }
+}

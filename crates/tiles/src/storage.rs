@@ -1,0 +1,96 @@
+//! Files of fixed size in one directory, mapped into memory.
+//!
+//! Invariant: a file's space is reserved before it is mapped, so that a store can never meet a full disk; names never
+//! leave the directory.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use memmap2::MmapMut;
+
+use crate::{Segment, Storage};
+
+/// The machine's files below one directory.
+pub struct RealStorage {
+    directory: PathBuf,
+}
+
+struct MappedSegment {
+    map: MmapMut,
+    file: std::fs::File,
+}
+
+impl RealStorage {
+    /// Files below this directory, which is made when absent.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(directory: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        Ok(Self { directory: directory.to_path_buf() })
+    }
+
+    fn path(&self, name: &str) -> io::Result<PathBuf> {
+        let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
+        if plain {
+            Ok(self.directory.join(name))
+        } else {
+            let text = format!("file name {name:?}: must be a plain name without slash or leading dot");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+    }
+}
+
+impl Storage for RealStorage {
+    fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>> {
+        let path = self.path(name)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let present = file.metadata()?.len();
+        if present != 0 && present != size as u64 {
+            let text = format!("file {}: is {present} bytes long, must be {size}", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        let length = libc::off_t::try_from(size).map_err(io::Error::other)?;
+        // SAFETY: a plain system call on a descriptor that is open for the whole call.
+        let code = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) };
+        if code != 0 {
+            return Err(io::Error::from_raw_os_error(code));
+        }
+        // SAFETY: the file is ours alone: one tile owns its directory, and readers of other processes never write.
+        let map = unsafe { MmapMut::map_mut(&file)? };
+        Ok(Box::new(MappedSegment { map, file }))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                names.extend(entry.file_name().into_string().ok());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.path(name)?)
+    }
+}
+
+impl Segment for MappedSegment {
+    fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.map
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.map.flush()?;
+        self.file.sync_data()
+    }
+}
