@@ -32,6 +32,7 @@
 //! `unbooked_lots`: lots that the venue counts as filled and whose fills we have not booked yet (its cumulative quantity
 //! minus ours; or what was open minus what it took off). They stay held until their fills arrive.
 
+pub mod bench;
 mod cells;
 mod check;
 mod events;

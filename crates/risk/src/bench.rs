@@ -1,0 +1,190 @@
+//! The benchmark's row: check and hold of a new order under every control built, on a five-level tree, 1,000 instruments.
+//!
+//! Invariant: every measured order passes every check, so that none is cheap by being refused; the choice of instruments is
+//! Zipf's and comes from the seed alone.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use records::{
+    Definition, LimitSet, Listing, Metric, MoneyNanos, NewOrder, Node, NodeLevel, OrderType, SelectorKind, Side,
+    TickBand, UNDEF_PRICE,
+};
+
+use crate::nodes::LEVELS;
+use crate::path::MANDATORY;
+use crate::{Binding, Capacity, Hold, LimitTree, Outcome, Reference};
+
+/// Instruments of the row.
+pub const INSTRUMENTS: u32 = 1_000;
+/// Numbers in RISK_CONTROLS' catalogue of the controls that each measured order passes.
+pub const CONTROLS: [u8; 9] = [1, 2, 3, 4, 8, 11, 12, 14, 31];
+
+const DOLLAR: i64 = 1_000_000_000;
+const START_NS: u64 = 1_000_000_000_000;
+/// Orders made ahead; the measured loop goes round them.
+const PREPARED: usize = 1 << 14;
+
+/// What a run saw, in nanoseconds an order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// A check that holds.
+    pub check_hold_ns: f64,
+    /// The end of an order: release.
+    pub release_ns: f64,
+    /// Headroom of both sides.
+    pub headroom_ns: f64,
+}
+
+/// Runs `orders` new orders, then releases and headrooms as many.
+pub fn run(orders: usize, seed: u64) -> Measured {
+    let (mut tree, bindings) = firm();
+    let prepared = prepare(&bindings, seed);
+    let rounds = orders.div_ceil(PREPARED).max(1);
+    let mut holds = vec![Hold::default(); PREPARED];
+    let mut spent_ns = [0_u128; 3];
+    for round in 0..=rounds {
+        let now_ns = START_NS + round as u64;
+        let begun = Instant::now();
+        for (at, (binding, order, reference)) in prepared.iter().enumerate() {
+            let held = tree.check_new(*binding, order, now_ns, reference);
+            holds[at] = held.expect("every measured order passes");
+        }
+        let checked = Instant::now();
+        for (binding, _, _) in &prepared {
+            black_box(tree.headroom(*binding));
+        }
+        let asked = Instant::now();
+        for hold in &mut holds {
+            tree.on_closed(hold, 0);
+        }
+        let closed = Instant::now();
+        if round > 0 {
+            // The first round warms up.
+            spent_ns[0] += (checked - begun).as_nanos();
+            spent_ns[1] += (closed - asked).as_nanos();
+            spent_ns[2] += (asked - checked).as_nanos();
+        }
+    }
+    let an_order = |total_ns: u128| total_ns as f64 / (rounds * PREPARED) as f64;
+    Measured {
+        check_hold_ns: an_order(spent_ns[0]),
+        release_ns: an_order(spent_ns[1]),
+        headroom_ns: an_order(spent_ns[2]),
+    }
+}
+
+/// Every mandatory metric limited at each of the five levels: forty limits.
+fn firm() -> (LimitTree, Vec<Binding>) {
+    let mut tree = LimitTree::new(Capacity::default());
+    let done = |outcome: Outcome| assert_eq!(outcome, Outcome::Applied);
+    for (at, (_, _, level)) in NodeLevel::ALL.iter().enumerate() {
+        let node = at as u32 + 1;
+        done(tree.apply_node(&Node { node, parent: at as u32, level: *level as u8, ..Node::new() }));
+        for (index, metric) in MANDATORY.into_iter().enumerate() {
+            let limit = (at * MANDATORY.len() + index + 1) as u32;
+            let wide = i128::from(DOLLAR) * i128::from(DOLLAR);
+            done(tree.apply_limit(&LimitSet {
+                limit,
+                node,
+                metric: metric.code(),
+                value: MoneyNanos::new(if metric == Metric::PriceCollar { 100_000 } else { wide }),
+                window_ns: 1_000_000_000,
+                burst: if metric == Metric::MessageRate { u32::MAX } else { 0 },
+                selector: SelectorKind::All.code(),
+                soft_percent: if matches!(metric, Metric::PositionLong | Metric::GrossExposure) { 70 } else { 0 },
+                revision: 1,
+                last_of_set: 1,
+                ..LimitSet::new()
+            }));
+        }
+    }
+    done(tree.apply_tick_band(&TickBand { table: 1, tick_nanos: 100_000, ..TickBand::new() }));
+    done(tree.apply_tick_band(&TickBand {
+        table: 1,
+        row: 1,
+        from_nanos: DOLLAR,
+        tick_nanos: 10_000_000,
+        ..TickBand::new()
+    }));
+    let bindings = (1..=INSTRUMENTS).map(|instrument| list(&mut tree, instrument)).collect();
+    (tree, bindings)
+}
+
+fn list(tree: &mut LimitTree, instrument: u32) -> Binding {
+    let mut definition = Definition {
+        units_per_lot_e8: 100_000_000,
+        prior_close_nanos: 100 * DOLLAR,
+        currency: *b"USD\0",
+        active: 1,
+        ..Definition::new()
+    };
+    definition.header.instrument = instrument;
+    assert_eq!(tree.apply_definition(&definition), Outcome::Applied);
+    let mut listing = Listing {
+        tick_table: 1,
+        increment_lots: 1,
+        price_min_nanos: UNDEF_PRICE,
+        price_max_nanos: UNDEF_PRICE,
+        active: 1,
+        replace_quantity: 1,
+        ..Listing::new()
+    };
+    (listing.header.instrument, listing.header.venue) = (instrument, 1);
+    assert_eq!(tree.apply_listing(&listing), Outcome::Applied);
+    tree.bind(LEVELS as u32, 1, 1, instrument).expect("a known listing")
+}
+
+fn prepare(bindings: &[Binding], seed: u64) -> Vec<(Binding, NewOrder, Reference)> {
+    let mut state = seed;
+    let mut random = move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15); // splitmix64 (Steele, Lea, Flood 2014).
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    };
+    let weights: Vec<f64> = (1..=bindings.len()).map(|rank| 1.0 / rank as f64).collect();
+    let total: f64 = weights.iter().sum();
+    let choose = |word: u64| {
+        let mut left = word as f64 / u64::MAX as f64 * total;
+        weights.iter().position(|weight| {
+            left -= weight;
+            left <= 0.0
+        })
+    };
+    (0..PREPARED)
+        .map(|_| {
+            let binding = bindings[choose(random()).unwrap_or(0)];
+            let word = random();
+            let side = if word & 1 == 0 { Side::Buy } else { Side::Sell };
+            let middle = (50 + (word >> 8) as i64 % 100) * DOLLAR;
+            let order = NewOrder {
+                side: side.code(),
+                order_type: OrderType::Limit.code(),
+                lots: 1 + (word >> 32) as i64 % 500,
+                price_nanos: middle - side.sign() * 10_000_000,
+                ..NewOrder::new()
+            };
+            let reference = Reference {
+                bid_nanos: middle - 10_000_000,
+                ask_nanos: middle + 10_000_000,
+                touch_time_ns: START_NS,
+                live: true,
+                ..Reference::NONE
+            };
+            (binding, order, reference)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_row_runs_and_leaves_nothing_held() {
+        let measured = run(1, 7);
+        assert!(measured.check_hold_ns > 0.0 && measured.release_ns > 0.0 && measured.headroom_ns > 0.0);
+    }
+}
