@@ -5,3 +5,6 @@
 
 pub mod feed;
 pub mod gateway;
+mod settings;
+
+pub use settings::{make_feed, make_gateway};

@@ -102,7 +102,8 @@ fn fill_or_kill_market_reserve_and_expiry_follow_the_specification() {
 
 #[test]
 fn what_the_venue_cannot_take_is_refused_with_its_reason() {
-    let refused: [(fn(&mut NewOrder), Reason); 8] = [
+    type Spoil = fn(&mut NewOrder);
+    let refused: [(Spoil, Reason); 8] = [
         (|order| order.header.instrument = 9, Reason::InvalidInstrument),
         (|order| order.price_nanos += 1, Reason::InvalidPrice),
         (|order| order.price_nanos = -100_000, Reason::InvalidPrice),
