@@ -6,6 +6,8 @@
 //! Invariant: no I/O, no allocation outside [`describe`], and no bytes of any origin cause a panic on the way in.
 
 mod bad;
+#[cfg(feature = "capture")]
+pub mod capture;
 mod check;
 pub mod describe;
 mod error;
