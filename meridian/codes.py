@@ -585,6 +585,12 @@ class ExchangeAction(IntEnum):
     """A system event of the feed, letter in `letter`."""
     SHORT_SALE = 8
     """Short-sale price test of `header.instrument` is as `letter` says."""
+    QUERY = 9
+    """The session asks which order number comes next."""
+    DISABLE_ENTRY = 10
+    """The session takes no new orders from now on (request `value`)."""
+    ENABLE_ENTRY = 11
+    """It takes them again (request `value`)."""
 
 
 class ExchangeEventKind(IntEnum):
@@ -622,6 +628,8 @@ class ExchangeEventKind(IntEnum):
     """An instrument is listed."""
     SHORT_SALE = 16
     """The short-sale price test changed."""
+    ANSWERED = 17
+    """A session's request was done; `letter` says which (`Q`, `C`, `D`, `E`). Query: `lots` is the next number."""
 
 
 class BookEffect(IntEnum):

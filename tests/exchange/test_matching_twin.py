@@ -91,6 +91,7 @@ class Maker:
             order_type=2 if market else 1,
             owner=self.random.choice([0, 0, 0, 5, 7]),
             self_trade=self.random.choice([0, 0, 1, 2, 3, 4]),
+            refused=15 if self.random.random() < 0.01 else 0,
             **terms,
         )
 
@@ -118,10 +119,11 @@ class Maker:
             instrument=choice([0, 1, 2]),
             side=choice([0, 1, 2]),
             owner=choice([0, 5, 7]),
+            user_ref=choice([0, 17]),
         )
 
     def control(self) -> np.void:
-        action = self.random.choices([1, 2, 3, 4, 5, 6, 7, 8], [8, 6, 3, 2, 1, 2, 1, 1])[0]
+        action = self.random.choices(range(1, 12), [8, 6, 3, 2, 1, 2, 1, 1, 1, 1, 4])[0]
         state = self.random.choice([1, 1, 1, 1, 2, 3, 4, 5])
         return records.new(
             "ExchangeControl",
@@ -166,7 +168,7 @@ def kept(twin: Twin) -> list[tuple[int, int, int, int, int, bool, int, int, int,
 def test_core_and_twin_say_the_same(seed: int) -> None:
     core, twin, maker = Matching(orders=4096), Twin(), Maker(seed)
     seen: set[int] = set()
-    rare = [records.new("ExchangeControl", action=action, letter=ord("Q"), value=1) for action in (7, 8, 2, 2, 3)]
+    rare = [records.new("ExchangeControl", action=action, letter=ord("Q"), value=1) for action in (7, 8, 9, 2, 2, 3)]
     commands = [*setup_commands(), *[None] * COMMANDS, *rare]
     for at, ready in enumerate(commands):
         command = maker.command() if ready is None else ready

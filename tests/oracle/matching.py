@@ -118,6 +118,7 @@ class Twin:
     sessions: dict[int, Any] = field(default_factory=dict)
     last_refs: dict[int, int] = field(default_factory=dict)
     resting: list[Order] = field(default_factory=list)
+    disabled: dict[int, bool] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
     day_first: int = 0
     next_ref: int = 1
@@ -216,6 +217,8 @@ class Twin:
         original, user_ref = int(command["original_ref"]), int(command["user_ref"])
         old = self.find(session, original)
         refused = self.number_refused(session, user_ref)
+        if refused is None and int(command["refused"]):
+            refused = Reason(int(command["refused"]))
         if refused is None and old is None:
             refused = Reason.UNKNOWN_ORDER
         if refused is None and old is not None:
@@ -231,7 +234,7 @@ class Twin:
                 post_only=int(command["post_only"]),
                 hidden=int(command["hidden"]),
             )
-            refused = self.replace_refused(old, wish, user_ref)
+            refused = self.replace_refused(old, wish)
         if refused is not None:
             price = int(command["price_nanos"])
             self.say(
@@ -248,6 +251,16 @@ class Twin:
         assert old is not None
         leaves = wish.lots - old.executed
         if leaves <= 0:
+            self.say(
+                ExchangeEventKind.REPLACE_REJECTED,
+                instrument,
+                session,
+                user_ref=user_ref,
+                other_user_ref=original,
+                price_nanos=wish.price,
+                lots=wish.lots,
+                reason=Reason.INVALID_QUANTITY,
+            )
             self.take_off(old, old.leaves, Reason.USER_REQUESTED)
         elif self.in_place(old, wish):
             self.change_in_place(old, wish, user_ref, leaves)
@@ -293,6 +306,8 @@ class Twin:
                 and side in (0, order.side)
             ):
                 self.take_off(order, order.leaves, Reason(int(command["reason"]) or Reason.USER_REQUESTED))
+        if request := int(command["user_ref"]):
+            self.answer(session, instrument, request, "C")
 
     def control(self, command: Any, session: int, instrument: int) -> None:
         """States, busts, the day, sessions."""
@@ -320,6 +335,16 @@ class Twin:
             self.say(ExchangeEventKind.SYSTEM_EVENT, 0, 0, letter=letter)
         elif action == ExchangeAction.SHORT_SALE:
             self.say(ExchangeEventKind.SHORT_SALE, instrument, 0, letter=letter)
+        elif action == ExchangeAction.QUERY:
+            self.answer(session, instrument, 0, "Q")
+        elif action in (ExchangeAction.DISABLE_ENTRY, ExchangeAction.ENABLE_ENTRY) and session in self.sessions:
+            self.disabled[session] = action == ExchangeAction.DISABLE_ENTRY
+            self.answer(session, 0, int(command["value"]), "D" if self.disabled[session] else "E")
+
+    def answer(self, session: int, instrument: int, request: int, letter: str) -> None:
+        """Tells a session that its request is done."""
+        next_ref = self.last_refs.get(session, 0) + 1
+        self.say(ExchangeEventKind.ANSWERED, instrument, session, user_ref=request, letter=ord(letter), lots=next_ref)
 
     # Checks.
 
@@ -335,6 +360,10 @@ class Twin:
 
     def entry_refused(self, command: Any, wish: Wish, instrument: int) -> Reason | None:
         """Why a new order is refused before anyone looks at the book."""
+        if int(command["refused"]):
+            return Reason(int(command["refused"]))
+        if self.disabled.get(int(command["header"]["source"])):
+            return Reason.CLOSED
         if instrument not in self.listings:
             return Reason.INVALID_INSTRUMENT
         if (refused := self.state_refused(instrument)) is not None:
@@ -373,7 +402,7 @@ class Twin:
             return Reason.MINIMUM_QUANTITY
         return None
 
-    def replace_refused(self, old: Order, wish: Wish, _user_ref: int) -> Reason | None:
+    def replace_refused(self, old: Order, wish: Wish) -> Reason | None:
         """Whether a replacement is refused."""
         if wish.hidden > 1 or wish.post_only > 1 or wish.time_in_force not in list(TimeInForce):
             return Reason.INVALID_FIELD

@@ -25,6 +25,12 @@ codes! {
         SystemEvent = 7,
         /// Short-sale price test of `header.instrument` is as `letter` says.
         ShortSale = 8,
+        /// The session asks which order number comes next.
+        Query = 9,
+        /// The session takes no new orders from now on (request `value`).
+        DisableEntry = 10,
+        /// It takes them again (request `value`).
+        EnableEntry = 11,
     }
 }
 
@@ -63,6 +69,8 @@ codes! {
         Listed = 15,
         /// The short-sale price test changed.
         ShortSale = 16,
+        /// A session's request was done; `letter` says which (`Q`, `C`, `D`, `E`). Query: `lots` is the next number.
+        Answered = 17,
     }
 }
 
@@ -117,8 +125,10 @@ record! {
         pub short_sale: u8,
         /// 1: not displayed at all.
         pub hidden: u8,
+        /// A [`crate::Reason`] code for which the port refuses the order (so that the refusal is sequenced too), else 0.
+        pub refused: u8,
         /// Zero.
-        pub reserved: [u8; 5],
+        pub reserved: [u8; 4],
     }
 }
 
@@ -149,8 +159,10 @@ record! {
         pub hidden: u8,
         /// Letters of the venue's protocol that are only echoed: sweep eligibility, display.
         pub letters: [u8; 2],
+        /// A [`crate::Reason`] code for which the port refuses the replace, else 0.
+        pub refused: u8,
         /// Zero.
-        pub reserved: [u8; 3],
+        pub reserved: [u8; 2],
     }
 }
 
@@ -177,6 +189,8 @@ record! {
 record! {
     /// Cancel all orders that match; zero fields match all. `header.source` 0: of every session.
     pub struct ExchangeMassCancel [56] v 1 {
+        /// The session's number of the request, answered when it is not 0.
+        pub user_ref: u64,
         /// Self-trade group.
         pub owner: u32,
         /// A [`crate::Side`] code.
@@ -184,14 +198,14 @@ record! {
         /// A [`crate::Reason`] code.
         pub reason: u8,
         /// Zero.
-        pub reserved: [u8; 10],
+        pub reserved: [u8; 2],
     }
 }
 
 record! {
     /// Everything else that the exchange does at a place in its sequence (an [`ExchangeAction`]).
     pub struct ExchangeControl [64] v 1 {
-        /// Match number of a bust; else 0.
+        /// Match number of a bust; the session's number of a request; else 0.
         pub value: u64,
         /// An [`ExchangeAction`] code.
         pub action: u8,

@@ -49,6 +49,9 @@ impl Matching {
                 && (command.owner == 0 || order.owner == command.owner)
                 && side.is_none_or(|side| order.side == side)
         });
+        if command.user_ref != 0 {
+            self.say_answered(moment, session, instrument, command.user_ref, b'C', sink);
+        }
     }
 
     /// DAY and good-till-time orders do not live past the day.

@@ -36,7 +36,7 @@ impl Matching {
         self.begin(stamp, command.header.venue, sink);
         if let Some(place) = self.ports.get_mut(command.header.source as usize) {
             let last_user_ref = place.as_ref().map_or(0, |port| port.last_user_ref);
-            *place = Some(Port { record: *command, last_user_ref });
+            *place = Some(Port { record: *command, last_user_ref, disabled: false });
         }
     }
 
@@ -59,8 +59,36 @@ impl Matching {
             Some(ExchangeAction::ShortSale) => {
                 self.say_letter(moment, ExchangeEventKind::ShortSale, instrument, command, sink);
             }
+            Some(ExchangeAction::Query) => self.say_answered(moment, session, instrument, 0, b'Q', sink),
+            Some(ExchangeAction::DisableEntry) => self.switch_entry(moment, command, true, sink),
+            Some(ExchangeAction::EnableEntry) => self.switch_entry(moment, command, false, sink),
             Some(ExchangeAction::Connect | ExchangeAction::Timer) | None => {}
         }
+    }
+
+    fn switch_entry<S: Sink>(&mut self, moment: Moment, command: &ExchangeControl, disabled: bool, sink: &mut S) {
+        let session = command.header.source;
+        let Some(port) = self.ports.get_mut(session as usize).and_then(Option::as_mut) else { return };
+        port.disabled = disabled;
+        self.say_answered(moment, session, 0, command.value, if disabled { b'D' } else { b'E' }, sink);
+    }
+
+    /// Tells a session that its request is done.
+    pub(super) fn say_answered<S: Sink>(
+        &mut self,
+        moment: Moment,
+        session: u32,
+        instrument: u32,
+        user_ref: u64,
+        letter: u8,
+        sink: &mut S,
+    ) {
+        let mut event = event_of(moment, ExchangeEventKind::Answered, instrument, session);
+        event.user_ref = user_ref;
+        event.letter = letter;
+        event.lots = self.last_user_ref(session) as i64 + 1;
+        event.participant = self.port(session).map_or([0; 4], |port| port.record.participant);
+        self.say(&event, sink);
     }
 
     fn change_state<S: Sink>(&mut self, moment: Moment, command: &ExchangeControl, sink: &mut S) {

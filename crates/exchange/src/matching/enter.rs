@@ -117,6 +117,12 @@ impl Matching {
     fn admit(&mut self, moment: Moment, command: &ExchangeEnter) -> Result<(Incoming, Wanted), Reason> {
         let (session, instrument) = (command.header.source, command.header.instrument);
         self.admit_number(session, command.user_ref)?;
+        if command.refused != 0 {
+            return Err(Reason::from_code(command.refused).unwrap_or(Reason::InvalidField));
+        }
+        if self.port(session).is_some_and(|port| port.disabled) {
+            return Err(Reason::Closed);
+        }
         let book = self.books.get(instrument as usize).and_then(Option::as_ref).ok_or(Reason::InvalidInstrument)?;
         if let Some(reason) = book.rules.refusal() {
             return Err(reason);

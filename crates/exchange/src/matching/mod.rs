@@ -81,6 +81,7 @@ struct Book {
 struct Port {
     record: ExchangeSession,
     last_user_ref: u64,
+    disabled: bool,
 }
 
 /// What is the same for every event of one command.

@@ -38,8 +38,9 @@ impl Matching {
         let moment = self.begin(stamp, command.header.venue, sink);
         match self.admit_replace(moment, command) {
             Err(reason) => self.say_replace_rejected(moment, command, reason, sink),
-            // Everything the new quantity allows has traded already.
+            // Everything the new quantity allows has traded already: the replacement never lives, the original ends.
             Ok(change) if change.leaves_lots <= 0 => {
+                self.say_replace_rejected(moment, command, Reason::InvalidQuantity, sink);
                 self.cancel_place(moment, change.place, i64::MAX, Reason::UserRequested, sink);
             }
             Ok(change) if change.keeps_priority(command) => self.replace_in_place(moment, command, &change, sink),
@@ -50,6 +51,9 @@ impl Matching {
     fn admit_replace(&mut self, moment: Moment, command: &ExchangeReplace) -> Result<Change, Reason> {
         let session = command.header.source;
         self.admit_number(session, command.user_ref)?;
+        if command.refused != 0 {
+            return Err(Reason::from_code(command.refused).unwrap_or(Reason::InvalidField));
+        }
         let place = self.ids.get(session, command.original_ref).ok_or(Reason::UnknownOrder)?;
         let order = self.orders.hot[place as usize];
         let terms = self.orders.terms[place as usize];
