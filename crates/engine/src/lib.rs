@@ -2,8 +2,27 @@
 //!
 //! Invariant: state is the fold of stamped records. Live trading, recovery, replay and backtest run this same code.
 
+mod config;
+mod executions;
+mod fold;
 mod host;
+mod index;
+mod merger;
+mod order_table;
+mod orders;
 mod outbox;
+mod positions;
+mod replay;
+mod state_file;
+mod tile;
 
+pub use config::EngineConfig;
+pub use fold::{Engine, EngineIdentity, Statistics};
 pub use host::{EventRef, Host, NoHost};
+pub use merger::Merger;
+pub use orders::Order;
 pub use outbox::{NoOutbox, Outbox, Stage};
+pub use positions::PositionCell;
+pub use replay::{Replay, ReplayError, replay, replay_reader};
+pub use state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
+pub use tile::{EngineTile, EngineTileConfig, not_sent};

@@ -1,0 +1,127 @@
+//! The day's executions: what was booked, so that none is booked twice and a bust finds what it breaks.
+//!
+//! Invariant: an execution is entered in the pass that books it, never before. It is known by venue, instrument, the
+//! venue's number and side: a trade between two of our orders is two executions.
+
+use records::{Owner, Side};
+
+use crate::index::{Index, spread};
+
+/// One booked execution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Execution {
+    pub execution_id: u64,
+    pub owner: Owner,
+    pub price_nanos: i64,
+    pub lots: i64,
+    pub instrument: u32,
+    pub venue: u16,
+    pub side: Side,
+    pub slot: u8,
+    pub broken: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub execution_id: u64,
+    pub instrument: u32,
+    pub venue: u16,
+    pub side: Side,
+}
+
+impl Key {
+    fn hash(self) -> u64 {
+        spread(
+            self.execution_id ^ (u64::from(self.instrument) << 34) ^ (u64::from(self.venue) << 18) ^ self.side as u64,
+        )
+    }
+}
+
+impl Execution {
+    fn key(&self) -> Key {
+        Key { execution_id: self.execution_id, instrument: self.instrument, venue: self.venue, side: self.side }
+    }
+}
+
+/// Executions of the day in the order they were booked; beyond its capacity the oldest are forgotten and counted.
+#[derive(Debug)]
+pub(crate) struct Executions {
+    entries: Vec<Execution>,
+    capacity: usize,
+    oldest: usize,
+    index: Index,
+    pub forgotten: u64,
+}
+
+impl Executions {
+    pub fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(4);
+        Self { entries: Vec::with_capacity(capacity), capacity, oldest: 0, index: Index::new(capacity), forgotten: 0 }
+    }
+
+    pub fn find(&self, key: Key) -> Option<u32> {
+        self.index.find(key.hash(), |place| self.entries[place as usize].key() == key)
+    }
+
+    pub fn get_mut(&mut self, place: u32) -> &mut Execution {
+        &mut self.entries[place as usize]
+    }
+
+    pub fn enter(&mut self, execution: Execution) {
+        let hash = execution.key().hash();
+        if self.entries.len() < self.capacity {
+            self.index.insert(hash, self.entries.len() as u32);
+            self.entries.push(execution);
+            return;
+        }
+        let place = self.oldest as u32;
+        let entries = &self.entries;
+        let gone = entries[self.oldest].key();
+        self.index.remove(gone.hash(), |other| other == place, |other| entries[other as usize].key().hash());
+        self.entries[self.oldest] = execution;
+        self.index.insert(hash, place);
+        self.oldest = (self.oldest + 1) % self.capacity;
+        self.forgotten += 1;
+    }
+
+    /// A new day: venues count anew.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.index.clear();
+        self.oldest = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn execution(execution_id: u64) -> Execution {
+        Execution {
+            execution_id,
+            owner: Owner::zeroed(),
+            price_nanos: 1,
+            lots: 1,
+            instrument: 1,
+            venue: 1,
+            side: Side::Buy,
+            slot: 1,
+            broken: false,
+        }
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_counted() {
+        let mut executions = Executions::new(8);
+        for id in 1..=20 {
+            executions.enter(execution(id));
+            assert!(executions.find(execution(id).key()).is_some());
+            assert!(executions.find(Key { side: Side::Sell, ..execution(id).key() }).is_none());
+        }
+        assert!(executions.find(execution(12).key()).is_none());
+        assert!(executions.find(execution(13).key()).is_some());
+        assert_eq!(executions.forgotten, 12);
+        executions.clear();
+        assert!(executions.find(execution(20).key()).is_none());
+    }
+}

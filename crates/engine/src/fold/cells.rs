@@ -1,0 +1,169 @@
+//! What the fold keeps of venues, listings and slots.
+//!
+//! Invariant: all of it is made from configuration records, before the first order, and nothing of it grows afterwards.
+
+use records::{
+    BOOK_CROSSED, BOOK_STALE, BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, LISTINGS_MAX, Listing, OrdersView, Slot,
+    SlotRun, TICK_ROWS, TickRow, TradingState, UNDEF_PRICE, WORKING_MAX,
+};
+use risk::Binding;
+
+/// A venue: its order session and its feed.
+pub(crate) struct VenueCell {
+    pub up: bool,
+    pub cancel_on_disconnect: bool,
+    pub trading: u8,
+    pub feed_stale: bool,
+    pub silent: bool,
+    /// The feed has spoken.
+    pub fed: bool,
+    /// Engine time when the feed last spoke.
+    pub fed_at_ns: u64,
+    /// When its last packet reached us, as the feed's tile stamped it.
+    pub received_ns: u64,
+    pub books: Option<book::VenueBooks>,
+}
+
+impl VenueCell {
+    pub fn new() -> Self {
+        Self {
+            up: false,
+            cancel_on_disconnect: false,
+            trading: 0,
+            feed_stale: false,
+            silent: false,
+            fed: false,
+            fed_at_ns: 0,
+            received_ns: 0,
+            books: None,
+        }
+    }
+
+    pub fn stale(&self) -> bool {
+        self.feed_stale || self.silent
+    }
+}
+
+/// An instrument at a venue.
+#[derive(Debug)]
+pub(crate) struct ListingCell {
+    pub view: BookView,
+    pub venue: u16,
+    pub instrument: u32,
+    pub record: Listing,
+    pub units_e8: i64,
+    pub ticks: [TickRow; TICK_ROWS],
+    pub trading: u8,
+    pub feed_stale: bool,
+    /// A record of an event that is not complete changed what is visible.
+    pub changed: bool,
+    /// The same, of the touch.
+    pub touched: bool,
+    pub touch_time_ns: u64,
+    pub last_nanos: i64,
+    pub last_time_ns: u64,
+    /// Slots bound to it, by bit.
+    pub watchers: u64,
+    /// Its index in each slot.
+    pub index_in: [u8; 64],
+}
+
+impl ListingCell {
+    pub fn new(record: &Listing, units_e8: i64, ticks: [TickRow; TICK_ROWS]) -> Self {
+        let mut view = BookView::zeroed();
+        view.instrument = record.header.instrument;
+        view.venue = u32::from(record.header.venue);
+        for level in view.bids.iter_mut().chain(&mut view.asks) {
+            level.price_nanos = UNDEF_PRICE;
+        }
+        Self {
+            view,
+            venue: record.header.venue,
+            instrument: record.header.instrument,
+            record: *record,
+            units_e8,
+            ticks,
+            trading: 0,
+            feed_stale: false,
+            changed: false,
+            touched: false,
+            touch_time_ns: 0,
+            last_nanos: UNDEF_PRICE,
+            last_time_ns: 0,
+            watchers: 0,
+            index_in: [0; 64],
+        }
+    }
+
+    /// Whether orders make sense now. A venue that never said how it trades is taken at its feed's word: trading.
+    pub fn tradable(&self, venue: &VenueCell) -> bool {
+        let trades = |code: u8| code == 0 || code == TradingState::Trading.code();
+        self.record.active == 1 && trades(self.trading) && trades(venue.trading)
+    }
+
+    pub fn stale(&self, venue: &VenueCell) -> bool {
+        self.feed_stale || venue.stale()
+    }
+
+    pub fn flags(&self, venue: &VenueCell) -> u32 {
+        let (bid, ask) = (self.view.bids[0].price_nanos, self.view.asks[0].price_nanos);
+        let two_sided = bid != UNDEF_PRICE && ask != UNDEF_PRICE;
+        let mut flags = 0;
+        for (bit, set) in [
+            (BOOK_TWO_SIDED, two_sided),
+            (BOOK_STALE, self.stale(venue)),
+            (BOOK_CROSSED, two_sided && bid >= ask),
+            (BOOK_TRADABLE, self.tradable(venue)),
+        ] {
+            flags |= if set { bit } else { 0 };
+        }
+        flags
+    }
+}
+
+/// A strategy slot.
+pub(crate) struct SlotCell {
+    pub record: Slot,
+    pub run: SlotRun,
+    pub loaded: bool,
+    pub view: Box<OrdersView>,
+    /// Listings by index.
+    pub listings: [u16; LISTINGS_MAX],
+    pub bindings: [Binding; LISTINGS_MAX],
+    pub listings_count: usize,
+    /// Places of its orders, in the order of the view's.
+    pub working: [u32; WORKING_MAX],
+    pub working_count: usize,
+    pub timer_due_ns: u64,
+    /// Listings whose touch or flags changed since the last call, by bit.
+    pub touched: u8,
+    /// Its orders changed since the last call.
+    pub orders_changed: bool,
+    /// Version of exposures at the last call.
+    pub exposures_seen: u64,
+}
+
+impl SlotCell {
+    pub fn new(record: Slot) -> Self {
+        Self {
+            record,
+            run: SlotRun::Stopped,
+            loaded: false,
+            view: Box::new(OrdersView::zeroed()),
+            listings: [0; LISTINGS_MAX],
+            bindings: [Binding(0); LISTINGS_MAX],
+            listings_count: 0,
+            working: [0; WORKING_MAX],
+            working_count: 0,
+            timer_due_ns: u64::MAX,
+            touched: u8::MAX,
+            orders_changed: true,
+            exposures_seen: 0,
+        }
+    }
+
+    /// The index of a listing in this slot.
+    pub fn index_of(&self, listing: u16) -> Option<usize> {
+        self.listings[..self.listings_count].iter().position(|bound| *bound == listing)
+    }
+}

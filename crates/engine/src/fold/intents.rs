@@ -1,0 +1,355 @@
+//! From what a strategy wants to a command that left: checks of form, venue state, risk; then hold, then send.
+//!
+//! Invariant: exposure is held before a command exists for anyone else. Cancels are never refused for risk; one that cannot
+//! be sent now and is owed (kill, disabled slot) is sent as soon as it can be.
+
+use records::{
+    CancelOrder, Intent, IntentKind, MoneyNanos, NewOrder, OrderIntent, OrderState, OrderType, OrderView, Owner,
+    Reason, RejectCode, ReplaceOrder, RiskReject, Side, SlotRun, TimeInForce, UNDEF_PRICE, WORKING_MAX,
+};
+use risk::{Binding, Refusal};
+
+use super::{Engine, Told, absent};
+use crate::orders::{LOTS_MAX, Order};
+use crate::outbox::{Outbox, Stage};
+
+/// A refusal of the engine itself, where no limit is concerned.
+fn refusal(code: RejectCode) -> Refusal {
+    Refusal { code, limit: 0, node: 0, bound: 0, observed: 0, reference_nanos: UNDEF_PRICE }
+}
+
+impl Engine {
+    /// Takes one intent of a slot.
+    pub(super) fn intend(&mut self, slot: u8, intent: &OrderIntent, feedback: bool, out: &mut dyn Outbox) {
+        let outcome = match u8::try_from(intent.intent).ok().and_then(IntentKind::from_code) {
+            Some(IntentKind::New) => self.intend_new(slot, intent, out),
+            Some(IntentKind::Replace) => self.intend_replace(slot, intent, out),
+            Some(IntentKind::Cancel) => self.intend_cancel(slot, intent, out),
+            Some(IntentKind::CancelSide) => self.intend_cancel_side(slot, intent, out),
+            Some(IntentKind::CancelAll) => {
+                self.cancel_slot_softly(slot, None, None, out);
+                Ok(())
+            }
+            None => Err(refusal(RejectCode::BadIntent)),
+        };
+        if let Err(refusal) = outcome {
+            self.refuse(slot, intent, &refusal, feedback, out);
+        }
+    }
+
+    /// An intent of a strategy in its own process.
+    pub(super) fn on_intent_record(&mut self, record: &Intent, out: &mut dyn Outbox) {
+        let listing = self.listing(record.header.venue, record.header.instrument);
+        let Some(Some(cell)) = self.slots.get(usize::from(record.slot)) else {
+            self.statistics.unused += 1;
+            return;
+        };
+        let index = listing.and_then(|listing| cell.index_of(listing));
+        let intent = OrderIntent {
+            order_id: record.order_id,
+            price_nanos: record.price_nanos,
+            lots: record.lots,
+            display_lots: record.display_lots,
+            expire_time_ns: record.expire_time_ns,
+            intent: u32::from(record.intent),
+            listing: index.map_or(u32::MAX, |index| index as u32),
+            side: u32::from(record.side),
+            order_type: u16::from(record.order_type),
+            time_in_force: record.time_in_force,
+            post_only: record.post_only,
+        };
+        let only_cancels = record.intent >= IntentKind::Cancel.code();
+        if cell.run != SlotRun::Running && !only_cancels {
+            self.refuse(record.slot, &intent, &refusal(RejectCode::SlotStopped), false, out);
+            return;
+        }
+        self.intend(record.slot, &intent, true, out);
+    }
+
+    fn intend_new(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {
+        let Some(cell) = &self.slots[usize::from(slot)] else { return Err(refusal(RejectCode::SlotStopped)) };
+        let index = intent.listing as usize;
+        if index >= cell.listings_count {
+            return Err(refusal(RejectCode::UnknownInstrument));
+        }
+        let (place, binding) = (cell.listings[index], cell.bindings[index]);
+        let working_count = cell.working_count;
+        if cell.view.listings[index].watch_only == 1 || binding == Binding(0) {
+            return Err(refusal(RejectCode::UnknownInstrument));
+        }
+        let side = u8::try_from(intent.side).ok().and_then(Side::from_code);
+        let (Some(side), true) = (side, is_well_formed(intent)) else { return Err(refusal(RejectCode::BadIntent)) };
+        self.can_trade(place)?;
+        if working_count == WORKING_MAX || !self.orders.has_room() {
+            return Err(refusal(RejectCode::Capacity));
+        }
+        let command = self.new_order(slot, place, intent);
+        let reference = self.reference(place);
+        let hold = self.limits.check_new(binding, &command, self.time_ns, &reference)?;
+        out.stage(Stage::RiskPassed);
+        self.use_order_id();
+        let order = self.orders.insert(Order::new(&command, side), hold);
+        self.exposures += 1;
+        self.statistics.orders += 1;
+        self.hash_cell(order);
+        self.show_order(order);
+        self.send(command, out);
+        Ok(())
+    }
+
+    /// Whether new exposure can go to a listing now.
+    fn can_trade(&self, place: u16) -> Result<(), Refusal> {
+        let listing = &self.listings[usize::from(place)];
+        let venue = &self.venues[usize::from(listing.venue)];
+        if !venue.up {
+            return Err(refusal(RejectCode::GatewayNotReady));
+        }
+        if !listing.tradable(venue) {
+            return Err(refusal(RejectCode::Halted));
+        }
+        Ok(())
+    }
+
+    fn owner(&self, slot: u8, order_id: u64) -> Owner {
+        let mut owner = Owner::zeroed();
+        owner.order_id = order_id;
+        owner.firm = self.identity.firm;
+        owner.shard = self.identity.shard;
+        owner.epoch = self.identity.epoch;
+        if let Some(Some(cell)) = self.slots.get(usize::from(slot)) {
+            owner.strategy = cell.record.strategy;
+            owner.trader = cell.record.trader;
+            owner.account = cell.record.account;
+            owner.desk = cell.record.desk as u16;
+            owner.slot_version = cell.record.slot_version;
+        }
+        owner
+    }
+
+    fn new_order(&self, slot: u8, place: u16, intent: &OrderIntent) -> NewOrder {
+        let listing = &self.listings[usize::from(place)];
+        let mut command = NewOrder::new();
+        command.header.venue = listing.venue;
+        command.header.instrument = listing.instrument;
+        command.owner = self.owner(slot, self.next_order_id());
+        command.price_nanos = intent.price_nanos;
+        command.lots = intent.lots;
+        command.display_lots = intent.display_lots;
+        command.expire_time_ns = intent.expire_time_ns;
+        command.side = intent.side as u8;
+        command.order_type = intent.order_type as u8;
+        command.time_in_force = intent.time_in_force;
+        command.post_only = intent.post_only;
+        command.self_trade = self.slots[usize::from(slot)].as_ref().map_or(0, |cell| cell.record.self_trade);
+        command.slot = slot;
+        command
+    }
+
+    /// The slot's order that an intent names.
+    fn named(&self, slot: u8, order_id: u64) -> Result<u32, Refusal> {
+        let place = self.orders.find(order_id).ok_or(refusal(RejectCode::UnknownOrder))?;
+        let order = self.orders.get(place);
+        if order.slot != slot || order.ended.is_some() {
+            return Err(refusal(RejectCode::UnknownOrder));
+        }
+        Ok(place)
+    }
+
+    fn intend_replace(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {
+        let place = self.named(slot, intent.order_id)?;
+        let order = *self.orders.get(place);
+        if order.state() != OrderState::Live {
+            return Err(refusal(RejectCode::OrderBusy));
+        }
+        let in_range = (1..=LOTS_MAX).contains(&intent.lots) && (0..=intent.lots).contains(&intent.display_lots);
+        if absent(intent.price_nanos) || absent(order.price_nanos) || !in_range || intent.lots <= order.filled_lots {
+            return Err(refusal(RejectCode::BadIntent));
+        }
+        let listing = self.listing(order.venue, order.instrument).ok_or(refusal(RejectCode::UnknownInstrument))?;
+        self.can_trade(listing)?;
+        let reference = self.reference(listing);
+        let (now_ns, filled_lots) = (self.time_ns, order.filled_lots);
+        let hold = self.orders.hold_mut(place);
+        self.limits.check_replace(hold, intent.lots, filled_lots, intent.price_nanos, now_ns, &reference)?;
+        out.stage(Stage::RiskPassed);
+        let id = self.use_order_id();
+        let mut command = ReplaceOrder::new();
+        command.header.venue = order.venue;
+        command.header.instrument = order.instrument;
+        command.owner = Owner { order_id: id, epoch: self.identity.epoch, ..order.owner };
+        command.original_id = order.owner.order_id;
+        command.price_nanos = intent.price_nanos;
+        command.lots = intent.lots;
+        command.display_lots = intent.display_lots;
+        command.side = order.side.code();
+        command.time_in_force = order.time_in_force;
+        command.post_only = order.post_only;
+        command.slot = slot;
+        let gone = self.orders.get_mut(place).replace_sent(id, intent.price_nanos, intent.lots);
+        self.orders.add_id(place, id, gone);
+        self.exposures += 1;
+        self.statistics.replaces += 1;
+        self.hash_cell(place);
+        self.show_order(place);
+        self.send(command, out);
+        Ok(())
+    }
+
+    fn intend_cancel(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {
+        let place = self.named(slot, intent.order_id)?;
+        if self.orders.get(place).cancel_sent {
+            return Err(refusal(RejectCode::OrderBusy));
+        }
+        self.cancel(place, Reason::UserRequested, false, out);
+        Ok(())
+    }
+
+    fn intend_cancel_side(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {
+        let side = match intent.side {
+            0 => None,
+            code => Some(u8::try_from(code).ok().and_then(Side::from_code).ok_or(refusal(RejectCode::BadIntent))?),
+        };
+        let listings_count = self.slots[usize::from(slot)].as_ref().map_or(0, |cell| cell.listings_count);
+        if intent.listing as usize >= listings_count {
+            return Err(refusal(RejectCode::UnknownInstrument));
+        }
+        self.cancel_slot_softly(slot, Some(intent.listing), side, out);
+        Ok(())
+    }
+
+    /// Cancels the slot's orders that match and are not being cancelled already.
+    fn cancel_slot_softly(&mut self, slot: u8, listing: Option<u32>, side: Option<Side>, out: &mut dyn Outbox) {
+        let Some(cell) = &self.slots[usize::from(slot)] else { return };
+        let (working, count) = (cell.working, cell.working_count);
+        let place_of = listing.map(|index| cell.listings[index as usize]);
+        for place in &working[..count] {
+            let order = self.orders.get(*place);
+            let there = place_of.is_none() || self.listing(order.venue, order.instrument) == place_of;
+            if there && side.is_none_or(|side| order.side == side) {
+                self.cancel(*place, Reason::UserRequested, false, out);
+            }
+        }
+    }
+
+    /// Cancels all of a slot's orders and sees to it that they go.
+    pub(super) fn cancel_slot(&mut self, slot: u8, reason: Reason, out: &mut dyn Outbox) {
+        let Some(cell) = &self.slots[usize::from(slot)] else { return };
+        let (working, count) = (cell.working, cell.working_count);
+        for place in &working[..count] {
+            self.cancel(*place, reason, true, out);
+        }
+    }
+
+    /// Asks the venue to cancel. `owed`: it is asked again until the order is gone or the venue refuses.
+    pub(super) fn cancel(&mut self, place: u32, reason: Reason, owed: bool, out: &mut dyn Outbox) {
+        let order = self.orders.get_mut(place);
+        if order.ended.is_some() {
+            return;
+        }
+        if owed {
+            order.cancel_owed = reason.code();
+        }
+        if order.cancel_sent {
+            return;
+        }
+        let venue = self.venues.get(usize::from(order.venue));
+        if venue.is_none_or(|venue| !venue.up) {
+            // With the session down the gateway cannot carry it: it is owed until the session is back.
+            order.cancel_owed = reason.code();
+            return;
+        }
+        order.cancel_sent = true;
+        let order = *order;
+        let mut command = CancelOrder::new();
+        command.header.venue = order.venue;
+        command.header.instrument = order.instrument;
+        command.owner = Owner { epoch: self.identity.epoch, ..order.owner };
+        command.reason = reason.code();
+        command.slot = order.slot;
+        self.limits.count_cancel(self.orders.hold(place).binding(), self.time_ns);
+        self.statistics.cancels += 1;
+        self.hash_cell(place);
+        self.show_order(place);
+        self.send(command, out);
+    }
+
+    /// Sends the cancels that are owed and could not be sent before.
+    pub(super) fn send_owed_cancels(&mut self, out: &mut dyn Outbox) {
+        // Cancelling ends no order, so the list stands still.
+        for at in 0..self.orders.live().len() {
+            let place = self.orders.live()[at];
+            let order = self.orders.get(place);
+            if let Some(reason) = Reason::from_code(order.cancel_owed)
+                && !order.cancel_sent
+            {
+                self.cancel(place, reason, true, out);
+            }
+        }
+    }
+
+    fn refuse(&mut self, slot: u8, intent: &OrderIntent, refusal: &Refusal, feedback: bool, out: &mut dyn Outbox) {
+        self.statistics.refused += 1;
+        let is_new = intent.intent == u32::from(IntentKind::New.code());
+        let (mut venue, mut instrument) = (0, 0);
+        if let Some(cell) = &self.slots[usize::from(slot)]
+            && (intent.listing as usize) < cell.listings_count
+        {
+            let listing = &self.listings[usize::from(cell.listings[intent.listing as usize])];
+            (venue, instrument) = (listing.venue, listing.instrument);
+        }
+        let mut record = RiskReject::new();
+        record.header.venue = venue;
+        record.header.instrument = instrument;
+        let id = if is_new { self.next_order_id() } else { intent.order_id };
+        record.owner = self.owner(slot, id);
+        record.bound = MoneyNanos::new(refusal.bound);
+        record.observed = MoneyNanos::new(refusal.observed);
+        record.reference_nanos = refusal.reference_nanos;
+        record.price_nanos = intent.price_nanos;
+        record.lots = intent.lots;
+        record.time_ns = self.time_ns;
+        record.limit = refusal.limit;
+        record.node = refusal.node;
+        record.slot = slot;
+        record.code = refusal.code.code();
+        record.side = intent.side as u8;
+        record.intent = intent.intent as u8;
+        self.say(record, out);
+        if !feedback {
+            return;
+        }
+        let mut view = OrderView::zeroed();
+        view.time_ns = self.time_ns;
+        view.order_id = if is_new { 0 } else { intent.order_id };
+        view.price_nanos = intent.price_nanos;
+        view.lots = intent.lots;
+        view.instrument = instrument;
+        view.venue = u32::from(venue);
+        view.listing = if instrument == 0 { 0 } else { intent.listing };
+        view.side = intent.side;
+        view.state = match self.orders.find(view.order_id) {
+            Some(place) if !is_new => u32::from(self.orders.get(place).state().code()),
+            _ => u32::from(OrderState::Rejected.code()),
+        };
+        view.reason = u32::from(refusal.code.code());
+        view.limit = refusal.limit;
+        self.enqueue(slot, Told::Order(view));
+    }
+}
+
+/// Whether type, price, lots and time in force of a new order fit together. The lot and the tick are risk's.
+fn is_well_formed(intent: &OrderIntent) -> bool {
+    let order_type = u8::try_from(intent.order_type).ok().and_then(OrderType::from_code);
+    let priced = match order_type {
+        Some(OrderType::Limit) => !absent(intent.price_nanos),
+        Some(OrderType::Market) => absent(intent.price_nanos),
+        None => false,
+    };
+    let lived = match TimeInForce::from_code(intent.time_in_force) {
+        Some(TimeInForce::GoodTillTime) => intent.expire_time_ns > 0,
+        Some(_) => true,
+        None => false,
+    };
+    let sized = (1..=LOTS_MAX).contains(&intent.lots) && (0..=intent.lots).contains(&intent.display_lots);
+    priced && lived && sized && intent.post_only <= 1
+}

@@ -1,0 +1,260 @@
+//! Market data: books, trades, trading and feed states.
+//!
+//! Invariant: strategies see a book only after the last record of a venue event, and only when something visible changed.
+
+use records::{
+    BookAction, BookView, Callback, FeedState, Header, Level, MarketOrder, Side, Status, StatusView, Trade, TradeView,
+    UNDEF_PRICE, VIEW_LEVELS,
+};
+use risk::Reference;
+
+use super::{Engine, absent};
+use crate::host::EventRef;
+use crate::outbox::{Outbox, Stage};
+
+impl Engine {
+    #[inline]
+    pub(super) fn on_market_order(&mut self, record: &MarketOrder, out: &mut dyn Outbox) {
+        self.feed_spoke(&record.header, out);
+        let (venue, instrument) = (record.header.venue, record.header.instrument);
+        let Some(place) = self.listing(venue, instrument) else {
+            self.statistics.unlisted += 1;
+            return;
+        };
+        let Some(books) = &mut self.venues[usize::from(venue)].books else { return };
+        let listing = &mut self.listings[usize::from(place)];
+        let printed = (record.action == BookAction::Execute.code() && listing.watchers != 0)
+            .then(|| books.order(record.order_ref).map(|order| (order.price_nanos, order.side)))
+            .flatten();
+        let change = books.apply(record);
+        self.statistics.book_anomalies += u64::from(change.anomaly.is_some());
+        listing.changed |= change.visible_changed;
+        listing.touched |= change.touch_changed;
+        if record.action == BookAction::Execute.code() {
+            let price_nanos =
+                if absent(record.price_nanos) { printed.map(|(price, _)| price) } else { Some(record.price_nanos) };
+            let resting = Side::from_code(record.side).or(printed.map(|(_, side)| side));
+            self.on_printed(place, record, price_nanos, resting, out);
+        }
+        if record.header.is_last() && self.listings[usize::from(place)].changed {
+            self.on_book_changed(place, &record.header, out);
+        }
+    }
+
+    /// A displayed order traded.
+    fn on_printed(
+        &mut self,
+        place: u16,
+        record: &MarketOrder,
+        price_nanos: Option<i64>,
+        resting: Option<Side>,
+        out: &mut dyn Outbox,
+    ) {
+        let listing = &mut self.listings[usize::from(place)];
+        let Some(price_nanos) = price_nanos else { return };
+        (listing.last_nanos, listing.last_time_ns) = (price_nanos, self.time_ns);
+        if listing.watchers == 0 || record.printable == 2 {
+            return;
+        }
+        let mut view = TradeView::zeroed();
+        view.venue_time_ns = record.header.venue_time_ns;
+        view.price_nanos = price_nanos;
+        view.lots = record.lots;
+        view.match_id = record.match_id;
+        view.taker_side = resting.map_or(0, |side| u32::from(side.opposite().code()));
+        self.call_trade(place, view, out);
+    }
+
+    fn on_book_changed(&mut self, place: u16, header: &Header, out: &mut dyn Outbox) {
+        let listing = &mut self.listings[usize::from(place)];
+        let venue = &self.venues[usize::from(listing.venue)];
+        let Some(books) = &venue.books else { return };
+        listing.changed = false;
+        let BookView { bids, asks, .. } = &mut listing.view;
+        for (side, levels) in [(Side::Buy, bids), (Side::Sell, asks)] {
+            let count = books.fill_levels(listing.instrument, side, levels);
+            levels[count.min(VIEW_LEVELS)..].fill(Level { price_nanos: UNDEF_PRICE, lots: 0, orders: 0 });
+        }
+        let flags = listing.flags(venue);
+        let view = &mut listing.view;
+        view.time_ns = self.time_ns;
+        view.receive_time_ns = header.receive_time_ns;
+        view.venue_time_ns = header.venue_time_ns;
+        view.sequence = self.input;
+        view.flags = flags;
+        let (bid, ask) = (listing.view.bids[0], listing.view.asks[0]);
+        if listing.touched {
+            listing.touched = false;
+            listing.touch_time_ns = self.time_ns;
+            for word in
+                [u64::from(place), bid.price_nanos as u64, bid.lots as u64, ask.price_nanos as u64, ask.lots as u64]
+            {
+                self.hash.word(word);
+            }
+            if !absent(bid.price_nanos) && !absent(ask.price_nanos) {
+                let middle = (i128::from(bid.price_nanos) + i128::from(ask.price_nanos)).div_euclid(2);
+                self.marks[listing.instrument as usize] = middle as i64;
+            }
+        }
+        out.stage(Stage::Booked);
+        let mut watchers = listing.watchers;
+        while watchers != 0 {
+            let slot = watchers.trailing_zeros() as u8;
+            watchers &= watchers - 1;
+            self.call_book(slot, place, out);
+        }
+    }
+
+    pub(super) fn on_trade(&mut self, record: &Trade, out: &mut dyn Outbox) {
+        self.feed_spoke(&record.header, out);
+        let Some(place) = self.listing(record.header.venue, record.header.instrument) else {
+            self.statistics.unlisted += 1;
+            return;
+        };
+        let listing = &mut self.listings[usize::from(place)];
+        if record.busted != 1 && !absent(record.price_nanos) && record.lots > 0 {
+            (listing.last_nanos, listing.last_time_ns) = (record.price_nanos, self.time_ns);
+        }
+        let mut view = TradeView::zeroed();
+        view.venue_time_ns = record.header.venue_time_ns;
+        view.price_nanos = record.price_nanos;
+        view.lots = record.lots;
+        view.match_id = record.match_id;
+        view.taker_side = Side::from_code(record.side).map_or(0, |side| u32::from(side.opposite().code()));
+        view.busted = u32::from(record.busted);
+        view.cross = u32::from(record.cross);
+        self.call_trade(place, view, out);
+    }
+
+    fn call_trade(&mut self, place: u16, mut view: TradeView, out: &mut dyn Outbox) {
+        let listing = &self.listings[usize::from(place)];
+        view.time_ns = self.time_ns;
+        view.instrument = listing.instrument;
+        view.venue = u32::from(listing.venue);
+        let mut watchers = listing.watchers;
+        while watchers != 0 {
+            let slot = watchers.trailing_zeros() as u8;
+            watchers &= watchers - 1;
+            view.listing = u32::from(self.listings[usize::from(place)].index_in[usize::from(slot)]);
+            self.call(slot, Callback::Trade, EventRef::Trade(&view), view.listing, true, out);
+        }
+    }
+
+    pub(super) fn on_status(&mut self, record: &Status, out: &mut dyn Outbox) {
+        let Some(venue) = self.venues.get_mut(usize::from(record.header.venue)) else {
+            self.statistics.unlisted += 1;
+            return;
+        };
+        let feed = FeedState::from_code(record.feed);
+        let stale = feed.map(|state| state != FeedState::Live);
+        if record.header.instrument == 0 {
+            venue.trading = if record.trading == 0 { venue.trading } else { record.trading };
+            venue.feed_stale = stale.unwrap_or(venue.feed_stale);
+        }
+        if feed != Some(FeedState::Silent) {
+            self.feed_spoke(&record.header, out);
+        }
+        for place in 0..self.listings.len() as u16 {
+            let listing = &mut self.listings[usize::from(place)];
+            let all = record.header.instrument == 0;
+            if listing.venue != record.header.venue || !(all || listing.instrument == record.header.instrument) {
+                continue;
+            }
+            if !all {
+                listing.trading = if record.trading == 0 { listing.trading } else { record.trading };
+                listing.feed_stale = stale.unwrap_or(listing.feed_stale);
+            }
+            self.status_changed(place, out);
+        }
+    }
+
+    /// Tells the watchers of a listing how it stands, when that differs from before.
+    pub(super) fn status_changed(&mut self, place: u16, out: &mut dyn Outbox) {
+        let listing = &mut self.listings[usize::from(place)];
+        let venue = &self.venues[usize::from(listing.venue)];
+        listing.view.flags = listing.flags(venue);
+        let trading = if listing.trading == 0 { venue.trading } else { listing.trading };
+        let mut view = StatusView::zeroed();
+        view.time_ns = self.time_ns;
+        view.instrument = listing.instrument;
+        view.venue = u32::from(listing.venue);
+        view.tradable = u32::from(listing.tradable(venue));
+        view.stale = u32::from(listing.stale(venue));
+        view.trading = u32::from(trading);
+        view.connected = u32::from(venue.up);
+        for word in
+            [u64::from(place) << 32 | u64::from(view.tradable), u64::from(view.stale) << 32 | u64::from(view.connected)]
+        {
+            self.hash.word(word);
+        }
+        let mut watchers = listing.watchers;
+        while watchers != 0 {
+            let slot = watchers.trailing_zeros() as u8;
+            watchers &= watchers - 1;
+            view.listing = u32::from(self.listings[usize::from(place)].index_in[usize::from(slot)]);
+            if let Some(cell) = &mut self.slots[usize::from(slot)] {
+                cell.touched |= 1 << view.listing;
+            }
+            self.call(slot, Callback::Status, EventRef::Status(&view), view.listing, true, out);
+        }
+    }
+
+    /// Notes that a venue's feed is alive; wakes those who were told it is silent.
+    #[inline]
+    pub(super) fn feed_spoke(&mut self, header: &Header, out: &mut dyn Outbox) {
+        let Some(venue) = self.venues.get_mut(usize::from(header.venue)) else { return };
+        venue.fed_at_ns = self.time_ns;
+        venue.received_ns = if header.receive_time_ns == 0 { self.time_ns } else { header.receive_time_ns };
+        if !venue.fed {
+            venue.fed = true;
+            self.next_due_ns = self.next_due_ns.min(self.time_ns.saturating_add(self.config.feed_silence_ns));
+        }
+        if venue.silent {
+            venue.silent = false;
+            self.venue_changed(header.venue, out);
+        }
+    }
+
+    /// The state of a whole venue changed: all its listings' watchers are told.
+    pub(super) fn venue_changed(&mut self, venue: u16, out: &mut dyn Outbox) {
+        for place in 0..self.listings.len() as u16 {
+            if self.listings[usize::from(place)].venue == venue {
+                self.status_changed(place, out);
+            }
+        }
+    }
+
+    /// Finds feeds that say nothing; returns when to look again.
+    pub(super) fn check_silence(&mut self, out: &mut dyn Outbox) -> u64 {
+        let mut due = u64::MAX;
+        for venue in 0..self.venues.len() {
+            let cell = &mut self.venues[venue];
+            if !cell.fed || cell.silent {
+                continue;
+            }
+            let silent_at = cell.fed_at_ns.saturating_add(self.config.feed_silence_ns);
+            if silent_at > self.time_ns {
+                due = due.min(silent_at);
+                continue;
+            }
+            cell.silent = true;
+            self.venue_changed(venue as u16, out);
+        }
+        due
+    }
+
+    pub(super) fn reference(&self, place: u16) -> Reference {
+        let listing = &self.listings[usize::from(place)];
+        let venue = &self.venues[usize::from(listing.venue)];
+        let stale = listing.stale(venue);
+        Reference {
+            bid_nanos: listing.view.bids[0].price_nanos,
+            ask_nanos: listing.view.asks[0].price_nanos,
+            // A feed that is complete and speaks confirms every book it carries.
+            touch_time_ns: if listing.touch_time_ns == 0 { 0 } else { venue.fed_at_ns },
+            last_nanos: listing.last_nanos,
+            last_time_ns: listing.last_time_ns,
+            live: !stale,
+        }
+    }
+}

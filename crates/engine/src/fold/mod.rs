@@ -1,0 +1,359 @@
+//! The fold: one stamped record in, commands and outputs out.
+//!
+//! Invariant: the state after a record depends on the state before it and the record alone. No clock, no random number, no
+//! environment, no memory taken after configuration, and no panic for anything that a venue or a strategy does.
+
+mod calls;
+mod cells;
+mod control;
+mod intents;
+mod market;
+mod reports;
+
+use std::collections::VecDeque;
+
+use records::{
+    FillView, Hash64, Header, Kind, MarketOrder, OrderId, OrderIdParts, OrderView, Record, RecordRef, Stamp,
+    UNDEF_PRICE, bytes_of, read_from,
+};
+use risk::LimitTree;
+
+use crate::config::EngineConfig;
+use crate::executions::Executions;
+use crate::host::Host;
+use crate::order_table::OrderTable;
+use crate::orders::Order;
+use crate::outbox::Outbox;
+use crate::positions::{PositionCell, Positions};
+use cells::{ListingCell, SlotCell, VenueCell};
+
+const NO_LISTING: u16 = u16::MAX;
+const QUEUE_MAX: usize = 8_192;
+
+/// What the engine counted. Part of no hash; the same in a replay all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Inputs that were no record of this build.
+    pub unreadable: u64,
+    /// Records that the fold has no use for (outputs and commands fed back, signals).
+    pub unused: u64,
+    /// Market records of instruments that are not listed here.
+    pub unlisted: u64,
+    /// Records that a book did not take as they stand.
+    pub book_anomalies: u64,
+    /// Reports that were repetitions.
+    pub repeated: u64,
+    /// Breaks told.
+    pub breaks: u64,
+    /// New orders sent.
+    pub orders: u64,
+    /// Replaces sent.
+    pub replaces: u64,
+    /// Cancels sent.
+    pub cancels: u64,
+    /// Fills booked.
+    pub fills: u64,
+    /// Intents refused.
+    pub refused: u64,
+    /// Strategy calls.
+    pub calls: u64,
+    /// Events that a slot was not told because the queue was full.
+    pub untold: u64,
+}
+
+/// Something a slot has to be told within this pass.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Order(OrderView),
+    Fill(FillView),
+}
+
+/// Which engine this is; from its first record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineIdentity {
+    /// Firm.
+    pub firm: u16,
+    /// Shard.
+    pub shard: u16,
+    /// Epoch.
+    pub epoch: u16,
+    /// Trading day, days since 2020-01-01.
+    pub day: u32,
+}
+
+/// The deterministic engine.
+pub struct Engine {
+    config: EngineConfig,
+    host: Box<dyn Host>,
+    identity: EngineIdentity,
+    started: bool,
+    order_counter: u32,
+    input: u64,
+    time_ns: u64,
+    /// When the record under way reached us; commands carry it, for latency.
+    received_ns: u64,
+    limits: LimitTree,
+    orders: OrderTable,
+    executions: Executions,
+    positions: Positions,
+    venues: Vec<VenueCell>,
+    listings: Vec<ListingCell>,
+    listing_of: Box<[u16]>,
+    instrument_units_e8: Box<[i64]>,
+    marks: Box<[i64]>,
+    ticks: control::TickTables,
+    slots: Vec<Option<SlotCell>>,
+    queue: VecDeque<(u8, Told)>,
+    exposures: u64,
+    next_due_ns: u64,
+    positions_due_ns: u64,
+    hash: Hash64,
+    statistics: Statistics,
+}
+
+impl Engine {
+    /// An engine with all the memory it will ever need, waiting for its first record.
+    ///
+    /// # Panics
+    /// When the configuration has problems ([`EngineConfig::problems`]).
+    pub fn new(config: EngineConfig, host: Box<dyn Host>) -> Self {
+        assert!(config.problems().is_empty(), "{:?}", config.problems());
+        let capacity = risk::Capacity {
+            instruments_max: config.instruments_max,
+            listings_max: config.listings_max,
+            ..risk::Capacity::default()
+        };
+        Self {
+            config,
+            host,
+            identity: EngineIdentity::default(),
+            started: false,
+            order_counter: 0,
+            input: 0,
+            time_ns: 0,
+            received_ns: 0,
+            limits: LimitTree::new(capacity),
+            orders: OrderTable::new(config.orders_max),
+            executions: Executions::new(config.executions_max),
+            positions: Positions::new(config.positions_max),
+            venues: (0..=config.venues_max).map(|_| VenueCell::new()).collect(),
+            listings: Vec::with_capacity(config.listings_max),
+            listing_of: vec![NO_LISTING; (config.venues_max + 1) * (config.instruments_max + 1)].into_boxed_slice(),
+            instrument_units_e8: vec![0; config.instruments_max + 1].into_boxed_slice(),
+            marks: vec![0; config.instruments_max + 1].into_boxed_slice(),
+            ticks: control::TickTables::default(),
+            slots: (0..=config.slots_max).map(|_| None).collect(),
+            queue: VecDeque::with_capacity(QUEUE_MAX),
+            exposures: 1,
+            next_due_ns: u64::MAX,
+            positions_due_ns: u64::MAX,
+            hash: Hash64::default(),
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Folds one record.
+    ///
+    /// # Panics
+    /// When sequence or time go back: the input is not a merger's.
+    #[inline]
+    pub fn apply(&mut self, stamp: Stamp, record: &[u8], out: &mut dyn Outbox) {
+        assert!(stamp.sequence > self.input && stamp.time_ns >= self.time_ns, "input goes forward");
+        self.input = stamp.sequence;
+        self.time_ns = stamp.time_ns;
+        let header: Option<Header> = read_from(record);
+        self.received_ns = header.map_or(0, |header| header.receive_time_ns);
+        match header.map(|header| (header.kind(), usize::from(header.length), header.version)) {
+            Some((Some(Kind::MarketOrder), length, MarketOrder::VERSION)) if length == size_of::<MarketOrder>() => {
+                match read_from::<MarketOrder>(record) {
+                    Some(record) => self.on_market_order(&record, out),
+                    None => self.statistics.unreadable += 1,
+                }
+            }
+            _ => self.apply_other(record, out),
+        }
+        self.tell(out);
+        if self.time_ns >= self.next_due_ns {
+            self.on_due(out);
+        }
+    }
+
+    #[inline(never)]
+    fn apply_other(&mut self, record: &[u8], out: &mut dyn Outbox) {
+        match records::parse(record) {
+            Ok(RecordRef::MarketOrder(record)) => self.on_market_order(&record, out),
+            Ok(RecordRef::Trade(record)) => self.on_trade(&record, out),
+            Ok(RecordRef::Status(record)) => self.on_status(&record, out),
+            Ok(RecordRef::OrderEvent(record)) => self.on_order_event(&record, out),
+            Ok(RecordRef::Intent(record)) => self.on_intent_record(&record, out),
+            Ok(RecordRef::Timer(_)) => self.on_timer(out),
+            Ok(RecordRef::Session(record)) => self.on_session(&record, out),
+            Ok(RecordRef::DayRoll(record)) => self.on_day_roll(&record, out),
+            Ok(RecordRef::EngineStart(record)) => self.on_engine_start(&record, out),
+            Ok(RecordRef::TickBand(record)) => self.on_tick_band(&record, out),
+            Ok(RecordRef::Definition(record)) => self.on_definition(&record, out),
+            Ok(RecordRef::Listing(record)) => self.on_listing(&record, out),
+            Ok(RecordRef::Node(record)) => self.on_node(&record, out),
+            Ok(RecordRef::LimitSet(record)) => self.on_limit(&record, out),
+            Ok(RecordRef::Kill(record)) => self.on_kill(&record, out),
+            Ok(RecordRef::Slot(record)) => self.on_slot(&record, out),
+            Ok(RecordRef::SlotBind(record)) => self.on_slot_bind(&record, out),
+            Ok(RecordRef::StrategyControl(record)) => self.on_strategy_control(&record, out),
+            Ok(RecordRef::Parameter(record)) => self.on_parameter(&record, out),
+            Ok(RecordRef::Imbalance(record)) => self.feed_spoke(&record.header, out),
+            // Books by level, rights and signals come with the rooms that use them; commands and outputs are not input.
+            Ok(_) => self.statistics.unused += 1,
+            Err(_) => self.statistics.unreadable += 1,
+        }
+    }
+
+    /// The hash over everything said and every cell changed so far. Primary, standby and replay must agree on it.
+    pub fn state_hash(&self) -> u64 {
+        self.hash.value()
+    }
+
+    /// The hash over the whole state: slow, for the end of a run, standbys and shadows.
+    pub fn full_hash(&self) -> u64 {
+        let mut hash = self.hash;
+        self.limits.hash(&mut hash);
+        for place in self.orders.live() {
+            hash_order(&mut hash, self.orders.get(*place));
+        }
+        for cell in self.positions.cells() {
+            cell.hash(&mut hash);
+        }
+        for listing in &self.listings {
+            if let Some(books) = &self.venues[usize::from(listing.venue)].books {
+                books.hash(listing.instrument, &mut hash);
+            }
+        }
+        for slot in self.slots.iter().flatten() {
+            hash.word(u64::from(slot.run.code()));
+            hash.word(self.host.state_hash(slot.record.slot));
+        }
+        hash.value()
+    }
+
+    /// Input sequence so far.
+    pub fn input(&self) -> u64 {
+        self.input
+    }
+
+    /// Engine time.
+    pub fn time_ns(&self) -> u64 {
+        self.time_ns
+    }
+
+    /// Who this engine is.
+    pub fn identity(&self) -> EngineIdentity {
+        self.identity
+    }
+
+    /// What was counted.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// All positions, in the order in which they were opened.
+    pub fn positions(&self) -> &[PositionCell] {
+        self.positions.cells()
+    }
+
+    /// The orders that have not ended, with the lots held for each.
+    pub fn live_orders(&self) -> impl Iterator<Item = (&Order, i64)> {
+        self.orders.live().iter().map(|place| (self.orders.get(*place), self.orders.hold(*place).held_lots()))
+    }
+
+    /// The order that has or had this id, as long as it is kept.
+    pub fn order(&self, id: u64) -> Option<&Order> {
+        self.orders.find(id).map(|place| self.orders.get(place))
+    }
+
+    /// The limit tree.
+    pub fn limits(&self) -> &LimitTree {
+        &self.limits
+    }
+
+    /// The slot's run state.
+    pub fn slot_run(&self, slot: u8) -> Option<records::SlotRun> {
+        self.slots.get(usize::from(slot))?.as_ref().map(|cell| cell.run)
+    }
+
+    /// The book of a listing as strategies see it.
+    pub fn book_view(&self, venue: u16, instrument: u32) -> Option<&records::BookView> {
+        self.listing(venue, instrument).map(|listing| &self.listings[usize::from(listing)].view)
+    }
+
+    /// Writes to the pages of the books, so that none is met for the first time in a pass. After the bootstrap records.
+    pub fn touch_memory(&mut self) {
+        for venue in &mut self.venues {
+            if let Some(books) = &mut venue.books {
+                books.touch_memory();
+            }
+        }
+    }
+
+    fn listing(&self, venue: u16, instrument: u32) -> Option<u16> {
+        let (venue, instrument) = (usize::from(venue), instrument as usize);
+        if venue > self.config.venues_max || instrument > self.config.instruments_max {
+            return None;
+        }
+        let listing = self.listing_of[venue * (self.config.instruments_max + 1) + instrument];
+        (listing != NO_LISTING).then_some(listing)
+    }
+
+    fn units_e8(&self, instrument: u32) -> i64 {
+        self.instrument_units_e8.get(instrument as usize).copied().unwrap_or(0)
+    }
+
+    fn mark(&self, instrument: u32) -> i64 {
+        self.marks.get(instrument as usize).copied().unwrap_or(0)
+    }
+
+    /// Only looks: the id is used up by [`Engine::use_order_id`].
+    fn next_order_id(&self) -> u64 {
+        let EngineIdentity { shard, epoch, day, .. } = self.identity;
+        let counter = self.order_counter.wrapping_add(1).max(1);
+        OrderId::new(OrderIdParts { day, shard: u32::from(shard), epoch: u32::from(epoch), counter }).0
+    }
+
+    fn use_order_id(&mut self) -> u64 {
+        let id = self.next_order_id();
+        self.order_counter = self.order_counter.checked_add(1).expect("2^32 orders in an epoch");
+        id
+    }
+
+    fn say<T: Record>(&mut self, mut record: T, out: &mut dyn Outbox) {
+        let (input, time_ns) = (self.input, self.time_ns);
+        let header = record.header_mut();
+        (header.sequence, header.venue_time_ns) = (input, time_ns);
+        self.hash.bytes(bytes_of(&record));
+        out.output(bytes_of(&record));
+    }
+
+    fn send<T: Record>(&mut self, mut record: T, out: &mut dyn Outbox) {
+        let (input, time_ns, received_ns) = (self.input, self.time_ns, self.received_ns);
+        let header = record.header_mut();
+        (header.sequence, header.venue_time_ns, header.receive_time_ns) = (input, time_ns, received_ns);
+        let venue = header.venue;
+        self.hash.bytes(bytes_of(&record));
+        out.command(venue, bytes_of(&record));
+    }
+
+    fn hash_cell(&mut self, place: u32) {
+        hash_order(&mut self.hash, self.orders.get(place));
+    }
+}
+
+fn hash_order(hash: &mut Hash64, order: &Order) {
+    hash.word(order.owner.order_id);
+    hash.word(u64::from(order.state().code()) | (order.unbooked_lots as u64) << 8);
+    hash.word(order.leaves_lots as u64);
+    hash.word(order.filled_lots as u64);
+    hash.word(order.price_nanos as u64);
+}
+
+/// A price that risk and records take for "none".
+const fn absent(price_nanos: i64) -> bool {
+    price_nanos == UNDEF_PRICE
+}

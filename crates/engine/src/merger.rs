@@ -1,0 +1,59 @@
+//! The merger: gives every input its place and the engine's time, and journals it, before the fold sees it.
+//!
+//! Invariant: sequences have no gap, time never goes back, and the fold is given nothing that is not in the journal.
+
+use journal::{Full, Writer};
+use records::Stamp;
+
+/// Stamps and journals.
+pub struct Merger {
+    writer: Option<Writer>,
+    last: Stamp,
+}
+
+impl Merger {
+    /// A merger that goes on after `last` (a zero stamp for a new engine). Without a writer the durability is `none`.
+    pub fn new(writer: Option<Writer>, last: Stamp) -> Self {
+        Self { writer, last }
+    }
+
+    /// The stamp of a record, which is in the journal when this returns.
+    ///
+    /// # Errors
+    /// [`Full`]: the record is not journaled and must not be folded.
+    #[inline]
+    pub fn stamp(&mut self, now_ns: u64, record: &[u8]) -> Result<Stamp, Full> {
+        let stamp = Stamp { sequence: self.last.sequence + 1, time_ns: now_ns.max(self.last.time_ns) };
+        if let Some(writer) = &mut self.writer {
+            writer.append(stamp, record)?;
+        }
+        self.last = stamp;
+        Ok(stamp)
+    }
+
+    /// The last stamp given.
+    pub fn last(&self) -> Stamp {
+        self.last
+    }
+
+    /// One bounded piece of the journal's cold work; see [`Writer::prepare`].
+    ///
+    /// # Errors
+    /// When the storage has no room for the next segment.
+    pub fn prepare(&mut self) -> std::io::Result<bool> {
+        self.writer.as_mut().map_or(Ok(false), Writer::prepare)
+    }
+
+    /// How often a pass waited for the storage.
+    pub fn rolls_unprepared(&self) -> u64 {
+        self.writer.as_ref().map_or(0, Writer::rolls_unprepared)
+    }
+
+    /// Closes the journal.
+    ///
+    /// # Errors
+    /// When the device refuses.
+    pub fn close(&mut self) -> std::io::Result<()> {
+        self.writer.as_mut().map_or(Ok(()), Writer::close)
+    }
+}

@@ -1,0 +1,152 @@
+//! All orders the engine knows: the live ones, and ended ones as long as there is room, for late reports.
+//!
+//! Invariant: an order is found by any id of its chain; it makes room for another only when it has ended and holds nothing.
+
+use std::collections::VecDeque;
+
+use risk::Hold;
+
+use crate::index::IdMap;
+use crate::orders::{CHAIN, Order};
+
+const NOWHERE: u32 = u32::MAX;
+
+/// What stands beside an order.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    hold: Hold,
+    live_at: u32,
+    queued: bool,
+}
+
+/// Orders by place.
+#[derive(Debug)]
+pub(crate) struct OrderTable {
+    orders: Vec<Order>,
+    beside: Vec<Beside>,
+    live: Vec<u32>,
+    ended: VecDeque<u32>,
+    ids: IdMap,
+    capacity: usize,
+}
+
+impl OrderTable {
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            orders: Vec::with_capacity(capacity),
+            beside: Vec::with_capacity(capacity),
+            live: Vec::with_capacity(capacity),
+            ended: VecDeque::with_capacity(capacity),
+            ids: IdMap::new(capacity * CHAIN),
+            capacity,
+        }
+    }
+
+    /// The place of the order that has or had this id.
+    #[inline]
+    pub fn find(&self, id: u64) -> Option<u32> {
+        self.ids.find(id)
+    }
+
+    #[inline]
+    pub fn get(&self, place: u32) -> &Order {
+        &self.orders[place as usize]
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, place: u32) -> &mut Order {
+        &mut self.orders[place as usize]
+    }
+
+    #[inline]
+    pub fn hold_mut(&mut self, place: u32) -> &mut Hold {
+        &mut self.beside[place as usize].hold
+    }
+
+    #[inline]
+    pub fn hold(&self, place: u32) -> &Hold {
+        &self.beside[place as usize].hold
+    }
+
+    /// Places of the orders that have not ended.
+    pub fn live(&self) -> &[u32] {
+        &self.live
+    }
+
+    /// Whether a further order has a place.
+    pub fn has_room(&mut self) -> bool {
+        if self.orders.len() < self.capacity {
+            return true;
+        }
+        for _ in 0..self.ended.len() {
+            let Some(place) = self.ended.front().copied() else { return false };
+            let order = &self.orders[place as usize];
+            if order.ended.is_some() && order.unbooked_lots == 0 {
+                return true;
+            }
+            self.ended.pop_front();
+            if order.ended.is_some() {
+                self.ended.push_back(place);
+            } else {
+                self.beside[place as usize].queued = false;
+            }
+        }
+        false
+    }
+
+    /// Puts an order in; the caller has asked for room.
+    pub fn insert(&mut self, order: Order, hold: Hold) -> u32 {
+        assert!(self.has_room(), "an order is only made when there is room for it");
+        let beside = Beside { hold, live_at: self.live.len() as u32, queued: false };
+        let place = if self.orders.len() < self.capacity {
+            self.orders.push(order);
+            self.beside.push(beside);
+            self.orders.len() as u32 - 1
+        } else {
+            let place = self.ended.pop_front().expect("has_room put one there");
+            let gone = self.orders[place as usize];
+            for id in &gone.chain[..gone.chain_count] {
+                self.ids.remove(*id);
+            }
+            self.orders[place as usize] = order;
+            self.beside[place as usize] = beside;
+            place
+        };
+        self.live.push(place);
+        self.ids.insert(order.owner.order_id, place);
+        place
+    }
+
+    /// A replacement's id names the order too.
+    pub fn add_id(&mut self, place: u32, id: u64, gone: u64) {
+        if gone != 0 {
+            self.ids.remove(gone);
+        }
+        self.ids.insert(id, place);
+    }
+
+    /// The order ended.
+    pub fn end(&mut self, place: u32) {
+        let at = self.beside[place as usize].live_at;
+        assert!(at != NOWHERE && self.live[at as usize] == place, "an order ends once");
+        self.live.swap_remove(at as usize);
+        if let Some(moved) = self.live.get(at as usize) {
+            self.beside[*moved as usize].live_at = at;
+        }
+        let beside = &mut self.beside[place as usize];
+        beside.live_at = NOWHERE;
+        if !beside.queued {
+            beside.queued = true;
+            self.ended.push_back(place);
+        }
+    }
+
+    /// The order is alive after all.
+    pub fn reopen(&mut self, place: u32, hold: Hold) {
+        let beside = &mut self.beside[place as usize];
+        assert!(beside.live_at == NOWHERE, "only an ended order is opened again");
+        beside.live_at = self.live.len() as u32;
+        beside.hold = hold;
+        self.live.push(place);
+    }
+}

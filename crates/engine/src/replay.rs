@@ -1,0 +1,115 @@
+//! Replay: a journal through the fold, and the comparison with what the live engine recorded.
+//!
+//! Invariant: a replay uses the journal and the strategies' code alone; equal journals give equal hashes.
+
+use std::path::Path;
+
+use journal::{JournalError, Reader, Summary};
+
+use crate::config::EngineConfig;
+use crate::fold::{Engine, Statistics};
+use crate::host::Host;
+use crate::outbox::Outbox;
+use crate::state_file::{Recorded, STATE_FILE};
+
+/// What a replay found.
+#[derive(Clone, Copy, Debug)]
+pub struct Replay {
+    /// The journal.
+    pub summary: Summary,
+    /// Rolling hash at its end.
+    pub state_hash: u64,
+    /// Hash over the whole state at its end.
+    pub full_hash: u64,
+    /// What the live engine recorded, when it did.
+    pub recorded: Option<Recorded>,
+    /// The replay's rolling hash at the recorded input.
+    pub at_recorded: Option<u64>,
+    /// What the fold counted.
+    pub statistics: Statistics,
+}
+
+impl Replay {
+    /// Whether replay and live run agree; `None` when the live run recorded nothing to compare with.
+    pub fn agrees(&self) -> Option<bool> {
+        let recorded = self.recorded?;
+        let whole =
+            !recorded.closed || recorded.input != self.summary.last.sequence || recorded.full_hash == self.full_hash;
+        Some(whole && self.at_recorded == Some(recorded.state_hash))
+    }
+}
+
+/// Why a journal cannot be replayed.
+#[derive(Debug)]
+pub enum ReplayError {
+    /// The journal itself.
+    Journal(JournalError),
+    /// Its settings are not those of an engine that this build knows.
+    Settings,
+}
+
+impl std::fmt::Display for ReplayError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Journal(error) => error.fmt(formatter),
+            Self::Settings => formatter.write_str("journal: its settings are not those of an engine of this build"),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+impl From<JournalError> for ReplayError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+/// Folds the journal in a directory. `seen` is given each input and the engine after it.
+///
+/// # Errors
+/// [`ReplayError`] when the journal is damaged or not an engine's.
+pub fn replay(
+    directory: &Path,
+    host: Box<dyn Host>,
+    out: &mut dyn Outbox,
+    seen: &mut dyn FnMut(&[u8], &Engine),
+) -> Result<Replay, ReplayError> {
+    let text = std::fs::read_to_string(directory.join(STATE_FILE)).ok();
+    let recorded = text.as_deref().and_then(Recorded::read);
+    replay_reader(&mut Reader::open(directory)?, recorded, host, out, seen)
+}
+
+/// As [`replay`], from a reader.
+///
+/// # Errors
+/// As for [`replay`].
+pub fn replay_reader(
+    reader: &mut Reader,
+    recorded: Option<Recorded>,
+    host: Box<dyn Host>,
+    out: &mut dyn Outbox,
+    seen: &mut dyn FnMut(&[u8], &Engine),
+) -> Result<Replay, ReplayError> {
+    let config = EngineConfig::from_words(&reader.identity().settings).ok_or(ReplayError::Settings)?;
+    let mut engine = Engine::new(config, host);
+    let mut at_recorded = None;
+    while let Some((stamp, record)) = reader.next()? {
+        engine.apply(stamp, record, out);
+        seen(record, &engine);
+        if recorded.is_some_and(|recorded| recorded.input == stamp.sequence) {
+            at_recorded = Some(engine.state_hash());
+        }
+    }
+    if recorded.is_some_and(|recorded| recorded.input == 0) {
+        at_recorded = Some(records::Hash64::default().value());
+    }
+    Ok(Replay {
+        summary: reader.summary(),
+        state_hash: engine.state_hash(),
+        full_hash: engine.full_hash(),
+        recorded,
+        at_recorded,
+        statistics: engine.statistics(),
+    })
+}

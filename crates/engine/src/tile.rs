@@ -1,0 +1,443 @@
+//! The engine's tile: links in, merger, fold, links out; heartbeats, stage stamps, the state file.
+//!
+//! Invariant: whatever changes the engine's state goes through the merger; a command whose link is full comes back as a
+//! journaled `NotSent`. A journal that can take no more stops the tile: its gateways hear the silence and pull its orders.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use journal::{Identity, JournalConfig, Reader, Writer};
+use links::{Counter, Histogram, Offer, Publication, Subscription};
+use records::{
+    CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Reason, Record,
+    ReplaceOrder, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
+};
+use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
+
+use crate::config::EngineConfig;
+use crate::fold::Engine;
+use crate::host::Host;
+use crate::merger::Merger;
+use crate::outbox::{NoOutbox, Outbox, Stage};
+use crate::state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
+
+/// How an engine's tile is wired.
+#[derive(Clone, Debug)]
+pub struct EngineTileConfig {
+    /// Name in topology and counters.
+    pub name: String,
+    /// The fold's sizes and times.
+    pub engine: EngineConfig,
+    /// Concatenated records, `EngineStart` first: the first inputs.
+    pub bootstrap: Vec<u8>,
+    /// Size of a journal segment; 0: no journal (durability `none`).
+    pub segment_bytes: usize,
+    /// Subscriptions to poll, by link name.
+    pub inputs: Vec<String>,
+    /// The command link of each venue.
+    pub commands: Vec<(u16, String)>,
+    /// Link for outputs, if anyone listens.
+    pub outputs: Option<String>,
+    /// Records taken from one subscription before the next one's turn.
+    pub poll_limit: usize,
+    /// A timer enters when nothing else did for so long.
+    pub timer_ns: u64,
+    /// Heartbeats to gateways.
+    pub heartbeat_ns: u64,
+}
+
+impl EngineTileConfig {
+    /// A configuration with the usual times and no links.
+    pub fn new(name: &str, bootstrap: Vec<u8>) -> Self {
+        Self {
+            name: name.to_owned(),
+            engine: EngineConfig::default(),
+            bootstrap,
+            segment_bytes: 16 << 20,
+            inputs: Vec::new(),
+            commands: Vec::new(),
+            outputs: None,
+            poll_limit: 16,
+            timer_ns: 10_000_000,
+            heartbeat_ns: 100_000_000,
+        }
+    }
+}
+
+/// The report that a command never left: what an outbox gives the fold when a link is full. A cancel names its order twice.
+pub fn not_sent(command: &[u8], reason: Reason) -> Option<OrderEvent> {
+    let header: records::Header = read_from(command)?;
+    let (owner, original_id, side): (Owner, u64, u8) = match header.kind()? {
+        Kind::NewOrder => read_from::<NewOrder>(command).map(|order| (order.owner, 0, order.side))?,
+        Kind::ReplaceOrder => {
+            read_from::<ReplaceOrder>(command).map(|order| (order.owner, order.original_id, order.side))?
+        }
+        Kind::CancelOrder => read_from::<CancelOrder>(command).map(|order| (order.owner, order.owner.order_id, 0))?,
+        _ => return None,
+    };
+    let mut event = OrderEvent::new();
+    event.header.venue = header.venue;
+    event.header.instrument = header.instrument;
+    event.owner = owner;
+    event.original_id = original_id;
+    event.price_nanos = UNDEF_PRICE;
+    (event.leaves_lots, event.cumulative_lots) = (-1, -1);
+    event.event = OrderEventKind::NotSent.code();
+    event.reason = reason.code();
+    event.side = side;
+    Some(event)
+}
+
+struct Stamps {
+    booked: Histogram,
+    decided: Histogram,
+    risk_passed: Histogram,
+    sent: Histogram,
+}
+
+/// Carries commands and outputs to their links.
+struct TileOutbox {
+    clock: Rc<dyn Clock>,
+    commands: Vec<Option<Box<dyn Publication>>>,
+    outputs: Option<Box<dyn Publication>>,
+    returned: VecDeque<OrderEvent>,
+    received_ns: u64,
+    stamps: Stamps,
+    commands_sent: Counter,
+    commands_returned: Counter,
+    outputs_dropped: Counter,
+}
+
+impl TileOutbox {
+    fn since_receipt(&self, histogram: &Histogram) {
+        if self.received_ns != 0 {
+            histogram.record(self.clock.now_ns().saturating_sub(self.received_ns));
+        }
+    }
+}
+
+impl Outbox for TileOutbox {
+    fn command(&mut self, venue: u16, record: &[u8]) {
+        let link = self.commands.get_mut(usize::from(venue)).and_then(Option::as_mut);
+        if link.map(|link| link.offer(record)) == Some(Offer::Sent) {
+            self.commands_sent.add(1);
+            self.since_receipt(&self.stamps.sent);
+            return;
+        }
+        self.commands_returned.add(1);
+        if let Some(event) = not_sent(record, Reason::BackPressure) {
+            assert!(self.returned.len() < self.returned.capacity(), "more commands returned than orders exist");
+            self.returned.push_back(event);
+        }
+    }
+
+    fn output(&mut self, record: &[u8]) {
+        if let Some(link) = &mut self.outputs
+            && link.offer(record) != Offer::Sent
+        {
+            self.outputs_dropped.add(1);
+        }
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        match stage {
+            Stage::Booked => self.since_receipt(&self.stamps.booked),
+            Stage::Decided => self.since_receipt(&self.stamps.decided),
+            Stage::RiskPassed => self.since_receipt(&self.stamps.risk_passed),
+        }
+    }
+}
+
+struct TileCounters {
+    inputs: Counter,
+    lost: Counter,
+    rolls_unprepared: Counter,
+    prepare_failed: Counter,
+    orders: Counter,
+    fills: Counter,
+    breaks: Counter,
+    refused: Counter,
+    state_hash: Counter,
+}
+
+/// The tile.
+pub struct EngineTile {
+    config: EngineTileConfig,
+    storage: Rc<dyn Storage>,
+    engine: Engine,
+    merger: Merger,
+    subscriptions: Vec<Box<dyn Subscription>>,
+    turn: usize,
+    outbox: TileOutbox,
+    state: Option<Box<dyn Segment>>,
+    counters: TileCounters,
+    last_input_ns: u64,
+    heartbeat_due_ns: u64,
+    state_due_ns: u64,
+}
+
+const STATE_INTERVAL_NS: u64 = 1_000_000_000;
+
+impl EngineTile {
+    /// Takes links and counters out of the context, and all memory.
+    ///
+    /// # Errors
+    /// [`StartError`] with every link that is missing and every setting that is wrong.
+    pub fn new(mut context: Context, config: EngineTileConfig, host: Box<dyn Host>) -> Result<Self, StartError> {
+        let mut problems = config.engine.problems();
+        let mut subscriptions = Vec::new();
+        for name in &config.inputs {
+            match context.subscriptions.remove(name) {
+                Some(subscription) => subscriptions.push(subscription),
+                None => problems.push(format!("{}.inputs: no link {name}", config.name)),
+            }
+        }
+        let venues = config.engine.venues_max + 1;
+        let mut commands: Vec<_> = (0..venues).map(|_| None).collect();
+        for (venue, name) in &config.commands {
+            match (context.publications.remove(name), commands.get_mut(usize::from(*venue))) {
+                (Some(link), Some(place)) => *place = Some(link),
+                (None, _) => problems.push(format!("{}.commands: no link {name}", config.name)),
+                (_, None) => {
+                    problems.push(format!("{}.commands: venue {venue}: allowed are 1 to {}", config.name, venues - 1))
+                }
+            }
+        }
+        let outputs = config.outputs.as_ref().and_then(|name| context.publications.remove(name));
+        if let (Some(name), None) = (&config.outputs, &outputs) {
+            problems.push(format!("{}.outputs: no link {name}", config.name));
+        }
+        if read_from::<EngineStart>(&config.bootstrap).is_none_or(|start| start.header.kind != EngineStart::KIND as u16)
+        {
+            problems.push(format!("{}.bootstrap: must begin with an EngineStart record", config.name));
+        }
+        if !problems.is_empty() {
+            return Err(StartError(problems.join("\n")));
+        }
+        let counters = &context.counters;
+        let outbox = TileOutbox {
+            clock: context.clock.clone(),
+            commands,
+            outputs,
+            returned: VecDeque::with_capacity(config.engine.orders_max + 64),
+            received_ns: 0,
+            stamps: Stamps {
+                booked: counters.histogram("engine.receive_to_book_ns"),
+                decided: counters.histogram("engine.receive_to_decision_ns"),
+                risk_passed: counters.histogram("engine.receive_to_risk_ns"),
+                sent: counters.histogram("engine.receive_to_sent_ns"),
+            },
+            commands_sent: counters.counter("engine.commands_sent"),
+            commands_returned: counters.counter("engine.commands_returned"),
+            outputs_dropped: counters.counter("engine.outputs_dropped"),
+        };
+        let tile_counters = TileCounters {
+            inputs: counters.counter("engine.inputs"),
+            lost: counters.counter("engine.records_lost"),
+            rolls_unprepared: counters.counter("engine.journal_rolls_unprepared"),
+            prepare_failed: counters.counter("engine.journal_prepare_failed"),
+            orders: counters.counter("engine.orders"),
+            fills: counters.counter("engine.fills"),
+            breaks: counters.counter("engine.breaks"),
+            refused: counters.counter("engine.refused"),
+            state_hash: counters.counter("engine.state_hash"),
+        };
+        Ok(Self {
+            engine: Engine::new(config.engine, host),
+            config,
+            storage: context.storage,
+            merger: Merger::new(None, Stamp::zeroed()),
+            subscriptions,
+            turn: 0,
+            outbox,
+            state: None,
+            counters: tile_counters,
+            last_input_ns: 0,
+            heartbeat_due_ns: 0,
+            state_due_ns: 0,
+        })
+    }
+
+    /// The fold, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Opens the journal: a new one, or one that stands, which is folded first.
+    fn open_journal(&mut self) -> Result<Merger, StartError> {
+        if self.config.segment_bytes == 0 {
+            return Ok(Merger::new(None, Stamp::zeroed()));
+        }
+        let start: EngineStart = read_from(&self.config.bootstrap).unwrap_or_default();
+        let identity = Identity {
+            firm: start.firm,
+            shard: start.shard,
+            epoch: start.epoch,
+            reference_hash: start.reference_hash,
+            release_hash: start.release_hash,
+            settings: self.config.engine.words(),
+        };
+        let stands = self.storage.list()?.iter().any(|name| journal::segment_number(name).is_some());
+        let mut journal = JournalConfig { segment_bytes: self.config.segment_bytes, ..JournalConfig::new(identity) };
+        let mut last = Stamp::zeroed();
+        if stands {
+            let error = |error: journal::JournalError| StartError(format!("{}: {error}", self.config.name));
+            let mut reader = Reader::from_storage(self.storage.as_ref(), self.config.segment_bytes).map_err(error)?;
+            if reader.identity().settings != identity.settings {
+                let text =
+                    "the journal that stands was written with other engine settings; take it away or restore them";
+                return Err(StartError(format!("{}: {text}", self.config.name)));
+            }
+            while let Some((stamp, record)) = reader.next().map_err(error)? {
+                self.engine.apply(stamp, record, &mut NoOutbox);
+            }
+            let summary = reader.summary();
+            last = summary.last;
+            journal.next = (summary.last_segment + 1, last.sequence + 1);
+        }
+        Ok(Merger::new(Some(Writer::create(self.storage.clone(), journal)?), last))
+    }
+
+    fn take(&mut self, now_ns: u64, record: &[u8]) {
+        take(&mut self.merger, &mut self.engine, &mut self.outbox, now_ns, record);
+    }
+
+    fn bootstrap(&mut self, now_ns: u64) -> Result<(), StartError> {
+        let bytes = std::mem::take(&mut self.config.bootstrap);
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let length = match records::parse(rest) {
+                Ok(_) => usize::from(read_from::<records::Header>(rest).map_or(0, |header| header.length)),
+                Err(error) => {
+                    let text = format!("{}.bootstrap: byte {at}: {error:?}", self.config.name);
+                    return Err(StartError(text));
+                }
+            };
+            self.take(now_ns, &rest[..length]);
+            at += length;
+        }
+        Ok(())
+    }
+
+    fn heartbeat(&mut self, now_ns: u64) {
+        self.heartbeat_due_ns = now_ns + self.config.heartbeat_ns;
+        let identity = self.engine.identity();
+        let mut record = Heartbeat::new();
+        record.input = self.engine.input();
+        record.time_ns = now_ns;
+        record.epoch = identity.epoch;
+        record.shard = identity.shard;
+        for link in self.outbox.commands.iter_mut().flatten() {
+            // A full link means its gateway is behind; it will hear the next one.
+            link.offer(bytes_of(&record));
+        }
+        if let Some(link) = &mut self.outbox.outputs {
+            link.offer(bytes_of(&record));
+        }
+    }
+
+    #[cold]
+    fn write_state(&mut self, now_ns: u64, closed: bool) {
+        self.state_due_ns = now_ns + STATE_INTERVAL_NS;
+        let statistics = self.engine.statistics();
+        self.counters.orders.set(statistics.orders);
+        self.counters.fills.set(statistics.fills);
+        self.counters.breaks.set(statistics.breaks);
+        self.counters.refused.set(statistics.refused);
+        self.counters.state_hash.set(self.engine.state_hash());
+        self.counters.lost.set(self.subscriptions.iter().map(|subscription| subscription.lost()).sum());
+        self.counters.rolls_unprepared.set(self.merger.rolls_unprepared());
+        if let Some(state) = &mut self.state {
+            let recorded = Recorded {
+                input: self.engine.input(),
+                time_ns: self.engine.time_ns(),
+                state_hash: self.engine.state_hash(),
+                full_hash: if closed { self.engine.full_hash() } else { 0 },
+                closed,
+            };
+            recorded.write(state.bytes_mut());
+        }
+    }
+
+    fn poll_inputs(&mut self, now_ns: u64) -> usize {
+        let Self { merger, engine, outbox, subscriptions, config, .. } = self;
+        let count = subscriptions.len();
+        let mut taken = 0;
+        for offset in 0..count {
+            let subscription = &mut subscriptions[(self.turn + offset) % count];
+            taken += subscription.poll(config.poll_limit, &mut |record| take(merger, engine, outbox, now_ns, record));
+        }
+        self.turn = if count == 0 { 0 } else { (self.turn + 1) % count };
+        taken
+    }
+}
+
+/// One record through merger and fold.
+#[inline]
+fn take(merger: &mut Merger, engine: &mut Engine, outbox: &mut TileOutbox, now_ns: u64, record: &[u8]) {
+    match merger.stamp(now_ns, record) {
+        Ok(stamp) => {
+            outbox.received_ns = read_from::<records::Header>(record).map_or(0, |header| header.receive_time_ns);
+            engine.apply(stamp, record, outbox);
+        }
+        // Going on would say things that no journal knows.
+        Err(full) => panic!("{full}"),
+    }
+}
+
+impl Tile for EngineTile {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
+        self.merger = self.open_journal()?;
+        if self.config.segment_bytes != 0 {
+            self.state = Some(self.storage.open(STATE_FILE, STATE_FILE_BYTES)?);
+        }
+        self.bootstrap(now_ns)?;
+        self.engine.touch_memory();
+        self.write_state(now_ns, false);
+        self.last_input_ns = now_ns;
+        Ok(())
+    }
+
+    fn do_work(&mut self, now_ns: u64) -> usize {
+        let mut work = 0;
+        // Those that come back while these are folded wait for the next cycle.
+        for _ in 0..self.outbox.returned.len() {
+            let Some(event) = self.outbox.returned.pop_front() else { break };
+            self.take(now_ns, bytes_of(&event));
+            work += 1;
+        }
+        work += self.poll_inputs(now_ns);
+        if work > 0 {
+            self.counters.inputs.add(work as u64);
+            self.last_input_ns = now_ns;
+        } else if now_ns >= self.last_input_ns.saturating_add(self.config.timer_ns) {
+            self.last_input_ns = now_ns;
+            self.take(now_ns, bytes_of(&Timer::new()));
+        }
+        if now_ns >= self.heartbeat_due_ns {
+            self.heartbeat(now_ns);
+        }
+        if work == 0 && self.merger.prepare().is_err() {
+            self.counters.prepare_failed.add(1);
+        }
+        if now_ns >= self.state_due_ns {
+            self.write_state(now_ns, false);
+        }
+        work
+    }
+
+    fn on_close(&mut self, now_ns: u64) {
+        self.write_state(now_ns, true);
+        if let Some(state) = &mut self.state {
+            // The journal itself is whole without it.
+            let _ = state.sync();
+        }
+        let closed = self.merger.close();
+        assert!(closed.is_ok(), "{}: the journal cannot be closed: {closed:?}", self.config.name);
+    }
+}
