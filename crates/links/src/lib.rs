@@ -35,6 +35,8 @@ pub trait Subscription {
     fn connected(&self) -> bool;
 }
 
+#[cfg(feature = "aeron")]
+pub mod aeron;
 mod counters;
 mod histogram;
 mod memory;
