@@ -157,6 +157,12 @@ class Table:
         """The parameters by name."""
         return {name: field for name, field in self.fields.items() if field.is_parameter}
 
+    @property
+    def state_offset(self) -> int:
+        """Where the state begins."""
+        states = [field.offset for field in self.fields.values() if not field.is_parameter]
+        return min(states, default=self.record_bytes)
+
     def initial(self, values: Mapping[str, Any] | None = None) -> bytes:
         """The bytes of a new record: defaults, with these parameters set. Raises ParameterError with every error."""
         checked = self.validate(values or {})

@@ -26,6 +26,11 @@ OPTIONS: dict[str, Any] = {
 REFUSED = "refused: "
 
 
+def teach(function: Any) -> Any:
+    """Registers how numba types and implements a function."""
+    return overload(function, jit_options=OPTIONS, strict=False)
+
+
 def refuse(words: str) -> Any:
     """Ends the typing with words for the quant."""
     raise TypingError(f"{REFUSED}{words}.")
@@ -102,7 +107,7 @@ def _root(typing_context: Any, x: Any) -> Any:
 
 
 def _arithmetic(function: Any, checked: Any, plain: Callable[[Any, Any], Any]) -> None:
-    @overload(function, jit_options=OPTIONS, strict=False)  # type: ignore[untyped-decorator]
+    @teach(function)
     def implement(ctx: Any, a: Any, b: Any, line: Any) -> Any:
         if _numbers(a, b):
             return lambda ctx, a, b, line: plain(float(a), float(b))
@@ -124,7 +129,7 @@ def _install_arithmetic() -> None:
     _arithmetic(checks.sub, _sub, plain_sub)
     _arithmetic(checks.mul, _mul, plain_mul)
 
-    @overload(checks.div, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.div)
     def div(ctx: Any, a: Any, b: Any, line: Any) -> Any:
         _numbers(a, b)
 
@@ -136,7 +141,7 @@ def _install_arithmetic() -> None:
 
         return implement
 
-    @overload(checks.floordiv, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.floordiv)
     def floordiv(ctx: Any, a: Any, b: Any, line: Any) -> Any:
         if _numbers(a, b):
             refuse("// is for whole numbers; math.floor(a / b) is the float's")
@@ -151,7 +156,7 @@ def _install_arithmetic() -> None:
 
         return implement
 
-    @overload(checks.mod, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.mod)
     def mod(ctx: Any, a: Any, b: Any, line: Any) -> Any:
         if _numbers(a, b):
             refuse("% is for whole numbers; a - b * math.floor(a / b) is the float's")
@@ -168,7 +173,7 @@ def _install_arithmetic() -> None:
 
 
 def _install_bits() -> None:
-    @overload(checks.lshift, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.lshift)
     def lshift(ctx: Any, a: Any, b: Any, line: Any) -> Any:
         if _numbers(a, b):
             refuse("<< is for whole numbers")
@@ -184,7 +189,7 @@ def _install_bits() -> None:
 
         return implement
 
-    @overload(checks.rshift, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.rshift)
     def rshift(ctx: Any, a: Any, b: Any, line: Any) -> Any:
         if _numbers(a, b):
             refuse(">> is for whole numbers")
@@ -198,7 +203,7 @@ def _install_bits() -> None:
         return implement
 
     def bitwise(function: Any, sign: str, implement: Any) -> None:
-        @overload(function, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+        @teach(function)
         def choose(a: Any, b: Any) -> Any:
             if _numbers(a, b):
                 refuse(f"{sign} is for whole numbers")
@@ -208,7 +213,7 @@ def _install_bits() -> None:
     bitwise(checks.bit_or, "|", lambda a, b: types.int64(a) | types.int64(b))
     bitwise(checks.bit_xor, "^", lambda a, b: types.int64(a) ^ types.int64(b))
 
-    @overload(checks.invert, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.invert)
     def invert(a: Any) -> Any:
         if _numbers(a):
             refuse("~ is for whole numbers")
@@ -216,7 +221,7 @@ def _install_bits() -> None:
 
 
 def _install_signs() -> None:
-    @overload(checks.neg, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.neg)
     def neg(ctx: Any, a: Any, line: Any) -> Any:
         if _numbers(a):
             return lambda ctx, a, line: -a
@@ -229,7 +234,7 @@ def _install_signs() -> None:
 
         return implement
 
-    @overload(checks.absolute, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.absolute)
     def absolute(ctx: Any, a: Any, line: Any) -> Any:
         if _numbers(a):
             return lambda ctx, a, line: abs(a)
@@ -242,13 +247,13 @@ def _install_signs() -> None:
 
         return implement
 
-    @overload(checks.pos, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.pos)
     def pos(a: Any) -> Any:
         return (lambda a: a) if _numbers(a) else (lambda a: types.int64(a))
 
 
 def _compare(function: Any, test: Callable[[Any, Any], bool]) -> None:
-    @overload(function, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(function)
     def choose(a: Any, b: Any) -> Any:
         if _numbers(a, b):
             return lambda a, b: test(float(a), float(b))
@@ -262,13 +267,13 @@ def _install_comparisons() -> None:
     ):  # fmt: skip
         _compare(function, test)
 
-    @overload(checks.minimum, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.minimum)
     def minimum(a: Any, b: Any) -> Any:
         if _numbers(a, b):
             return lambda a, b: float(b) if float(b) < float(a) else float(a)
         return lambda a, b: types.int64(b) if types.int64(b) < types.int64(a) else types.int64(a)
 
-    @overload(checks.maximum, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.maximum)
     def maximum(a: Any, b: Any) -> Any:
         if _numbers(a, b):
             return lambda a, b: float(b) if float(b) > float(a) else float(a)
@@ -276,7 +281,7 @@ def _install_comparisons() -> None:
 
 
 def _whole(function: Any, adjust: Any) -> None:
-    @overload(function, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(function)
     def choose(ctx: Any, a: Any, line: Any) -> Any:
         if not _numbers(a):
             return lambda ctx, a, line: types.int64(a)
@@ -307,16 +312,16 @@ def _install_conversions() -> None:
 
     _whole(checks.rounded, jitable(nearest))
 
-    @overload(checks.to_float, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.to_float)
     def to_float(a: Any) -> Any:
         _numbers(a)
         return lambda a: float(a)
 
-    @overload(checks.to_bool, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.to_bool)
     def to_bool(a: Any) -> Any:
         return (lambda a: a != 0.0) if _numbers(a) else (lambda a: types.int64(a) != 0)
 
-    @overload(checks.step, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.step)
     def step(ctx: Any, a: Any, line: Any) -> Any:
         def implement(ctx: Any, a: Any, line: Any) -> Any:
             if a == 0:
@@ -326,7 +331,7 @@ def _install_conversions() -> None:
         return implement
 
     def strict(function: Any, words: str) -> None:
-        @overload(function, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+        @teach(function)
         def choose(value: Any) -> Any:
             if _numbers(value):
                 refuse(words)
@@ -335,12 +340,12 @@ def _install_conversions() -> None:
     strict(checks.store_int, "a whole number is needed and this is a float: int(…), math.floor(…) or round(…) makes it whole")
     strict(checks.need_int, "a whole number is needed: orders.to_price(x, side) makes a price, int(…) a size")
 
-    @overload(checks.store_float, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.store_float)
     def store_float(value: Any) -> Any:
         _numbers(value)
         return lambda value: float(value)
 
-    @overload(checks.store_bool, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.store_bool)
     def store_bool(value: Any) -> Any:
         if not isinstance(value, types.Boolean):
             refuse("the field is bool and the value is not: bool(…) makes it one")
@@ -348,14 +353,14 @@ def _install_conversions() -> None:
 
 
 def _install_lists() -> None:
-    @overload(len, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(len)
     def fixed_length(values: Any) -> Any:
         if isinstance(values, Fixed):
             count = values.length
             return lambda values: count
         return None
 
-    @overload(operator.getitem, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(operator.getitem)
     def unchecked(values: Any, place: Any) -> Any:  # For the functions of `views`, `orders` and `math` alone.
         return (lambda values, place: at(values, place)) if isinstance(values, Fixed) else None
 
@@ -364,12 +369,12 @@ def _install_lists() -> None:
             refuse(f"a list is needed here, not {describe(values)}")
         return int(values.length)
 
-    @overload(checks.length, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.length)
     def length(a: Any) -> Any:
         count = need_list(a)
         return lambda a: count
 
-    @overload(checks.get_item, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.get_item)
     def get_item(ctx: Any, values: Any, index: Any, line: Any) -> Any:
         count = need_list(values)
         if _numbers(index):
@@ -383,7 +388,7 @@ def _install_lists() -> None:
 
         return implement
 
-    @overload(checks.set_item, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(checks.set_item)
     def set_item(ctx: Any, values: Any, index: Any, value: Any, line: Any) -> Any:
         count = need_list(values)
         if _numbers(index):
@@ -406,19 +411,19 @@ def _install_loops() -> None:
             refuse(f"range(…), orders.working, levels and lists can be looped over, not {describe(kind)}")
         return False
 
-    @overload(transform.first_place, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(transform.first_place)
     def first_place(iterable: Any) -> Any:
         working(iterable)
         return lambda iterable: types.int64(-1)
 
-    @overload(transform.next_place, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(transform.next_place)
     def next_place(iterable: Any, place: Any) -> Any:
         if not working(iterable):
             count = iterable.length
             return lambda iterable, place: place + 1 if place + 1 < count else types.int64(-1)
 
         def search(iterable: Any, place: Any) -> Any:
-            view = iterable.view
+            view = iterable.memory
             place += 1
             while place < view.working_count and view.working[place].listing != iterable.listing:
                 place += 1
@@ -426,10 +431,10 @@ def _install_loops() -> None:
 
         return search
 
-    @overload(transform.element_at, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(transform.element_at)
     def element_at(iterable: Any, place: Any) -> Any:
         if working(iterable):
-            return lambda iterable, place: iterable.view.working[place]
+            return lambda iterable, place: iterable.memory.working[place]
         return lambda iterable, place: at(iterable, place)
 
 
@@ -443,7 +448,7 @@ def _kind(value: Any) -> str:
 def _install_getter(name: str) -> None:
     table = views.PROPERTIES[name]
 
-    @overload(views.GETTERS[name], jit_options=OPTIONS, strict=False)  # type: ignore[untyped-decorator]
+    @teach(views.GETTERS[name])
     def choose(obj: Any) -> Any:
         function = table.get(_kind(obj))
         if function is not None:
@@ -456,11 +461,11 @@ def _install_getter(name: str) -> None:
 
 
 def _install_math() -> None:
-    @overload(strategy_math.float_bits, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(strategy_math.float_bits)
     def float_bits(x: Any) -> Any:
         return lambda x: _bits(x)
 
-    @overload(strategy_math.bits_float, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(strategy_math.bits_float)
     def bits_float(bits: Any) -> Any:
         return lambda bits: _float(bits)
 
@@ -468,7 +473,7 @@ def _install_math() -> None:
         if function is not strategy_math.sqrt:
             register_jitable(**OPTIONS)(function)
 
-    @overload(strategy_math.sqrt, jit_options=OPTIONS)  # type: ignore[untyped-decorator]
+    @teach(strategy_math.sqrt)
     def sqrt(x: Any) -> Any:
         return lambda x: _root(float(x)) if float(x) >= 0.0 else float("nan")
 

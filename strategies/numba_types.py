@@ -6,6 +6,7 @@ Invariant: the offsets are those of the ctypes structures that plain mode runs o
 """
 
 import ctypes
+import hashlib
 from typing import Any
 
 from llvmlite import ir
@@ -21,13 +22,20 @@ _BYTE = ir.IntType(8)
 _POINTER = _BYTE.as_pointer()
 
 
+def _digest(element: Any) -> str:
+    # numba takes types of one name for one type, and the name goes into symbols: it follows from the layout alone.
+    fields = getattr(element, "_fields_", [])
+    spelled = repr([(name, kind.__name__, getattr(element, name).offset) for name, kind in fields])
+    return hashlib.sha256(spelled.encode()).hexdigest()[:12]
+
+
 class Pointer(types.Type):  # type: ignore[misc]
     """The address of a structure."""
 
     def __init__(self, structure: type[ctypes.Structure]) -> None:
         self.structure = structure
         self.fields = {field[0]: field[1] for field in structure._fields_}
-        super().__init__(name=f"Pointer({structure.__name__}, {ctypes.sizeof(structure)}, {id(structure)})")
+        super().__init__(name=f"Pointer({structure.__name__}, {_digest(structure)})")
 
     @property
     def kind(self) -> str:
@@ -41,7 +49,7 @@ class Fixed(types.Type):  # type: ignore[misc]
     def __init__(self, array: Any) -> None:
         self.element = array._type_
         self.length = array._length_
-        super().__init__(name=f"Fixed({self.element.__name__}, {self.length}, {id(self.element)})")
+        super().__init__(name=f"Fixed({self.element.__name__}, {self.length}, {_digest(self.element)})")
 
 
 @register_default(Pointer)

@@ -59,10 +59,10 @@ def order_new(
 ) -> None:  # fmt: skip
     """A new order at the bound listing."""
     if side != BUY and side != SELL:
-        fail(orders.view, RAISED, line)
+        fail(orders.memory, RAISED, line)
     price = need_int(price_nanos)
     size = need_int(lots)
-    intent = place_intent(line, orders.view, NEW, orders.listing, 0, side)
+    intent = place_intent(line, orders.memory, NEW, orders.listing, 0, side)
     intent.price_nanos = price
     intent.lots = size
     intent.display_lots = need_int(display_lots)
@@ -92,21 +92,21 @@ def order_replace(line: int, orders: Any, order: Any, price_nanos: Any, lots: An
     """Another price and total lots for an order."""
     price = need_int(price_nanos)
     size = need_int(lots)
-    intent = place_intent(line, orders.view, REPLACE, orders.listing, order.order_id, order.side)
+    intent = place_intent(line, orders.memory, REPLACE, orders.listing, order.order_id, order.side)
     intent.price_nanos = price
     intent.lots = size
 
 
 def order_cancel(line: int, orders: Any, order: Any) -> None:
     """Cancels an order."""
-    place_intent(line, orders.view, CANCEL, orders.listing, order.order_id, order.side)
+    place_intent(line, orders.memory, CANCEL, orders.listing, order.order_id, order.side)
 
 
 def order_cancel_side(line: int, orders: Any, side: Any) -> None:
     """Cancels a side of the bound listing; nothing when nothing rests there and nothing was asked before."""
     if side != BUY and side != SELL:
-        fail(orders.view, RAISED, line)
-    view = orders.view
+        fail(orders.memory, RAISED, line)
+    view = orders.memory
     wanted = view.intents_count > 0
     for place in range(view.working_count):
         order = view.working[place]
@@ -118,7 +118,7 @@ def order_cancel_side(line: int, orders: Any, side: Any) -> None:
 
 def order_cancel_all(line: int, orders: Any) -> None:
     """Cancels every order of the slot, at every listing; nothing when there is none and nothing was asked before."""
-    view = orders.view
+    view = orders.memory
     wanted = view.intents_count > 0
     for place in range(view.working_count):
         if view.working[place].state != PENDING_CANCEL:
@@ -129,17 +129,17 @@ def order_cancel_all(line: int, orders: Any) -> None:
 
 def order_headroom_lots(line: int, orders: Any, side: Any) -> int:
     """Lots that a further order of a side may have now."""
-    listing = orders.view.listings[orders.listing]
+    listing = orders.memory.listings[orders.listing]
     if side == BUY:
         return listing.headroom_buy_lots
     if side != SELL:
-        fail(orders.view, RAISED, line)
+        fail(orders.memory, RAISED, line)
     return listing.headroom_sell_lots
 
 
 def order_on(line: int, orders: Any, instrument: Any, venue: Any) -> OrdersBound:
     """The same, bound to another of the slot's listings."""
-    view = orders.view
+    view = orders.memory
     for place in range(view.listings_count):
         if view.listings[place].instrument == instrument and view.listings[place].venue == venue:
             return OrdersBound(view, place)
@@ -164,7 +164,7 @@ def order_to_price(line: int, orders: Any, price_nanos: Any, side: Any) -> int:
 
     NaN, infinities and what lies outside the listing's prices fail.
     """
-    view = orders.view
+    view = orders.memory
     if side != BUY and side != SELL:
         fail(view, RAISED, line)
     whole = whole_price(line, view, price_nanos, side == SELL)
@@ -187,7 +187,7 @@ def order_to_price(line: int, orders: Any, price_nanos: Any, side: Any) -> int:
 
 def quote_side(line: int, orders: Any, side: int, price: int, size: int, headroom: int, post_only: Any) -> None:
     """One side of a quote."""
-    view = orders.view
+    view = orders.memory
     kept = False
     for place in range(view.working_count):
         order = view.working[place]
@@ -221,7 +221,7 @@ def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: An
     bid = need_int(bid_nanos)
     ask = need_int(ask_nanos)
     size = need_int(lots)
-    listing = orders.view.listings[orders.listing]
+    listing = orders.memory.listings[orders.listing]
     quote_side(line, orders, BUY, bid, size, listing.headroom_buy_lots, post_only)
     quote_side(line, orders, SELL, ask, size, listing.headroom_sell_lots, post_only)
 
@@ -264,7 +264,7 @@ class Orders:
     @property
     def working(self) -> Iterator[WorkingOrder]:
         """The slot's live orders at the bound listing, in no order that may be relied on."""
-        view = self._bound.view
+        view = self._bound.memory
         for place in working_places(self._bound):  # type: ignore[arg-type]
             yield WorkingOrder(view.working[place])
 

@@ -6,7 +6,6 @@ objects for views, for a debugger: same orders where nothing fails, but without 
 Invariant: a call returns 0, or the status with the line shifted left by eight bits; no exception leaves it.
 """
 
-import ctypes
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from meridian.codes import Callback
 from meridian.strategies import checks, layouts, views
 from meridian.strategies.checks import StrategyFailure
+from meridian.strategies.fields import SCALAR_CODES
 from meridian.strategies.orders import Orders
 from meridian.strategies.strategy import Strategy, program_of
 from meridian.strategies.transform import CALLBACKS
@@ -51,10 +51,13 @@ class Plain:
         return self.table.initial()
 
     @property
+    def state_offset(self) -> int:
+        """Where the state begins in the record."""
+        return self.table.state_offset
+
+    @property
     def parameters(self) -> list[tuple[str, int, int]]:
         """Name, offset and scalar code of each parameter, as a host checks them."""
-        from meridian.strategies.fields import SCALAR_CODES
-
         return [(field.name, field.offset, SCALAR_CODES[field.scalar]) for field in self.table.parameters.values()]
 
     def call(self, callback: int, record: int, event: int, orders: int) -> int:
@@ -112,8 +115,3 @@ def _status(error: Exception) -> int:
         if isinstance(error, kind):
             return status
     return checks.RAISED
-
-
-def address_of(structure: Any) -> int:
-    """Where a ctypes structure lies."""
-    return ctypes.addressof(structure)

@@ -119,16 +119,16 @@ def next_place(iterable: Any, place: int) -> int:
     """The next element's place, or -1."""
     if isinstance(iterable, views.WorkingBound):
         place += 1
-        while place < iterable.view.working_count and iterable.view.working[place].listing != iterable.listing:
+        while place < iterable.memory.working_count and iterable.memory.working[place].listing != iterable.listing:
             place += 1
-        return place if place < iterable.view.working_count else -1
+        return place if place < iterable.memory.working_count else -1
     place += 1
     return place if place < len(iterable) else -1
 
 
 def element_at(iterable: Any, place: int) -> Any:
     """The element at a place that `next_place` gave."""
-    return iterable.view.working[place] if isinstance(iterable, views.WorkingBound) else iterable[place]
+    return iterable.memory.working[place] if isinstance(iterable, views.WorkingBound) else iterable[place]
 
 
 LOOPS: dict[str, Any] = {"first_place": first_place, "next_place": next_place, "element_at": element_at}
@@ -427,7 +427,7 @@ class Rewriter(ast.NodeTransformer):
         value = self.global_value(node)
         if value is not MISSING:
             return self.constant(node, value)
-        if node.attr.startswith("_") or node.attr in ("view", "reserved"):
+        if node.attr.startswith("_") or node.attr in ("memory", "reserved"):
             self.refuse(node, f".{node.attr} is not for strategies")
         if node.attr in orders.METHODS:
             self.refuse(node, f".{node.attr} is a method: call it")

@@ -28,14 +28,14 @@ NAN = float("nan")
 class OrdersBound(NamedTuple):
     """The `orders` argument: the orders view and the listing it is bound to."""
 
-    view: Any
+    memory: Any
     listing: int
 
 
 class WorkingBound(NamedTuple):
     """The live orders of the slot at one listing."""
 
-    view: Any
+    memory: Any
     listing: int
 
 
@@ -132,67 +132,67 @@ def _refused(obj: Any) -> bool:
 
 
 def _orders_time(obj: Any) -> int:
-    return obj.view.time_ns
+    return obj.memory.time_ns
 
 
 def _orders_working(obj: Any) -> Any:
-    return WorkingBound(obj.view, obj.listing)
+    return WorkingBound(obj.memory, obj.listing)
 
 
 def _listing_position(obj: Any) -> int:
-    return obj.view.listings[obj.listing].position_lots
+    return obj.memory.listings[obj.listing].position_lots
 
 
 def _listing_open_buy(obj: Any) -> int:
-    return obj.view.listings[obj.listing].open_buy_lots
+    return obj.memory.listings[obj.listing].open_buy_lots
 
 
 def _listing_open_sell(obj: Any) -> int:
-    return obj.view.listings[obj.listing].open_sell_lots
+    return obj.memory.listings[obj.listing].open_sell_lots
 
 
 def _listing_bid(obj: Any) -> int:
-    return obj.view.listings[obj.listing].bid_nanos
+    return obj.memory.listings[obj.listing].bid_nanos
 
 
 def _listing_ask(obj: Any) -> int:
-    return obj.view.listings[obj.listing].ask_nanos
+    return obj.memory.listings[obj.listing].ask_nanos
 
 
 def _listing_bid_lots(obj: Any) -> int:
-    return obj.view.listings[obj.listing].bid_lots
+    return obj.memory.listings[obj.listing].bid_lots
 
 
 def _listing_ask_lots(obj: Any) -> int:
-    return obj.view.listings[obj.listing].ask_lots
+    return obj.memory.listings[obj.listing].ask_lots
 
 
 def _listing_increment(obj: Any) -> int:
-    return obj.view.listings[obj.listing].increment_lots
+    return obj.memory.listings[obj.listing].increment_lots
 
 
 def _listing_instrument(obj: Any) -> int:
-    return obj.view.listings[obj.listing].instrument
+    return obj.memory.listings[obj.listing].instrument
 
 
 def _listing_venue(obj: Any) -> int:
-    return obj.view.listings[obj.listing].venue
+    return obj.memory.listings[obj.listing].venue
 
 
 def _listing_two_sided(obj: Any) -> bool:
-    return (obj.view.listings[obj.listing].flags & TWO_SIDED) != 0
+    return (obj.memory.listings[obj.listing].flags & TWO_SIDED) != 0
 
 
 def _listing_stale(obj: Any) -> bool:
-    return (obj.view.listings[obj.listing].flags & STALE) != 0
+    return (obj.memory.listings[obj.listing].flags & STALE) != 0
 
 
 def _listing_tradable(obj: Any) -> bool:
-    return (obj.view.listings[obj.listing].flags & TRADABLE) != 0
+    return (obj.memory.listings[obj.listing].flags & TRADABLE) != 0
 
 
 def _listing_watch_only(obj: Any) -> bool:
-    return obj.view.listings[obj.listing].watch_only != 0
+    return obj.memory.listings[obj.listing].watch_only != 0
 
 
 # Property → kind of view → what computes it. A name that is no property is a field of the record.
@@ -387,8 +387,8 @@ class WorkingOrder(View):
 
 def working_places(working: WorkingBound) -> Iterator[int]:
     """The places of the bound listing's orders among all of the slot."""
-    for place in range(working.view.working_count):
-        if working.view.working[place].listing == working.listing:
+    for place in range(working.memory.working_count):
+        if working.memory.working[place].listing == working.listing:
             yield place
 
 

@@ -1,8 +1,296 @@
-//! `meridian._native.strategies`.
+//! `meridian._native.strategies`: opening object code, calling strategies from Python, hosts for an engine.
+//!
+//! Invariant: a plain strategy is called over the same record and views as a compiled one; an exception that leaves Python
+//! is a failed callback, never a panic.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::{EventRef, Host};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use records::{
+    BookView, CallStatus, Callback, FillView, OrderView, OrdersView, Parameter, Plain, Slot, StatusView, TimerView,
+    TradeView,
+};
+use strategies::{CompiledHost, Hosts, Library, LoadError, ParameterPlace, SlotRecord, measure_calls};
 
 /// Adds this room's classes and functions.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<StrategyHosts>()?;
+    module.add_class::<SlotRunner>()?;
+    module.add_function(wrap_pyfunction!(bench_call, module)?)
+}
+
+fn refused(error: &LoadError) -> PyErr {
+    PyValueError::new_err(format!("{error}."))
+}
+
+/// What a Python `Plain` tells of itself, and the object.
+struct PlainClass {
+    object: Py<PyAny>,
+    initial: Vec<u8>,
+    state_offset: usize,
+    parameters: Vec<ParameterPlace>,
+}
+
+impl PlainClass {
+    fn read(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let initial: Vec<u8> = object.getattr("initial")?.extract()?;
+        let state_offset: usize = object.getattr("state_offset")?.extract()?;
+        let listed: Vec<(String, u32, u32)> = object.getattr("parameters")?.extract()?;
+        let parameters = listed
+            .into_iter()
+            .map(|(text, offset, scalar)| {
+                let mut name = [0; 32];
+                let bytes = text.as_bytes();
+                let count = bytes.len().min(name.len() - 1);
+                name[..count].copy_from_slice(&bytes[..count]);
+                ParameterPlace { name, offset, scalar }
+            })
+            .collect();
+        if initial.is_empty() || !initial.len().is_multiple_of(8) || state_offset > initial.len() {
+            return Err(PyValueError::new_err("The record of a plain strategy is a positive multiple of 8 bytes."));
+        }
+        Ok(Self { object: object.clone().unbind(), initial, state_offset, parameters })
+    }
+}
+
+/// Runs plain Python strategies in the fold: by the code hash that they were added under, with the GIL taken for each call.
+struct PlainHost {
+    classes: Vec<([u8; 32], Arc<PlainClass>)>,
+    slots: Vec<Option<(Arc<PlainClass>, SlotRecord)>>,
+}
+
+impl PlainHost {
+    fn new(classes: Vec<([u8; 32], Arc<PlainClass>)>) -> Self {
+        Self { classes, slots: (0..=u8::MAX).map(|_| None).collect() }
+    }
+
+    fn put(&mut self, slot: u8, class: Arc<PlainClass>) {
+        let record = SlotRecord::new(&class.initial, class.state_offset, &class.parameters);
+        self.slots[usize::from(slot)] = Some((class, record));
+    }
+}
+
+impl Host for PlainHost {
+    fn load(&mut self, slot: &Slot) -> Result<(), CallStatus> {
+        let found = self.classes.iter().find(|(hash, _)| *hash == slot.code_hash).map(|(_, class)| Arc::clone(class));
+        let class = found.ok_or(CallStatus::Raised)?;
+        self.put(slot.slot, class);
+        Ok(())
+    }
+
+    fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
+        let (_, record) = self.slots[usize::from(parameter.slot)].as_mut().ok_or(CallStatus::OutOfBounds)?;
+        record.set(parameter)
+    }
+
+    fn reset(&mut self, slot: u8) {
+        if let Some((_, record)) = &mut self.slots[usize::from(slot)] {
+            record.reset();
+        }
+    }
+
+    fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        orders.intents_count = 0;
+        orders.failure = 0;
+        let Some((class, record)) = &mut self.slots[usize::from(slot)] else {
+            return u32::from(CallStatus::Raised.code());
+        };
+        let addresses =
+            (callback.code(), record.as_mut_ptr() as usize, event.as_ptr() as usize, std::ptr::from_mut(orders) as usize);
+        Python::attach(|py| {
+            let answer = class.object.bind(py).call_method1("call", addresses).and_then(|status| status.extract::<u32>());
+            answer.unwrap_or_else(|error| {
+                // An interrupt or an error of the runner itself: the slot fails, and the person reads why.
+                error.print(py);
+                u32::from(CallStatus::Raised.code())
+            })
+        })
+    }
+
+    fn state_hash(&self, slot: u8) -> u64 {
+        self.slots[usize::from(slot)].as_ref().map_or(0, |(_, record)| record.hash())
+    }
+}
+
+/// The hosts of an engine: object code from directories, plain Python by hash. The engine's binding takes them with
+/// [`StrategyHosts::host`].
+#[pyclass(module = "meridian._native.strategies")]
+#[derive(Default)]
+pub struct StrategyHosts {
+    directories: Vec<PathBuf>,
+    plain: Vec<([u8; 32], Arc<PlainClass>)>,
+}
+
+impl StrategyHosts {
+    /// A host for one engine; plain classes are asked first, so that a class can be run plain under its compiled hash.
+    pub fn host(&self) -> Hosts {
+        let mut hosts: Vec<Box<dyn Host + Send>> = vec![Box::new(PlainHost::new(self.plain.clone()))];
+        for directory in &self.directories {
+            hosts.push(Box::new(CompiledHost::new(directory)));
+        }
+        Hosts::new(hosts)
+    }
+}
+
+#[pymethods]
+impl StrategyHosts {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks for object code in a directory, after those added before.
+    fn add_compiled(&mut self, directory: PathBuf) {
+        self.directories.push(directory);
+    }
+
+    /// Runs slots with this code hash (32 bytes) as plain Python.
+    fn add_plain(&mut self, code_hash: &[u8], plain: &Bound<'_, PyAny>) -> PyResult<()> {
+        let hash = code_hash.try_into().map_err(|_| PyValueError::new_err("code_hash: 32 bytes are allowed."))?;
+        self.plain.push((hash, Arc::new(PlainClass::read(plain)?)));
+        Ok(())
+    }
+}
+
+enum Runner {
+    Compiled(CompiledHost),
+    Plain(PlainHost),
+}
+
+/// One strategy outside an engine, called over views that Python made: for tests and checks.
+#[pyclass(module = "meridian._native.strategies")]
+struct SlotRunner {
+    runner: Runner,
+}
+
+impl SlotRunner {
+    fn host(&mut self) -> &mut dyn Host {
+        match &mut self.runner {
+            Runner::Compiled(host) => host,
+            Runner::Plain(host) => host,
+        }
+    }
+}
+
+const SLOT: u8 = 1;
+
+#[pymethods]
+impl SlotRunner {
+    /// Opens object code.
+    #[staticmethod]
+    fn compiled(path: PathBuf) -> PyResult<Self> {
+        let library = Library::open(&path, None).map_err(|error| refused(&error))?;
+        let mut host = CompiledHost::new(path.parent().unwrap_or(&path));
+        host.load_library(SLOT, Arc::new(library));
+        Ok(Self { runner: Runner::Compiled(host) })
+    }
+
+    /// Takes a `meridian.strategies.Plain`.
+    #[staticmethod]
+    fn plain(plain: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut host = PlainHost::new(Vec::new());
+        host.put(SLOT, Arc::new(PlainClass::read(plain)?));
+        Ok(Self { runner: Runner::Plain(host) })
+    }
+
+    /// The bytes of the record.
+    fn record<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let record = match &self.runner {
+            Runner::Compiled(host) => host.record(SLOT),
+            Runner::Plain(host) => host.slots[usize::from(SLOT)].as_ref().map(|(_, record)| record),
+        };
+        PyBytes::new(py, record.expect("the slot is loaded").bytes())
+    }
+
+    /// Hash of the record.
+    fn state_hash(&mut self) -> u64 {
+        self.host().state_hash(SLOT)
+    }
+
+    /// Puts the state back to its initial values.
+    fn reset(&mut self) {
+        self.host().reset(SLOT);
+    }
+
+    /// Sets a parameter by name, offset, scalar code and bits, as `Artifact.bits` gives them. Raises ValueError when the
+    /// class has no such parameter.
+    fn set_parameter(&mut self, name: &str, offset: u32, scalar: u8, bits: u64) -> PyResult<()> {
+        let mut parameter = Parameter::new();
+        let count = name.len().min(31);
+        parameter.name[..count].copy_from_slice(&name.as_bytes()[..count]);
+        (parameter.offset, parameter.scalar, parameter.bits, parameter.slot) = (offset, scalar, bits, SLOT);
+        let sentence = || format!("{name}: the class has no such parameter at byte {offset} with scalar {scalar}.");
+        self.host().set_parameter(&parameter).map_err(|_| PyValueError::new_err(sentence()))
+    }
+
+    /// Calls a callback with the bytes of its view and of the orders view. Returns the status (0: done) and the bytes of
+    /// the orders view afterwards.
+    fn call<'py>(
+        &mut self,
+        py: Python<'py>,
+        callback: u8,
+        event: &[u8],
+        orders: &[u8],
+    ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
+        let callback = Callback::from_code(callback)
+            .ok_or_else(|| PyValueError::new_err(format!("callback = {callback}: a Callback code is allowed.")))?;
+        let mut view = Box::new(view_of::<OrdersView>("orders", orders)?);
+        let host = self.host();
+        let status = match callback {
+            Callback::Book => {
+                host.call(SLOT, callback, EventRef::Book(&view_of::<BookView>("event", event)?), &mut view)
+            }
+            Callback::Trade => {
+                host.call(SLOT, callback, EventRef::Trade(&view_of::<TradeView>("event", event)?), &mut view)
+            }
+            Callback::Status => {
+                host.call(SLOT, callback, EventRef::Status(&view_of::<StatusView>("event", event)?), &mut view)
+            }
+            Callback::Order => {
+                host.call(SLOT, callback, EventRef::Order(&view_of::<OrderView>("event", event)?), &mut view)
+            }
+            Callback::Fill => {
+                host.call(SLOT, callback, EventRef::Fill(&view_of::<FillView>("event", event)?), &mut view)
+            }
+            Callback::Timer | Callback::Start | Callback::Stop => {
+                host.call(SLOT, callback, EventRef::Timer(&view_of::<TimerView>("event", event)?), &mut view)
+            }
+        };
+        Ok((status, PyBytes::new(py, records::bytes_of(view.as_ref()))))
+    }
+
+    /// Time per book callback, mean, in ns; intents made; the first status that was not 0.
+    fn measure(&mut self, calls: u64) -> (f64, u64, u32) {
+        let measured = measure_calls(self.host(), SLOT, calls);
+        (measured.call_ns, measured.intents, measured.status)
+    }
+}
+
+fn view_of<T: Plain>(name: &str, bytes: &[u8]) -> PyResult<T> {
+    let wanted = size_of::<T>();
+    if bytes.len() != wanted {
+        return Err(PyValueError::new_err(format!("{name} has {} bytes: {wanted} are allowed.", bytes.len())));
+    }
+    Ok(records::read_from(bytes).expect("the length was checked"))
+}
+
+/// Mean time in ns of a compiled book callback, as the engine calls it, without the GIL.
+#[pyfunction]
+fn bench_call(py: Python<'_>, path: PathBuf, calls: u64) -> PyResult<f64> {
+    let library = Library::open(&path, None).map_err(|error| refused(&error))?;
+    let mut host = CompiledHost::new(&path);
+    host.load_library(SLOT, Arc::new(library));
+    let measured = py.detach(|| {
+        measure_calls(&mut host, SLOT, calls / 10 + 1);
+        measure_calls(&mut host, SLOT, calls)
+    });
+    if measured.status != 0 {
+        let (status, line) = (measured.status & 0xff, measured.status >> 8);
+        return Err(PyValueError::new_err(format!("the callback failed with status {status} at line {line}.")));
+    }
+    Ok(measured.call_ns)
 }

@@ -1,0 +1,59 @@
+//! Several hosts as one: each slot goes to the first that has its code.
+//!
+//! Invariant: a slot's host is chosen at `load` and stays until the next `load`.
+
+use engine::{EventRef, Host};
+use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
+
+/// Hosts in the order in which they are asked for a slot's code.
+#[derive(Default)]
+pub struct Hosts {
+    hosts: Vec<Box<dyn Host + Send>>,
+    chosen: Vec<Option<usize>>,
+}
+
+impl Hosts {
+    /// Without any host every load is refused.
+    pub fn new(hosts: Vec<Box<dyn Host + Send>>) -> Self {
+        Self { hosts, chosen: vec![None; 256] }
+    }
+
+    fn of(&mut self, slot: u8) -> Option<&mut (dyn Host + Send)> {
+        let chosen = self.chosen[usize::from(slot)]?;
+        Some(self.hosts[chosen].as_mut())
+    }
+}
+
+impl Host for Hosts {
+    fn load(&mut self, slot: &Slot) -> Result<(), CallStatus> {
+        self.chosen[usize::from(slot.slot)] = None;
+        for (index, host) in self.hosts.iter_mut().enumerate() {
+            if host.load(slot).is_ok() {
+                self.chosen[usize::from(slot.slot)] = Some(index);
+                return Ok(());
+            }
+        }
+        Err(CallStatus::Raised)
+    }
+
+    fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
+        self.of(parameter.slot).ok_or(CallStatus::OutOfBounds)?.set_parameter(parameter)
+    }
+
+    fn reset(&mut self, slot: u8) {
+        if let Some(host) = self.of(slot) {
+            host.reset(slot);
+        }
+    }
+
+    fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        match self.of(slot) {
+            Some(host) => host.call(slot, callback, event, orders),
+            None => u32::from(CallStatus::Raised.code()),
+        }
+    }
+
+    fn state_hash(&self, slot: u8) -> u64 {
+        self.chosen[usize::from(slot)].map_or(0, |chosen| self.hosts[chosen].state_hash(slot))
+    }
+}

@@ -1,0 +1,89 @@
+//! Strategies written in Rust.
+//!
+//! Invariant: a Rust strategy sees what the others see, and its failure disables its slot as theirs does.
+
+use std::collections::HashMap;
+
+use engine::{EventRef, Host};
+use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
+
+/// Why a callback failed: the status and a line of the strategy's source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The status.
+    pub status: CallStatus,
+    /// The line, 0: not told.
+    pub line: u32,
+}
+
+/// A strategy in Rust. Integers of its own state are its own business; what it asks for goes into the view.
+pub trait RustStrategy: Send {
+    /// Sets a parameter.
+    ///
+    /// # Errors
+    /// [`CallStatus::OutOfBounds`] for one that it does not have.
+    fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus>;
+
+    /// Puts its state back to the initial values.
+    fn reset(&mut self);
+
+    /// One callback.
+    ///
+    /// # Errors
+    /// A failure disables the slot.
+    fn call(&mut self, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> Result<(), Failure>;
+
+    /// Hash of its state and parameters.
+    fn state_hash(&self) -> u64;
+}
+
+/// Makes a strategy for a slot.
+pub type Make = Box<dyn Fn(&Slot) -> Box<dyn RustStrategy> + Send>;
+
+/// Runs Rust strategies, by the code hash that they are registered under.
+#[derive(Default)]
+pub struct RustHost {
+    makers: HashMap<[u8; 32], Make>,
+    slots: HashMap<u8, Box<dyn RustStrategy>>,
+}
+
+impl RustHost {
+    /// Registers a strategy.
+    pub fn register(&mut self, code_hash: [u8; 32], make: Make) {
+        self.makers.insert(code_hash, make);
+    }
+}
+
+impl Host for RustHost {
+    fn load(&mut self, slot: &Slot) -> Result<(), CallStatus> {
+        let make = self.makers.get(&slot.code_hash).ok_or(CallStatus::Raised)?;
+        self.slots.insert(slot.slot, make(slot));
+        Ok(())
+    }
+
+    fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
+        self.slots.get_mut(&parameter.slot).ok_or(CallStatus::OutOfBounds)?.set_parameter(parameter)
+    }
+
+    fn reset(&mut self, slot: u8) {
+        if let Some(strategy) = self.slots.get_mut(&slot) {
+            strategy.reset();
+        }
+    }
+
+    fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        orders.intents_count = 0;
+        orders.failure = 0;
+        let Some(strategy) = self.slots.get_mut(&slot) else {
+            return u32::from(CallStatus::Raised.code());
+        };
+        match strategy.call(callback, event, orders) {
+            Ok(()) => 0,
+            Err(failure) => u32::from(failure.status.code()) | failure.line << 8,
+        }
+    }
+
+    fn state_hash(&self, slot: u8) -> u64 {
+        self.slots.get(&slot).map_or(0, |strategy| strategy.state_hash())
+    }
+}
