@@ -7,6 +7,7 @@ mod anomaly;
 mod batch;
 mod books;
 mod consolidated;
+pub mod flow;
 mod map;
 mod memory;
 mod order_book;
