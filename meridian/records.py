@@ -118,7 +118,7 @@ def empty(name: str, count: int) -> NDArray[np.void]:
     return records
 
 
-def new(name: str, **fields: Any) -> np.void:
+def new(name: str, /, **fields: Any) -> np.void:
     """One record with these fields set; header fields by their own names, text into byte arrays as ASCII.
 
     Raises ValueError for a field that the layout does not have and for text that does not fit.
