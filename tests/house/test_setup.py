@@ -67,6 +67,12 @@ def test_dependencies_are_locked_by_hash_and_name_no_address(path: Path) -> None
     assert all("--hash=sha256:" in entry for entry in entries if "==" in entry.splitlines()[0])
 
 
+def test_an_unknown_profile_is_refused() -> None:
+    done = subprocess.run(["tools/native", "--fast"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "tools/native: unknown option --fast; allowed: --dev, --release\n"
+
+
 def test_the_paths_of_the_tools_do_not_depend_on_the_checkout(tmp_path: Path) -> None:
     command = ["sh", "-c", ". tools/environment && echo $CARGO_TARGET_DIR $CMAKE"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
