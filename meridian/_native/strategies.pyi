@@ -23,4 +23,4 @@ class SlotRunner:
     def measure(self, calls: int) -> tuple[float, int, int]: ...
 
 def bench_call(path: str | PathLike[str], calls: int) -> float:
-    """Mean time in ns of a compiled book callback, as the engine calls it."""
+    """Time in ns of a compiled book callback, as the engine calls it (median over batches)."""

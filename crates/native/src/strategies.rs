@@ -99,10 +99,15 @@ impl Host for PlainHost {
         let Some((class, record)) = &mut self.slots[usize::from(slot)] else {
             return u32::from(CallStatus::Raised.code());
         };
-        let addresses =
-            (callback.code(), record.as_mut_ptr() as usize, event.as_ptr() as usize, std::ptr::from_mut(orders) as usize);
+        let addresses = (
+            callback.code(),
+            record.as_mut_ptr() as usize,
+            event.as_ptr() as usize,
+            std::ptr::from_mut(orders) as usize,
+        );
         Python::attach(|py| {
-            let answer = class.object.bind(py).call_method1("call", addresses).and_then(|status| status.extract::<u32>());
+            let answer =
+                class.object.bind(py).call_method1("call", addresses).and_then(|status| status.extract::<u32>());
             answer.unwrap_or_else(|error| {
                 // An interrupt or an error of the runner itself: the slot fails, and the person reads why.
                 error.print(py);
@@ -263,7 +268,7 @@ impl SlotRunner {
         Ok((status, PyBytes::new(py, records::bytes_of(view.as_ref()))))
     }
 
-    /// Time per book callback, mean, in ns; intents made; the first status that was not 0.
+    /// Time per book callback in ns (median over batches); intents made; the first status that was not 0.
     fn measure(&mut self, calls: u64) -> (f64, u64, u32) {
         let measured = measure_calls(self.host(), SLOT, calls);
         (measured.call_ns, measured.intents, measured.status)
@@ -278,7 +283,7 @@ fn view_of<T: Plain>(name: &str, bytes: &[u8]) -> PyResult<T> {
     Ok(records::read_from(bytes).expect("the length was checked"))
 }
 
-/// Mean time in ns of a compiled book callback, as the engine calls it, without the GIL.
+/// Time in ns of a compiled book callback (median over batches), as the engine calls it, without the GIL.
 #[pyfunction]
 fn bench_call(py: Python<'_>, path: PathBuf, calls: u64) -> PyResult<f64> {
     let library = Library::open(&path, None).map_err(|error| refused(&error))?;

@@ -1,0 +1,1 @@
+"""Strategies that come with the platform, found by entry points like any other plugin."""
