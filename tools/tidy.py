@@ -54,9 +54,8 @@ def python_lints() -> list[str]:
 
 
 def python_types() -> list[str]:
-    """What mypy finds, in the rooms too."""
-    rooms = sorted({path.parent.name for path in ROOT.glob("meridian/*/__init__.py")})
-    targets = ["meridian", *(f"meridian/{room}" for room in rooms), "tools", "tests"]
+    """What mypy finds; it follows the links from `meridian` to the rooms."""
+    targets = ["meridian", "tools", "tests"]
     command = [str(BIN / "mypy"), "--strict", "--no-error-summary", "--show-error-codes", "--no-color-output", *targets]
     return reported(*output(command), "mypy")
 
