@@ -18,8 +18,10 @@ message's `size` counts everything up to its variable part and is checked agains
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
+import textwrap
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +29,19 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "crates" / "wire" / "src" / "generated"
-INTEGERS = {"u8": (1, "u8"), "u16": (2, "u16"), "u32": (4, "u32"), "u48": (6, "u64"), "u64": (8, "u64"), "i32": (4, "i32")}
+INTEGERS = {
+    "u8": (1, "u8"),
+    "u16": (2, "u16"),
+    "u32": (4, "u32"),
+    "u48": (6, "u64"),
+    "u64": (8, "u64"),
+    "i32": (4, "i32"),
+}
+"""Bytes on the wire and type in Rust."""
+
+
+TAILS = {"": "None", "always": "Appendage", "optional": "OptionalAppendage"}
+"""Variants of `Tail` by a message's `appendage`."""
 
 
 class TableError(Exception):
@@ -184,185 +198,247 @@ def read_table(path: Path) -> Table:
         seen.add((group, code))
         appendage = entry.get("appendage", "")
         if appendage not in ("", "always", "optional"):
-            raise TableError(f"{where}: appendage {appendage!r} must be \"always\" or \"optional\"")
+            raise TableError(f'{where}: appendage {appendage!r} must be "always" or "optional"')
         table.messages.append(
-            Message(name=entry["name"], group=group, code=code, size=entry["size"], about=entry["about"], fields=fields, appendage=appendage)
+            Message(
+                name=entry["name"],
+                group=group,
+                code=code,
+                size=entry["size"],
+                about=entry["about"],
+                fields=fields,
+                appendage=appendage,
+            )
         )
     for row in raw.get("appendage", {}).get("elements", []):
         table.elements.append(read_field(row[1:], f"{path.name}: appendage", values, 0, row[0]))
     return table
 
 
-def doc(text: str) -> str:
-    """A doc comment's text: one sentence, ended."""
-    return text if text.endswith(".") else text + "."
-
-
-def view(table: Table, message: Message) -> list[str]:
-    """The zero-copy view of one message."""
-    name, size = message.name, message.size
-    out = [f"/// {doc(message.about)}", "#[derive(Clone, Copy, Debug, PartialEq, Eq)]"]
-    out.append(f"pub struct {name}<'a> {{ fixed: &'a [u8; {size}]" + ("" if message.fixed else ", bytes: &'a [u8]") + " }")
-    out.append(f"impl<'a> {name}<'a> {{")
-    if message.code:
-        out += ["/// Its type letter.", f"pub const TYPE: u8 = b'{message.code}';"]
-    out += ["/// Bytes up to its variable part.", f"pub const SIZE: usize = {size};"]
-    out += constructor(table, message)
-    out += ["/// The bytes it was read from.", "#[inline]", "pub fn bytes(self) -> &'a [u8] {"]
-    out += ["self.fixed" if message.fixed else "self.bytes", "}"]
-    if table.protocol.get("prefix"):
-        out += ["/// The length bytes: how many bytes follow them.", "#[inline]", "pub fn length(self) -> u16 { load::u16(self.fixed, 0) }"]
-    for each in message.fields:
-        out += [f"/// {doc(each.about)}", "#[inline]"]
-        if each.kind == "tail":
-            out.append(f"pub fn {each.name}(self) -> &'a [u8] {{ &self.bytes[{size}..] }}")
-            continue
-        out.append(f"pub fn {each.name}(self) -> {each.rust} {{ load::{each.load}(self.fixed, {each.offset}) }}")
-        if each.kind.startswith("digits"):
-            out.append(f"/// `{each.name}` as a number; `None` where it is none.")
-            out.append(f"pub fn {each.name}_value(self) -> Option<u64> {{ load::digits(&self.{each.name}()) }}")
-    if message.appendage:
-        out += ["/// Its optional fields; none where it ends before them.", "#[inline]"]
-        out.append(f"pub fn appendage(self) -> Appendage<'a> {{ Appendage(Elements::new(self.bytes.get({size + 2}..).unwrap_or(&[]))) }}")
-    out += [f"/// All fields by value.", "#[inline]", f"pub fn fields(self) -> {name}Fields{message.life} {{", f"{name}Fields {{"]
-    out += [f"{each.name}: self.{each.name}()," for each in message.fields]
-    if message.appendage == "always":
-        out.append(f"appendage: &self.bytes[{size + 2}..],")
-    if message.appendage == "optional":
-        out.append(f"appendage: self.bytes.get({size + 2}..),")
-    out += ["}", "}", "}"]
-    return out
-
-
-def constructor(table: Table, message: Message) -> list[str]:
-    """`new`: the type letter and the length are checked here, so that getters need no check."""
-    code = "Self::TYPE" if message.code else "0"
-    at = 2 if table.protocol.get("prefix") else 0
-    out = ["/// Reads one from the start of `bytes`." if table.protocol.get("prefix") else "/// Reads one that fills `bytes`."]
-    out += ["///", "/// # Errors", "/// [`WireError`] when the type or the length is another's.", "#[inline]"]
-    out.append("pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {")
-    if table.protocol.get("prefix"):
-        out.append("let bytes = check::prefixed(bytes)?;")
-    if message.code:
-        out.append(f"check::code(bytes, {at}, {code})?;")
-    if message.fixed:
-        out.append("let fixed = check::exact(bytes, %s)?; Ok(Self { fixed }) }" % code)
-    else:
-        out.append("let fixed = check::at_least(bytes, %s)?;" % code)
-        if message.appendage:
-            out.append(f"check::appendage(bytes, {message.size}, {str(message.appendage == 'optional').lower()}, {code})?;")
-        out.append("Ok(Self { fixed, bytes }) }")
-    return out
-
-
-def fields_struct(table: Table, message: Message) -> list[str]:
-    """The owned form of one message, and its encoder."""
-    name, life = message.name, message.life
-    plain = all(each.default in ("0", "&[]") for each in message.fields)
-    derived = "Clone, Copy, Debug, Default, PartialEq, Eq" if plain else "Clone, Copy, Debug, PartialEq, Eq"
-    out = [f"/// What a [`{name}`] says, to be encoded.", f"#[derive({derived})]"]
-    out.append(f"pub struct {name}Fields{life} {{")
-    for each in message.fields:
-        out += [f"/// {doc(each.about)}", f"pub {each.name}: {each.rust},"]
-    if message.appendage == "always":
-        out += ["/// The elements of its appendage; see [`AppendageBuffer`].", "pub appendage: &'a [u8],"]
-    if message.appendage == "optional":
-        out += ["/// The elements of its appendage; `None` ends the message before the appendage's length.", "pub appendage: Option<&'a [u8]>,"]
-    out.append("}")
-    elided = "" if message.fixed else "<'_>"
-    if not plain:
-        out += [f"impl Default for {name}Fields{elided} {{", "fn default() -> Self { Self {"]
-        out += [f"{each.name}: {each.default}," for each in message.fields]
-        if message.appendage:
-            out.append("appendage: " + ("&[]," if message.appendage == "always" else "None,"))
-        out += ["} }", "}"]
-    out.append(f"impl {name}Fields{elided} {{")
-    out += ["/// Bytes up to its variable part.", f"pub const SIZE: usize = {message.size};"]
-    out += ["/// Writes the message to the start of `out` and returns its length.", "///", "/// # Panics", "/// When `out` is shorter than the message.", "#[inline]"]
-    out.append("pub fn encode(&self, out: &mut [u8]) -> usize {")
-    out.append(f"let fixed = check::room::<{message.size}>(out);")
-    if message.code:
-        out.append(f"fixed[{2 if table.protocol.get('prefix') else 0}] = b'{message.code}';")
-    for each in message.fields:
-        if each.kind != "tail":
-            out.append(f"load::put_{each.load}(fixed, {each.offset}, self.{each.name});")
-    end = str(message.size)
-    if message.tail:
-        end = f"check::append(out, {message.size}, self.{message.tail.name})"
-    elif message.appendage == "always":
-        end = f"check::append_appendage(out, {message.size}, Some(self.appendage))"
-    elif message.appendage == "optional":
-        end = f"check::append_appendage(out, {message.size}, self.appendage)"
-    if table.protocol.get("prefix"):
-        out += [f"let end = {end};", "check::put_prefix(out, end);", "end", "}"]
-    else:
-        out += [end, "}"]
-    out.append("}")
-    return out
-
-
-def group_enum(table: Table, group: dict[str, str]) -> list[str]:
-    """The enumeration over one group of messages, and its decoder."""
-    members = [message for message in table.messages if message.group == group["name"]]
-    name = group["name"]
-    at = 2 if table.protocol.get("prefix") else 0
-    out = [f"/// {doc(group['about'])}", "#[derive(Clone, Copy, Debug, PartialEq, Eq)]", f"pub enum {name}<'a> {{"]
-    for message in members:
-        out += [f"/// {doc(message.about)}", f"{message.name}({message.name}<'a>),"]
-    out.append("}")
-    first = "Reads the packet at the start of `bytes`; what follows it is left alone." if at else "Reads the message that fills `bytes`."
-    out += [f"/// {first}", "///", "/// # Errors", "/// [`WireError`] when its type is unknown or its length is wrong; it says how many bytes to skip.", "#[inline]"]
-    out.append(f"pub fn {group['decode']}(bytes: &[u8]) -> Result<{name}<'_>, WireError> {{")
-    if at:
-        out.append("let bytes = check::prefixed(bytes)?;")
-    out.append(f"match bytes.{f'get({at})' if at else 'first()'} {{")
-    out += [f"Some(b'{message.code}') => {message.name}::new(bytes).map({name}::{message.name})," for message in members]
-    out += ["Some(&code) => Err(WireError::UnknownType { code, skip: bytes.len() }),", "None => Err(WireError::Empty),", "} }"]
-    out.append(f"impl<'a> {name}<'a> {{")
-    for title, method, result in (
-        ("The message's name.", "name", "&'static str"),
-        ("The bytes it was read from.", "bytes", "&'a [u8]"),
-    ):
-        out += [f"/// {title}", f"pub fn {method}(self) -> {result} {{ match self {{"]
-        for message in members:
-            arm = f'Self::{message.name}(_) => "{message.name}"' if method == "name" else f"Self::{message.name}(view) => view.bytes()"
-            out.append(arm + ",")
-        out += ["} }"]
-    out += ["/// Writes it anew, field by field, and returns its length.", "///", "/// # Panics", "/// When `out` is shorter than the message."]
-    out.append("pub fn encode(self, out: &mut [u8]) -> usize { match self {")
-    out += [f"Self::{message.name}(view) => view.fields().encode(out)," for message in members]
-    out += ["} }", "}"]
-    return out
-
-
-def appendage(table: Table) -> list[str]:
-    """Typed access to optional fields, and the buffer that builds them."""
-    if not table.elements:
-        return []
-    out = ["/// The optional fields of a message.", "#[derive(Clone, Copy, Debug, PartialEq, Eq)]", "pub struct Appendage<'a>(Elements<'a>);"]
-    out += ["impl<'a> Appendage<'a> {", "/// Tag and value of each, in the message's order.", "pub fn elements(self) -> Elements<'a> { self.0 }"]
-    for each in table.elements:
-        result = f"self.0.find({each.tag}).and_then(|value| value.try_into().ok().map(|value: &[u8; {each.size}]| load::{each.load}(value, 0)))"
-        out += [f"/// {doc(each.about)}", f"pub fn {each.name}(self) -> Option<{each.rust}> {{ {result} }}"]
-    out.append("}")
-    out += ["/// Builds an appendage without allocation; each field is put at most once.", "#[derive(Clone, Copy)]"]
-    room = sum(2 + each.size for each in table.elements)
-    out += [f"pub struct AppendageBuffer {{ bytes: [u8; {room}], length: usize }}", "impl Default for AppendageBuffer {", f"fn default() -> Self {{ Self {{ bytes: [0; {room}], length: 0 }} }} }}"]
-    out += ["impl AppendageBuffer {", "/// The elements so far.", "pub fn bytes(&self) -> &[u8] { &self.bytes[..self.length] }"]
-    out += [
-        "/// # Panics\n/// When the same field is put again and again.\nfn put(&mut self, tag: u8, value: &[u8]) -> &mut Self {",
-        "self.length = check::append_element(&mut self.bytes, self.length, tag, value); self }",
-    ]
-    for each in table.elements:
-        value = "&value" if each.is_text else "&[value]" if each.size == 1 else "&value.to_be_bytes()"
-        out += [f"/// {doc(each.about)}", f"pub fn {each.name}(&mut self, value: {each.rust}) -> &mut Self {{ self.put({each.tag}, {value}) }}"]
-    out.append("}")
-    return out
+def doc(text: str, mark: str = "///") -> str:
+    """A doc comment, ended by a full stop and broken at the line width."""
+    sentence = text if text.endswith(".") else text + "."
+    return "\n".join(f"{mark} {line}" for line in textwrap.wrap(sentence, 110, break_on_hyphens=False))
 
 
 def quoted(text: str) -> str:
     """A Rust string literal."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text, ensure_ascii=False)
+
+
+def truth(value: object) -> str:
+    """A Rust boolean."""
+    return "true" if value else "false"
+
+
+def view(table: Table, message: Message) -> str:
+    """The zero-copy view of one message. Type and length are checked by `new`, so that getters need no check."""
+    name, size = message.name, message.size
+    prefixed = bool(table.protocol.get("prefix"))
+    code = "Self::TYPE" if message.code else "0"
+    letter = f"/// Its type letter.\npub const TYPE: u8 = b'{message.code}';" if message.code else ""
+    getters = "\n".join(getter(each, size) for each in message.fields)
+    owned = "\n".join(f"{each.name}: self.{each.name}()," for each in message.fields)
+    cut = "let bytes = check::prefixed(bytes)?;" if prefixed else ""
+    typed = f"check::code(bytes, {2 if prefixed else 0}, {code})?;" if message.code else ""
+    made = f"Ok(Self {{ fixed: check::exact(bytes, {code})? }})"
+    if not message.fixed:
+        made = f"let fixed = check::at_least(bytes, {code})?;\n"
+        if message.appendage:
+            made += f"check::appendage(bytes, {size}, {truth(message.appendage == 'optional')}, {code})?;\n"
+        made += "Ok(Self { fixed, bytes })"
+    if message.appendage:
+        elements = f"self.bytes.get({size + 2}..)"
+        owned += f"appendage: {elements}{'' if message.appendage == 'optional' else '.unwrap_or(&[])'},"
+        getters += f"""
+            /// Its optional fields; none where it ends before them.
+            #[inline]
+            pub fn appendage(self) -> Appendage<'a> {{ Appendage(Elements::new({elements}.unwrap_or(&[]))) }}"""
+    if prefixed:
+        getters = f"""
+            /// The length bytes: how many bytes follow them.
+            #[inline]
+            pub fn length(self) -> u16 {{ load::u16(self.fixed, 0) }}
+            {getters}"""
+    return f"""
+        {doc(message.about)}
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct {name}<'a> {{ fixed: &'a [u8; {size}], {"" if message.fixed else "bytes: &'a [u8]"} }}
+        impl<'a> {name}<'a> {{
+            {letter}
+            /// Bytes up to its variable part.
+            pub const SIZE: usize = {size};
+            /// Reads one {"from the start of" if prefixed else "that fills"} `bytes`.
+            ///
+            /// # Errors
+            /// [`WireError`] when the type or the length is another's.
+            #[inline]
+            pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {{ {cut} {typed} {made} }}
+            /// The bytes it was read from.
+            #[inline]
+            pub fn bytes(self) -> &'a [u8] {{ self.{"fixed" if message.fixed else "bytes"} }}
+            {getters}
+            /// All fields by value.
+            #[inline]
+            pub fn fields(self) -> {name}Fields{message.life} {{ {name}Fields {{ {owned} }} }}
+        }}
+    """
+
+
+def getter(each: Field, size: int) -> str:
+    """One field of a view."""
+    value = f"&self.bytes[{size}..]" if each.kind == "tail" else f"load::{each.load}(self.fixed, {each.offset})"
+    made = f"{doc(each.about)}\n#[inline]\npub fn {each.name}(self) -> {each.rust} {{ {value} }}"
+    if each.kind.startswith("digits"):
+        made += f"""
+            /// `{each.name}` as a number; `None` where it is none.
+            pub fn {each.name}_value(self) -> Option<u64> {{ load::digits(&self.{each.name}()) }}"""
+    return made
+
+
+def fields_struct(table: Table, message: Message) -> str:
+    """The owned form of one message, and its encoder."""
+    name, prefixed = message.name, bool(table.protocol.get("prefix"))
+    elided = "" if message.fixed else "<'_>"
+    plain = all(each.default in ("0", "&[]") for each in message.fields)
+    fields = "\n".join(f"{doc(each.about)}\npub {each.name}: {each.rust}," for each in message.fields)
+    unset = "".join(f"{each.name}: {each.default}," for each in message.fields)
+    if message.appendage == "always":
+        fields += "\n/// The elements of its appendage; see [`AppendageBuffer`].\npub appendage: &'a [u8],"
+        unset += "appendage: &[],"
+    elif message.appendage:
+        fields += """
+            /// The elements of its appendage; `None` ends the message before the appendage's length.
+            pub appendage: Option<&'a [u8]>,"""
+        unset += "appendage: None,"
+    default = (
+        "" if plain else f"impl Default for {name}Fields{elided} {{ fn default() -> Self {{ Self {{ {unset} }} }} }}"
+    )
+    stores = [f"fixed[{2 if prefixed else 0}] = b'{message.code}';"] if message.code else []
+    stores += [
+        f"load::put_{each.load}(fixed, {each.offset}, self.{each.name});" for each in message.fields if each.size
+    ]
+    return f"""
+        /// What a [`{name}`] says, to be encoded.
+        #[derive(Clone, Copy, Debug, {"Default, " if plain else ""}PartialEq, Eq)]
+        pub struct {name}Fields{message.life} {{ {fields} }}
+        {default}
+        impl {name}Fields{elided} {{
+            /// Bytes up to its variable part.
+            pub const SIZE: usize = {message.size};
+            /// Writes the message to the start of `out` and returns its length.
+            ///
+            /// # Panics
+            /// When `out` is shorter than the message.
+            #[inline]
+            pub fn encode(&self, out: &mut [u8]) -> usize {{
+                let fixed = check::room::<{message.size}>(out);
+                {" ".join(stores)}
+                {ending(message, prefixed)}
+            }}
+        }}
+    """
+
+
+def ending(message: Message, prefixed: bool) -> str:
+    """The end of an encoder: the variable part, the length bytes, the length returned."""
+    end = str(message.size)
+    if message.tail:
+        end = f"check::append(out, {message.size}, self.{message.tail.name})"
+    elif message.appendage:
+        elements = "self.appendage" if message.appendage == "optional" else "Some(self.appendage)"
+        end = f"check::append_appendage(out, {message.size}, {elements})"
+    return f"let end = {end}; check::put_prefix(out, end); end" if prefixed else end
+
+
+def group_enum(table: Table, group: dict[str, str]) -> str:
+    """The enumeration over one group of messages, and its decoder."""
+    members = [message for message in table.messages if message.group == group["name"]]
+    name, prefixed = group["name"], bool(table.protocol.get("prefix"))
+    variants = "\n".join(f"{doc(each.about)}\n{each.name}({each.name}<'a>)," for each in members)
+    made = "".join(f"Some(b'{each.code}') => {each.name}::new(bytes).map({name}::{each.name})," for each in members)
+    what = "packet at the start of `bytes`; what follows it is left alone" if prefixed else "message that fills `bytes`"
+    return f"""
+        {doc(group["about"])}
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum {name}<'a> {{ {variants} }}
+        /// Reads the {what}.
+        ///
+        /// # Errors
+        /// [`WireError`] when its type is unknown or its length is wrong; it says how many bytes to skip.
+        #[inline]
+        pub fn {group["decode"]}(bytes: &[u8]) -> Result<{name}<'_>, WireError> {{
+            {"let bytes = check::prefixed(bytes)?;" if prefixed else ""}
+            match bytes.{"get(2)" if prefixed else "first()"} {{
+                {made}
+                Some(&code) => Err(WireError::UnknownType {{ code, skip: bytes.len() }}),
+                None => Err(WireError::Empty),
+            }}
+        }}
+        impl<'a> {name}<'a> {{
+            /// The message's name.
+            pub fn name(self) -> &'static str {{
+                match self {{ {"".join(f'Self::{each.name}(_) => "{each.name}",' for each in members)} }}
+            }}
+            /// The bytes it was read from.
+            pub fn bytes(self) -> &'a [u8] {{
+                match self {{ {"".join(f"Self::{each.name}(view) => view.bytes()," for each in members)} }}
+            }}
+            /// Writes it anew, field by field, and returns its length.
+            ///
+            /// # Panics
+            /// When `out` is shorter than the message.
+            pub fn encode(self, out: &mut [u8]) -> usize {{
+                match self {{ {"".join(f"Self::{each.name}(view) => view.fields().encode(out)," for each in members)} }}
+            }}
+        }}
+    """
+
+
+def appendage(table: Table) -> str:
+    """Typed access to optional fields, and the buffer that builds them."""
+    if not table.elements:
+        return ""
+    getters, setters = "", ""
+    for each in table.elements:
+        value = "&value" if each.is_text else "&[value]" if each.size == 1 else "&value.to_be_bytes()"
+        getters += f"""
+            {doc(each.about)}
+            pub fn {each.name}(self) -> Option<{each.rust}> {{
+                let value: &[u8; {each.size}] = self.0.find({each.tag})?.try_into().ok()?;
+                Some(load::{each.load}(value, 0))
+            }}"""
+        setters += f"""
+            {doc(each.about)}
+            pub fn {each.name}(&mut self, value: {each.rust}) -> &mut Self {{ self.put({each.tag}, {value}) }}"""
+    room = sum(2 + each.size for each in table.elements)
+    return f"""
+        /// The optional fields of a message.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Appendage<'a>(Elements<'a>);
+        impl<'a> Appendage<'a> {{
+            /// Tag and value of each, in the message's order.
+            pub fn elements(self) -> Elements<'a> {{ self.0 }}
+            {getters}
+        }}
+        /// Builds an appendage without allocation; each field is put at most once.
+        #[derive(Clone, Copy)]
+        pub struct AppendageBuffer {{ bytes: [u8; {room}], length: usize }}
+        impl Default for AppendageBuffer {{
+            fn default() -> Self {{ Self {{ bytes: [0; {room}], length: 0 }} }}
+        }}
+        impl AppendageBuffer {{
+            /// The elements so far.
+            pub fn bytes(&self) -> &[u8] {{ &self.bytes[..self.length] }}
+            /// # Panics
+            /// When the same field is put again and again.
+            fn put(&mut self, tag: u8, value: &[u8]) -> &mut Self {{
+                self.length = check::append_element(&mut self.bytes, self.length, tag, value);
+                self
+            }}
+            {setters}
+        }}
+    """
 
 
 def described(each: Field) -> str:
@@ -370,50 +446,48 @@ def described(each: Field) -> str:
     values = f"{each.values.upper()}_VALUES" if each.values else "&[]"
     return (
         f"Field {{ name: {quoted(each.name)}, offset: {each.offset}, tag: {each.tag}, kind: {each.describe}, "
-        f"about: {quoted(doc(each.about))}, values: {values} }},"
+        f"about: {quoted(each.about)}, values: {values} }},"
     )
 
 
-def description(table: Table) -> list[str]:
+def description(table: Table) -> str:
     """The static description that readable decoders, tests and Python use."""
-    out: list[str] = []
+    out = "pub use description::PROTOCOL;\nmod description {\n"
+    out += "use crate::describe::{Field, Kind, Message, Protocol, Tail};\n\n"
     for name, values in table.values.items():
         rows = ", ".join(f"({quoted(code)}, {quoted(meaning)})" for code, meaning in values.items())
-        out.append(f"const {name.upper()}_VALUES: &[(&str, &str)] = &[{rows}];")
+        out += f"const {name.upper()}_VALUES: &[(&str, &str)] = &[{rows}];\n"
+    messages = ""
+    for each in table.messages:
+        tail = "Bytes" if each.tail else TAILS[each.appendage]
+        code = f"Some(b'{each.code}')" if each.code else "None"
+        messages += f"""Message {{
+            name: {quoted(each.name)}, group: {quoted(each.group)}, code: {code}, size: {each.size}, tail: Tail::{tail},
+            about: {quoted(each.about)}, fields: &[{"".join(map(described, each.fields))}],
+        }},"""
     protocol = table.protocol
-    out += ["/// Every message and field, for people and for tests.", "pub static PROTOCOL: Protocol = Protocol {"]
-    out += [f"name: {quoted(protocol['name'])}, title: {quoted(protocol['title'])}, about: {quoted(protocol['about'])},"]
-    out.append(f"prefixed: {str(bool(protocol.get('prefix'))).lower()}, typed: {str(not protocol.get('untyped')).lower()},")
-    out.append("messages: &[")
-    for message in table.messages:
-        tail = "Tail::Bytes" if message.tail else {"": "Tail::None", "always": "Tail::Appendage", "optional": "Tail::OptionalAppendage"}[message.appendage]
-        code = f"Some(b'{message.code}')" if message.code else "None"
-        out.append(f"Message {{ name: {quoted(message.name)}, group: {quoted(message.group)}, code: {code}, size: {message.size}, tail: {tail}, about: {quoted(doc(message.about))}, fields: &[")
-        out += [described(each) for each in message.fields]
-        out.append("] },")
-    out += ["],", "elements: &["]
-    out += [described(each) for each in table.elements]
-    out += ["],", "};"]
-    return out
+    return f"""{out}
+        /// Every message and field, for people and for tests.
+        pub static PROTOCOL: Protocol = Protocol {{
+            name: {quoted(protocol["name"])}, title: {quoted(protocol["title"])}, about: {quoted(protocol["about"])},
+            prefixed: {truth(protocol.get("prefix"))}, typed: {truth(not protocol.get("untyped"))},
+            messages: &[{messages}],
+            elements: &[{"".join(map(described, table.elements))}],
+        }};
+        }}
+    """
 
 
 def generate(table: Table) -> str:
     """The whole module, not yet formatted."""
     source = table.path.relative_to(ROOT)
-    out = [f"//! {table.protocol['title']}. Made by tools/gen.py from {source}: change the table, then run `make gen`.", "//!"]
-    out += [f"//! {table.protocol['about']}", "", "use crate::check;"]
-    if table.elements:
-        out.append("use crate::check::Elements;")
-    # The description's own `Message` would collide with a generated enumeration of that name.
-    out += ["use crate::error::WireError;", "use crate::load;", ""]
-    for message in table.messages:
-        out += view(table, message) + [""] + fields_struct(table, message) + [""]
-    for group in table.protocol["group"]:
-        out += group_enum(table, group) + [""]
-    out += appendage(table)
-    out += ["pub use description::PROTOCOL;", "mod description {", "use crate::describe::{Field, Kind, Message, Protocol, Tail};", ""]
-    out += description(table) + ["}"]
-    return "\n".join(out) + "\n"
+    head = f"{table.protocol['title']}. Made by tools/gen.py from {source}: change the table, then run `make gen`."
+    out = f"{doc(head, '//!')}\n//!\n{doc(table.protocol['about'], '//!')}\n\nuse crate::check;\n"
+    out += "use crate::check::Elements;\n" if table.elements else ""
+    out += "use crate::error::WireError;\nuse crate::load;\n"
+    out += "".join(view(table, message) + fields_struct(table, message) for message in table.messages)
+    out += "".join(group_enum(table, group) for group in table.protocol["group"])
+    return out + appendage(table) + description(table)
 
 
 def formatted(text: str) -> str:
@@ -432,7 +506,9 @@ def outputs() -> dict[Path, str]:
         table = read_table(path)
         made[OUT / f"{table.protocol['module']}.rs"] = formatted(generate(table))
     modules = "\n".join(f"pub mod {path.stem};" for path in made)
-    made[OUT / "mod.rs"] = formatted(f"//! Codecs made by tools/gen.py from the wire tables of `venues/*/wire`.\n\n{modules}\n")
+    made[OUT / "mod.rs"] = formatted(
+        f"//! Codecs made by tools/gen.py from the wire tables of `venues/*/wire`.\n\n{modules}\n"
+    )
     return made
 
 

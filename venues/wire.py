@@ -10,7 +10,7 @@ integers with their implied decimals (`describe` names them), variable parts as 
     data = wire.encode("itch50", {"type": "AddOrder", "stock": "AAPL", "price": 1_912_500})
     wire.decode("itch50", data)["price"]                              # 1912500: 191.2500
 
-Invariant: `encode(protocol, decode(protocol, data)) == data` for every message that decodes (optional fields once each).
+Invariant: `encode(protocol, decode(protocol, data)) == data` for every message whose optional fields stand once each.
 """
 
 from __future__ import annotations

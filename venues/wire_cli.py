@@ -34,7 +34,7 @@ def wire() -> None:
 @click.option("--bad", type=click.Path(path_type=Path), help="Write unknown and malformed messages to this file.")
 @json_option
 def decode(file: Path, protocol: str | None, totals_only: bool, bad: Path | None, as_json: bool) -> None:
-    """Print every message of a pcap or pcapng FILE, then packets, messages, bytes, uncovered bytes, unknown messages."""
+    """Print every message of FILE (pcap, pcapng), then packets, messages, bytes, uncovered bytes, unknown messages."""
     from meridian.venues.wire import capture_totals
 
     samples: list[str] = []

@@ -1,6 +1,8 @@
-//! Nasdaq TotalView-ITCH 5.0. Made by tools/gen.py from venues/nasdaq/wire/itch50.toml: change the table, then run `make gen`.
+//! Nasdaq TotalView-ITCH 5.0. Made by tools/gen.py from venues/nasdaq/wire/itch50.toml: change the table, then
+//! run `make gen`.
 //!
-//! Order-by-order market data. A message starts with its type; its length comes from the framing around it (MoldUDP64, SoupBinTCP, or two length bytes in files).
+//! Order-by-order market data. A message starts with its type; its length comes from the framing around it
+//! (MoldUDP64, SoupBinTCP, or two length bytes in files).
 
 use crate::check;
 use crate::error::WireError;
@@ -23,8 +25,7 @@ impl<'a> SystemEvent<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -116,8 +117,7 @@ impl<'a> StockDirectory<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -344,8 +344,7 @@ impl<'a> StockTradingAction<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -472,8 +471,7 @@ impl<'a> RegShoRestriction<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -574,8 +572,7 @@ impl<'a> MarketParticipantPosition<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -712,8 +709,7 @@ impl<'a> MwcbDeclineLevel<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -780,6 +776,7 @@ pub struct MwcbDeclineLevelFields {
     /// Third level.
     pub level_3: u64,
 }
+
 impl MwcbDeclineLevelFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 35;
@@ -818,8 +815,7 @@ impl<'a> MwcbStatus<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -911,8 +907,7 @@ impl<'a> IpoQuotingPeriod<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1039,8 +1034,7 @@ impl<'a> LuldAuctionCollar<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1177,8 +1171,7 @@ impl<'a> OperationalHalt<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1295,8 +1288,7 @@ impl<'a> AddOrder<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1433,8 +1425,7 @@ impl<'a> AddOrderMpid<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1581,8 +1572,7 @@ impl<'a> OrderExecuted<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1649,6 +1639,7 @@ pub struct OrderExecutedFields {
     /// The trade's number, unique for the day.
     pub match_number: u64,
 }
+
 impl OrderExecutedFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 31;
@@ -1687,8 +1678,7 @@ impl<'a> OrderExecutedWithPrice<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1825,8 +1815,7 @@ impl<'a> OrderCancel<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1885,6 +1874,7 @@ pub struct OrderCancelFields {
     /// Shares taken off.
     pub canceled_shares: u32,
 }
+
 impl OrderCancelFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 23;
@@ -1922,8 +1912,7 @@ impl<'a> OrderDelete<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -1974,6 +1963,7 @@ pub struct OrderDeleteFields {
     /// The order.
     pub order_reference_number: u64,
 }
+
 impl OrderDeleteFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 19;
@@ -2010,8 +2000,7 @@ impl<'a> OrderReplace<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -2086,6 +2075,7 @@ pub struct OrderReplaceFields {
     /// Limit now.
     pub price: u32,
 }
+
 impl OrderReplaceFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 35;
@@ -2125,8 +2115,7 @@ impl<'a> Trade<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -2273,8 +2262,7 @@ impl<'a> CrossTrade<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -2411,8 +2399,7 @@ impl<'a> BrokenTrade<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -2463,6 +2450,7 @@ pub struct BrokenTradeFields {
     /// The broken trade's number.
     pub match_number: u64,
 }
+
 impl BrokenTradeFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 19;
@@ -2499,8 +2487,7 @@ impl<'a> NetOrderImbalance<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -2677,8 +2664,7 @@ impl<'a> RetailInterest<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -2779,8 +2765,7 @@ impl<'a> DirectListing<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -2947,8 +2932,7 @@ impl<'a> EndOfSnapshot<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         check::code(bytes, 0, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -3177,7 +3161,6 @@ impl<'a> Message<'a> {
         }
     }
 }
-
 pub use description::PROTOCOL;
 mod description {
     use crate::describe::{Field, Kind, Message, Protocol, Tail};
@@ -3284,6 +3267,7 @@ mod description {
     const INTEREST_FLAG_VALUES: &[(&str, &str)] =
         &[("B", "buy side"), ("S", "sell side"), ("A", "both sides"), ("N", "none")];
     const OPEN_ELIGIBILITY_VALUES: &[(&str, &str)] = &[("N", "not eligible"), ("Y", "eligible")];
+
     /// Every message and field, for people and for tests.
     pub static PROTOCOL: Protocol = Protocol {
         name: "itch50",
@@ -3305,7 +3289,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3313,7 +3297,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3321,7 +3305,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3329,7 +3313,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Which point.",
+                        about: "Which point",
                         values: SYSTEM_EVENT_VALUES,
                     },
                 ],
@@ -3347,7 +3331,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3355,7 +3339,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3363,16 +3347,16 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "market_category",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Listing market.",
+                        about: "Listing market",
                         values: MARKET_CATEGORY_VALUES,
                     },
                     Field {
@@ -3380,7 +3364,7 @@ mod description {
                         offset: 20,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Standing of the issuer.",
+                        about: "Standing of the issuer",
                         values: FINANCIAL_STATUS_VALUES,
                     },
                     Field {
@@ -3388,7 +3372,7 @@ mod description {
                         offset: 21,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares of a round lot.",
+                        about: "Shares of a round lot",
                         values: &[],
                     },
                     Field {
@@ -3396,7 +3380,7 @@ mod description {
                         offset: 25,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether only round lots are taken.",
+                        about: "Whether only round lots are taken",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -3404,7 +3388,7 @@ mod description {
                         offset: 26,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Class of the security.",
+                        about: "Class of the security",
                         values: ISSUE_CLASSIFICATION_VALUES,
                     },
                     Field {
@@ -3412,7 +3396,7 @@ mod description {
                         offset: 27,
                         tag: 0,
                         kind: Kind::Alpha(2),
-                        about: "Sub-type of the class.",
+                        about: "Sub-type of the class",
                         values: &[],
                     },
                     Field {
@@ -3420,7 +3404,7 @@ mod description {
                         offset: 29,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Production or test.",
+                        about: "Production or test",
                         values: AUTHENTICITY_VALUES,
                     },
                     Field {
@@ -3428,7 +3412,7 @@ mod description {
                         offset: 30,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it is on the threshold list of short sales.",
+                        about: "Whether it is on the threshold list of short sales",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -3436,7 +3420,7 @@ mod description {
                         offset: 31,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether an offering is set up.",
+                        about: "Whether an offering is set up",
                         values: IPO_FLAG_VALUES,
                     },
                     Field {
@@ -3444,7 +3428,7 @@ mod description {
                         offset: 32,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Tier of the price bands.",
+                        about: "Tier of the price bands",
                         values: LULD_TIER_VALUES,
                     },
                     Field {
@@ -3452,7 +3436,7 @@ mod description {
                         offset: 33,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it is an exchange-traded product.",
+                        about: "Whether it is an exchange-traded product",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -3460,7 +3444,7 @@ mod description {
                         offset: 34,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Leverage of the product, whole.",
+                        about: "Leverage of the product, whole",
                         values: &[],
                     },
                     Field {
@@ -3468,7 +3452,7 @@ mod description {
                         offset: 38,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether the product is inverse.",
+                        about: "Whether the product is inverse",
                         values: YES_NO_VALUES,
                     },
                 ],
@@ -3486,7 +3470,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3494,7 +3478,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3502,25 +3486,25 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "trading_state",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "State from now on.",
+                        about: "State from now on",
                         values: TRADING_STATE_VALUES,
                     },
-                    Field { name: "reserved", offset: 20, tag: 0, kind: Kind::Char, about: "Reserved.", values: &[] },
+                    Field { name: "reserved", offset: 20, tag: 0, kind: Kind::Char, about: "Reserved", values: &[] },
                     Field {
                         name: "reason",
                         offset: 21,
                         tag: 0,
                         kind: Kind::Alpha(4),
-                        about: "Reason code of the state.",
+                        about: "Reason code of the state",
                         values: &[],
                     },
                 ],
@@ -3538,7 +3522,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3546,7 +3530,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3554,16 +3538,16 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "reg_sho_action",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "State of the price test.",
+                        about: "State of the price test",
                         values: REG_SHO_ACTION_VALUES,
                     },
                 ],
@@ -3581,7 +3565,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3589,7 +3573,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3597,7 +3581,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3605,16 +3589,16 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Alpha(4),
-                        about: "Market participant.",
+                        about: "Market participant",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 15, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 15, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "primary_market_maker",
                         offset: 23,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it is a primary market maker.",
+                        about: "Whether it is a primary market maker",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -3622,7 +3606,7 @@ mod description {
                         offset: 24,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Mode of quoting.",
+                        about: "Mode of quoting",
                         values: MARKET_MAKER_MODE_VALUES,
                     },
                     Field {
@@ -3630,7 +3614,7 @@ mod description {
                         offset: 25,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "State of the registration.",
+                        about: "State of the registration",
                         values: PARTICIPANT_STATE_VALUES,
                     },
                 ],
@@ -3648,7 +3632,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3656,7 +3640,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3664,7 +3648,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3672,7 +3656,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 8 },
-                        about: "First level.",
+                        about: "First level",
                         values: &[],
                     },
                     Field {
@@ -3680,7 +3664,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 8 },
-                        about: "Second level.",
+                        about: "Second level",
                         values: &[],
                     },
                     Field {
@@ -3688,7 +3672,7 @@ mod description {
                         offset: 27,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 8 },
-                        about: "Third level.",
+                        about: "Third level",
                         values: &[],
                     },
                 ],
@@ -3706,7 +3690,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3714,7 +3698,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3722,7 +3706,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3730,7 +3714,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Which level.",
+                        about: "Which level",
                         values: BREACHED_LEVEL_VALUES,
                     },
                 ],
@@ -3748,7 +3732,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3756,7 +3740,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3764,16 +3748,16 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "ipo_quotation_release_time",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Seconds since midnight.",
+                        about: "Seconds since midnight",
                         values: &[],
                     },
                     Field {
@@ -3781,7 +3765,7 @@ mod description {
                         offset: 23,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Expected or cancelled.",
+                        about: "Expected or cancelled",
                         values: RELEASE_QUALIFIER_VALUES,
                     },
                     Field {
@@ -3789,7 +3773,7 @@ mod description {
                         offset: 24,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Price of the offering.",
+                        about: "Price of the offering",
                         values: &[],
                     },
                 ],
@@ -3807,7 +3791,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3815,7 +3799,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3823,16 +3807,16 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "auction_collar_reference_price",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Reference price.",
+                        about: "Reference price",
                         values: &[],
                     },
                     Field {
@@ -3840,7 +3824,7 @@ mod description {
                         offset: 23,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Upper collar.",
+                        about: "Upper collar",
                         values: &[],
                     },
                     Field {
@@ -3848,7 +3832,7 @@ mod description {
                         offset: 27,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Lower collar.",
+                        about: "Lower collar",
                         values: &[],
                     },
                     Field {
@@ -3856,7 +3840,7 @@ mod description {
                         offset: 31,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "How often the auction was extended.",
+                        about: "How often the auction was extended",
                         values: &[],
                     },
                 ],
@@ -3874,7 +3858,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3882,7 +3866,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3890,16 +3874,16 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "market_code",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Which market.",
+                        about: "Which market",
                         values: MARKET_CODE_VALUES,
                     },
                     Field {
@@ -3907,7 +3891,7 @@ mod description {
                         offset: 20,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Halted or trading again.",
+                        about: "Halted or trading again",
                         values: OPERATIONAL_HALT_ACTION_VALUES,
                     },
                 ],
@@ -3925,7 +3909,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -3933,7 +3917,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -3941,7 +3925,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3949,7 +3933,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The exchange's number of the order, unique for the day.",
+                        about: "The exchange's number of the order, unique for the day",
                         values: &[],
                     },
                     Field {
@@ -3957,7 +3941,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Side.",
+                        about: "Side",
                         values: SIDE_VALUES,
                     },
                     Field {
@@ -3965,16 +3949,16 @@ mod description {
                         offset: 20,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Displayed shares.",
+                        about: "Displayed shares",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 24, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 24, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "price",
                         offset: 32,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Limit.",
+                        about: "Limit",
                         values: &[],
                     },
                 ],
@@ -3992,7 +3976,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4000,7 +3984,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4008,7 +3992,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4016,7 +4000,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The exchange's number of the order, unique for the day.",
+                        about: "The exchange's number of the order, unique for the day",
                         values: &[],
                     },
                     Field {
@@ -4024,7 +4008,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Side.",
+                        about: "Side",
                         values: SIDE_VALUES,
                     },
                     Field {
@@ -4032,16 +4016,16 @@ mod description {
                         offset: 20,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Displayed shares.",
+                        about: "Displayed shares",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 24, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 24, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "price",
                         offset: 32,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Limit.",
+                        about: "Limit",
                         values: &[],
                     },
                     Field {
@@ -4049,7 +4033,7 @@ mod description {
                         offset: 36,
                         tag: 0,
                         kind: Kind::Alpha(4),
-                        about: "Market participant.",
+                        about: "Market participant",
                         values: &[],
                     },
                 ],
@@ -4067,7 +4051,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4075,7 +4059,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4083,7 +4067,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4091,7 +4075,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The order.",
+                        about: "The order",
                         values: &[],
                     },
                     Field {
@@ -4099,7 +4083,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares traded.",
+                        about: "Shares traded",
                         values: &[],
                     },
                     Field {
@@ -4107,7 +4091,7 @@ mod description {
                         offset: 23,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The trade's number, unique for the day.",
+                        about: "The trade's number, unique for the day",
                         values: &[],
                     },
                 ],
@@ -4125,7 +4109,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4133,7 +4117,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4141,7 +4125,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4149,7 +4133,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The order.",
+                        about: "The order",
                         values: &[],
                     },
                     Field {
@@ -4157,7 +4141,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares traded.",
+                        about: "Shares traded",
                         values: &[],
                     },
                     Field {
@@ -4165,7 +4149,7 @@ mod description {
                         offset: 23,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The trade's number, unique for the day.",
+                        about: "The trade's number, unique for the day",
                         values: &[],
                     },
                     Field {
@@ -4173,7 +4157,7 @@ mod description {
                         offset: 31,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it counts in volume.",
+                        about: "Whether it counts in volume",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -4181,7 +4165,7 @@ mod description {
                         offset: 32,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Price of the trade.",
+                        about: "Price of the trade",
                         values: &[],
                     },
                 ],
@@ -4199,7 +4183,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4207,7 +4191,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4215,7 +4199,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4223,7 +4207,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The order.",
+                        about: "The order",
                         values: &[],
                     },
                     Field {
@@ -4231,7 +4215,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares taken off.",
+                        about: "Shares taken off",
                         values: &[],
                     },
                 ],
@@ -4249,7 +4233,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4257,7 +4241,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4265,7 +4249,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4273,7 +4257,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The order.",
+                        about: "The order",
                         values: &[],
                     },
                 ],
@@ -4291,7 +4275,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4299,7 +4283,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4307,7 +4291,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4315,7 +4299,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The order that is gone.",
+                        about: "The order that is gone",
                         values: &[],
                     },
                     Field {
@@ -4323,7 +4307,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The order that rests.",
+                        about: "The order that rests",
                         values: &[],
                     },
                     Field {
@@ -4331,7 +4315,7 @@ mod description {
                         offset: 27,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Displayed shares now.",
+                        about: "Displayed shares now",
                         values: &[],
                     },
                     Field {
@@ -4339,7 +4323,7 @@ mod description {
                         offset: 31,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Limit now.",
+                        about: "Limit now",
                         values: &[],
                     },
                 ],
@@ -4357,7 +4341,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4365,7 +4349,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4373,7 +4357,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4381,7 +4365,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Zero on the present feed.",
+                        about: "Zero on the present feed",
                         values: &[],
                     },
                     Field {
@@ -4389,7 +4373,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Side of the resting order; always B on the present feed.",
+                        about: "Side of the resting order; always B on the present feed",
                         values: SIDE_VALUES,
                     },
                     Field {
@@ -4397,16 +4381,16 @@ mod description {
                         offset: 20,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares traded.",
+                        about: "Shares traded",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 24, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 24, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "price",
                         offset: 32,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Price of the trade.",
+                        about: "Price of the trade",
                         values: &[],
                     },
                     Field {
@@ -4414,7 +4398,7 @@ mod description {
                         offset: 36,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The trade's number, unique for the day.",
+                        about: "The trade's number, unique for the day",
                         values: &[],
                     },
                 ],
@@ -4432,7 +4416,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4440,7 +4424,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4448,7 +4432,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4456,16 +4440,16 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Shares crossed; may be zero.",
+                        about: "Shares crossed; may be zero",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 19, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 19, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "cross_price",
                         offset: 27,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Price of the auction.",
+                        about: "Price of the auction",
                         values: &[],
                     },
                     Field {
@@ -4473,7 +4457,7 @@ mod description {
                         offset: 31,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The trade's number, unique for the day.",
+                        about: "The trade's number, unique for the day",
                         values: &[],
                     },
                     Field {
@@ -4481,7 +4465,7 @@ mod description {
                         offset: 39,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Which auction.",
+                        about: "Which auction",
                         values: CROSS_TYPE_VALUES,
                     },
                 ],
@@ -4499,7 +4483,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4507,7 +4491,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4515,7 +4499,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4523,7 +4507,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The broken trade's number.",
+                        about: "The broken trade's number",
                         values: &[],
                     },
                 ],
@@ -4541,7 +4525,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4549,7 +4533,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4557,7 +4541,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4565,7 +4549,7 @@ mod description {
                         offset: 11,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Shares that match at the reference price.",
+                        about: "Shares that match at the reference price",
                         values: &[],
                     },
                     Field {
@@ -4573,7 +4557,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Shares that do not.",
+                        about: "Shares that do not",
                         values: &[],
                     },
                     Field {
@@ -4581,16 +4565,16 @@ mod description {
                         offset: 27,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Side of the imbalance.",
+                        about: "Side of the imbalance",
                         values: IMBALANCE_DIRECTION_VALUES,
                     },
-                    Field { name: "stock", offset: 28, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 28, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "far_price",
                         offset: 36,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Clearing price of the auction's own orders.",
+                        about: "Clearing price of the auction's own orders",
                         values: &[],
                     },
                     Field {
@@ -4598,7 +4582,7 @@ mod description {
                         offset: 40,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Clearing price of all orders.",
+                        about: "Clearing price of all orders",
                         values: &[],
                     },
                     Field {
@@ -4606,7 +4590,7 @@ mod description {
                         offset: 44,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Reference price.",
+                        about: "Reference price",
                         values: &[],
                     },
                     Field {
@@ -4614,7 +4598,7 @@ mod description {
                         offset: 48,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Which auction.",
+                        about: "Which auction",
                         values: CROSS_TYPE_VALUES,
                     },
                     Field {
@@ -4622,7 +4606,7 @@ mod description {
                         offset: 49,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Distance of the near price from the reference price.",
+                        about: "Distance of the near price from the reference price",
                         values: PRICE_VARIATION_VALUES,
                     },
                 ],
@@ -4640,7 +4624,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4648,7 +4632,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4656,16 +4640,16 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "interest_flag",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "On which side.",
+                        about: "On which side",
                         values: INTEREST_FLAG_VALUES,
                     },
                 ],
@@ -4683,7 +4667,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "The feed's number of the security, 0 for messages about the whole market.",
+                        about: "The feed's number of the security, 0 for messages about the whole market",
                         values: &[],
                     },
                     Field {
@@ -4691,7 +4675,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Internal number of the exchange.",
+                        about: "Internal number of the exchange",
                         values: &[],
                     },
                     Field {
@@ -4699,16 +4683,16 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 6, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
-                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "stock", offset: 11, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "open_eligibility_status",
                         offset: 19,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it may be released.",
+                        about: "Whether it may be released",
                         values: OPEN_ELIGIBILITY_VALUES,
                     },
                     Field {
@@ -4716,7 +4700,7 @@ mod description {
                         offset: 20,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Lowest price allowed.",
+                        about: "Lowest price allowed",
                         values: &[],
                     },
                     Field {
@@ -4724,7 +4708,7 @@ mod description {
                         offset: 24,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Highest price allowed.",
+                        about: "Highest price allowed",
                         values: &[],
                     },
                     Field {
@@ -4732,7 +4716,7 @@ mod description {
                         offset: 28,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Price it would open at.",
+                        about: "Price it would open at",
                         values: &[],
                     },
                     Field {
@@ -4740,7 +4724,7 @@ mod description {
                         offset: 32,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "When that price was set, nanoseconds since midnight.",
+                        about: "When that price was set, nanoseconds since midnight",
                         values: &[],
                     },
                     Field {
@@ -4748,7 +4732,7 @@ mod description {
                         offset: 40,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Lower collar.",
+                        about: "Lower collar",
                         values: &[],
                     },
                     Field {
@@ -4756,7 +4740,7 @@ mod description {
                         offset: 44,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 4 },
-                        about: "Upper collar.",
+                        about: "Upper collar",
                         values: &[],
                     },
                 ],
@@ -4773,7 +4757,7 @@ mod description {
                     offset: 1,
                     tag: 0,
                     kind: Kind::Digits(20),
-                    about: "First message of the feed that the snapshot does not hold, ASCII, padded with spaces.",
+                    about: "First message of the feed that the snapshot does not hold, ASCII, padded with spaces",
                     values: &[],
                 }],
             },

@@ -1,6 +1,8 @@
-//! MoldUDP64 1.0. Made by tools/gen.py from venues/nasdaq/wire/moldudp64.toml: change the table, then run `make gen`.
+//! MoldUDP64 1.0. Made by tools/gen.py from venues/nasdaq/wire/moldudp64.toml: change the table, then run `make
+//! gen`.
 //!
-//! Sequenced messages in UDP packets: a header, then message blocks of two length bytes and the message. A count of 0 is a heartbeat, 65535 ends the session; both carry the next sequence number.
+//! Sequenced messages in UDP packets: a header, then message blocks of two length bytes and the message. A count
+//! of 0 is a heartbeat, 65535 ends the session; both carry the next sequence number.
 
 use crate::check;
 use crate::error::WireError;
@@ -109,8 +111,7 @@ impl<'a> Request<'a> {
     /// [`WireError`] when the type or the length is another's.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let fixed = check::exact(bytes, 0)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, 0)? })
     }
     /// The bytes it was read from.
     #[inline]
@@ -174,7 +175,6 @@ impl RequestFields {
         20
     }
 }
-
 pub use description::PROTOCOL;
 mod description {
     use crate::describe::{Field, Kind, Message, Protocol, Tail};
@@ -200,7 +200,7 @@ mod description {
                         offset: 0,
                         tag: 0,
                         kind: Kind::Alpha(10),
-                        about: "Session, left-padded.",
+                        about: "Session, left-padded",
                         values: &[],
                     },
                     Field {
@@ -208,7 +208,7 @@ mod description {
                         offset: 10,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Number of the packet's first message.",
+                        about: "Number of the packet's first message",
                         values: &[],
                     },
                     Field {
@@ -216,7 +216,7 @@ mod description {
                         offset: 18,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Message blocks that follow; 0: heartbeat; 65535: end of session.",
+                        about: "Message blocks that follow; 0: heartbeat; 65535: end of session",
                         values: &[],
                     },
                     Field {
@@ -224,7 +224,7 @@ mod description {
                         offset: 20,
                         tag: 0,
                         kind: Kind::Tail,
-                        about: "The message blocks.",
+                        about: "The message blocks",
                         values: &[],
                     },
                 ],
@@ -242,7 +242,7 @@ mod description {
                         offset: 0,
                         tag: 0,
                         kind: Kind::Alpha(10),
-                        about: "Session, left-padded.",
+                        about: "Session, left-padded",
                         values: &[],
                     },
                     Field {
@@ -250,7 +250,7 @@ mod description {
                         offset: 10,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Number of the first message wanted.",
+                        about: "Number of the first message wanted",
                         values: &[],
                     },
                     Field {
@@ -258,7 +258,7 @@ mod description {
                         offset: 18,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "How many messages are wanted.",
+                        about: "How many messages are wanted",
                         values: &[],
                     },
                 ],

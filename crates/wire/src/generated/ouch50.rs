@@ -1,6 +1,9 @@
-//! Nasdaq OUCH 5.0. Made by tools/gen.py from venues/nasdaq/wire/ouch50.toml: change the table, then run `make gen`.
+//! Nasdaq OUCH 5.0. Made by tools/gen.py from venues/nasdaq/wire/ouch50.toml: change the table, then run `make
+//! gen`.
 //!
-//! Order entry. Messages travel in SoupBinTCP: the client's unsequenced, the server's sequenced. Optional fields stand in an appendage: two length bytes, then elements of one length byte (tag and value), one tag byte, and the value.
+//! Order entry. Messages travel in SoupBinTCP: the client's unsequenced, the server's sequenced. Optional fields
+//! stand in an appendage: two length bytes, then elements of one length byte (tag and value), one tag byte, and
+//! the value.
 
 use crate::check;
 use crate::check::Elements;
@@ -109,7 +112,7 @@ impl<'a> EnterOrder<'a> {
             inter_market_sweep_eligibility: self.inter_market_sweep_eligibility(),
             cross_type: self.cross_type(),
             cl_ord_id: self.cl_ord_id(),
-            appendage: &self.bytes[47..],
+            appendage: self.bytes.get(47..).unwrap_or(&[]),
         }
     }
 }
@@ -270,7 +273,7 @@ impl<'a> ReplaceOrder<'a> {
             display: self.display(),
             inter_market_sweep_eligibility: self.inter_market_sweep_eligibility(),
             cl_ord_id: self.cl_ord_id(),
-            appendage: &self.bytes[40..],
+            appendage: self.bytes.get(40..).unwrap_or(&[]),
         }
     }
 }
@@ -398,6 +401,7 @@ pub struct CancelOrderFields<'a> {
     /// The elements of its appendage; `None` ends the message before the appendage's length.
     pub appendage: Option<&'a [u8]>,
 }
+
 impl CancelOrderFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 9;
@@ -796,6 +800,7 @@ impl<'a> AccountQuery<'a> {
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
+
     /// Its optional fields; none where it ends before them.
     #[inline]
     pub fn appendage(self) -> Appendage<'a> {
@@ -814,6 +819,7 @@ pub struct AccountQueryFields<'a> {
     /// The elements of its appendage; `None` ends the message before the appendage's length.
     pub appendage: Option<&'a [u8]>,
 }
+
 impl AccountQueryFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 1;
@@ -1034,7 +1040,7 @@ impl<'a> Accepted<'a> {
             cross_type: self.cross_type(),
             order_state: self.order_state(),
             cl_ord_id: self.cl_ord_id(),
-            appendage: &self.bytes[64..],
+            appendage: self.bytes.get(64..).unwrap_or(&[]),
         }
     }
 }
@@ -1249,7 +1255,7 @@ impl<'a> Replaced<'a> {
             cross_type: self.cross_type(),
             order_state: self.order_state(),
             cl_ord_id: self.cl_ord_id(),
-            appendage: &self.bytes[68..],
+            appendage: self.bytes.get(68..).unwrap_or(&[]),
         }
     }
 }
@@ -1656,7 +1662,7 @@ impl<'a> Executed<'a> {
             price: self.price(),
             liquidity_flag: self.liquidity_flag(),
             match_number: self.match_number(),
-            appendage: &self.bytes[36..],
+            appendage: self.bytes.get(36..).unwrap_or(&[]),
         }
     }
 }
@@ -2147,6 +2153,7 @@ pub struct CancelPendingFields<'a> {
     /// The elements of its appendage; `None` ends the message before the appendage's length.
     pub appendage: Option<&'a [u8]>,
 }
+
 impl CancelPendingFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 13;
@@ -2227,6 +2234,7 @@ pub struct CancelRejectFields<'a> {
     /// The elements of its appendage; `None` ends the message before the appendage's length.
     pub appendage: Option<&'a [u8]>,
 }
+
 impl CancelRejectFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 13;
@@ -2513,7 +2521,7 @@ impl<'a> Restated<'a> {
             timestamp: self.timestamp(),
             user_ref_num: self.user_ref_num(),
             restated_reason: self.restated_reason(),
-            appendage: &self.bytes[16..],
+            appendage: self.bytes.get(16..).unwrap_or(&[]),
         }
     }
 }
@@ -2907,6 +2915,7 @@ pub struct AccountQueryResponseFields<'a> {
     /// The elements of its appendage; `None` ends the message before the appendage's length.
     pub appendage: Option<&'a [u8]>,
 }
+
 impl AccountQueryResponseFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 13;
@@ -3160,109 +3169,136 @@ impl<'a> Appendage<'a> {
     pub fn elements(self) -> Elements<'a> {
         self.0
     }
+
     /// Order reference of the displayed part.
     pub fn secondary_ord_ref_num(self) -> Option<u64> {
-        self.0.find(1).and_then(|value| value.try_into().ok().map(|value: &[u8; 8]| load::u64(value, 0)))
+        let value: &[u8; 8] = self.0.find(1)?.try_into().ok()?;
+        Some(load::u64(value, 0))
     }
     /// Firm the order is for.
     pub fn firm(self) -> Option<[u8; 4]> {
-        self.0.find(2).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::text(value, 0)))
+        let value: &[u8; 4] = self.0.find(2)?.try_into().ok()?;
+        Some(load::text(value, 0))
     }
     /// Least quantity to execute.
     pub fn min_qty(self) -> Option<u32> {
-        self.0.find(3).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::u32(value, 0)))
+        let value: &[u8; 4] = self.0.find(3)?.try_into().ok()?;
+        Some(load::u32(value, 0))
     }
     /// Retail or not.
     pub fn customer_type(self) -> Option<u8> {
-        self.0.find(4).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(4)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Displayed part of a reserve order.
     pub fn max_floor(self) -> Option<u32> {
-        self.0.find(5).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::u32(value, 0)))
+        let value: &[u8; 4] = self.0.find(5)?.try_into().ok()?;
+        Some(load::u32(value, 0))
     }
     /// What the price means.
     pub fn price_type(self) -> Option<u8> {
-        self.0.find(6).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(6)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Offset from the pegged price.
     pub fn peg_offset(self) -> Option<i32> {
-        self.0.find(7).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::i32(value, 0)))
+        let value: &[u8; 4] = self.0.find(7)?.try_into().ok()?;
+        Some(load::i32(value, 0))
     }
     /// Hidden limit.
     pub fn discretion_price(self) -> Option<u64> {
-        self.0.find(9).and_then(|value| value.try_into().ok().map(|value: &[u8; 8]| load::u64(value, 0)))
+        let value: &[u8; 8] = self.0.find(9)?.try_into().ok()?;
+        Some(load::u64(value, 0))
     }
     /// What the hidden limit means.
     pub fn discretion_price_type(self) -> Option<u8> {
-        self.0.find(10).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(10)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Offset of the hidden limit.
     pub fn discretion_peg_offset(self) -> Option<i32> {
-        self.0.find(11).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::i32(value, 0)))
+        let value: &[u8; 4] = self.0.find(11)?.try_into().ok()?;
+        Some(load::i32(value, 0))
     }
     /// Post only.
     pub fn post_only(self) -> Option<u8> {
-        self.0.find(12).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(12)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Shares around which a refill varies.
     pub fn random_reserves(self) -> Option<u32> {
-        self.0.find(13).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::u32(value, 0)))
+        let value: &[u8; 4] = self.0.find(13)?.try_into().ok()?;
+        Some(load::u32(value, 0))
     }
     /// Routing strategy.
     pub fn route(self) -> Option<[u8; 4]> {
-        self.0.find(14).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::text(value, 0)))
+        let value: &[u8; 4] = self.0.find(14)?.try_into().ok()?;
+        Some(load::text(value, 0))
     }
     /// Good till time: seconds since midnight, New York time.
     pub fn expire_time(self) -> Option<u32> {
-        self.0.find(15).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::u32(value, 0)))
+        let value: &[u8; 4] = self.0.find(15)?.try_into().ok()?;
+        Some(load::u32(value, 0))
     }
     /// Midpoint trade now.
     pub fn trade_now(self) -> Option<u8> {
-        self.0.find(16).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(16)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Handling instruction.
     pub fn handle_inst(self) -> Option<u8> {
-        self.0.find(17).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(17)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// How the order stood to the best prices.
     pub fn bbo_weight_indicator(self) -> Option<u8> {
-        self.0.find(18).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(18)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Reference price of an execution.
     pub fn reference_price(self) -> Option<u64> {
-        self.0.find(19).and_then(|value| value.try_into().ok().map(|value: &[u8; 8]| load::u64(value, 0)))
+        let value: &[u8; 8] = self.0.find(19)?.try_into().ok()?;
+        Some(load::u64(value, 0))
     }
     /// What the reference price is.
     pub fn reference_price_type(self) -> Option<u8> {
-        self.0.find(20).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(20)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Displayed quantity.
     pub fn display_quantity(self) -> Option<u32> {
-        self.0.find(22).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::u32(value, 0)))
+        let value: &[u8; 4] = self.0.find(22)?.try_into().ok()?;
+        Some(load::u32(value, 0))
     }
     /// Displayed price.
     pub fn display_price(self) -> Option<u64> {
-        self.0.find(23).and_then(|value| value.try_into().ok().map(|value: &[u8; 8]| load::u64(value, 0)))
+        let value: &[u8; 8] = self.0.find(23)?.try_into().ok()?;
+        Some(load::u64(value, 0))
     }
     /// Group of orders, for mass cancel and self-match prevention.
     pub fn group_id(self) -> Option<u16> {
-        self.0.find(24).and_then(|value| value.try_into().ok().map(|value: &[u8; 2]| load::u16(value, 0)))
+        let value: &[u8; 2] = self.0.find(24)?.try_into().ok()?;
+        Some(load::u16(value, 0))
     }
     /// Whether shares for a short sale were located.
     pub fn shares_located(self) -> Option<u8> {
-        self.0.find(25).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(25)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Where they were located.
     pub fn locate_broker(self) -> Option<[u8; 4]> {
-        self.0.find(26).and_then(|value| value.try_into().ok().map(|value: &[u8; 4]| load::text(value, 0)))
+        let value: &[u8; 4] = self.0.find(26)?.try_into().ok()?;
+        Some(load::text(value, 0))
     }
     /// Side a mass cancel is limited to.
     pub fn side(self) -> Option<u8> {
-        self.0.find(27).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(27)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
     /// Which numbering of the client the reference belongs to.
     pub fn user_ref_idx(self) -> Option<u8> {
-        self.0.find(28).and_then(|value| value.try_into().ok().map(|value: &[u8; 1]| load::u8(value, 0)))
+        let value: &[u8; 1] = self.0.find(28)?.try_into().ok()?;
+        Some(load::u8(value, 0))
     }
 }
 /// Builds an appendage without allocation; each field is put at most once.
@@ -3287,6 +3323,7 @@ impl AppendageBuffer {
         self.length = check::append_element(&mut self.bytes, self.length, tag, value);
         self
     }
+
     /// Order reference of the displayed part.
     pub fn secondary_ord_ref_num(&mut self, value: u64) -> &mut Self {
         self.put(1, &value.to_be_bytes())
@@ -3522,6 +3559,7 @@ mod description {
         ("M", "midpoint"),
         ("m", "midpoint peg"),
     ];
+
     /// Every message and field, for people and for tests.
     pub static PROTOCOL: Protocol = Protocol {
         name: "ouch50",
@@ -3543,25 +3581,25 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order, rising through the day.",
+                        about: "The client's number of the order, rising through the day",
                         values: &[],
                     },
-                    Field { name: "side", offset: 5, tag: 0, kind: Kind::Char, about: "Side.", values: SIDE_VALUES },
+                    Field { name: "side", offset: 5, tag: 0, kind: Kind::Char, about: "Side", values: SIDE_VALUES },
                     Field {
                         name: "quantity",
                         offset: 6,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares.",
+                        about: "Shares",
                         values: &[],
                     },
-                    Field { name: "symbol", offset: 10, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "symbol", offset: 10, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "price",
                         offset: 18,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Limit; 2147483647 (214,748.3647) is a market order.",
+                        about: "Limit; 2147483647 (214,748.3647) is a market order",
                         values: &[],
                     },
                     Field {
@@ -3569,7 +3607,7 @@ mod description {
                         offset: 26,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How long it stays.",
+                        about: "How long it stays",
                         values: TIME_IN_FORCE_VALUES,
                     },
                     Field {
@@ -3577,7 +3615,7 @@ mod description {
                         offset: 27,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How it is shown.",
+                        about: "How it is shown",
                         values: DISPLAY_VALUES,
                     },
                     Field {
@@ -3585,7 +3623,7 @@ mod description {
                         offset: 28,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Capacity of the firm.",
+                        about: "Capacity of the firm",
                         values: CAPACITY_VALUES,
                     },
                     Field {
@@ -3593,7 +3631,7 @@ mod description {
                         offset: 29,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it is a sweep.",
+                        about: "Whether it is a sweep",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -3601,7 +3639,7 @@ mod description {
                         offset: 30,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Continuous market or auction.",
+                        about: "Continuous market or auction",
                         values: CROSS_TYPE_VALUES,
                     },
                     Field {
@@ -3609,7 +3647,7 @@ mod description {
                         offset: 31,
                         tag: 0,
                         kind: Kind::Alpha(14),
-                        about: "The client's own text of the order.",
+                        about: "The client's own text of the order",
                         values: &[],
                     },
                 ],
@@ -3627,7 +3665,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The order to give up.",
+                        about: "The order to give up",
                         values: &[],
                     },
                     Field {
@@ -3635,7 +3673,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Number of the new one.",
+                        about: "Number of the new one",
                         values: &[],
                     },
                     Field {
@@ -3643,7 +3681,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares, those executed included.",
+                        about: "Shares, those executed included",
                         values: &[],
                     },
                     Field {
@@ -3651,7 +3689,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Limit.",
+                        about: "Limit",
                         values: &[],
                     },
                     Field {
@@ -3659,7 +3697,7 @@ mod description {
                         offset: 21,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How long it stays.",
+                        about: "How long it stays",
                         values: TIME_IN_FORCE_VALUES,
                     },
                     Field {
@@ -3667,7 +3705,7 @@ mod description {
                         offset: 22,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How it is shown.",
+                        about: "How it is shown",
                         values: DISPLAY_VALUES,
                     },
                     Field {
@@ -3675,7 +3713,7 @@ mod description {
                         offset: 23,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it is a sweep.",
+                        about: "Whether it is a sweep",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -3683,7 +3721,7 @@ mod description {
                         offset: 24,
                         tag: 0,
                         kind: Kind::Alpha(14),
-                        about: "The client's own text of the order.",
+                        about: "The client's own text of the order",
                         values: &[],
                     },
                 ],
@@ -3701,7 +3739,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The order.",
+                        about: "The order",
                         values: &[],
                     },
                     Field {
@@ -3709,7 +3747,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares it is to have, those executed included.",
+                        about: "Shares it is to have, those executed included",
                         values: &[],
                     },
                 ],
@@ -3727,7 +3765,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The order.",
+                        about: "The order",
                         values: &[],
                     },
                     Field {
@@ -3735,7 +3773,7 @@ mod description {
                         offset: 5,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Side it is to have.",
+                        about: "Side it is to have",
                         values: SIDE_VALUES,
                     },
                     Field {
@@ -3743,7 +3781,7 @@ mod description {
                         offset: 6,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares it is to have, those executed included.",
+                        about: "Shares it is to have, those executed included",
                         values: &[],
                     },
                 ],
@@ -3761,16 +3799,16 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Number of the request.",
+                        about: "Number of the request",
                         values: &[],
                     },
-                    Field { name: "firm", offset: 5, tag: 0, kind: Kind::Alpha(4), about: "Firm.", values: &[] },
+                    Field { name: "firm", offset: 5, tag: 0, kind: Kind::Alpha(4), about: "Firm", values: &[] },
                     Field {
                         name: "symbol",
                         offset: 9,
                         tag: 0,
                         kind: Kind::Alpha(8),
-                        about: "Symbol; blank for all.",
+                        about: "Symbol; blank for all",
                         values: &[],
                     },
                 ],
@@ -3788,10 +3826,10 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Number of the request.",
+                        about: "Number of the request",
                         values: &[],
                     },
-                    Field { name: "firm", offset: 5, tag: 0, kind: Kind::Alpha(4), about: "Firm.", values: &[] },
+                    Field { name: "firm", offset: 5, tag: 0, kind: Kind::Alpha(4), about: "Firm", values: &[] },
                 ],
             },
             Message {
@@ -3807,10 +3845,10 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Number of the request.",
+                        about: "Number of the request",
                         values: &[],
                     },
-                    Field { name: "firm", offset: 5, tag: 0, kind: Kind::Alpha(4), about: "Firm.", values: &[] },
+                    Field { name: "firm", offset: 5, tag: 0, kind: Kind::Alpha(4), about: "Firm", values: &[] },
                 ],
             },
             Message {
@@ -3835,7 +3873,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3843,7 +3881,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Which.",
+                        about: "Which",
                         values: EVENT_CODE_VALUES,
                     },
                 ],
@@ -3861,7 +3899,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3869,25 +3907,25 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
-                    Field { name: "side", offset: 13, tag: 0, kind: Kind::Char, about: "Side.", values: SIDE_VALUES },
+                    Field { name: "side", offset: 13, tag: 0, kind: Kind::Char, about: "Side", values: SIDE_VALUES },
                     Field {
                         name: "quantity",
                         offset: 14,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares.",
+                        about: "Shares",
                         values: &[],
                     },
-                    Field { name: "symbol", offset: 18, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "symbol", offset: 18, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "price",
                         offset: 26,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Limit.",
+                        about: "Limit",
                         values: &[],
                     },
                     Field {
@@ -3895,7 +3933,7 @@ mod description {
                         offset: 34,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How long it stays.",
+                        about: "How long it stays",
                         values: TIME_IN_FORCE_VALUES,
                     },
                     Field {
@@ -3903,7 +3941,7 @@ mod description {
                         offset: 35,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How it is shown.",
+                        about: "How it is shown",
                         values: DISPLAY_VALUES,
                     },
                     Field {
@@ -3911,7 +3949,7 @@ mod description {
                         offset: 36,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The venue's number, as on ITCH.",
+                        about: "The venue's number, as on ITCH",
                         values: &[],
                     },
                     Field {
@@ -3919,7 +3957,7 @@ mod description {
                         offset: 44,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Capacity of the firm.",
+                        about: "Capacity of the firm",
                         values: CAPACITY_VALUES,
                     },
                     Field {
@@ -3927,7 +3965,7 @@ mod description {
                         offset: 45,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it is a sweep.",
+                        about: "Whether it is a sweep",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -3935,7 +3973,7 @@ mod description {
                         offset: 46,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Continuous market or auction.",
+                        about: "Continuous market or auction",
                         values: CROSS_TYPE_VALUES,
                     },
                     Field {
@@ -3943,7 +3981,7 @@ mod description {
                         offset: 47,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Live, or dead at once.",
+                        about: "Live, or dead at once",
                         values: ORDER_STATE_VALUES,
                     },
                     Field {
@@ -3951,7 +3989,7 @@ mod description {
                         offset: 48,
                         tag: 0,
                         kind: Kind::Alpha(14),
-                        about: "The client's own text of the order.",
+                        about: "The client's own text of the order",
                         values: &[],
                     },
                 ],
@@ -3969,7 +4007,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -3977,7 +4015,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The order given up.",
+                        about: "The order given up",
                         values: &[],
                     },
                     Field {
@@ -3985,25 +4023,25 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The new one.",
+                        about: "The new one",
                         values: &[],
                     },
-                    Field { name: "side", offset: 17, tag: 0, kind: Kind::Char, about: "Side.", values: SIDE_VALUES },
+                    Field { name: "side", offset: 17, tag: 0, kind: Kind::Char, about: "Side", values: SIDE_VALUES },
                     Field {
                         name: "quantity",
                         offset: 18,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares.",
+                        about: "Shares",
                         values: &[],
                     },
-                    Field { name: "symbol", offset: 22, tag: 0, kind: Kind::Alpha(8), about: "Symbol.", values: &[] },
+                    Field { name: "symbol", offset: 22, tag: 0, kind: Kind::Alpha(8), about: "Symbol", values: &[] },
                     Field {
                         name: "price",
                         offset: 30,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Limit.",
+                        about: "Limit",
                         values: &[],
                     },
                     Field {
@@ -4011,7 +4049,7 @@ mod description {
                         offset: 38,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How long it stays.",
+                        about: "How long it stays",
                         values: TIME_IN_FORCE_VALUES,
                     },
                     Field {
@@ -4019,7 +4057,7 @@ mod description {
                         offset: 39,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How it is shown.",
+                        about: "How it is shown",
                         values: DISPLAY_VALUES,
                     },
                     Field {
@@ -4027,7 +4065,7 @@ mod description {
                         offset: 40,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The venue's number, as on ITCH.",
+                        about: "The venue's number, as on ITCH",
                         values: &[],
                     },
                     Field {
@@ -4035,7 +4073,7 @@ mod description {
                         offset: 48,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Capacity of the firm.",
+                        about: "Capacity of the firm",
                         values: CAPACITY_VALUES,
                     },
                     Field {
@@ -4043,7 +4081,7 @@ mod description {
                         offset: 49,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Whether it is a sweep.",
+                        about: "Whether it is a sweep",
                         values: YES_NO_VALUES,
                     },
                     Field {
@@ -4051,7 +4089,7 @@ mod description {
                         offset: 50,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Continuous market or auction.",
+                        about: "Continuous market or auction",
                         values: CROSS_TYPE_VALUES,
                     },
                     Field {
@@ -4059,7 +4097,7 @@ mod description {
                         offset: 51,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Live, or dead at once.",
+                        about: "Live, or dead at once",
                         values: ORDER_STATE_VALUES,
                     },
                     Field {
@@ -4067,7 +4105,7 @@ mod description {
                         offset: 52,
                         tag: 0,
                         kind: Kind::Alpha(14),
-                        about: "The client's own text of the order.",
+                        about: "The client's own text of the order",
                         values: &[],
                     },
                 ],
@@ -4085,7 +4123,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4093,7 +4131,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4101,7 +4139,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares just taken off.",
+                        about: "Shares just taken off",
                         values: &[],
                     },
                     Field {
@@ -4109,7 +4147,7 @@ mod description {
                         offset: 17,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Why.",
+                        about: "Why",
                         values: CANCEL_REASON_VALUES,
                     },
                 ],
@@ -4127,7 +4165,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4135,7 +4173,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4143,7 +4181,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares just taken off.",
+                        about: "Shares just taken off",
                         values: &[],
                     },
                     Field {
@@ -4151,7 +4189,7 @@ mod description {
                         offset: 17,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Why.",
+                        about: "Why",
                         values: CANCEL_REASON_VALUES,
                     },
                     Field {
@@ -4159,7 +4197,7 @@ mod description {
                         offset: 18,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares that would have traded.",
+                        about: "Shares that would have traded",
                         values: &[],
                     },
                     Field {
@@ -4167,7 +4205,7 @@ mod description {
                         offset: 22,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Price they would have traded at.",
+                        about: "Price they would have traded at",
                         values: &[],
                     },
                     Field {
@@ -4175,7 +4213,7 @@ mod description {
                         offset: 30,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Role they would have had.",
+                        about: "Role they would have had",
                         values: LIQUIDITY_VALUES,
                     },
                 ],
@@ -4193,7 +4231,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4201,7 +4239,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4209,7 +4247,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares traded.",
+                        about: "Shares traded",
                         values: &[],
                     },
                     Field {
@@ -4217,7 +4255,7 @@ mod description {
                         offset: 17,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Price of the trade.",
+                        about: "Price of the trade",
                         values: &[],
                     },
                     Field {
@@ -4225,7 +4263,7 @@ mod description {
                         offset: 25,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Role in the trade.",
+                        about: "Role in the trade",
                         values: LIQUIDITY_VALUES,
                     },
                     Field {
@@ -4233,7 +4271,7 @@ mod description {
                         offset: 26,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The trade's number, the same for both sides.",
+                        about: "The trade's number, the same for both sides",
                         values: &[],
                     },
                 ],
@@ -4251,7 +4289,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4259,7 +4297,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4267,7 +4305,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The trade's number.",
+                        about: "The trade's number",
                         values: &[],
                     },
                     Field {
@@ -4275,7 +4313,7 @@ mod description {
                         offset: 21,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Why.",
+                        about: "Why",
                         values: BROKEN_REASON_VALUES,
                     },
                     Field {
@@ -4283,7 +4321,7 @@ mod description {
                         offset: 22,
                         tag: 0,
                         kind: Kind::Alpha(14),
-                        about: "The client's own text of the order.",
+                        about: "The client's own text of the order",
                         values: &[],
                     },
                 ],
@@ -4301,7 +4339,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4309,7 +4347,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4317,7 +4355,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares traded.",
+                        about: "Shares traded",
                         values: &[],
                     },
                     Field {
@@ -4325,7 +4363,7 @@ mod description {
                         offset: 17,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Price from now on.",
+                        about: "Price from now on",
                         values: &[],
                     },
                     Field {
@@ -4333,7 +4371,7 @@ mod description {
                         offset: 25,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Role in the trade.",
+                        about: "Role in the trade",
                         values: LIQUIDITY_VALUES,
                     },
                     Field {
@@ -4341,7 +4379,7 @@ mod description {
                         offset: 26,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The trade's number.",
+                        about: "The trade's number",
                         values: &[],
                     },
                     Field {
@@ -4349,7 +4387,7 @@ mod description {
                         offset: 34,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Why.",
+                        about: "Why",
                         values: CORRECTION_REASON_VALUES,
                     },
                     Field {
@@ -4357,7 +4395,7 @@ mod description {
                         offset: 35,
                         tag: 0,
                         kind: Kind::Alpha(14),
-                        about: "The client's own text of the order.",
+                        about: "The client's own text of the order",
                         values: &[],
                     },
                 ],
@@ -4375,7 +4413,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4383,7 +4421,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4391,7 +4429,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                        about: "Why.",
+                        about: "Why",
                         values: REJECT_REASON_VALUES,
                     },
                     Field {
@@ -4399,7 +4437,7 @@ mod description {
                         offset: 15,
                         tag: 0,
                         kind: Kind::Alpha(14),
-                        about: "The client's own text of the order.",
+                        about: "The client's own text of the order",
                         values: &[],
                     },
                 ],
@@ -4417,7 +4455,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4425,7 +4463,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                 ],
@@ -4443,7 +4481,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4451,7 +4489,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                 ],
@@ -4469,7 +4507,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4477,7 +4515,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4485,7 +4523,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                        about: "Price now.",
+                        about: "Price now",
                         values: &[],
                     },
                     Field {
@@ -4493,7 +4531,7 @@ mod description {
                         offset: 21,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "How it is shown.",
+                        about: "How it is shown",
                         values: DISPLAY_VALUES,
                     },
                     Field {
@@ -4501,7 +4539,7 @@ mod description {
                         offset: 22,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "The venue's number from now on.",
+                        about: "The venue's number from now on",
                         values: &[],
                     },
                 ],
@@ -4519,7 +4557,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4527,7 +4565,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4535,7 +4573,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Side now.",
+                        about: "Side now",
                         values: SIDE_VALUES,
                     },
                     Field {
@@ -4543,7 +4581,7 @@ mod description {
                         offset: 14,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "Shares now.",
+                        about: "Shares now",
                         values: &[],
                     },
                 ],
@@ -4561,7 +4599,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4569,7 +4607,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
                     Field {
@@ -4577,7 +4615,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Char,
-                        about: "Why.",
+                        about: "Why",
                         values: RESTATED_REASON_VALUES,
                     },
                 ],
@@ -4595,7 +4633,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4603,16 +4641,16 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
-                    Field { name: "firm", offset: 13, tag: 0, kind: Kind::Alpha(4), about: "Firm.", values: &[] },
+                    Field { name: "firm", offset: 13, tag: 0, kind: Kind::Alpha(4), about: "Firm", values: &[] },
                     Field {
                         name: "symbol",
                         offset: 17,
                         tag: 0,
                         kind: Kind::Alpha(8),
-                        about: "Symbol; blank for all.",
+                        about: "Symbol; blank for all",
                         values: &[],
                     },
                 ],
@@ -4630,7 +4668,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4638,10 +4676,10 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
-                    Field { name: "firm", offset: 13, tag: 0, kind: Kind::Alpha(4), about: "Firm.", values: &[] },
+                    Field { name: "firm", offset: 13, tag: 0, kind: Kind::Alpha(4), about: "Firm", values: &[] },
                 ],
             },
             Message {
@@ -4657,7 +4695,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4665,10 +4703,10 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The client's number of the order.",
+                        about: "The client's number of the order",
                         values: &[],
                     },
-                    Field { name: "firm", offset: 13, tag: 0, kind: Kind::Alpha(4), about: "Firm.", values: &[] },
+                    Field { name: "firm", offset: 13, tag: 0, kind: Kind::Alpha(4), about: "Firm", values: &[] },
                 ],
             },
             Message {
@@ -4684,7 +4722,7 @@ mod description {
                         offset: 1,
                         tag: 0,
                         kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                        about: "Nanoseconds since midnight, New York time.",
+                        about: "Nanoseconds since midnight, New York time",
                         values: &[],
                     },
                     Field {
@@ -4692,7 +4730,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                        about: "The number.",
+                        about: "The number",
                         values: &[],
                     },
                 ],
@@ -4704,7 +4742,7 @@ mod description {
                 offset: 0,
                 tag: 1,
                 kind: Kind::Number { bytes: 8, signed: false, decimals: 0 },
-                about: "Order reference of the displayed part.",
+                about: "Order reference of the displayed part",
                 values: &[],
             },
             Field {
@@ -4712,7 +4750,7 @@ mod description {
                 offset: 0,
                 tag: 2,
                 kind: Kind::Alpha(4),
-                about: "Firm the order is for.",
+                about: "Firm the order is for",
                 values: &[],
             },
             Field {
@@ -4720,7 +4758,7 @@ mod description {
                 offset: 0,
                 tag: 3,
                 kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                about: "Least quantity to execute.",
+                about: "Least quantity to execute",
                 values: &[],
             },
             Field {
@@ -4728,7 +4766,7 @@ mod description {
                 offset: 0,
                 tag: 4,
                 kind: Kind::Char,
-                about: "Retail or not.",
+                about: "Retail or not",
                 values: CUSTOMER_TYPE_VALUES,
             },
             Field {
@@ -4736,7 +4774,7 @@ mod description {
                 offset: 0,
                 tag: 5,
                 kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                about: "Displayed part of a reserve order.",
+                about: "Displayed part of a reserve order",
                 values: &[],
             },
             Field {
@@ -4744,7 +4782,7 @@ mod description {
                 offset: 0,
                 tag: 6,
                 kind: Kind::Char,
-                about: "What the price means.",
+                about: "What the price means",
                 values: PRICE_TYPE_VALUES,
             },
             Field {
@@ -4752,7 +4790,7 @@ mod description {
                 offset: 0,
                 tag: 7,
                 kind: Kind::Number { bytes: 4, signed: true, decimals: 4 },
-                about: "Offset from the pegged price.",
+                about: "Offset from the pegged price",
                 values: &[],
             },
             Field {
@@ -4760,7 +4798,7 @@ mod description {
                 offset: 0,
                 tag: 9,
                 kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                about: "Hidden limit.",
+                about: "Hidden limit",
                 values: &[],
             },
             Field {
@@ -4768,7 +4806,7 @@ mod description {
                 offset: 0,
                 tag: 10,
                 kind: Kind::Char,
-                about: "What the hidden limit means.",
+                about: "What the hidden limit means",
                 values: PRICE_TYPE_VALUES,
             },
             Field {
@@ -4776,7 +4814,7 @@ mod description {
                 offset: 0,
                 tag: 11,
                 kind: Kind::Number { bytes: 4, signed: true, decimals: 4 },
-                about: "Offset of the hidden limit.",
+                about: "Offset of the hidden limit",
                 values: &[],
             },
             Field {
@@ -4784,7 +4822,7 @@ mod description {
                 offset: 0,
                 tag: 12,
                 kind: Kind::Char,
-                about: "Post only.",
+                about: "Post only",
                 values: YES_NO_VALUES,
             },
             Field {
@@ -4792,16 +4830,16 @@ mod description {
                 offset: 0,
                 tag: 13,
                 kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                about: "Shares around which a refill varies.",
+                about: "Shares around which a refill varies",
                 values: &[],
             },
-            Field { name: "route", offset: 0, tag: 14, kind: Kind::Alpha(4), about: "Routing strategy.", values: &[] },
+            Field { name: "route", offset: 0, tag: 14, kind: Kind::Alpha(4), about: "Routing strategy", values: &[] },
             Field {
                 name: "expire_time",
                 offset: 0,
                 tag: 15,
                 kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                about: "Good till time: seconds since midnight, New York time.",
+                about: "Good till time: seconds since midnight, New York time",
                 values: &[],
             },
             Field {
@@ -4809,7 +4847,7 @@ mod description {
                 offset: 0,
                 tag: 16,
                 kind: Kind::Char,
-                about: "Midpoint trade now.",
+                about: "Midpoint trade now",
                 values: YES_NO_VALUES,
             },
             Field {
@@ -4817,7 +4855,7 @@ mod description {
                 offset: 0,
                 tag: 17,
                 kind: Kind::Char,
-                about: "Handling instruction.",
+                about: "Handling instruction",
                 values: &[],
             },
             Field {
@@ -4825,7 +4863,7 @@ mod description {
                 offset: 0,
                 tag: 18,
                 kind: Kind::Char,
-                about: "How the order stood to the best prices.",
+                about: "How the order stood to the best prices",
                 values: &[],
             },
             Field {
@@ -4833,7 +4871,7 @@ mod description {
                 offset: 0,
                 tag: 19,
                 kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                about: "Reference price of an execution.",
+                about: "Reference price of an execution",
                 values: &[],
             },
             Field {
@@ -4841,7 +4879,7 @@ mod description {
                 offset: 0,
                 tag: 20,
                 kind: Kind::Char,
-                about: "What the reference price is.",
+                about: "What the reference price is",
                 values: &[],
             },
             Field {
@@ -4849,7 +4887,7 @@ mod description {
                 offset: 0,
                 tag: 22,
                 kind: Kind::Number { bytes: 4, signed: false, decimals: 0 },
-                about: "Displayed quantity.",
+                about: "Displayed quantity",
                 values: &[],
             },
             Field {
@@ -4857,7 +4895,7 @@ mod description {
                 offset: 0,
                 tag: 23,
                 kind: Kind::Number { bytes: 8, signed: false, decimals: 4 },
-                about: "Displayed price.",
+                about: "Displayed price",
                 values: &[],
             },
             Field {
@@ -4865,7 +4903,7 @@ mod description {
                 offset: 0,
                 tag: 24,
                 kind: Kind::Number { bytes: 2, signed: false, decimals: 0 },
-                about: "Group of orders, for mass cancel and self-match prevention.",
+                about: "Group of orders, for mass cancel and self-match prevention",
                 values: &[],
             },
             Field {
@@ -4873,7 +4911,7 @@ mod description {
                 offset: 0,
                 tag: 25,
                 kind: Kind::Char,
-                about: "Whether shares for a short sale were located.",
+                about: "Whether shares for a short sale were located",
                 values: YES_NO_VALUES,
             },
             Field {
@@ -4881,7 +4919,7 @@ mod description {
                 offset: 0,
                 tag: 26,
                 kind: Kind::Alpha(4),
-                about: "Where they were located.",
+                about: "Where they were located",
                 values: &[],
             },
             Field {
@@ -4889,7 +4927,7 @@ mod description {
                 offset: 0,
                 tag: 27,
                 kind: Kind::Char,
-                about: "Side a mass cancel is limited to.",
+                about: "Side a mass cancel is limited to",
                 values: SIDE_VALUES,
             },
             Field {
@@ -4897,7 +4935,7 @@ mod description {
                 offset: 0,
                 tag: 28,
                 kind: Kind::Number { bytes: 1, signed: false, decimals: 0 },
-                about: "Which numbering of the client the reference belongs to.",
+                about: "Which numbering of the client the reference belongs to",
                 values: &[],
             },
         ],

@@ -1,6 +1,8 @@
-//! SoupBinTCP 3.0. Made by tools/gen.py from venues/nasdaq/wire/soupbin.toml: change the table, then run `make gen`.
+//! SoupBinTCP 3.0. Made by tools/gen.py from venues/nasdaq/wire/soupbin.toml: change the table, then run `make
+//! gen`.
 //!
-//! Sessions over TCP: the server's messages are sequenced, the client's are not. Views and encoders cover whole packets, length bytes included.
+//! Sessions over TCP: the server's messages are sequenced, the client's are not. Views and encoders cover whole
+//! packets, length bytes included.
 
 use crate::check;
 use crate::error::WireError;
@@ -33,6 +35,7 @@ impl<'a> Debug<'a> {
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
@@ -56,6 +59,7 @@ pub struct DebugFields<'a> {
     /// The text.
     pub text: &'a [u8],
 }
+
 impl DebugFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 3;
@@ -91,14 +95,14 @@ impl<'a> LoginAccepted<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let bytes = check::prefixed(bytes)?;
         check::code(bytes, 2, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.fixed
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
@@ -175,14 +179,14 @@ impl<'a> LoginRejected<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let bytes = check::prefixed(bytes)?;
         check::code(bytes, 2, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.fixed
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
@@ -256,6 +260,7 @@ impl<'a> SequencedData<'a> {
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
@@ -279,6 +284,7 @@ pub struct SequencedDataFields<'a> {
     /// The message.
     pub message: &'a [u8],
 }
+
 impl SequencedDataFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 3;
@@ -314,19 +320,20 @@ impl<'a> ServerHeartbeat<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let bytes = check::prefixed(bytes)?;
         check::code(bytes, 2, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.fixed
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
         load::u16(self.fixed, 0)
     }
+
     /// All fields by value.
     #[inline]
     pub fn fields(self) -> ServerHeartbeatFields {
@@ -337,6 +344,7 @@ impl<'a> ServerHeartbeat<'a> {
 /// What a [`ServerHeartbeat`] says, to be encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerHeartbeatFields {}
+
 impl ServerHeartbeatFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 3;
@@ -372,19 +380,20 @@ impl<'a> EndOfSession<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let bytes = check::prefixed(bytes)?;
         check::code(bytes, 2, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.fixed
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
         load::u16(self.fixed, 0)
     }
+
     /// All fields by value.
     #[inline]
     pub fn fields(self) -> EndOfSessionFields {
@@ -395,6 +404,7 @@ impl<'a> EndOfSession<'a> {
 /// What a [`EndOfSession`] says, to be encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndOfSessionFields {}
+
 impl EndOfSessionFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 3;
@@ -430,14 +440,14 @@ impl<'a> LoginRequest<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let bytes = check::prefixed(bytes)?;
         check::code(bytes, 2, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.fixed
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
@@ -549,6 +559,7 @@ impl<'a> UnsequencedData<'a> {
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
@@ -572,6 +583,7 @@ pub struct UnsequencedDataFields<'a> {
     /// The message.
     pub message: &'a [u8],
 }
+
 impl UnsequencedDataFields<'_> {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 3;
@@ -607,19 +619,20 @@ impl<'a> ClientHeartbeat<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let bytes = check::prefixed(bytes)?;
         check::code(bytes, 2, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.fixed
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
         load::u16(self.fixed, 0)
     }
+
     /// All fields by value.
     #[inline]
     pub fn fields(self) -> ClientHeartbeatFields {
@@ -630,6 +643,7 @@ impl<'a> ClientHeartbeat<'a> {
 /// What a [`ClientHeartbeat`] says, to be encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientHeartbeatFields {}
+
 impl ClientHeartbeatFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 3;
@@ -665,19 +679,20 @@ impl<'a> LogoutRequest<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, WireError> {
         let bytes = check::prefixed(bytes)?;
         check::code(bytes, 2, Self::TYPE)?;
-        let fixed = check::exact(bytes, Self::TYPE)?;
-        Ok(Self { fixed })
+        Ok(Self { fixed: check::exact(bytes, Self::TYPE)? })
     }
     /// The bytes it was read from.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.fixed
     }
+
     /// The length bytes: how many bytes follow them.
     #[inline]
     pub fn length(self) -> u16 {
         load::u16(self.fixed, 0)
     }
+
     /// All fields by value.
     #[inline]
     pub fn fields(self) -> LogoutRequestFields {
@@ -688,6 +703,7 @@ impl<'a> LogoutRequest<'a> {
 /// What a [`LogoutRequest`] says, to be encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogoutRequestFields {}
+
 impl LogoutRequestFields {
     /// Bytes up to its variable part.
     pub const SIZE: usize = 3;
@@ -801,13 +817,13 @@ impl<'a> Packet<'a> {
         }
     }
 }
-
 pub use description::PROTOCOL;
 mod description {
     use crate::describe::{Field, Kind, Message, Protocol, Tail};
 
     const REJECT_REASON_VALUES: &[(&str, &str)] =
         &[("A", "not authorised: wrong user name or password"), ("S", "session not available")];
+
     /// Every message and field, for people and for tests.
     pub static PROTOCOL: Protocol = Protocol {
         name: "soupbin",
@@ -823,7 +839,7 @@ mod description {
                 size: 3,
                 tail: Tail::Bytes,
                 about: "Text for people, from either side; ignored.",
-                fields: &[Field { name: "text", offset: 3, tag: 0, kind: Kind::Tail, about: "The text.", values: &[] }],
+                fields: &[Field { name: "text", offset: 3, tag: 0, kind: Kind::Tail, about: "The text", values: &[] }],
             },
             Message {
                 name: "LoginAccepted",
@@ -838,7 +854,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Alpha(10),
-                        about: "Session, left-padded with spaces.",
+                        about: "Session, left-padded with spaces",
                         values: &[],
                     },
                     Field {
@@ -846,7 +862,7 @@ mod description {
                         offset: 13,
                         tag: 0,
                         kind: Kind::Digits(20),
-                        about: "Number of the next sequenced message, ASCII, left-padded with spaces.",
+                        about: "Number of the next sequenced message, ASCII, left-padded with spaces",
                         values: &[],
                     },
                 ],
@@ -863,7 +879,7 @@ mod description {
                     offset: 3,
                     tag: 0,
                     kind: Kind::Char,
-                    about: "Why.",
+                    about: "Why",
                     values: REJECT_REASON_VALUES,
                 }],
             },
@@ -879,7 +895,7 @@ mod description {
                     offset: 3,
                     tag: 0,
                     kind: Kind::Tail,
-                    about: "The message.",
+                    about: "The message",
                     values: &[],
                 }],
             },
@@ -914,7 +930,7 @@ mod description {
                         offset: 3,
                         tag: 0,
                         kind: Kind::Alpha(6),
-                        about: "User, right-padded with spaces.",
+                        about: "User, right-padded with spaces",
                         values: &[],
                     },
                     Field {
@@ -922,7 +938,7 @@ mod description {
                         offset: 9,
                         tag: 0,
                         kind: Kind::Alpha(10),
-                        about: "Password, right-padded with spaces.",
+                        about: "Password, right-padded with spaces",
                         values: &[],
                     },
                     Field {
@@ -930,7 +946,7 @@ mod description {
                         offset: 19,
                         tag: 0,
                         kind: Kind::Alpha(10),
-                        about: "Session, left-padded with spaces; blank for the current one.",
+                        about: "Session, left-padded with spaces; blank for the current one",
                         values: &[],
                     },
                     Field {
@@ -938,7 +954,7 @@ mod description {
                         offset: 29,
                         tag: 0,
                         kind: Kind::Digits(20),
-                        about: "First message wanted, ASCII, left-padded with spaces; 0 for the newest on.",
+                        about: "First message wanted, ASCII, left-padded with spaces; 0 for the newest on",
                         values: &[],
                     },
                 ],
@@ -955,7 +971,7 @@ mod description {
                     offset: 3,
                     tag: 0,
                     kind: Kind::Tail,
-                    about: "The message.",
+                    about: "The message",
                     values: &[],
                 }],
             },
