@@ -1,8 +1,177 @@
-//! `meridian._native.links`.
+//! `meridian._native.links`: rings in files, counters of other processes, the media driver.
 
+use std::path::PathBuf;
+
+use links::{CountersReader, HistogramSnapshot, Reading, Ring, RingConfig};
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
+fn os_error(error: std::io::Error) -> PyErr {
+    PyOSError::new_err(error.to_string())
+}
+
+/// A latency histogram as it was at one time. Times in ns, right to two significant digits.
+#[pyclass(frozen, module = "meridian._native.links")]
+pub struct Histogram(HistogramSnapshot);
+
+#[pymethods]
+impl Histogram {
+    /// Values recorded.
+    #[getter]
+    fn count(&self) -> u64 {
+        self.0.count()
+    }
+
+    /// Their sum, ns.
+    #[getter]
+    fn sum_ns(&self) -> u128 {
+        self.0.sum_ns()
+    }
+
+    /// The largest, ns; 0 when empty.
+    #[getter]
+    fn max_ns(&self) -> u64 {
+        self.0.max_ns()
+    }
+
+    /// The value that this share (0 to 1) of all do not exceed, ns; 0 when empty.
+    fn percentile_ns(&self, share: f64) -> u64 {
+        self.0.percentile_ns(share)
+    }
+
+    /// How many lie at or below this value.
+    fn count_up_to_ns(&self, value_ns: u64) -> u64 {
+        self.0.count_up_to_ns(value_ns)
+    }
+
+    /// What came since an earlier reading of the same histogram.
+    fn since(&self, earlier: &Self) -> Self {
+        Self(self.0.since(&earlier.0))
+    }
+}
+
+/// Reads the counters file of a process, running or ended.
+#[pyclass(frozen, module = "meridian._native.links")]
+pub struct Counters(CountersReader);
+
+#[pymethods]
+impl Counters {
+    /// Maps the file; OSError when it is absent or something else.
+    #[new]
+    fn new(path: PathBuf) -> PyResult<Self> {
+        CountersReader::open(&path).map(Self).map_err(os_error)
+    }
+
+    /// The process that writes it.
+    #[getter]
+    fn pid(&self) -> u64 {
+        self.0.pid()
+    }
+
+    /// When it began, ns UTC.
+    #[getter]
+    fn start_ns(&self) -> u64 {
+        self.0.start_ns()
+    }
+
+    /// All (name, value): an int for a counter, a Histogram for a histogram.
+    fn read(&self, py: Python<'_>) -> PyResult<Vec<(String, Py<PyAny>)>> {
+        let mut rows = Vec::new();
+        for (name, reading) in self.0.readings() {
+            let value = match reading {
+                // By convention a name that ends so holds a signed number.
+                Reading::Counter(value) if name.ends_with("_signed") => {
+                    value.cast_signed().into_pyobject(py)?.into_any().unbind()
+                }
+                Reading::Counter(value) => value.into_pyobject(py)?.into_any().unbind(),
+                Reading::Histogram(snapshot) => Py::new(py, Histogram(snapshot))?.into_any(),
+            };
+            rows.push((name, value));
+        }
+        Ok(rows)
+    }
+}
+
+/// Makes the file of a link of kind `shm`; `reliable` has one entry a consumer.
+#[pyfunction]
+fn create_ring(path: PathBuf, depth_records: usize, record_bytes_max: usize, reliable: Vec<bool>) -> PyResult<()> {
+    Ring::create(&path, &RingConfig { depth_records, record_bytes_max, reliable }).map(drop).map_err(os_error)
+}
+
+/// Takes away the ends of a ring whose processes are gone; returns how many.
+#[pyfunction]
+fn detach_dead(path: PathBuf) -> PyResult<usize> {
+    Ring::open(&path).map(|ring| ring.detach_dead()).map_err(os_error)
+}
+
+#[cfg(feature = "aeron")]
+mod aeron {
+    use super::{PathBuf, PyResult, Python, os_error};
+    use crate::tiles::{Stop, signals};
+    use links::aeron::{DriverConfig, check_space, run_driver};
+    use pyo3::{PyErr, pyfunction};
+
+    /// The channel's parameters that follow from a link's depth and its largest record.
+    #[pyfunction]
+    pub fn aeron_channel_parameters(depth_records: usize, record_bytes_max: usize) -> String {
+        links::aeron::channel_parameters(depth_records, record_bytes_max)
+    }
+
+    /// Bytes that the log of a link takes in the driver's directory.
+    #[pyfunction]
+    pub fn aeron_log_bytes(depth_records: usize, record_bytes_max: usize) -> u64 {
+        3 * links::aeron::term_bytes(depth_records, record_bytes_max) as u64 + 4096
+    }
+
+    /// OSError when the directory's file system has no room for links with logs of so many bytes.
+    #[pyfunction]
+    pub fn aeron_check_space(directory: PathBuf, logs_bytes: u64) -> PyResult<()> {
+        check_space(&directory, logs_bytes).map_err(os_error)
+    }
+
+    /// Runs the media driver until `stop` is asked. OSError when it cannot start.
+    #[pyfunction]
+    pub fn run_media_driver(
+        py: Python<'_>,
+        directory: PathBuf,
+        logs_bytes: u64,
+        spin: bool,
+        stop: &Stop,
+    ) -> PyResult<()> {
+        let stop = stop.0.clone();
+        let config = DriverConfig { directory, logs_bytes, spin };
+        let mut raised: Option<PyErr> = None;
+        let ended = py.detach(|| {
+            let asked = stop.clone();
+            let driver = std::thread::Builder::new()
+                .name("media-driver".into())
+                .spawn(move || run_driver(&config, || asked.asked(), || ()))?;
+            while !driver.is_finished() {
+                signals(&stop, &mut raised);
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            driver.join().unwrap_or_else(|_| Err(std::io::Error::other("the media driver died")))
+        });
+        match raised {
+            Some(error) => Err(error),
+            None => ended.map_err(os_error),
+        }
+    }
+}
+
 /// Adds this room's classes and functions.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Counters>()?;
+    module.add_class::<Histogram>()?;
+    module.add_function(wrap_pyfunction!(create_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(detach_dead, module)?)?;
+    module.add("AERON", cfg!(feature = "aeron"))?;
+    #[cfg(feature = "aeron")]
+    {
+        module.add_function(wrap_pyfunction!(aeron::aeron_channel_parameters, module)?)?;
+        module.add_function(wrap_pyfunction!(aeron::aeron_log_bytes, module)?)?;
+        module.add_function(wrap_pyfunction!(aeron::aeron_check_space, module)?)?;
+        module.add_function(wrap_pyfunction!(aeron::run_media_driver, module)?)?;
+    }
     Ok(())
 }

@@ -1,8 +1,76 @@
-//! `meridian._native.tiles`.
+//! `meridian._native.tiles`: runs the tiles of one process.
+//!
+//! Invariant: while tiles run the interpreter's lock is free; this thread takes it only to let signal handlers run.
 
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use tiles::{Factory, ProcessSpec};
+
+/// Every kind of tile that a topology may name. A room adds its own here, one line each.
+fn factory() -> Factory {
+    let factory = Factory::new();
+    tiles::probe::register(factory)
+}
+
+/// A request to stop, raised by a signal handler or another thread.
+#[pyclass(frozen, module = "meridian._native.tiles")]
+#[derive(Default)]
+pub struct Stop(pub(crate) tiles::Stop);
+
+#[pymethods]
+impl Stop {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks; whoever runs ends in its own time.
+    fn ask(&self) {
+        self.0.ask();
+    }
+
+    /// Whether it was asked.
+    fn asked(&self) -> bool {
+        self.0.asked()
+    }
+}
+
+/// Lets Python's signal handlers run; what they raise asks to stop and is kept for the caller.
+pub(crate) fn signals(stop: &tiles::Stop, raised: &mut Option<PyErr>) {
+    Python::attach(|py| {
+        if let Err(error) = py.check_signals() {
+            stop.ask();
+            raised.get_or_insert(error);
+        }
+    });
+}
+
+/// Runs the process that the specification describes until `stop` is asked.
+///
+/// Raises ValueError when the specification is wrong, RuntimeError with one sentence a line when a tile could not start or died.
+#[pyfunction]
+fn run(py: Python<'_>, spec_json: &str, stop: &Stop) -> PyResult<()> {
+    let spec = ProcessSpec::parse(spec_json).map_err(|error| PyValueError::new_err(error.0))?;
+    let stop = stop.0.clone();
+    let mut raised = None;
+    let ended = py.detach(|| tiles::run_process(spec, &factory(), &stop, || signals(&stop, &mut raised)));
+    match (raised, ended) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => Err(PyRuntimeError::new_err(error.0)),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+/// The kinds of tile that this build knows, sorted.
+#[pyfunction]
+fn kinds() -> Vec<&'static str> {
+    factory().kinds()
+}
 
 /// Adds this room's classes and functions.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Stop>()?;
+    module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(kinds, module)?)?;
     Ok(())
 }

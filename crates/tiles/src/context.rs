@@ -104,3 +104,28 @@ pub struct Context {
     /// Counters and histograms of this tile.
     pub counters: links::Counters,
 }
+
+impl Context {
+    /// Takes this link's producer's end out of the map.
+    ///
+    /// # Errors
+    /// When the topology gives the tile no such link to produce.
+    pub fn take_publication(&mut self, tile: &str, link: &str) -> Result<Box<dyn Publication>, crate::StartError> {
+        let known: Vec<String> = self.publications.keys().cloned().collect();
+        self.publications.remove(link).ok_or_else(|| missing(tile, link, "produces", &known))
+    }
+
+    /// Takes this link's consumer's end out of the map.
+    ///
+    /// # Errors
+    /// When the topology gives the tile no such link to consume.
+    pub fn take_subscription(&mut self, tile: &str, link: &str) -> Result<Box<dyn Subscription>, crate::StartError> {
+        let known: Vec<String> = self.subscriptions.keys().cloned().collect();
+        self.subscriptions.remove(link).ok_or_else(|| missing(tile, link, "consumes", &known))
+    }
+}
+
+fn missing(tile: &str, link: &str, verb: &str, known: &[String]) -> crate::StartError {
+    let known = if known.is_empty() { "no link".to_owned() } else { known.join(", ") };
+    crate::StartError(format!("tile {tile}: link {link:?} is not its own; in the topology it {verb} {known}"))
+}

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod context;
 pub mod idle;
 pub mod net;
+pub mod probe;
 pub mod process;
 pub mod runner;
 pub mod spec;
