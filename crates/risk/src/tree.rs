@@ -248,7 +248,7 @@ impl LimitTree {
             .iter()
             .filter(at_node)
             .filter_map(|path| self.find_cell(bounded.node, path.subject.instrument, scope));
-        cells.map(|cell| i128::from(self.positions[cell as usize].worst_lots(side, 0))).max().unwrap_or(0)
+        cells.map(|cell| i128::from(self.positions[cell as usize].worst_lots(side, 0).max(0))).max().unwrap_or(0)
     }
 
     fn every_path_fits(&self) -> bool {

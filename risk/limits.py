@@ -1,0 +1,314 @@
+"""Limits and the tree they sit in, from one TOML file.
+
+Invariant: words here are the words of `crates/risk` and `crates/records`; what they mean is decided there. A file that
+loads names nodes, instruments, venues that exist and values that make sense; all limits of a file are one set, applied
+whole. Zero forbids. Absent never means unlimited: `missing()` names what orders will be refused for with NO_LIMIT.
+
+    limits = Limits.load("limits.toml", ReferenceData.load("venues/reference/house.toml"))
+    limits.records()                 # Node, LimitSet and Kill records for an engine
+    limits.node("market-maker")      # its id
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from meridian import records
+from meridian.records import KillNew, KillResting, Metric, NodeLevel, SelectorKind
+from meridian.venues.checking import Duration, Entry, Nanos, Problems, read_toml
+from meridian.venues.reference import ReferenceData
+
+VERSION = 1
+"""The version of the format."""
+METRICS = {one.name.lower(): one for one in Metric}
+LEVELS = {one.name.lower(): one for one in NodeLevel}
+VALUES = {
+    Metric.ORDER_QUANTITY: "lots",
+    Metric.ORDER_NOTIONAL: "money",
+    Metric.PRICE_COLLAR: "percent",
+    Metric.MESSAGE_RATE: "count",
+    Metric.OPEN_ORDERS: "orders",
+    Metric.POSITION_LONG: "lots",
+    Metric.POSITION_SHORT: "lots",
+    Metric.GROSS_EXPOSURE: "money",
+    Metric.CANCEL_RATE: "count",
+}
+"""The key that gives a metric's hard value."""
+EXTRAS = {
+    Metric.PRICE_COLLAR: {"reference_age"},
+    Metric.MESSAGE_RATE: {"window", "burst"},
+    Metric.CANCEL_RATE: {"window", "burst"},
+}
+"""Further keys of a metric."""
+MANDATORY = [metric for metric in Metric if metric is not Metric.CANCEL_RATE]
+"""Metrics of which the firm and every strategy need a limit."""
+WORDS = {"metric": " or ".join(METRICS), "level": " or ".join(LEVELS)}
+PARTS_PER_PERCENT = 10_000
+LOTS = "a whole number, not below zero"
+
+
+class Node(Entry):
+    """A node of the tree."""
+
+    id: int = Field(ge=1, le=256, description="a whole number from 1 to 256")
+    level: str = Field(pattern=f"^({'|'.join(LEVELS)})$", description=WORDS["level"])
+    parent: str | None = Field(default=None, description="the name of a node")
+
+
+class Selected(Entry):
+    """What limits and kills have in common: where they sit and what they select. Absent: all."""
+
+    node: str = Field(description="the name of a node")
+    instrument: str | None = Field(default=None, description="the name of an instrument")
+    underlying: str | None = Field(default=None, description="the name of an underlying")
+    sector: str | None = Field(default=None, description="the name of a sector")
+    venue: str | None = Field(default=None, description="the name of a venue")
+    trader: int = Field(default=0, ge=0, lt=2**32, description="a trader's number, 0 for all")
+
+
+class Limit(Selected):
+    """A limit."""
+
+    id: int = Field(ge=1, lt=2**32, description="a whole number from 1")
+    metric: str = Field(pattern=f"^({'|'.join(METRICS)})$", description=WORDS["metric"])
+    lots: int | None = Field(default=None, ge=0, lt=2**63, description=LOTS)
+    orders: int | None = Field(default=None, ge=0, lt=2**63, description=LOTS)
+    count: int | None = Field(default=None, ge=0, lt=2**63, description=LOTS)
+    money: Nanos | None = Field(default=None, ge=0, lt=2**127, description="an amount of the currency, not below zero")
+    percent: Nanos | None = Field(default=None, ge=0, description="a percentage, not below zero")
+    window: Duration | None = Field(default=None, gt=0, description="a time such as 1s")
+    burst: int | None = Field(default=None, ge=0, lt=2**32, description=LOTS)
+    reference_age: Duration | None = Field(default=None, gt=0, description="a time such as 5s")
+    soft_percent: int = Field(default=0, ge=0, le=100, description="a whole number from 0 (none) to 100")
+
+    @property
+    def hard(self) -> int:
+        """The hard value as records carry it: lots, orders, messages, parts per million, or nanos of money."""
+        value: int = getattr(self, VALUES[METRICS[self.metric]])
+        return value // (records.NANOS // PARTS_PER_PERCENT) if self.percent is not None else value
+
+
+class Kill(Selected):
+    """Kill fields that are in force from the start."""
+
+    new_orders: str = Field(
+        default="allow", pattern="^(allow|reduce_only|none)$", description="allow, reduce_only or none"
+    )
+    resting: str = Field(
+        default="keep", pattern="^(keep|cancel_increasing|cancel)$", description="keep, cancel_increasing or cancel"
+    )
+    flatten: bool = Field(default=False, description="true or false")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """A loaded file."""
+
+    hash: str
+    nodes: dict[str, Node]
+    limits: list[Limit]
+    kills: list[Kill]
+    reference: ReferenceData
+
+    @classmethod
+    def load(cls, path: str | Path, reference: ReferenceData) -> Limits:
+        """Reads and checks a file against the reference data. Raises BadInput with every error at once."""
+        document, digest = read_toml(Path(path))
+        problems = Problems(str(path))
+        loaded = _check(document, digest, reference, problems)
+        problems.raise_any()
+        return loaded
+
+    def node(self, name: str) -> int:
+        """A node's id. Raises KeyError."""
+        return self.nodes[name].id
+
+    def path(self, name: str) -> list[str]:
+        """A node's name and those above it, up to the firm. Raises KeyError."""
+        above = self.nodes[name].parent
+        return [name, *(self.path(above) if above else [])]
+
+    def missing(self) -> list[str]:
+        """A sentence for each mandatory metric that the firm or a strategy has no limit for, whatever the selector."""
+        there = {(limit.node, METRICS[limit.metric]) for limit in self.limits}
+        return [
+            f"{node.level} {name} has no limit for {metric.name.lower()}: its orders are refused with NO_LIMIT."
+            for name, node in self.nodes.items()
+            if node.level in ("firm", "strategy")
+            for metric in MANDATORY
+            if (name, metric) not in there
+        ]
+
+    def records(self, *, generation: int = 0, revision: int = 1) -> bytes:
+        """Node, LimitSet and Kill records, parents first; the limits are one set."""
+        return b"".join([*self._nodes(), *self._limits(generation, revision), *self._kills(generation, revision)])
+
+    def _nodes(self) -> Iterator[bytes]:
+        for name, node in sorted(self.nodes.items(), key=lambda item: (LEVELS[item[1].level], item[1].id)):
+            parent = self.node(node.parent) if node.parent else 0
+            yield records.new("Node", node=node.id, parent=parent, name=name, level=LEVELS[node.level]).tobytes()
+
+    def _limits(self, generation: int, revision: int) -> Iterator[bytes]:
+        for at, limit in enumerate(self.limits, start=1):
+            record = records.new(
+                "LimitSet",
+                limit=limit.id,
+                metric=METRICS[limit.metric],
+                window_ns=limit.window or limit.reference_age or 0,
+                burst=limit.burst or 0,
+                soft_percent=limit.soft_percent,
+                generation=generation,
+                revision=revision,
+                last_of_set=int(at == len(self.limits)),
+                **self._selector(limit),
+            ).copy()
+            record["value"]["low"] = limit.hard & (2**64 - 1)
+            record["value"]["high"] = limit.hard >> 64
+            yield record.tobytes()
+
+    def _kills(self, generation: int, revision: int) -> Iterator[bytes]:
+        for kill in self.kills:
+            record = records.new(
+                "Kill",
+                new_orders=KillNew[kill.new_orders.upper()],
+                resting=KillResting[kill.resting.upper()],
+                flatten=int(kill.flatten),
+                generation=generation,
+                revision=revision,
+                **self._selector(kill),
+            )
+            yield record.tobytes()
+
+    def _selector(self, one: Selected) -> dict[str, Any]:
+        kind, selected = SelectorKind.ALL, 0
+        if one.instrument:
+            kind, selected = SelectorKind.INSTRUMENT, self.reference.instruments[one.instrument].id
+        elif one.underlying:
+            kind, selected = SelectorKind.UNDERLYING, self.reference.underlyings[one.underlying].id
+        elif one.sector:
+            kind, selected = SelectorKind.SECTOR, self.reference.sectors[one.sector].id
+        venue = self.reference.venues[one.venue].id if one.venue else 0
+        node = self.node(one.node)
+        return {"node": node, "selector": kind, "selected": selected, "trader": one.trader, "venue": venue}
+
+
+def _check(document: dict[str, Any], digest: str, reference: ReferenceData, problems: Problems) -> Limits:
+    problems.keys(document, {"version", "nodes", "limits", "kills"})
+    if document.get("version") != VERSION:
+        problems.add("version", document.get("version"), str(VERSION))
+    nodes = problems.tables(document, "nodes", Node)
+    limits = problems.rows(document, "limits", Limit)
+    kills = problems.rows(document, "kills", Kill)
+    raw = document.get("nodes", {})
+    names: dict[str, Any] = raw if isinstance(raw, dict) else {}
+    if len(nodes) == len(names):
+        problems.dense("nodes", {name: node.id for name, node in nodes.items()})
+    for name, node in nodes.items():
+        _check_node(name, node, nodes, names, problems)
+    for key, limit in limits:
+        _check_selector(key, limit, names, reference, problems)
+        _check_value(key, limit, problems)
+    for key, kill in kills:
+        _check_selector(key, kill, names, reference, problems)
+    seen: dict[int, str] = {}
+    for key, limit in limits:
+        if limit.id in seen:
+            problems.add(f"{key}.id", limit.id, f"a number of its own ({seen[limit.id]} has this one)")
+        seen.setdefault(limit.id, key)
+    return Limits(
+        hash=digest,
+        nodes=nodes,
+        limits=[limit for _, limit in limits],
+        kills=[kill for _, kill in kills],
+        reference=reference,
+    )
+
+
+def _check_node(name: str, node: Node, nodes: dict[str, Node], names: dict[str, Any], problems: Problems) -> None:
+    key = f"nodes.{name}"
+    if not name.isascii() or not 1 <= len(name) <= 24:
+        problems.add(key, name, "a name of one to twenty-four ASCII characters")
+    if node.parent is None:
+        if node.level != "firm":
+            problems.missing(f"{key}.parent", f"the name of a node above a {node.level}")
+        elif next(other for other, one in nodes.items() if one.level == "firm") != name:
+            problems.add(f"{key}.level", node.level, "one firm")
+    elif problems.known(f"{key}.parent", node.parent, names) and node.parent in nodes:
+        above = nodes[node.parent].level
+        if LEVELS[above] >= LEVELS[node.level]:
+            problems.add(f"{key}.parent", node.parent, f"a node above a {node.level} ({node.parent} is a {above})")
+
+
+def _check_selector(
+    key: str, one: Selected, names: dict[str, Any], reference: ReferenceData, problems: Problems
+) -> None:
+    problems.known(f"{key}.node", one.node, names)
+    problems.known(f"{key}.instrument", one.instrument, reference.instruments)
+    problems.known(f"{key}.underlying", one.underlying, reference.underlyings)
+    problems.known(f"{key}.sector", one.sector, reference.sectors)
+    problems.known(f"{key}.venue", one.venue, reference.venues)
+    chosen = [name for name in ("instrument", "underlying", "sector") if getattr(one, name)]
+    if len(chosen) > 1:
+        problems.add(key, " and ".join(chosen), "one of instrument, underlying and sector")
+
+
+def _check_value(key: str, limit: Limit, problems: Problems) -> None:
+    metric = METRICS[limit.metric]
+    needed = {VALUES[metric], *EXTRAS.get(metric, set())}
+    for name in ("lots", "orders", "count", "money", "percent", "window", "burst", "reference_age"):
+        value = getattr(limit, name)
+        if name in needed and value is None and name != "burst":
+            problems.missing(f"{key}.{name}", f"{Limit.model_fields[name].description} with {limit.metric}")
+        if name not in needed and value is not None:
+            problems.add(
+                f"{key}.{name}", value, f"no {name} with {limit.metric}, which takes {', '.join(sorted(needed))}"
+            )
+    if limit.percent is not None and limit.percent % (records.NANOS // PARTS_PER_PERCENT):
+        problems.add(f"{key}.percent", limit.percent / records.NANOS, "at most four decimals")
+
+
+def example(*, firm: str = "firm", region: str = "new-york", desk: str = "desk", accounts: dict[str, str]) -> str:
+    """The text of a limits file with ample values: a strategy with its account for each entry of `accounts`.
+
+    What `tests` and demonstrations start from; limits ids count from 1.
+    """
+    lines = [
+        "# Nodes: firm, region, desk, strategies, accounts. Zero forbids; a missing limit forbids, too.",
+        "version = 1",
+    ]
+    ids = count(1)
+
+    def node(name: str, level: str, parent: str | None) -> None:
+        above = f'parent = "{parent}"' if parent else ""
+        lines.extend(["", f"[nodes.{name}]", f"id = {next(ids)}", f'level = "{level}"', *([above] if above else [])])
+
+    node(firm, "firm", None)
+    node(region, "region", firm)
+    node(desk, "desk", region)
+    for strategy, account in accounts.items():
+        node(strategy, "strategy", desk)
+        node(account, "account", strategy)
+    values = {
+        "order_quantity": "lots = 1000",
+        "order_notional": "money = 2_000_000",
+        "price_collar": 'percent = 5, reference_age = "5s"',
+        "message_rate": 'count = 5000, window = "1s", burst = 500',
+        "open_orders": "orders = 200",
+        "position_long": "lots = 5000, soft_percent = 70",
+        "position_short": "lots = 5000, soft_percent = 70",
+        "gross_exposure": "money = 1_000_000_000, soft_percent = 70",
+    }
+    numbers = count(1)
+    rows = [
+        f'  {{ id = {next(numbers)}, node = "{name}", metric = "{metric}", {value} }},'
+        for name in (firm, *accounts)
+        for metric, value in values.items()
+    ]
+    top = lines.index("version = 1") + 1
+    return "\n".join([*lines[:top], "limits = [", *rows, "]", *lines[top:], ""])
