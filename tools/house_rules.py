@@ -213,11 +213,11 @@ def banned_calls(files: list[Source]) -> Iterator[Finding]:
 
 
 def _is_test(source: Source) -> bool:
-    """Tests and benchmarks: not between a packet and an order."""
+    """Tests, benchmarks and the cold readers of recorded flow: not between a packet and an order."""
     name = Path(source.path).stem
-    folders = ("/tests/", "/bin/", "/examples/", "/benches/")
+    folders = ("/tests/", "/bin/", "/examples/", "/benches/", "/flow/")
     return (
-        name in ("tests", "twin", "bench")
+        name in ("tests", "twin", "bench", "measure")
         or name.endswith(("_tests", "_test"))
         or any(folder in source.path for folder in folders)
     )

@@ -43,9 +43,11 @@ def reported(code: int, lines: list[str], program: str) -> list[str]:
 
 def python_format() -> list[str]:
     """Whether the Python is formatted."""
-    code, lines = output([str(BIN / "ruff"), "format", "--check", "."])
-    wrong = [line.removeprefix("Would reformat: ") for line in lines if line.startswith("Would reformat: ")]
-    return [f"{path}:1: is not formatted; run `ruff format`" for path in wrong] or reported(code, lines, "ruff")
+    code, lines = output([str(BIN / "ruff"), "format", "--check", "--output-format", "concise", "."])
+    return [
+        line.replace("unformatted: File would be reformatted", "is not formatted; run `ruff format`")
+        for line in reported(code, lines, "ruff")
+    ]
 
 
 def python_lints() -> list[str]:
