@@ -1,6 +1,21 @@
-//! The house exchange: matching, sequencer, publishers, ingress.
+//! The house exchange: a matching engine that is a venue of its own and stands in for others.
+//!
+//! [`Matching`] is the pure core. [`ExchangeTile`] is the whole exchange as one tile: it takes OUCH 5.0 over SoupBinTCP,
+//! sequences and journals every command, and publishes ITCH 5.0 over MoldUDP64 with retransmission and snapshots.
+//!
+//! Invariant: one sequenced input; everything that comes out is a function of it.
 
 pub mod bench;
+mod config;
+mod feed;
+mod listings;
 mod matching;
+mod ouch;
+mod port;
+mod sequencer;
+mod snapshot;
+mod tile;
 
+pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
+pub use tile::{CommandSource, ExchangeTile, make};

@@ -292,7 +292,7 @@ record! {
         pub lots: i64,
         /// Lots still open afterwards (Executed: of the resting order).
         pub leaves_lots: i64,
-        /// Executed: lots still open of the incoming order.
+        /// Executed: lots still open of the incoming order. Canceled: lots executed in the order's chain.
         pub other_leaves_lots: i64,
         /// By how many lots the order shows less on the feed (Executed, Canceled, Replaced).
         pub shown_change_lots: i64,

@@ -102,7 +102,7 @@ impl Matching {
         sink: &mut S,
     ) {
         let before = self.orders.hot[place as usize];
-        let instrument = self.orders.terms[place as usize].instrument;
+        let terms = self.orders.terms[place as usize];
         let lots = lots.min(before.leaves_lots());
         let gone = lots == before.leaves_lots();
         let mut after = before;
@@ -113,7 +113,7 @@ impl Matching {
         } else {
             after = self.reduce(place, lots);
         }
-        let mut event = event_of(moment, ExchangeEventKind::Canceled, instrument, before.session);
+        let mut event = event_of(moment, ExchangeEventKind::Canceled, terms.instrument, before.session);
         event.order_ref = before.order_ref;
         event.user_ref = before.user_ref;
         event.price_nanos = before.price_nanos;
@@ -126,6 +126,8 @@ impl Matching {
         event.hidden = before.hidden;
         event.reason = reason.code();
         event.letter = modify;
+        event.other_leaves_lots = terms.executed_lots;
+        event.short_sale = terms.short_sale;
         self.say(&event, sink);
     }
 
@@ -158,6 +160,7 @@ impl Matching {
         event.price_nanos = if price_nanos == UNDEF_PRICE { incoming.price_nanos } else { price_nanos };
         event.lots = lots;
         event.leaves_lots = incoming.open_lots;
+        event.other_leaves_lots = incoming.terms.executed_lots;
         event.side = incoming.side.code();
         event.hidden = incoming.hidden;
         event.reason = reason.code();

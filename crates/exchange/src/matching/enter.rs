@@ -150,7 +150,7 @@ impl Matching {
                 expire_time_ns: wanted.expire_time_ns,
                 instrument,
                 expiry: NO_TIMER,
-                participant: if command.participant == [0; 4] { port.participant } else { command.participant },
+                participant: command.participant,
                 letters: command.letters,
                 time_in_force: command.time_in_force,
                 self_trade: if command.self_trade == 0 { port.self_trade } else { command.self_trade },

@@ -19,7 +19,7 @@ mod walk;
 use records::{
     ExchangeCancel, ExchangeControl, ExchangeEnter, ExchangeEvent, ExchangeEventKind, ExchangeListing,
     ExchangeMassCancel, ExchangeReplace, ExchangeSession, Hash64, Header, Kind, ParseError, Reason, Side, Stamp,
-    read_from,
+    TradingState, read_from,
 };
 
 use expiry::Expiry;
@@ -181,6 +181,11 @@ impl Matching {
         let book = self.book(instrument)?;
         let (key, number) = book.ladders[side.index()].best()?;
         Some((side.sign() * key, self.levels.all[number as usize].lots))
+    }
+
+    /// Trading state of a listed instrument.
+    pub fn state(&self, instrument: u32) -> Option<TradingState> {
+        self.book(instrument).map(|book| book.rules.state)
     }
 
     fn book(&self, instrument: u32) -> Option<&Book> {

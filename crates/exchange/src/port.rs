@@ -1,0 +1,275 @@
+//! An order session's socket: SoupBinTCP server, OUCH 5.0 inside.
+//!
+//! Invariant: one session outlives its connections and has at most one that is logged in; a new login with the right
+//! password takes the place of an old connection, which a dead peer may have left behind.
+
+use links::Counter;
+use records::ExchangeAction;
+use sessions::soup::{End, Server, ServerEvent, ServerState};
+use tiles::{Context, StartError, Tcp, TcpListener, TcpRead};
+
+use crate::config::{ExchangeConfig, PortConfig, padded};
+use crate::ouch::inbound::{self, Origin};
+use crate::sequencer::Sequencer;
+
+/// Bytes that a client may leave unread.
+const OUTPUT_BYTES: usize = 1 << 18;
+/// Reads of one connection in one cycle at most.
+const READS_A_CYCLE: usize = 8;
+
+/// One connection, logged in or about to.
+struct Connection {
+    server: Server,
+    socket: Option<Box<dyn Tcp>>,
+}
+
+struct Login {
+    username: [u8; 6],
+    password: [u8; 10],
+    session: [u8; 10],
+    sequence: u64,
+}
+
+/// The listener and its connections.
+pub(crate) struct Port {
+    session: u32,
+    name: [u8; 10],
+    username: [u8; 6],
+    password: [u8; 10],
+    participant: [u8; 4],
+    venue: u16,
+    midnight_ns: u64,
+    listener: Box<dyn TcpListener>,
+    /// The one that may be logged in, and one that would like to be.
+    connections: [Connection; 2],
+    logins: Counter,
+    logins_refused: Counter,
+    requests: Counter,
+    bad_requests: Counter,
+    disconnects: Counter,
+    up: Counter,
+}
+
+impl Port {
+    /// Listens.
+    pub fn open(
+        port: &PortConfig,
+        config: &ExchangeConfig,
+        context: &Context,
+        now_ns: u64,
+    ) -> Result<Self, StartError> {
+        let listener = context.net.tcp_listen(port.listen).map_err(|error| {
+            StartError(format!("tile {}: ports.{}.listen = {}: {error}", config.name, port.session, port.listen))
+        })?;
+        let scope = context.counters.scope(&format!("port{}", port.session));
+        let connection = || Connection { server: Server::new(now_ns, OUTPUT_BYTES), socket: None };
+        Ok(Self {
+            session: port.session,
+            name: padded(&config.feed_session),
+            username: padded(&port.username),
+            password: padded(&port.password),
+            participant: if port.participant.is_empty() { [0; 4] } else { padded(&port.participant) },
+            venue: config.venue,
+            midnight_ns: config.midnight_ns,
+            listener,
+            connections: [connection(), connection()],
+            logins: scope.counter("logins"),
+            logins_refused: scope.counter("logins_refused"),
+            requests: scope.counter("requests"),
+            bad_requests: scope.counter("bad_requests"),
+            disconnects: scope.counter("disconnects"),
+            up: scope.counter("up"),
+        })
+    }
+
+    /// Whether a client is logged in.
+    fn is_up(&self) -> bool {
+        self.connections[0].socket.is_some() && self.connections[0].server.state() == ServerState::Up
+    }
+
+    /// Takes connections and requests.
+    pub fn receive(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let mut work = self.accept(now_ns);
+        for at in 0..2 {
+            work += self.read(at, now_ns, sequencer);
+        }
+        work
+    }
+
+    fn accept(&mut self, now_ns: u64) -> usize {
+        let Some(free) = self.connections.iter().position(|connection| connection.socket.is_none()) else { return 0 };
+        match self.listener.accept() {
+            Ok(Some((socket, _peer))) => {
+                self.connections[free].server.reset(now_ns);
+                self.connections[free].socket = Some(socket);
+                1
+            }
+            Ok(None) | Err(_) => 0,
+        }
+    }
+
+    fn read(&mut self, at: usize, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let mut work = 0;
+        for _ in 0..READS_A_CYCLE {
+            let connection = &mut self.connections[at];
+            let Some(socket) = &mut connection.socket else { return work };
+            match socket.read(connection.server.space()) {
+                TcpRead::Bytes(count) => self.on_bytes(at, now_ns, count, sequencer),
+                TcpRead::Idle => break,
+                TcpRead::Closed => {
+                    self.close(at, now_ns, sequencer);
+                    return work + 1;
+                }
+            }
+            work += 1;
+        }
+        let mut ended = false;
+        self.connections[at].server.on_time(now_ns, &mut |event| ended |= matches!(event, ServerEvent::Down(_)));
+        if ended {
+            self.close(at, now_ns, sequencer);
+        }
+        work
+    }
+
+    fn on_bytes(&mut self, at: usize, now_ns: u64, count: usize, sequencer: &mut Sequencer) {
+        let (mut login, mut ended) = (None, false);
+        self.hand_over(at, now_ns, Some(count), sequencer, &mut login, &mut ended);
+        while let Some(wanted) = login.take() {
+            let at = self.on_login(at, now_ns, &wanted, sequencer);
+            self.hand_over(at, now_ns, None, sequencer, &mut login, &mut ended);
+            if ended {
+                return self.close(at, now_ns, sequencer);
+            }
+        }
+        if ended {
+            self.close(at, now_ns, sequencer);
+        }
+    }
+
+    /// Lets the state machine handle new bytes (or what waited behind a login).
+    fn hand_over(
+        &mut self,
+        at: usize,
+        now_ns: u64,
+        count: Option<usize>,
+        sequencer: &mut Sequencer,
+        login: &mut Option<Login>,
+        ended: &mut bool,
+    ) {
+        let (session, venue, midnight_ns, participant) = (self.session, self.venue, self.midnight_ns, self.participant);
+        let (requests, bad_requests) = (&self.requests, &self.bad_requests);
+        let mut on_event = |event: ServerEvent<'_>| match event {
+            ServerEvent::Login { username, password, session, sequence } => {
+                *login = Some(Login { username, password, session, sequence });
+            }
+            ServerEvent::Unsequenced(bytes) => {
+                requests.add(1);
+                let mut command = Command::default();
+                let listings = &sequencer.outputs.listings;
+                let origin = Origin { venue, session, now_ns, midnight_ns, participant, listings };
+                match inbound::command(bytes, &origin, |record| command.set(record)) {
+                    Ok(()) => sequencer.submit(now_ns, command.bytes()),
+                    Err(_) => bad_requests.add(1),
+                }
+            }
+            ServerEvent::Debug(_) => {}
+            ServerEvent::Down(_) => *ended = true,
+        };
+        let server = &mut self.connections[at].server;
+        match count {
+            Some(count) => server.on_bytes(now_ns, count, &mut on_event),
+            None => server.go_on(&mut on_event),
+        }
+    }
+
+    /// Answers a login; returns which connection it is afterwards.
+    fn on_login(&mut self, at: usize, now_ns: u64, login: &Login, sequencer: &mut Sequencer) -> usize {
+        let answers = sequencer.outputs.answers[self.session as usize].as_ref().expect("a port has its answers");
+        let known = login.username == self.username && login.password == self.password;
+        let same_session = login.session == [b' '; 10] || login.session == self.name;
+        if !known || !same_session || answers.full {
+            self.logins_refused.add(1);
+            let end = if known { End::NoSuchSession } else { End::NotAuthorized };
+            self.connections[at].server.reject(end);
+            return at;
+        }
+        self.logins.add(1);
+        if at == 1 {
+            self.close(0, now_ns, sequencer);
+            self.connections.swap(0, 1);
+        }
+        let store = &sequencer.outputs.answers[self.session as usize].as_ref().expect("looked at above").store;
+        self.connections[0].server.accept(self.name, login.sequence, store);
+        sequencer.control(now_ns, ExchangeAction::Connect, self.session, 0);
+        0
+    }
+
+    /// Ends a connection. If it was the session's, the core hears of it and cancels as configured.
+    fn close(&mut self, at: usize, now_ns: u64, sequencer: &mut Sequencer) {
+        let connection = &mut self.connections[at];
+        let Some(mut socket) = connection.socket.take() else { return };
+        let _goodbye_if_it_fits = socket.write(connection.server.output());
+        // The place says whether it was logged in: the state machine is down already. A refused login sits there too, and
+        // a disconnect of a session without orders changes nothing.
+        if at == 0 {
+            self.disconnects.add(1);
+            sequencer.control(now_ns, ExchangeAction::Disconnect, self.session, 0);
+        }
+    }
+
+    /// Sends what the session has to say.
+    pub fn send(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let mut work = 0;
+        for at in 0..2 {
+            let connection = &mut self.connections[at];
+            let Some(socket) = &mut connection.socket else { continue };
+            let answers = sequencer.outputs.answers[self.session as usize].as_ref().expect("a port has its answers");
+            work += connection.server.pump(now_ns, &answers.store);
+            let mut broken = false;
+            if !connection.server.output().is_empty() {
+                match socket.write(connection.server.output()) {
+                    Ok(count) => connection.server.written(count),
+                    Err(_) => broken = true,
+                }
+            }
+            let over = connection.server.state() == ServerState::Down && connection.server.output().is_empty();
+            if broken || over || answers.full {
+                self.close(at, now_ns, sequencer);
+            }
+        }
+        self.up.set(u64::from(self.is_up()));
+        work
+    }
+
+    /// Ends what is connected.
+    pub fn shut(&mut self) {
+        for connection in &mut self.connections {
+            if let Some(mut socket) = connection.socket.take() {
+                let _last_words = socket.write(connection.server.output());
+            }
+        }
+    }
+}
+
+/// One command, copied out of the closure that made it.
+struct Command {
+    bytes: [u8; records::RECORD_BYTES_MAX],
+    length: usize,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self { bytes: [0; records::RECORD_BYTES_MAX], length: 0 }
+    }
+}
+
+impl Command {
+    fn set(&mut self, record: &[u8]) {
+        self.bytes[..record.len()].copy_from_slice(record);
+        self.length = record.len();
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}

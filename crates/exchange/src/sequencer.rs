@@ -1,0 +1,254 @@
+//! The one sequenced input: a command is stamped, journaled, applied, and what it says is put into the feed's history and
+//! the sessions' stores, in that order.
+//!
+//! Invariant: nothing reaches a book that is not in the journal; the feed and every session are functions of the journal.
+
+use journal::{Identity, JournalConfig, Reader, Writer};
+use links::Counter;
+use records::{
+    ExchangeControl, ExchangeEvent, ExchangeEventKind, ExchangeListing, Header, Kind, NONE, Stamp, bytes_of, read_from,
+};
+use tiles::{Context, StartError};
+
+use crate::config::ExchangeConfig;
+use crate::feed::{History, itch};
+use crate::listings::Listings;
+use crate::matching::{Capacity, Matching, Sink};
+use crate::ouch::outbound::{self, Answers};
+
+/// Events of one command that a source in this process hears at most: more is a mass cancel, of which it hears the head.
+const HEARD_MAX: usize = 4096;
+
+/// What events become.
+pub(crate) struct Outputs {
+    pub history: History,
+    /// By session; `None` for sessions without a socket.
+    pub answers: Vec<Option<Answers>>,
+    pub listings: Listings,
+    /// Events of sessions without a socket, for the source in this process that asked.
+    pub heard: Vec<ExchangeEvent>,
+    midnight_ns: u64,
+    events: u64,
+    trades: u64,
+    heard_lost: u64,
+}
+
+impl Sink for Outputs {
+    #[inline]
+    fn event(&mut self, event: &ExchangeEvent) {
+        self.events += 1;
+        self.trades += u64::from(event.event == ExchangeEventKind::Executed.code());
+        let place = itch::Place::of(event, &self.listings, self.midnight_ns);
+        itch::publish(event, place, &mut self.history);
+        let place = outbound::Place::new(place.listed.symbol, event, self.midnight_ns);
+        if event.event == ExchangeEventKind::SystemEvent.code() {
+            self.answers.iter_mut().flatten().for_each(|answers| answers.tell_all(event, place));
+            return;
+        }
+        self.tell_session(event.header.source, event, |answers| answers.tell(event, place));
+        if event.other_source != NONE {
+            self.tell_session(event.other_source, event, |answers| answers.tell_other(event, place));
+        }
+    }
+}
+
+impl Outputs {
+    #[inline]
+    fn tell_session(&mut self, session: u32, event: &ExchangeEvent, tell: impl FnOnce(&mut Answers)) {
+        match self.answers.get_mut(session as usize) {
+            Some(Some(answers)) => tell(answers),
+            // One event is heard once, whichever of its sides are inner sessions.
+            Some(None) if session != NONE && self.heard.last().is_none_or(|last| last != event) => {
+                if self.heard.len() < HEARD_MAX {
+                    self.heard.push(*event);
+                } else {
+                    self.heard_lost += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The sequencer.
+pub(crate) struct Sequencer {
+    pub core: Matching,
+    pub outputs: Outputs,
+    journal: Writer,
+    last: Stamp,
+    replayed_messages: u64,
+    venue: u16,
+    commands: Counter,
+    events: Counter,
+    trades: Counter,
+    resting: Counter,
+    bad_commands: Counter,
+    heard_lost: Counter,
+}
+
+impl Sequencer {
+    /// Opens the journal; what an earlier life of this exchange wrote is applied again.
+    pub fn open(config: &ExchangeConfig, context: &Context, now_ns: u64) -> Result<Self, StartError> {
+        let (sessions, instruments) = config.largest();
+        let capacity = Capacity {
+            instruments,
+            sessions,
+            orders: config.orders,
+            levels_per_side: config.levels_per_side,
+            trades: config.trades,
+        };
+        let mut answers: Vec<Option<Answers>> = (0..=sessions).map(|_| None).collect();
+        for port in &config.ports {
+            answers[port.session as usize] = Some(Answers::with_capacity(config.session_messages));
+        }
+        let mut outputs = Outputs {
+            history: History::with_capacity(config.feed_messages),
+            answers,
+            listings: Listings::with_capacity(instruments),
+            heard: Vec::with_capacity(HEARD_MAX),
+            midnight_ns: config.midnight_ns,
+            events: 0,
+            trades: 0,
+            heard_lost: 0,
+        };
+        let mut core = Matching::new(capacity);
+        let identity = Identity { shard: config.venue, ..Identity::default() };
+        let mut journal_config = JournalConfig { segment_bytes: config.segment_bytes, ..JournalConfig::new(identity) };
+        let (next, last) = replay(&mut core, &mut outputs, context, config)?;
+        journal_config.next = next;
+        let replayed_messages = outputs.history.last();
+        let journal = Writer::create(context.storage.clone(), journal_config)?;
+        let counter = |name: &str| context.counters.counter(name);
+        let mut sequencer = Self {
+            core,
+            outputs,
+            journal,
+            last,
+            replayed_messages,
+            venue: config.venue,
+            commands: counter("exchange.commands"),
+            events: counter("exchange.events"),
+            trades: counter("exchange.trades"),
+            resting: counter("exchange.resting_orders"),
+            bad_commands: counter("exchange.bad_commands"),
+            heard_lost: counter("exchange.heard_lost"),
+        };
+        sequencer.outputs.heard.clear();
+        sequencer.begin(config, now_ns);
+        Ok(sequencer)
+    }
+
+    /// The first commands of a new journal; after a restart, that every connection was lost.
+    fn begin(&mut self, config: &ExchangeConfig, now_ns: u64) {
+        let fresh = self.last.sequence == 0;
+        if fresh {
+            self.control(now_ns, records::ExchangeAction::SystemEvent, 0, b'O');
+        }
+        for listing in &config.listings {
+            self.submit(now_ns, bytes_of(&listing.record(config.venue)));
+        }
+        for port in &config.ports {
+            self.submit(now_ns, bytes_of(&port.record(config.venue)));
+            if !fresh {
+                self.control(now_ns, records::ExchangeAction::Disconnect, port.session, 0);
+            }
+        }
+        for inner in &config.inner {
+            self.submit(now_ns, bytes_of(&inner.record(config.venue)));
+        }
+        if fresh {
+            self.control(now_ns, records::ExchangeAction::SystemEvent, 0, b'S');
+            self.control(now_ns, records::ExchangeAction::SystemEvent, 0, b'Q');
+        }
+    }
+
+    /// Stamps, journals and applies one command. Bytes that are none are counted and change nothing.
+    ///
+    /// # Panics
+    /// When the journal is full: an exchange that goes on without its journal lies.
+    #[inline]
+    pub fn submit(&mut self, now_ns: u64, record: &[u8]) {
+        let header: Option<Header> = read_from(record);
+        let is_command = header
+            .and_then(|header| header.kind())
+            .is_some_and(|kind| (Kind::ExchangeEnter.code()..=Kind::ExchangeSession.code()).contains(&kind.code()));
+        if !is_command || records::parse(record).is_err() {
+            self.bad_commands.add(1);
+            return;
+        }
+        if let Some(listing) = read_from::<ExchangeListing>(record)
+            && listing.header.kind() == Some(Kind::ExchangeListing)
+        {
+            self.outputs.listings.list(&listing);
+        }
+        let stamp = Stamp { sequence: self.last.sequence + 1, time_ns: self.last.time_ns.max(now_ns) };
+        self.journal.append(stamp, record).expect("the exchange's journal takes every command");
+        self.last = stamp;
+        let applied = self.core.apply(stamp, record, &mut self.outputs);
+        debug_assert!(applied.is_ok(), "parsed before");
+    }
+
+    /// Feed messages that an earlier life of this exchange made.
+    pub fn replayed_messages(&self) -> u64 {
+        self.replayed_messages
+    }
+
+    /// Submits a control command of the exchange's own.
+    pub fn control(&mut self, now_ns: u64, action: records::ExchangeAction, session: u32, letter: u8) {
+        let mut command = ExchangeControl::new();
+        command.header.venue = self.venue;
+        command.header.source = session;
+        command.action = action.code();
+        command.letter = letter;
+        self.submit(now_ns, bytes_of(&command));
+    }
+
+    /// Timers that are due, the journal's cold work, counters. Once a cycle.
+    pub fn on_time(&mut self, now_ns: u64) -> usize {
+        let due = self.core.next_expiry_ns() <= now_ns;
+        if due {
+            self.control(now_ns, records::ExchangeAction::Timer, 0, 0);
+        }
+        // Without a spare segment the next roll waits for the storage, and says so in its own count.
+        let _best_effort = self.journal.prepare();
+        self.commands.set(self.last.sequence);
+        self.events.set(self.outputs.events);
+        self.trades.set(self.outputs.trades);
+        self.resting.set(self.core.resting() as u64);
+        self.heard_lost.set(self.outputs.heard_lost);
+        usize::from(due)
+    }
+
+    /// Closes the journal.
+    pub fn close(&mut self) -> std::io::Result<()> {
+        self.journal.close()
+    }
+}
+
+/// Where a journal goes on, and the last stamp in it.
+type Tail = ((u64, u64), Stamp);
+
+/// Applies what stands in the journal.
+fn replay(
+    core: &mut Matching,
+    outputs: &mut Outputs,
+    context: &Context,
+    config: &ExchangeConfig,
+) -> Result<Tail, StartError> {
+    let named = |error: &dyn std::fmt::Display| StartError(format!("tile {}: journal: {error}", config.name));
+    let standing = context.storage.list()?.iter().filter_map(|name| journal::segment_number(name)).max();
+    let Some(segment) = standing else { return Ok(((0, 1), Stamp::default())) };
+    let mut reader =
+        Reader::from_storage(context.storage.as_ref(), config.segment_bytes).map_err(|error| named(&error))?;
+    let mut last = Stamp::default();
+    while let Some((stamp, record)) = reader.next().map_err(|error| named(&error))? {
+        if let Some(listing) = read_from::<ExchangeListing>(record)
+            && listing.header.kind() == Some(Kind::ExchangeListing)
+        {
+            outputs.listings.list(&listing);
+        }
+        core.apply(stamp, record, outputs).map_err(|error| named(&format!("{error:?}")))?;
+        last = stamp;
+    }
+    Ok(((segment + 1, last.sequence + 1), last))
+}

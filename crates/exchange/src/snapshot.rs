@@ -1,0 +1,150 @@
+//! Snapshots for late joiners, as GLIMPSE gives them: a SoupBinTCP session whose messages are the directory, the states,
+//! every displayed order, and at the end the sequence of the first feed message that is not in it.
+//!
+//! Invariant: a snapshot is made between two commands, so it is the feed's state at exactly one sequence. Making one takes
+//! memory for its messages: it is the cold path of an exchange.
+
+use links::Counter;
+use sessions::soup::{End, Server, ServerEvent, ServerState};
+use sessions::{MemoryStore, MessageStore};
+use tiles::{Context, StartError, Tcp, TcpListener, TcpRead};
+use wire::digits20;
+use wire::itch50::EndOfSnapshotFields;
+
+use crate::config::{ExchangeConfig, padded};
+use crate::feed::itch::Place;
+use crate::sequencer::Sequencer;
+
+/// Joiners served at the same time.
+const CONNECTIONS: usize = 8;
+const OUTPUT_BYTES: usize = 1 << 18;
+/// Longest message of a snapshot.
+const MESSAGE_BYTES_MAX: usize = 64;
+
+struct Joiner {
+    socket: Box<dyn Tcp>,
+    server: Server,
+    messages: MemoryStore,
+}
+
+/// The server.
+pub(crate) struct Snapshots {
+    listener: Box<dyn TcpListener>,
+    joiners: Vec<Joiner>,
+    session: [u8; 10],
+    username: [u8; 6],
+    password: [u8; 10],
+    midnight_ns: u64,
+    given: Counter,
+    refused: Counter,
+}
+
+impl Snapshots {
+    /// Listens.
+    pub fn open(config: &ExchangeConfig, context: &Context) -> Result<Self, StartError> {
+        let at = config.snapshot;
+        let listener = context
+            .net
+            .tcp_listen(at)
+            .map_err(|error| StartError(format!("tile {}: snapshot = {at}: {error}", config.name)))?;
+        Ok(Self {
+            listener,
+            joiners: Vec::with_capacity(CONNECTIONS),
+            session: padded(&config.feed_session),
+            username: padded(&config.snapshot_username),
+            password: padded(&config.snapshot_password),
+            midnight_ns: config.midnight_ns,
+            given: context.counters.counter("snapshot.given"),
+            refused: context.counters.counter("snapshot.refused"),
+        })
+    }
+
+    /// Takes joiners, gives snapshots.
+    pub fn work(&mut self, now_ns: u64, sequencer: &Sequencer) -> usize {
+        let mut work = 0;
+        if self.joiners.len() < CONNECTIONS
+            && let Ok(Some((socket, _peer))) = self.listener.accept()
+        {
+            let server = Server::new(now_ns, OUTPUT_BYTES);
+            self.joiners.push(Joiner { socket, server, messages: MemoryStore::with_capacity(0, 0) });
+            work += 1;
+        }
+        let mut at = 0;
+        while at < self.joiners.len() {
+            let (done, more) = self.serve(at, now_ns, sequencer);
+            work += done;
+            if more {
+                at += 1;
+            } else {
+                self.joiners.swap_remove(at);
+            }
+        }
+        work
+    }
+
+    /// Serves one joiner: how much was done, and whether it stays.
+    fn serve(&mut self, at: usize, now_ns: u64, sequencer: &Sequencer) -> (usize, bool) {
+        let mut wanted = None;
+        let joiner = &mut self.joiners[at];
+        let mut on_event = |event: ServerEvent<'_>| {
+            if let ServerEvent::Login { username, password, sequence, .. } = event {
+                wanted = Some((username, password, sequence));
+            }
+        };
+        let mut work = 0;
+        match joiner.socket.read(joiner.server.space()) {
+            TcpRead::Bytes(count) => {
+                joiner.server.on_bytes(now_ns, count, &mut on_event);
+                work += 1;
+            }
+            TcpRead::Idle => joiner.server.on_time(now_ns, &mut on_event),
+            TcpRead::Closed => return (1, false),
+        }
+        if let Some((username, password, sequence)) = wanted {
+            if username == self.username && password == self.password {
+                joiner.messages = snapshot(now_ns, self.midnight_ns, sequencer);
+                joiner.server.accept(self.session, sequence.max(1), &joiner.messages);
+                self.given.add(1);
+            } else {
+                joiner.server.reject(End::NotAuthorized);
+                self.refused.add(1);
+            }
+        }
+        work += joiner.server.pump(now_ns, &joiner.messages);
+        if !joiner.server.output().is_empty() {
+            match joiner.socket.write(joiner.server.output()) {
+                Ok(count) => joiner.server.written(count),
+                Err(_) => return (work, false),
+            }
+        }
+        (work, joiner.server.state() != ServerState::Down || !joiner.server.output().is_empty())
+    }
+}
+
+/// The messages of a snapshot of the present state.
+fn snapshot(now_ns: u64, midnight_ns: u64, sequencer: &Sequencer) -> MemoryStore {
+    let listings = &sequencer.outputs.listings;
+    let listed = listings.all().count();
+    let most = 2 * listed + sequencer.core.resting() + 1;
+    let mut messages = MemoryStore::with_capacity(most, most * MESSAGE_BYTES_MAX);
+    let mut put = |encode: &dyn Fn(&mut [u8]) -> usize| {
+        let mut message = [0; MESSAGE_BYTES_MAX];
+        let length = encode(&mut message);
+        messages.append(&message[..length]).expect("sized above");
+    };
+    for (instrument, listed) in listings.all() {
+        let place = Place::at(listed, now_ns, midnight_ns);
+        let state = sequencer.core.state(instrument).map_or(0, |state| state.code());
+        put(&|out| place.directory(out));
+        put(&|out| place.trading_action(state, [0; 4], out));
+    }
+    sequencer.core.for_each_resting(|order| {
+        if !order.hidden {
+            let place = Place::at(listings.get(order.instrument), now_ns, midnight_ns);
+            put(&|out| place.resting(order, out));
+        }
+    });
+    let next = sequencer.outputs.history.last() + 1;
+    put(&|out| EndOfSnapshotFields { sequence_number: digits20(next) }.encode(out));
+    messages
+}

@@ -1,0 +1,160 @@
+//! The exchange as one tile: ports, sequencer and core, feed, retransmission and snapshots, by turns.
+//!
+//! Invariant: within a cycle, commands come first from the sources in this process and over links, then from the ports; a
+//! cycle's messages leave in its packets, the feed before the answers.
+
+use links::Subscription;
+use records::{ExchangeEvent, RECORD_BYTES_MAX};
+use tiles::{Context, StartError, Tile};
+
+use crate::config::ExchangeConfig;
+use crate::feed::Feed;
+use crate::port::Port;
+use crate::sequencer::Sequencer;
+use crate::snapshot::Snapshots;
+
+/// Commands of one source in one cycle at most.
+const COMMANDS_A_CYCLE: usize = 256;
+
+/// Something in this process that orders: historical flow, a generator.
+pub trait CommandSource {
+    /// Writes the next command that is due into `out` and returns its length; `None`: nothing is due now.
+    fn next(&mut self, now_ns: u64, out: &mut [u8; RECORD_BYTES_MAX]) -> Option<usize>;
+
+    /// What the exchange said to sessions without a socket because of the command just given (and since the last one).
+    fn heard(&mut self, _event: &ExchangeEvent) {}
+
+    /// After everything else has stopped.
+    fn on_close(&mut self) {}
+}
+
+/// What runs once the tile has started.
+struct Running {
+    sequencer: Sequencer,
+    ports: Vec<Port>,
+    feed: Feed,
+    snapshots: Snapshots,
+}
+
+/// The tile.
+pub struct ExchangeTile {
+    config: ExchangeConfig,
+    context: Context,
+    links: Vec<Box<dyn Subscription>>,
+    sources: Vec<Box<dyn CommandSource>>,
+    running: Option<Running>,
+}
+
+impl ExchangeTile {
+    /// Checks the configuration. Every subscription of the context is a source of commands.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the configuration.
+    pub fn new(config: ExchangeConfig, mut context: Context) -> Result<Self, StartError> {
+        config.check()?;
+        let links = std::mem::take(&mut context.subscriptions).into_values().collect();
+        Ok(Self { config, context, links, sources: Vec::new(), running: None })
+    }
+
+    /// Adds a source in this process.
+    #[must_use]
+    pub fn with_source(mut self, source: Box<dyn CommandSource>) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Hash over the core's state and events; 0 before the start.
+    pub fn state_hash(&self) -> u64 {
+        self.running.as_ref().map_or(0, |running| running.sequencer.core.state_hash())
+    }
+}
+
+impl Running {
+    fn open(config: &ExchangeConfig, context: &Context, now_ns: u64) -> Result<Self, StartError> {
+        let sequencer = Sequencer::open(config, context, now_ns)?;
+        let ports: Result<Vec<_>, _> =
+            config.ports.iter().map(|port| Port::open(port, config, context, now_ns)).collect();
+        // What an earlier life said was sent by it; a receiver that missed some of it asks.
+        let sent = sequencer.replayed_messages();
+        let feed = Feed::open(config, context, sent)?;
+        let snapshots = Snapshots::open(config, context)?;
+        Ok(Self { sequencer, ports: ports?, feed, snapshots })
+    }
+
+    fn poll_sources(&mut self, now_ns: u64, sources: &mut [Box<dyn CommandSource>]) -> usize {
+        let mut work = 0;
+        let mut command = [0; RECORD_BYTES_MAX];
+        for source in sources.iter_mut() {
+            for _ in 0..COMMANDS_A_CYCLE {
+                let Some(length) = source.next(now_ns, &mut command) else { break };
+                self.sequencer.submit(now_ns, &command[..length]);
+                self.sequencer.outputs.heard.iter().for_each(|event| source.heard(event));
+                self.sequencer.outputs.heard.clear();
+                work += 1;
+            }
+        }
+        work
+    }
+
+    fn poll_links(&mut self, now_ns: u64, links: &mut [Box<dyn Subscription>]) -> usize {
+        let sequencer = &mut self.sequencer;
+        let mut take = |record: &[u8]| sequencer.submit(now_ns, record);
+        links.iter_mut().map(|link| link.poll(COMMANDS_A_CYCLE, &mut take)).sum()
+    }
+
+    /// Sources hear what the ports' orders did to theirs.
+    fn tell_sources(&mut self, sources: &mut [Box<dyn CommandSource>]) {
+        for event in &self.sequencer.outputs.heard {
+            sources.iter_mut().for_each(|source| source.heard(event));
+        }
+        self.sequencer.outputs.heard.clear();
+    }
+}
+
+impl Tile for ExchangeTile {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
+        self.running = Some(Running::open(&self.config, &self.context, now_ns)?);
+        Ok(())
+    }
+
+    fn do_work(&mut self, now_ns: u64) -> usize {
+        let Some(running) = &mut self.running else { return 0 };
+        let mut work = running.sequencer.on_time(now_ns);
+        work += running.poll_sources(now_ns, &mut self.sources);
+        work += running.poll_links(now_ns, &mut self.links);
+        for port in &mut running.ports {
+            work += port.receive(now_ns, &mut running.sequencer);
+        }
+        running.tell_sources(&mut self.sources);
+        let history = &running.sequencer.outputs.history;
+        work += running.feed.flush(now_ns, history);
+        work += running.feed.retransmit(history);
+        for port in &mut running.ports {
+            work += port.send(now_ns, &mut running.sequencer);
+        }
+        work + running.snapshots.work(now_ns, &running.sequencer)
+    }
+
+    fn on_close(&mut self, now_ns: u64) {
+        let Some(mut running) = self.running.take() else { return };
+        running.feed.flush(now_ns, &running.sequencer.outputs.history);
+        running.ports.iter_mut().for_each(Port::shut);
+        if let Err(error) = running.sequencer.close() {
+            eprintln!("tile {}: the journal did not reach the device: {error}", self.config.name);
+        }
+        self.sources.iter_mut().for_each(|source| source.on_close());
+    }
+}
+
+/// Makes the tile from the settings of a topology, for a process's factory (kind `exchange`).
+///
+/// # Errors
+/// Everything that is wrong with the settings.
+pub fn make(spec: &tiles::TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> {
+    let config: ExchangeConfig = spec.settings()?;
+    Ok(Box::new(ExchangeTile::new(config, context)?))
+}
