@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from meridian.console import BadInput
 
@@ -79,7 +80,7 @@ class Problems:
     def entry(self, key: str, raw: object, model: type[Model]) -> Model | None:
         """`raw` as a model, or None after naming all that is wrong with it."""
         if not isinstance(raw, dict):
-            self.add(key, raw, f"a table with the keys {', '.join(model.model_fields)}")
+            self.add(key, raw, f"a table with the keys {', '.join(keys_of(model))}")
             return None
         try:
             return model.model_validate(raw)
@@ -91,9 +92,9 @@ class Problems:
     def _tell(self, key: str, kind: str, place: tuple[int | str, ...], value: object, model: type[Entry]) -> None:
         name = ".".join(str(part) for part in place)
         whole = f"{key}.{name}" if name else key
-        field = model.model_fields.get(str(place[0])) if place else None
+        field = keys_of(model).get(str(place[0])) if place else None
         if kind == "extra_forbidden":
-            self.add(whole, value, f"one of the keys {', '.join(model.model_fields)}")
+            self.add(whole, value, f"one of the keys {', '.join(keys_of(model))}")
         elif kind == "missing":
             self.missing(whole, (field.description if field else None) or "a value")
         else:
@@ -143,6 +144,11 @@ class Problems:
         """Raises BadInput with every error, if there is one."""
         if self.sentences:
             raise BadInput(self.sentences)
+
+
+def keys_of(model: type[Entry]) -> dict[str, FieldInfo]:
+    """The keys that a table may have, as people write them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def shown(value: object) -> str:
