@@ -4,10 +4,14 @@
 //! error gives no record. What a reader leaves out is counted by reason.
 
 mod dbn;
+mod driver;
 mod error;
+mod fit;
+mod generator;
 mod itch;
 mod lobster;
 mod open;
+mod random;
 mod time;
 mod touches;
 
@@ -16,8 +20,12 @@ use std::path::PathBuf;
 
 use records::{Header, MarketOrder, Record, Status, Trade};
 
+pub use driver::{DriverConfig, DriverCounts, FlowCommand, FlowDriver, Noise};
 pub use error::{FlowError, FlowErrors};
+pub use fit::{AAPL, ES, FlowFit};
+pub use generator::Generator;
 pub use open::{Opened, Skipped, open};
+pub use random::Random;
 pub use touches::{BookSummary, Touch, TouchRecorder, replay};
 
 /// One record of a file, in file order.
