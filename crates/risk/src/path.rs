@@ -12,6 +12,8 @@ use crate::types::{Exposure, KillFields};
 
 /// Counters of one kind that a path can have.
 pub(crate) const COUNTERS_MAX: usize = 16;
+/// One order counts for no more (1e24 of the currency), so that sums of absurd reports stay far from the end of `i128`.
+pub(crate) const MONEY_NANOS_MAX: i128 = 1_000_000_000_000_000_000_000_000_000_000_000;
 /// Metrics of which the firm and the strategy need a matching limit each.
 pub(crate) const MANDATORY: [Metric; 8] = [
     Metric::OrderQuantity,
@@ -228,13 +230,14 @@ impl Path {
         }
     }
 
-    /// Money of `lots` at a price without sign, rounded up; the same as [`records::notional_nanos`].
+    /// Money of `lots` at a price without sign, rounded up: [`records::notional_nanos`], up to [`MONEY_NANOS_MAX`].
     #[inline]
     pub fn notional_nanos(&self, lots: i64, price_nanos: i64) -> i128 {
-        match lots.checked_mul(self.units_per_lot) {
+        let nanos = match lots.checked_mul(self.units_per_lot) {
             Some(units) if self.units_per_lot != 0 => i128::from(units) * i128::from(price_nanos),
             _ => records::notional_nanos(lots, price_nanos, self.units_per_lot_e8),
-        }
+        };
+        nanos.min(MONEY_NANOS_MAX)
     }
 
     pub fn set_units(&mut self, units_per_lot_e8: i64) {

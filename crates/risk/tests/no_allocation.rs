@@ -1,0 +1,80 @@
+//! No call of an engine's pass allocates: neither orders and their events, nor limits and kills that change under way.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use common::*;
+use records::{Kill, KillNew, KillResting, LimitSet, Metric, SelectorKind, Side};
+use risk::Outcome;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches no memory of its own.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(act: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.with(Cell::get);
+    act();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+#[test]
+fn the_count_sees_an_allocation() {
+    assert!(allocations(|| drop(std::hint::black_box(Box::new(7)))) > 0);
+}
+
+#[test]
+fn orders_events_and_changes_allocate_nothing() {
+    let mut firm = Firm::new();
+    let mut soft = limit(90, DESK, Metric::PositionLong, 1_000);
+    soft.soft_percent = 1;
+    firm.set(soft);
+    let binding = firm.bind(1, 1);
+    let later = firm.bind(2, 1);
+    let count = allocations(|| {
+        for round in 0..200 {
+            let mut buy = firm.send(binding, Side::Buy, 10).expect("it passes");
+            assert!(firm.send(later, Side::Sell, 2_000_000).is_err());
+            firm.replace(&mut buy, 20, 0).expect("it passes");
+            firm.tree.on_fill(&mut buy, 5, price(100));
+            firm.tree.on_replaced(&mut buy, 15, 0);
+            firm.tree.count_cancel(binding, NOW);
+            firm.tree.on_closed(&mut buy, 0);
+            firm.tree.on_bust(binding, Side::Buy, 5);
+            assert!(firm.tree.headroom(binding).0 > 0);
+            let metric = Metric::ALL[round as usize % Metric::ALL.len()].0;
+            firm.set(LimitSet { burst: 1_000_000, ..limit(91 + round % 3, DESK, metric, ample(metric)) });
+        }
+    });
+    assert_eq!(count, 0);
+    let kill = Kill {
+        node: DESK,
+        selector: SelectorKind::All.code(),
+        new_orders: KillNew::None.code(),
+        resting: KillResting::Cancel.code(),
+        ..Kill::new()
+    };
+    assert_eq!(allocations(|| assert_eq!(firm.tree.apply_kill(&kill), Outcome::Applied)), 0);
+    assert_eq!(allocations(|| firm.tree.day_roll()), 0);
+    assert_eq!(allocations(|| assert!(firm.tree.bind(ACCOUNT_B, TRADER, 1, 2).is_ok())), 0);
+}
