@@ -10,8 +10,8 @@ use std::rc::Rc;
 use records::Stamp;
 use tiles::{Segment, Storage};
 
-use crate::frame::{self, frame_bytes};
-use crate::head::{HEAD_BYTES, Head, Identity};
+use crate::frame::{self, Found, frame_bytes};
+use crate::head::{HEAD_BYTES, Head, HeadError, Identity};
 
 /// Bytes that [`Writer::prepare`] touches in one call, so that it never takes long.
 const TOUCH_BYTES: usize = 64 * 1024;
@@ -87,12 +87,10 @@ impl Writer {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let (number, sequence) = config.next;
-        let standing = storage.list()?.iter().filter_map(|name| segment_number(name)).max();
-        if standing.is_some_and(|standing| standing >= number) {
-            let text = format!("journal: segment {number} is already there; recover it or take it away");
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+        if number > 0 {
+            seal(storage.as_ref(), number - 1, config.segment_bytes)?;
         }
-        let mut segment = storage.open(&segment_name(number), config.segment_bytes)?;
+        let mut segment = open_unused(storage.as_ref(), number, config.segment_bytes)?;
         touch(segment.bytes_mut());
         let head = Head {
             identity: config.identity,
@@ -194,7 +192,7 @@ impl Writer {
     }
 
     fn open_spare(&mut self) -> io::Result<()> {
-        let segment = self.storage.open(&segment_name(self.number + 1), self.config.segment_bytes)?;
+        let segment = open_unused(self.storage.as_ref(), self.number + 1, self.config.segment_bytes)?;
         self.spare = Some(Spare { segment, touched: 0 });
         Ok(())
     }
@@ -222,6 +220,33 @@ impl Writer {
         self.at = HEAD_BYTES;
         Ok(())
     }
+}
+
+/// Opens a segment that holds nothing: a new one, or the spare of a writer that died.
+fn open_unused(storage: &dyn Storage, number: u64, size: usize) -> io::Result<Box<dyn Segment>> {
+    let segment = storage.open(&segment_name(number), size)?;
+    if segment.bytes().len() >= HEAD_BYTES && Head::read(segment.bytes()) == Err(HeadError::Unused) {
+        return Ok(segment);
+    }
+    let text = format!("journal: segment {number} is already there; recover it or take it away");
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
+}
+
+/// Marks the end of the last segment of a writer that died: what is torn there is cut for good.
+fn seal(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
+    let mut segment = storage.open(&segment_name(number), size)?;
+    let head = Head::read(segment.bytes()).map_err(|error| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("journal: segment {number}: bad head: {error:?}"))
+    })?;
+    if head.end != 0 {
+        return Ok(());
+    }
+    let mut at = HEAD_BYTES;
+    while let Found::Frame(_, record) = frame::read(&segment.bytes()[at..]) {
+        at += frame_bytes(record.len());
+    }
+    Head::write_end(segment.bytes_mut(), at as u64);
+    segment.sync()
 }
 
 /// Writes to each page, so that the pass does not meet a page for the first time.

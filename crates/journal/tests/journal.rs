@@ -143,6 +143,24 @@ fn a_journal_that_stands_is_not_written_over() {
 }
 
 #[test]
+fn a_journal_goes_on_after_a_writer_that_died() {
+    let storage = written(10, false);
+    // Half a record after the last whole one.
+    let summary = Reader::from_segments(storage.segments()).unwrap().verify().unwrap();
+    let mut first = storage.open(&journal::segment_name(0), 4096).unwrap();
+    let end = HEAD_BYTES + summary.bytes as usize;
+    first.bytes_mut()[end] = 96;
+    first.bytes_mut()[end + 30] = 1;
+    assert_eq!(Reader::from_segments(storage.segments()).unwrap().verify().unwrap().torn_bytes, 31);
+    let next = JournalConfig { next: (1, 11), ..config(4096) };
+    let mut writer = Writer::create(storage.clone(), next).unwrap();
+    writer.append(stamp(11), bytes_of(&record(11))).unwrap();
+    drop(writer);
+    let summary = Reader::from_segments(storage.segments()).unwrap().verify().unwrap();
+    assert_eq!((summary.last.sequence, summary.segments, summary.torn_bytes), (11, 2, 0));
+}
+
+#[test]
 fn an_append_is_fast() {
     let mut writer = Writer::create(MemoryStorage::new(), config(16 << 20)).unwrap();
     let mut times = Vec::with_capacity(50_000);

@@ -1,0 +1,226 @@
+//! The fold takes no memory after its configuration: an allocator that counts proves it, with the journal's append included.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use engine::{Engine, EventRef, Host, Merger, Outbox};
+use journal::{Identity, JournalConfig, MemoryStorage, Writer};
+use records::*;
+use support::{PRICE, SHARE, TICK, VENUE};
+
+thread_local! {
+    static COUNTED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+struct Counting;
+
+// SAFETY: passes every call on to the system's allocator; the counter is a thread's own cell without destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Quotes, replaces, cancels, and asks for too much now and then.
+#[derive(Default)]
+struct Quoter {
+    turn: u64,
+}
+
+impl Host for Quoter {
+    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
+        Ok(())
+    }
+
+    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
+        Ok(())
+    }
+
+    fn reset(&mut self, _slot: u8) {}
+
+    fn call(&mut self, _slot: u8, callback: Callback, _event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        if callback == Callback::Book {
+            self.turn += 1;
+            let turn = self.turn / 3;
+            let working = orders.working[0];
+            let side = if orders.listings[0].position_lots > 0 { Side::Sell } else { Side::Buy };
+            let count = orders.working_count;
+            let mut put = |intent: OrderIntent| {
+                orders.intents[orders.intents_count as usize] = intent;
+                orders.intents_count += 1;
+            };
+            match (count, turn % 5) {
+                (0, _) => {
+                    put(support::new_intent(side, 5));
+                    put(support::new_intent(Side::Sell, 100_000));
+                }
+                (_, 0) => put(support::cancel_intent(working.order_id)),
+                (_, 1) => put(support::replace_intent(working.order_id, PRICE - TICK, 7)),
+                (1..4, _) => put(support::new_intent(side, 5)),
+                _ => {}
+            }
+        }
+        0
+    }
+}
+
+/// Keeps the last few commands for a venue to answer.
+struct Venue {
+    commands: [Option<RecordRef>; 8],
+    count: usize,
+}
+
+impl Outbox for Venue {
+    fn command(&mut self, _venue: u16, record: &[u8]) {
+        if self.count < self.commands.len() {
+            self.commands[self.count] = parse(record).ok();
+            self.count += 1;
+        }
+    }
+
+    fn output(&mut self, _record: &[u8]) {}
+}
+
+fn market(turn: u64) -> MarketOrder {
+    let mut record = MarketOrder::new();
+    (record.header.venue, record.header.instrument, record.header.flags) = (VENUE, SHARE, FLAG_LAST);
+    record.side = 1 + (turn % 2) as u8;
+    let add = (turn / 2).is_multiple_of(2);
+    record.order_ref = turn / 4 * 2 + turn % 2 + 1;
+    record.action = if add { BookAction::Add.code() } else { BookAction::Delete.code() };
+    record.price_nanos = if turn % 2 == 0 { PRICE - TICK } else { PRICE + TICK };
+    record.lots = if add { 10 } else { 0 };
+    record
+}
+
+fn answer(command: &RecordRef, execution: u64, out: &mut [OrderEvent; 3]) -> usize {
+    let event = |owner: Owner, kind: OrderEventKind, side: u8| {
+        let mut event = OrderEvent::new();
+        (event.header.venue, event.header.instrument, event.owner) = (VENUE, SHARE, owner);
+        (event.event, event.side) = (kind.code(), side);
+        (event.price_nanos, event.leaves_lots, event.cumulative_lots) = (UNDEF_PRICE, -1, -1);
+        event
+    };
+    match command {
+        RecordRef::NewOrder(order) => {
+            out[0] = event(order.owner, OrderEventKind::Accepted, order.side);
+            out[1] = event(order.owner, OrderEventKind::Filled, order.side);
+            (out[1].lots, out[1].price_nanos, out[1].execution_id) = (2, PRICE, execution);
+            2
+        }
+        RecordRef::ReplaceOrder(order) => {
+            out[0] = event(order.owner, OrderEventKind::Replaced, order.side);
+            (out[0].original_id, out[0].lots) = (order.original_id, order.lots);
+            1
+        }
+        RecordRef::CancelOrder(order) => {
+            out[0] = event(order.owner, OrderEventKind::Canceled, 0);
+            1
+        }
+        _ => 0,
+    }
+}
+
+struct Loop {
+    engine: Engine,
+    merger: Merger,
+    venue: Venue,
+    now_ns: u64,
+}
+
+impl Loop {
+    fn give(&mut self, record: &[u8]) {
+        self.now_ns += 700_000;
+        let stamp = self.merger.stamp(self.now_ns, record).unwrap();
+        self.engine.apply(stamp, record, &mut self.venue);
+    }
+
+    fn turn(&mut self, turn: u64) {
+        self.give(bytes_of(&market(turn)));
+        let mut events = [OrderEvent::new(); 3];
+        let mut at = 0;
+        while at < self.venue.count {
+            if let Some(command) = self.venue.commands[at] {
+                let count = answer(&command, turn * 8 + at as u64 + 1, &mut events);
+                for event in &events[..count] {
+                    self.give(bytes_of(event));
+                }
+            }
+            at += 1;
+        }
+        self.venue.count = 0;
+    }
+}
+
+#[test]
+fn no_allocation_after_configuration() {
+    let identity = Identity { settings: support::config().words(), ..Identity::default() };
+    let journal = JournalConfig { segment_bytes: 1 << 26, ..JournalConfig::new(identity) };
+    let writer = Writer::create(MemoryStorage::new(), journal).unwrap();
+    let mut world = Loop {
+        engine: Engine::new(support::config(), Box::new(Quoter::default())),
+        merger: Merger::new(Some(writer), Stamp::zeroed()),
+        venue: Venue { commands: [None; 8], count: 0 },
+        now_ns: support::START_NS,
+    };
+    for record in support::records_of(&support::bootstrap(2)) {
+        world.give(&record);
+    }
+    let mut session = Session::new();
+    (session.header.venue, session.state) = (VENUE, SessionState::Up.code());
+    world.give(bytes_of(&session));
+    COUNTED.with(|counted| counted.set(Some(0)));
+    for turn in 0..50_000 {
+        world.turn(turn);
+    }
+    let counted = COUNTED.with(|counted| counted.take());
+    let statistics = world.engine.statistics();
+    assert!(statistics.orders > 10_000 && statistics.fills > 10_000 && statistics.refused > 1_000, "{statistics:?}");
+    assert!(statistics.replaces > 100 && statistics.cancels > 100, "{statistics:?}");
+    assert_eq!(counted, Some(0));
+}
+
+#[test]
+fn a_pass_is_fast() {
+    // Far above what a release build takes: only that it is no other order of magnitude.
+    let mut world = Loop {
+        engine: Engine::new(support::config(), Box::new(Quoter::default())),
+        merger: Merger::new(None, Stamp::zeroed()),
+        venue: Venue { commands: [None; 8], count: 0 },
+        now_ns: support::START_NS,
+    };
+    for record in support::records_of(&support::bootstrap(1)) {
+        world.give(&record);
+    }
+    let mut session = Session::new();
+    (session.header.venue, session.state) = (VENUE, SessionState::Up.code());
+    world.give(bytes_of(&session));
+    let turns = 50_000;
+    let start = std::time::Instant::now();
+    for turn in 0..turns {
+        world.turn(turn);
+    }
+    let inputs = world.engine.input();
+    let each = start.elapsed().as_nanos() as u64 / inputs;
+    println!("{each} ns an input ({inputs} inputs, {:?})", world.engine.statistics());
+    assert!(each < 50_000);
+}
