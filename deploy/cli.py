@@ -1,0 +1,194 @@
+"""`meridian up | down | status | top`: runs of topologies on this host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meridian.console import BadInput, CheckFailed, Unreachable, json_option, note, print_json, print_table, show
+
+if TYPE_CHECKING:
+    from meridian.deploy.runs import Run
+    from meridian.deploy.topology import Topology
+
+WAIT_SECONDS_MAX = 40.0
+
+
+def _load(path: str) -> Topology:
+    from meridian._native import links, tiles
+    from meridian.deploy.topology import TopologyError, load
+
+    try:
+        return load(path, kinds=tiles.kinds(), aeron=links.AERON)
+    except TopologyError as error:
+        raise BadInput(error.errors) from None
+
+
+def _run(name: str | None) -> Run:
+    from meridian.deploy import runs
+
+    found = list(runs.runs())
+    if name is not None:
+        for run in found:
+            if run.name == name:
+                return run
+        raise Unreachable(f'run "{name}": is not up; up are {", ".join(run.name for run in found) or "none"}')
+    if not found:
+        raise Unreachable("no run is up; start one with `meridian up TOPOLOGY`")
+    if len(found) > 1:
+        raise BadInput(f"several runs are up; name one of {', '.join(run.name for run in found)}")
+    return found[0]
+
+
+def _described(run: Run) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "topology": run.topology,
+        "state": run.state,
+        "supervisor_pid": run.supervisor_pid,
+        "run_directory": run.run_directory,
+        "data_directory": run.data_directory,
+        "metrics_port": run.metrics_port,
+        "ports": run.ports,
+    }
+
+
+@click.command()
+@click.argument("topology", type=click.Path(dir_okay=False))
+@click.option("--detach", is_flag=True, help="Return once everything runs; `meridian down` stops it.")
+@click.option("--check", "check_only", is_flag=True, help="Validate the topology and start nothing.")
+@json_option
+def up(topology: str, detach: bool, check_only: bool, as_json: bool) -> None:
+    """Start a topology and watch over it until Ctrl-C."""
+    about = _load(topology)
+    if check_only:
+        facts = {"name": about.name, "processes": about.process_names(), "tiles": list(about.tiles)}
+        show("topology", facts, as_json, lambda: note(f"{topology}: {len(about.tiles)} tiles, no errors"))
+        return
+    if detach:
+        _detach(topology, as_json)
+        return
+    _foreground(about, as_json)
+
+
+def _foreground(about: Topology, as_json: bool) -> None:
+    from meridian.deploy.supervisor import CannotStart, Supervisor
+
+    supervisor = Supervisor(about)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: supervisor.ask())
+    try:
+        supervisor.start()
+    except CannotStart as error:
+        raise CheckFailed(error.errors) from None
+    try:
+        run = supervisor.run
+        metrics = f"; metrics at http://127.0.0.1:{run.metrics_port}/metrics" if run.metrics_port else ""
+        show("run", _described(run), as_json, lambda: note(f"{run.name} is up{metrics}; Ctrl-C stops it"))
+        supervisor.watch()
+    finally:
+        supervisor.stop()
+    if supervisor.failures:
+        raise CheckFailed(supervisor.failures)
+
+
+def _detach(topology: str, as_json: bool) -> None:
+    from meridian.deploy import runs
+
+    command = [sys.executable, "-m", "meridian", "up", topology, "--json"]
+    before = {run.name for run in runs.runs()}
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            _, errors = child.communicate()
+            raise CheckFailed([line.removeprefix("error: ") for line in errors.splitlines()] or "it ended at once")
+        for run in runs.runs():
+            if run.name not in before and run.supervisor_pid == child.pid and run.state == "running":
+                show("run", _described(run), as_json, lambda run=run: note(f"{run.name} is up"))  # type: ignore[misc]
+                return
+        time.sleep(0.1)
+    child.terminate()
+    raise CheckFailed(f"{topology}: was not up after {WAIT_SECONDS_MAX:.0f} s")
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+def down(name: str | None, as_json: bool) -> None:
+    """Stop a run and wait until nothing of it is left."""
+    from meridian.deploy import runs
+
+    run = _run(name)
+    os.kill(run.supervisor_pid, signal.SIGTERM)
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while runs.alive(Path(run.run_directory)):
+        if time.monotonic() > deadline:
+            raise CheckFailed(f"run {run.name}: its supervisor (pid {run.supervisor_pid}) does not stop")
+        time.sleep(0.05)
+    show("down", {"name": run.name}, as_json, lambda: note(f"{run.name} is down"))
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+def status(name: str | None, as_json: bool) -> None:
+    """Runs of this user, their processes and tiles."""
+    from meridian.deploy import runs, view
+
+    found = [_run(name)] if name else list(runs.runs())
+    value = {"runs": [_described(run) | {"processes": view.processes(run)} for run in found]}
+
+    def for_people() -> None:
+        rows = [
+            [run["name"], run["state"], *(process[key] for key in ("name", "pid", "alive", "ready", "restarts"))]
+            for run in value["runs"]
+            for process in run["processes"]
+        ]
+        print_table("Runs", ["run", "state", "process", "pid", "alive", "ready", "restarts"], rows)
+
+    show("status", value, as_json, for_people)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--interval", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Seconds between looks."
+)
+@click.option("--once", is_flag=True, help="Look for one interval, print, and end.")
+@json_option
+def top(name: str | None, interval: float, once: bool, as_json: bool) -> None:
+    """Live table of a run: what every tile does, its counters and latencies."""
+    from meridian.deploy import runs, view
+
+    run = _run(name)
+    look = view.Look(run)
+    if once or as_json:
+        time.sleep(interval)
+        value = look.take()
+        if as_json:
+            print_json("top", value)
+        else:
+            view.print_look(value)
+        return
+    try:
+        view.live(look, interval, lambda: runs.alive(Path(run.run_directory)))
+    except KeyboardInterrupt:
+        return
+
+
+COMMANDS: list[click.Command] = [up, down, status, top]

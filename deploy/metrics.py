@@ -1,0 +1,91 @@
+"""The Prometheus exporter of a run: every counter and histogram of its processes, at http://127.0.0.1:9464/metrics.
+
+A counter `feed.packets` of process `engine` becomes `meridian_counter{process="engine",name="feed.packets"}`, a histogram
+`gateway.ack_ns` becomes `meridian_latency_seconds` with the labels process and name, with buckets by powers of two.
+
+Invariant: it reads shared memory and nothing else; a process that died keeps its last values until the run ends.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from meridian._native import links as native
+from meridian.deploy.runs import Run
+
+BUCKETS_NS = [1 << bits for bits in range(7, 34)]
+"""128 ns to 8.6 s."""
+
+
+class Collector:
+    """Reads the counters of a run whenever Prometheus asks."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def collect(self) -> Iterator[Any]:
+        """One family for counters, one for histograms, one for what the supervisor knows."""
+        from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+
+        labels = ["process", "name"]
+        counters = GaugeMetricFamily("meridian_counter", "A counter of a tile, by its name.", labels=labels)
+        latencies = HistogramMetricFamily("meridian_latency_seconds", "A latency histogram of a tile.", labels=labels)
+        restarts = GaugeMetricFamily("meridian_process_restarts", "Restarts in this run.", labels=["process"])
+        for process, about in list(self._run.processes.items()):
+            restarts.add_metric([process], about["restarts"])
+            for name, value in read(self._run.counters(process)):
+                if isinstance(value, int):
+                    counters.add_metric([process, name], value)
+                elif value.count:
+                    buckets = [(f"{bound / 1e9:.9g}", float(value.count_up_to_ns(bound))) for bound in BUCKETS_NS]
+                    latencies.add_metric([process, name], [*buckets, ("+Inf", value.count)], value.sum_ns / 1e9)
+        yield from (counters, latencies, restarts)
+
+
+def read(path: Path) -> list[tuple[str, int | native.Histogram]]:
+    """All readings of one counters file; nothing when it is not there."""
+    try:
+        return native.Counters(path).read()
+    except OSError:
+        return []
+
+
+class Exporter:
+    """Serves the metrics until closed."""
+
+    def __init__(self, run: Run, port: int) -> None:
+        from prometheus_client import CollectorRegistry, start_http_server
+
+        registry = CollectorRegistry()
+        registry.register(Collector(run))
+        self.port = port if port and _free(port) else _free_port()
+        self._server, self._thread = start_http_server(self.port, addr="127.0.0.1", registry=registry)
+        self._threads: list[Thread] = [self._thread]
+
+    def close(self) -> None:
+        """Stops serving and frees the port."""
+        self._server.shutdown()
+        self._server.server_close()
+        for thread in self._threads:
+            thread.join()
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

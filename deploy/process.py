@@ -1,0 +1,59 @@
+"""The entry of one process of a topology: `python -m meridian.deploy.process SPEC.json`.
+
+Imports nothing but the extension: a tile process carries no other library. SIGINT and SIGTERM ask it to stop; SIGINT of a
+terminal's whole group is left to the supervisor, which stops its processes in order.
+
+Invariant: exit code 0 after an asked stop, 1 when a tile died or could not start (the reason on standard error), 2 for a
+specification that this build does not understand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from meridian._native import links, tiles
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int) -> None:
+    """Asks the system to stop this process when its supervisor is gone, however that one ended."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs what the file says until asked to stop."""
+    if len(arguments) != 1:
+        print("usage: python -m meridian.deploy.process SPEC.json", file=sys.stderr)
+        return 2
+    stop = tiles.Stop()
+    signal.signal(signal.SIGTERM, lambda *_: stop.ask())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if parent := os.environ.get("MERIDIAN_SUPERVISOR"):
+        die_with(int(parent))
+    text = Path(arguments[0]).read_text(encoding="utf-8")
+    document = json.loads(text)
+    try:
+        if "media_driver" in document:
+            about = document["media_driver"]
+            links.run_media_driver(about["directory"], about["logs_bytes"], about["spin"], stop)
+        else:
+            tiles.run(text, stop)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (OSError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

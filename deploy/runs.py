@@ -1,0 +1,149 @@
+"""Runs of topologies on this host: their directories, the file that describes each, and how to find them.
+
+A run directory is `$XDG_RUNTIME_DIR/meridian/NAME` or `/tmp/meridian-UID/NAME`. A second run of the same topology beside the
+first gets NAME-2, and so on. What must be shared memory lies below /dev/shm.
+
+Invariant: whoever holds the lock file's lock is the run's supervisor; a run whose lock is free is over, whatever its file says.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+LOCK = "supervisor.lock"
+DESCRIPTION = "run.json"
+RUNS_OF_ONE_NAME_MAX = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What is known of a run; kept in `run.json` while it lasts."""
+
+    name: str
+    topology: str
+    state: str
+    """starting, running, stopping."""
+    supervisor_pid: int
+    run_directory: str
+    shared_directory: str
+    data_directory: str
+    metrics_port: int | None
+    ports: dict[str, int]
+    processes: dict[str, Any] = field(default_factory=dict)
+    """Name → {"pid", "restarts"}."""
+
+    def counters(self, process: str) -> Path:
+        """The counters file of a process."""
+        return Path(self.shared_directory) / "counters" / process
+
+    def write(self) -> None:
+        """Replaces the file at once, so that a reader never sees half of it."""
+        path = Path(self.run_directory) / DESCRIPTION
+        making = path.with_suffix(".making")
+        making.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        making.replace(path)
+
+
+def root() -> Path:
+    """The directory of this user's runs."""
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(runtime) / "meridian"
+    return Path(f"/tmp/meridian-{os.getuid()}")
+
+
+def shared_root() -> Path:
+    """Where shared memory lies: /dev/shm, or the run directories' own root where that cannot be written."""
+    shared = Path("/dev/shm")
+    return shared if os.access(shared, os.W_OK) else root()
+
+
+class Claim:
+    """A run directory with its lock held."""
+
+    def __init__(self, name: str, directory: Path, lock: int) -> None:
+        self.name = name
+        self.directory = directory
+        self._lock = lock
+        self.shared_directory = shared_root() / f"meridian-{os.getuid()}-{name}"
+
+    def clear_shared(self) -> None:
+        """Takes away the shared memory, this run's or what a killed one of the same name left."""
+        shutil.rmtree(self.shared_directory, ignore_errors=True)
+
+    def release(self) -> None:
+        """Ends the run: no shared memory, no description, no lock. Data and logs stay."""
+        self.clear_shared()
+        for name in (DESCRIPTION, LOCK):
+            (self.directory / name).unlink(missing_ok=True)
+        os.close(self._lock)
+
+
+def claim(name: str) -> Claim:
+    """Takes the first free run directory of this name."""
+    for number in range(1, RUNS_OF_ONE_NAME_MAX + 1):
+        run_name = name if number == 1 else f"{name}-{number}"
+        directory = root() / run_name
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if (lock := _lock(directory / LOCK)) is not None:
+            claimed = Claim(run_name, directory, lock)
+            claimed.clear_shared()
+            return claimed
+    raise OSError(f"{RUNS_OF_ONE_NAME_MAX} runs of {name} are up already")
+
+
+def _lock(path: Path) -> int | None:
+    """The descriptor of the locked file; None when another holds it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        # Its holder may have taken the file away between our opening and our locking: then this is not the file.
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+        os.close(descriptor)
+
+
+def alive(directory: Path) -> bool:
+    """Whether a supervisor holds this run."""
+    path = directory / LOCK
+    if not path.exists():
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def read(directory: Path) -> Run | None:
+    """The run of this directory; None when it is over."""
+    if not alive(directory):
+        return None
+    try:
+        return Run(**json.loads((directory / DESCRIPTION).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def runs() -> Iterator[Run]:
+    """All runs of this user, by name."""
+    base = root()
+    for directory in sorted(base.iterdir()) if base.exists() else []:
+        if run := read(directory):
+            yield run

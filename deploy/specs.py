@@ -1,0 +1,150 @@
+"""From a checked topology to the specifications of its processes, as `meridian._native.tiles.run` reads them.
+
+Invariant: nothing is decided by a tile's process: ports, directories, transports and channels are all in its specification.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meridian._native import links as native
+from meridian.deploy.topology import PLACEHOLDER, Topology
+
+SPEC_VERSION = 1
+STREAM_ID_FIRST = 1001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where one run of a topology keeps things, and which ports it was given."""
+
+    run_directory: Path
+    shared_directory: Path
+    """On a tmpfs: counters, rings, Aeron's files. Taken away when the run ends."""
+    data_directory: Path
+    aeron_directory: Path
+    ports: Mapping[str, int]
+
+    def counters(self, process: str) -> Path:
+        """The counters file of a process."""
+        return self.shared_directory / "counters" / process
+
+    def ring(self, link: str) -> Path:
+        """The file of a link of kind `shm`."""
+        return self.shared_directory / "links" / link
+
+    def fill(self, value: Any) -> Any:
+        """A setting with its placeholders filled in; a text that is one port alone becomes a number."""
+        if isinstance(value, str):
+            words = PLACEHOLDER.findall(value)
+            if len(words) == 1 and value == f"{{{words[0]}}}" and words[0].startswith("port:"):
+                return self.ports[words[0].removeprefix("port:")]
+            return PLACEHOLDER.sub(lambda found: self._word(found[1]), value)
+        if isinstance(value, Mapping):
+            return {key: self.fill(part) for key, part in value.items()}
+        return [self.fill(part) for part in value] if isinstance(value, list) else value
+
+    def _word(self, word: str) -> str:
+        if word.startswith("port:"):
+            return str(self.ports[word.removeprefix("port:")])
+        return str({"run_directory": self.run_directory, "data_directory": self.data_directory}[word])
+
+
+def free_ports(names: list[str]) -> dict[str, int]:
+    """A port for each name, free for TCP and UDP on every address at this moment."""
+    held: list[socket.socket] = []
+    ports: dict[str, int] = {}
+    try:
+        while len(ports) < len(names):
+            stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            held.append(stream)
+            stream.bind(("0.0.0.0", 0))
+            port = stream.getsockname()[1]
+            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            held.append(datagrams)
+            try:
+                datagrams.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            ports[names[len(ports)]] = port
+    finally:
+        for one in held:
+            one.close()
+    return ports
+
+
+def link_spec(topology: Topology, name: str, stream_id: int, places: Places) -> dict[str, Any]:
+    """One link, as the processes at its ends read it."""
+    link = topology.links[name]
+    kind = topology.transport_of(name, aeron=native.AERON)
+    spec: dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        "depth_records": link.depth,
+        "record_bytes_max": link.record_bytes_max,
+        "producer": link.producer,
+        "consumers": [{"tile": tile, "reliable": how == "reliable"} for tile, how in link.consumers.items()],
+    }
+    if kind == "shm":
+        spec["path"] = str(places.ring(name))
+    elif kind.startswith("aeron"):
+        parameters = native.aeron_channel_parameters(link.depth, link.record_bytes_max)
+        medium = "aeron:ipc?" if kind == "aeron-ipc" else f"aeron:udp?endpoint={places.fill(link.endpoint)}|"
+        spec |= {"channel": medium + parameters, "stream_id": stream_id}
+    return spec
+
+
+def process_spec(topology: Topology, process: str, places: Places) -> dict[str, Any]:
+    """What one process runs."""
+    tiles = [name for name in topology.tiles if topology.process_of(name) == process]
+    numbered = enumerate(topology.links.items(), STREAM_ID_FIRST)
+    links = [
+        link_spec(topology, name, stream_id, places)
+        for stream_id, (name, link) in numbered
+        if any(tile in tiles for tile in (link.producer, *link.consumers))
+    ]
+    spec: dict[str, Any] = {
+        "version": SPEC_VERSION,
+        "topology": topology.name,
+        "process": process,
+        "counters_path": str(places.counters(process)),
+        "data_directory": str(places.data_directory),
+        "links": links,
+        "threads": threads(topology, process, tiles, places),
+    }
+    if any(link["kind"].startswith("aeron") for link in links):
+        spec["aeron_directory"] = str(places.aeron_directory)
+    return spec
+
+
+def threads(topology: Topology, process: str, tiles: list[str], places: Places) -> list[dict[str, Any]]:
+    """The threads of one process."""
+    about = topology.processes.get(process)
+    idle, core = (about.idle, about.core) if about else ("back-off", None)
+    specs = [
+        {"name": name, "kind": topology.tiles[name].kind, "settings": places.fill(topology.tiles[name].settings)}
+        for name in tiles
+    ]
+    if about and about.placement == "one-thread":
+        return [{"name": process, "idle": idle, "core": core, "tiles": specs}]
+    cores = [topology.tiles[name].core if topology.tiles[name].core is not None else core for name in tiles]
+    return [
+        {"name": name, "idle": idle, "core": core, "tiles": [spec]}
+        for name, core, spec in zip(tiles, cores, specs, strict=True)
+    ]
+
+
+def logs_bytes(topology: Topology) -> int:
+    """Bytes that all links over Aeron take in the driver's directory; 0 when there is none."""
+    over = [name for name in topology.links if topology.transport_of(name, aeron=native.AERON).startswith("aeron")]
+    total = 0
+    for name in over:
+        link = topology.links[name]
+        # The producer's log; over UDP each consumer has an image of its own too.
+        copies = 1 if topology.transport_of(name, aeron=native.AERON) == "aeron-ipc" else 1 + len(link.consumers)
+        total += copies * native.aeron_log_bytes(link.depth, link.record_bytes_max)
+    return total

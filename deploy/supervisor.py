@@ -1,0 +1,259 @@
+"""Starts the processes of a topology, watches them, restarts them by policy, stops them in order.
+
+Invariant: when it ends, by whatever way that lets it act, none of its processes, ports or shared-memory files is left; its
+processes ask the system to end with it when it is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from meridian._native import links as native
+from meridian._native import tiles
+from meridian.deploy import runs
+from meridian.deploy.metrics import Exporter
+from meridian.deploy.specs import Places, free_ports, logs_bytes, process_spec
+from meridian.deploy.topology import Topology
+
+MEDIA_DRIVER = "media-driver"
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 5.0
+LOOK_SECONDS = 0.05
+RESTART_SECONDS = 0.5
+RESTARTS_MAX = 10
+"""Of one process in a run; one that dies more often has a reason that a restart does not cure."""
+
+log = structlog.get_logger("supervisor")
+
+
+class CannotStart(Exception):
+    """A topology did not come up: one sentence an error, the processes' own last words among them."""
+
+    def __init__(self, errors: list[str]) -> None:
+        self.errors = errors
+        super().__init__("\n".join(errors))
+
+
+@dataclass(slots=True, kw_only=True)
+class Child:
+    """One process of the run."""
+
+    name: str
+    spec: Path
+    log: Path
+    policy: str
+    restarts: int = 0
+    popen: subprocess.Popen[bytes] | None = None
+    restart_at: float | None = None
+
+    def last_words(self) -> list[str]:
+        """The end of its log."""
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+        except OSError:
+            return []
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """One run of a topology. `start`, then `watch` until it returns, then `stop`; or use it as a context."""
+
+    topology: Topology
+    claim: runs.Claim = field(init=False)
+    places: Places = field(init=False)
+    run: runs.Run = field(init=False)
+    children: list[Child] = field(default_factory=list)
+    exporter: Exporter | None = None
+    asked: bool = False
+    failures: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Supervisor:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def ask(self) -> None:
+        """Asks `watch` to return; safe in a signal handler."""
+        self.asked = True
+
+    def start(self) -> None:
+        """Brings everything up. Raises CannotStart, with nothing left running."""
+        self.claim = runs.claim(self.topology.name)
+        try:
+            self._prepare()
+            self._start_all()
+        except BaseException:
+            self.stop()
+            raise
+
+    def watch(self, each: Callable[[], None] | None = None) -> None:
+        """Watches until asked to stop or until a process that is not to be restarted has ended (see `failures`)."""
+        while not self.asked and not self.failures:
+            for child in self.children:
+                self._look(child)
+            if each:
+                each()
+            time.sleep(LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """Stops all processes in the reverse order of their start, then takes away what they shared."""
+        if hasattr(self, "run"):
+            self.run.state = "stopping"
+            self.run.write()
+        for child in reversed(self.children):
+            _end(child)
+        if self.exporter:
+            self.exporter.close()
+            self.exporter = None
+        self.children.clear()
+        self.claim.release()
+
+    def _prepare(self) -> None:
+        directory = self.claim.directory
+        shared = self.claim.shared_directory
+        for part in (shared / "counters", shared / "links", directory / "logs", directory / "specs"):
+            part.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data = Path(self.topology.data_directory or directory / "data").resolve()
+        aeron = Path(self.topology.aeron_directory or shared / "aeron").resolve()
+        ports = free_ports(self.topology.ports())
+        self.places = Places(
+            run_directory=directory, shared_directory=shared, data_directory=data, aeron_directory=aeron, ports=ports
+        )
+        self.run = runs.Run(
+            name=self.claim.name,
+            topology=self.topology.name,
+            state="starting",
+            supervisor_pid=os.getpid(),
+            run_directory=str(directory),
+            shared_directory=str(shared),
+            data_directory=str(data),
+            metrics_port=None,
+            ports=ports,
+        )
+        self._make_rings()
+        if self.topology.metrics.enabled:
+            self.exporter = Exporter(self.run, self.topology.metrics.port)
+            self.run.metrics_port = self.exporter.port
+        self.run.write()
+
+    def _make_rings(self) -> None:
+        for name, link in self.topology.links.items():
+            if self.topology.transport_of(name, aeron=native.AERON) == "shm":
+                reliable = [how == "reliable" for how in link.consumers.values()]
+                native.create_ring(self.places.ring(name), link.depth, link.record_bytes_max, reliable)
+
+    def _start_all(self) -> None:
+        if needed := logs_bytes(self.topology):
+            directory = self.places.aeron_directory
+            try:
+                native.aeron_check_space(directory, needed)
+            except OSError as error:
+                raise CannotStart([str(error)]) from None
+            about = {"directory": str(directory), "logs_bytes": needed, "spin": False}
+            driver = self._child(MEDIA_DRIVER, {"media_driver": about}, "none")
+            self._spawn(driver)
+            self._until(lambda: (directory / "cnc.dat").exists(), "the media driver")
+        for process in self.topology.process_names():
+            spec = process_spec(self.topology, process, self.places)
+            self._spawn(self._child(process, spec, self.topology.restart_of(process)))
+        self._until(self._all_ready, "every process")
+        self.run.state = "running"
+        self.run.write()
+
+    def _child(self, name: str, spec: dict[str, object], policy: str) -> Child:
+        path = self.claim.directory / "specs" / f"{name}.json"
+        path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
+        child = Child(name=name, spec=path, log=self.claim.directory / "logs" / f"{name}.log", policy=policy)
+        child.log.unlink(missing_ok=True)
+        self.children.append(child)
+        return child
+
+    def _spawn(self, child: Child) -> None:
+        command = [sys.executable, "-m", "meridian.deploy.process", str(child.spec)]
+        environment = os.environ | {"MERIDIAN_SUPERVISOR": str(os.getpid())}
+        with child.log.open("ab") as output:
+            child.popen = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+            )
+        child.restart_at = None
+        self.run.processes[child.name] = {"pid": child.popen.pid, "restarts": child.restarts}
+        self.run.write()
+
+    def _until(self, ready: Callable[[], bool], what: str) -> None:
+        """Waits at start; a process that ends meanwhile fails the start."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not ready():
+            ended = [child for child in self.children if child.popen and child.popen.poll() is not None]
+            if ended:
+                raise CannotStart([line for child in ended for line in self._death(child)])
+            if self.asked:
+                raise CannotStart(["asked to stop while starting"])
+            if time.monotonic() > deadline:
+                raise CannotStart(
+                    [f"{what} was not ready after {START_SECONDS_MAX:.0f} s; see {self.claim.directory}/logs"]
+                )
+            time.sleep(LOOK_SECONDS)
+
+    def _all_ready(self) -> bool:
+        return all(_ready(self.run.counters(child.name)) for child in self.children if child.name != MEDIA_DRIVER)
+
+    def _death(self, child: Child) -> list[str]:
+        code = child.popen.returncode if child.popen else None
+        return [
+            f"process {child.name} ended with code {code}",
+            *(f"{child.name}: {line}" for line in child.last_words()),
+        ]
+
+    def _look(self, child: Child) -> None:
+        if child.restart_at is not None:
+            if time.monotonic() >= child.restart_at:
+                self._spawn(child)
+            return
+        if child.popen is None or child.popen.poll() is None:
+            return
+        if child.policy != "always" or child.restarts >= RESTARTS_MAX:
+            self.failures += self._death(child)
+            return
+        child.restarts += 1
+        child.restart_at = time.monotonic() + RESTART_SECONDS
+        log.warning("restart", process=child.name, code=child.popen.returncode, restarts=child.restarts)
+        for name in self.topology.links:
+            if (path := self.places.ring(name)).exists():
+                native.detach_dead(path)
+
+
+def _ready(counters: Path) -> bool:
+    try:
+        return dict(native.Counters(counters).read()).get("process.ready") == 1
+    except OSError:
+        return False
+
+
+def _end(child: Child) -> None:
+    popen = child.popen
+    if popen is None or popen.poll() is not None:
+        return
+    popen.send_signal(signal.SIGTERM)
+    try:
+        popen.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        log.error("does not stop; killed", process=child.name)
+        popen.kill()
+        popen.wait()
+
+
+def kinds() -> list[str]:
+    """The kinds of tile that this build knows."""
+    return tiles.kinds()

@@ -1,0 +1,133 @@
+"""What `status` and `top` show of a run, read from its counters.
+
+Invariant: rates and percentiles are those of the last interval, taken as differences of two readings; totals are since the
+start of the process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from meridian._native import links as native
+from meridian.deploy.metrics import read
+from meridian.deploy.runs import Run
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999}
+RUNNER = ("cycles", "busy_cycles", "busy_ns", "cycle_ns_max", "heartbeat_ns")
+"""What the runner itself writes for every tile."""
+
+
+def processes(run: Run) -> list[dict[str, Any]]:
+    """Each process: whether it lives and is ready."""
+    rows = []
+    for name, about in run.processes.items():
+        counters = dict(read(run.counters(name)))
+        alive = Path(f"/proc/{about['pid']}").exists()
+        # The media driver writes no counters of ours: it is ready when it lives.
+        ready = counters.get("process.ready") == 1 if counters else alive
+        rows.append({"name": name, "pid": about["pid"], "alive": alive, "ready": ready, "restarts": about["restarts"]})
+    return rows
+
+
+class Look:
+    """Compares the counters of a run with those of the look before."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._time = time.monotonic()
+        self._before = self._read()
+
+    def _read(self) -> dict[str, dict[str, int | native.Histogram]]:
+        return {name: dict(read(self.run.counters(name))) for name in self.run.processes}
+
+    def take(self) -> dict[str, Any]:
+        """Tiles, counters and latencies over the time since the last call."""
+        now, after = time.monotonic(), self._read()
+        seconds, before = max(now - self._time, 1e-9), self._before
+        self._time, self._before = now, after
+        tiles, counters, latencies = [], [], []
+        for process, readings in after.items():
+            earlier = before.get(process, {})
+            tiles += [_tile(process, name, readings, earlier, seconds) for name in _tile_names(readings)]
+            for name, value in readings.items():
+                then = earlier.get(name)
+                if isinstance(value, native.Histogram):
+                    since = value.since(then) if isinstance(then, native.Histogram) else value
+                    latencies.append({"process": process, "name": name, "count": since.count} | _percentiles(since))
+                elif name.rpartition(".")[2] not in RUNNER and name != "process.ready":
+                    rate = round((value - (then if isinstance(then, int) else 0)) / seconds, 1)
+                    counters.append({"process": process, "name": name, "value": value, "per_second": rate})
+        return {
+            "run": self.run.name,
+            "seconds": round(seconds, 3),
+            "tiles": tiles,
+            "counters": counters,
+            "latencies": latencies,
+        }
+
+
+def _tile_names(readings: dict[str, int | native.Histogram]) -> list[str]:
+    return [name.removesuffix(".heartbeat_ns") for name in readings if name.endswith(".heartbeat_ns")]
+
+
+def _tile(process: str, tile: str, after: dict[str, Any], before: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def change(name: str) -> int:
+        return int(after.get(f"{tile}.{name}", 0)) - int(before.get(f"{tile}.{name}", 0))
+
+    silence_ns = max(time.time_ns() - int(after[f"{tile}.heartbeat_ns"]), 0)
+    return {
+        "process": process,
+        "tile": tile,
+        "cycles_per_second": round(change("cycles") / seconds),
+        "busy_share": round(min(change("busy_ns") / 1e9 / seconds, 1.0), 4),
+        "cycle_us_max": round(int(after.get(f"{tile}.cycle_ns_max", 0)) / 1e3, 1),
+        "silent_ms": round(silence_ns / 1e6, 1),
+    }
+
+
+def _percentiles(histogram: native.Histogram) -> dict[str, float]:
+    values = {f"{name}_us": round(histogram.percentile_ns(share) / 1e3, 3) for name, share in SHARES.items()}
+    return values | {"max_us": round(histogram.max_ns / 1e3, 3)}
+
+
+def tables(look: dict[str, Any]) -> Group:
+    """The look as tables for a terminal."""
+    from rich.console import Group
+    from rich.table import Table
+
+    def table(title: str, rows: list[dict[str, Any]]) -> Table:
+        made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for column in rows[0]:
+            number = isinstance(rows[0][column], int | float)
+            made.add_column(column.replace("_", " "), justify="right" if number else "left", no_wrap=True)
+        for row in rows:
+            made.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in row.values()))
+        return made
+
+    parts = {"Tiles": look["tiles"], "Latencies": look["latencies"], "Counters": look["counters"]}
+    return Group(*(table(title, rows) for title, rows in parts.items() if rows))
+
+
+def print_look(look: dict[str, Any]) -> None:
+    """Prints one look."""
+    from meridian.console import console
+
+    console().print(tables(look))
+
+
+def live(look: Look, interval: float, going_on: Callable[[], bool]) -> None:
+    """Shows look after look until the run ends."""
+    from rich.live import Live
+
+    from meridian.console import console
+
+    with Live(console=console(), auto_refresh=False, screen=False) as screen:
+        while going_on():
+            time.sleep(interval)
+            screen.update(tables(look.take()), refresh=True)
