@@ -14,6 +14,7 @@ use crate::matching::{Capacity, Matching, Sink};
 
 const TICK_NANOS: i64 = 10_000_000;
 const RESTING_GOAL: usize = 1000;
+const BLOCK: usize = 1000;
 
 /// What a run found.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Report {
     pub commands: u64,
     /// Wall time over them.
     pub elapsed_ns: u64,
+    /// Median over blocks of a thousand commands, in picoseconds a command: neighbours on the machine disturb some blocks.
+    pub median_ps: u64,
     /// Trades among the events.
     pub trades: u64,
     /// Events.
@@ -37,7 +40,7 @@ pub struct Report {
 impl Report {
     /// The row's figure.
     pub fn ns_per_command(&self) -> f64 {
-        self.elapsed_ns as f64 / self.commands.max(1) as f64
+        self.median_ps as f64 / 1000.0
     }
 }
 
@@ -227,14 +230,22 @@ pub fn run(commands: usize, seed: u64) -> Report {
         apply(&mut core, stamp(at), command, &mut sink);
     }
     let before = (sink.events, sink.trades, sink.refused);
-    let start = Instant::now();
-    for (at, command) in all.iter().enumerate().skip(warm) {
-        apply(&mut core, stamp(at), command, &mut sink);
+    let mut blocks = Vec::with_capacity(commands / BLOCK + 1);
+    let (mut at, start) = (warm, Instant::now());
+    for block in all[warm..].chunks(BLOCK) {
+        let block_start = Instant::now();
+        for command in block {
+            apply(&mut core, stamp(at), command, &mut sink);
+            at += 1;
+        }
+        blocks.push(block_start.elapsed().as_nanos() as u64 * 1000 / block.len() as u64);
     }
     let elapsed_ns = start.elapsed().as_nanos() as u64;
+    blocks.sort_unstable();
     Report {
         commands: commands as u64,
         elapsed_ns,
+        median_ps: blocks.get(blocks.len() / 2).copied().unwrap_or(0),
         events: sink.events - before.0,
         trades: sink.trades - before.1,
         refused: sink.refused - before.2,

@@ -9,6 +9,8 @@ use records::{ExchangeListing, ExchangeSession, SelfTrade, TradingState, UNDEF_P
 use serde::Deserialize;
 use tiles::StartError;
 
+use crate::flow::FlowConfig;
+
 /// Longest day of a session kept for those who reconnect.
 const SESSION_MESSAGES: usize = 1 << 17;
 const FEED_MESSAGES: usize = 1 << 19;
@@ -41,6 +43,9 @@ pub struct ExchangeConfig {
     /// Sessions whose commands come from inside the process or over links (flow).
     #[serde(default)]
     pub inner: Vec<InnerConfig>,
+    /// Recorded or generated flow, each through a session of `inner`.
+    #[serde(default)]
+    pub flow: Vec<FlowConfig>,
     /// What is traded.
     pub listings: Vec<ListingConfig>,
     /// Resting orders of all books.
@@ -197,6 +202,13 @@ impl ExchangeConfig {
         must(distinct(sessions), "ports, inner: two sessions have the same number".into());
         must(fits(&self.snapshot_username, 6), "snapshot_username: one to six characters".into());
         must(fits(&self.snapshot_password, 10), "snapshot_password: one to ten characters".into());
+        for flow in &self.flow {
+            let at = format!("flow.{}", flow.symbol);
+            let inner = self.inner.iter().any(|inner| inner.session == flow.session);
+            must(inner, format!("{at}.session = {}: must be one of inner", flow.session));
+            let listed = self.listings.iter().any(|listing| listing.instrument == flow.instrument);
+            must(listed, format!("{at}.instrument = {}: must be one of listings", flow.instrument));
+        }
         for port in &self.ports {
             let at = format!("ports.{}", port.session);
             must(fits(&port.username, 6), format!("{at}.username = {:?}: one to six characters", port.username));

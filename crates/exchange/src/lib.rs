@@ -8,6 +8,7 @@
 pub mod bench;
 mod config;
 mod feed;
+mod flow;
 mod listings;
 mod matching;
 mod ouch;
@@ -17,5 +18,6 @@ mod snapshot;
 mod tile;
 
 pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
+pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
 pub use tile::{CommandSource, ExchangeTile, make};

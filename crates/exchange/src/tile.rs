@@ -9,6 +9,7 @@ use tiles::{Context, StartError, Tile};
 
 use crate::config::ExchangeConfig;
 use crate::feed::Feed;
+use crate::flow::FlowSource;
 use crate::port::Port;
 use crate::sequencer::Sequencer;
 use crate::snapshot::Snapshots;
@@ -156,5 +157,6 @@ impl Tile for ExchangeTile {
 /// Everything that is wrong with the settings.
 pub fn make(spec: &tiles::TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> {
     let config: ExchangeConfig = spec.settings()?;
-    Ok(Box::new(ExchangeTile::new(config, context)?))
+    let flow = FlowSource::read(&config.flow, context.storage.clone())?;
+    Ok(Box::new(ExchangeTile::new(config, context)?.with_source(Box::new(flow))))
 }

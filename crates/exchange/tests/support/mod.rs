@@ -53,6 +53,7 @@ pub fn config() -> ExchangeConfig {
         protection_ppm: 50_000,
     };
     ExchangeConfig {
+        flow: Vec::new(),
         name: "exchange1".into(),
         venue: 1,
         feed_session: "HOUSE1".into(),
