@@ -9,6 +9,7 @@ class RiskBench(TypedDict):
     ns_per_order: float
     release_ns: float
     headroom_ns: float
+    limit_change_ns: float
     controls: list[int]
     instruments: int
 

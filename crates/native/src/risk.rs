@@ -342,6 +342,7 @@ fn bench_row(py: Python<'_>, orders: usize, seed: u64) -> PyResult<Bound<'_, PyD
     row.set_item("ns_per_order", measured.check_hold_ns)?;
     row.set_item("release_ns", measured.release_ns)?;
     row.set_item("headroom_ns", measured.headroom_ns)?;
+    row.set_item("limit_change_ns", measured.limit_change_ns)?;
     row.set_item("controls", risk::bench::CONTROLS.map(u32::from).to_vec())?;
     row.set_item("instruments", risk::bench::INSTRUMENTS)?;
     Ok(row)

@@ -34,6 +34,8 @@ pub struct Measured {
     pub release_ns: f64,
     /// Headroom of both sides.
     pub headroom_ns: f64,
+    /// One limit's change with all bindings in place: every counter is summed up anew.
+    pub limit_change_ns: f64,
 }
 
 /// Runs `orders` new orders, then releases and headrooms as many.
@@ -71,7 +73,27 @@ pub fn run(orders: usize, seed: u64) -> Measured {
         check_hold_ns: an_order(spent_ns[0]),
         release_ns: an_order(spent_ns[1]),
         headroom_ns: an_order(spent_ns[2]),
+        limit_change_ns: change_limits(&mut tree),
     }
+}
+
+fn change_limits(tree: &mut LimitTree) -> f64 {
+    let changes = 20;
+    let begun = Instant::now();
+    for revision in 2..2 + changes {
+        let record = LimitSet {
+            limit: 1,
+            node: 1,
+            metric: Metric::OrderQuantity.code(),
+            value: MoneyNanos::new(1_000_000),
+            selector: SelectorKind::All.code(),
+            revision,
+            last_of_set: 1,
+            ..LimitSet::new()
+        };
+        assert_eq!(tree.apply_limit(&record), Outcome::Applied);
+    }
+    begun.elapsed().as_nanos() as f64 / changes as f64
 }
 
 /// Every mandatory metric limited at each of the five levels: forty limits.
