@@ -1,0 +1,14 @@
+//! The seeded simulator: tiles meet a clock, a network and files that are all in memory and all follow from one number.
+//!
+//! Invariant: the same seed, the same tiles and the same calls give the same run, to the last byte. A failing seed is the
+//! reproduction.
+
+mod net;
+mod random;
+mod simulation;
+mod storage;
+
+pub use net::{Faults, SimNet};
+pub use random::Random;
+pub use simulation::{SimClock, Simulation, TileId};
+pub use storage::SimDisk;

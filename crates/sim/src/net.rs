@@ -1,0 +1,412 @@
+//! A network in memory: datagrams that are delayed, lost, doubled and overtaken; streams that are delayed, arrive in pieces and
+//! break at any byte.
+//!
+//! Invariant: a stream's bytes arrive in order and each once, up to where it breaks; nothing arrives before its time.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Error, ErrorKind, Result};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+
+use tiles::{Clock, Net, Tcp, TcpListener, TcpRead, Udp};
+
+use crate::random::Random;
+use crate::simulation::SimClock;
+
+/// How bad the network is. Chances are per million.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// Shortest and longest way of a datagram, ns. A wide range reorders.
+    pub udp_delay_ns: (u64, u64),
+    /// Datagrams lost, for each receiver by itself.
+    pub udp_loss: u32,
+    /// Datagrams that arrive twice.
+    pub udp_duplicate: u32,
+    /// Datagrams held up for ten times the longest way.
+    pub udp_reorder: u32,
+    /// Shortest and longest way of a piece of a stream, ns.
+    pub tcp_delay_ns: (u64, u64),
+    /// Writes in whose midst the stream breaks, for both sides.
+    pub tcp_cut: u32,
+    /// Bytes under way in one direction before a write takes no more.
+    pub tcp_window_bytes: usize,
+}
+
+impl Faults {
+    /// A good network: 10 µs everywhere and nothing lost.
+    pub const NONE: Self = Self {
+        udp_delay_ns: (10_000, 10_000),
+        udp_loss: 0,
+        udp_duplicate: 0,
+        udp_reorder: 0,
+        tcp_delay_ns: (10_000, 10_000),
+        tcp_cut: 0,
+        tcp_window_bytes: 1 << 16,
+    };
+
+    /// A bad day: one datagram in fifty lost, some doubled and overtaken, now and then a broken stream.
+    pub const BAD: Self = Self {
+        udp_delay_ns: (5_000, 200_000),
+        udp_loss: 20_000,
+        udp_duplicate: 10_000,
+        udp_reorder: 10_000,
+        tcp_delay_ns: (5_000, 500_000),
+        tcp_cut: 500,
+        tcp_window_bytes: 1 << 12,
+    };
+}
+
+struct Datagram {
+    bytes: Vec<u8>,
+    from: SocketAddrV4,
+}
+
+struct Port {
+    bound: SocketAddrV4,
+    group: bool,
+    /// What is under way or waits, by arrival time and a number that keeps equal times apart.
+    waiting: BTreeMap<(u64, u64), Datagram>,
+}
+
+/// One direction of a stream.
+#[derive(Default)]
+struct Pipe {
+    pieces: VecDeque<(u64, VecDeque<u8>)>,
+    bytes: usize,
+    /// When the end of the stream arrives, once there is one.
+    end_ns: Option<u64>,
+    last_arrival_ns: u64,
+}
+
+struct Stream {
+    /// Towards the listener's side (0) and towards the connecting side (1).
+    pipes: [Pipe; 2],
+    made_ns: u64,
+    refused: bool,
+}
+
+struct Listener {
+    at: SocketAddrV4,
+    pending: VecDeque<(u64, usize, SocketAddrV4)>,
+}
+
+pub(crate) struct World {
+    clock: SimClock,
+    random: Random,
+    faults: Faults,
+    next_number: u64,
+    next_port: u16,
+    ports: BTreeMap<usize, Port>,
+    streams: BTreeMap<usize, Stream>,
+    listeners: BTreeMap<usize, Listener>,
+}
+
+/// The network. Clones are the same network.
+#[derive(Clone)]
+pub struct SimNet {
+    world: Rc<RefCell<World>>,
+}
+
+struct SimUdp {
+    net: SimNet,
+    id: usize,
+    local: SocketAddrV4,
+}
+
+struct SimTcp {
+    net: SimNet,
+    id: usize,
+    /// The pipe that this side writes.
+    out: usize,
+}
+
+struct SimListener {
+    net: SimNet,
+    id: usize,
+    local: SocketAddrV4,
+}
+
+impl World {
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    fn local(&mut self, wanted: SocketAddrV4) -> SocketAddrV4 {
+        if wanted.port() != 0 {
+            return wanted;
+        }
+        self.next_port += 1;
+        SocketAddrV4::new(*wanted.ip(), self.next_port)
+    }
+
+    fn send(&mut self, bytes: &[u8], from: SocketAddrV4, to: SocketAddrV4) {
+        let now_ns = self.clock.now_ns();
+        let receivers: Vec<usize> = self.ports.iter().filter(|(_, port)| port.hears(to)).map(|(id, _)| *id).collect();
+        for id in receivers {
+            if self.random.chance(self.faults.udp_loss) {
+                continue;
+            }
+            let copies = if self.random.chance(self.faults.udp_duplicate) { 2 } else { 1 };
+            for _ in 0..copies {
+                let (low, high) = self.faults.udp_delay_ns;
+                let held_ns = if self.random.chance(self.faults.udp_reorder) { high * 10 } else { 0 };
+                let at_ns = now_ns + self.random.between(low, high) + held_ns;
+                let number = self.number();
+                if let Some(port) = self.ports.get_mut(&id) {
+                    port.waiting.insert((at_ns, number), Datagram { bytes: bytes.to_vec(), from });
+                }
+            }
+        }
+    }
+
+    /// When a piece sent now arrives: not before the piece ahead of it.
+    fn stream_arrival(&mut self, id: usize, out: usize) -> u64 {
+        let (low, high) = self.faults.tcp_delay_ns;
+        let at_ns = self.clock.now_ns() + self.random.between(low, high);
+        let pipe = self.streams.get_mut(&id).map(|stream| &mut stream.pipes[out]);
+        pipe.map_or(at_ns, |pipe| {
+            pipe.last_arrival_ns = pipe.last_arrival_ns.max(at_ns);
+            pipe.last_arrival_ns
+        })
+    }
+
+    fn end(&mut self, id: usize, out: usize) {
+        let at_ns = self.stream_arrival(id, out);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.pipes[out].end_ns.get_or_insert(at_ns);
+        }
+    }
+
+    fn write(&mut self, id: usize, out: usize, bytes: &[u8]) -> Result<usize> {
+        let now_ns = self.clock.now_ns();
+        let window = self.faults.tcp_window_bytes;
+        let broken = || Error::new(ErrorKind::BrokenPipe, "the peer has closed");
+        let stream = self.streams.get(&id).ok_or_else(broken)?;
+        if stream.refused && now_ns >= stream.made_ns {
+            return Err(Error::new(ErrorKind::ConnectionRefused, "nobody listens there"));
+        }
+        if now_ns < stream.made_ns {
+            return Ok(0);
+        }
+        let peer_closed = stream.pipes[1 - out].end_ns.is_some_and(|end_ns| end_ns <= now_ns);
+        if stream.pipes[out].end_ns.is_some() || peer_closed {
+            return Err(broken());
+        }
+        let mut taken = bytes.len().min(window - stream.pipes[out].bytes.min(window));
+        let cut = taken > 0 && self.random.chance(self.faults.tcp_cut);
+        if cut {
+            taken = self.random.between(0, taken as u64) as usize;
+        }
+        if taken > 0 {
+            let at_ns = self.stream_arrival(id, out);
+            let pipe = &mut self.streams.get_mut(&id).ok_or_else(broken)?.pipes[out];
+            pipe.pieces.push_back((at_ns, bytes[..taken].iter().copied().collect()));
+            pipe.bytes += taken;
+        }
+        if cut {
+            self.end(id, 0);
+            self.end(id, 1);
+        }
+        Ok(taken)
+    }
+
+    fn read(&mut self, id: usize, from: usize, buffer: &mut [u8]) -> TcpRead {
+        let now_ns = self.clock.now_ns();
+        let piece_share = self.random.next();
+        let Some(stream) = self.streams.get_mut(&id) else { return TcpRead::Closed };
+        if now_ns < stream.made_ns {
+            return TcpRead::Idle;
+        }
+        let pipe = &mut stream.pipes[from];
+        let Some((_, piece)) = pipe.pieces.front_mut().filter(|(at_ns, _)| *at_ns <= now_ns) else {
+            let ended = stream.refused || pipe.end_ns.is_some_and(|end_ns| end_ns <= now_ns);
+            return if ended { TcpRead::Closed } else { TcpRead::Idle };
+        };
+        // Bytes come in pieces of any size: one time in four only some of what waits.
+        let whole = piece.len().min(buffer.len());
+        let length = if piece_share % 4 == 0 { 1 + (piece_share >> 2) as usize % whole.max(1) } else { whole };
+        let length = length.min(whole);
+        for (slot, byte) in buffer.iter_mut().zip(piece.drain(..length)) {
+            *slot = byte;
+        }
+        if piece.is_empty() {
+            pipe.pieces.pop_front();
+        }
+        pipe.bytes -= length;
+        TcpRead::Bytes(length)
+    }
+}
+
+impl Port {
+    fn hears(&self, to: SocketAddrV4) -> bool {
+        let address = self.bound.ip() == to.ip() || (!self.group && self.bound.ip().is_unspecified());
+        address && self.bound.port() == to.port()
+    }
+}
+
+impl SimNet {
+    /// A network on this clock, its faults decided by the seed.
+    pub fn new(clock: SimClock, seed: u64, faults: Faults) -> Self {
+        let world = World {
+            clock,
+            random: Random::new(seed),
+            faults,
+            next_number: 0,
+            next_port: 40_000,
+            ports: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+        };
+        Self { world: Rc::new(RefCell::new(world)) }
+    }
+
+    /// Changes how bad it is from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.world.borrow_mut().faults = faults;
+    }
+
+    /// Breaks every stream at the byte that it has reached.
+    pub fn cut_streams(&self) {
+        let mut world = self.world.borrow_mut();
+        let ids: Vec<usize> = world.streams.keys().copied().collect();
+        for id in ids {
+            world.end(id, 0);
+            world.end(id, 1);
+        }
+    }
+
+    fn bind(&self, bound: SocketAddrV4, group: bool) -> Result<Box<dyn Udp>> {
+        let mut world = self.world.borrow_mut();
+        let local = world.local(bound);
+        let taken = world.ports.values().any(|port| port.bound == local && !(group && port.group));
+        if taken {
+            return Err(Error::new(ErrorKind::AddrInUse, format!("binding {local}: address in use")));
+        }
+        let id = world.number() as usize;
+        world.ports.insert(id, Port { bound: local, group, waiting: BTreeMap::new() });
+        Ok(Box::new(SimUdp { net: self.clone(), id, local }))
+    }
+}
+
+impl Net for SimNet {
+    fn udp_multicast(&self, group: SocketAddrV4, _interface: Ipv4Addr) -> Result<Box<dyn Udp>> {
+        self.bind(group, true)
+    }
+
+    fn udp(&self, bind: SocketAddrV4, _interface: Ipv4Addr) -> Result<Box<dyn Udp>> {
+        self.bind(bind, false)
+    }
+
+    fn tcp_connect(&self, to: SocketAddrV4) -> Result<Box<dyn Tcp>> {
+        let mut world = self.world.borrow_mut();
+        let (low, high) = world.faults.tcp_delay_ns;
+        let made_ns = world.clock.now_ns() + world.random.between(low, high) * 2;
+        let id = world.number() as usize;
+        let from = world.local(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+        let listener = world.listeners.values_mut().find(|listener| listener.at == to);
+        let refused = listener.is_none();
+        if let Some(listener) = listener {
+            listener.pending.push_back((made_ns, id, from));
+        }
+        world.streams.insert(id, Stream { pipes: [Pipe::default(), Pipe::default()], made_ns, refused });
+        Ok(Box::new(SimTcp { net: self.clone(), id, out: 0 }))
+    }
+
+    fn tcp_listen(&self, at: SocketAddrV4) -> Result<Box<dyn TcpListener>> {
+        let mut world = self.world.borrow_mut();
+        let local = world.local(at);
+        if world.listeners.values().any(|listener| listener.at == local) {
+            return Err(Error::new(ErrorKind::AddrInUse, format!("listening at {local}: address in use")));
+        }
+        let id = world.number() as usize;
+        world.listeners.insert(id, Listener { at: local, pending: VecDeque::new() });
+        Ok(Box::new(SimListener { net: self.clone(), id, local }))
+    }
+}
+
+impl Udp for SimUdp {
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<(usize, SocketAddrV4)>> {
+        let mut world = self.net.world.borrow_mut();
+        let now_ns = world.clock.now_ns();
+        let Some(port) = world.ports.get_mut(&self.id) else { return Ok(None) };
+        match port.waiting.first_key_value() {
+            Some(((at_ns, _), _)) if *at_ns <= now_ns => {}
+            _ => return Ok(None),
+        }
+        let Some((_, datagram)) = port.waiting.pop_first() else { return Ok(None) };
+        // What does not fit is cut off, as a socket does.
+        let length = datagram.bytes.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&datagram.bytes[..length]);
+        Ok(Some((length, datagram.from)))
+    }
+
+    fn send_to(&mut self, bytes: &[u8], to: SocketAddrV4) -> Result<bool> {
+        self.net.world.borrow_mut().send(bytes, self.local, to);
+        Ok(true)
+    }
+
+    fn local(&self) -> SocketAddrV4 {
+        self.local
+    }
+}
+
+impl Drop for SimUdp {
+    fn drop(&mut self) {
+        self.net.world.borrow_mut().ports.remove(&self.id);
+    }
+}
+
+impl Tcp for SimTcp {
+    fn read(&mut self, buffer: &mut [u8]) -> TcpRead {
+        self.net.world.borrow_mut().read(self.id, 1 - self.out, buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.net.world.borrow_mut().write(self.id, self.out, bytes)
+    }
+
+    fn connected(&mut self) -> Result<bool> {
+        let world = self.net.world.borrow();
+        let Some(stream) = world.streams.get(&self.id) else { return Ok(false) };
+        if world.clock.now_ns() < stream.made_ns {
+            return Ok(false);
+        }
+        if stream.refused { Err(Error::new(ErrorKind::ConnectionRefused, "nobody listens there")) } else { Ok(true) }
+    }
+}
+
+impl Drop for SimTcp {
+    fn drop(&mut self) {
+        self.net.world.borrow_mut().end(self.id, self.out);
+    }
+}
+
+impl TcpListener for SimListener {
+    fn accept(&mut self) -> Result<Option<(Box<dyn Tcp>, SocketAddrV4)>> {
+        let mut world = self.net.world.borrow_mut();
+        let now_ns = world.clock.now_ns();
+        let Some(listener) = world.listeners.get_mut(&self.id) else { return Ok(None) };
+        match listener.pending.front() {
+            Some((at_ns, _, _)) if *at_ns <= now_ns => {}
+            _ => return Ok(None),
+        }
+        let Some((_, id, peer)) = listener.pending.pop_front() else { return Ok(None) };
+        Ok(Some((Box::new(SimTcp { net: self.net.clone(), id, out: 1 }), peer)))
+    }
+
+    fn local(&self) -> SocketAddrV4 {
+        self.local
+    }
+}
+
+impl Drop for SimListener {
+    fn drop(&mut self) {
+        let mut world = self.net.world.borrow_mut();
+        let pending = world.listeners.remove(&self.id).map(|listener| listener.pending).unwrap_or_default();
+        for (_, id, _) in pending {
+            world.end(id, 1);
+        }
+    }
+}
