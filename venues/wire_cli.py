@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("itch50", "ouch50", "soupbin", "moldudp64")
 DAY_NS = 86_400_000_000_000
+TAIL_BYTES_SHOWN = 32
+"""Longer variable parts are told by their length; `--json` has them whole."""
 
 
 @click.group("wire", help="Venue protocols: read captures.")
@@ -105,7 +107,7 @@ def _line(found: dict[str, Any], fields: dict[tuple[str, str, str], FieldEntry])
 def _value(name: str, value: Any, field: FieldEntry | None) -> str:
     """`name=value`, decimals set, codes explained."""
     if isinstance(value, bytes):
-        return f"{name}={value.hex() or '-'}"
+        return f"{name}={value.hex() or '-'}" if len(value) <= TAIL_BYTES_SHOWN else f"{name}={len(value)} bytes"
     text = str(value).strip()
     if field is None:
         return f"{name}={text}"

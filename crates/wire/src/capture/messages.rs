@@ -177,10 +177,11 @@ impl<'v> Decoder<'v> {
             sequence = stream.sequence;
             stream.sequence += 1;
         }
+        self.found(&soupbin::PROTOCOL, message, packet.bytes(), sequence, self.choice == Choice::SoupBin);
         let orders = identify(&ouch50::PROTOCOL, Some(group), payload);
         let feed = identify(&itch50::PROTOCOL, None, payload);
         match (self.choice, orders, feed) {
-            (Choice::SoupBin, ..) => self.found(&soupbin::PROTOCOL, message, packet.bytes(), sequence, true),
+            (Choice::SoupBin, ..) => {}
             (Choice::Any | Choice::Ouch50, Ok((found, _)), _) => {
                 self.found(&ouch50::PROTOCOL, found, payload, sequence, true)
             }
