@@ -72,7 +72,11 @@ def test_auto_takes_a_ring_inside_aeron_between_and_a_file_for_lossy_consumers()
         ("links/feed_engine/consumers", {}, "links.feed_engine.consumers = {}: needs at least 1"),
         ("links/feed_engine/consumers", {"feed": "lossy"}, "is the producer"),
         ("links/engine_gateway/transport", "ring", "a ring is within one process"),
-        ("links/gateway_all/transport", "aeron-ipc", 'links.gateway_all.consumers.feed = "lossy": aeron-ipc has reliable'),
+        (
+            "links/gateway_all/transport",
+            "aeron-ipc",
+            'links.gateway_all.consumers.feed = "lossy": aeron-ipc has reliable',
+        ),
         ("links/engine_gateway/transport", "aeron-udp", "links.engine_gateway.endpoint = None: goes with"),
         ("processes/cor", {}, "processes.cor: no tile runs there; did you mean core?"),
         ("processes/core/idle", "sleep", "allowed are 'spin', 'yield', 'park' or 'back-off'"),

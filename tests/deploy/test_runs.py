@@ -1,0 +1,232 @@
+"""Runs of real processes: they come up, carry records, are seen, restart, and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian._native import links
+from meridian.deploy import runs, view
+from meridian.deploy.supervisor import CannotStart, Supervisor
+from meridian.deploy.topology import Topology, check
+
+KINDS = ["probe-sink", "probe-source"]
+
+
+@pytest.fixture(autouse=True)
+def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs of these tests lie apart from the user's own, and none is left."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    yield
+    assert list(runs.runs()) == []
+
+
+def probes(name: str, *, transport: str = "auto", how: str = "reliable", **more: Any) -> Topology:
+    document = {
+        "name": name,
+        "tiles": {
+            "source": {"kind": "probe-source", "settings": {"link": "source_sink", "rate_per_second": 5000}},
+            "sink": {"kind": "probe-sink", "settings": {"link": "source_sink"}},
+        },
+        "links": {
+            "source_sink": {
+                "producer": "source",
+                "depth": 512,
+                "record_bytes_max": 64,
+                "transport": transport,
+                "consumers": {"sink": how},
+            }
+        },
+        "metrics": {"port": 0},
+    } | more
+    return check(document, kinds=KINDS, aeron=links.AERON)
+
+
+def soon(ready: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := ready()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
+    return value
+
+
+def counter(supervisor: Supervisor, process: str, name: str) -> int:
+    readings = dict(links.Counters(supervisor.run.counters(process)).read())
+    value = readings.get(name, 0)
+    assert isinstance(value, int)
+    return value
+
+
+def unique(word: str) -> str:
+    return f"t-{word}-{os.getpid()}"
+
+
+def gone(run: runs.Run) -> bool:
+    alive = [name for name, about in run.processes.items() if Path(f"/proc/{about['pid']}").exists()]
+    return not alive and not Path(run.shared_directory).exists()
+
+
+@pytest.mark.parametrize(("transport", "how"), [("shm", "reliable"), ("shm", "lossy"), ("aeron-ipc", "reliable")])
+def test_two_processes_meet_and_leave_nothing_behind(transport: str, how: str) -> None:
+    if transport.startswith("aeron") and not links.AERON:
+        pytest.skip("this build has no Aeron")
+    with Supervisor(probes(unique(transport), transport=transport, how=how)) as supervisor:
+        soon(lambda: counter(supervisor, "sink", "sink.received") > 1000)
+        assert counter(supervisor, "sink", "sink.missing") == 0
+        look = view.Look(supervisor.run)
+        time.sleep(0.3)
+        taken = look.take()
+        assert {row["tile"] for row in taken["tiles"]} == {"source", "sink"}
+        (latency,) = taken["latencies"]
+        assert latency["count"] > 100
+        assert 0 < latency["p50_us"] <= latency["p99_us"] <= latency["p99.99_us"]
+        assert json.dumps(taken)
+        run = supervisor.run
+        url = f"http://127.0.0.1:{run.metrics_port}/metrics"
+        text = urllib.request.urlopen(url, timeout=5).read().decode()
+        assert 'meridian_counter{name="sink.received",process="sink"}' in text
+        assert 'meridian_latency_seconds_bucket{le="+Inf",name="sink.latency_ns",process="sink"}' in text
+    assert gone(run)
+    with pytest.raises(OSError):
+        urllib.request.urlopen(url, timeout=1)
+
+
+def test_tiles_of_one_process_take_turns_on_one_thread() -> None:
+    tiles = {
+        name: {"kind": f"probe-{name}", "process": "both", "settings": {"link": "source_sink"}}
+        for name in ("source", "sink")
+    }
+    tiles["source"]["settings"] = {"link": "source_sink", "rate_per_second": 5000}
+    with Supervisor(probes(unique("one"), tiles=tiles, processes={"both": {"placement": "one-thread"}})) as supervisor:
+        soon(lambda: counter(supervisor, "both", "sink.received") > 500)
+        (pid,) = [about["pid"] for about in supervisor.run.processes.values()]
+        assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 2, "the tiles' thread and the main one"
+
+
+def test_a_second_run_beside_the_first_has_a_name_of_its_own() -> None:
+    name = unique("beside")
+    with Supervisor(probes(name)) as first, Supervisor(probes(name)) as second:
+        assert (first.run.name, second.run.name) == (name, f"{name}-2")
+        assert {run.name for run in runs.runs()} == {name, f"{name}-2"}
+        soon(lambda: counter(first, "sink", "sink.received") > 100)
+        soon(lambda: counter(second, "sink", "sink.received") > 100)
+
+
+def test_a_killed_process_comes_back_where_the_policy_says_so() -> None:
+    with Supervisor(probes(unique("restart"), transport="shm", restart="always")) as supervisor:
+        soon(lambda: counter(supervisor, "sink", "sink.received") > 100)
+        os.kill(supervisor.run.processes["sink"]["pid"], signal.SIGKILL)
+
+        def back() -> None:
+            about = supervisor.run.processes["sink"]
+            if about["restarts"] == 1 and counter(supervisor, "sink", "sink.received") > 100:
+                supervisor.ask()
+
+        start = time.monotonic()
+        supervisor.watch(lambda: back() if time.monotonic() < start + 20 else supervisor.ask())
+        assert supervisor.run.processes["sink"]["restarts"] == 1
+        assert supervisor.failures == []
+
+
+def test_without_a_restart_policy_a_killed_process_ends_the_run_and_is_named() -> None:
+    with Supervisor(probes(unique("ends"))) as supervisor:
+        run = supervisor.run
+        os.kill(run.processes["source"]["pid"], signal.SIGKILL)
+        supervisor.watch()
+        assert "process source ended with code -9" in supervisor.failures
+    assert gone(run)
+
+
+def test_a_tile_that_refuses_to_start_is_quoted_and_nothing_is_left() -> None:
+    topology = probes(unique("refused"))
+    topology.tiles["source"].settings["rate_per_second"] = 0
+    supervisor = Supervisor(topology)
+    with pytest.raises(CannotStart) as raised:
+        supervisor.start()
+    assert any("tiles.source.settings.rate_per_second = 0: allowed are 1 to" in error for error in raised.value.errors)
+    assert gone(supervisor.run)
+
+
+TOML = """
+name = "{name}"
+[metrics]
+port = 0
+[tiles.source]
+kind = "probe-source"
+settings = {{ link = "source_sink", rate_per_second = 1000 }}
+[tiles.sink]
+kind = "probe-sink"
+settings = {{ link = "source_sink" }}
+[links.source_sink]
+producer = "source"
+depth = 256
+consumers = {{ sink = "reliable" }}
+"""
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "meridian", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_up_status_top_down(tmp_path: Path) -> None:
+    path, name = tmp_path / "probes.toml", unique("cli")
+    path.write_text(TOML.format(name=name), encoding="utf-8")
+    up = command("up", str(path), "--detach", "--json")
+    assert up.returncode == 0, up.stderr
+    run = runs.read(Path(json.loads(up.stdout)["run_directory"]))
+    assert run is not None
+    try:
+        status = json.loads(command("status", "--json").stdout)
+        processes = {row["name"]: row for row in status["runs"][0]["processes"]}
+        assert processes["source"]["ready"] and processes["sink"]["alive"]
+        top = json.loads(command("top", "--json", "--interval", "0.5").stdout)
+        assert any(row["name"] == "sink.received" and row["per_second"] > 100 for row in top["counters"])
+        assert "sink.received" in command("top", "--once", "--interval", "0.2").stdout
+    finally:
+        down = command("down", name)
+    assert down.returncode == 0, down.stderr
+    assert gone(run)
+    assert command("down", name).returncode == 3
+    assert command("top").returncode == 3
+
+
+def test_control_c_leaves_no_process_and_no_shared_memory(tmp_path: Path) -> None:
+    path, name = tmp_path / "probes.toml", unique("ctrl-c")
+    path.write_text(TOML.format(name=name), encoding="utf-8")
+    line = [sys.executable, "-m", "meridian", "up", str(path)]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, start_new_session=True) as child:
+        run = soon(lambda: next((run for run in runs.runs() if run.state == "running"), None))
+        os.killpg(child.pid, signal.SIGINT)
+        assert child.wait(20) == 0
+    assert gone(run)
+
+
+def test_a_killed_supervisor_takes_its_processes_with_it(tmp_path: Path) -> None:
+    path, name = tmp_path / "probes.toml", unique("killed")
+    path.write_text(TOML.format(name=name), encoding="utf-8")
+    line = [sys.executable, "-m", "meridian", "up", str(path)]
+    with subprocess.Popen(line, stderr=subprocess.DEVNULL) as child:
+        run = soon(lambda: next((run for run in runs.runs() if run.state == "running"), None))
+        child.kill()
+    soon(lambda: not any(Path(f"/proc/{about['pid']}").exists() for about in run.processes.values()))
+    runs.claim(name).release()
+    assert gone(run), "the next run of the name clears what the killed one left"
+
+
+def test_a_wrong_topology_is_bad_input_and_says_all(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(TOML.format(name="x").replace('"probe-sink"', '"probe-snk"').replace("256", "0"), encoding="utf-8")
+    done = command("up", str(path), "--check", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["errors"] == ["links.source_sink.depth = 0: must be at least 1"]
