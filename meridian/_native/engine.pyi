@@ -1,1 +1,79 @@
-# What the extension offers this room; the room's package re-exports it.
+from os import PathLike
+from typing import NotRequired, TypedDict
+
+class OrderRow(TypedDict):
+    order_id: int
+    first_id: int
+    sent_time_ns: int
+    venue: int
+    instrument: int
+    account: int
+    strategy: int
+    slot: int
+    side: int
+    price_nanos: int | None
+    lots: int
+    filled_lots: int
+    leaves_lots: int
+    state: str
+
+class FillRow(TypedDict):
+    sequence: int
+    time_ns: int
+    venue_time_ns: int
+    order_id: int
+    execution_id: int
+    venue: int
+    instrument: int
+    account: int
+    strategy: int
+    side: int
+    price_nanos: int
+    lots: int
+    liquidity: int
+    fee_nanos: int
+
+class PositionRow(TypedDict):
+    account: int
+    instrument: int
+    strategy: int
+    lots: int
+    bought_lots: int
+    sold_lots: int
+    mark_nanos: int
+    cash_nanos: int
+    realised_nanos: int
+    unrealised_nanos: int
+    fees_nanos: int
+
+class Replayed(TypedDict):
+    segments: int
+    records: int
+    bytes: int
+    first_sequence: int
+    last_sequence: int
+    first_time_ns: int
+    last_time_ns: int
+    closed: bool
+    torn_bytes: int
+    state_hash: str
+    full_hash: str
+    recorded_input: int | None
+    recorded_hash: str | None
+    recorded_closed: bool | None
+    replayed_hash: str | None
+    """The replay's hash at the recorded input."""
+    agrees: bool | None
+    """None: the live run recorded nothing to compare with."""
+    slots_refused: list[int]
+    """Slots whose object code was not found."""
+    statistics: dict[str, int]
+    orders: NotRequired[list[OrderRow]]
+    fills: NotRequired[list[FillRow]]
+    positions: NotRequired[list[PositionRow]]
+    outputs: NotRequired[bytes]
+
+def replay(
+    directory: str | PathLike[str], libraries: str | PathLike[str] | None = None, collect: bool = False
+) -> Replayed: ...
+def bootstrap_problems(data: bytes) -> str | None: ...

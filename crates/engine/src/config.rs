@@ -86,6 +86,41 @@ impl EngineConfig {
         (words[0] == 1 && config.problems().is_empty()).then_some(config)
     }
 
+    /// The names that [`EngineConfig::set`] takes.
+    pub const KEYS: [&str; 11] = [
+        "orders_max",
+        "executions_max",
+        "positions_max",
+        "instruments_max",
+        "venues_max",
+        "listings_max",
+        "slots_max",
+        "book_orders_max",
+        "book_levels_max",
+        "feed_silence_ns",
+        "position_interval_ns",
+    ];
+
+    /// Sets a field by its name; `false` when there is none of that name.
+    pub fn set(&mut self, key: &str, value: u64) -> bool {
+        let size = usize::try_from(value).unwrap_or(usize::MAX);
+        match key {
+            "orders_max" => self.orders_max = size,
+            "executions_max" => self.executions_max = size,
+            "positions_max" => self.positions_max = size,
+            "instruments_max" => self.instruments_max = size,
+            "venues_max" => self.venues_max = size,
+            "listings_max" => self.listings_max = size,
+            "slots_max" => self.slots_max = size,
+            "book_orders_max" => self.book_orders_max = size,
+            "book_levels_max" => self.book_levels_max = size,
+            "feed_silence_ns" => self.feed_silence_ns = value,
+            "position_interval_ns" => self.position_interval_ns = value,
+            _ => return false,
+        }
+        true
+    }
+
     /// Everything wrong with it, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -106,5 +141,24 @@ impl EngineConfig {
         within("feed_silence_ns", self.feed_silence_ns as usize, 1_000_000, usize::MAX);
         within("position_interval_ns", self.position_interval_ns as usize, 1_000_000, usize::MAX);
         problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_names_reach_every_field() {
+        let mut config = EngineConfig::default();
+        for (index, key) in EngineConfig::KEYS.into_iter().enumerate() {
+            assert!(config.set(key, 1_000_000_000 + index as u64));
+        }
+        assert!(!config.set("orders", 1));
+        assert_eq!(config.words()[1..12], (0..11).map(|index| 1_000_000_000 + index).collect::<Vec<u64>>());
+        let config = EngineConfig { orders_max: 77, feed_silence_ns: 1 << 40, ..EngineConfig::default() };
+        assert_eq!(EngineConfig::from_words(&config.words()), Some(config));
+        assert_eq!(EngineConfig::from_words(&[0; SETTINGS]), None);
+        assert_eq!(EngineConfig { slots_max: 64, ..config }.problems(), ["slots_max = 64: allowed are 1 to 63"]);
     }
 }

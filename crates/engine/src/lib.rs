@@ -13,6 +13,7 @@ mod orders;
 mod outbox;
 mod positions;
 mod replay;
+mod settings;
 mod state_file;
 mod tile;
 
@@ -24,5 +25,6 @@ pub use orders::Order;
 pub use outbox::{NoOutbox, Outbox, Stage};
 pub use positions::PositionCell;
 pub use replay::{Replay, ReplayError, replay, replay_reader};
+pub use settings::{Durability, EngineSettings};
 pub use state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
 pub use tile::{EngineTile, EngineTileConfig, not_sent};

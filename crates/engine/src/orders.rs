@@ -16,6 +16,8 @@ pub(crate) const LOTS_MAX: i64 = 1 << 50;
 pub struct Order {
     /// Whose; `order_id` is the id in force.
     pub owner: Owner,
+    /// The id it was sent with, whatever replaced it since.
+    pub first_id: u64,
     /// The replacement asked for and not yet answered, 0: none.
     pub pending_id: u64,
     /// Its price.
@@ -108,6 +110,7 @@ impl Order {
         chain[0] = command.owner.order_id;
         Self {
             owner: command.owner,
+            first_id: command.owner.order_id,
             pending_id: 0,
             pending_price_nanos: UNDEF_PRICE,
             pending_lots: 0,
@@ -387,10 +390,8 @@ impl Order {
 
     fn replaced(&mut self, event: &OrderEvent) -> Step {
         let id = event.owner.order_id;
-        if self.ended.is_some() {
-            if self.is_pending(event) {
-                return self.reopen(event);
-            }
+        if self.ended.is_some() && self.is_pending(event) {
+            return self.reopen(event);
         }
         if !self.is_pending(event) {
             // The one in force (a fill told us already), or one before it.

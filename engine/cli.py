@@ -1,0 +1,331 @@
+"""`meridian journal replay | cat | verify` and `meridian orders | fills | positions`, from journals.
+
+Invariant: exit code 0 means that what was asked for holds, 1 that hashes differ or a journal is damaged, 2 that there is
+no journal to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from meridian.console import BadInput, CheckFailed, json_option, note, print_json, print_table, show
+
+if TYPE_CHECKING:
+    from meridian._native.engine import Replayed
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+directory_argument = click.argument("directory", type=click.Path(file_okay=False), default=".")
+libraries_option = click.option(
+    "--libraries",
+    type=click.Path(file_okay=False),
+    help="Directory of the strategies' object code; else `libraries` beside the run, else the user's cache.",
+)
+
+SIDES = {1: "buy", 2: "sell"}
+
+
+def _explained(command: Callable[P, R]) -> Callable[P, R]:
+    """Turns what a journal raises into a sentence and an exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from meridian.engine.journals import JournalNotFound
+
+        try:
+            return command(*args, **kwargs)
+        except (JournalNotFound, FileNotFoundError) as error:
+            raise BadInput(str(error)) from None
+        except ValueError as error:
+            raise CheckFailed(str(error)) from None
+
+    return run
+
+
+def _journals(directory: str) -> list[Path]:
+    from meridian.engine.journals import find
+
+    return find(directory)
+
+
+def _time(time_ns: int) -> str:
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest:09d}"
+
+
+def _price(price_nanos: int | None) -> str:
+    """Nanos as a decimal without a float in between."""
+    if price_nanos is None:
+        return ""
+    sign = "-" if price_nanos < 0 else ""
+    whole, rest = divmod(abs(price_nanos), 1_000_000_000)
+    text = f"{rest:09d}".rstrip("0")
+    return f"{sign}{whole}.{text:0<2}"
+
+
+@click.group()
+def journal() -> None:
+    """Read, check and replay the journals of engines."""
+
+
+def _verdict(found: Replayed) -> str:
+    if found["agrees"] is None:
+        return "nothing was recorded to compare with"
+    if found["agrees"]:
+        return "equal"
+    if found["slots_refused"]:
+        slots = ", ".join(map(str, found["slots_refused"]))
+        return f"DIFFERENT: the object code of slot {slots} was not found; name its directory with --libraries"
+    return "DIFFERENT"
+
+
+@journal.command("replay")
+@directory_argument
+@libraries_option
+@json_option
+@_explained
+def replay_command(directory: str, libraries: str | None, as_json: bool) -> None:
+    """Fold the journals at or below DIRECTORY again and compare state hashes with those of the live run."""
+    from meridian.engine.journals import replay
+
+    found = [(path, replay(path, libraries=libraries)) for path in _journals(directory)]
+    entries = [{"journal": str(path), **result} for path, result in found]
+    agree = all(result["agrees"] is not False for _, result in found)
+
+    def for_people() -> None:
+        for path, result in found:
+            note(f"{path}: {result['records']} records, {result['segments']} segments, torn {result['torn_bytes']} bytes")
+            print(f"  live    {result['recorded_hash'] or '-':>16}  at input {result['recorded_input']}")
+            print(f"  replay  {result['replayed_hash'] or '-':>16}  {_verdict(result)}")
+            if result["replayed_hash"] != result["state_hash"]:
+                print(f"  replay  {result['state_hash']:>16}  at the end, input {result['last_sequence']}")
+
+    show("journal.replay", {"journals": entries, "agree": agree}, as_json, for_people)
+    if not agree:
+        raise CheckFailed([f"{path}: {_verdict(result)}" for path, result in found if result["agrees"] is False])
+
+
+@journal.command("verify")
+@directory_argument
+@json_option
+@_explained
+def verify_command(directory: str, as_json: bool) -> None:
+    """Read every record of the journals at or below DIRECTORY and check it."""
+    from meridian.engine.journals import verify
+
+    found = [(path, verify(path)) for path in _journals(directory)]
+    entries = [{"journal": str(path), **result} for path, result in found]
+
+    def for_people() -> None:
+        columns = ["journal", "shard", "epoch", "records", "segments", "bytes", "closed", "torn bytes", "damage"]
+        rows = [
+            [
+                str(path),
+                result["shard"],
+                result["epoch"],
+                result["records"],
+                result["segments"],
+                result["bytes"],
+                "yes" if result["closed"] else "no",
+                result["torn_bytes"],
+                result["damage"] or "none",
+            ]
+            for path, result in found
+        ]
+        print_table("Journals", columns, rows)
+
+    damaged = [f"{path}: {result['damage']}" for path, result in found if result["damage"]]
+    show("journal.verify", {"journals": entries, "whole": not damaged}, as_json, for_people)
+    if damaged:
+        raise CheckFailed(damaged)
+
+
+def _plain(value: Any) -> Any:
+    """Bytes as text without their padding; nested records as they are."""
+    if isinstance(value, bytes):
+        return value.rstrip(b"\0").decode("ascii", "replace")
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _cat(path: Path, kinds: frozenset[str], first: int, limit: int | None) -> Iterator[dict[str, Any]]:
+    from meridian import records
+    from meridian.engine.journals import records as read
+
+    shown = 0
+    for sequence, time_ns, data in read(path):
+        if sequence < first:
+            continue
+        if limit is not None and shown >= limit:
+            return
+        name = records.name_of(data)
+        if kinds and name not in kinds:
+            continue
+        shown += 1
+        array = records.parse(data)
+        fields = {field: _plain(array[field].tolist()) for field in array.dtype.names or () if field != "reserved"}
+        header = fields.pop("header", None)
+        names = array["header"].dtype.names or ()
+        head = dict(zip(names, header, strict=False)) if isinstance(header, list | tuple) else {}
+        yield {"sequence": sequence, "time_ns": time_ns, "record": name, "header": head, **fields}
+
+
+@journal.command("cat")
+@directory_argument
+@click.option("--kind", "kinds", multiple=True, help="Only records of this kind, OrderEvent say; may be repeated.")
+@click.option("--from", "first", type=click.IntRange(min=1), default=1, help="First input sequence.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many records.")
+@json_option
+@_explained
+def cat_command(directory: str, kinds: tuple[str, ...], first: int, limit: int | None, as_json: bool) -> None:
+    """Print the records of the journals at or below DIRECTORY, one a line."""
+    from meridian import records
+
+    known = sorted(name for name, layout in records.LAYOUTS.items() if layout.kind)
+    unknown = [kind for kind in kinds if kind not in known]
+    if unknown:
+        raise BadInput([f"--kind {kind}: allowed are {', '.join(known)}" for kind in unknown])
+    for path in _journals(directory):
+        for entry in _cat(path, frozenset(kinds), first, limit):
+            if as_json:
+                print_json("journal.record", {"journal": str(path), **entry})
+                continue
+            head = entry.pop("header")
+            sequence, time_ns, name = entry.pop("sequence"), entry.pop("time_ns"), entry.pop("record")
+            where = f"venue {head.get('venue', 0)} instrument {head.get('instrument', 0)}"
+            print(f"{sequence} {_time(time_ns)} {name} {where}", *(f"{key}={value}" for key, value in entry.items()))
+
+
+def _collected(directory: str, libraries: str | None) -> list[tuple[Path, Replayed]]:
+    from meridian.engine.journals import replay
+
+    return [(path, replay(path, libraries=libraries, collect=True)) for path in _journals(directory)]
+
+
+@click.command()
+@directory_argument
+@libraries_option
+@click.option("--live", is_flag=True, help="Only orders that have not ended.")
+@json_option
+@_explained
+def orders(directory: str, libraries: str | None, live: bool, as_json: bool) -> None:
+    """Show the orders of the engines whose journals are at or below DIRECTORY."""
+    ended = {"Filled", "Canceled", "Rejected", "NotSent"}
+    rows = [
+        {"journal": str(path), **order}
+        for path, result in _collected(directory, libraries)
+        for order in result.get("orders", [])
+        if not (live and order["state"] in ended)
+    ]
+    columns = ["sent", "order", "venue", "instrument", "account", "side", "price", "lots", "filled", "open", "state"]
+
+    def for_people() -> None:
+        print_table(
+            "Orders",
+            columns,
+            (
+                [
+                    _time(row["sent_time_ns"]),
+                    row["order_id"],
+                    row["venue"],
+                    row["instrument"],
+                    row["account"],
+                    SIDES.get(row["side"], "?"),
+                    _price(row["price_nanos"]),
+                    row["lots"],
+                    row["filled_lots"],
+                    row["leaves_lots"],
+                    row["state"],
+                ]
+                for row in rows
+            ),
+        )
+
+    show("orders", {"orders": rows}, as_json, for_people)
+
+
+@click.command()
+@directory_argument
+@libraries_option
+@json_option
+@_explained
+def fills(directory: str, libraries: str | None, as_json: bool) -> None:
+    """Show the fills that the engines at or below DIRECTORY booked."""
+    rows = [
+        {"journal": str(path), **fill}
+        for path, result in _collected(directory, libraries)
+        for fill in result.get("fills", [])
+    ]
+    columns = ["time", "order", "execution", "venue", "instrument", "account", "side", "price", "lots"]
+
+    def for_people() -> None:
+        print_table(
+            "Fills",
+            columns,
+            (
+                [
+                    _time(row["time_ns"]),
+                    row["order_id"],
+                    row["execution_id"],
+                    row["venue"],
+                    row["instrument"],
+                    row["account"],
+                    SIDES.get(row["side"], "?"),
+                    _price(row["price_nanos"]),
+                    row["lots"],
+                ]
+                for row in rows
+            ),
+        )
+
+    show("fills", {"fills": rows}, as_json, for_people)
+
+
+@click.command()
+@directory_argument
+@libraries_option
+@json_option
+@_explained
+def positions(directory: str, libraries: str | None, as_json: bool) -> None:
+    """Show positions and profit of the engines at or below DIRECTORY, as they stood at the end of their journals."""
+    rows = [
+        {"journal": str(path), **position}
+        for path, result in _collected(directory, libraries)
+        for position in result.get("positions", [])
+    ]
+    columns = ["account", "instrument", "lots", "bought", "sold", "mark", "realised", "unrealised", "fees"]
+
+    def for_people() -> None:
+        print_table(
+            "Positions",
+            columns,
+            (
+                [
+                    row["account"],
+                    row["instrument"],
+                    row["lots"],
+                    row["bought_lots"],
+                    row["sold_lots"],
+                    _price(row["mark_nanos"]),
+                    _price(row["realised_nanos"]),
+                    _price(row["unrealised_nanos"]),
+                    _price(row["fees_nanos"]),
+                ]
+                for row in rows
+            ),
+        )
+
+    show("positions", {"positions": rows}, as_json, for_people)
+
+
+COMMANDS: list[click.Command] = [journal, orders, fills, positions]

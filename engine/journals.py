@@ -1,0 +1,71 @@
+"""Finding and reading the journals of a run.
+
+Invariant: what is shown of orders, fills and positions is what the fold makes of the journal, never a second reckoning.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meridian._native.engine import Replayed
+    from meridian._native.journal import Verified
+
+__all__ = ["JournalNotFound", "find", "libraries_of", "records", "replay", "verify"]
+
+SEGMENT_PATTERN = "journal-*.segment"
+
+
+class JournalNotFound(Exception):
+    """There is no journal where one was looked for."""
+
+
+def find(path: Path | str) -> list[Path]:
+    """The journal directories at or below `path`, sorted. Raises JournalNotFound when there is none."""
+    top = Path(path)
+    if not top.is_dir():
+        raise JournalNotFound(f"{top}: no such directory; give a journal's directory or a run's")
+    found = sorted({segment.parent for segment in top.rglob(SEGMENT_PATTERN)})
+    if not found:
+        raise JournalNotFound(f"{top}: no journal here or below; its files are called {SEGMENT_PATTERN}")
+    return found
+
+
+def libraries_of(journal: Path, given: Path | str | None = None) -> Path:
+    """Where the strategies' object code of a journal lies: as given, `libraries` beside the run, else the user's cache."""
+    if given is not None:
+        return Path(given)
+    for folder in (journal, *journal.resolve().parents[:3]):
+        if (folder / "libraries").is_dir():
+            return folder / "libraries"
+    configured = os.environ.get("MERIDIAN_STRATEGIES_CACHE")
+    if configured:
+        return Path(configured)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meridian" / "strategies"
+
+
+def replay(journal: Path | str, *, libraries: Path | str | None = None, collect: bool = False) -> Replayed:
+    """Folds a journal again; with `collect` also its orders, fills, positions and outputs.
+
+    Raises FileNotFoundError when there is no journal, ValueError when it is damaged or not an engine's.
+    """
+    from meridian._native import engine
+
+    return engine.replay(journal, libraries_of(Path(journal), libraries), collect)
+
+
+def verify(journal: Path | str) -> Verified:
+    """Reads every record and checks it. Raises FileNotFoundError when there is no journal, ValueError for a bad head."""
+    from meridian._native import journal as native
+
+    return native.verify(journal)
+
+
+def records(journal: Path | str) -> Iterator[tuple[int, int, bytes]]:
+    """Sequence, engine time in ns and bytes of each record. Raises ValueError where the journal is damaged."""
+    from meridian._native import journal as native
+
+    return iter(native.Reader(journal))
