@@ -9,6 +9,8 @@ use tiles::{Factory, ProcessSpec};
 /// Every kind of tile that a topology may name. A room adds its own here, one line each.
 fn factory() -> Factory {
     let factory = Factory::new();
+    let factory = factory.with("exchange", exchange::make).with("feed", venues::make_feed);
+    let factory = factory.with("gateway", venues::make_gateway).with("engine", strategies::make_engine);
     tiles::probe::register(factory)
 }
 

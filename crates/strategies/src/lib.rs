@@ -11,6 +11,7 @@ mod library;
 mod measure;
 mod record;
 mod rust;
+mod tile;
 
 pub use compiled::CompiledHost;
 pub use hosts::Hosts;
@@ -18,3 +19,4 @@ pub use library::{ABI_VERSION, Library, LoadError, ParameterPlace, code_hash};
 pub use measure::{Measured, measure_calls};
 pub use record::SlotRecord;
 pub use rust::{Failure, RustHost, RustStrategy};
+pub use tile::make_engine;
