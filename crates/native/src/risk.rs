@@ -177,6 +177,7 @@ impl PyLimitTree {
 
     /// Checks a new order; `price_nanos` None is a market order.
     #[pyo3(signature = (binding, side, lots, price_nanos, now_ns, prices = None))]
+    #[allow(clippy::too_many_arguments)] // Python names them.
     fn hold<'py>(
         &mut self,
         py: Python<'py>,
