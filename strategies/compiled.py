@@ -146,7 +146,8 @@ def _explain(file: str, error: NumbaError) -> list[str]:
     if "got an unexpected keyword argument" in text or "missing a required argument" in text or "too many positional" in text:
         found = re.search(r"((?:got an unexpected|missing a required|too many positional)[^\n]*)", text)
         return [scope.sentence(file, line, f"the call does not fit: {found.group(1) if found else ''}")]
-    first = next((each.strip() for each in text.splitlines() if each.strip()), "it does not compile")
+    said = (each.strip() for each in text.splitlines())
+    first = next((each for each in said if each and not each.startswith("Failed in nopython")), "it does not compile")
     return [scope.sentence(file, line, f"this cannot be compiled ({first.rstrip('.')})")]
 
 

@@ -50,8 +50,10 @@ def function_tree(function: Callable[..., Any]) -> ast.FunctionDef:
 
 
 def assigned_names(tree: ast.FunctionDef) -> set[str]:
-    """Names that a function sets."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    """Names that a function sets; those inside comprehensions are their own (and comprehensions are refused)."""
+    inner = {each.target for each in ast.walk(tree) if isinstance(each, ast.comprehension)}
+    names = [each for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+    return {each.id for each in names if each not in inner}
 
 
 def as_load(target: ast.expr) -> ast.expr:

@@ -474,20 +474,17 @@ class Rewriter(ast.NodeTransformer):
         return ast.Tuple([self.expression(each) for each in node.elts], ast.Load())
 
     def expression_Compare(self, node: ast.Compare) -> ast.expr:
-        parts: list[ast.expr] = []
-        left = self.expression(node.left)
-        for number, (operator, right_node) in enumerate(zip(node.ops, node.comparators, strict=True)):
-            if type(operator) not in COMPARE:
-                self.refuse(node, "<, <=, >, >=, == and != of numbers are known; is and in are not")
-                return ast.Constant(False)
-            right = self.expression(right_node)
-            if number + 1 < len(node.ops):  # Looked at once, used twice.
-                self.loops += 1
-                name = f"_m_between_{self.loops}"
-                parts.append(self.call(COMPARE[type(operator)], left, ast.NamedExpr(ast.Name(name, ast.Store()), right)))
-                left = self.get_name(name)
-            else:
-                parts.append(self.call(COMPARE[type(operator)], left, right))
+        if any(type(operator) not in COMPARE for operator in node.ops):
+            self.refuse(node, "<, <=, >, >=, == and != of numbers are known; is and in are not")
+            return ast.Constant(False)
+        operands = [node.left, *node.comparators]
+        for middle in operands[1:-1]:  # Looked at twice: reading is free, a call is not.
+            if any(isinstance(each, ast.Call) for each in ast.walk(middle)):
+                self.refuse(node, "a call between two comparisons would run twice; give its result a name first")
+        parts: list[ast.expr] = [
+            self.call(COMPARE[type(operator)], self.expression(left), self.expression(right))
+            for operator, left, right in zip(node.ops, operands[:-1], operands[1:], strict=True)
+        ]
         return parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
 
     def expression_Call(self, node: ast.Call) -> ast.expr:
@@ -506,7 +503,10 @@ class Rewriter(ast.NodeTransformer):
             receiver = self.expression(function.value)
             name = ast.Name(f"{PREFIX}order_{function.attr}", ast.Load())
             return ast.Call(name, [self.line(node), receiver, *arguments], keywords)
-        self.refuse(node, f"{ast.unparse(function)}(…) is not known; orders has {', '.join(orders.METHODS)}")
+        if isinstance(function, ast.Name):
+            self.refuse_call(node)
+        else:
+            self.refuse(node, f"{ast.unparse(function)}(…) is not known; orders has {', '.join(orders.METHODS)}")
         return ast.Constant(0)
 
     def global_call(self, node: ast.Call, value: Any) -> ast.expr:
@@ -539,9 +539,12 @@ class Rewriter(ast.NodeTransformer):
             isinstance(value, types.FunctionType) and ".plugins." in value.__module__
         ):
             return self.own_call(node, f"function_{value.__module__.replace('.', '_')}_{value.__name__}", value, method=False)
-        self.refuse(node, f"{spelled}(…) is not known here: int, float, bool, abs, round, len, min, max, range, the functions "
-                          "of meridian.strategies.math, of the class and of the module are")  # fmt: skip
+        self.refuse_call(node)
         return ast.Constant(0)
+
+    def refuse_call(self, node: ast.Call) -> None:
+        self.refuse(node, f"{ast.unparse(node.func)}(…) is not known here: {', '.join(BUILTINS)}, the functions of "
+                          "meridian.strategies.math, of the class and of the module are")  # fmt: skip
 
     def own_call(self, node: ast.Call, name: str, function: Any, *, method: bool) -> ast.expr:
         if not isinstance(function, types.FunctionType) or name in CALLBACKS:

@@ -1,0 +1,140 @@
+"""Random views, as an engine could make them and worse: any numbers in fields that a strategy may look at.
+
+Invariant: a seed gives the same views; counts and places (which the engine guarantees) stay inside their arrays.
+"""
+
+import random
+from typing import Any
+
+from meridian.codes import Callback
+from meridian.strategies.layouts import LISTINGS_MAX, WORKING_MAX, structure
+
+UNDEF = 2**63 - 1
+NANOS = 10**9
+CENT = 10_000_000
+EVENTS = {
+    Callback.START: "TimerView", Callback.BOOK: "BookView", Callback.TRADE: "TradeView", Callback.STATUS: "StatusView",
+    Callback.ORDER: "OrderView", Callback.FILL: "FillView", Callback.TIMER: "TimerView", Callback.STOP: "TimerView",
+}  # fmt: skip
+
+
+def orders_view(rng: random.Random, *, fuel: int = 10_000, listings: int | None = None) -> Any:
+    """An orders view with some listings and live orders."""
+    view = structure("OrdersView")()
+    view.time_ns = rng.randrange(2**60)
+    view.fuel = fuel
+    view.listings_count = listings or rng.randint(1, 4)
+    view.current = rng.randrange(view.listings_count)
+    for place in range(view.listings_count):
+        _listing(rng, view.listings[place], place)
+    view.working_count = rng.choice((0, 1, 2, 2, 3, 8, WORKING_MAX))
+    for place in range(view.working_count):
+        order = view.working[place]
+        order.order_id = rng.randrange(1, 2**62)
+        order.price_nanos = rng.randrange(9_000, 11_000) * CENT
+        order.lots = rng.randrange(1, 100)
+        order.leaves_lots = rng.randrange(1, order.lots + 1)
+        order.pending_nanos = UNDEF
+        order.listing = rng.randrange(view.listings_count)
+        order.side = rng.choice((1, 2))
+        order.state = rng.choice((1, 2, 2, 2, 3, 4, 5))
+        order.time_in_force = 1
+    assert view.listings_count <= LISTINGS_MAX
+    return view
+
+
+def _listing(rng: random.Random, listing: Any, place: int) -> None:
+    listing.position_lots = rng.randrange(-300, 300)
+    listing.open_buy_lots = rng.randrange(50)
+    listing.open_sell_lots = rng.randrange(50)
+    listing.headroom_buy_lots = rng.choice((0, 3, 10, 500))
+    listing.headroom_sell_lots = rng.choice((0, 3, 10, 500))
+    listing.price_min_nanos = 100_000
+    listing.price_max_nanos = 200_000 * NANOS
+    listing.increment_lots = 1
+    listing.units_per_lot_e8 = 10**8
+    listing.bid_nanos = rng.randrange(9_000, 11_000) * CENT
+    listing.ask_nanos = listing.bid_nanos + rng.randrange(-2, 6) * CENT
+    listing.bid_lots = rng.randrange(500)
+    listing.ask_lots = rng.randrange(500)
+    # The first listings are (1, 2), (2, 1), then (1, 1) and (2, 2).
+    listing.instrument, listing.venue = ((1, 2), (2, 1), (1, 1), (2, 2))[place]
+    listing.flags = rng.choice((1 | 8, 1 | 8, 1 | 8, 8, 1, 1 | 2 | 8))
+    for row in listing.ticks:
+        row.from_nanos = UNDEF
+    listing.ticks[0].from_nanos, listing.ticks[0].tick_nanos = 0, 100_000
+    listing.ticks[1].from_nanos, listing.ticks[1].tick_nanos = NANOS, CENT
+
+
+def event(rng: random.Random, callback: Callback, orders: Any) -> Any:
+    """A view for a callback at the listing that the orders view is bound to."""
+    view = structure(EVENTS[callback])()
+    listing = orders.listings[orders.current]
+    for field in ("instrument", "venue"):
+        if hasattr(view, field):
+            setattr(view, field, getattr(listing, field))
+    view.time_ns = orders.time_ns
+    {
+        Callback.BOOK: _book, Callback.TRADE: _trade, Callback.STATUS: _status, Callback.ORDER: _order,
+        Callback.FILL: _fill,
+    }.get(callback, _timer)(rng, view)  # fmt: skip
+    return view
+
+
+def _book(rng: random.Random, view: Any) -> None:
+    view.age_ns = rng.choice((0, 1_000, 10**9))
+    view.flags = rng.choice((1 | 8, 1 | 8, 1 | 8, 1 | 8, 8, 1, 1 | 2 | 8))
+    bid = rng.randrange(9_000, 11_000) * CENT
+    ask = bid + rng.randrange(-1, 8) * CENT
+    for place in range(5):
+        view.bids[place].price_nanos = bid - place * CENT
+        view.asks[place].price_nanos = ask + place * CENT
+        for side in (view.bids, view.asks):
+            side[place].lots = rng.choice((0, 1, 100, rng.randrange(1, 10**6)))
+            side[place].orders = rng.randrange(5)
+    if not view.flags & 1:
+        view.asks[0].price_nanos = UNDEF
+
+
+def _trade(rng: random.Random, view: Any) -> None:
+    view.price_nanos = rng.randrange(1, 20_000) * CENT
+    view.lots = rng.randrange(1, 10_000)
+    view.match_id = rng.randrange(2**62)
+    view.taker_side = rng.randrange(3)
+    view.busted = rng.random() < 0.1
+    view.cross = rng.random() < 0.1
+
+
+def _status(rng: random.Random, view: Any) -> None:
+    view.tradable = rng.random() < 0.8
+    view.stale = rng.random() < 0.1
+    view.connected = rng.random() < 0.9
+    view.trading = rng.randrange(1, 8)
+
+
+def _order(rng: random.Random, view: Any) -> None:
+    view.order_id = rng.randrange(2**62)
+    view.price_nanos = rng.randrange(9_000, 11_000) * CENT
+    view.lots = rng.randrange(1, 100)
+    view.leaves_lots = rng.randrange(view.lots + 1)
+    view.side = rng.choice((1, 2))
+    view.state = rng.randrange(1, 10)
+    view.event = rng.randrange(17)
+    view.reason = rng.randrange(24)
+    view.limit = rng.randrange(1000)
+
+
+def _fill(rng: random.Random, view: Any) -> None:
+    view.order_id = rng.randrange(2**62)
+    view.price_nanos = rng.randrange(9_000, 11_000) * CENT
+    view.lots = rng.randrange(1, 200)
+    view.leaves_lots = rng.randrange(200)
+    view.position_lots = rng.randrange(-500, 500)
+    view.side = rng.choice((1, 2))
+    view.liquidity = rng.randrange(4)
+    view.broken = rng.random() < 0.05
+
+
+def _timer(rng: random.Random, view: Any) -> None:
+    view.due_ns = view.time_ns - rng.choice((0, 7, 1_500, rng.randrange(10**9)))
+    view.callback = 7
