@@ -538,7 +538,7 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(value, types.FunctionType) and not value.__module__.startswith("meridian.") or (
             isinstance(value, types.FunctionType) and ".plugins." in value.__module__
         ):
-            return self.own_call(node, f"function_{value.__module__.replace('.', '_')}_{value.__name__}", value, method=False)
+            return self.own_call(node, f"function_{value.__name__}_{value.__code__.co_firstlineno}", value, method=False)
         self.refuse_call(node)
         return ast.Constant(0)
 

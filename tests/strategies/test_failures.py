@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meridian.codes import Callback, CallStatus
-from tests.strategies import random_views
+from meridian.strategies import probe as random_views
 from tests.strategies.classes import failing
 from tests.strategies.classes.failing import Failing
 from tests.strategies.pair import Answer, Pair

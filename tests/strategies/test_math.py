@@ -8,7 +8,7 @@ import pytest
 
 from meridian.codes import Callback
 from meridian.strategies import math
-from tests.strategies import random_views
+from meridian.strategies import probe as random_views
 from tests.strategies.classes.functions import COUNT, Functions
 from tests.strategies.pair import Pair
 

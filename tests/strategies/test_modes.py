@@ -13,7 +13,7 @@ from meridian.strategies import Plain, Strategy
 from meridian.strategies.layouts import structure
 from meridian.strategies.plugins.cross_taker import CrossTaker
 from meridian.strategies.plugins.market_maker import InventoryMaker
-from tests.strategies import random_views
+from meridian.strategies import probe as random_views
 from tests.strategies.classes.everything import Everything
 from tests.strategies.pair import Pair
 from tests.support import ROOT, skip_unchecked

@@ -14,7 +14,7 @@ use records::{
     BookView, CallStatus, Callback, FillView, OrderView, OrdersView, Parameter, Plain, Slot, StatusView, TimerView,
     TradeView,
 };
-use strategies::{CompiledHost, Hosts, Library, LoadError, ParameterPlace, SlotRecord, measure_calls};
+use strategies::{CompiledHost, Hosts, Library, LoadError, ParameterPlace, SlotRecord, measure_calls, time_calls};
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -241,31 +241,19 @@ impl SlotRunner {
         event: &[u8],
         orders: &[u8],
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
-        let callback = Callback::from_code(callback)
-            .ok_or_else(|| PyValueError::new_err(format!("callback = {callback}: a Callback code is allowed.")))?;
+        let callback = callback_of(callback)?;
         let mut view = Box::new(view_of::<OrdersView>("orders", orders)?);
         let host = self.host();
-        let status = match callback {
-            Callback::Book => {
-                host.call(SLOT, callback, EventRef::Book(&view_of::<BookView>("event", event)?), &mut view)
-            }
-            Callback::Trade => {
-                host.call(SLOT, callback, EventRef::Trade(&view_of::<TradeView>("event", event)?), &mut view)
-            }
-            Callback::Status => {
-                host.call(SLOT, callback, EventRef::Status(&view_of::<StatusView>("event", event)?), &mut view)
-            }
-            Callback::Order => {
-                host.call(SLOT, callback, EventRef::Order(&view_of::<OrderView>("event", event)?), &mut view)
-            }
-            Callback::Fill => {
-                host.call(SLOT, callback, EventRef::Fill(&view_of::<FillView>("event", event)?), &mut view)
-            }
-            Callback::Timer | Callback::Start | Callback::Stop => {
-                host.call(SLOT, callback, EventRef::Timer(&view_of::<TimerView>("event", event)?), &mut view)
-            }
-        };
+        let status = with_event(callback, event, |event| host.call(SLOT, callback, event, &mut view))?;
         Ok((status, PyBytes::new(py, records::bytes_of(view.as_ref()))))
+    }
+
+    /// Time of one call in ns on fixed views (median over batches), fuel filled up each time.
+    fn time(&mut self, callback: u8, event: &[u8], orders: &[u8], calls: u64) -> PyResult<f64> {
+        let callback = callback_of(callback)?;
+        let view = view_of::<OrdersView>("orders", orders)?;
+        let host = self.host();
+        with_event(callback, event, |event| time_calls(host, SLOT, callback, event, &view, calls))
     }
 
     /// Time per book callback in ns (median over batches); intents made; the first status that was not 0.
@@ -273,6 +261,25 @@ impl SlotRunner {
         let measured = measure_calls(self.host(), SLOT, calls);
         (measured.call_ns, measured.intents, measured.status)
     }
+}
+
+fn callback_of(code: u8) -> PyResult<Callback> {
+    Callback::from_code(code)
+        .ok_or_else(|| PyValueError::new_err(format!("callback = {code}: a Callback code is allowed.")))
+}
+
+/// Reads the event's bytes as the callback's view.
+fn with_event<R>(callback: Callback, bytes: &[u8], run: impl FnOnce(EventRef<'_>) -> R) -> PyResult<R> {
+    Ok(match callback {
+        Callback::Book => run(EventRef::Book(&view_of::<BookView>("event", bytes)?)),
+        Callback::Trade => run(EventRef::Trade(&view_of::<TradeView>("event", bytes)?)),
+        Callback::Status => run(EventRef::Status(&view_of::<StatusView>("event", bytes)?)),
+        Callback::Order => run(EventRef::Order(&view_of::<OrderView>("event", bytes)?)),
+        Callback::Fill => run(EventRef::Fill(&view_of::<FillView>("event", bytes)?)),
+        Callback::Timer | Callback::Start | Callback::Stop => {
+            run(EventRef::Timer(&view_of::<TimerView>("event", bytes)?))
+        }
+    })
 }
 
 fn view_of<T: Plain>(name: &str, bytes: &[u8]) -> PyResult<T> {

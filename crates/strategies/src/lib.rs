@@ -16,7 +16,7 @@ mod tile;
 pub use compiled::CompiledHost;
 pub use hosts::Hosts;
 pub use library::{ABI_VERSION, Library, LoadError, ParameterPlace, code_hash};
-pub use measure::{Measured, measure_calls};
+pub use measure::{Measured, measure_calls, time_calls};
 pub use record::SlotRecord;
 pub use rust::{Failure, RustHost, RustStrategy};
 pub use tile::make_engine;

@@ -85,3 +85,27 @@ pub fn measure_calls(host: &mut dyn Host, slot: u8, calls: u64) -> Measured {
     measured.call_ns = batches.get(batches.len() / 2).copied().unwrap_or(0.0);
     measured
 }
+
+/// Time in ns of one callback on fixed views (median over batches of calls), fuel filled up for each.
+pub fn time_calls(
+    host: &mut dyn Host,
+    slot: u8,
+    callback: Callback,
+    event: EventRef<'_>,
+    orders: &OrdersView,
+    calls: u64,
+) -> f64 {
+    const FEW: u64 = 100;
+    let mut view = Box::new(*orders);
+    let mut batches: Vec<f64> = Vec::new();
+    for _ in 0..calls.div_ceil(FEW) {
+        let start = Instant::now();
+        for _ in 0..FEW {
+            view.fuel = orders.fuel;
+            host.call(slot, callback, event, &mut view);
+        }
+        batches.push(start.elapsed().as_nanos() as f64 / FEW as f64);
+    }
+    batches.sort_by(f64::total_cmp);
+    batches.get(batches.len() / 2).copied().unwrap_or(0.0)
+}

@@ -1,4 +1,4 @@
-"""Random views, as an engine could make them and worse: any numbers in fields that a strategy may look at.
+"""Views to try strategies on: random, as an engine could make them, for `meridian strategy check` and the tests of modes.
 
 Invariant: a seed gives the same views; counts and places (which the engine guarantees) stay inside their arrays.
 """
