@@ -13,8 +13,10 @@ use crate::OrderBook;
 const SEED_LEVELS: i64 = 12;
 /// Levels among which a cancel looks for its price.
 const SEARCH_LEVELS: usize = 64;
-/// Orders of a side below which cancels become adds, however few the sample had.
+/// Orders of a side below which executions become adds, and the most below which cancels do: a book from nothing fills up
+/// before it thins out, however deep the sample's was.
 const SIDE_ORDERS_MIN: u64 = 8;
+const SIDE_ORDERS_THIN: u64 = 24;
 
 /// What one step looks like.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,7 +66,8 @@ impl Generator {
         };
         match step {
             Step::Add if orders > 2 * wanted => self.cancel(book, side, &mut out),
-            Step::Cancel | Step::Execute if orders < wanted / 2 => self.add(side, &bests, next_ref, &mut out),
+            Step::Cancel if orders < (wanted / 2).min(SIDE_ORDERS_THIN) => self.add(side, &bests, next_ref, &mut out),
+            Step::Execute if orders < SIDE_ORDERS_MIN => self.add(side, &bests, next_ref, &mut out),
             Step::Add => self.add(side, &bests, next_ref, &mut out),
             Step::Cancel => self.cancel(book, side, &mut out),
             Step::Execute => self.execute(side, &bests, next_ref, &mut out),
