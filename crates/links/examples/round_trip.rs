@@ -25,22 +25,26 @@ fn measure(what: &str, (mut there_out, mut there_in): (Out, In), (mut back_out, 
         back_out
     });
     let histogram = Counters::local().histogram("round_trip_ns");
-    let record = [7; RECORD_BYTES];
-    for _ in 0..ROUNDS {
+    let mut record = [7; RECORD_BYTES];
+    let whole = Instant::now();
+    for round in 0..ROUNDS {
+        record[..4].copy_from_slice(&round.to_le_bytes());
         let start = Instant::now();
         while there_out.offer(&record) != Offer::Sent {}
-        while back_in.poll(1, &mut |_| {}) == 0 {
+        // What comes back is this round's record, not one that an earlier round left behind.
+        while back_in.poll(1, &mut |back| assert_eq!(back, record)) == 0 {
             std::hint::spin_loop();
         }
         histogram.record(start.elapsed().as_nanos() as u64);
     }
+    let mean_ns = whole.elapsed().as_nanos() / u128::from(ROUNDS);
     let _kept_until_here = echo.join().expect("the echo ends");
     let seen = histogram.snapshot();
     let times: Vec<String> = [0.5, 0.99, 0.999, 0.9999]
         .iter()
         .map(|share| format!("p{} {} ns", share * 100.0, seen.percentile_ns(*share)))
         .collect();
-    println!("{what}, {RECORD_BYTES} B, {ROUNDS} round trips: {}", times.join(", "));
+    println!("{what}, {RECORD_BYTES} B, {ROUNDS} round trips: mean {mean_ns} ns, {}", times.join(", "));
 }
 
 fn ring() -> (Out, In) {

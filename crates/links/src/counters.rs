@@ -221,6 +221,7 @@ impl Counters {
 }
 
 fn fill(memory: &Memory, size: CountersSize) {
+    // tidy: allow(clock): once, when the block is made, for its readers
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     memory.word(AT_VERSION).store(LAYOUT_VERSION, Ordering::Relaxed);
     memory.word(AT_ENTRIES_MAX).store(size.entries_max as u64, Ordering::Relaxed);
