@@ -26,4 +26,4 @@ macro_rules! rooms {
     };
 }
 
-rooms!(book, engine, exchange, journal, links, records, risk, strategies, tiles, venues, wire);
+rooms!(analytics, book, engine, exchange, journal, links, records, risk, strategies, tiles, venues, wire);
