@@ -214,7 +214,7 @@ impl World {
 
     fn read(&mut self, id: usize, from: usize, buffer: &mut [u8]) -> TcpRead {
         let now_ns = self.clock.now_ns();
-        let piece_share = self.random.next();
+        let piece_share = self.random.number();
         let Some(stream) = self.streams.get_mut(&id) else { return TcpRead::Closed };
         if now_ns < stream.made_ns {
             return TcpRead::Idle;
@@ -226,7 +226,7 @@ impl World {
         };
         // Bytes come in pieces of any size: one time in four only some of what waits.
         let whole = piece.len().min(buffer.len());
-        let length = if piece_share % 4 == 0 { 1 + (piece_share >> 2) as usize % whole.max(1) } else { whole };
+        let length = if piece_share.is_multiple_of(4) { 1 + (piece_share >> 2) as usize % whole.max(1) } else { whole };
         let length = length.min(whole);
         for (slot, byte) in buffer.iter_mut().zip(piece.drain(..length)) {
             *slot = byte;

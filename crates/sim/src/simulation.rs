@@ -65,7 +65,7 @@ impl Simulation {
     pub fn new(seed: u64, faults: Faults) -> Self {
         let clock = SimClock::at(Self::START_NS);
         let mut random = Random::new(seed);
-        let net = SimNet::new(clock.clone(), random.next(), faults);
+        let net = SimNet::new(clock.clone(), random.number(), faults);
         Self {
             clock,
             net,

@@ -136,7 +136,9 @@ impl Tile for Toy {
     }
 }
 
-fn toys(refuses: bool) -> (Vec<Box<dyn Tile>>, Rc<RefCell<Vec<String>>>, Stop) {
+type Log = Rc<RefCell<Vec<String>>>;
+
+fn toys(refuses: bool) -> (Vec<Box<dyn Tile>>, Log, Stop) {
     let (log, stop) = (Rc::new(RefCell::new(Vec::new())), Stop::new());
     let toy = |name, cycles_left, refuses| -> Box<dyn Tile> {
         Box::new(Toy { name, log: Rc::clone(&log), cycles_left, stop: stop.clone(), refuses })
