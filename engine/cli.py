@@ -101,7 +101,9 @@ def replay_command(directory: str, libraries: str | None, as_json: bool) -> None
 
     def for_people() -> None:
         for path, result in found:
-            note(f"{path}: {result['records']} records, {result['segments']} segments, torn {result['torn_bytes']} bytes")
+            note(
+                f"{path}: {result['records']} records, {result['segments']} segments, torn {result['torn_bytes']} bytes"
+            )
             print(f"  live    {result['recorded_hash'] or '-':>16}  at input {result['recorded_input']}")
             print(f"  replay  {result['replayed_hash'] or '-':>16}  {_verdict(result)}")
             if result["replayed_hash"] != result["state_hash"]:
@@ -221,7 +223,7 @@ def _collected(directory: str, libraries: str | None) -> list[tuple[Path, Replay
 def orders(directory: str, libraries: str | None, live: bool, as_json: bool) -> None:
     """Show the orders of the engines whose journals are at or below DIRECTORY."""
     ended = {"Filled", "Canceled", "Rejected", "NotSent"}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"journal": str(path), **order}
         for path, result in _collected(directory, libraries)
         for order in result.get("orders", [])
@@ -261,7 +263,7 @@ def orders(directory: str, libraries: str | None, live: bool, as_json: bool) -> 
 @_explained
 def fills(directory: str, libraries: str | None, as_json: bool) -> None:
     """Show the fills that the engines at or below DIRECTORY booked."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"journal": str(path), **fill}
         for path, result in _collected(directory, libraries)
         for fill in result.get("fills", [])
@@ -298,7 +300,7 @@ def fills(directory: str, libraries: str | None, as_json: bool) -> None:
 @_explained
 def positions(directory: str, libraries: str | None, as_json: bool) -> None:
     """Show positions and profit of the engines at or below DIRECTORY, as they stood at the end of their journals."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"journal": str(path), **position}
         for path, result in _collected(directory, libraries)
         for position in result.get("positions", [])

@@ -76,4 +76,9 @@ class Replayed(TypedDict):
 def replay(
     directory: str | PathLike[str], libraries: str | PathLike[str] | None = None, collect: bool = False
 ) -> Replayed: ...
+def run(
+    directory: str | PathLike[str],
+    inputs: list[tuple[int, bytes]],
+    libraries: str | PathLike[str] | None = None,
+) -> str: ...
 def bootstrap_problems(data: bytes) -> str | None: ...

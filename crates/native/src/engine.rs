@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use engine::{Engine, Host, Order, Outbox, ReplayError, Statistics};
+use engine::{Engine, EngineConfig, Host, Order, Outbox, ReplayError, Statistics};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -15,12 +15,57 @@ use strategies::CompiledHost;
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(replay, module)?)?;
+    module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(bootstrap_problems, module)?)
 }
 
 /// What runs a slot's code in a replay: object code, found by the hash that the journal names.
 fn host(libraries: Option<&Path>) -> Box<dyn Host> {
     Box::new(CompiledHost::new(libraries.unwrap_or(Path::new(""))))
+}
+
+/// Journals and folds inputs (engine time in ns, record bytes) in a new directory; the rolling hash at the end.
+///
+/// Raises ValueError when time goes back or a record is empty or too long, OSError when the directory cannot be written.
+#[pyfunction]
+#[pyo3(signature = (directory, inputs, libraries=None))]
+fn run(
+    py: Python<'_>,
+    directory: PathBuf,
+    inputs: Vec<(u64, Vec<u8>)>,
+    libraries: Option<PathBuf>,
+) -> PyResult<String> {
+    let whole = inputs.iter().all(|(_, record)| (1..=records::RECORD_BYTES_MAX).contains(&record.len()));
+    if !whole || !inputs.is_sorted_by_key(|(time_ns, _)| *time_ns) {
+        return Err(PyValueError::new_err("inputs: records of 1 to 512 bytes in the order of their times are allowed"));
+    }
+    let hash = py.detach(|| fold_inputs(&directory, &inputs, libraries.as_deref()))?;
+    Ok(format!("{hash:016x}"))
+}
+
+fn fold_inputs(directory: &Path, inputs: &[(u64, Vec<u8>)], libraries: Option<&Path>) -> std::io::Result<u64> {
+    let storage: Rc<dyn tiles::Storage> = Rc::new(tiles::RealStorage::new(directory)?);
+    let config = EngineConfig::default();
+    let identity = journal::Identity { settings: config.words(), ..journal::Identity::default() };
+    let journal = journal::JournalConfig { segment_bytes: 1 << 20, ..journal::JournalConfig::new(identity) };
+    let writer = journal::Writer::create(Rc::clone(&storage), journal)?;
+    let mut merger = engine::Merger::new(Some(writer), records::Stamp::zeroed());
+    let mut engine = Engine::new(config, host(libraries));
+    for (time_ns, record) in inputs {
+        let stamp = merger.stamp(*time_ns, record).map_err(std::io::Error::other)?;
+        engine.apply(stamp, record, &mut engine::NoOutbox);
+        merger.prepare()?;
+    }
+    let recorded = engine::Recorded {
+        input: engine.input(),
+        time_ns: engine.time_ns(),
+        state_hash: engine.state_hash(),
+        full_hash: engine.full_hash(),
+        closed: true,
+    };
+    recorded.write(storage.open(engine::STATE_FILE, engine::STATE_FILE_BYTES)?.bytes_mut());
+    merger.close()?;
+    Ok(engine.state_hash())
 }
 
 /// What is wrong with a file of first inputs: the place and the reason; None when it is whole.
