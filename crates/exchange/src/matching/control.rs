@@ -22,7 +22,7 @@ impl Matching {
         match place {
             Some(book) => book.rules = rules,
             None => {
-                let ladders = [Ladder::with_capacity(levels), Ladder::with_capacity(levels)];
+                let ladders = [Ladder::new(levels, rules.unit()), Ladder::new(levels, rules.unit())];
                 *place = Some(Book { rules, ladders });
             }
         }

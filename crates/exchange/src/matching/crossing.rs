@@ -180,18 +180,21 @@ impl Matching {
     pub(super) fn can_trade(&self, incoming: &Incoming, least: i64) -> bool {
         let book = self.book(incoming.instrument).expect("looked up before");
         let skips_own = incoming.terms.self_trade == SelfTrade::CancelOldest.code();
+        let ladder = &book.ladders[incoming.side.opposite().index()];
         let mut found = 0;
-        for number in book.ladders[incoming.side.opposite().index()].numbers().iter().rev() {
-            let level = &self.levels.all[*number as usize];
+        let mut next = ladder.best().map(|(_, number)| number);
+        while let Some(number) = next {
+            let level = &self.levels.all[number as usize];
             if found >= least || level.key < incoming.limit_key {
                 break;
             }
-            let (own_lots, before_own_lots) = self.own_in_level(incoming, *number);
+            let (own_lots, before_own_lots) = self.own_in_level(incoming, number);
             match before_own_lots {
                 None => found += level.lots,
                 Some(_) if skips_own => found += level.lots - own_lots,
                 Some(before) => return found + before >= least,
             }
+            next = ladder.worse_than(level.key, &self.levels);
         }
         found >= least
     }

@@ -38,6 +38,7 @@ impl Wanted {
     }
 
     /// Why the terms are refused, if they are.
+    #[inline]
     pub fn refusal(&self, rules: &Rules, now_ns: u64) -> Option<Reason> {
         if !rules.lots_are_valid(self.lots) {
             return Some(Reason::InvalidQuantity);

@@ -13,9 +13,6 @@ struct Entry {
 
 const EMPTY: Entry = Entry { user_ref: 0, session: 0, place: NIL };
 
-/// Numbers that stand side by side.
-const NEIGHBOURS: u64 = 8;
-
 /// The map. Keys are unique.
 pub(crate) struct Ids {
     entries: Box<[Entry]>,
@@ -31,10 +28,8 @@ impl Ids {
 
     #[inline]
     fn home(&self, session: u32, user_ref: u64) -> usize {
-        // Neighbouring numbers share a cache line or two: sessions count up, and their newest orders are the busiest.
-        let block = (user_ref / NEIGHBOURS) ^ u64::from(session).rotate_left(48);
-        let mixed = block.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift;
-        (mixed & !(NEIGHBOURS - 1) | user_ref % NEIGHBOURS) as usize
+        let mixed = (user_ref ^ u64::from(session).rotate_left(48)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> self.shift) as usize
     }
 
     #[inline]

@@ -17,6 +17,7 @@ pub(crate) struct Multiple {
     inverse: u64,
     shift: u32,
     limit: u64,
+    divisor: i64,
 }
 
 impl Multiple {
@@ -29,7 +30,18 @@ impl Multiple {
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
         }
-        Self { inverse, shift, limit: u64::MAX / divisor }
+        Self { inverse, shift, limit: u64::MAX / divisor, divisor: divisor as i64 }
+    }
+
+    /// The quotient of a multiple (of another number: nothing useful).
+    #[inline]
+    pub fn quotient(&self, number: i64) -> i64 {
+        ((number >> self.shift) as u64).wrapping_mul(self.inverse) as i64
+    }
+
+    /// The largest whole quotient at or below, of any number.
+    pub fn floor(&self, number: i64) -> i64 {
+        number.div_euclid(self.divisor)
     }
 
     #[inline]
@@ -69,6 +81,11 @@ impl Rules {
             increment: Multiple::of(record.increment_lots),
             lots_max: if record.lots_max > 0 { record.lots_max.min(LOTS_MAX) } else { LOTS_MAX },
         }
+    }
+
+    /// The finest tick, for the ladders.
+    pub fn unit(&self) -> Multiple {
+        if self.small_below_nanos == i64::MIN { self.tick } else { self.small_tick }
     }
 
     #[inline]
@@ -113,6 +130,10 @@ mod tests {
             let multiple = Multiple::of(divisor);
             for number in (-300..300).map(|n| n * divisor / 3).chain([0, i64::MAX, i64::MIN + 1, 585_330_000_000]) {
                 assert_eq!(multiple.holds(number), number % divisor == 0, "{number} of {divisor}");
+                assert_eq!(multiple.floor(number), number.div_euclid(divisor));
+                if number % divisor == 0 {
+                    assert_eq!(multiple.quotient(number), number / divisor);
+                }
             }
         }
     }

@@ -108,7 +108,11 @@ pub struct Matching {
 
 impl Matching {
     /// Takes all memory but that of the books, which comes with their listings.
+    ///
+    /// # Panics
+    /// When more sessions are asked for than fit 16 bits.
     pub fn new(capacity: Capacity) -> Self {
+        assert!(capacity.sessions <= usize::from(u16::MAX), "sessions fit 16 bits");
         let books = (0..=capacity.instruments).map(|_| None).collect();
         Self {
             books,

@@ -105,7 +105,7 @@ impl Matching {
         let instrument = self.orders.terms[place as usize].instrument as usize;
         let side = usize::from(order.side);
         let book = self.books[instrument].as_ref().expect("an order's book is listed");
-        match book.ladders[side].worse_than(level.key) {
+        match book.ladders[side].worse_than(level.key, &self.levels) {
             Some(number) => Some(self.levels.all[number as usize].first()),
             None if side == 0 => self.first_from(instrument, 1),
             None => self.first_from(instrument + 1, 0),
