@@ -16,13 +16,44 @@ const LARGE_PAGE_BYTES: usize = 2 << 20;
 pub(crate) struct FixedArray<T: Plain> {
     start: NonNull<T>,
     length: usize,
-    layout: Layout,
+    origin: Origin,
+}
+
+/// How the memory was taken, to give it back.
+enum Origin {
+    Heap(Layout),
+    #[cfg(all(target_os = "linux", not(miri)))]
+    Mapped(*mut libc::c_void, usize),
 }
 
 // SAFETY: the array owns its memory alone, and Plain types are plain numbers without threads' affinity.
 unsafe impl<T: Plain> Send for FixedArray<T> {}
 // SAFETY: as for Send; shared access only reads.
 unsafe impl<T: Plain> Sync for FixedArray<T> {}
+
+/// Maps zeroed memory for large pages: aligned to one, advised before it is touched, so that untouched parts cost nothing.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn map_large(bytes: usize) -> Option<(NonNull<u8>, Origin)> {
+    let mapped_bytes = bytes.checked_add(LARGE_PAGE_BYTES)?;
+    let (access, kind) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+    // SAFETY: a new anonymous mapping; nothing that exists is touched.
+    let base = unsafe { libc::mmap(std::ptr::null_mut(), mapped_bytes, access, kind, -1, 0) };
+    if base == libc::MAP_FAILED {
+        return None;
+    }
+    let gap = base.addr().next_multiple_of(LARGE_PAGE_BYTES) - base.addr();
+    // SAFETY: the mapping is a large page longer than what is used, so the aligned start lies in it.
+    let start = unsafe { base.cast::<u8>().add(gap) };
+    // SAFETY: advice on memory that was just mapped; where it is not taken, nothing changes.
+    unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
+    Some((NonNull::new(start)?, Origin::Mapped(base, mapped_bytes)))
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn map_large(_bytes: usize) -> Option<(NonNull<u8>, Origin)> {
+    None
+}
 
 impl<T: Plain> FixedArray<T> {
     /// An array of `length` zero values.
@@ -32,18 +63,16 @@ impl<T: Plain> FixedArray<T> {
     pub(crate) fn zeroed(length: usize) -> Self {
         assert!(length > 0 && size_of::<T>() > 0, "a fixed array holds something");
         let layout = Layout::array::<T>(length).expect("the array fits the address space");
-        let large = layout.size() >= LARGE_PAGE_BYTES;
-        let align = if large { LARGE_PAGE_BYTES } else { 64 };
-        let layout = layout.align_to(align).expect("a power of two").pad_to_align();
+        if layout.size() >= LARGE_PAGE_BYTES
+            && let Some((start, origin)) = map_large(layout.size())
+        {
+            return Self { start: start.cast(), length, origin };
+        }
+        let layout = layout.align_to(64).expect("a power of two").pad_to_align();
         // SAFETY: the layout's size is not zero: length and the type's size are not.
         let start = unsafe { alloc_zeroed(layout) };
         let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        #[cfg(all(target_os = "linux", not(miri)))]
-        if large {
-            // SAFETY: advice on memory that we own; where it is not taken, nothing changes.
-            unsafe { libc::madvise(start.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE) };
-        }
-        Self { start: start.cast(), length, layout }
+        Self { start: start.cast(), length, origin: Origin::Heap(layout) }
     }
 
     /// Writes to every page, so that none is first touched later.
@@ -90,8 +119,15 @@ impl<T: Plain> DerefMut for FixedArray<T> {
 
 impl<T: Plain> Drop for FixedArray<T> {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout in `zeroed`, freed once.
-        unsafe { dealloc(self.start.as_ptr().cast(), self.layout) };
+        match self.origin {
+            // SAFETY: allocated with this layout in `zeroed`, freed once.
+            Origin::Heap(layout) => unsafe { dealloc(self.start.as_ptr().cast(), layout) },
+            #[cfg(all(target_os = "linux", not(miri)))]
+            Origin::Mapped(base, bytes) => {
+                // SAFETY: mapped with this base and length in `map_large`, given back once.
+                unsafe { libc::munmap(base, bytes) };
+            }
+        }
     }
 }
 
