@@ -176,6 +176,22 @@ pub struct EngineTile {
     state_due_ns: u64,
 }
 
+impl TileCounters {
+    fn new(counters: &links::Counters) -> Self {
+        Self {
+            inputs: counters.counter("inputs"),
+            lost: counters.counter("records_lost"),
+            rolls_unprepared: counters.counter("journal_rolls_unprepared"),
+            prepare_failed: counters.counter("journal_prepare_failed"),
+            orders: counters.counter("orders"),
+            fills: counters.counter("fills"),
+            breaks: counters.counter("breaks"),
+            refused: counters.counter("refused"),
+            state_hash: counters.counter("state_hash"),
+        }
+    }
+}
+
 const STATE_INTERVAL_NS: u64 = 1_000_000_000;
 
 impl EngineTile {
@@ -215,6 +231,7 @@ impl EngineTile {
             return Err(StartError(problems.join("\n")));
         }
         let counters = &context.counters;
+        let tile_counters = TileCounters::new(counters);
         let outbox = TileOutbox {
             clock: context.clock.clone(),
             commands,
@@ -230,17 +247,6 @@ impl EngineTile {
             commands_sent: counters.counter("commands_sent"),
             commands_returned: counters.counter("commands_returned"),
             outputs_dropped: counters.counter("outputs_dropped"),
-        };
-        let tile_counters = TileCounters {
-            inputs: counters.counter("inputs"),
-            lost: counters.counter("records_lost"),
-            rolls_unprepared: counters.counter("journal_rolls_unprepared"),
-            prepare_failed: counters.counter("journal_prepare_failed"),
-            orders: counters.counter("orders"),
-            fills: counters.counter("fills"),
-            breaks: counters.counter("breaks"),
-            refused: counters.counter("refused"),
-            state_hash: counters.counter("state_hash"),
         };
         Ok(Self {
             engine: Engine::new(config.engine, host),

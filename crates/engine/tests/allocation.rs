@@ -107,7 +107,7 @@ fn market(turn: u64) -> MarketOrder {
     let add = (turn / 2).is_multiple_of(2);
     record.order_ref = turn / 4 * 2 + turn % 2 + 1;
     record.action = if add { BookAction::Add.code() } else { BookAction::Delete.code() };
-    record.price_nanos = if turn % 2 == 0 { PRICE - TICK } else { PRICE + TICK };
+    record.price_nanos = if turn.is_multiple_of(2) { PRICE - TICK } else { PRICE + TICK };
     record.lots = if add { 10 } else { 0 };
     record
 }

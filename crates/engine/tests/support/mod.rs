@@ -20,6 +20,7 @@ pub const START_NS: u64 = ORDER_DAY_ZERO_NS + 2000 * DAY_NS;
 
 /// What a scripted strategy was told.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // A test's notes.
 pub enum Heard {
     Book(BookView),
     Trade(TradeView),
