@@ -154,7 +154,11 @@ def link(object_code: bytes) -> bytes:
         # Fixed names and the folder itself as working directory: no path enters the bytes.
         (Path(folder) / "strategy.o").write_bytes(object_code)
         done = subprocess.run(
-            [compiler, *LINK, "-o", "strategy.so", "strategy.o"], cwd=folder, capture_output=True, text=True, check=False
+            [compiler, *LINK, "-o", "strategy.so", "strategy.o"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise StrategyRefused([f"{Path(compiler).name} cannot link a strategy: {done.stderr.strip()}"])
@@ -177,13 +181,34 @@ def _inputs_hash(cls: type[Strategy], versions: Mapping[str, str]) -> str:
     program = program_of(cls)
     # The path of the file does not enter: the same class elsewhere is the same code.
     fields = [_described(field) for field in cls.table.fields.values()]
-    parts = [SCHEMA, entry.ABI_VERSION, cls.__name__, program.dump(), fields, dict(versions), platform.machine(), _sources()]
+    parts = [
+        SCHEMA,
+        entry.ABI_VERSION,
+        cls.__name__,
+        program.dump(),
+        fields,
+        dict(versions),
+        platform.machine(),
+        _sources(),
+    ]
     return _sha256(json.dumps(parts).encode())
 
 
 def _sources() -> str:
     """Hash of what decides how a class becomes code."""
-    own = ("checks", "compiled", "entry", "layouts", "math", "numba_checks", "numba_types", "orders", "scope", "transform", "views")
+    own = (
+        "checks",
+        "compiled",
+        "entry",
+        "layouts",
+        "math",
+        "numba_checks",
+        "numba_types",
+        "orders",
+        "scope",
+        "transform",
+        "views",
+    )
     content = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in own)
     from meridian.strategies.layouts import STRUCTURES
 
@@ -200,10 +225,8 @@ def _write(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-

@@ -44,7 +44,8 @@ def check_command(spec: str, as_json: bool) -> None:
         raise CheckFailed(f"{error.filename}:{error.lineno}: {error.msg}.") from None
     except Exception as error:  # Whatever the quant's own file raises while it is read.
         raise CheckFailed(_raised(spec, error)) from None
-    reports, errors = [], []
+    reports: list[Report] = []
+    errors: list[str] = []
     for cls in found:
         try:
             reports.append(check(cls))
@@ -70,7 +71,12 @@ def available_command(as_json: bool) -> None:
 
     plugins = [{"name": each.name, "class": each.target, "from": each.origin} for each in discover.available()]
     rows = [list(each.values()) for each in plugins]
-    show("strategy_available", {"plugins": plugins}, as_json, lambda: print_table("Plugins", ["name", "class", "from"], rows))
+    show(
+        "strategy_available",
+        {"plugins": plugins},
+        as_json,
+        lambda: print_table("Plugins", ["name", "class", "from"], rows),
+    )
 
 
 def _raised(spec: str, error: Exception) -> str:

@@ -143,7 +143,11 @@ def _explain(file: str, error: NumbaError) -> list[str]:
         found = re.search(r"Cannot unify (.*?) and (.*?) for '([\w.]+?)(?:\.\d+)?'", text)
         words = f"{found.group(3)} is of two kinds" if found else "a name is of two kinds"
         return [scope.sentence(file, line, f"{words}; give every name one kind")]
-    if "got an unexpected keyword argument" in text or "missing a required argument" in text or "too many positional" in text:
+    if (
+        "got an unexpected keyword argument" in text
+        or "missing a required argument" in text
+        or "too many positional" in text
+    ):
         found = re.search(r"((?:got an unexpected|missing a required|too many positional)[^\n]*)", text)
         return [scope.sentence(file, line, f"the call does not fit: {found.group(1) if found else ''}")]
     said = (each.strip() for each in text.splitlines())
@@ -158,9 +162,9 @@ def _tail(file: str) -> str:
 def _is_known(kind: Any) -> bool:
     if isinstance(kind, types.BaseTuple):
         return all(_is_known(each) for each in kind)
-    return isinstance(kind, (Pointer, Fixed, types.NoneType, types.Boolean, types.Integer, types.Float)) and not isinstance(
-        kind, types.Optional
-    )
+    return isinstance(
+        kind, (Pointer, Fixed, types.NoneType, types.Boolean, types.Integer, types.Float)
+    ) and not isinstance(kind, types.Optional)
 
 
 def _inferred(file: str, name: str, dispatcher: Any) -> list[str]:
@@ -193,5 +197,9 @@ def _assignment(file: str, statement: Any, kinds: Any) -> list[str]:
     elif isinstance(value, ir.Expr) and value.op == "cast":
         incoming = [kinds.get(value.value.name)]
     if isinstance(target, types.Float) and any(isinstance(each, (types.Integer, types.Boolean)) for each in incoming):
-        return [scope.sentence(file, line, f"{shown} is sometimes a whole number and sometimes a float; write float(…) or 0.0")]
+        return [
+            scope.sentence(
+                file, line, f"{shown} is sometimes a whole number and sometimes a float; write float(…) or 0.0"
+            )
+        ]
     return []

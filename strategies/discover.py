@@ -62,7 +62,9 @@ def classes(spec: str) -> list[type[Strategy]]:
         place, _, name = (plugin.target if plugin else spec).partition(":")
         if not name:
             known = ", ".join(plugin.name for plugin in available())
-            raise NotFound(f"{spec}: no such plugin; a file (path.py:Class), module:Class or one of {known} is allowed.")
+            raise NotFound(
+                f"{spec}: no such plugin; a file (path.py:Class), module:Class or one of {known} is allowed."
+            )
         try:
             module = importlib.import_module(place)
         except ModuleNotFoundError as error:

@@ -201,7 +201,7 @@ class Table:
         names = list(self.fields)
         formats = [(codes[f.scalar], (f.length,)) if f.length else codes[f.scalar] for f in self.fields.values()]
         offsets = [field.offset for field in self.fields.values()]
-        whole = {"names": names, "formats": formats, "offsets": offsets, "itemsize": self.record_bytes}
+        whole: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": self.record_bytes}
         return numpy.dtype(whole, align=True)
 
 

@@ -64,7 +64,7 @@ def describe(kind: Any) -> str:
 
 
 def _overflowing(name: str) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def operation(typing_context: Any, a: Any, b: Any) -> Any:
         signature = types.Tuple((types.int64, types.boolean))(types.int64, types.int64)
 
@@ -78,10 +78,14 @@ def _overflowing(name: str) -> Any:
     return operation
 
 
-_add, _sub, _mul = _overflowing("sadd_with_overflow"), _overflowing("ssub_with_overflow"), _overflowing("smul_with_overflow")
+_add, _sub, _mul = (
+    _overflowing("sadd_with_overflow"),
+    _overflowing("ssub_with_overflow"),
+    _overflowing("smul_with_overflow"),
+)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _bits(typing_context: Any, x: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(64))
@@ -89,7 +93,7 @@ def _bits(typing_context: Any, x: Any) -> Any:
     return types.int64(types.float64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _float(typing_context: Any, x: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
@@ -97,7 +101,7 @@ def _float(typing_context: Any, x: Any) -> Any:
     return types.float64(types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _root(typing_context: Any, x: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = builder.module.declare_intrinsic("llvm.sqrt", [ir.DoubleType()])
@@ -337,7 +341,10 @@ def _install_conversions() -> None:
                 refuse(words)
             return lambda value: types.int64(value)
 
-    strict(checks.store_int, "a whole number is needed and this is a float: int(…), math.floor(…) or round(…) makes it whole")
+    strict(
+        checks.store_int,
+        "a whole number is needed and this is a float: int(…), math.floor(…) or round(…) makes it whole",
+    )
     strict(checks.need_int, "a whole number is needed: orders.to_price(x, side) makes a price, int(…) a size")
 
     @teach(checks.store_float)
@@ -441,7 +448,7 @@ def _install_loops() -> None:
 def _kind(value: Any) -> str:
     if isinstance(value, Pointer):
         return value.kind
-    tuple_class = getattr(value, "instance_class", None)
+    tuple_class: Any = getattr(value, "instance_class", None)
     return {views.OrdersBound: "Orders", views.WorkingBound: "Working"}.get(tuple_class, str(value))
 
 
@@ -456,7 +463,7 @@ def _install_getter(name: str) -> None:
         if not isinstance(obj, Pointer) or name not in obj.fields:
             refuse(f"{describe(obj)} has no {name}")
         namespace: dict[str, Any] = {}
-        exec(f"def field(obj): return obj.{name}", namespace)  # noqa: S102
+        exec(f"def field(obj): return obj.{name}", namespace)
         return namespace["field"]
 
 

@@ -29,7 +29,7 @@ def _digest(element: Any) -> str:
     return hashlib.sha256(spelled.encode()).hexdigest()[:12]
 
 
-class Pointer(types.Type):  # type: ignore[misc]
+class Pointer(types.Type):
     """The address of a structure."""
 
     def __init__(self, structure: type[ctypes.Structure]) -> None:
@@ -43,7 +43,7 @@ class Pointer(types.Type):  # type: ignore[misc]
         return self.structure.__name__
 
 
-class Fixed(types.Type):  # type: ignore[misc]
+class Fixed(types.Type):
     """The address of an array of a fixed length."""
 
     def __init__(self, array: Any) -> None:
@@ -54,7 +54,7 @@ class Fixed(types.Type):  # type: ignore[misc]
 
 @register_default(Pointer)
 @register_default(Fixed)
-class AddressModel(models.PrimitiveModel):  # type: ignore[misc]
+class AddressModel(models.PrimitiveModel):
     """An address."""
 
     def __init__(self, manager: Any, front_type: Any) -> None:
@@ -81,7 +81,7 @@ def type_of(element: Any) -> Any:
 
 
 @infer_getattr
-class PointerAttributes(AttributeTemplate):  # type: ignore[misc]
+class PointerAttributes(AttributeTemplate):
     """Fields of a structure."""
 
     key = Pointer
@@ -120,13 +120,13 @@ def _moved(builder: Any, address: Any, offset: Any) -> Any:
     return cgutils.pointer_add(builder, address, offset, _POINTER)
 
 
-@lower_getattr_generic(Pointer)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(Pointer)
 def _get(context: Any, builder: Any, pointer: Pointer, value: Any, name: str) -> Any:
     offset = getattr(pointer.structure, name).offset
     return _load(builder, pointer.fields[name], _moved(builder, value, offset))
 
 
-@lower_setattr_generic(Pointer)  # type: ignore[untyped-decorator]
+@lower_setattr_generic(Pointer)
 def _set(context: Any, builder: Any, signature: Any, arguments: Any, name: str) -> None:
     pointer = signature.args[0]
     element = pointer.fields[name]
@@ -135,7 +135,7 @@ def _set(context: Any, builder: Any, signature: Any, arguments: Any, name: str) 
     _store(builder, element, address, value)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def at(typing_context: Any, array: Any, place: Any) -> Any:
     """The element at a place that was checked."""
     signature = type_of(array.element)(array, types.int64)
@@ -148,7 +148,7 @@ def at(typing_context: Any, array: Any, place: Any) -> Any:
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def put(typing_context: Any, array: Any, place: Any, value: Any) -> Any:
     """Writes the element at a place that was checked."""
     signature = types.void(array, types.int64, type_of(array.element))

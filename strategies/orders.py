@@ -140,11 +140,13 @@ def order_headroom_lots(line: int, orders: Any, side: Any) -> int:
 def order_on(line: int, orders: Any, instrument: Any, venue: Any) -> OrdersBound:
     """The same, bound to another of the slot's listings."""
     view = orders.memory
+    found = -1
     for place in range(view.listings_count):
         if view.listings[place].instrument == instrument and view.listings[place].venue == venue:
-            return OrdersBound(view, place)
-    fail(view, OUT_OF_BOUNDS, line)
-    return OrdersBound(view, 0)
+            found = place
+    if found < 0:
+        fail(view, OUT_OF_BOUNDS, line)
+    return OrdersBound(view, found)
 
 
 def whole_price(line: int, view: Any, price: Any, up: bool) -> int:
@@ -188,27 +190,34 @@ def order_to_price(line: int, orders: Any, price_nanos: Any, side: Any) -> int:
 def quote_side(line: int, orders: Any, side: int, price: int, size: int, headroom: int, post_only: Any) -> None:
     """One side of a quote."""
     view = orders.memory
-    kept = False
+    found = -1
+    others = 0
     for place in range(view.working_count):
         order = view.working[place]
-        if order.listing != orders.listing or order.side != side or order.state == PENDING_CANCEL:
-            continue
-        if kept or size <= 0 or price == UNDEF_PRICE:
-            place_intent(line, view, CANCEL, orders.listing, order.order_id, side)
-            continue
-        kept = True
-        if order.state != LIVE:
-            continue  # It answers first; the next callback decides.
-        if order.price_nanos == price and order.leaves_lots <= size:
-            continue  # A partly filled order keeps its place in the queue.
-        if size - order.leaves_lots > headroom:
-            place_intent(line, view, CANCEL, orders.listing, order.order_id, side)
-            continue
-        intent = place_intent(line, view, REPLACE, orders.listing, order.order_id, side)
-        intent.price_nanos = price
-        intent.lots = order.lots - order.leaves_lots + size
-    if not kept and size > 0 and price != UNDEF_PRICE and headroom >= size:
-        order_new(line, orders, side, price, size, DAY, post_only, 0, 0, LIMIT)
+        if order.listing == orders.listing and order.side == side and order.state != PENDING_CANCEL:
+            if found < 0:
+                found = place
+            else:
+                others += 1
+    wanted = size > 0 and price != UNDEF_PRICE
+    if found < 0:
+        if wanted and headroom >= size:
+            order_new(line, orders, side, price, size, DAY, post_only, 0, 0, LIMIT)
+        return
+    if others > 0 or not wanted:  # More than one is not a quote: clear the side, the next callback quotes anew.
+        place_intent(line, view, CANCEL_SIDE, orders.listing, 0, side)
+        return
+    order = view.working[found]
+    if order.state != LIVE:
+        return  # It answers first; the next callback decides.
+    if order.price_nanos == price and order.leaves_lots <= size:
+        return  # A partly filled order keeps its place in the queue.
+    if size - order.leaves_lots > headroom:
+        place_intent(line, view, CANCEL, orders.listing, order.order_id, side)
+        return
+    intent = place_intent(line, view, REPLACE, orders.listing, order.order_id, side)
+    intent.price_nanos = price
+    intent.lots = order.lots - order.leaves_lots + size
 
 
 def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: Any, post_only: Any = False) -> None:
@@ -216,7 +225,8 @@ def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: An
 
     What rests is replaced only when its price differs or it has more lots than wanted, so that queue position survives. A
     side whose headroom is below the size gets no new order, and none that would need more; a price UNDEF_PRICE or a size
-    of zero takes the side out. An order that has a request under way is left until it is answered.
+    of zero takes the side out, and so does more than one order there, for a fresh start. An order that has a request under
+    way is left until it is answered.
     """
     bid = need_int(bid_nanos)
     ask = need_int(ask_nanos)

@@ -9,6 +9,7 @@ import linecache
 import os
 import textwrap
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 __all__ = ["StrategyRefused"]
@@ -16,7 +17,7 @@ __all__ = ["StrategyRefused"]
 
 def sentence(file: str, line: int, words: str) -> str:
     """An error with the quant's own line; the file as seen from here, when it lies below."""
-    shown = os.path.relpath(file) if os.path.exists(file) else file
+    shown = os.path.relpath(file) if Path(file).exists() else file
     return f"{file if shown.startswith('..') else shown}:{line}: {words}."
 
 
@@ -40,8 +41,8 @@ def function_tree(function: Callable[..., Any]) -> ast.FunctionDef:
     try:
         lines, first = inspect.getsourcelines(function)
     except OSError:
-        raise StrategyRefused.at(code.co_filename, code.co_firstlineno,
-                                 f"the source of {function.__name__} is not there: a strategy is read from a file") from None  # fmt: skip
+        words = f"the source of {function.__name__} is not there: a strategy is read from a file"
+        raise StrategyRefused.at(code.co_filename, code.co_firstlineno, words) from None
     tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
     if not isinstance(tree, ast.FunctionDef):
         raise StrategyRefused.at(code.co_filename, first, f"{function.__name__} is no plain function")
@@ -123,7 +124,9 @@ def unset_names(file: str, tree: ast.FunctionDef) -> list[str]:
                     uses(as_load_at(statement.target), known)
                 uses(statement, known)
                 known = known | {
-                    each.id for each in ast.walk(statement) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+                    each.id
+                    for each in ast.walk(statement)
+                    if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
                 }
         return known
 

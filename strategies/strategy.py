@@ -4,6 +4,7 @@ Invariant: a class that exists has valid fields: types, names, bounds and defaul
 error was reported at once. Its callbacks are checked by `meridian strategy check` and at load.
 """
 
+import inspect
 from typing import Any, ClassVar
 
 from meridian.strategies.fields import Field, ParameterError, Table, collect
@@ -39,8 +40,10 @@ class Strategy:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        inherited = [field for base in cls.__mro__[1:2] if issubclass(base, Strategy) for field in base.table.fields.values()]
-        own, errors = collect(cls.__name__, cls.__dict__.get("__annotations__", {}), vars(cls))
+        inherited = [
+            field for base in cls.__mro__[1:2] if issubclass(base, Strategy) for field in base.table.fields.values()
+        ]
+        own, errors = collect(cls.__name__, inspect.get_annotations(cls), vars(cls))
         names = {field.name for field in own}
         taken = {name for name in vars(Strategy) if not name.startswith("__")}
         errors += [f"{cls.__name__}.{name}: this name is the base class's." for name in sorted(names & taken)]

@@ -104,7 +104,7 @@ class Program:
         """The functions, compiled; `wrap` decides what another function's call finds."""
         names = self.namespace()
         module = ast.Module(body=[self.tree[name] for name in sorted(self.tree)], type_ignores=[])
-        exec(compile(ast.fix_missing_locations(module), self.file, "exec"), names)  # noqa: S102
+        exec(compile(ast.fix_missing_locations(module), self.file, "exec"), names)
         for name in self.tree:
             names[name] = wrap(name, names[name])
         return {name: names[name] for name in self.tree}
@@ -345,7 +345,9 @@ class Rewriter(ast.NodeTransformer):
     def store(self, target: ast.expr, value: ast.expr) -> ast.stmt:
         """An assignment."""
         if isinstance(target, ast.Name):
-            if target.id == self.me or (self.name in CALLBACKS and target.id in self.code.co_varnames[: self.code.co_argcount]):
+            if target.id == self.me or (
+                self.name in CALLBACKS and target.id in self.code.co_varnames[: self.code.co_argcount]
+            ):
                 self.refuse(target, f"{target.id} is an argument of the callback and stays what it is")
             return ast.Assign([ast.Name(target.id, ast.Store())], value)
         if isinstance(target, ast.Tuple) and all(isinstance(each, ast.Name) for each in target.elts):
@@ -354,7 +356,9 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(target, ast.Attribute) and self.is_me(target.value):
             declared = self.table.fields.get(target.attr)
             if declared is None or declared.is_parameter or declared.length:
-                what = "a parameter" if declared and declared.is_parameter else "a list" if declared else "no state field"
+                what = (
+                    "a parameter" if declared and declared.is_parameter else "a list" if declared else "no state field"
+                )
                 self.refuse(target, f"self.{target.attr} is {what}: callbacks write scalar state fields")
             else:
                 value = self.call(f"store_{declared.scalar.__name__}", value)
@@ -440,7 +444,9 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(node.slice, ast.Slice):
             self.refuse(node, REFUSALS[ast.Slice])
             return ast.Constant(0)
-        return self.call("get_item", self.context(node), self.expression(node.value), self.expression(node.slice), self.line(node))
+        return self.call(
+            "get_item", self.context(node), self.expression(node.value), self.expression(node.slice), self.line(node)
+        )
 
     def expression_BinOp(self, node: ast.BinOp) -> ast.expr:
         return self.binary(node, self.expression(node.left), self.expression(node.right))
@@ -535,10 +541,12 @@ class Rewriter(ast.NodeTransformer):
             return self.call(name, arguments[0])
         if function_name is not None:
             return self.call(f"math_{function_name}", *arguments)
-        if isinstance(value, types.FunctionType) and not value.__module__.startswith("meridian.") or (
+        if (isinstance(value, types.FunctionType) and not value.__module__.startswith("meridian.")) or (
             isinstance(value, types.FunctionType) and ".plugins." in value.__module__
         ):
-            return self.own_call(node, f"function_{value.__name__}_{value.__code__.co_firstlineno}", value, method=False)
+            return self.own_call(
+                node, f"function_{value.__name__}_{value.__code__.co_firstlineno}", value, method=False
+            )
         self.refuse_call(node)
         return ast.Constant(0)
 

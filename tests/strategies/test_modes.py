@@ -10,10 +10,10 @@ import pytest
 
 from meridian.codes import Callback
 from meridian.strategies import Plain, Strategy
+from meridian.strategies import probe as random_views
 from meridian.strategies.layouts import structure
 from meridian.strategies.plugins.cross_taker import CrossTaker
 from meridian.strategies.plugins.market_maker import InventoryMaker
-from meridian.strategies import probe as random_views
 from tests.strategies.classes.everything import Everything
 from tests.strategies.pair import Pair
 from tests.support import ROOT, skip_unchecked

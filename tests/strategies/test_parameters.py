@@ -32,7 +32,13 @@ def test_the_record_has_parameters_first_then_state() -> None:
     import numpy
 
     record = numpy.frombuffer(Fields.table.initial({"size_lots": 3}), dtype=dtype)[0]
-    assert (record["size_lots"], record["share"], record["quick"], record["live"], record["count"]) == (3, 0.5, True, False, 7)
+    assert (record["size_lots"], record["share"], record["quick"], record["live"], record["count"]) == (
+        3,
+        0.5,
+        True,
+        False,
+        7,
+    )
 
 
 def test_every_wrong_value_is_named_at_once() -> None:
@@ -79,7 +85,7 @@ def test_a_class_with_wrong_fields_is_not_made() -> None:
 
 
 def test_unknown_bounds_are_named() -> None:
-    with pytest.raises(ParameterError, match="param.minimum=…. is not known"):
+    with pytest.raises(ParameterError, match=r"param.minimum=…. is not known"):
         param(1, minimum=3)  # type: ignore[call-overload]
 
 
@@ -103,7 +109,10 @@ def test_a_subclass_inherits_fields() -> None:
 
 def test_an_artifact_gives_the_bits_of_values(code_directory: Path) -> None:
     artifact = build(Fields, directory=code_directory)
-    bits = {name: (offset, scalar, value) for name, offset, scalar, value in artifact.bits({"size_lots": -0 + 5, "share": 0.25, "quick": False})}
+    bits = {
+        name: (offset, scalar, value)
+        for name, offset, scalar, value in artifact.bits({"size_lots": 5, "share": 0.25, "quick": False})
+    }
     table = Fields.table.fields
     assert bits["size_lots"] == (table["size_lots"].offset, 1, 5)
     assert bits["share"] == (table["share"].offset, 2, struct.unpack("<Q", struct.pack("<d", 0.25))[0])

@@ -9,14 +9,18 @@ import pytest
 from meridian.strategies import Book, Orders, Strategy, StrategyRefused, build
 from tests.strategies.classes import refused
 
-CLASSES = [cls for cls in vars(refused).values() if inspect.isclass(cls) and issubclass(cls, Strategy) and cls is not Strategy]
+CLASSES = [
+    cls for cls in vars(refused).values() if inspect.isclass(cls) and issubclass(cls, Strategy) and cls is not Strategy
+]
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_every_line_that_cannot_run_is_named(cls: type[Strategy], code_directory: Path) -> None:
     lines, first = inspect.getsourcelines(cls)
     expected = {
-        number: found.group(1) for number, line in enumerate(lines, first) if (found := re.search(r"# expect: (.*)", line))
+        number: found.group(1)
+        for number, line in enumerate(lines, first)
+        if (found := re.search(r"# expect: (.*)", line))
     }
     with pytest.raises(StrategyRefused) as raised:
         build(cls, directory=code_directory)

@@ -1,6 +1,20 @@
 """A strategy that uses every construct that callbacks may use, so that modes can be compared on it."""
 
-from meridian.strategies import Book, Fill, Order, Orders, Side, Status, Strategy, TimeInForce, Timer, Trade, math, param, state
+from meridian.strategies import (
+    Book,
+    Fill,
+    Order,
+    Orders,
+    Side,
+    Status,
+    Strategy,
+    TimeInForce,
+    Timer,
+    Trade,
+    math,
+    param,
+    state,
+)
 
 WINDOW = 16
 WEIGHT = 0.75
@@ -75,7 +89,9 @@ class Everything(Strategy):
             steps += 1
         self.counts[steps & 7] += steps << 2
         if trade.taker_side == Side.BUY and self.eager:
-            orders.buy(orders.to_price(trade.price_nanos, Side.BUY), 1 + steps % 3, time_in_force=TimeInForce.FILL_OR_KILL)
+            orders.buy(
+                orders.to_price(trade.price_nanos, Side.BUY), 1 + steps % 3, time_in_force=TimeInForce.FILL_OR_KILL
+            )
 
     def on_status(self, status: Status, orders: Orders) -> None:
         """Sides and listings."""
@@ -113,7 +129,7 @@ class Everything(Strategy):
         """Conversions and comparisons."""
         late_ns = timer.time_ns - timer.due_ns
         low, high = min(late_ns, 1_000), max(late_ns, 1_000, 2_000)
-        if low < late_ns <= high or not self.crossed and late_ns != 7:
+        if low < late_ns <= high or (not self.crossed and late_ns != 7):
             self.mix(round(late_ns / 3) + int(late_ns / 7) + math.floor(-late_ns / 2) + math.ceil(late_ns / 2))
         self.mix(high >> 3)
         total = 0.0

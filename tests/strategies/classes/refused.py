@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# ruff: noqa: F401
 """Classes that may not be loaded; the comment at a line says a part of the sentence that refuses it."""
 
 import math as python_math
@@ -25,7 +27,7 @@ class Objects(Strategy):
         try:  # expect: errors are not caught here
             self.total = 1.0
         except ValueError:
-            pass
+            self.total = 2.0
         self.size = 2  # expect: self.size is a parameter
         self.other = 2  # expect: self.other is no state field
         book.age_ns = 3  # expect: views cannot

@@ -1,0 +1,61 @@
+"""`meridian strategy check | available`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from meridian.console import BadInput, CheckFailed
+from meridian.strategies import discover
+from meridian.strategies.cli import strategy
+from tests.support import ROOT
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, code_directory: Path) -> None:
+    monkeypatch.setenv("MERIDIAN_STRATEGIES_CACHE", str(code_directory))
+
+
+def test_a_plugin_is_checked_by_name() -> None:
+    done = CliRunner().invoke(strategy, ["check", "inventory-maker", "--json"])
+    assert done.exit_code == 0, done.output
+    (report,) = json.loads(done.stdout)["strategies"]
+    assert report["name"] == "InventoryMaker"
+    assert {each["callback"] for each in report["callbacks"]} == {"on_book", "on_trade", "on_status", "on_fill"}
+
+
+def test_the_example_of_the_guide_loads(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "quants.md").read_text()
+    source = guide.split("```python\n", 1)[1].split("```", 1)[0]
+    file = tmp_path / "joiner.py"
+    file.write_text(source)
+    done = CliRunner().invoke(strategy, ["check", f"{file}:Joiner"])
+    assert done.exit_code == 0, done.output
+    assert "Joiner: loads, no allocation" in done.output
+
+
+def test_what_is_refused_names_the_line(tmp_path: Path) -> None:
+    file = ROOT / "tests" / "strategies" / "classes" / "refused.py"
+    done = CliRunner().invoke(strategy, ["check", f"{file}:Kinds"])
+    assert isinstance(done.exception, CheckFailed)
+    assert "refused.py:" in done.exception.errors[0]
+    broken = tmp_path / "broken.py"
+    broken.write_text("class Broken(:\n")
+    assert isinstance(CliRunner().invoke(strategy, ["check", str(broken)]).exception, CheckFailed)
+    raises = tmp_path / "raises.py"
+    raises.write_text("\n1 / 0\n")
+    done = CliRunner().invoke(strategy, ["check", str(raises)])
+    assert isinstance(done.exception, CheckFailed)
+    assert "raises.py:2: ZeroDivisionError" in done.exception.errors[0]
+
+
+@pytest.mark.parametrize("spec", ["absent.py", "no-plugin", "no.module:Class", "inventory-maker:Other"])
+def test_what_is_not_there_is_bad_input(spec: str) -> None:
+    assert isinstance(CliRunner().invoke(strategy, ["check", spec]).exception, BadInput)
+
+
+def test_plugins_are_listed() -> None:
+    done = CliRunner().invoke(strategy, ["available", "--json"])
+    assert {"cross-taker", "inventory-maker"} <= {each["name"] for each in json.loads(done.stdout)["plugins"]}
+    assert discover.find("cross-taker").__name__ == "CrossTaker"
