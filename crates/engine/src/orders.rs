@@ -446,9 +446,14 @@ impl Order {
             return Step::repeated(); // It ended while the cancel was under way.
         }
         let asked = self.cancel_sent || self.unknown;
+        let reason = Reason::from_code(event.reason);
         self.cancel_sent = false;
-        self.cancel_owed = 0;
-        if Reason::from_code(event.reason) == Some(Reason::UnknownOrder) {
+        // One that could not leave is still owed; one that the venue refused is not.
+        let could_not_leave = [Reason::Closed, Reason::BackPressure, Reason::Throttled, Reason::Disconnected];
+        if !reason.is_some_and(|reason| could_not_leave.contains(&reason)) {
+            self.cancel_owed = 0;
+        }
+        if reason == Some(Reason::UnknownOrder) {
             // The venue has no such order, and nobody told us its end: hold until someone does.
             self.unknown = true;
             let found = Some((BreakKind::ImpossibleTransition, 0, self.leaves_lots));

@@ -181,9 +181,13 @@ fn a_pulled_order_is_pulled_again_until_it_is_gone() {
     assert_eq!(world.state(id), OrderState::Live);
     world.give(&Timer::new());
     assert_eq!(world.commands::<CancelOrder>().len(), 2);
+    let closed = |event: &mut OrderEvent| event.reason = Reason::Closed.code();
+    world.report(id, OrderEventKind::CancelRejected, closed);
+    world.give(&Timer::new());
+    assert_eq!(world.commands::<CancelOrder>().len(), 3);
     world.report(id, OrderEventKind::Canceled, |event| event.lots = 5);
     world.give(&Timer::new());
-    assert_eq!((world.commands::<CancelOrder>().len(), world.held()), (2, 0));
+    assert_eq!((world.commands::<CancelOrder>().len(), world.held()), (3, 0));
 }
 
 #[test]
