@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meridian.console import BadInput, CheckFailed, Unreachable, json_option, note, print_json, print_table, show
+from meridian.deploy.demo.cli import demo
 
 if TYPE_CHECKING:
     from meridian.deploy.runs import Run
@@ -191,4 +192,4 @@ def top(name: str | None, interval: float, once: bool, as_json: bool) -> None:
         return
 
 
-COMMANDS: list[click.Command] = [up, down, status, top]
+COMMANDS: list[click.Command] = [up, down, status, top, demo]

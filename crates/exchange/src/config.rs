@@ -35,7 +35,8 @@ pub struct ExchangeConfig {
     pub snapshot: SocketAddrV4,
     /// Login of the snapshot server.
     pub snapshot_username: String,
-    /// Its password.
+    /// Its password, read from the file that the topology names.
+    #[serde(rename = "snapshot_password_file", deserialize_with = "secret")]
     pub snapshot_password: String,
     /// Sessions that may order over OUCH.
     #[serde(default)]
@@ -81,7 +82,8 @@ pub struct PortConfig {
     pub listen: SocketAddrV4,
     /// At most six characters.
     pub username: String,
-    /// At most ten characters.
+    /// At most ten characters, read from the file that the topology names.
+    #[serde(rename = "password_file", deserialize_with = "secret")]
     pub password: String,
     /// Self-trade group; 0: none.
     #[serde(default)]
@@ -138,6 +140,14 @@ pub struct ListingConfig {
     /// How far from the touch a market order may trade, parts per million; 0: no bound.
     #[serde(default)]
     pub protection_ppm: u32,
+}
+
+/// Secrets come by file, so that they are in no topology, argument or environment.
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let path = std::path::PathBuf::deserialize(deserializer)?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| serde::de::Error::custom(format!("{}: {error}", path.display())))?;
+    Ok(text.trim_end().to_owned())
 }
 
 fn orders_default() -> usize {

@@ -1,0 +1,139 @@
+"""`meridian demo`: the main job, one command."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meridian.console import BadInput, CheckFailed, json_option, note, print_json
+
+if TYPE_CHECKING:
+    from meridian.deploy.demo.plan import Plan
+    from meridian.deploy.supervisor import Supervisor
+
+SCENARIOS = ("plain",)
+RUNS_KEPT = 5
+SECONDS_MAX = 86_400
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(1, SECONDS_MAX), default=60, show_default=True, help="How long.")
+@click.option("--flow", default="", help="Recorded flow, files or directories, separated by commas.")
+@click.option("--scenario", type=click.Choice(SCENARIOS), default="plain", show_default=True, help="Which story.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Where the report page goes; default: beside the run.")
+@json_option
+def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bool) -> None:
+    """Trade on two stand-in venues in New York, on real or generated order flow, and report."""
+    from meridian.deploy import runs
+
+    paths = [Path(part.strip()) for part in flow.split(",") if part.strip()]
+    if wrong := [f"--flow = {path}: there is no such file or directory" for path in paths if not path.exists()]:
+        raise BadInput(wrong)
+    directory = runs.root() / "demos" / time.strftime("%Y%m%d-%H%M%S")
+    number = 1
+    while directory.exists():
+        number += 1
+        directory = directory.with_name(f"{directory.name.split('.')[0]}.{number}")
+    plan = _prepare(directory, paths, as_json)
+    _trade(plan, seconds, as_json)
+    _report(plan, Path(html) if html else directory / "report.html", as_json)
+    _forget_old(directory.parent)
+
+
+def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
+    from meridian.deploy.demo.market import from_files, generated
+    from meridian.deploy.demo.plan import Plan
+    from meridian.deploy.topology import TopologyError
+    from meridian.strategies import ParameterError
+
+    market = from_files(paths) if paths else generated()
+    plan = Plan(directory=directory, market=market)
+    if not as_json:
+        symbols = ", ".join(f"{one.symbol} ({one.file.name if one.file else 'generated'})" for one in market.instruments)
+        note(f"flow: {symbols}")
+        for path, reason in market.skipped:
+            note(f"skipped: {path}: {reason}")
+        note("building strategies (seconds the first time) …")
+    try:
+        plan.make()
+    except (TopologyError, ParameterError) as error:
+        raise BadInput(str(error).splitlines()) from None
+    return plan
+
+
+def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
+    from meridian.deploy.supervisor import CannotStart, Supervisor
+
+    supervisor = Supervisor(plan.topology)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: supervisor.ask())
+    try:
+        supervisor.start()
+    except CannotStart as error:
+        raise CheckFailed(error.errors) from None
+    plan.started_ns = time.time_ns()
+    plan.write_record()
+    try:
+        _watch(plan, supervisor, seconds, as_json)
+    finally:
+        supervisor.stop()
+        plan.write_record(ended_ns=time.time_ns())
+    if supervisor.failures:
+        raise CheckFailed(supervisor.failures)
+
+
+def _watch(plan: Plan, supervisor: Supervisor, seconds: float, as_json: bool) -> None:
+    from meridian.console import console
+    from meridian.deploy.demo.live import Live
+
+    live, begun, shown = Live(plan, supervisor.run), time.monotonic(), 0.0
+
+    def each(show: Any = None) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - begun >= seconds:
+            supervisor.ask()
+        if show is not None and now - shown >= 1:
+            shown = now
+            show(live.tables(now - begun, seconds))
+
+    if as_json or not sys.stdout.isatty():
+        supervisor.watch(each)
+        return
+    from rich.live import Live as Display
+
+    with Display(console=console, refresh_per_second=4, transient=False) as display:
+        supervisor.watch(lambda: each(display.update))
+
+
+def _report(plan: Plan, html: Path, as_json: bool) -> None:
+    from meridian.analytics import Run
+    from meridian.analytics.report import write_html, summary, print_summary
+
+    run = Run.open(plan.directory)
+    write_html(run, html)
+    latest = plan.directory.parent / "latest"
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(plan.directory.name)
+    if as_json:
+        print_json("demo", {"directory": str(plan.directory), "html": str(html), "report": summary(run)})
+        return
+    print_summary(run)
+    note(f"report: {html}")
+    note(f"run: {plan.directory}")
+
+
+def _forget_old(parent: Path) -> None:
+    """Keeps the last few runs."""
+    directories = sorted(path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
+    for old in directories[:-RUNS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+COMMANDS = [demo]
