@@ -145,6 +145,7 @@ impl Tile for ExchangeTile {
         running.feed.flush(now_ns, &running.sequencer.outputs.history);
         running.ports.iter_mut().for_each(Port::shut);
         if let Err(error) = running.sequencer.close() {
+            // tidy: allow(print): at close, after the last cycle
             eprintln!("tile {}: the journal did not reach the device: {error}", self.config.name);
         }
         self.sources.iter_mut().for_each(|source| source.on_close());
