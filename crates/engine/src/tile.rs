@@ -9,7 +9,7 @@ use std::rc::Rc;
 use journal::{Identity, JournalConfig, Reader, Writer};
 use links::{Counter, Histogram, Offer, Publication, Subscription};
 use records::{
-    CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Reason, Record,
+    Applied, CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Reason, Record,
     ReplaceOrder, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
 };
 use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
@@ -88,6 +88,18 @@ pub fn not_sent(command: &[u8], reason: Reason) -> Option<OrderEvent> {
     Some(event)
 }
 
+/// The sentence for a control record that the fold refused.
+fn refusal(output: &[u8]) -> Option<String> {
+    let applied: Applied = read_from(output)?;
+    if applied.header.kind != Applied::KIND as u16 || applied.outcome != 3 {
+        return None;
+    }
+    let Applied { input, subject, .. } = applied;
+    let (venue, instrument) = (applied.header.venue, applied.header.instrument);
+    let kind = Kind::from_code(applied.control).map_or_else(String::new, |kind| format!("{kind:?}"));
+    Some(format!("bootstrap: record {input}, {kind} of {subject} (venue {venue}, instrument {instrument}): refused"))
+}
+
 struct Stamps {
     booked: Histogram,
     decided: Histogram,
@@ -102,6 +114,8 @@ struct TileOutbox {
     outputs: Option<Box<dyn Publication>>,
     returned: VecDeque<OrderEvent>,
     received_ns: u64,
+    /// First inputs that the fold refused; only while the tile starts.
+    refused: Option<Vec<String>>,
     stamps: Stamps,
     commands_sent: Counter,
     commands_returned: Counter,
@@ -132,6 +146,9 @@ impl Outbox for TileOutbox {
     }
 
     fn output(&mut self, record: &[u8]) {
+        if let Some(refused) = &mut self.refused {
+            refused.extend(refusal(record));
+        }
         if let Some(link) = &mut self.outputs
             && link.offer(record) != Offer::Sent
         {
@@ -238,6 +255,7 @@ impl EngineTile {
             outputs,
             returned: VecDeque::with_capacity(config.engine.orders_max + 64),
             received_ns: 0,
+            refused: None,
             stamps: Stamps {
                 booked: counters.histogram("receive_to_book_ns"),
                 decided: counters.histogram("receive_to_decision_ns"),
@@ -310,6 +328,8 @@ impl EngineTile {
 
     fn bootstrap(&mut self, now_ns: u64) -> Result<(), StartError> {
         let bytes = std::mem::take(&mut self.config.bootstrap);
+        // A journal that stands has them already: what is then refused is what runs.
+        self.outbox.refused = (self.merger.last().sequence == 0).then(Vec::new);
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
@@ -323,7 +343,13 @@ impl EngineTile {
             self.take(now_ns, &rest[..length]);
             at += length;
         }
-        Ok(())
+        match self.outbox.refused.take() {
+            Some(refused) if !refused.is_empty() => {
+                let lines: Vec<_> = refused.iter().map(|line| format!("{}.{line}", self.config.name)).collect();
+                Err(StartError(lines.join("\n")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn heartbeat(&mut self, now_ns: u64) {

@@ -323,3 +323,27 @@ fn everything_wrong_with_a_wiring_is_said_at_once() {
         assert!(error.0.contains(part), "{part}: {error}");
     }
 }
+
+#[test]
+fn code_that_is_not_there_refuses_the_start() {
+    let script = Script::default();
+    script.0.borrow_mut().refuse_load = true;
+    let error = start_with(script).unwrap_err();
+    assert!(error.0.contains("Slot of 1") && error.0.contains("refused"), "{error}");
+}
+
+fn start_with(script: Script) -> Result<(), tiles::StartError> {
+    let end = || End { queue: Queue::default(), full: Rc::default() };
+    let context = Context {
+        clock: Rc::new(At(Cell::new(support::START_NS))),
+        net: Rc::new(NoNet),
+        storage: MemoryStorage::new(),
+        publications: BTreeMap::from([
+            ("engine_gateway".to_owned(), Box::new(end()) as Box<dyn Publication>),
+            ("engine_report".to_owned(), Box::new(end()) as Box<dyn Publication>),
+        ]),
+        subscriptions: BTreeMap::from([("feed_engine".to_owned(), Box::new(end()) as Box<dyn Subscription>)]),
+        counters: Counters::local(),
+    };
+    EngineTile::new(context, tile_config(1), Box::new(script))?.on_start(support::START_NS)
+}
