@@ -1,0 +1,107 @@
+"""Rows of the cores: matching, pre-trade risk, a compiled strategy's call.
+
+Invariant: each block does the same work from the same seed; where a hash of the result exists, it must not change.
+"""
+
+from __future__ import annotations
+
+from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
+
+
+def matching(run: Run) -> Result:
+    """The matching core alone, one thread."""
+    from meridian._native import exchange
+
+    commands = run.pick(500_000, 5_000)
+    hashes, resting = set(), 0
+
+    def ours() -> float:
+        nonlocal resting
+        measured = exchange.bench_matching(commands, run.seed)
+        hashes.add(measured["state_hash"])
+        resting = measured["resting"]
+        return measured["ns_per_command"]
+
+    value, _, _ = run.compare(ours, None)
+    if len(hashes) != 1:
+        raise AssertionError("equal commands gave different states")
+    return Result(
+        name="matching", title="matching, one thread, GTC/IOC/cancel/move/reduce mix", unit="ns/command",
+        input=f"{commands:,} commands a block, seed {run.seed}: 9 % GTC, 3 % IOC, 6 % cancel, the rest moves and "
+        f"reductions; {resting:,} orders rest at the end; every event written to memory",
+        value=value,
+        peers=[Peer(name="exchange-core (direct)", table_value=128, why_missing="needs a Java runtime and Maven")],
+        goals=[Goal(bound=64)], blocks=run.blocks,
+        details={"commands": commands, "resting": resting, "state_hash": f"{next(iter(hashes)):016x}"},
+    )  # fmt: skip
+
+
+def risk(run: Run) -> Result:
+    """Check and hold of a new order under all controls built."""
+    from meridian._native import risk as native
+
+    orders = run.pick(1_000_000, 20_000)
+    found = native.bench_row(1, run.seed)
+    controls = found["controls"]
+    others: dict[str, list[float]] = {"release_ns": [], "headroom_ns": [], "limit_change_ns": []}
+
+    def ours() -> float:
+        measured = native.bench_row(orders, run.seed)
+        others["release_ns"].append(measured["release_ns"])
+        others["headroom_ns"].append(measured["headroom_ns"])
+        others["limit_change_ns"].append(measured["limit_change_ns"])
+        return measured["ns_per_order"]
+
+    value, _, _ = run.compare(ours, None)
+    return Result(
+        name=f"risk_{len(controls)}_controls",
+        title=f"pre-trade risk, {len(controls)} controls on a five-level tree: check and hold of a new order",
+        unit="ns/order",
+        input=f"{orders:,} orders a block, {found['instruments']:,} instruments by Zipf, seed {run.seed}; firm, region, "
+        "desk, strategy and account, each with every mandatory limit; every order passes and holds",
+        value=value, peers=[Peer(name="none", why_missing="nobody publishes one")], goals=[Goal(bound=100)],
+        blocks=run.blocks,
+        details={"orders": orders, "controls": controls,
+                 **{name: run.estimate(samples).median for name, samples in others.items()}},
+    )  # fmt: skip
+
+
+def strategy_call(run: Run) -> Result:
+    """The market maker's book callback, compiled, as the engine calls it; the same class as plain Python beside it."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        raise Missing("numba, which builds strategies, is not installed") from None
+    from meridian import strategies
+    from meridian._native import strategies as native
+    from meridian.strategies.plugins.market_maker import InventoryMaker
+
+    artifact = strategies.build(InventoryMaker)
+    compiled = native.SlotRunner.compiled(artifact.path)
+    plain = native.SlotRunner.plain(strategies.Plain(InventoryMaker))
+    calls, plain_calls = run.pick(200_000, 2_000), run.pick(500, 20)
+    intents = set()
+
+    def measured(runner: native.SlotRunner, count: int) -> float:
+        each_ns, made, status = runner.measure(count)
+        if status:
+            raise AssertionError(f"the callback failed with status {status & 0xFF} at line {status >> 8}")
+        intents.add(made / count)
+        return each_ns
+
+    value, peer_value, ratio = run.compare(lambda: measured(compiled, calls), lambda: measured(plain, plain_calls))
+    return Result(
+        name="strategy_call", title="compiled strategy call (market maker), fuel, bounds checks and status on",
+        unit="ns/call",
+        input=f"{calls:,} book callbacks a block of the InventoryMaker plugin, the book a tick up or down each time; "
+        f"{max(intents):.2f} intents a call",
+        value=value, peers=[Peer(name="the same class as plain Python", value=peer_value, ratio=ratio)],
+        goals=[Goal(bound=25)], blocks=run.blocks, details={"calls": calls, "code_hash": artifact.code_hash},
+    )  # fmt: skip
+
+
+ROWS = [
+    Row(name="matching", title="matching core", unit="ns/command", measure=matching),
+    Row(name="risk", title="pre-trade risk, all controls", unit="ns/order", measure=risk),
+    Row(name="strategy_call", title="compiled strategy call", unit="ns/call", measure=strategy_call),
+]
