@@ -11,7 +11,7 @@ fn factory() -> Factory {
     let factory = Factory::new();
     let factory = factory.with("exchange", exchange::make).with("feed", venues::make_feed);
     let factory = factory.with("gateway", venues::make_gateway).with("engine", strategies::make_engine);
-    let factory = factory.with("recorder", journal::make_recorder);
+    let factory = factory.with("recorder", journal::make_recorder).with("inbox", engine::make_inbox);
     tiles::probe::register(factory)
 }
 
