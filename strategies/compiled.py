@@ -9,11 +9,14 @@ object code, and the same bits out of it, on every machine.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
 from numba.core import compiler, config, ir, types
+from numba.core.codegen import JITCPUCodegen
 from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 
@@ -27,9 +30,7 @@ from meridian.strategies.views import OrdersBound
 __all__ = ["TARGET_CPU", "Compiled", "compile_class"]
 
 TARGET_CPU = "x86-64-v2" if llvm.get_process_triple().startswith("x86_64") else "generic"
-# numba reads these when its code generator is first asked for, below.
-config.CPU_NAME = TARGET_CPU
-config.CPU_FEATURES = ""
+_generators: list[JITCPUCodegen] = []
 # What the object may call: the memory moves that LLVM writes for itself.
 ALLOWED_SYMBOLS = {"memset", "memcpy", "memmove"}
 # numba's texts of errors: never read here, and they hold paths of the machine that builds.
@@ -45,8 +46,28 @@ class Compiled:
     assembly: str
 
 
+@contextmanager
+def _own_generator() -> Iterator[None]:
+    """numba's code generator for `TARGET_CPU`, in the place of the process's own, which may serve this machine alone."""
+    context = cpu_target.target_context
+    before = config.CPU_NAME, config.CPU_FEATURES, context._internal_codegen, context.cached_internal_func
+    config.CPU_NAME, config.CPU_FEATURES = TARGET_CPU, ""
+    if not _generators:
+        _generators.append(JITCPUCodegen("meridian.strategies"))
+    context._internal_codegen, context.cached_internal_func = _generators[0], {}
+    try:
+        yield
+    finally:
+        config.CPU_NAME, config.CPU_FEATURES, context._internal_codegen, context.cached_internal_func = before
+
+
 def compile_class(cls: type[Strategy]) -> Compiled:
     """The object code of a class. Raises StrategyRefused with what is wrong, by file and line."""
+    with _own_generator():
+        return _compile_class(cls)
+
+
+def _compile_class(cls: type[Strategy]) -> Compiled:
     numba_checks.install()
     program = program_of(cls)
     record = pointer_to(cls.table.structure)

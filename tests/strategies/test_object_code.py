@@ -91,3 +91,26 @@ def test_a_parameter_that_the_class_lacks_is_refused(code_directory: Path) -> No
 
 def test_the_price_of_a_call_is_measured(code_directory: Path) -> None:
     assert 0 < native.bench_call(build(InventoryMaker, directory=code_directory).path, 20_000) < 100_000
+
+
+EARLY = """
+import sys
+import numba
+import numpy
+@numba.njit
+def total(values):
+    result = 0.0
+    for place in range(values.size):
+        result += values[place] * 2
+    return result
+total(numpy.arange(10.0))
+from meridian.strategies import build
+from meridian.strategies.plugins.market_maker import InventoryMaker
+print(build(InventoryMaker, directory=sys.argv[1]).code_hash)
+"""
+
+
+def test_the_bytes_do_not_depend_on_what_else_uses_numba(tmp_path: Path, code_directory: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", EARLY, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == build(InventoryMaker, directory=code_directory).code_hash

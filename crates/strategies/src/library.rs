@@ -146,7 +146,12 @@ impl Library {
         let bytes = self.number(c"meridian_record_bytes")?;
         let state_offset = self.number(c"meridian_state_offset")?;
         let count = self.number(c"meridian_parameters_count")?;
-        if bytes == 0 || bytes > RECORD_BYTES_MAX || bytes % 8 != 0 || state_offset > bytes || count > PARAMETERS_MAX {
+        if bytes == 0
+            || bytes > RECORD_BYTES_MAX
+            || !bytes.is_multiple_of(8)
+            || state_offset > bytes
+            || count > PARAMETERS_MAX
+        {
             return Err(LoadError::BadLayout);
         }
         let initial = self.symbol(c"meridian_initial")?;

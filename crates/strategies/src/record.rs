@@ -18,7 +18,7 @@ pub struct SlotRecord {
 impl SlotRecord {
     /// A record with these initial bytes (a multiple of eight), its state from `state_offset` on.
     pub fn new(initial: &[u8], state_offset: usize, parameters: &[ParameterPlace]) -> Self {
-        assert!(initial.len() % 8 == 0 && state_offset <= initial.len());
+        assert!(initial.len().is_multiple_of(8) && state_offset <= initial.len());
         let words: Box<[u64]> =
             initial.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("eight bytes"))).collect();
         Self { initial: words.clone(), words, state_offset, parameters: parameters.to_vec() }

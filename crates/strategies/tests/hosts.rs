@@ -2,7 +2,9 @@
 
 use engine::{EventRef, Host};
 use records::{CallStatus, Callback, Hash64, OrdersView, Parameter, Slot, TimerView};
-use strategies::{CompiledHost, Failure, Hosts, Library, LoadError, ParameterPlace, RustHost, RustStrategy, SlotRecord};
+use strategies::{
+    CompiledHost, Failure, Hosts, Library, LoadError, ParameterPlace, RustHost, RustStrategy, SlotRecord,
+};
 
 #[derive(Default)]
 struct Counter {
