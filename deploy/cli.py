@@ -14,6 +14,7 @@ import click
 
 from meridian.console import BadInput, CheckFailed, Unreachable, json_option, note, print_json, print_table, show
 from meridian.deploy.demo.cli import demo
+from meridian.deploy.strategy_cli import strategy
 
 if TYPE_CHECKING:
     from meridian.deploy.runs import Run
@@ -192,4 +193,4 @@ def top(name: str | None, interval: float, once: bool, as_json: bool) -> None:
         return
 
 
-COMMANDS: list[click.Command] = [up, down, status, top, demo]
+COMMANDS: list[click.Command] = [up, down, status, top, demo, strategy]

@@ -55,7 +55,9 @@ def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
     market = from_files(paths) if paths else generated()
     plan = Plan(directory=directory, market=market)
     if not as_json:
-        symbols = ", ".join(f"{one.symbol} ({one.file.name if one.file else 'generated'})" for one in market.instruments)
+        symbols = ", ".join(
+            f"{one.symbol} ({one.file.name if one.file else 'generated'})" for one in market.instruments
+        )
         note(f"flow: {symbols}")
         for path, reason in market.skipped:
             note(f"skipped: {path}: {reason}")
@@ -108,13 +110,13 @@ def _watch(plan: Plan, supervisor: Supervisor, seconds: float, as_json: bool) ->
         return
     from rich.live import Live as Display
 
-    with Display(console=console, refresh_per_second=4, transient=False) as display:
+    with Display(console=console(), refresh_per_second=4, transient=False) as display:
         supervisor.watch(lambda: each(display.update))
 
 
 def _report(plan: Plan, html: Path, as_json: bool) -> None:
     from meridian.analytics import Run
-    from meridian.analytics.report import write_html, summary, print_summary
+    from meridian.analytics.report import print_summary, summary, write_html
 
     run = Run.open(plan.directory)
     write_html(run, html)

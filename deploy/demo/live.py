@@ -123,7 +123,9 @@ class Live:
             feed = f"feed_{venue}/feed_{venue}.feed."
             gateway = f"gateway_{venue}/gateway_{venue}.gateway."
             keys = ("messages", "gaps", "snapshots"), ("sent", "events", "not_sent")
-            values = [counters.get(feed + key, 0) for key in keys[0]] + [counters.get(gateway + key, 0) for key in keys[1]]
+            values = [counters.get(feed + key, 0) for key in keys[0]] + [
+                counters.get(gateway + key, 0) for key in keys[1]
+            ]
             table.add_row(venue.upper(), *(f"{value:,}" for value in values))
         return table
 

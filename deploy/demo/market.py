@@ -101,9 +101,7 @@ def from_files(paths: Sequence[Path]) -> Market:
         raise BadInput(str(error).splitlines()) from None
     skipped = [(str(path), reason) for path, reason in passed]
     found = [
-        (about["live_records"], about["setup_records"], about["name"], file)
-        for file in files
-        for about in file.symbols
+        (about["live_records"], about["setup_records"], about["name"], file) for file in files for about in file.symbols
     ]
     found.sort(key=lambda one: (-one[0], -one[1], one[2]))
     instruments: list[Instrument] = []

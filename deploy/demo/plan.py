@@ -112,13 +112,16 @@ class Plan:
             "reference": "reference.toml",
             "limits": "limits.toml",
             "strategies": str(self.slots[0].artifact.path.parent),
-            "engine": {"tile": "engine", "journal": "data/engine", "outputs": "data/recorder"},
+            "engine": {"tile": "engine", "journal": "data/engine", "outputs": "data/recorder", "inbox": "data/inbox"},
             "venues": venues,
             "slots": [
                 {
                     "slot": slot.number,
                     "name": slot.name,
                     "class": slot.artifact.name,
+                    "artifact": str(slot.artifact.path),
+                    "parameters": slot.parameters,
+                    "listings": [{"instrument": one.symbol, "venue": venue} for one, venue in slot.listings],
                     "account": self.limits.node(slot.account),
                     "strategy": self.limits.node(slot.name),
                 }
@@ -223,13 +226,18 @@ class Plan:
             "settings": {
                 "bootstrap": str(self.directory / "bootstrap.rec"),
                 "libraries": str(self.slots[0].artifact.path.parent),
-                "inputs": [f"{kind}_{name}_engine" for name in lower for kind in ("gateway", "feed")],
+                "inputs": [
+                    "inbox_engine",
+                    *(f"{kind}_{name}_engine" for name in lower for kind in ("gateway", "feed")),
+                ],
                 "commands": {str(number): f"engine_gateway_{name.lower()}" for name, number in VENUES.items()},
                 "outputs": "engine_recorder",
             },
         }
         about["tiles"]["recorder"] = {"kind": "recorder", "process": "engine"}
+        about["tiles"]["inbox"] = {"kind": "inbox", "process": "engine"}
         about["links"]["engine_recorder"] = {"producer": "engine", "consumers": {"recorder": "reliable"}, "depth": 4096}
+        about["links"]["inbox_engine"] = {"producer": "inbox", "consumers": {"engine": "reliable"}, "depth": 64}
         return about
 
     def _venue_tiles(self, venue: str) -> dict[str, Any]:

@@ -1,0 +1,190 @@
+"""The strategies of a running engine: what they are and do; starting, stopping, setting parameters.
+
+A command is a file in the engine's inbox (crates/engine/src/inbox.rs): whoever may write there may command. Its answer is
+the engine's own `Applied` output with the command's number, kept by the recorder.
+
+Invariant: parameters are validated against the class, all errors at once, before anything is written; a command that this
+module calls done is in force at the input sequence that it returns.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meridian import records
+from meridian._native import journal as native
+from meridian.console import BadInput, Unreachable
+from meridian.deploy import runs
+from meridian.strategies.artifact import Artifact, read
+
+RECORD = "record.json"
+MESSAGE_BYTES = 4096
+"""As in crates/engine/src/inbox.rs."""
+ANSWER_SECONDS_MAX = 5.0
+LOOK_SECONDS = 0.02
+RUNNING, STOPPED = int(records.SlotRun.RUNNING), int(records.SlotRun.STOPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningSlot:
+    """One slot of a run."""
+
+    number: int
+    name: str
+    artifact: Artifact
+    initial: Mapping[str, Any]
+    listings: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEngine:
+    """A running engine, by its run's record."""
+
+    directory: Path
+    document: Mapping[str, Any]
+
+    @classmethod
+    def find(cls, name: str | None = None) -> RunningEngine:
+        """The engine of the one run that is up, or of the run of this name. Raises Unreachable or BadInput."""
+        found = [run for run in runs.runs() if name is None or run.name == name]
+        if not found:
+            raise Unreachable("no run is up" if name is None else f"--run = {name}: no such run is up")
+        if len(found) > 1:
+            raise BadInput(f"several runs are up; choose with --run one of {', '.join(run.name for run in found)}")
+        directory = Path(found[0].data_directory).parent
+        try:
+            return cls(directory, json.loads((directory / RECORD).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            raise Unreachable(f"run {found[0].name} has no {RECORD}: it runs no strategies") from None
+
+    def slots(self) -> list[RunningSlot]:
+        """Its slots, by number."""
+        return [
+            RunningSlot(
+                number=about["slot"],
+                name=about["name"],
+                artifact=read(about["artifact"]),
+                initial=about["parameters"],
+                listings=about["listings"],
+            )
+            for about in self.document["slots"]
+        ]
+
+    def slot(self, name: str) -> RunningSlot:
+        """One slot by its name. Raises BadInput."""
+        slots = self.slots()
+        for slot in slots:
+            if slot.name == name:
+                return slot
+        raise BadInput(f"NAME = {name}: no such strategy runs; allowed are {', '.join(slot.name for slot in slots)}")
+
+    def states(self) -> dict[int, Any]:
+        """The last `SlotState` of each slot that ever changed its state."""
+        outputs = self.directory / self.document["engine"]["outputs"]
+        return {int(one["slot"]): one for one in _kept(outputs, "SlotState")}
+
+    def command(self, commands: list[bytes], request: int) -> int:
+        """Sends control records that carry this request number; returns the input sequence at which the last is in force."""
+        inbox = self.directory / self.document["engine"]["inbox"]
+        body = b"".join(commands)
+        message = struct.pack("<Q", len(body)) + body
+        making = inbox / f".{request:016x}"
+        descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(message.ljust(MESSAGE_BYTES, b"\0"))
+        making.rename(inbox / f"{time.time_ns():020d}-{request:016x}.control")
+        return self._answer(request, len(commands))
+
+    def _answer(self, request: int, count: int) -> int:
+        outputs = self.directory / self.document["engine"]["outputs"]
+        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        while time.monotonic() < deadline:
+            answers = [one for one in _kept(outputs, "Applied") if int(one["request"]) == request]
+            if len(answers) >= count:
+                if refused := [one for one in answers if int(one["outcome"]) != 1]:
+                    raise BadInput(f"the engine refused it at input {int(refused[0]['input'])}")
+                return max(int(one["input"]) for one in answers)
+            time.sleep(LOOK_SECONDS)
+        raise Unreachable(
+            f"the engine did not answer within {ANSWER_SECONDS_MAX:.0f} s; the command may still take effect"
+        )
+
+
+def new_request() -> int:
+    """A number that no other command has."""
+    return secrets.randbits(63) | 1
+
+
+def start_stop(slot: RunningSlot, request: int, *, start: bool) -> list[bytes]:
+    """The record that starts a slot, or stops it and takes its orders back."""
+    run = RUNNING if start else STOPPED
+    fields = {"slot": slot.number, "run": run, "cancel": 1, "request": np.uint64(request)}
+    return [records.new("StrategyControl", **fields).tobytes()]
+
+
+def settings(slot: RunningSlot, assignments: Mapping[str, str], request: int) -> list[bytes]:
+    """The records that set parameters given as text. Raises BadInput with every error."""
+    kinds = {about["name"]: about["type"] for about in slot.artifact.parameters}
+    values: dict[str, Any] = {}
+    errors = []
+    for name, text in assignments.items():
+        if name not in kinds:
+            errors.append(
+                f"{name} = {text}: {slot.artifact.name} has no such parameter; allowed are {', '.join(kinds)}"
+            )
+            continue
+        try:
+            values[name] = _parsed(kinds[name], text)
+        except ValueError:
+            errors.append(f"{name} = {text}: must be {WORDS[kinds[name]]}")
+    try:
+        bits = slot.artifact.bits(values)
+    except ValueError as error:
+        errors += str(error).splitlines()
+    if errors:
+        raise BadInput(errors)
+    return [
+        records.new(
+            "Parameter",
+            name=name,
+            bits=np.uint64(word),
+            offset=offset,
+            slot=slot.number,
+            scalar=scalar,
+            request=np.uint64(request),
+        ).tobytes()
+        for name, offset, scalar, word in bits
+        if name in values
+    ]
+
+
+WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+def _parsed(kind: str, text: str) -> Any:
+    if kind == "bool":
+        if text not in ("true", "false"):
+            raise ValueError(text)
+        return text == "true"
+    return int(text) if kind == "int" else float(text)
+
+
+def _kept(directory: Path, name: str) -> Iterator[Any]:
+    """The records of one kind that a recorder kept so far."""
+    try:
+        reader = native.Reader(directory)
+    except (OSError, ValueError):
+        return
+    for _, _, data in reader:
+        if records.name_of(data) == name:
+            yield records.parse(data)

@@ -1,0 +1,111 @@
+"""`meridian strategy list | start | stop | set`: the strategies of a running engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meridian.console import BadInput, json_option, note, print_table, show
+
+if TYPE_CHECKING:
+    from meridian.deploy.strategies import RunningEngine
+
+run_option = click.option("--run", "run_name", help="Which run, where several are up.")
+
+
+@click.group()
+def strategy() -> None:
+    """Strategies: check, find, and run them."""
+
+
+def _engine(name: str | None) -> RunningEngine:
+    from meridian.deploy.strategies import RunningEngine
+
+    return RunningEngine.find(name)
+
+
+@strategy.command("list")
+@run_option
+@json_option
+def list_command(run_name: str | None, as_json: bool) -> None:
+    """Shows the strategies of a running engine and their states."""
+    from meridian import records
+
+    engine = _engine(run_name)
+    states = engine.states()
+    rows: list[dict[str, Any]] = []
+    for slot in engine.slots():
+        state = states.get(slot.number)
+        run = records.SlotRun(int(state["run"])).name.lower() if state is not None else "unknown"
+        reason = (
+            records.CallStatus(int(state["status"])).name.lower() if state is not None and int(state["status"]) else ""
+        )
+        listings = ", ".join(f"{one['instrument']} {one['venue']}" for one in slot.listings)
+        rows.append(
+            {"name": slot.name, "slot": slot.number, "class": slot.artifact.name, "state": run, "reason": reason}
+            | {"listings": listings, "parameters": dict(slot.initial)}
+        )
+    columns = ["name", "slot", "class", "state", "reason", "listings"]
+    show(
+        "strategies",
+        {"strategies": rows},
+        as_json,
+        lambda: print_table("Strategies", columns, [[str(row[column]) for column in columns] for row in rows]),
+    )
+
+
+@strategy.command("start")
+@click.argument("name")
+@run_option
+@json_option
+def start_command(name: str, run_name: str | None, as_json: bool) -> None:
+    """Starts a stopped or disabled strategy with fresh state."""
+    _control(name, run_name, as_json, start=True)
+
+
+@strategy.command("stop")
+@click.argument("name")
+@run_option
+@json_option
+def stop_command(name: str, run_name: str | None, as_json: bool) -> None:
+    """Stops a strategy and takes its orders back."""
+    _control(name, run_name, as_json, start=False)
+
+
+def _control(name: str, run_name: str | None, as_json: bool, *, start: bool) -> None:
+    from meridian.deploy.strategies import new_request, start_stop
+
+    engine = _engine(run_name)
+    request = new_request()
+    sequence = engine.command(start_stop(engine.slot(name), request, start=start), request)
+    done = "started" if start else "stopped"
+    show(
+        "strategy-command",
+        {"strategy": name, "done": done, "in_force_at_input": sequence},
+        as_json,
+        lambda: note(f"{name} {done}, in force at input {sequence:,}"),
+    )
+
+
+@strategy.command("set")
+@click.argument("name")
+@click.argument("assignments", metavar="PARAMETER=VALUE...", nargs=-1, required=True)
+@run_option
+@json_option
+def set_command(name: str, assignments: tuple[str, ...], run_name: str | None, as_json: bool) -> None:
+    """Sets parameters of a running strategy."""
+    from meridian.deploy.strategies import new_request, settings
+
+    if wrong := [f"{text}: must be PARAMETER=VALUE" for text in assignments if "=" not in text]:
+        raise BadInput(wrong)
+    engine = _engine(run_name)
+    values = dict(text.split("=", 1) for text in assignments)
+    request = new_request()
+    sequence = engine.command(settings(engine.slot(name), values, request), request)
+    show(
+        "strategy-command",
+        {"strategy": name, "done": "set", "in_force_at_input": sequence, "parameters": values},
+        as_json,
+        lambda: note(f"{name}: {', '.join(assignments)}, in force at input {sequence:,}"),
+    )
