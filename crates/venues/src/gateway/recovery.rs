@@ -135,7 +135,8 @@ impl GatewayTile {
                 match ouch.on_message(bytes, sequence, now_ns) {
                     Ok(Some(mut event)) => {
                         event.possible_duplicate = u8::from(!recovered);
-                        if event.event == OrderEventKind::Accepted.code() && recovered {
+                        let answers = [OrderEventKind::Accepted.code(), OrderEventKind::Replaced.code()];
+                        if answers.contains(&event.event) && recovered {
                             counts.round_trip.record(now_ns.saturating_sub(event.sent_time_ns));
                         }
                         events.offer(&event);
