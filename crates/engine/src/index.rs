@@ -100,80 +100,6 @@ impl Index {
     }
 }
 
-/// Places by id; several ids may name one place. Id 0 is none.
-#[derive(Clone, Debug)]
-pub(crate) struct IdMap {
-    entries: Box<[(u64, u32)]>,
-    mask: usize,
-    used: usize,
-    used_max: usize,
-}
-
-impl IdMap {
-    /// Room for `ids`.
-    pub fn new(ids: usize) -> Self {
-        let size = (ids.max(4) * 2).next_power_of_two();
-        Self { entries: vec![(0, 0); size].into_boxed_slice(), mask: size - 1, used: 0, used_max: ids.max(4) }
-    }
-
-    /// The place of an id.
-    #[inline]
-    pub fn find(&self, id: u64) -> Option<u32> {
-        let mut at = spread(id) as usize & self.mask;
-        loop {
-            let (found, place) = self.entries[at];
-            if found == 0 {
-                return None;
-            }
-            if found == id {
-                return Some(place);
-            }
-            at = (at + 1) & self.mask;
-        }
-    }
-
-    /// Adds an id that is not there yet.
-    ///
-    /// # Panics
-    /// When there is no room: the owner counts its ids.
-    #[inline]
-    pub fn insert(&mut self, id: u64, place: u32) {
-        assert!(id != 0 && self.used < self.used_max, "a map holds no more than it was made for");
-        let mut at = spread(id) as usize & self.mask;
-        while self.entries[at].0 != 0 {
-            at = (at + 1) & self.mask;
-        }
-        self.entries[at] = (id, place);
-        self.used += 1;
-    }
-
-    /// Takes an id out.
-    pub fn remove(&mut self, id: u64) {
-        let mut at = spread(id) as usize & self.mask;
-        while self.entries[at].0 != id {
-            if self.entries[at].0 == 0 {
-                return;
-            }
-            at = (at + 1) & self.mask;
-        }
-        let mut hole = at;
-        loop {
-            at = (at + 1) & self.mask;
-            let (found, _) = self.entries[at];
-            if found == 0 {
-                break;
-            }
-            let home = spread(found) as usize & self.mask;
-            if at.wrapping_sub(home) & self.mask >= at.wrapping_sub(hole) & self.mask {
-                self.entries[hole] = self.entries[at];
-                hole = at;
-            }
-        }
-        self.entries[hole] = (0, 0);
-        self.used -= 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,25 +125,6 @@ mod tests {
             let probe = (random >> 40) as u32 % 64;
             assert_eq!(index.find(hash_of(probe), |other| other == probe).is_some(), twin.contains(&probe));
             assert_eq!(index.used, twin.len());
-        }
-    }
-
-    #[test]
-    fn the_id_map_agrees_with_a_map() {
-        let mut map = IdMap::new(128);
-        let mut twin = std::collections::BTreeMap::new();
-        let mut random = 3_u64;
-        for step in 0..20_000 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let id = (random >> 33) % 128 + 1;
-            if twin.remove(&id).is_some() {
-                map.remove(id);
-            } else {
-                map.insert(id, step);
-                twin.insert(id, step);
-            }
-            let probe = (random >> 45) % 128 + 1;
-            assert_eq!(map.find(probe), twin.get(&probe).copied());
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 
+use records::IdMap;
 use risk::Hold;
 
-use crate::index::IdMap;
 use crate::orders::{CHAIN, Order};
 
 const NOWHERE: u32 = u32::MAX;
@@ -26,7 +26,7 @@ pub(crate) struct OrderTable {
     beside: Vec<Beside>,
     live: Vec<u32>,
     ended: VecDeque<u32>,
-    ids: IdMap,
+    ids: IdMap<u32>,
     capacity: usize,
 }
 
@@ -37,7 +37,7 @@ impl OrderTable {
             beside: Vec::with_capacity(capacity),
             live: Vec::with_capacity(capacity),
             ended: VecDeque::with_capacity(capacity),
-            ids: IdMap::new(capacity * CHAIN),
+            ids: IdMap::with_capacity(capacity * CHAIN),
             capacity,
         }
     }
@@ -45,7 +45,7 @@ impl OrderTable {
     /// The place of the order that has or had this id.
     #[inline]
     pub fn find(&self, id: u64) -> Option<u32> {
-        self.ids.find(id)
+        self.ids.get(id)
     }
 
     #[inline]
@@ -113,7 +113,7 @@ impl OrderTable {
             place
         };
         self.live.push(place);
-        self.ids.insert(order.owner.order_id, place);
+        self.name(order.owner.order_id, place);
         place
     }
 
@@ -122,7 +122,11 @@ impl OrderTable {
         if gone != 0 {
             self.ids.remove(gone);
         }
-        self.ids.insert(id, place);
+        self.name(id, place);
+    }
+
+    fn name(&mut self, id: u64, place: u32) {
+        assert!(self.ids.insert(id, place), "there is room for the ids of as many orders as there is room for");
     }
 
     /// The order ended.

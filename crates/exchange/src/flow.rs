@@ -178,6 +178,7 @@ impl CommandSource for FlowSource {
                 let length = text.len().min(bytes.len());
                 bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
             }
+            // tidy: allow(print): the tile has ended; there is nobody left to count for.
             Err(error) => eprintln!("flow: {}: {error}", FLOW_FILE.0),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a Rust strategy sees what the others see, and its failure disables its slot as theirs does.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use engine::{EventRef, Host};
 use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
@@ -43,8 +43,8 @@ pub type Make = Box<dyn Fn(&Slot) -> Box<dyn RustStrategy> + Send>;
 /// Runs Rust strategies, by the code hash that they are registered under.
 #[derive(Default)]
 pub struct RustHost {
-    makers: HashMap<[u8; 32], Make>,
-    slots: HashMap<u8, Box<dyn RustStrategy>>,
+    makers: BTreeMap<[u8; 32], Make>,
+    slots: BTreeMap<u8, Box<dyn RustStrategy>>,
 }
 
 impl RustHost {

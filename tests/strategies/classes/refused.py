@@ -1,6 +1,7 @@
+"""Classes that may not be loaded; the comment at a line says a part of the sentence that refuses it."""
+
 # mypy: ignore-errors
 # ruff: noqa: F401
-"""Classes that may not be loaded; the comment at a line says a part of the sentence that refuses it."""
 
 import math as python_math
 
