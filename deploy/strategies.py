@@ -61,11 +61,15 @@ class RunningEngine:
             raise Unreachable("no run is up" if name is None else f"--run = {name}: no such run is up")
         if len(found) > 1:
             raise BadInput(f"several runs are up; choose with --run one of {', '.join(run.name for run in found)}")
-        directory = Path(found[0].data_directory).parent
+        return cls.of(Path(found[0].data_directory).parent)
+
+    @classmethod
+    def of(cls, directory: Path) -> RunningEngine:
+        """The engine of the run whose record lies here. Raises Unreachable."""
         try:
             return cls(directory, json.loads((directory / RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError):
-            raise Unreachable(f"run {found[0].name} has no {RECORD}: it runs no strategies") from None
+            raise Unreachable(f"{directory / RECORD}: there is no such record; this run has no strategies") from None
 
     def slots(self) -> list[RunningSlot]:
         """Its slots, by number."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SCENARIOS = ("plain",)
 RUNS_KEPT = 5
 SECONDS_MAX = 86_400
+QUIET_SECONDS = 0.5
+"""From the last cancel to the stop: many round trips."""
 
 
 @click.command()
@@ -70,6 +72,7 @@ def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
 
 
 def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
+    from meridian.analytics.live import keep
     from meridian.deploy.supervisor import CannotStart, Supervisor
 
     supervisor = Supervisor(plan.topology)
@@ -83,11 +86,25 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
     plan.write_record()
     try:
         _watch(plan, supervisor, seconds, as_json)
+        if not supervisor.failures:
+            _quiet(plan)
     finally:
+        keep(plan.directory, supervisor.run)
         supervisor.stop()
         plan.write_record(ended_ns=time.time_ns())
     if supervisor.failures:
         raise CheckFailed(supervisor.failures)
+
+
+def _quiet(plan: Plan) -> None:
+    """Stops every strategy and gives the venues time to confirm that nothing of ours rests any more."""
+    from meridian.deploy.strategies import RunningEngine, new_request, start_stop
+
+    engine = RunningEngine.of(plan.directory)
+    request = new_request()
+    commands = [record for slot in engine.slots() for record in start_stop(slot, request, start=False)]
+    engine.command(commands, request)
+    time.sleep(QUIET_SECONDS)
 
 
 def _watch(plan: Plan, supervisor: Supervisor, seconds: float, as_json: bool) -> None:
