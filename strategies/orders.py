@@ -187,24 +187,17 @@ def order_to_price(line: int, orders: Any, price_nanos: Any, side: Any) -> int:
     return whole
 
 
-def quote_side(line: int, orders: Any, side: int, price: int, size: int, headroom: int, post_only: Any) -> None:
-    """One side of a quote."""
+def quote_side(
+    line: int, orders: Any, side: int, found: int, count: int, price: int, size: int, headroom: int, post_only: Any
+) -> None:
+    """One side of a quote, where `count` orders rest and one of them at the place `found`."""
     view = orders.memory
-    found = -1
-    others = 0
-    for place in range(view.working_count):
-        order = view.working[place]
-        if order.listing == orders.listing and order.side == side and order.state != PENDING_CANCEL:
-            if found < 0:
-                found = place
-            else:
-                others += 1
     wanted = size > 0 and price != UNDEF_PRICE
-    if found < 0:
+    if count == 0:
         if wanted and headroom >= size:
             order_new(line, orders, side, price, size, DAY, post_only, 0, 0, LIMIT)
         return
-    if others > 0 or not wanted:  # More than one is not a quote: clear the side, the next callback quotes anew.
+    if count > 1 or not wanted:  # More than one is not a quote: clear the side, the next callback quotes anew.
         place_intent(line, view, CANCEL_SIDE, orders.listing, 0, side)
         return
     order = view.working[found]
@@ -231,9 +224,23 @@ def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: An
     bid = need_int(bid_nanos)
     ask = need_int(ask_nanos)
     size = need_int(lots)
-    listing = orders.memory.listings[orders.listing]
-    quote_side(line, orders, BUY, bid, size, listing.headroom_buy_lots, post_only)
-    quote_side(line, orders, SELL, ask, size, listing.headroom_sell_lots, post_only)
+    view = orders.memory
+    buy_found = 0
+    sell_found = 0
+    buys = 0
+    sells = 0
+    for place in range(view.working_count):
+        order = view.working[place]
+        if order.listing == orders.listing and order.state != PENDING_CANCEL:
+            if order.side == BUY:
+                buy_found = place
+                buys += 1
+            else:
+                sell_found = place
+                sells += 1
+    listing = view.listings[orders.listing]
+    quote_side(line, orders, BUY, buy_found, buys, bid, size, listing.headroom_buy_lots, post_only)
+    quote_side(line, orders, SELL, sell_found, sells, ask, size, listing.headroom_sell_lots, post_only)
 
 
 METHODS = {
