@@ -51,7 +51,7 @@ def reconcile(run: str | None, as_json: bool) -> None:
                 said.bought_lots,
                 said.sold_lots,
                 said.net_lots,
-                f"{said.notional_nanos / 1000000000.0:,.2f}",
+                f"{said.notional_nanos / 1e9:,.2f}",
                 said.busts,
             ]
             for line in found.lines

@@ -44,7 +44,7 @@ svg { display: block; width: 100%; height: auto; } svg text { font-family: inher
 ul { margin: 6px 0 0; padding-left: 20px; } footer { margin-top: 40px; color: var(--muted); font-size: 12.5px; }
 """
 
-SIGNED = {"position", "realised", "unrealised", "total", "edge to mid"}
+SIGNED = {"realised", "unrealised", "total", "edge to mid"}
 """Columns whose sign shows in colour."""
 WRAPPED = {"because"}
 

@@ -160,13 +160,15 @@ def positions(run: Run) -> list[Plot]:
         return []
     figure = Figure(figsize=(WIDTH, 0.5 + 1.9 * len(instruments)), layout="constrained")
     panels = figure.subplots(len(instruments), 1, sharex=True, squeeze=False)[:, 0]
+    looks = _looks(run)
     for axes, instrument in zip(panels, instruments, strict=True):
         here = rows[rows["instrument"] == instrument]
         accounts = sorted({int(number) for number in here["account"]})
-        for place, account in enumerate(accounts):
+        for account in accounts:
             mine = here[here["account"] == account]
             at, lots = _extended(run, mine["time_ns"], mine["lots"])
-            axes.step(at, lots, where="post", color=SERIES[place % LINES_MAX], label=run.names.node(account))
+            label, colour = looks[account]
+            axes.step(at, lots, where="post", color=colour, label=label)
         axes.axhline(0, color=MUTED, linewidth=0.6)
         axes.set_title(run.names.instrument(instrument))
         axes.set_ylabel("lots")
@@ -179,18 +181,20 @@ def positions(run: Run) -> list[Plot]:
 def profit(run: Run) -> list[Plot]:
     """PnL over time, realised and unrealised together: all accounts of a currency, and each."""
     found = []
+    looks = _looks(run)
     for currency in sorted({run.names.currency(int(number)) for number in run.positions["instrument"]}):
         grid, series = _profit_series(run, currency)
         if not series:
             continue
         figure, axes = _figure(3.1)
         total = np.sum(list(series.values()), axis=0)
-        largest = sorted(series, key=lambda name: -abs(series[name][-1]))[: LINES_MAX - 1]
+        largest = sorted(series, key=lambda account: -abs(series[account][-1]))[:LINES_MAX]
+        for account in sorted(largest):
+            label, colour = looks[account]
+            axes.plot(grid, series[account], color=colour, linewidth=1.2, label=label)
+        axes.fill_between(grid, total, 0, color=INK, alpha=0.06, linewidth=0)
         if len(series) > 1:
-            for place, name in enumerate(sorted(largest)):
-                axes.plot(grid, series[name], color=SERIES[place + 1], linewidth=1.0, alpha=0.9, label=name)
-        axes.fill_between(grid, total, 0, color=SERIES[0], alpha=0.12, linewidth=0)
-        axes.plot(grid, total, color=SERIES[0], linewidth=1.9, label="all" if len(series) > 1 else next(iter(series)))
+            axes.plot(grid, total, color=INK, linewidth=2.0, label="all")
         axes.axhline(0, color=MUTED, linewidth=0.6)
         axes.set_xlabel("seconds")
         axes.set_ylabel(currency)
@@ -202,20 +206,19 @@ def profit(run: Run) -> list[Plot]:
     return found
 
 
-def _profit_series(run: Run, currency: str) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+def _profit_series(run: Run, currency: str) -> tuple[NDArray[np.float64], dict[int, NDArray[np.float64]]]:
     """Account → PnL on a grid of seconds, the last known value carried forward."""
     rows = run.positions
     end = max((run.ended_ns - run.started_ns) / 1e9, 1e-3)
     grid = np.linspace(0.0, end, 600)
-    series: dict[str, NDArray[np.float64]] = {}
+    series: dict[int, NDArray[np.float64]] = {}
     for account, instrument in sorted({(int(row["account"]), int(row["instrument"])) for row in rows}):
         if run.names.currency(instrument) != currency:
             continue
         mine = rows[(rows["account"] == account) & (rows["instrument"] == instrument)]
         values = np.concatenate([[0.0], mine["realised"] + mine["unrealised"]])
         held = values[np.searchsorted(seconds(run, mine["time_ns"]), grid, side="right")]
-        name = run.names.node(account)
-        series[name] = series.get(name, np.zeros(len(grid))) + held
+        series[account] = series.get(account, np.zeros(len(grid))) + held
     return grid, series
 
 
@@ -275,6 +278,19 @@ def latency(latencies: list[dict[str, Any]]) -> list[Plot]:
     panels[-1].set_xlabel("µs")
     about = "Lines: p50 (solid), p99 (dashed), p99.99 (dotted). Height: share of passes."
     return [Plot(title="Latency per hop", svg=_svg(figure), about=about)]
+
+
+def _looks(run: Run) -> dict[int, tuple[str, str]]:
+    """Account → the name and colour that it has in every plot: its strategy's name where that has one account only."""
+    rows = run.positions
+    pairs = sorted({(int(row["account"]), int(row["strategy"])) for row in rows})
+    strategies = [strategy for _, strategy in pairs]
+    looks = {}
+    for place, (account, strategy) in enumerate(pairs):
+        alone = strategies.count(strategy) == 1
+        label = run.names.node(strategy if alone else account)
+        looks[account] = (label, SERIES[place % len(SERIES)])
+    return looks
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:

@@ -122,7 +122,7 @@ def venue_rows(facts: dict[str, Any]) -> Section:
             row["sold_lots"],
             row["added"],
             row["removed"],
-            "" if row["edge_per_lot_nanos"] is None else f"{row['edge_per_lot_nanos'] / 1000000000.0:+.4f}",
+            "" if row["edge_per_lot_nanos"] is None else f"{row['edge_per_lot_nanos'] / 1e9:+.4f}",
         ]
         for row in facts["fills"]["by_listing"]
     ]
