@@ -3,11 +3,13 @@
 //! Invariant: the driver's mirror and the exchange's book hold the same orders whenever all was told.
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use book::OrderBook;
 use book::flow::{self, AAPL, DriverConfig, FlowCommand, FlowDriver, FlowFit, FlowRecord, Noise};
 use records::{BookAction, FLAG_LAST, Hash64, Level, MarketOrder, Record, Side};
+
+#[path = "../../../tests/samples.rs"]
+mod samples;
 
 const START_NS: u64 = 1_000_000_000_000;
 
@@ -122,12 +124,8 @@ fn order(action: BookAction, sequence: u64, order_ref: u64, side: Side, price_na
 
 #[test]
 fn undisturbed_replay_of_a_sample_rebuilds_its_book() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data/lobster/AAPL_2012-06-21_message_10_rows1-500.csv");
-    if !path.exists() {
-        println!("not checked: the LOBSTER sample is not here");
-        return;
-    }
+    let part = "lobster/AAPL_2012-06-21_message_10_rows1-500.csv";
+    let Some(path) = samples::sample(part, "replay of recorded flow") else { return };
     let file = flow::open(&[path]).unwrap_or_else(|errors| panic!("{errors}")).files.remove(0);
     let records: Vec<FlowRecord> = file.records().collect();
     let mut reference = OrderBook::with_capacity(4_096);

@@ -7,13 +7,11 @@ use book::flow::{self, FlowFile, FlowRecord, Format, replay};
 use book::{Capacity, OrderBook, VenueBooks};
 use records::{BookAction, FLAG_SYNTHETIC, Level, Side};
 
+#[path = "../../../tests/samples.rs"]
+mod beside;
+
 fn sample(path: &str) -> Option<PathBuf> {
-    let full = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(path);
-    if !full.exists() {
-        println!("not checked: ../shared/data/{path} is not here");
-        return None;
-    }
-    Some(full)
+    beside::sample(path, "books of recorded flow")
 }
 
 fn open_one(path: PathBuf) -> FlowFile {

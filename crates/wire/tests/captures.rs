@@ -2,25 +2,17 @@
 #![cfg(feature = "capture")]
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use wire::capture::{Choice, Found, Summary, decode};
 use wire::describe::Protocol;
 use wire::{itch50, moldudp64, ouch50, soupbin};
 
+#[path = "../../../tests/samples.rs"]
+mod samples;
+
 /// The folder of samples, or `None` after saying what is not checked.
 fn samples(part: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(part);
-    if path.exists() {
-        return Some(path);
-    }
-    let line = format!("wire: {part} (no ../shared/data here)");
-    eprintln!("not checked: {line}");
-    if let Ok(list) = std::env::var("MERIDIAN_NOT_CHECKED") {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(list);
-        file.and_then(|mut file| writeln!(file, "{line}")).expect("the list of what is not checked can be written");
-    }
-    None
+    samples::sample(part, "wire captures")
 }
 
 fn captures(part: &str) -> Vec<PathBuf> {
