@@ -6,13 +6,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::{EventRef, Host};
+use engine::{Engine, EngineConfig, EventRef, Host, Outbox};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use records::{
-    BookView, CallStatus, Callback, FillView, OrderView, OrdersView, Parameter, Plain, Slot, StatusView, TimerView,
-    TradeView,
+    BookView, CallStatus, Callback, FillView, OrderView, OrdersView, Parameter, Plain, Slot, Stamp, StatusView,
+    TimerView, TradeView,
 };
 use strategies::{CompiledHost, Hosts, Library, LoadError, ParameterPlace, SlotRecord, measure_calls, time_calls};
 
@@ -20,6 +20,7 @@ use strategies::{CompiledHost, Hosts, Library, LoadError, ParameterPlace, SlotRe
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<StrategyHosts>()?;
     module.add_class::<SlotRunner>()?;
+    module.add_class::<Fold>()?;
     module.add_function(wrap_pyfunction!(bench_call, module)?)
 }
 
@@ -160,6 +161,67 @@ impl StrategyHosts {
         Ok(())
     }
 }
+
+/// What the fold sent and said since the last look.
+#[derive(Default)]
+struct Collected {
+    commands: Vec<Vec<u8>>,
+    outputs: Vec<Vec<u8>>,
+}
+
+impl Outbox for Collected {
+    fn command(&mut self, _venue: u16, record: &[u8]) {
+        self.commands.push(record.to_vec());
+    }
+
+    fn output(&mut self, record: &[u8]) {
+        self.outputs.push(record.to_vec());
+    }
+}
+
+/// An engine's fold in this process, fed record by record: for tests and research.
+#[pyclass(module = "meridian._native.strategies", unsendable)]
+struct Fold {
+    engine: Engine,
+    stamp: Stamp,
+}
+
+#[pymethods]
+impl Fold {
+    /// A new engine that runs its slots with these hosts.
+    #[new]
+    fn new(hosts: &StrategyHosts) -> Self {
+        Self { engine: Engine::new(EngineConfig::default(), Box::new(hosts.host())), stamp: Stamp::zeroed() }
+    }
+
+    /// Applies one record at an engine time, which never goes back. Returns the commands and the outputs that it caused.
+    /// Raises ValueError for what is no record.
+    fn apply<'py>(&mut self, py: Python<'py>, time_ns: u64, record: &[u8]) -> PyResult<Caused<'py>> {
+        if records::parse(record).is_err() || time_ns < self.stamp.time_ns {
+            return Err(PyValueError::new_err(
+                "A whole record at a time that is not before the last one's is allowed.",
+            ));
+        }
+        self.stamp.sequence += 1;
+        self.stamp.time_ns = time_ns;
+        let mut collected = Collected::default();
+        self.engine.apply(self.stamp, record, &mut collected);
+        let bytes = |all: Vec<Vec<u8>>| all.iter().map(|each| PyBytes::new(py, each)).collect();
+        Ok((bytes(collected.commands), bytes(collected.outputs)))
+    }
+
+    /// The rolling hash over outputs and changed cells.
+    fn state_hash(&self) -> u64 {
+        self.engine.state_hash()
+    }
+
+    /// The hash over the whole state.
+    fn full_hash(&self) -> u64 {
+        self.engine.full_hash()
+    }
+}
+
+type Caused<'py> = (Vec<Bound<'py, PyBytes>>, Vec<Bound<'py, PyBytes>>);
 
 enum Runner {
     Compiled(CompiledHost),

@@ -1,0 +1,209 @@
+"""In the fold: an engine with compiled strategies and one with plain ones send the same orders and reach the same state.
+
+Both are fed one stream: reference data, limits, two slots, random books of two venues, and the venue's answers to the commands.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian import records
+from meridian._native import strategies as native
+from meridian.codes import (
+    BookAction,
+    CallStatus,
+    Metric,
+    NodeLevel,
+    OrderEventKind,
+    SelectorKind,
+    SessionState,
+    SlotRun,
+)
+from meridian.strategies import Plain, Strategy, build
+from meridian.strategies.plugins.cross_taker import CrossTaker
+from meridian.strategies.plugins.market_maker import InventoryMaker
+from tests.strategies.classes.failing import Failing
+
+START_NS = 1_577_836_800_000_000_000 + 2000 * 86_400_000_000_000
+PRICE, TICK = 100 * 10**9, 10**7
+ACCOUNT, STRATEGY, DESK = 4, 3, 2
+
+
+def record(kind: str, /, **fields: Any) -> bytes:
+    return records.new(kind, **fields).tobytes()
+
+
+def limit(number: int, node: int, metric: Metric, value: int) -> bytes:
+    made = records.new("LimitSet", limit=number, node=node, metric=metric, selector=SelectorKind.ALL, generation=1,
+                       revision=1, last_of_set=1)  # fmt: skip
+    made["value"]["low"], made["value"]["high"] = value & (2**64 - 1), value >> 64
+    if metric is Metric.MESSAGE_RATE:
+        made["window_ns"], made["burst"] = 10**9, 100_000
+    if metric is Metric.PRICE_COLLAR:
+        made["window_ns"] = 10**12
+    return made.tobytes()
+
+
+def bootstrap(slots: list[tuple[bytes, list[tuple[str, int, int, int]]]]) -> list[bytes]:
+    """Reference data, limits, and a slot for each code hash with its parameters."""
+    made = [
+        record("EngineStart", day=2000, day_start_ns=START_NS, shard=1, epoch=1, firm=1),
+        record("TickBand", table=1, tick_nanos=TICK),
+        record("Definition", instrument=1, units_per_lot_e8=10**8, prior_close_nanos=PRICE, active=1,
+               band_low_nanos=records.UNDEF_PRICE, band_high_nanos=records.UNDEF_PRICE),
+    ]  # fmt: skip
+    for venue in (1, 2):
+        made.append(record("Listing", venue=venue, instrument=1, tick_table=1, increment_lots=1, round_lot_lots=100,
+                           price_min_nanos=TICK, price_max_nanos=10**14, active=1, replace_quantity=1))  # fmt: skip
+    levels = [
+        (1, 0, NodeLevel.FIRM),
+        (DESK, 1, NodeLevel.DESK),
+        (STRATEGY, 2, NodeLevel.STRATEGY),
+        (ACCOUNT, 3, NodeLevel.ACCOUNT),
+    ]
+    made += [record("Node", node=node, parent=parent, level=level) for node, parent, level in levels]
+    bounds = [
+        (Metric.ORDER_QUANTITY, 500), (Metric.ORDER_NOTIONAL, 10**18), (Metric.PRICE_COLLAR, 100_000),
+        (Metric.MESSAGE_RATE, 10**9), (Metric.OPEN_ORDERS, 200), (Metric.POSITION_LONG, 300),
+        (Metric.POSITION_SHORT, 300), (Metric.GROSS_EXPOSURE, 10**21),
+    ]  # fmt: skip
+    for node in (1, STRATEGY):
+        made += [limit(100 * node + int(metric), node, metric, value) for metric, value in bounds]
+    for number, (code_hash, parameters) in enumerate(slots, 1):
+        slot = records.new("Slot", account=ACCOUNT, strategy=STRATEGY, desk=DESK, trader=9, slot=number, slot_version=1,
+                           fuel=1_000, timer_ns=1_000_000)  # fmt: skip
+        slot["code_hash"] = list(code_hash)
+        made.append(slot.tobytes())
+        for index, venue in enumerate((1, 2)):
+            made.append(record("SlotBind", venue=venue, instrument=1, slot=number, index=index))
+        for name, offset, scalar, bits in parameters:
+            made.append(record("Parameter", name=name, offset=offset, scalar=scalar, bits=bits, slot=number))
+        made.append(record("StrategyControl", slot=number, run=SlotRun.RUNNING))
+    return made + [record("Session", venue=venue, state=SessionState.UP) for venue in (1, 2)]
+
+
+class Market:
+    """Random books of two venues, and answers to our commands."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.resting: list[tuple[int, int]] = []
+        self.references = 0
+
+    def event(self) -> bytes:
+        """An order comes or goes at a venue; the venues' middles drift apart at times."""
+        venue = self.rng.choice((1, 2))
+        flags = {"flags": records.FLAG_LAST, "venue": venue, "instrument": 1}
+        if len(self.resting) > 60 or (self.resting and self.rng.random() < 0.4):
+            venue, reference = self.resting.pop(self.rng.randrange(len(self.resting)))
+            flags["venue"] = venue
+            return record("MarketOrder", order_ref=reference, action=BookAction.DELETE, **flags)
+        self.references += 1
+        side = self.rng.choice((1, 2))
+        away = self.rng.randrange(0, 12) * TICK
+        middle = PRICE + (0 if venue == 1 else self.rng.randrange(-4, 5) * TICK)
+        price = middle - TICK - away if side == 1 else middle + TICK + away
+        self.resting.append((venue, self.references))
+        return record("MarketOrder", order_ref=self.references, action=BookAction.ADD, side=side, price_nanos=price,
+                      lots=self.rng.randrange(1, 400), **flags)  # fmt: skip
+
+    def answers(self, command: bytes) -> list[bytes]:
+        """Accepted, and at times filled; a cancel is carried out."""
+        parsed = records.parse(command)
+        name = records.Kind(int(parsed["header"]["kind"]))
+        if name is records.Kind.NEW_ORDER:
+            lots = int(parsed["lots"])
+            made = [self._report(parsed, OrderEventKind.ACCEPTED, leaves=lots, done=0, lots=0)]
+            if self.rng.random() < 0.3:
+                made.append(self._report(parsed, OrderEventKind.FILLED, leaves=0, done=lots, lots=lots))
+            return made
+        if name is records.Kind.CANCEL_ORDER:
+            return [self._report(parsed, OrderEventKind.CANCEL_REJECTED, leaves=-1, done=-1, lots=0)]
+        return []
+
+    def _report(self, command: Any, event: OrderEventKind, *, leaves: int, done: int, lots: int) -> bytes:
+        self.references += 1
+        made = records.new("OrderEvent", event=event, lots=lots, leaves_lots=leaves, cumulative_lots=done,
+                           execution_id=self.references if lots else 0)  # fmt: skip
+        made["header"]["venue"], made["header"]["instrument"] = command["header"]["venue"], 1
+        made["owner"] = command["owner"]
+        for field in ("side", "price_nanos"):
+            if field in (command.dtype.names or ()):
+                made[field] = command[field]
+        return made.tobytes()
+
+
+Make = Callable[[], native.StrategyHosts]
+
+
+def run(make: Make, first: list[bytes], *, events: int, seed: int) -> tuple[int, int, list[bytes], list[bytes]]:
+    """Hashes, commands and outputs of a run."""
+    fold, market, now_ns = native.Fold(make()), Market(seed), START_NS
+    commands: list[bytes] = []
+    outputs: list[bytes] = []
+    waiting = list(first)
+    for turn in range(events):
+        waiting.append(market.event() if turn % 10 else record("Timer"))
+        while waiting:
+            now_ns += 50_000
+            caused, said = fold.apply(now_ns, waiting.pop(0))
+            commands += caused
+            outputs += said
+            for command in caused:
+                waiting += market.answers(command)
+    return fold.state_hash(), fold.full_hash(), commands, outputs
+
+
+def both(classes: list[type[Strategy]], values: list[dict[str, Any]], directory: Path, seed: int) -> Any:
+    """The same run with compiled and with plain strategies; they must be equal."""
+    artifacts = [build(cls, directory=directory) for cls in classes]
+    first = bootstrap([(each.code_hash_bytes, each.bits(v)) for each, v in zip(artifacts, values, strict=True)])
+
+    def compiled() -> native.StrategyHosts:
+        hosts = native.StrategyHosts()
+        hosts.add_compiled(directory)
+        return hosts
+
+    def plain() -> native.StrategyHosts:
+        hosts = native.StrategyHosts()
+        for cls, artifact in zip(classes, artifacts, strict=True):
+            hosts.add_plain(artifact.code_hash_bytes, Plain(cls))
+        return hosts
+
+    one = run(compiled, first, events=1_500, seed=seed)
+    two = run(plain, first, events=1_500, seed=seed)
+    assert one[2] == two[2]
+    assert one[3] == two[3]
+    assert one[:2] == two[:2]
+    return one
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_compiled_and_plain_are_equal_in_the_fold(seed: int, code_directory: Path) -> None:
+    values: list[dict[str, Any]] = [{"size_lots": 5}, {"size_lots": 7, "edge_nanos": TICK}]
+    _, _, commands, outputs = both([InventoryMaker, CrossTaker], values, code_directory, seed)
+    assert len(commands) > 50
+    assert not disabled(outputs)
+
+
+@pytest.mark.parametrize(
+    ("how", "status"), [(1, CallStatus.RAISED), (2, CallStatus.OUT_OF_FUEL), (11, CallStatus.TOO_MANY_INTENTS)]
+)
+def test_a_failing_slot_is_disabled_alike_and_the_other_goes_on(
+    how: int, status: CallStatus, code_directory: Path
+) -> None:
+    values: list[dict[str, Any]] = [{"how": how}, {"size_lots": 5}]
+    _, _, commands, outputs = both([Failing, InventoryMaker], values, code_directory, 7)
+    (state,) = disabled(outputs)
+    assert (int(state["slot"]), int(state["status"])) == (1, int(status))
+    assert len(commands) > 20
+
+
+def disabled(outputs: list[bytes]) -> list[Any]:
+    """Slot states that say disabled."""
+    parsed = [records.parse(each) for each in outputs]
+    states = [each for each in parsed if int(each["header"]["kind"]) == int(records.Kind.SLOT_STATE)]
+    return [each for each in states if int(each["run"]) == int(SlotRun.DISABLED)]
