@@ -1,13 +1,13 @@
 //! Applying the records of a packet together: while one record is worked on, the memory of the next is on its way.
 //!
-//! Invariant: the result is the same as applying the records one by one; prefetching only reads.
+//! Invariant: the result is the same as applying the records one by one; prefetching only reads. Nothing here asks what a
+//! record's action is: actions alternate, and a guess gone wrong costs more than a line fetched in vain.
 
-use records::{BookAction, MarketOrder, Side};
+use records::MarketOrder;
 
 use crate::anomaly::Change;
 use crate::books::VenueBooks;
-use crate::orders::NIL;
-use crate::sides::key_at;
+use crate::map::Mixed;
 
 /// Records worked on together: enough to keep the memory busy, few enough that what was fetched is still there.
 const GROUP: usize = 24;
@@ -16,77 +16,45 @@ impl VenueBooks {
     /// Applies records in order, as [`VenueBooks::apply`] does, fetching ahead; `visitor` sees each with what it did.
     #[inline]
     pub fn apply_batch(&mut self, records: &[MarketOrder], mut visitor: impl FnMut(&MarketOrder, Change)) {
+        let mut guesses = [(0_u32, 0_u32); GROUP];
         for group in records.chunks(GROUP) {
-            group.iter().for_each(|record| self.fetch_entry(record));
-            group.iter().for_each(|record| self.fetch_order(record));
-            group.iter().for_each(|record| self.fetch_neighbours(record));
+            group.iter().for_each(|record| self.fetch_entries(record));
+            for (record, guess) in group.iter().zip(&mut guesses) {
+                *guess = self.fetch_nodes(record);
+            }
+            guesses[..group.len()].iter().for_each(|&guess| self.fetch_neighbours(guess));
             for record in group {
                 visitor(record, self.apply(record));
             }
         }
     }
 
-    /// First: the map's lines, and the prices that an add searches.
+    /// First: the maps' lines of the references and the price, and the heads of the book's sides.
     #[inline(always)]
-    fn fetch_entry(&self, record: &MarketOrder) {
-        self.map.prefetch(record.order_ref);
-        if record.action == BookAction::Replace as u8 {
-            self.map.prefetch(record.new_order_ref);
-        }
-        if let Some(side) = added_side(record) {
-            self.sides.prefetch(side);
-        }
+    fn fetch_entries(&self, record: &MarketOrder) {
+        self.map.prefetch(Mixed::order(record.order_ref));
+        self.map.prefetch(Mixed::order(record.new_order_ref));
+        self.prices.prefetch(Mixed::level(record.header.instrument, record.price_nanos));
+        self.sides.prefetch((record.header.instrument as usize) << 1);
     }
 
-    /// Second: the order, and the level that an add joins.
+    /// Second: the order and the level at the record's price, where there are such. Absent ones give the first node.
     #[inline(always)]
-    fn fetch_order(&self, record: &MarketOrder) {
-        if record.action == BookAction::Add as u8 {
-            if let Some(level) = self.joined_level(record) {
-                self.levels.items.prefetch(level as usize);
-            }
-        } else if let Some(index) = self.map.guess(record.order_ref) {
-            self.orders.items.prefetch(index as usize);
-        }
+    fn fetch_nodes(&self, record: &MarketOrder) -> (u32, u32) {
+        let order = self.map.guess(Mixed::order(record.order_ref));
+        let level = self.prices.guess(Mixed::level(record.header.instrument, record.price_nanos));
+        self.nodes.items.prefetch(order as usize);
+        self.nodes.items.prefetch(level as usize);
+        (order, level)
     }
 
-    /// Third: the order's neighbours in its queue and its level; for an add the queue's end.
+    /// Third: the order's level and its neighbours in the queue; the end of the queue that a new order joins.
     #[inline(always)]
-    fn fetch_neighbours(&self, record: &MarketOrder) {
-        if record.action == BookAction::Add as u8 {
-            if let Some(level) = self.joined_level(record) {
-                let tail = self.levels.items[level as usize].tail;
-                if tail != NIL {
-                    self.orders.items.prefetch(tail as usize);
-                }
-            }
-        } else if let Some(index) = self.map.guess(record.order_ref) {
-            let order = &self.orders.items[index as usize];
-            self.levels.items.prefetch(order.level as usize);
-            if order.next != NIL {
-                self.orders.items.prefetch(order.next as usize);
-            }
-            if order.previous != NIL {
-                self.orders.items.prefetch(order.previous as usize);
-            }
-        }
+    fn fetch_neighbours(&self, (order, level): (u32, u32)) {
+        let order = &self.nodes.items[order as usize];
+        self.nodes.items.prefetch(order.owner as usize);
+        self.nodes.items.prefetch(order.next as usize);
+        self.nodes.items.prefetch(order.previous as usize);
+        self.nodes.items.prefetch(self.nodes.items[level as usize].previous as usize);
     }
-
-    #[inline(always)]
-    fn joined_level(&self, record: &MarketOrder) -> Option<u32> {
-        let side = added_side(record)?;
-        if side as usize >= self.sides.count() {
-            return None;
-        }
-        self.sides.find(side, key_at(side, record.price_nanos)).ok()
-    }
-}
-
-#[inline(always)]
-fn added_side(record: &MarketOrder) -> Option<u32> {
-    if record.action != BookAction::Add as u8 {
-        return None;
-    }
-    let side = Side::from_code(record.side)?;
-    record.header.instrument.checked_mul(2)?.checked_add(side.index() as u32)
 }

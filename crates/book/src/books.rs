@@ -1,14 +1,14 @@
-//! Order-by-order books of one venue: many instruments, one map of order references.
+//! Order-by-order books of one venue: many instruments, one map of order references, one of prices.
 //!
-//! Invariant: the queues, the levels and the map always tell of the same orders; a record changes all three or none.
+//! Invariant: the queues, the levels and the maps always tell of the same orders; a record changes all of them or none.
 //! Nothing is allocated after `new`; a record beyond the capacity is a counted anomaly and its book is suspect.
 
-use records::{BookAction, Hash64, Level, MarketOrder, Side, UNDEF_PRICE, VIEW_LEVELS};
+use records::{BookAction, Hash64, Level, MarketOrder, Side, UNDEF_PRICE};
 
 use crate::anomaly::{Anomalies, Anomaly, Change};
-use crate::map::{OrderMap, Search};
-use crate::orders::{LevelNode, NIL, Order, Pool};
-use crate::sides::{Sides, key_at};
+use crate::map::{Found, Mixed, PlaceMap};
+use crate::orders::{Node, Nodes};
+use crate::sides::{Entry, Sides, key_at};
 
 /// How much a venue's books can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,11 @@ pub struct RestingOrder {
 
 /// All books of one venue.
 pub struct VenueBooks {
-    pub(crate) map: OrderMap,
-    pub(crate) orders: Pool<Order>,
-    pub(crate) levels: Pool<LevelNode>,
+    /// Order references to orders.
+    pub(crate) map: PlaceMap,
+    /// Instruments and prices to levels.
+    pub(crate) prices: PlaceMap,
+    pub(crate) nodes: Nodes,
     pub(crate) sides: Sides,
     suspect: Vec<bool>,
     anomalies: Anomalies,
@@ -63,10 +65,11 @@ impl VenueBooks {
     pub fn new(capacity: Capacity) -> Self {
         assert!(capacity.orders > 0 && capacity.levels_per_side > 0, "a book holds at least one order");
         let sides = (capacity.instruments + 1) * 2;
+        let levels = capacity.orders.min(sides * capacity.levels_per_side);
         Self {
-            map: OrderMap::new(capacity.orders),
-            orders: Pool::new(capacity.orders),
-            levels: Pool::new(capacity.orders.min(sides * capacity.levels_per_side)),
+            map: PlaceMap::new(capacity.orders),
+            prices: PlaceMap::new(levels),
+            nodes: Nodes::new(levels, capacity.orders),
             sides: Sides::new(sides, capacity.levels_per_side),
             suspect: vec![false; capacity.instruments + 1],
             anomalies: Anomalies::default(),
@@ -77,8 +80,8 @@ impl VenueBooks {
     /// Writes to every page, so that none is first touched on the hot path. Costs the whole capacity in real memory.
     pub fn touch_memory(&mut self) {
         self.map.touch();
-        self.orders.items.touch();
-        self.levels.items.touch();
+        self.prices.touch();
+        self.nodes.items.touch();
         self.sides.touch();
     }
 
@@ -119,27 +122,39 @@ impl VenueBooks {
         if (instrument as usize) < self.suspect.len() { Ok(()) } else { Err(Anomaly::UnknownInstrument) }
     }
 
-    /// Slot in the map, index and level of an order that must rest in this instrument's book.
     #[inline(always)]
-    fn locate(&self, instrument: u32, order_ref: u64) -> Result<(usize, u32, u32), Anomaly> {
-        let Search::Found(slot, index) = self.map.search(order_ref, &self.orders.items) else {
-            return Err(Anomaly::UnknownOrder);
-        };
-        let level = self.orders.items[index as usize].level;
-        if self.levels.items[level as usize].side >> 1 != instrument {
+    fn node(&self, place: u32) -> &Node {
+        &self.nodes.items[place as usize]
+    }
+
+    #[inline(always)]
+    fn find_order(&self, order_ref: u64) -> Option<Found> {
+        self.map.find(Mixed::order(order_ref), |place| self.node(place).key == order_ref)
+    }
+
+    #[inline(always)]
+    fn find_level(&self, side: u32, price_nanos: i64) -> Option<Found> {
+        self.prices.find(Mixed::level(side >> 1, price_nanos), |level| {
+            let node = self.node(level);
+            node.price_nanos() == price_nanos && node.owner == side
+        })
+    }
+
+    /// An order that must rest in this instrument's book, and its level.
+    #[inline(always)]
+    fn locate(&self, instrument: u32, order_ref: u64) -> Result<(Found, u32), Anomaly> {
+        let found = self.find_order(order_ref).ok_or(Anomaly::UnknownOrder)?;
+        let level = self.node(found.place).owner;
+        if self.node(level).owner >> 1 != instrument {
             return Err(Anomaly::WrongInstrument);
         }
-        Ok((slot, index, level))
+        Ok((found, level))
     }
 
     #[inline(always)]
     fn change_at(&self, side: u32, price_nanos: i64) -> Change {
-        let key = key_at(side, price_nanos);
-        Change {
-            touch_changed: self.sides.is_within(side, key, 1),
-            visible_changed: self.sides.is_within(side, key, VIEW_LEVELS),
-            anomaly: None,
-        }
+        let (touch_changed, visible_changed) = self.sides.is_best_is_visible(side, key_at(side, price_nanos));
+        Change { touch_changed, visible_changed, anomaly: None }
     }
 
     #[inline(always)]
@@ -159,96 +174,72 @@ impl VenueBooks {
         if price_nanos == UNDEF_PRICE {
             return Err(Anomaly::BadPrice);
         }
-        let Search::Vacant(slot) = self.map.search(order_ref, &self.orders.items) else {
+        if self.find_order(order_ref).is_some() {
             return Err(Anomaly::DuplicateOrder);
-        };
-        if !self.orders.has_room() {
+        }
+        if !self.nodes.has_room() {
             return Err(Anomaly::OrdersFull);
         }
         let level = self.level_for(side, price_nanos, lots)?;
-        let Some(index) = self.orders.take() else { return Err(Anomaly::OrdersFull) };
-        self.orders.items[index as usize] =
-            Order { order_ref, lots: 0, level: NIL, next: NIL, previous: NIL, flags: u32::from(flags) };
-        self.map.insert(slot, order_ref, index);
+        let Some(place) = self.nodes.take_order() else { return Err(Anomaly::OrdersFull) };
+        let order = &mut self.nodes.items[place as usize];
+        (order.key, order.extra) = (order_ref, u32::from(flags));
+        self.map.insert(Mixed::order(order_ref), place);
         self.live_orders += 1;
-        self.append(index, level, lots);
+        self.nodes.append(place, level, lots);
         Ok(self.change_at(side, price_nanos))
     }
 
     /// The level of a price that has room for `lots` more, made if need be.
     #[inline(always)]
     fn level_for(&mut self, side: u32, price_nanos: i64, lots: i64) -> Result<u32, Anomaly> {
-        let key = key_at(side, price_nanos);
-        match self.sides.find(side, key) {
-            Ok(level) => match self.levels.items[level as usize].lots.checked_add(lots) {
-                Some(_) => Ok(level),
-                None => Err(Anomaly::BadLots),
-            },
-            Err(position) => {
-                if self.sides.is_full(side) {
-                    return Err(Anomaly::LevelsFull);
-                }
-                let level = self.levels.take().ok_or(Anomaly::LevelsFull)?;
-                self.levels.items[level as usize] =
-                    LevelNode { price_nanos, lots: 0, head: NIL, tail: NIL, orders: 0, side };
-                self.sides.insert(side, position, key, level);
-                Ok(level)
-            }
+        let Some(found) = self.find_level(side, price_nanos) else { return self.make_level(side, price_nanos) };
+        match self.node(found.place).lots.checked_add(lots) {
+            Some(_) => Ok(found.place),
+            None => Err(Anomaly::BadLots),
         }
     }
 
-    /// Links an order to the end of a level's queue.
-    #[inline(always)]
-    fn append(&mut self, index: u32, level: u32, lots: i64) {
-        let node = &mut self.levels.items[level as usize];
-        let tail = node.tail;
-        node.tail = index;
-        node.orders += 1;
-        node.lots += lots;
-        if tail == NIL {
-            node.head = index;
-        } else {
-            self.orders.items[tail as usize].next = index;
+    #[inline(never)]
+    fn make_level(&mut self, side: u32, price_nanos: i64) -> Result<u32, Anomaly> {
+        if self.sides.is_full(side) {
+            return Err(Anomaly::LevelsFull);
         }
-        let order = &mut self.orders.items[index as usize];
-        order.level = level;
-        order.lots = lots;
-        order.previous = tail;
-        order.next = NIL;
+        let level = self.nodes.take_level(side, price_nanos).ok_or(Anomaly::LevelsFull)?;
+        self.sides.insert(side, key_at(side, price_nanos), level);
+        self.prices.insert(Mixed::level(side >> 1, price_nanos), level);
+        Ok(level)
     }
 
     /// Unlinks an order from its level; the level goes with its last order. The order and its map entry stay.
     #[inline(always)]
-    fn unlink(&mut self, index: u32, level: u32) {
-        let Order { lots, next, previous, .. } = self.orders.items[index as usize];
-        if previous != NIL {
-            self.orders.items[previous as usize].next = next;
-        }
-        if next != NIL {
-            self.orders.items[next as usize].previous = previous;
-        }
-        let node = &mut self.levels.items[level as usize];
-        if previous == NIL {
-            node.head = next;
-        }
-        if next == NIL {
-            node.tail = previous;
-        }
-        node.orders -= 1;
-        node.lots -= lots;
-        if node.orders == 0 {
-            let (side, key) = (node.side, key_at(node.side, node.price_nanos));
-            self.sides.remove(side, key);
-            self.levels.give(level);
+    fn unlink(&mut self, place: u32, level: u32) {
+        if self.nodes.unlink(place, level) == 0 {
+            self.drop_level(level);
         }
     }
 
+    #[inline(never)]
+    fn drop_level(&mut self, level: u32) {
+        let (side, price_nanos) = (self.node(level).owner, self.node(level).price_nanos());
+        self.sides.remove(side, key_at(side, price_nanos));
+        self.forget_level(side, price_nanos, level);
+    }
+
+    /// Takes a level out of the map of prices and gives its place back.
+    fn forget_level(&mut self, side: u32, price_nanos: i64, level: u32) {
+        let mixed = Mixed::level(side >> 1, price_nanos);
+        let found = self.prices.find(mixed, |place| place == level).expect("a level is in the map of prices");
+        self.prices.remove(mixed, found);
+        self.nodes.give_level(level);
+    }
+
     #[inline(always)]
-    fn remove(&mut self, slot: usize, index: u32, level: u32) -> Change {
-        let LevelNode { side, price_nanos, .. } = self.levels.items[level as usize];
-        self.unlink(index, level);
-        self.map.remove(slot);
-        self.orders.give(index);
+    fn remove(&mut self, order_ref: u64, found: Found, level: u32) -> Change {
+        let (side, price_nanos) = (self.node(level).owner, self.node(level).price_nanos());
+        self.unlink(found.place, level);
+        self.map.remove(Mixed::order(order_ref), found);
+        self.nodes.give_order(found.place);
         self.live_orders -= 1;
         self.change_at(side, price_nanos)
     }
@@ -259,40 +250,40 @@ impl VenueBooks {
         if record.lots <= 0 {
             return Err(Anomaly::BadLots);
         }
-        let (slot, index, level) = self.locate(instrument, record.order_ref)?;
-        let order = &mut self.orders.items[index as usize];
+        let (found, level) = self.locate(instrument, record.order_ref)?;
+        let order = &mut self.nodes.items[found.place as usize];
         if record.lots < order.lots {
             order.lots -= record.lots;
-            let node = &mut self.levels.items[level as usize];
+            let node = &mut self.nodes.items[level as usize];
             node.lots -= record.lots;
-            let (side, price_nanos) = (node.side, node.price_nanos);
+            let (side, price_nanos) = (node.owner, node.price_nanos());
             return Ok(self.change_at(side, price_nanos));
         }
         let exact = record.lots == order.lots;
-        let change = self.remove(slot, index, level);
+        let change = self.remove(record.order_ref, found, level);
         if exact { Ok(change) } else { Err(beyond) }
     }
 
     #[inline(always)]
     fn delete(&mut self, instrument: u32, order_ref: u64) -> Applied {
-        let (slot, index, level) = self.locate(instrument, order_ref)?;
-        Ok(self.remove(slot, index, level))
+        let (found, level) = self.locate(instrument, order_ref)?;
+        Ok(self.remove(order_ref, found, level))
     }
 
     #[inline(always)]
     fn replace(&mut self, instrument: u32, record: &MarketOrder) -> Applied {
-        let (slot, index, level) = self.locate(instrument, record.order_ref)?;
-        let side = self.levels.items[level as usize].side;
-        let flags = self.orders.items[index as usize].flags as u8;
-        let left = self.remove(slot, index, level);
+        let (found, level) = self.locate(instrument, record.order_ref)?;
+        let side = self.node(level).owner;
+        let flags = self.node(found.place).extra as u8;
+        let left = self.remove(record.order_ref, found, level);
         let entered = self.enter(side, record.new_order_ref, record.price_nanos, record.lots, flags)?;
         Ok(either(left, entered))
     }
 
     /// An order keeps its place when only its size falls; any other change sends it to the end of its new price's queue.
     fn modify(&mut self, instrument: u32, record: &MarketOrder) -> Applied {
-        let (_, index, level) = self.locate(instrument, record.order_ref)?;
-        let LevelNode { side, price_nanos, .. } = self.levels.items[level as usize];
+        let (found, level) = self.locate(instrument, record.order_ref)?;
+        let (side, price_nanos) = (self.node(level).owner, self.node(level).price_nanos());
         if record.side != 0 && Side::from_code(record.side) != Some(side_from(side)) {
             return Err(Anomaly::BadSide);
         }
@@ -302,28 +293,28 @@ impl VenueBooks {
         if record.price_nanos == UNDEF_PRICE {
             return Err(Anomaly::BadPrice);
         }
-        let order = &mut self.orders.items[index as usize];
+        let order = &mut self.nodes.items[found.place as usize];
         if record.price_nanos == price_nanos && record.lots <= order.lots {
             let taken = order.lots - record.lots;
             order.lots = record.lots;
-            self.levels.items[level as usize].lots -= taken;
+            self.nodes.items[level as usize].lots -= taken;
             return Ok(self.change_at(side, price_nanos));
         }
         // The new level first: when there is no room for it the order stays as it was.
         let target = self.level_for(side, record.price_nanos, record.lots)?;
-        self.move_to(index, level, target, record.lots);
+        self.move_to(found.place, level, target, record.lots);
         Ok(either(self.change_at(side, price_nanos), self.change_at(side, record.price_nanos)))
     }
 
-    fn move_to(&mut self, index: u32, level: u32, target: u32, lots: i64) {
-        if level == target && self.levels.items[level as usize].orders == 1 {
+    fn move_to(&mut self, place: u32, level: u32, target: u32, lots: i64) {
+        if level == target && self.node(level).extra == 1 {
             // Alone at its price: the level must not die between leaving and joining.
-            self.levels.items[level as usize].lots = lots;
-            self.orders.items[index as usize].lots = lots;
+            self.nodes.items[level as usize].lots = lots;
+            self.nodes.items[place as usize].lots = lots;
             return;
         }
-        self.unlink(index, level);
-        self.append(index, target, lots);
+        self.unlink(place, level);
+        self.nodes.append(place, target, lots);
     }
 
     fn clear_as_told(&mut self, instrument: u32, side_code: u8) -> Applied {
@@ -351,19 +342,18 @@ impl VenueBooks {
     }
 
     fn clear_side(&mut self, side: u32) {
-        for position in 0..self.sides.length(side) {
-            let level = self.sides.levels(side)[position];
-            let mut index = self.levels.items[level as usize].head;
-            while index != NIL {
-                let Order { order_ref, next, .. } = self.orders.items[index as usize];
-                if let Search::Found(slot, _) = self.map.search(order_ref, &self.orders.items) {
-                    self.map.remove(slot);
-                }
-                self.orders.give(index);
+        for position in 0..self.sides.entries(side).len() {
+            let level = self.sides.entries(side)[position].level;
+            let mut place = self.node(level).next;
+            while place != level {
+                let Node { key: order_ref, next, .. } = *self.node(place);
+                let found = self.find_order(order_ref).expect("a resting order is in the map");
+                self.map.remove(Mixed::order(order_ref), found);
+                self.nodes.give_order(place);
                 self.live_orders -= 1;
-                index = next;
+                place = next;
             }
-            self.levels.give(level);
+            self.forget_level(side, self.node(level).price_nanos(), level);
         }
         self.sides.clear(side);
     }
@@ -375,6 +365,12 @@ fn either(first: Change, second: Change) -> Change {
         visible_changed: first.visible_changed | second.visible_changed,
         anomaly: None,
     }
+}
+
+/// A level as readers are told of it.
+#[inline(always)]
+fn told(level: &Node) -> Level {
+    Level { price_nanos: level.price_nanos(), lots: level.lots, orders: i64::from(level.extra) }
 }
 
 /// Reading.
@@ -389,34 +385,31 @@ impl VenueBooks {
     /// Writes the best levels of a side, best first; says how many there were.
     #[inline]
     pub fn fill_levels(&self, instrument: u32, side: Side, out: &mut [Level]) -> usize {
-        let Some(levels) = self.level_indices(instrument, side) else { return 0 };
+        let Some(entries) = self.entries(instrument, side) else { return 0 };
         let mut count = 0;
-        for (out, &level) in out.iter_mut().zip(levels.iter().rev()) {
-            let node = &self.levels.items[level as usize];
-            *out = Level { price_nanos: node.price_nanos, lots: node.lots, orders: i64::from(node.orders) };
+        for (out, entry) in out.iter_mut().zip(entries.iter().rev()) {
+            *out = told(self.node(entry.level));
             count += 1;
         }
         count
     }
 
     #[inline(always)]
-    fn level_indices(&self, instrument: u32, side: Side) -> Option<&[u32]> {
+    fn entries(&self, instrument: u32, side: Side) -> Option<&[Entry]> {
         let number = instrument.checked_mul(2)?.checked_add(side.index() as u32)?;
-        ((number as usize) < self.sides.count()).then(|| self.sides.levels(number))
+        ((number as usize) < self.sides.count()).then(|| self.sides.entries(number))
     }
 
     /// How many price levels a side has.
     pub fn level_count(&self, instrument: u32, side: Side) -> usize {
-        self.level_indices(instrument, side).map_or(0, <[u32]>::len)
+        self.entries(instrument, side).map_or(0, <[Entry]>::len)
     }
 
     /// The level at a price.
     pub fn level_at(&self, instrument: u32, side: Side, price_nanos: i64) -> Option<Level> {
-        self.level_indices(instrument, side)?;
-        let number = instrument * 2 + side.index() as u32;
-        let level = self.sides.find(number, key_at(number, price_nanos)).ok()?;
-        let node = &self.levels.items[level as usize];
-        Some(Level { price_nanos, lots: node.lots, orders: i64::from(node.orders) })
+        self.entries(instrument, side)?;
+        let found = self.find_level(instrument * 2 + side.index() as u32, price_nanos)?;
+        Some(told(self.node(found.place)))
     }
 
     /// Whether the best bid is at or above the best ask.
@@ -444,47 +437,42 @@ impl VenueBooks {
 
     /// A resting order.
     pub fn order(&self, order_ref: u64) -> Option<RestingOrder> {
-        match self.map.search(order_ref, &self.orders.items) {
-            Search::Found(_, index) => Some(self.resting(index)),
-            Search::Vacant(_) => None,
-        }
+        self.find_order(order_ref).map(|found| self.resting(found.place))
     }
 
-    fn resting(&self, index: u32) -> RestingOrder {
-        let order = &self.orders.items[index as usize];
-        let node = &self.levels.items[order.level as usize];
+    fn resting(&self, place: u32) -> RestingOrder {
+        let order = self.node(place);
+        let level = self.node(order.owner);
         RestingOrder {
-            order_ref: order.order_ref,
-            instrument: node.side >> 1,
-            side: side_from(node.side),
-            price_nanos: node.price_nanos,
+            order_ref: order.key,
+            instrument: level.owner >> 1,
+            side: side_from(level.owner),
+            price_nanos: level.price_nanos(),
             lots: order.lots,
-            flags: order.flags as u8,
+            flags: order.extra as u8,
         }
     }
 
     /// Lots that trade before this order at its own price. Walks the queue.
     pub fn lots_ahead(&self, order_ref: u64) -> Option<i64> {
-        let Search::Found(_, index) = self.map.search(order_ref, &self.orders.items) else { return None };
-        let mut ahead = 0;
-        let mut index = self.orders.items[index as usize].previous;
-        while index != NIL {
-            let order = &self.orders.items[index as usize];
-            ahead += order.lots;
-            index = order.previous;
+        let order = self.node(self.find_order(order_ref)?.place);
+        let (level, mut place, mut ahead) = (order.owner, order.previous, 0);
+        while place != level {
+            ahead += self.node(place).lots;
+            place = self.node(place).previous;
         }
         Some(ahead)
     }
 
     /// Visits the orders of a side in the order in which they would trade, until the visitor returns false.
     pub fn visit(&self, instrument: u32, side: Side, mut visitor: impl FnMut(RestingOrder) -> bool) {
-        for &level in self.level_indices(instrument, side).unwrap_or(&[]).iter().rev() {
-            let mut index = self.levels.items[level as usize].head;
-            while index != NIL {
-                if !visitor(self.resting(index)) {
+        for entry in self.entries(instrument, side).unwrap_or(&[]).iter().rev() {
+            let mut place = self.node(entry.level).next;
+            while place != entry.level {
+                if !visitor(self.resting(place)) {
                     return;
                 }
-                index = self.orders.items[index as usize].next;
+                place = self.node(place).next;
             }
         }
     }
@@ -493,19 +481,19 @@ impl VenueBooks {
     /// references and lots in queue order. Two books with the same orders and priorities hash alike, however they came to be.
     pub fn hash(&self, instrument: u32, hash: &mut Hash64) {
         for side in [Side::Buy, Side::Sell] {
-            let levels = self.level_indices(instrument, side).unwrap_or(&[]);
-            hash.word(levels.len() as u64);
-            for &level in levels.iter().rev() {
-                let node = &self.levels.items[level as usize];
-                hash.word(node.price_nanos as u64);
-                hash.word(node.lots as u64);
-                hash.word(u64::from(node.orders));
-                let mut index = node.head;
-                while index != NIL {
-                    let order = &self.orders.items[index as usize];
-                    hash.word(order.order_ref);
+            let entries = self.entries(instrument, side).unwrap_or(&[]);
+            hash.word(entries.len() as u64);
+            for entry in entries.iter().rev() {
+                let level = self.node(entry.level);
+                hash.word(level.key);
+                hash.word(level.lots as u64);
+                hash.word(u64::from(level.extra));
+                let mut place = level.next;
+                while place != entry.level {
+                    let order = self.node(place);
+                    hash.word(order.key);
                     hash.word(order.lots as u64);
-                    index = order.next;
+                    place = order.next;
                 }
             }
         }
