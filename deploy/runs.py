@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -71,7 +72,9 @@ class Claim:
         self.name = name
         self.directory = directory
         self._lock = lock
-        self.shared_directory = shared_root() / f"meridian-{os.getuid()}-{name}"
+        # Users may keep runs in several places; runs of one name there share no memory.
+        place = zlib.crc32(str(root()).encode())
+        self.shared_directory = shared_root() / f"meridian-{os.getuid()}-{place:08x}-{name}"
 
     def clear_shared(self) -> None:
         """Takes away the shared memory, this run's or what a killed one of the same name left."""
