@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,26 @@ if TYPE_CHECKING:
     from meridian.deploy.runs import Run as LiveRun
 
 COUNTERS = "counters"
+WARM = "counters-warm"
+"""Counters as they stood once the books were set up: latencies are told from there on."""
 PROCESSES = "processes.json"
 Readings = dict[str, dict[str, int | links.Histogram]]
 
 
 def readings(run: Run) -> Readings:
-    """Process → its counters and histograms, of the live run or as they were kept."""
+    """Process → its counters and histograms, of the live run or as they were kept; histograms since the warm-up."""
     live = live_run(run)
     paths = [live.counters(name) for name in live.processes] if live else sorted((run.directory / COUNTERS).glob("*"))
+    found = _read(paths)
+    for process, counters in _read(sorted((run.directory / WARM).glob("*"))).items():
+        for name, warm in counters.items():
+            value = found.get(process, {}).get(name)
+            if isinstance(value, links.Histogram) and isinstance(warm, links.Histogram):
+                found[process][name] = value.since(warm)
+    return found
+
+
+def _read(paths: Iterable[Path]) -> Readings:
     found: Readings = {}
     for path in paths:
         try:
@@ -55,9 +68,12 @@ def live_run(run: Run) -> LiveRun | None:
     return None
 
 
-def keep(directory: Path, live: LiveRun) -> None:
-    """Copies what lies in shared memory beside the journals, before it is taken away with the processes."""
-    kept = directory / COUNTERS
+def keep(directory: Path, live: LiveRun, *, warm: bool = False) -> None:
+    """Copies what lies in shared memory beside the journals, before it is taken away with the processes.
+
+    `warm`: as it stands now is where latencies begin to count.
+    """
+    kept = directory / (WARM if warm else COUNTERS)
     kept.mkdir(exist_ok=True)
     for name in live.processes:
         if live.counters(name).is_file():
