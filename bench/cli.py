@@ -5,6 +5,7 @@ Invariant: figures come from an optimised build; another one is refused, or with
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -48,7 +49,8 @@ def bench(rows: tuple[str, ...], as_json: bool, quick: bool, blocks: int | None,
             f"the extension's profile is {build['profile']}, and figures of it mean nothing; build it with "
             "`tools/native --release`, or add --quick to see only that the rows run"
         )
-    run = Run(quick=quick, blocks=blocks or (BLOCKS_QUICK if quick else BLOCKS), seed=seed)
+    usable = frozenset(os.sched_getaffinity(0))
+    run = Run(quick=quick, blocks=blocks or (BLOCKS_QUICK if quick else BLOCKS), seed=seed, cores=usable)
     facts = machine.facts()
     if not as_json:
         _head(facts, build, run)

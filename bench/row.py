@@ -98,6 +98,7 @@ class Run:
     quick: bool
     blocks: int
     seed: int
+    cores: frozenset[int] = frozenset()  # Those that this process may use; a row itself runs on one of them.
     done: Callable[[], None] = lambda: None
     shared: dict[str, Any] = field(default_factory=dict)  # Inputs that several rows use.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meridian.bench import cores, decode
+from meridian.bench import cores, decode, loop
 from meridian.bench.row import Row
 
-ROWS: list[Row] = [*decode.ROWS, *cores.ROWS]
+ROWS: list[Row] = [*decode.ROWS, *cores.ROWS, *loop.ROWS]
 
 
 def find(names: Sequence[str]) -> tuple[list[Row], list[str]]:

@@ -26,4 +26,4 @@ macro_rules! rooms {
     };
 }
 
-rooms!(analytics, book, engine, exchange, journal, links, records, risk, strategies, tiles, venues, wire);
+rooms!(analytics, bench, book, engine, exchange, journal, links, records, risk, strategies, tiles, venues, wire);

@@ -1,0 +1,185 @@
+//! `meridian._native.bench`: measuring code that spans rooms: tick to trade in memory and on the wire, the journal's append.
+//!
+//! Invariant: what is measured is the code that trades; what is here only feeds it and stands for the venue.
+
+mod acceptor;
+mod firm;
+mod journals;
+mod memory;
+mod packets;
+mod plant;
+mod wire;
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use firm::{ParameterBits, Strategy};
+use memory::MemoryLoop;
+use packets::Packets;
+use plant::Setup;
+
+/// Adds this room's classes and functions.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<TickToTrade>()?;
+    module.add_function(wrap_pyfunction!(tick_to_trade_wire, module)?)?;
+    module.add_function(wrap_pyfunction!(journal_append, module)?)?;
+    module.add_function(wrap_pyfunction!(journal_copy, module)?)
+}
+
+fn failed(error: tiles::StartError) -> PyErr {
+    PyRuntimeError::new_err(error.0)
+}
+
+fn os_error(error: std::io::Error) -> PyErr {
+    PyOSError::new_err(error.to_string())
+}
+
+/// A strategy by its object code's path, its hash and its parameters, as `meridian.strategies.Artifact` gives them.
+#[derive(FromPyObject)]
+struct Plan {
+    library: PathBuf,
+    code_hash: Vec<u8>,
+    parameters: Vec<ParameterBits>,
+    directory: PathBuf,
+    symbols: u16,
+    slots: u8,
+    orders_max: usize,
+}
+
+impl Plan {
+    fn setup(self) -> PyResult<Setup> {
+        let code_hash: [u8; 32] =
+            self.code_hash.try_into().map_err(|_| PyValueError::new_err("code_hash: 32 bytes are allowed"))?;
+        if !(1..=500).contains(&self.symbols) || !(1..=31).contains(&self.slots) || u16::from(self.slots) > self.symbols
+        {
+            return Err(PyValueError::new_err("1 to 500 symbols and 1 to 31 slots, one for a symbol, are allowed"));
+        }
+        Ok(Setup {
+            symbols: self.symbols,
+            strategy: Strategy { code_hash, parameters: self.parameters, slots: self.slots },
+            libraries: self.library.parent().map(PathBuf::from).unwrap_or_default(),
+            directory: self.directory,
+            orders_max: self.orders_max,
+        })
+    }
+}
+
+fn little_endian<'py>(py: Python<'py>, values: &[u32]) -> Bound<'py, PyBytes> {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    PyBytes::new(py, &bytes)
+}
+
+/// Tick to trade in memory; `run` goes on where the last one ended.
+#[pyclass(unsendable, module = "meridian._native.bench")]
+struct TickToTrade {
+    inner: MemoryLoop,
+    packets: Rc<Packets>,
+}
+
+#[pymethods]
+impl TickToTrade {
+    #[new]
+    fn new(plan: Plan, messages: usize, seed: u64) -> PyResult<Self> {
+        let setup = plan.setup()?;
+        let packets = Rc::new(Packets::generate(messages, setup.symbols, setup.strategy.slots, seed));
+        let inner = MemoryLoop::start(&setup, packets.clone()).map_err(failed)?;
+        Ok(Self { inner, packets })
+    }
+
+    /// Runs so many packets; ns of the passes that ended in order bytes and of those that did not, u32 little-endian.
+    fn run<'py>(&mut self, py: Python<'py>, packets: usize) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let passes = self.inner.run(packets).map_err(failed)?;
+        Ok((little_endian(py, &passes.order_ns), little_endian(py, &passes.quiet_ns)))
+    }
+
+    /// Packets not yet run.
+    #[getter]
+    fn left(&self) -> usize {
+        self.inner.left()
+    }
+
+    /// Bytes of all packets.
+    #[getter]
+    fn packet_bytes(&self) -> usize {
+        self.packets.total_bytes()
+    }
+
+    /// Requests that the venue answered, and those that it could not read.
+    #[getter]
+    fn requests(&self) -> (u64, u64) {
+        self.inner.requests()
+    }
+
+    /// Counters of the tiles by name.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, value) in self.inner.counters() {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    /// Closes journals and tiles.
+    fn close(&mut self) {
+        self.inner.close();
+    }
+}
+
+/// Tick to trade on the wire beside the echo. Returns ns of each block of both, how many packets had no answer in time, and
+/// the gaps that the feed saw. `done` is called after each pair of blocks.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // Python names them.
+fn tick_to_trade_wire<'py>(
+    py: Python<'py>,
+    plan: Plan,
+    messages: usize,
+    seed: u64,
+    cores: (usize, usize),
+    blocks: usize,
+    packets: usize,
+    warm_up: usize,
+    done: Py<PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let setup = plan.setup()?;
+    let shape = wire::Shape { asking_core: cores.0, spinning_core: cores.1, blocks, packets, warm_up };
+    let mut raised = None;
+    let measured = py.detach(|| {
+        let flow = Rc::new(Packets::generate(messages, setup.symbols, setup.strategy.slots, seed));
+        wire::run(&setup, &flow, shape, &mut || {
+            Python::attach(|py| match py.check_signals().and_then(|()| done.call0(py)) {
+                Ok(_) => true,
+                Err(error) => {
+                    raised = Some(error);
+                    false
+                }
+            })
+        })
+    });
+    if let Some(error) = raised {
+        return Err(error);
+    }
+    let figures = measured.map_err(failed)?;
+    let dict = PyDict::new(py);
+    let blocks = |blocks: &[Vec<u32>]| blocks.iter().map(|block| little_endian(py, block)).collect::<Vec<_>>();
+    dict.set_item("tiles", blocks(&figures.tiles_ns))?;
+    dict.set_item("echo", blocks(&figures.echo_ns))?;
+    dict.set_item("unanswered", figures.unanswered)?;
+    dict.set_item("gaps", figures.gaps)?;
+    Ok(dict)
+}
+
+/// Appends market orders to a fresh journal in `directory`; ns a record.
+#[pyfunction]
+fn journal_append(py: Python<'_>, directory: PathBuf, records: usize) -> PyResult<f64> {
+    py.detach(|| journals::append_ns(&directory, records)).map_err(os_error)
+}
+
+/// Copies the same bytes into memory that is there; ns a record.
+#[pyfunction]
+fn journal_copy(py: Python<'_>, records: usize) -> f64 {
+    py.detach(|| journals::copy_ns(records))
+}

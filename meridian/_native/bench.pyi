@@ -1,0 +1,55 @@
+# What the extension offers this room.
+from collections.abc import Callable
+from os import PathLike
+from typing import Protocol, TypedDict
+
+class Plan(Protocol):
+    @property
+    def library(self) -> str | PathLike[str]: ...
+    @property
+    def code_hash(self) -> bytes: ...
+    @property
+    def parameters(self) -> list[tuple[str, int, int, int]]:
+        """Name, offset, scalar code, bits."""
+    @property
+    def directory(self) -> str | PathLike[str]: ...
+    @property
+    def symbols(self) -> int: ...
+    @property
+    def slots(self) -> int: ...
+    @property
+    def orders_max(self) -> int: ...
+
+class WireFigures(TypedDict):
+    tiles: list[bytes]
+    echo: list[bytes]
+    unanswered: int
+    gaps: int
+
+class TickToTrade:
+    """Tick to trade in memory; `run` goes on where the last one ended."""
+
+    def __init__(self, plan: Plan, messages: int, seed: int) -> None: ...
+    def run(self, packets: int) -> tuple[bytes, bytes]:
+        """ns of passes that ended in order bytes and of those that did not, u32 little-endian."""
+    @property
+    def left(self) -> int: ...
+    @property
+    def packet_bytes(self) -> int: ...
+    @property
+    def requests(self) -> tuple[int, int]: ...
+    def counters(self) -> dict[str, int]: ...
+    def close(self) -> None: ...
+
+def tick_to_trade_wire(
+    plan: Plan,
+    messages: int,
+    seed: int,
+    cores: tuple[int, int],
+    blocks: int,
+    packets: int,
+    warm_up: int,
+    done: Callable[[], object],
+) -> WireFigures: ...
+def journal_append(directory: str | PathLike[str], records: int) -> float: ...
+def journal_copy(records: int) -> float: ...
