@@ -49,12 +49,24 @@ def test_a_command_in_a_document_runs(place: str, line: str) -> None:
     assert done.returncode == 0, f"{place}: {line}\n{done.stdout}{done.stderr}"
 
 
-@pytest.mark.parametrize(("place", "text"), blocks("python"))
-def test_an_example_in_a_document_runs(place: str, text: str, tmp_path: Path) -> None:
+def examples() -> dict[str, str]:
+    """Document → its Python examples, one after the other: a later one may use the names of an earlier one."""
+    found: dict[str, str] = {}
+    for place, text in blocks("python"):
+        document = place.partition(":")[0]
+        found[document] = f"{found.get(document, '')}\n# {place}\n{text}"
+    return found
+
+
+@pytest.mark.parametrize("document", examples())
+def test_the_examples_in_a_document_run(document: str, tmp_path: Path) -> None:
+    # A file, not a text: a strategy's source is read.
+    program = tmp_path / "examples.py"
+    program.write_text(examples()[document])
     done = subprocess.run(
-        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, str(program)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
-    assert done.returncode == 0, f"{place}\n{done.stderr}"
+    assert done.returncode == 0, f"{document}\n{done.stderr}"
 
 
 def test_every_link_in_a_document_leads_somewhere() -> None:

@@ -73,9 +73,19 @@ def test_an_unknown_profile_is_refused() -> None:
     assert done.stderr == "tools/native: unknown option --fast; allowed: --dev, --release\n"
 
 
-def test_the_paths_of_the_tools_do_not_depend_on_the_checkout(tmp_path: Path) -> None:
-    command = ["sh", "-c", ". tools/environment && echo $CARGO_TARGET_DIR $CMAKE"]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-    assert str(ROOT) not in printed
-    assert printed.startswith(f"{tmp_path}/.cache/meridian/target/")
+def test_tools_are_shared_by_all_checkouts_and_builds_are_not(tmp_path: Path) -> None:
+    command = ["sh", "-c", ". tools/environment && echo $CMAKE && echo $CARGO_TARGET_DIR"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
+    other = tmp_path / "other"
+    (other / "tools").mkdir(parents=True)
+    for name in ("tools/environment", "Cargo.lock"):
+        (other / name).write_bytes((ROOT / name).read_bytes())
+    printed = [
+        subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=True).stdout
+        for where in (ROOT, other)
+    ]
+    (tools, builds), (other_tools, other_builds) = (text.splitlines() for text in printed)
+    assert tools == other_tools
+    assert builds != other_builds
+    assert builds.startswith(f"{tmp_path}/home/.cache/meridian/target/")
+    assert builds.rpartition("-")[0] == other_builds.rpartition("-")[0]
