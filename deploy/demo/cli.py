@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 SCENARIOS = ("plain",)
 RUNS_KEPT = 5
 SECONDS_MAX = 86_400
-WARM_SECONDS = 3.0
-"""Until then books are set up, thousands of orders at once: no time to measure latency."""
 QUIET_SECONDS = 0.5
 """From the last cancel to the stop: many round trips."""
 
@@ -112,7 +110,7 @@ def _quiet(plan: Plan) -> None:
 def _watch(plan: Plan, supervisor: Supervisor, seconds: float, as_json: bool) -> None:
     from meridian.analytics.live import keep
     from meridian.console import console
-    from meridian.deploy.demo.live import Live
+    from meridian.deploy.demo.live import WARM_SECONDS, Live
 
     live, begun, shown, warm = Live(plan, supervisor.run), time.monotonic(), 0.0, False
 

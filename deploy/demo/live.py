@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 NANOS = 1e9
+WARM_SECONDS = 3.0
+"""Until then books are set up, thousands of orders at once: no time to measure latency."""
 HOPS = {
     "packet → book": ("engine", "engine.receive_to_book_ns"),
     "packet → decision": ("engine", "engine.receive_to_decision_ns"),
@@ -76,6 +78,7 @@ class Live:
     def __init__(self, plan: Plan, run: Run) -> None:
         self.plan, self.run = plan, run
         self.tail = Tail(plan.directory / "data" / "recorder")
+        self.warm: dict[str, int | links.Histogram] = {}
 
     def counters(self) -> dict[str, int | links.Histogram]:
         """All counters of all processes, by process and name."""
@@ -93,9 +96,13 @@ class Live:
 
         self.tail.update()
         counters = self.counters()
+        if not self.warm and seconds >= min(WARM_SECONDS, seconds_max / 3):
+            self.warm = counters
         head = Text(f"New York · {seconds:4.0f} of {seconds_max:.0f} s", style="bold")
         bar = ProgressBar(total=seconds_max, completed=min(seconds, seconds_max), width=60)
-        return Group(head, bar, self._positions(), self._venues(counters), self._hops(counters), self._notes(counters))
+        return Group(
+            head, bar, Text(), self._positions(), self._venues(counters), self._hops(counters), self._notes(counters)
+        )
 
     def _positions(self) -> Any:
         table = _table("Strategies", "strategy", "instrument", "position", "of limit", "bought", "sold", "PnL")
@@ -133,6 +140,9 @@ class Live:
         table = _table("Latency, µs", "hop", "count", "p50", "p99", "p99.9", "max")
         for hop, (process, name) in HOPS.items():
             histogram = counters.get(f"{process}/{name}")
+            warm = self.warm.get(f"{process}/{name}")
+            if isinstance(histogram, links.Histogram) and isinstance(warm, links.Histogram):
+                histogram = histogram.since(warm)
             if isinstance(histogram, links.Histogram) and histogram.count:
                 shares = [f"{histogram.percentile_ns(share) / 1e3:,.1f}" for share in (0.5, 0.99, 0.999)]
                 table.add_row(hop, f"{histogram.count:,}", *shares, f"{histogram.max_ns / 1e3:,.1f}")
