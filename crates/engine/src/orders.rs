@@ -445,6 +445,9 @@ impl Order {
         if self.ended.is_some() {
             return Step::repeated(); // It ended while the cancel was under way.
         }
+        if event.owner.order_id != self.owner.order_id {
+            return Step::repeated(); // That cancel crossed a replace; the one that is owed names the order in force.
+        }
         let asked = self.cancel_sent || self.unknown;
         let reason = Reason::from_code(event.reason);
         self.cancel_sent = false;

@@ -3,7 +3,7 @@
 //!
 //! Invariant: nothing reaches a book that is not in the journal; the feed and every session are functions of the journal.
 
-use journal::{Identity, JournalConfig, Reader, Writer};
+use journal::{Identity, JournalConfig, JournalError, Reader, Writer};
 use links::Counter;
 use records::{
     ExchangeControl, ExchangeEvent, ExchangeEventKind, ExchangeListing, Header, Kind, NONE, Stamp, bytes_of, read_from,
@@ -236,10 +236,10 @@ fn replay(
     config: &ExchangeConfig,
 ) -> Result<Tail, StartError> {
     let named = |error: &dyn std::fmt::Display| StartError(format!("tile {}: journal: {error}", config.name));
-    let standing = context.storage.list()?.iter().filter_map(|name| journal::segment_number(name)).max();
-    let Some(segment) = standing else { return Ok(((0, 1), Stamp::default())) };
-    let mut reader =
-        Reader::from_storage(context.storage.as_ref(), config.segment_bytes).map_err(|error| named(&error))?;
+    let mut reader = match Reader::from_storage(context.storage.as_ref(), config.segment_bytes) {
+        Err(JournalError::Empty) => return Ok(((0, 1), Stamp::default())),
+        reader => reader.map_err(|error| named(&error))?,
+    };
     let mut last = Stamp::default();
     while let Some((stamp, record)) = reader.next().map_err(|error| named(&error))? {
         if let Some(listing) = read_from::<ExchangeListing>(record)
@@ -250,5 +250,6 @@ fn replay(
         core.apply(stamp, record, outputs).map_err(|error| named(&format!("{error:?}")))?;
         last = stamp;
     }
-    Ok(((segment + 1, last.sequence + 1), last))
+    // After the last segment that was written, not after the spare that a writer leaves behind when it dies.
+    Ok(((reader.summary().last_segment + 1, last.sequence + 1), last))
 }

@@ -161,6 +161,10 @@ pub struct Receiver {
     ahead: Ahead,
     in_gap: bool,
     held: bool,
+    /// Kept messages that one call delivers at most.
+    burst: usize,
+    /// Kept messages that could be delivered wait for [`Receiver::resume`].
+    waiting: bool,
 }
 
 /// Messages ahead of the gap: framed as (sequence, length, bytes), sorted by arrival.
@@ -173,6 +177,8 @@ struct Ahead {
 }
 
 const FRAME_BYTES: usize = 10;
+/// Messages further ahead than that are not kept: memory ends long before, and a wrong number must not stay.
+const AHEAD_MESSAGES_MAX: u64 = 1 << 20;
 
 impl Receiver {
     /// A receiver that starts with the first packet it sees (late joiners then set `next` from a snapshot), or at `next`.
@@ -183,12 +189,25 @@ impl Receiver {
             known: next.unwrap_or(0),
             ahead: Ahead {
                 queue: ByteQueue::with_capacity(ahead_bytes),
-                scratch: vec![0; PACKET_BYTES_MAX * 2],
+                scratch: vec![0; FRAME_BYTES + usize::from(u16::MAX)],
                 run: (0, 0),
             },
             in_gap: false,
             held: false,
+            burst: usize::MAX,
+            waiting: false,
         }
+    }
+
+    /// Bounds how many kept messages one call delivers, for a caller whose own way out is bounded. What remains is told by
+    /// [`Receiver::is_waiting`] and delivered by [`Receiver::resume`].
+    pub fn set_burst(&mut self, messages: usize) {
+        self.burst = messages;
+    }
+
+    /// Whether kept messages wait for [`Receiver::resume`] only because of the bound on a burst.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
     }
 
     /// While held, nothing is delivered: messages are kept (bounded) until [`Receiver::skip_to`] lets them go.
@@ -218,22 +237,33 @@ impl Receiver {
 
     /// Goes on from `next`: after a snapshot that contains everything before it. Kept messages are delivered by
     /// [`Receiver::resume`] or with the next packet.
+    ///
+    /// What was said to exist before is forgotten but for what is kept: a number that came by mistake must not leave a gap
+    /// that nobody can close.
     pub fn skip_to(&mut self, next: u64) {
         self.held = false;
         self.next = next;
-        self.known = self.known.max(next);
+        self.ahead.forget(next);
+        self.known = self.ahead.last().map_or(next, |last| next.max(last + 1));
     }
 
     /// Follows another session from its first message.
     pub fn follow(&mut self, session: [u8; 10]) {
         self.session = Some(session);
-        (self.next, self.known, self.in_gap, self.held) = (1, 1, false, false);
+        (self.next, self.known, self.in_gap, self.held, self.waiting) = (1, 1, false, false, false);
         self.ahead.clear();
     }
 
     /// Takes a packet of any line, or a retransmission.
     pub fn on_packet(&mut self, packet: &[u8], event: &mut impl FnMut(Event<'_>)) {
         let Some(header) = PacketHeader::read(packet) else { return event(Event::Malformed(Malformed::Short)) };
+        let count = if header.count == COUNT_END { 0 } else { u64::from(header.count) };
+        if header.sequence > SEQUENCE_MAX {
+            return event(Event::Malformed(Malformed::Sequence));
+        }
+        if let Err(malformed) = check_frames(&packet[HEADER_BYTES..], count) {
+            return event(Event::Malformed(malformed));
+        }
         match self.session {
             None => self.session = Some(header.session),
             Some(session) if session != header.session => return event(Event::NewSession(header.session)),
@@ -241,13 +271,6 @@ impl Receiver {
         }
         if self.next == 0 {
             (self.next, self.known) = (header.sequence, header.sequence);
-        }
-        let count = if header.count == COUNT_END { 0 } else { u64::from(header.count) };
-        if header.sequence > SEQUENCE_MAX {
-            return event(Event::Malformed(Malformed::Sequence));
-        }
-        if let Err(malformed) = check_frames(&packet[HEADER_BYTES..], count) {
-            return event(Event::Malformed(malformed));
         }
         self.take_messages(header.sequence, &packet[HEADER_BYTES..], event);
         self.known = self.known.max(header.sequence.saturating_add(count));
@@ -267,10 +290,10 @@ impl Receiver {
     fn take_messages(&mut self, first: u64, mut frames: &[u8], event: &mut impl FnMut(Event<'_>)) {
         let mut sequence = first;
         while let Some((bytes, rest)) = split_frame(frames) {
-            if sequence == self.next && !self.held {
+            if sequence == self.next && !self.held && !self.waiting {
                 event(Event::Message { sequence, bytes });
                 self.next += 1;
-            } else if sequence >= self.next {
+            } else if sequence >= self.next && sequence - self.next < AHEAD_MESSAGES_MAX {
                 self.ahead.keep(sequence, bytes);
             }
             (sequence, frames) = (sequence + 1, rest);
@@ -278,14 +301,20 @@ impl Receiver {
     }
 
     fn take_ahead(&mut self, event: &mut impl FnMut(Event<'_>)) {
+        self.waiting = false;
         if self.held || self.ahead.queue.is_empty() {
             return;
         }
+        let end = self.next.saturating_add(self.burst as u64);
         // Lines interleave, so what is kept may be out of order: go round until nothing more fits on.
         loop {
             let before = self.next;
-            self.ahead.deliver(&mut self.next, event);
+            self.ahead.deliver(&mut self.next, end, event);
             if self.next == before {
+                break;
+            }
+            if self.next == end {
+                self.waiting = !self.ahead.queue.is_empty();
                 break;
             }
         }
@@ -326,6 +355,36 @@ impl Ahead {
         self.run = (0, 0);
     }
 
+    /// Forgets what is past, and what is too far ahead to have been meant.
+    fn forget(&mut self, next: u64) {
+        let mut left = self.queue.len();
+        while left > 0 {
+            let Some((sequence, bytes, _)) = split_kept(self.queue.as_slice()) else {
+                unreachable!("kept frames are whole")
+            };
+            let length = FRAME_BYTES + bytes.len();
+            left -= length;
+            if (next..next.saturating_add(AHEAD_MESSAGES_MAX)).contains(&sequence) {
+                self.scratch[..length].copy_from_slice(&self.queue.as_slice()[..length]);
+                self.queue.consume(length);
+                assert!(self.queue.push(&[&self.scratch[..length]]));
+            } else {
+                self.queue.consume(length);
+            }
+        }
+        self.run = (0, 0);
+    }
+
+    fn last(&self) -> Option<u64> {
+        let mut last = None;
+        let mut frames = self.queue.as_slice();
+        while let Some((sequence, _, rest)) = split_kept(frames) {
+            last = last.max(Some(sequence));
+            frames = rest;
+        }
+        last
+    }
+
     fn first(&self) -> Option<u64> {
         let mut first = None;
         let mut frames = self.queue.as_slice();
@@ -336,11 +395,11 @@ impl Ahead {
         first
     }
 
-    /// One pass over what is kept: delivers what comes next, forgets what is past, keeps the rest.
-    fn deliver(&mut self, next: &mut u64, event: &mut impl FnMut(Event<'_>)) {
+    /// One pass over what is kept: delivers what comes next up to `end`, forgets what is past, keeps the rest.
+    fn deliver(&mut self, next: &mut u64, end: u64, event: &mut impl FnMut(Event<'_>)) {
         let total = self.queue.len();
         let mut seen = 0;
-        while seen < total {
+        while seen < total && *next < end {
             let Some((sequence, bytes, _)) = split_kept(self.queue.as_slice()) else {
                 unreachable!("kept frames are whole")
             };

@@ -95,6 +95,8 @@ pub(crate) struct World {
     clock: SimClock,
     random: Random,
     faults: Faults,
+    /// Faults of datagrams to these addresses, where they are not those of the whole network.
+    to_faults: BTreeMap<SocketAddrV4, Faults>,
     next_number: u64,
     next_port: u16,
     ports: BTreeMap<usize, Port>,
@@ -143,15 +145,16 @@ impl World {
 
     fn send(&mut self, bytes: &[u8], from: SocketAddrV4, to: SocketAddrV4) {
         let now_ns = self.clock.now_ns();
+        let faults = self.to_faults.get(&to).copied().unwrap_or(self.faults);
         let receivers: Vec<usize> = self.ports.iter().filter(|(_, port)| port.hears(to)).map(|(id, _)| *id).collect();
         for id in receivers {
-            if self.random.chance(self.faults.udp_loss) {
+            if self.random.chance(faults.udp_loss) {
                 continue;
             }
-            let copies = if self.random.chance(self.faults.udp_duplicate) { 2 } else { 1 };
+            let copies = if self.random.chance(faults.udp_duplicate) { 2 } else { 1 };
             for _ in 0..copies {
-                let (low, high) = self.faults.udp_delay_ns;
-                let held_ns = if self.random.chance(self.faults.udp_reorder) { high * 10 } else { 0 };
+                let (low, high) = faults.udp_delay_ns;
+                let held_ns = if self.random.chance(faults.udp_reorder) { high * 10 } else { 0 };
                 let at_ns = now_ns + self.random.between(low, high) + held_ns;
                 let number = self.number();
                 if let Some(port) = self.ports.get_mut(&id) {
@@ -177,6 +180,22 @@ impl World {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.pipes[out].end_ns.get_or_insert(at_ns);
         }
+    }
+
+    /// Takes away what is under way from a seeded byte on.
+    fn lose_under_way(&mut self, id: usize, out: usize) {
+        let now_ns = self.clock.now_ns();
+        let Some(pipe) = self.streams.get_mut(&id).map(|stream| &mut stream.pipes[out]) else { return };
+        let arrived = pipe.pieces.iter().take_while(|(at_ns, _)| *at_ns <= now_ns).count();
+        let under_way: usize = pipe.pieces.iter().skip(arrived).map(|(_, piece)| piece.len()).sum();
+        let mut kept = self.random.between(0, under_way as u64) as usize;
+        for (_, piece) in pipe.pieces.iter_mut().skip(arrived) {
+            let stays = piece.len().min(kept);
+            kept -= stays;
+            pipe.bytes -= piece.len() - stays;
+            piece.truncate(stays);
+        }
+        pipe.pieces.retain(|(_, piece)| !piece.is_empty());
     }
 
     fn write(&mut self, id: usize, out: usize, bytes: &[u8]) -> Result<usize> {
@@ -253,6 +272,7 @@ impl SimNet {
             clock,
             random: Random::new(seed),
             faults,
+            to_faults: BTreeMap::new(),
             next_number: 0,
             next_port: 40_000,
             ports: BTreeMap::new(),
@@ -265,6 +285,23 @@ impl SimNet {
     /// Changes how bad it is from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.world.borrow_mut().faults = faults;
+    }
+
+    /// Changes how bad the way of datagrams to one address (a line of a feed) is from now on, whatever the rest is like.
+    pub fn set_faults_to(&self, to: SocketAddrV4, faults: Faults) {
+        self.world.borrow_mut().to_faults.insert(to, faults);
+    }
+
+    /// Breaks every stream now: of the bytes that are under way a seeded number still arrives, in each direction by itself.
+    pub fn break_streams(&self) {
+        let mut world = self.world.borrow_mut();
+        let ids: Vec<usize> = world.streams.keys().copied().collect();
+        for id in ids {
+            for out in 0..2 {
+                world.lose_under_way(id, out);
+                world.end(id, out);
+            }
+        }
     }
 
     /// Breaks every stream at the byte that it has reached.

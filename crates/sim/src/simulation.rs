@@ -40,7 +40,13 @@ impl Clock for SimClock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TileId(usize);
 
-type Ends = (BTreeMap<String, Box<dyn Publication>>, BTreeMap<String, Box<dyn Subscription>>);
+/// A link, kept so that a tile that starts again gets its ends again, as a process attaches to shared memory again.
+struct Link {
+    name: String,
+    ring: Ring,
+    producer: String,
+    consumers: Vec<String>,
+}
 
 /// See the module.
 pub struct Simulation {
@@ -53,7 +59,7 @@ pub struct Simulation {
     random: Random,
     step_ns: (u64, u64),
     disks: BTreeMap<String, SimDisk>,
-    ends: BTreeMap<String, Ends>,
+    links: Vec<Link>,
     tiles: Vec<Option<Box<dyn Tile>>>,
 }
 
@@ -73,7 +79,7 @@ impl Simulation {
             random,
             step_ns: (500, 5_000),
             disks: BTreeMap::new(),
-            ends: BTreeMap::new(),
+            links: Vec::new(),
             tiles: Vec::new(),
         }
     }
@@ -89,11 +95,8 @@ impl Simulation {
     /// When depth, record size or the number of consumers is outside a ring's bounds.
     pub fn link(&mut self, name: &str, config: &RingConfig, producer: &str, consumers: &[&str]) -> io::Result<()> {
         let ring = Ring::heap(config)?;
-        self.ends.entry(producer.to_owned()).or_default().0.insert(name.to_owned(), Box::new(ring.producer()));
-        for (slot, consumer) in consumers.iter().enumerate() {
-            let end = ring.consumer(slot)?;
-            self.ends.entry((*consumer).to_owned()).or_default().1.insert(name.to_owned(), end);
-        }
+        let consumers = consumers.iter().map(|consumer| (*consumer).to_owned()).collect();
+        self.links.push(Link { name: name.to_owned(), ring, producer: producer.to_owned(), consumers });
         Ok(())
     }
 
@@ -102,9 +105,20 @@ impl Simulation {
         self.disks.entry(tile.to_owned()).or_default().clone()
     }
 
-    /// What a tile of this name is given; the ends of its links are given once.
+    /// What a tile of this name is given: at its first start and, once it was killed or closed, at the next one, when its
+    /// links go on where they stand.
     pub fn context(&mut self, tile: &str) -> Context {
-        let (publications, subscriptions) = self.ends.remove(tile).unwrap_or_default();
+        let mut publications: BTreeMap<String, Box<dyn Publication>> = BTreeMap::new();
+        let mut subscriptions: BTreeMap<String, Box<dyn Subscription>> = BTreeMap::new();
+        for link in &self.links {
+            if link.producer == tile {
+                publications.insert(link.name.clone(), Box::new(link.ring.producer()));
+            }
+            if let Some(slot) = link.consumers.iter().position(|consumer| consumer == tile) {
+                let end = link.ring.consumer(slot).expect("a slot that the ring was made with");
+                subscriptions.insert(link.name.clone(), end);
+            }
+        }
         Context {
             clock: Rc::new(self.clock.clone()),
             net: Rc::new(self.net.clone()),

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use links::{Counter, Counters};
 use records::FeedState;
-use sessions::mold::{Event, PACKET_BYTES_MAX, PacketHeader, Receiver};
+use sessions::mold::{Event, PacketHeader, Receiver};
 use tiles::{Clock, Context, Net, Segment, StartError, Storage, Tile, Udp};
 
 use output::Output;
@@ -28,6 +28,10 @@ const AHEAD_BYTES: usize = 4 << 20;
 const SAMPLES_FILE: (&str, usize) = ("bad-messages", 1 << 20);
 /// Messages asked for in one request: as many as a retransmission server sends in one go.
 const REQUEST_MESSAGES_MAX: u64 = 64;
+/// Kept messages delivered in one go: with those of a packet they stay below [`ROOM_RECORDS`].
+const BURST_MESSAGES: usize = 128;
+/// Packets of another session, and none of the present one between them, before the feed believes that it changed.
+const SESSION_PACKETS: u32 = 8;
 
 /// A listing as the feed names it.
 #[derive(Clone, Debug)]
@@ -87,6 +91,7 @@ enum Mode {
 struct Counts {
     packets: Counter,
     malformed: Counter,
+    other_session: Counter,
     gaps: Counter,
     requests: Counter,
     snapshots: Counter,
@@ -109,7 +114,10 @@ pub struct FeedTile {
     output: Output,
     snapshot: Snapshot,
     mode: Mode,
+    /// A session that was heard instead of the present one, and how often in a row.
+    other_session: ([u8; 10], u32),
     silent: bool,
+    /// 0: nothing was heard yet.
     heard_ns: u64,
     counts: Counts,
     packet: Box<[u8]>,
@@ -124,6 +132,8 @@ impl FeedTile {
         let publication = context.publications.remove(&config.link).ok_or_else(|| {
             StartError(format!("tile {}: link: {} is not one that it produces", config.name, config.link))
         })?;
+        let mut receiver = Receiver::new(Some(1), AHEAD_BYTES);
+        receiver.set_burst(BURST_MESSAGES);
         Ok(Self {
             output: Output::new(&config, publication, &context.counters),
             snapshot: Snapshot::new(&config),
@@ -133,9 +143,10 @@ impl FeedTile {
             samples: None,
             lines: Vec::new(),
             requests: None,
-            receiver: Receiver::new(Some(1), AHEAD_BYTES),
+            receiver,
             mode: Mode::Live,
-            silent: false,
+            other_session: ([0; 10], 0),
+            silent: true,
             heard_ns: 0,
             counts: Counts::new(&context.counters),
             packet: vec![0; 64 << 10].into_boxed_slice(),
@@ -145,6 +156,9 @@ impl FeedTile {
 
     fn read_lines(&mut self, now_ns: u64) -> usize {
         let mut work = 0;
+        if self.receiver.is_waiting() {
+            return self.resume();
+        }
         for line in 0..=self.lines.len() {
             for _ in 0..PACKETS_A_CYCLE {
                 if !self.output.has_room(ROOM_RECORDS) {
@@ -155,9 +169,27 @@ impl FeedTile {
                 work += 1;
                 self.heard_ns = now_ns;
                 self.on_packet(length);
+                if self.receiver.is_waiting() {
+                    return work;
+                }
             }
         }
         work
+    }
+
+    /// Delivers kept messages, as many as a burst has.
+    fn resume(&mut self) -> usize {
+        if !self.output.has_room(ROOM_RECORDS) {
+            self.counts.link_full.add(1);
+            return 0;
+        }
+        let (output, received_ns) = (&mut self.output, self.clock.now_ns());
+        self.receiver.resume(&mut |event| {
+            if let Event::Message { sequence, bytes } = event {
+                output.message(bytes, sequence, received_ns);
+            }
+        });
+        1
     }
 
     /// One datagram of a line; the last "line" is the socket that retransmissions come to.
@@ -179,31 +211,52 @@ impl FeedTile {
         self.counts.packets.add(1);
         let received_ns = self.clock.now_ns();
         let (output, counts) = (&mut self.output, &self.counts);
-        let mut new_session = None;
+        let (mut new_session, mut malformed) = (None, false);
         self.receiver.on_packet(&self.packet[..length], &mut |event| match event {
             Event::Message { sequence, bytes } => output.message(bytes, sequence, received_ns),
-            Event::Malformed(_) => counts.malformed.add(1),
+            Event::Malformed(_) => malformed = true,
             Event::NewSession(session) => new_session = Some(session),
             Event::Gap { .. } | Event::Recovered | Event::End => {}
         });
-        if length > PACKET_BYTES_MAX * 8 {
-            counts.malformed.add(1);
-        }
-        if let Some(session) = new_session {
-            self.output.clear_books(received_ns);
-            self.receiver.follow(session);
+        match new_session {
+            Some(session) => self.on_other_session(session, received_ns),
+            None if malformed => counts.malformed.add(1),
+            None => self.other_session.1 = 0,
         }
         self.counts.next_sequence.set(self.receiver.next());
     }
 
+    /// One packet of another session is a stray; many, and none of ours, are a venue that started again.
+    fn on_other_session(&mut self, session: [u8; 10], now_ns: u64) {
+        self.counts.other_session.add(1);
+        let count = if self.other_session.0 == session { self.other_session.1 + 1 } else { 1 };
+        self.other_session = (session, count);
+        if count < SESSION_PACKETS {
+            return;
+        }
+        self.other_session.1 = 0;
+        self.output.feed_state(FeedState::Stale, 0, now_ns);
+        self.output.clear_books(now_ns);
+        self.snapshot.stop();
+        self.receiver.follow(session);
+        self.mode = Mode::Gap { since_ns: now_ns, asked_ns: 0, asked_to: 0 };
+    }
+
     /// Follows the receiver's state: live, gap, snapshot.
     fn steer(&mut self, now_ns: u64) {
+        if self.output.take_broken() {
+            // Whatever the reader has now, it is not all: it gets everything again once it is there.
+            self.snapshot.stop();
+            self.receiver.hold();
+            self.mode = Mode::Snapshot { retry_ns: now_ns + self.config.request_interval_ns };
+        }
         match (self.mode, self.receiver.gap()) {
             (Mode::Live, Some((from, to))) => {
                 self.counts.gaps.add(1);
                 self.output.feed_state(FeedState::Stale, to - from, now_ns);
                 self.mode = Mode::Gap { since_ns: now_ns, asked_ns: 0, asked_to: 0 };
             }
+            (Mode::Gap { .. }, Some(_)) if self.receiver.is_waiting() => {}
             (Mode::Gap { .. }, None) => {
                 self.output.feed_state(FeedState::Live, 0, now_ns);
                 self.mode = Mode::Live;
@@ -248,8 +301,14 @@ impl FeedTile {
             if now_ns < retry_ns {
                 return;
             }
-            self.counts.snapshots.add(1);
+            // A reader that is not there yet shows here, before the venue is asked for anything.
+            self.output.feed_state(FeedState::Stale, 0, now_ns);
             self.output.clear_books(now_ns);
+            if self.output.take_broken() {
+                self.mode = Mode::Snapshot { retry_ns: now_ns + self.config.request_interval_ns };
+                return;
+            }
+            self.counts.snapshots.add(1);
             self.snapshot.start(&*self.net, now_ns);
         }
         let received_ns = self.clock.now_ns();
@@ -257,12 +316,7 @@ impl FeedTile {
             None => {}
             Some(SnapshotEnd::Complete { next_sequence }) => {
                 self.receiver.skip_to(next_sequence);
-                let output = &mut self.output;
-                self.receiver.resume(&mut |event| {
-                    if let Event::Message { sequence, bytes } = event {
-                        output.message(bytes, sequence, received_ns);
-                    }
-                });
+                self.resume();
                 self.mode = Mode::Gap { since_ns: now_ns, asked_ns: 0, asked_to: 0 };
             }
             Some(SnapshotEnd::Failed) => {
@@ -273,7 +327,7 @@ impl FeedTile {
     }
 
     fn watch_silence(&mut self, now_ns: u64) {
-        let silent = now_ns.saturating_sub(self.heard_ns) > self.config.silence_ns;
+        let silent = self.heard_ns == 0 || now_ns.saturating_sub(self.heard_ns) > self.config.silence_ns;
         if silent == self.silent {
             return;
         }
@@ -300,7 +354,9 @@ impl Tile for FeedTile {
         self.requests = Some(self.net.udp(any, self.config.interface)?);
         let segment = self.storage.open(SAMPLES_FILE.0, SAMPLES_FILE.1)?;
         self.samples = Some(SamplesFile { segment, at: 0 });
-        self.heard_ns = now_ns;
+        // A reader may have books of an earlier life of this tile.
+        self.output.feed_state(FeedState::Silent, 0, now_ns);
+        self.output.clear_books(now_ns);
         Ok(())
     }
 
@@ -347,6 +403,7 @@ impl Counts {
         Self {
             packets: counters.counter("feed.packets"),
             malformed: counters.counter("feed.packets_malformed"),
+            other_session: counters.counter("feed.packets_of_another_session"),
             gaps: counters.counter("feed.gaps"),
             requests: counters.counter("feed.retransmission_requests"),
             snapshots: counters.counter("feed.snapshots"),

@@ -30,6 +30,8 @@ struct Link {
     publication: Box<dyn Publication>,
     records: Counter,
     refused: Counter,
+    /// A record did not reach the reader: its books are not what the feed thinks.
+    broken: bool,
 }
 
 impl Output {
@@ -48,6 +50,7 @@ impl Output {
                 publication,
                 records: counters.counter("feed.records"),
                 refused: counters.counter("feed.records_refused"),
+                broken: false,
             },
             bad: BadCounts::default(),
             sampler: Sampler::new(SAMPLES.0, SAMPLES.1),
@@ -60,6 +63,11 @@ impl Output {
     /// Whether so many records surely fit now.
     pub fn has_room(&self, records: usize) -> bool {
         self.link.publication.has_room(records)
+    }
+
+    /// Whether a record was lost on its way to the reader since the last call.
+    pub fn take_broken(&mut self) -> bool {
+        std::mem::take(&mut self.link.broken)
     }
 
     /// Writes samples of bad messages out; for a cycle without other work. A full file keeps the first ones.
@@ -131,8 +139,11 @@ impl Link {
     fn send(&mut self, record: &[u8]) {
         match self.publication.offer(record) {
             Offer::Sent => self.records.add(1),
-            // Room was made sure of, so this is a link that nobody reads yet: a late reader starts with a snapshot.
-            Offer::Full | Offer::NotConnected => self.refused.add(1),
+            // Room was made sure of, so this is a link that nobody reads now: who comes later needs a snapshot.
+            Offer::Full | Offer::NotConnected => {
+                self.refused.add(1);
+                self.broken = true;
+            }
         }
     }
 }

@@ -62,12 +62,17 @@ impl Snapshot {
         (self.stream, self.connected, self.started_ns) = (net.tcp_connect(self.address).ok(), false, now_ns);
     }
 
+    /// Breaks off.
+    pub fn stop(&mut self) {
+        self.stream = None;
+        self.soup.on_disconnected();
+    }
+
     /// Goes on; returns how it ended, once it did.
     pub fn work(&mut self, now_ns: u64, received_ns: u64, output: &mut Output) -> Option<SnapshotEnd> {
         let end = self.step(now_ns, received_ns, output);
         if end.is_some() {
-            self.stream = None;
-            self.soup.on_disconnected();
+            self.stop();
         }
         end
     }

@@ -100,6 +100,12 @@ pub struct GatewayTile {
     sweeps: Vec<Sweep>,
     recovered: bool,
     queried: bool,
+    /// First message of the venue that was not handed on.
+    next_sequence: u64,
+    /// Where the venue's messages ended when it was last asked: what comes before is replay. `None`: to be asked.
+    replay_end: Option<u64>,
+    /// Reconciling goes on: the next number that the venue would take, and the number looked at next.
+    reconciling: Option<(u32, u32)>,
     counts: Counts,
     message: [u8; 512],
 }
@@ -133,6 +139,9 @@ impl GatewayTile {
             sweeps: Vec::with_capacity(SWEEPS_MAX),
             recovered: false,
             queried: false,
+            next_sequence: config.login.first_sequence.max(1),
+            replay_end: None,
+            reconciling: None,
             counts: Counts::new(counters),
             message: [0; 512],
             config,
@@ -211,7 +220,12 @@ impl GatewayTile {
             );
         if let Err(reason) = sent {
             self.counts.not_sent.add(1);
-            let mut event = statement(&order.owner, &order.header, OrderEventKind::CancelRejected, reason, now_ns);
+            // The map is whole, so an order that is not in it never left: the statement that said so died with a gateway.
+            let never_left = reason == Reason::UnknownOrder
+                && self.ouch.orders.is_whole()
+                && self.ouch.orders.reference(order.owner.order_id).is_none();
+            let kind = if never_left { OrderEventKind::NotFound } else { OrderEventKind::CancelRejected };
+            let mut event = statement(&order.owner, &order.header, kind, reason, now_ns);
             event.slot = order.slot;
             self.events.offer(&event);
         } else {
@@ -231,9 +245,7 @@ impl GatewayTile {
         let user_ref = self.ouch.orders.next_ref() - 1;
         let stamp = Stamp { sequence: self.journal_next, time_ns: now_ns };
         let journaled = self.journal.as_mut().is_some_and(|journal| journal.append(stamp, record).is_ok());
-        if journaled {
-            self.journal_next += 1;
-        }
+        self.journal_next += u64::from(journaled);
         if !journaled || !self.soup.send(now_ns, &self.message[..length]) {
             if let Some(entry) = self.ouch.orders.get(user_ref) {
                 (entry.phase, entry.leaves_lots) = (Phase::Gone, 0);
@@ -288,6 +300,7 @@ impl Tile for GatewayTile {
         work += self.take_commands(now_ns);
         work += self.sweep(now_ns);
         work += self.run_socket(now_ns);
+        work += self.reconcile(now_ns);
         self.watch_engine(now_ns);
         if let Some(journal) = &mut self.journal {
             // A segment that cannot be prepared shows as back-pressure when it is needed.

@@ -59,12 +59,14 @@ pub struct Entry {
 pub struct Orders {
     entries: Vec<Entry>,
     by_order: IdMap<u32>,
+    /// Every number given out so far stands for an order that is known here.
+    whole: bool,
 }
 
 impl Orders {
     /// Room for so many orders and replaces a day.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { entries: Vec::with_capacity(capacity), by_order: IdMap::with_capacity(capacity) }
+        Self { entries: Vec::with_capacity(capacity), by_order: IdMap::with_capacity(capacity), whole: true }
     }
 
     /// The number that the next order gets.
@@ -93,7 +95,13 @@ impl Orders {
     pub fn skip_to(&mut self, next: u32, filler: Entry) {
         while self.next_ref() < next && self.entries.len() < self.entries.capacity() {
             self.entries.push(filler);
+            self.whole = false;
         }
+    }
+
+    /// Whether no number was passed over: then an order that is not here was never sent.
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Number of one of our orders.

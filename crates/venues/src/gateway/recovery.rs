@@ -1,8 +1,9 @@
 //! What the gateway does when things break: reconnect and replay, reconcile, pull orders of a silent engine, mass cancel.
 //!
-//! After a login the venue replays what was missed; then an account query names the next number that it would take. Its
-//! answer comes after all that the venue said before, so an order with an earlier number and no answer cannot be, and one
-//! with a later number never arrived.
+//! A first login asks only where the venue's messages end; a second one asks for those that were missed, up to there. Only
+//! then an account query is sent, which names the next number that the venue would take: its answer comes after all that the
+//! venue said before, so an order with an earlier number and no answer cannot be, and one with a later number never arrived.
+//! Answers to queries of earlier connections lie before the end and are passed over: orders may have been sent since.
 //!
 //! Invariant: commands are taken only after the venue's replay is complete; an order whose fate is not proven stays open.
 
@@ -19,6 +20,8 @@ use super::{GatewayTile, OUTPUT_BYTES, OUTPUT_ROOM_BYTES, SWEEPS_MAX};
 
 /// Orders looked at in one cycle of a sweep.
 const ORDERS_A_CYCLE: usize = 256;
+/// Of orders only looked at, in one cycle of reconciling.
+const LOOKED_AT_A_CYCLE: u32 = 4_096;
 
 /// A pass over the session's orders that cancels those that match; zero fields match all.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +102,10 @@ impl GatewayTile {
     /// One cycle of the session: connect, read, handle, write.
     pub(super) fn run_socket(&mut self, now_ns: u64) -> usize {
         let mut work = 0;
+        if self.soup.state() == ClientState::Down {
+            // Message 0 stands for "what comes next": the acceptance tells its number.
+            self.soup.set_next_sequence(if self.replay_end.is_some() { self.next_sequence } else { 0 });
+        }
         // The venue's bytes wait while the engine is behind; heartbeats of ours still go out.
         if self.events.has_room() {
             match self.socket.step(&*self.net, &mut self.soup, now_ns) {
@@ -122,14 +129,19 @@ impl GatewayTile {
 
     fn on_bytes(&mut self, count: usize, now_ns: u64) {
         let (ouch, events, counts) = (&mut self.ouch, &mut self.events, &self.counts);
-        let (mut up, mut down, mut next_ref) = (false, false, None);
-        let recovered = self.recovered;
+        let (mut up, mut down, mut answer) = (None, false, None);
+        let (recovered, replay_end) = (self.recovered, self.replay_end);
+        let next_sequence = &mut self.next_sequence;
         self.soup.on_bytes(now_ns, count, &mut |event| match event {
-            ClientEvent::Up { .. } => up = true,
+            ClientEvent::Up { sequence, .. } => up = Some(sequence),
+            ClientEvent::Sequenced { .. } if replay_end.is_none() => {}
             ClientEvent::Sequenced { sequence, bytes } => {
+                *next_sequence = sequence + 1;
                 counts.messages.add(1);
                 if let Ok(ouch50::Outbound::AccountQueryResponse(view)) = ouch50::decode_outbound(bytes) {
-                    next_ref = Some(view.next_user_ref_num());
+                    if replay_end.is_some_and(|end| sequence >= end) {
+                        answer = Some(view.next_user_ref_num());
+                    }
                     return;
                 }
                 match ouch.on_message(bytes, sequence, now_ns) {
@@ -149,12 +161,22 @@ impl GatewayTile {
             ClientEvent::Down(_) => down = true,
             ClientEvent::Unsequenced(_) | ClientEvent::Debug(_) => {}
         });
-        if up {
+        if let (Some(end), None) = (up, self.replay_end) {
+            self.replay_end = Some(end);
+            self.soup.on_disconnected();
+            self.socket.connect_again(now_ns);
+            return;
+        }
+        if up.is_some() {
             self.publish_state(SessionState::Recovering, now_ns);
+        }
+        let replayed = self.replay_end.is_some_and(|end| self.next_sequence >= end);
+        if replayed && !self.queried && self.soup.state() == ClientState::Up {
             self.query(now_ns);
         }
-        if let Some(next_ref) = next_ref.filter(|_| self.queried && !self.recovered) {
-            self.reconcile(next_ref, now_ns);
+        if let Some(next_ref) = answer.filter(|_| self.queried && !self.recovered && self.reconciling.is_none()) {
+            self.ouch.orders.skip_to(next_ref, gone());
+            self.reconciling = Some((next_ref, 1));
         }
         if down {
             self.socket.close(now_ns);
@@ -168,10 +190,15 @@ impl GatewayTile {
         self.queried = self.soup.send(now_ns, &self.message[..length]);
     }
 
-    /// All that the venue said is in: states what it did not say.
-    fn reconcile(&mut self, next_ref: u32, now_ns: u64) {
-        self.ouch.orders.skip_to(next_ref, gone());
-        for user_ref in 1..self.ouch.orders.next_ref() {
+    /// All that the venue said is in: states what the venue did not say, as far as there is room for it; then commands are taken again.
+    pub(super) fn reconcile(&mut self, now_ns: u64) -> usize {
+        let Some((next_ref, first)) = self.reconciling else { return 0 };
+        let end = self.ouch.orders.next_ref();
+        for user_ref in first..end {
+            if !self.events.has_room() || user_ref - first == LOOKED_AT_A_CYCLE {
+                self.reconciling = Some((next_ref, user_ref));
+                return 1;
+            }
             let Some(entry) = self.ouch.orders.get(user_ref) else { break };
             let (sent, cancelling, replaces) = (entry.phase == Phase::Sent, entry.cancelling, entry.original_ref != 0);
             entry.cancelling = false;
@@ -185,8 +212,10 @@ impl GatewayTile {
                 self.state_one(user_ref, OrderEventKind::CancelRejected, now_ns);
             }
         }
+        self.reconciling = None;
         self.recovered = true;
         self.publish_state(SessionState::Up, now_ns);
+        1
     }
 
     fn state_one(&mut self, user_ref: u32, kind: OrderEventKind, now_ns: u64) {
@@ -199,7 +228,7 @@ impl GatewayTile {
             self.counts.disconnects.add(1);
             self.publish_state(SessionState::Down, now_ns);
         }
-        (self.recovered, self.queried) = (false, false);
+        (self.recovered, self.queried, self.reconciling, self.replay_end) = (false, false, None, None);
         self.soup.on_disconnected();
     }
 

@@ -75,6 +75,11 @@ impl Socket {
         true
     }
 
+    /// Closes the connection and makes the next one at once.
+    pub fn connect_again(&mut self, now_ns: u64) {
+        (self.stream, self.connected, self.again_ns) = (None, false, now_ns);
+    }
+
     /// Closes the connection; the next one is tried after the pause.
     pub fn close(&mut self, now_ns: u64) -> Happened {
         (self.stream, self.connected) = (None, false);

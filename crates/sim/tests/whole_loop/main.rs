@@ -1,0 +1,11 @@
+//! The whole loop in one thread on a seeded clock: exchanges, feeds, gateways and an engine with a strategy, run by the
+//! simulator through calm and trouble, and compared at the end with the exchanges' own journals.
+//!
+//! Invariant: every failure names the seed that repeats it.
+
+mod bootstrap;
+mod calm;
+mod flow;
+mod session;
+mod strategy;
+mod world;

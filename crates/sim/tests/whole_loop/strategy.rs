@@ -1,0 +1,185 @@
+//! A strategy that does everything that orders can do, in an order that its seed decides, until its time is over; then it
+//! cancels what is left. And the same with a failure planted.
+//!
+//! Invariant: what it does follows from its seed and what it is called with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use engine::EventRef;
+use records::*;
+use sim::Random;
+use strategies::{Failure, RustStrategy};
+
+use crate::bootstrap::TICK;
+
+/// How it goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    None,
+    /// A callback fails at this engine time.
+    Fails(u64),
+    /// From this engine time on every callback asks for all it can.
+    Floods(u64),
+    /// At this engine time it asks for more than a buffer holds.
+    Overfills(u64),
+}
+
+/// What a test sees of it; no part of its state.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub stale: AtomicU64,
+    pub live_again: AtomicU64,
+    pub disconnected: AtomicU64,
+    pub fills: AtomicU64,
+}
+
+#[derive(Clone)]
+pub struct Plan {
+    pub seed: u64,
+    pub stop_ns: u64,
+    pub flaw: Flaw,
+    pub seen: Arc<Seen>,
+}
+
+pub struct Wanderer {
+    plan: Plan,
+    random: Random,
+    calls: u64,
+    was_stale: bool,
+}
+
+impl Wanderer {
+    pub fn new(plan: Plan) -> Self {
+        Self { random: Random::new(plan.seed), plan, calls: 0, was_stale: false }
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random.between(0, bound - 1)
+    }
+
+    fn look(&mut self, event: EventRef<'_>) {
+        let add = |counter: &AtomicU64| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        };
+        match event {
+            EventRef::Status(view) => {
+                let stale = view.stale == 1;
+                if stale && !self.was_stale {
+                    add(&self.plan.seen.stale);
+                }
+                if !stale && self.was_stale {
+                    add(&self.plan.seen.live_again);
+                }
+                self.was_stale = stale;
+                if view.connected == 0 {
+                    add(&self.plan.seen.disconnected);
+                }
+            }
+            EventRef::Fill(_) => add(&self.plan.seen.fills),
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, orders: &mut OrdersView) {
+        let listing = self.below(u64::from(orders.listings_count.max(1))) as usize;
+        let view = orders.listings[listing];
+        if view.flags & BOOK_TWO_SIDED == 0 || view.flags & BOOK_STALE != 0 {
+            return;
+        }
+        let side = if self.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let (near, far) = match side {
+            Side::Buy => (view.bid_nanos, view.ask_nanos),
+            Side::Sell => (view.ask_nanos, view.bid_nanos),
+        };
+        let away = self.below(4) as i64 * TICK * side.sign();
+        let mut intent = new_intent(listing as u32, side, near - away, 1 + self.below(40) as i64);
+        let working = orders.working_count as usize;
+        match self.below(12) {
+            0..=4 if working < 24 => {}
+            5 | 6 if working < 24 => intent.price_nanos = far,
+            7 => {
+                intent.price_nanos = far;
+                intent.time_in_force = TimeInForce::ImmediateOrCancel.code();
+            }
+            8 | 9 if working > 0 => {
+                let order = orders.working[self.below(working as u64) as usize];
+                intent.intent = u32::from(IntentKind::Replace.code());
+                (intent.order_id, intent.listing, intent.side) = (order.order_id, order.listing, order.side);
+                intent.price_nanos = order.price_nanos + (self.below(5) as i64 - 2) * TICK;
+                intent.lots = (order.lots + self.below(21) as i64 - 10).max(1);
+            }
+            _ if working > 0 => {
+                let order = orders.working[self.below(working as u64) as usize];
+                intent.intent = u32::from(IntentKind::Cancel.code());
+                (intent.order_id, intent.listing, intent.side) = (order.order_id, order.listing, order.side);
+            }
+            _ => return,
+        }
+        push(orders, intent);
+    }
+}
+
+fn new_intent(listing: u32, side: Side, price_nanos: i64, lots: i64) -> OrderIntent {
+    let mut intent = OrderIntent::zeroed();
+    (intent.listing, intent.side) = (listing, u32::from(side.code()));
+    (intent.price_nanos, intent.lots) = (price_nanos, lots);
+    intent.intent = u32::from(IntentKind::New.code());
+    intent.order_type = u16::from(OrderType::Limit.code());
+    intent.time_in_force = TimeInForce::Day.code();
+    intent
+}
+
+fn push(orders: &mut OrdersView, intent: OrderIntent) {
+    orders.intents[orders.intents_count as usize] = intent;
+    orders.intents_count += 1;
+}
+
+impl RustStrategy for Wanderer {
+    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
+        Err(CallStatus::OutOfBounds)
+    }
+
+    fn reset(&mut self) {
+        *self = Self::new(self.plan.clone());
+    }
+
+    fn call(&mut self, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> Result<(), Failure> {
+        self.calls += 1;
+        self.look(event);
+        let now_ns = orders.time_ns;
+        match self.plan.flaw {
+            Flaw::Fails(at_ns) if now_ns >= at_ns => {
+                return Err(Failure { status: CallStatus::DivisionByZero, line: 42 });
+            }
+            Flaw::Overfills(at_ns) if now_ns >= at_ns => {
+                orders.intents_count = INTENTS_MAX as u32 + 1;
+                return Ok(());
+            }
+            Flaw::Floods(at_ns) if now_ns >= at_ns => {
+                let view = orders.listings[0];
+                for _ in 0..INTENTS_MAX {
+                    push(orders, new_intent(0, Side::Buy, view.bid_nanos - 10 * TICK, 1));
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        if now_ns >= self.plan.stop_ns {
+            if callback == Callback::Timer && orders.working_count > 0 {
+                let mut intent = OrderIntent::zeroed();
+                intent.intent = u32::from(IntentKind::CancelAll.code());
+                push(orders, intent);
+            }
+            return Ok(());
+        }
+        if self.below(3) == 0 {
+            self.act(orders);
+        }
+        Ok(())
+    }
+
+    fn state_hash(&self) -> u64 {
+        self.random.clone().number() ^ self.calls
+    }
+}

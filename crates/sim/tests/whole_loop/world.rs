@@ -1,0 +1,674 @@
+//! A whole region in one thread: stand-in venues, feeds, gateways, an engine with a strategy; and what must hold at its end.
+//!
+//! Invariant: the truth about orders is the exchange's own journal, folded by the exchange's own core, not what any of our
+//! tiles believes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use engine::{
+    EngineConfig, EngineTile, EngineTileConfig, NoOutbox, Outbox, Recorded, Replay, STATE_FILE, STATE_FILE_BYTES,
+};
+use exchange::{
+    Capacity, CommandSource, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, Matching, PortConfig,
+    RestingOrder,
+};
+use journal::Reader;
+use links::{Reading, RingConfig};
+use records::*;
+use sessions::soup::ClientConfig;
+use sim::{Faults, SimDisk, Simulation, TileId};
+use strategies::RustHost;
+use tiles::{Clock, Context, StartError, Storage, Tile};
+use venues::feed::{FeedConfig, FeedListing, FeedTile};
+use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig};
+
+use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL, TICK};
+use crate::flow::{FLOW_SESSION, Storm};
+use crate::strategy::{Flaw, Plan, Seen, Wanderer};
+
+pub const OUR_SESSION: u32 = 1;
+pub const SEGMENT_BYTES: usize = 1 << 20;
+pub const MILLISECOND: u64 = 1_000_000;
+const LIVES: u32 = 8;
+
+/// A tile that the test can look into while the simulation runs it.
+pub struct Shared<T>(Rc<RefCell<T>>, String);
+
+pub type Held<T> = Option<(Rc<RefCell<T>>, TileId)>;
+
+impl<T: Tile> Tile for Shared<T> {
+    fn name(&self) -> &str {
+        &self.1
+    }
+    fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
+        self.0.borrow_mut().on_start(now_ns)
+    }
+    fn do_work(&mut self, now_ns: u64) -> usize {
+        self.0.borrow_mut().do_work(now_ns)
+    }
+    fn on_close(&mut self, now_ns: u64) {
+        self.0.borrow_mut().on_close(now_ns);
+    }
+}
+
+/// What a test chooses.
+#[derive(Clone)]
+pub struct Setup {
+    pub seed: u64,
+    pub venues: u16,
+    pub faults: Faults,
+    /// How long flow and strategy go on.
+    pub run_ns: u64,
+    pub flow_gap_ns: u64,
+    pub flaw: Flaw,
+    pub feed_messages: usize,
+    pub gap_messages_max: u64,
+    pub link_depth: usize,
+    pub step_ns: (u64, u64),
+    pub cancel_on_disconnect: bool,
+    pub engine_silence_ns_max: u64,
+}
+
+impl Setup {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            venues: 1,
+            faults: Faults::NONE,
+            run_ns: 200 * MILLISECOND,
+            flow_gap_ns: 100_000,
+            flaw: Flaw::None,
+            feed_messages: 1 << 14,
+            gap_messages_max: 5_000,
+            link_depth: 4_096,
+            step_ns: (1_000, 30_000),
+            cancel_on_disconnect: false,
+            engine_silence_ns_max: 60 * MILLISECOND,
+        }
+    }
+}
+
+pub struct Venue {
+    pub exchange: Held<ExchangeTile>,
+    pub feed: Held<FeedTile>,
+    pub gateway: Held<GatewayTile>,
+    lives: u32,
+}
+
+pub struct World {
+    pub setup: Setup,
+    pub sim: Simulation,
+    pub venues: Vec<Venue>,
+    pub engine: Held<EngineTile>,
+    pub seen: Arc<Seen>,
+    pub stop_ns: u64,
+    engine_lives: u16,
+}
+
+pub fn line(venue: u16, line: u8) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::new(239, 77, venue as u8, line), 5_000 + venue)
+}
+
+fn at(port: u16, venue: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, port + venue)
+}
+
+pub fn order_port(venue: u16) -> SocketAddrV4 {
+    at(7_200, venue)
+}
+
+pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
+    ExchangeConfig {
+        name: format!("exchange{venue}"),
+        venue,
+        feed_session: format!("HOUSE{venue:05}"),
+        lines: vec![line(venue, 1), line(venue, 2)],
+        interface: Ipv4Addr::LOCALHOST,
+        retransmission: at(7_000, venue),
+        snapshot: at(7_100, venue),
+        snapshot_username: "feed".into(),
+        snapshot_password: "secret".into(),
+        ports: vec![PortConfig {
+            session: OUR_SESSION,
+            listen: order_port(venue),
+            username: "mrdn".into(),
+            password: "secret".into(),
+            owner: 1,
+            participant: String::new(),
+            cancel_on_disconnect: setup.cancel_on_disconnect,
+            self_trade: "oldest".into(),
+        }],
+        inner: (FLOW_SESSION..FLOW_SESSION + LIVES).map(|session| InnerConfig { session, owner: 0 }).collect(),
+        flow: Vec::new(),
+        listings: vec![ListingConfig {
+            instrument: INSTRUMENT,
+            symbol: "AAPL".into(),
+            locate: 11,
+            tick_nanos: TICK,
+            small_tick_nanos: 0,
+            small_below_nanos: 0,
+            price_max_nanos: 0,
+            increment_lots: 1,
+            round_lot: 100,
+            protection_ppm: 50_000,
+        }],
+        orders: 1 << 13,
+        levels_per_side: 512,
+        trades: 1 << 12,
+        midnight_ns: bootstrap::midnight_ns(),
+        feed_messages: setup.feed_messages,
+        session_messages: 1 << 14,
+        segment_bytes: SEGMENT_BYTES,
+    }
+}
+
+pub fn feed_config(setup: &Setup, venue: u16) -> FeedConfig {
+    FeedConfig {
+        name: format!("feed{venue}"),
+        venue,
+        lines: vec![line(venue, 1), line(venue, 2)],
+        interface: Ipv4Addr::LOCALHOST,
+        retransmission: at(7_000, venue),
+        snapshot: at(7_100, venue),
+        username: *b"feed  ",
+        password: *b"secret    ",
+        listings: vec![FeedListing { symbol: SYMBOL, instrument: INSTRUMENT }],
+        midnight_ns: bootstrap::midnight_ns(),
+        link: format!("feed{venue}_engine"),
+        request_interval_ns: MILLISECOND,
+        gap_age_ns_max: 20 * MILLISECOND,
+        gap_messages_max: setup.gap_messages_max,
+        silence_ns: 3_000 * MILLISECOND,
+    }
+}
+
+fn gateway_config(setup: &Setup, venue: u16) -> GatewayConfig {
+    GatewayConfig {
+        name: format!("gateway{venue}"),
+        address: order_port(venue),
+        login: ClientConfig { username: *b"mrdn  ", password: *b"secret    ", session: [b' '; 10], first_sequence: 1 },
+        ouch: OuchConfig {
+            venue,
+            source: OUR_SESSION,
+            symbols: vec![(INSTRUMENT, SYMBOL)],
+            midnight_ns: bootstrap::midnight_ns(),
+        },
+        orders_max: 20_000,
+        commands: format!("engine_gateway{venue}"),
+        events: format!("gateway{venue}_engine"),
+        engine_silence_ns_max: setup.engine_silence_ns_max,
+        reconnect_ns: 2 * MILLISECOND,
+        cancel_on_disconnect: setup.cancel_on_disconnect,
+        journal_segment_bytes: SEGMENT_BYTES,
+    }
+}
+
+pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
+    let mut config = EngineTileConfig::new("engine", bootstrap);
+    config.engine = EngineConfig {
+        orders_max: 20_000,
+        executions_max: 20_000,
+        positions_max: 16,
+        instruments_max: 4,
+        venues_max: 2,
+        listings_max: 8,
+        slots_max: 4,
+        book_orders_max: 1 << 13,
+        book_levels_max: 512,
+        ..EngineConfig::default()
+    };
+    config.segment_bytes = SEGMENT_BYTES;
+    for venue in 1..=setup.venues {
+        config.inputs.push(format!("gateway{venue}_engine"));
+        config.inputs.push(format!("feed{venue}_engine"));
+        config.commands.push((venue, format!("engine_gateway{venue}")));
+    }
+    (config.timer_ns, config.heartbeat_ns) = (MILLISECOND, 10 * MILLISECOND);
+    config
+}
+
+impl World {
+    /// Everything made and started, the order session not yet up.
+    pub fn new(setup: Setup) -> Self {
+        let mut world = Self::without_feeds(setup);
+        for venue in 1..=world.setup.venues {
+            world.start_feed(venue);
+        }
+        world
+    }
+
+    /// As [`World::new`], the feeds for the test to start.
+    pub fn without_feeds(setup: Setup) -> Self {
+        let mut world = Self::empty(setup);
+        for venue in 1..=world.setup.venues {
+            let storm = world.storm(venue);
+            world.start_exchange(venue, storm);
+        }
+        world.start_rest();
+        world
+    }
+
+    /// Links and places, no tile.
+    pub fn empty(setup: Setup) -> Self {
+        let mut sim = Simulation::new(setup.seed, setup.faults);
+        sim.set_step_ns(setup.step_ns.0, setup.step_ns.1);
+        let ring = |depth: usize| RingConfig { depth_records: depth, record_bytes_max: 192, reliable: vec![true] };
+        let (depth, orders) = (ring(setup.link_depth), ring(1_024));
+        for venue in 1..=setup.venues {
+            let (feed, gateway) = (format!("feed{venue}"), format!("gateway{venue}"));
+            sim.link(&format!("feed{venue}_engine"), &depth, &feed, &["engine"]).unwrap();
+            sim.link(&format!("gateway{venue}_engine"), &orders, &gateway, &["engine"]).unwrap();
+            sim.link(&format!("engine_gateway{venue}"), &orders, "engine", &[&gateway]).unwrap();
+        }
+        let stop_ns = sim.clock.now_ns() + setup.run_ns;
+        let venue = |_| Venue { exchange: None, feed: None, gateway: None, lives: 0 };
+        let venues = (1..=setup.venues).map(venue).collect();
+        Self { setup, sim, venues, engine: None, seen: Arc::default(), stop_ns, engine_lives: 0 }
+    }
+
+    /// Gateways and engine.
+    pub fn start_rest(&mut self) {
+        for venue in 1..=self.setup.venues {
+            self.start_gateway(venue);
+        }
+        self.start_engine();
+    }
+
+    pub fn storm(&self, venue: u16) -> Box<dyn CommandSource> {
+        let session = FLOW_SESSION + self.venues[usize::from(venue) - 1].lives;
+        let seed = self.setup.seed * 1_000 + u64::from(venue) * 10 + u64::from(session);
+        Box::new(Storm::new(seed, session, self.stop_ns, self.setup.flow_gap_ns))
+    }
+
+    fn add<T: Tile + 'static>(&mut self, name: String, tile: T) -> (Rc<RefCell<T>>, TileId) {
+        let tile = Rc::new(RefCell::new(tile));
+        let id = self.sim.add(Box::new(Shared(Rc::clone(&tile), name))).unwrap();
+        (tile, id)
+    }
+
+    pub fn venue(&mut self, venue: u16) -> &mut Venue {
+        &mut self.venues[usize::from(venue) - 1]
+    }
+
+    pub fn start_exchange(&mut self, venue: u16, source: Box<dyn CommandSource>) {
+        let config = exchange_config(&self.setup, venue);
+        let context = self.sim.context(&config.name);
+        let name = config.name.clone();
+        let tile = ExchangeTile::new(config, context).unwrap().with_source(source);
+        let held = self.add(name, tile);
+        let venue = self.venue(venue);
+        (venue.exchange, venue.lives) = (Some(held), venue.lives + 1);
+    }
+
+    pub fn start_feed(&mut self, venue: u16) {
+        let config = feed_config(&self.setup, venue);
+        let mut context = self.sim.context(&config.name);
+        let name = config.name.clone();
+        let tile = FeedTile::new(config, &mut context).unwrap();
+        let held = self.add(name, tile);
+        self.venue(venue).feed = Some(held);
+    }
+
+    pub fn start_gateway(&mut self, venue: u16) {
+        let config = gateway_config(&self.setup, venue);
+        let mut context = self.sim.context(&config.name);
+        let name = config.name.clone();
+        let tile = GatewayTile::new(config, &mut context).unwrap();
+        let held = self.add(name, tile);
+        self.venue(venue).gateway = Some(held);
+    }
+
+    pub fn host(&self) -> Box<RustHost> {
+        let plan =
+            Plan { seed: self.setup.seed, stop_ns: self.stop_ns, flaw: self.setup.flaw, seen: Arc::clone(&self.seen) };
+        let mut host = RustHost::default();
+        host.register(CODE, Box::new(move |_| Box::new(Wanderer::new(plan.clone()))));
+        Box::new(host)
+    }
+
+    pub fn start_engine(&mut self) {
+        self.engine_lives += 1;
+        let bootstrap = match self.engine_lives {
+            1 => bootstrap::first_life(self.setup.venues),
+            life => bootstrap::later_life(life),
+        };
+        let context: Context = self.sim.context("engine");
+        let tile = EngineTile::new(context, engine_config(&self.setup, bootstrap), self.host()).unwrap();
+        self.engine = Some(self.add("engine".into(), tile));
+    }
+
+    pub fn run(&mut self, ns: u64) {
+        self.sim.run_for(ns);
+    }
+
+    /// Until flow and strategy have stopped, and a while longer, for all to come to rest.
+    pub fn run_to_rest(&mut self) {
+        while self.sim.clock.now_ns() < self.stop_ns {
+            self.sim.run_for(MILLISECOND);
+        }
+        self.sim.run_for(120 * MILLISECOND);
+    }
+
+    pub fn counter(&self, name: &str) -> u64 {
+        let found = self.sim.counters.readings().into_iter().find(|(found, _)| found == name);
+        match found {
+            Some((_, Reading::Counter(value))) => value,
+            _ => panic!("no counter {name}"),
+        }
+    }
+
+    /// The fold, to look at.
+    pub fn with_engine<R>(&self, look: impl FnOnce(&engine::Engine) -> R) -> R {
+        look(self.engine.as_ref().expect("an engine runs").0.borrow().engine())
+    }
+
+    pub fn exchange_hash(&self, venue: u16) -> u64 {
+        self.venues[usize::from(venue) - 1].exchange.as_ref().expect("an exchange runs").0.borrow().state_hash()
+    }
+
+    pub fn close_engine(&mut self) {
+        let (tile, id) = self.engine.take().expect("an engine runs");
+        self.sim.close(id);
+        drop(tile);
+    }
+
+    /// Replays the engine's journal; it must be closed or dead.
+    pub fn replay(&mut self) -> Replay {
+        let disk = self.sim.disk("engine");
+        let recorded = {
+            let segment = disk.open(STATE_FILE, STATE_FILE_BYTES).unwrap();
+            Recorded::read(std::str::from_utf8(segment.bytes()).unwrap())
+        };
+        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        engine::replay_reader(&mut reader, recorded, self.host(), &mut NoOutbox, &mut |_, _| {}).unwrap()
+    }
+
+    /// The differences that the engine told, each with the input that it came from. Ends the engine.
+    pub fn breaks(&mut self) -> Vec<String> {
+        if self.engine.is_some() {
+            self.close_engine();
+        }
+        let disk = self.sim.disk("engine");
+        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        let told = Rc::new(RefCell::new(Vec::new()));
+        let mut out = Breaks(Rc::clone(&told));
+        let mut described = Vec::new();
+        engine::replay_reader(&mut reader, None, self.host(), &mut out, &mut |record, engine| {
+            for one in told.borrow_mut().drain(..) {
+                let order = engine.order(one.owner.order_id);
+                described.push(format!("{one:?}\n  by {:?}\n  order {order:?}", parse(record)));
+            }
+        })
+        .unwrap();
+        described
+    }
+
+    /// How many of the engine's inputs are such. Its journal must be closed or dead.
+    pub fn inputs(&mut self, mut such: impl FnMut(RecordRef) -> bool) -> u64 {
+        let disk = self.sim.disk("engine");
+        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        let mut count = 0;
+        while let Some((_, record)) = reader.next().unwrap() {
+            count += u64::from(parse(record).is_ok_and(&mut such));
+        }
+        count
+    }
+
+    /// What the exchange itself wrote down; its tile is killed for that.
+    pub fn truth(&mut self, venue: u16) -> Truth {
+        if let Some((tile, id)) = self.venue(venue).exchange.take() {
+            self.sim.kill(id);
+            drop(tile);
+        }
+        Truth::read(&self.sim.disk(&format!("exchange{venue}")))
+    }
+
+    /// Everything that must hold once all is at rest: positions, fills, orders, holds, books. Ends the exchanges.
+    pub fn check_at_rest(&mut self) -> Checked {
+        let seed = self.setup.seed;
+        let mut all = Checked::default();
+        let mut position = 0;
+        for venue in 1..=self.setup.venues {
+            let truth = self.truth(venue);
+            position += truth.position;
+            all.fills += truth.fills;
+            all.accepted += truth.orders.len();
+            self.check_orders(venue, &truth);
+            self.check_book(venue, &truth);
+        }
+        self.with_engine(|engine| {
+            let ours: i64 = engine.positions().iter().map(|cell| cell.lots).sum();
+            assert_eq!(ours, position, "seed {seed}: position");
+            assert_eq!(engine.statistics().fills, all.fills, "seed {seed}: fills");
+            assert_eq!(engine.live_orders().count(), all_live(engine), "seed {seed}");
+            assert_eq!(engine.live_orders().count(), 0, "seed {seed}: orders left: {:?}", left(engine));
+            engine.limits().usages(&mut |usage| {
+                let bound = match usage.metric {
+                    Metric::OpenOrders => 0,
+                    Metric::PositionLong => i128::from(position.max(0)),
+                    Metric::PositionShort => i128::from((-position).max(0)),
+                    _ => return,
+                };
+                assert_eq!(usage.used, bound, "seed {seed}: {usage:?} is held by nothing");
+            });
+            all.breaks = engine.statistics().breaks;
+            all.position = position;
+        });
+        all
+    }
+
+    fn check_orders(&mut self, venue: u16, truth: &Truth) {
+        let seed = self.setup.seed;
+        let wrong = self.with_engine(|engine| {
+            let right = |order: &&TrueOrder| {
+                engine
+                    .order(order.id)
+                    .is_some_and(|found| found.filled_lots == order.filled && found.ended.is_none() == order.resting)
+            };
+            truth
+                .orders
+                .values()
+                .find(|order| !right(order))
+                .map(|order| (order.clone(), engine.order(order.id).copied()))
+        });
+        if let Some((order, found)) = wrong {
+            let story = self.story(order.id);
+            panic!("seed {seed}: venue {venue} has {order:?}\nthe engine {found:?}\n{story}");
+        }
+    }
+
+    /// What was said of an order, both ways, one line each. Ends the engine.
+    fn story(&mut self, id: u64) -> String {
+        if self.engine.is_some() {
+            self.close_engine();
+        }
+        let lines = Rc::new(RefCell::new(Vec::new()));
+        let (mut out, lines_in) = (Story { id, lines: Rc::clone(&lines) }, Rc::clone(&lines));
+        let disk = self.sim.disk("engine");
+        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        engine::replay_reader(&mut reader, None, self.host(), &mut out, &mut |record, engine| match parse(record) {
+            Ok(RecordRef::OrderEvent(event)) if event.owner.order_id == id || event.original_id == id => {
+                let (kind, reason) = (OrderEventKind::from_code(event.event), Reason::from_code(event.reason));
+                let (order, again) = (event.owner.order_id, event.possible_duplicate);
+                lines_in.borrow_mut().push(format!(
+                    "{} {kind:?} {reason:?} {order:x} lots {} leaves {} of session message {} again {again}",
+                    engine.time_ns(),
+                    event.lots,
+                    event.leaves_lots,
+                    event.header.sequence
+                ));
+            }
+            Ok(RecordRef::Session(session)) => {
+                let state = SessionState::from_code(session.state);
+                lines_in.borrow_mut().push(format!("{} session {} {state:?}", engine.time_ns(), session.header.venue));
+            }
+            _ => {}
+        })
+        .unwrap();
+        let lines = lines.borrow();
+        lines.join("\n")
+    }
+
+    /// The engine's book against the exchange's own.
+    pub fn check_book(&self, venue: u16, truth: &Truth) {
+        let seed = self.setup.seed;
+        self.with_engine(|engine| {
+            let view = engine.book_view(venue, INSTRUMENT).unwrap();
+            assert_eq!(view.flags & BOOK_STALE, 0, "seed {seed}: the feed of venue {venue} is live");
+            for (side, levels) in [(Side::Buy, &view.bids), (Side::Sell, &view.asks)] {
+                let told: Vec<_> = levels
+                    .iter()
+                    .filter(|level| level.price_nanos != UNDEF_PRICE)
+                    .map(|level| (level.price_nanos, level.lots, level.orders))
+                    .collect();
+                assert_eq!(told, truth.levels(side), "seed {seed}: venue {venue} {side:?}");
+            }
+        });
+    }
+}
+
+/// Writes down the commands about one order.
+struct Story {
+    id: u64,
+    lines: Rc<RefCell<Vec<String>>>,
+}
+
+impl Outbox for Story {
+    fn command(&mut self, venue: u16, record: &[u8]) {
+        let line = match parse(record) {
+            Ok(RecordRef::NewOrder(order)) if order.owner.order_id == self.id => format!("new {} lots", order.lots),
+            Ok(RecordRef::ReplaceOrder(order)) if order.owner.order_id == self.id || order.original_id == self.id => {
+                format!("replace {:x} by {:x}", order.original_id, order.owner.order_id)
+            }
+            Ok(RecordRef::CancelOrder(order)) if order.owner.order_id == self.id => {
+                format!("cancel {:?}", order.reason)
+            }
+            _ => return,
+        };
+        self.lines.borrow_mut().push(format!("  to {venue}: {line}"));
+    }
+
+    fn output(&mut self, _record: &[u8]) {}
+}
+
+/// Keeps the breaks.
+struct Breaks(Rc<RefCell<Vec<Break>>>);
+
+impl Outbox for Breaks {
+    fn command(&mut self, _venue: u16, _record: &[u8]) {}
+
+    fn output(&mut self, record: &[u8]) {
+        if let Ok(RecordRef::Break(told)) = parse(record) {
+            self.0.borrow_mut().push(told);
+        }
+    }
+}
+
+fn all_live(engine: &engine::Engine) -> usize {
+    engine.live_orders().filter(|(order, held)| *held >= order.leaves_lots).count()
+}
+
+fn left(engine: &engine::Engine) -> Vec<String> {
+    engine.live_orders().take(3).map(|(order, held)| format!("{:?} held {held} {order:?}", order.state())).collect()
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    pub fills: u64,
+    pub accepted: usize,
+    pub breaks: u64,
+    pub position: i64,
+}
+
+/// One of our orders as the exchange has it, replacements included.
+#[derive(Clone, Debug)]
+pub struct TrueOrder {
+    /// Our id of the latest that was accepted.
+    pub id: u64,
+    pub filled: i64,
+    pub resting: bool,
+}
+
+/// The exchange's own journal, folded.
+pub struct Truth {
+    pub position: i64,
+    pub fills: u64,
+    /// By the number of the first in the chain.
+    pub orders: BTreeMap<u64, TrueOrder>,
+    pub resting: Vec<RestingOrder>,
+}
+
+fn order_id(tag: [u8; 16]) -> u64 {
+    tag[..13].iter().fold(0, |sum, letter| sum * 36 + u64::from((*letter as char).to_digit(36).unwrap_or(0)))
+}
+
+impl Truth {
+    pub fn read(disk: &SimDisk) -> Self {
+        let capacity =
+            Capacity { instruments: 4, sessions: 200, orders: 1 << 13, levels_per_side: 512, trades: 1 << 12 };
+        let (mut core, mut events) = (Matching::new(capacity), Vec::<ExchangeEvent>::new());
+        let mut reader = Reader::from_storage(disk, SEGMENT_BYTES).unwrap();
+        while let Some((stamp, record)) = reader.next().unwrap() {
+            core.apply(stamp, record, &mut events).unwrap();
+        }
+        let mut truth = Self { position: 0, fills: 0, orders: BTreeMap::new(), resting: Vec::new() };
+        core.for_each_resting(|order| truth.resting.push(*order));
+        let (mut first_of, mut ids) = (BTreeMap::new(), BTreeSet::new());
+        for event in &events {
+            truth.take(event, &mut first_of, &mut ids);
+        }
+        for order in truth.resting.iter().filter(|order| order.session == OUR_SESSION) {
+            let first = first_of[&order.user_ref];
+            truth.orders.get_mut(&first).unwrap().resting = true;
+        }
+        truth
+    }
+
+    fn take(&mut self, event: &ExchangeEvent, first_of: &mut BTreeMap<u64, u64>, ids: &mut BTreeSet<u64>) {
+        let (ours, incoming) = (event.header.source == OUR_SESSION, event.other_source == OUR_SESSION);
+        match ExchangeEventKind::from_code(event.event) {
+            Some(ExchangeEventKind::Accepted) if ours => {
+                let id = order_id(event.tag);
+                assert!(ids.insert(id), "order {id:x} was taken twice");
+                first_of.insert(event.user_ref, event.user_ref);
+                self.orders.insert(event.user_ref, TrueOrder { id, filled: 0, resting: false });
+            }
+            Some(ExchangeEventKind::Replaced) if ours => {
+                let id = order_id(event.tag);
+                assert!(ids.insert(id), "order {id:x} was taken twice");
+                let first = first_of[&event.other_user_ref];
+                first_of.insert(event.user_ref, first);
+                self.orders.get_mut(&first).unwrap().id = id;
+            }
+            Some(ExchangeEventKind::Executed) => {
+                let resting = Side::from_code(event.side).unwrap();
+                for (ours, side, number) in
+                    [(ours, resting, event.user_ref), (incoming, resting.opposite(), event.other_user_ref)]
+                {
+                    if ours {
+                        self.fills += 1;
+                        self.position += side.sign() * event.lots;
+                        self.orders.get_mut(&first_of[&number]).unwrap().filled += event.lots;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The best levels of a side: price, lots, orders.
+    pub fn levels(&self, side: Side) -> Vec<(i64, i64, i64)> {
+        let mut levels: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        for order in self.resting.iter().filter(|order| order.side == side && !order.hidden) {
+            let level = levels.entry(-side.sign() * order.price_nanos).or_default();
+            *level = (level.0 + order.front_lots, level.1 + 1);
+        }
+        let level = |(key, (lots, orders)): (i64, (i64, i64))| (-side.sign() * key, lots, orders);
+        levels.into_iter().take(VIEW_LEVELS).map(level).collect()
+    }
+}
