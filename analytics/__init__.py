@@ -8,7 +8,21 @@ run.positions[run.positions["instrument"] == 1]         # positions and PnL over
 reconcile(run).differences                              # [] when the exchanges' own journals agree
 """
 
-from meridian.analytics.reconcile import Reconciliation, reconcile
-from meridian.analytics.run import Run
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meridian.analytics.reconciliation import Reconciliation, reconcile
+    from meridian.analytics.run import Run
 
 __all__ = ["Reconciliation", "Run", "reconcile"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports when it is asked for: the command line passes here, and numpy is slow to load."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from meridian.analytics import reconciliation, run
+
+    return getattr(run if name == "Run" else reconciliation, name)

@@ -13,7 +13,7 @@ import numpy as np
 
 from meridian._native import links
 from meridian.analytics import live
-from meridian.analytics.reconcile import reconcile
+from meridian.analytics.reconciliation import reconcile
 from meridian.analytics.run import Limit, Run
 from meridian.console import Failure
 from meridian.records import (
@@ -331,11 +331,13 @@ def feeds(run: Run) -> list[dict[str, Any]]:
     for venue in run.venues:
         row: dict[str, Any] = {"venue": venue["name"]}
         feed, gateway = f"{venue.get('feed_tile')}.feed.", f"{venue.get('gateway_tile')}.gateway."
-        keys = {"messages": feed, "packets": feed, "gaps": feed, "retransmission_requests": feed, "snapshots": feed}
-        keys |= {"messages_malformed": feed, "sent": gateway, "not_sent": gateway, "connects": gateway}
-        for key, scope in keys.items():
-            value = counters.get(scope + key)
-            row[key if scope == feed else f"orders_{key}"] = value if isinstance(value, int) else None
+        keys = {"messages": (feed, "messages"), "packets": (feed, "packets"), "gaps": (feed, "gaps")}
+        keys |= {"resends asked": (feed, "retransmission_requests"), "snapshots": (feed, "snapshots")}
+        keys |= {"malformed": (feed, "messages_malformed"), "commands sent": (gateway, "sent")}
+        keys |= {"not sent": (gateway, "not_sent"), "connects": (gateway, "connects")}
+        for key, (scope, name) in keys.items():
+            value = counters.get(scope + name)
+            row[key.replace(" ", "_")] = value if isinstance(value, int) else None
         records = [count for (number, _), count in run.folded["market_records"].items() if number == venue["id"]]
         row["records_in_engine"] = sum(records)
         found.append(row)

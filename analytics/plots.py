@@ -274,7 +274,7 @@ def latency(latencies: list[dict[str, Any]]) -> list[Plot]:
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.set_title(f"{row['hop']} · {row['process']}", fontsize=9.5)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     panels[-1].set_xlabel("µs")
     about = "Lines: p50 (solid), p99 (dashed), p99.99 (dotted). Height: share of passes."
     return [Plot(title="Latency per hop", svg=_svg(figure), about=about)]

@@ -30,9 +30,9 @@ def moment(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%H:%M:%S.%f")
 
 
-def micros(ns: int) -> float:
+def micros(ns: int) -> str:
     """ns as µs."""
-    return round(ns / 1e3, 2)
+    return f"{ns / 1e3:,.2f}" if ns < 1_000_000 else f"{ns / 1e3:,.0f}"
 
 
 def amount(value: int | None, is_money: bool) -> str:

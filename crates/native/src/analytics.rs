@@ -4,7 +4,7 @@
 //! rows of signed 64-bit words under its columns' names; prices are nanos, sizes lots, times ns UTC.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -144,11 +144,23 @@ struct Kept {
     changed_ns: u64,
 }
 
+/// The touch of a listing that was told last, and a later one that waits for the interval to end.
+#[derive(Default)]
+struct Marked {
+    told_ns: u64,
+    told: Option<[i64; 4]>,
+    waiting: Option<(u64, [i64; 4])>,
+}
+
+fn mark_row(marks: &mut Table, time_ns: u64, venue: u16, instrument: u32, [bid, ask, bid_lots, ask_lots]: [i64; 4]) {
+    marks.row([time_ns as i64, i64::from(venue), i64::from(instrument), bid, ask, bid_lots, ask_lots]);
+}
+
 /// Everything that a report wants of a journal.
 struct Observer {
     marks_interval_ns: u64,
     marks: Table,
-    marked: HashMap<(u16, u32), (u64, [i64; 4])>,
+    marked: BTreeMap<(u16, u32), Marked>,
     fills: Table,
     events: Table,
     controls: Vec<u8>,
@@ -163,7 +175,7 @@ impl Observer {
         Self {
             marks_interval_ns,
             marks: Table::new(MARKS),
-            marked: HashMap::new(),
+            marked: BTreeMap::new(),
             fills: Table::new(FILLS),
             events: Table::new(EVENTS),
             controls: Vec::new(),
@@ -213,18 +225,31 @@ impl Observer {
         }
     }
 
-    /// Keeps the touch of a listing when it changed, at most once in an interval.
+    /// Keeps the touch of a listing when it changed: at most once in an interval, and always the last of it.
     fn mark(&mut self, engine: &Engine, venue: u16, instrument: u32) {
+        let Some(touch) = touch(engine, venue, instrument) else { return };
         let now = engine.time_ns();
-        let last = self.marked.get(&(venue, instrument)).copied();
-        if last.is_some_and(|(then, _)| now < then + self.marks_interval_ns) {
+        let marked = self.marked.entry((venue, instrument)).or_default();
+        if marked.waiting.map_or(marked.told, |(_, waiting)| Some(waiting)) == Some(touch) {
             return;
         }
-        let Some(touch) = touch(engine, venue, instrument) else { return };
-        if last.is_none_or(|(_, before)| before != touch) {
-            self.marked.insert((venue, instrument), (now, touch));
-            let [bid, ask, bid_lots, ask_lots] = touch;
-            self.marks.row([now as i64, i64::from(venue), i64::from(instrument), bid, ask, bid_lots, ask_lots]);
+        if marked.told.is_none() || now >= marked.told_ns + self.marks_interval_ns {
+            if let Some((then, waiting)) = marked.waiting.take() {
+                mark_row(&mut self.marks, then, venue, instrument, waiting);
+            }
+            mark_row(&mut self.marks, now, venue, instrument, touch);
+            (marked.told_ns, marked.told) = (now, Some(touch));
+        } else {
+            marked.waiting = Some((now, touch));
+        }
+    }
+
+    /// The last touches, which nothing followed.
+    fn finish(&mut self) {
+        for ((venue, instrument), marked) in &mut self.marked {
+            if let Some((then, waiting)) = marked.waiting.take() {
+                mark_row(&mut self.marks, then, *venue, *instrument, waiting);
+            }
         }
     }
 
@@ -386,6 +411,7 @@ fn fold(
                 last = last_of(engine);
             }
         })?;
+        observer.finish();
         let outputs = std::mem::take(&mut collector.0.borrow_mut().outputs);
         Ok::<_, ReplayError>((replayed, observer, last, outputs))
     });

@@ -1,0 +1,92 @@
+"""Reconciliation: agreement on the story, and every kind of difference named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian import records
+from meridian._native import analytics as native
+from meridian._native import exchange as matching
+from meridian.analytics import Run, reconcile
+from meridian.analytics.run import table
+from meridian.console import Unreachable
+from meridian.records import ExchangeEventKind
+from tests.analytics.support import FLOW, OURS, XBOS, XNAS, exchange, make_run, nanos
+
+
+def test_the_story_agrees(run: Run) -> None:
+    """Sums of both sides, to the nano."""
+    found = reconcile(run)
+    assert found.agrees and found.differences == []
+    sums = {(line.venue, line.instrument): line.exchange.described() for line in found.lines}
+    assert sums == {line_key(line): line.engine.described() for line in found.lines}
+    bought = {"fills": 2, "bought_lots": 10, "sold_lots": 0, "net_lots": 10, "notional_nanos": nanos(1000), "busts": 0}
+    sold = {"fills": 2, "bought_lots": 0, "sold_lots": 4, "net_lots": -4, "notional_nanos": nanos(402), "busts": 1}
+    assert sums["XNAS", "AAPL"] == bought
+    assert sums["XBOS", "AAPL"] == sold
+    assert found.positions == [
+        {"instrument": "AAPL", "engine_lots": 6, "exchange_lots": 6},
+        {"instrument": "ES", "engine_lots": 2, "exchange_lots": 2},
+    ]
+    assert found.exchange_trades == {"XNAS": 4, "XBOS": 2}
+
+
+def line_key(line: Any) -> tuple[str, str]:
+    """What a line is about."""
+    return line.venue, line.instrument
+
+
+def test_a_fill_that_the_engine_never_heard_of_is_named(tmp_path: Path) -> None:
+    """By its number, and in the sums and the position."""
+    found = reconcile(Run.open(make_run(tmp_path, further_fill=True)))
+    assert not found.agrees
+    assert found.differences == [
+        "XNAS: fill 5 (buy 5 at 99) is not in the engine",
+        "AAPL at XNAS: fills is 2 in the engine and 3 at the exchange",
+        "AAPL at XNAS: bought_lots is 10 in the engine and 15 at the exchange",
+        "AAPL at XNAS: net_lots is 10 in the engine and 15 at the exchange",
+        "AAPL at XNAS: notional_nanos is 1,000,000,000,000 in the engine and 1,495,000,000,000 at the exchange",
+        "AAPL: the engine's positions are +6 lots, the exchanges' trades add up to +11",
+    ]
+
+
+def test_a_fill_that_the_exchange_does_not_have_is_named(tmp_path: Path, story: Path) -> None:
+    """The other way round: the exchange's journal is cut before the bust and its fill."""
+    about = json.loads((story / "run.json").read_text())
+    about["engine"]["journal"] = str(story / "data" / "engine")
+    about["venues"][0]["exchange_journal"] = str(story / "data" / "exchange_xnas")
+    about["venues"][1]["exchange_journal"] = "short"
+    native.write_journal(tmp_path / "short", exchange(XBOS).entries[:-2])
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    found = reconcile(Run.open(tmp_path))
+    assert "XBOS: fill 2 (sell 3 at 100.5) is not in the exchange's journal" in found.differences
+    assert "XBOS: bust 2 (sell 3 at 100.5) is not in the exchange's journal" in found.differences
+    assert "AAPL at XBOS: busts is 1 in the engine and 0 at the exchange" in found.differences
+
+
+def test_an_absent_exchange_journal_is_unreachable(tmp_path: Path, story: Path) -> None:
+    """It is said, never taken for agreement."""
+    about = json.loads((story / "run.json").read_text())
+    about["engine"]["journal"] = str(story / "data" / "engine")
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    with pytest.raises(Unreachable, match="exchange_xnas"):
+        reconcile(Run.open(tmp_path))
+
+
+def test_executions_are_those_of_the_matching_core(story: Path) -> None:
+    """The same commands through the core that Python drives give the same trades, of one session and of both."""
+    core = matching.Matching(sessions=FLOW)
+    events = core.apply(b"".join(record for _, record in exchange(XNAS).entries))
+    traded = [event for _, event in records.split(events) if int(event["event"]) == ExchangeEventKind.EXECUTED]
+    journal = story / "data" / "exchange_xnas"
+    ours = native.executions(journal, [OURS])
+    assert ours["trades"] == len(traded)
+    both = table(native.executions(journal, [OURS, FLOW])["executions"])
+    assert len(both) == 2 * len(traded)
+    assert both["lots"].sum() == 2 * sum(int(event["lots"]) for event in traded)
+    assert len(table(ours["executions"])) == 3
+    assert len(table(native.executions(journal, [77])["executions"])) == 0
