@@ -8,7 +8,7 @@ use records::{BookAction, Hash64, Level, MarketOrder, Side, UNDEF_PRICE};
 use crate::anomaly::{Anomalies, Anomaly, Change};
 use crate::map::{Found, Mixed, PlaceMap};
 use crate::orders::{Node, Nodes};
-use crate::sides::{Entry, Sides, key_at};
+use crate::sides::{Sides, key_at};
 
 /// How much a venue's books can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl VenueBooks {
             map: PlaceMap::new(capacity.orders),
             prices: PlaceMap::new(levels),
             nodes: Nodes::new(levels, capacity.orders),
-            sides: Sides::new(sides, capacity.levels_per_side),
+            sides: Sides::new(sides, capacity.levels_per_side, levels),
             suspect: vec![false; capacity.instruments + 1],
             anomalies: Anomalies::default(),
             live_orders: 0,
@@ -222,7 +222,7 @@ impl VenueBooks {
     #[inline(never)]
     fn drop_level(&mut self, level: u32) {
         let (side, price_nanos) = (self.node(level).owner, self.node(level).price_nanos());
-        self.sides.remove(side, key_at(side, price_nanos));
+        self.sides.remove(side, key_at(side, price_nanos), level);
         self.forget_level(side, price_nanos, level);
     }
 
@@ -342,8 +342,8 @@ impl VenueBooks {
     }
 
     fn clear_side(&mut self, side: u32) {
-        for position in 0..self.sides.entries(side).len() {
-            let level = self.sides.entries(side)[position].level;
+        for number in 0..self.sides.length(side) {
+            let level = self.sides.level(side, number);
             let mut place = self.node(level).next;
             while place != level {
                 let Node { key: order_ref, next, .. } = *self.node(place);
@@ -385,30 +385,31 @@ impl VenueBooks {
     /// Writes the best levels of a side, best first; says how many there were.
     #[inline]
     pub fn fill_levels(&self, instrument: u32, side: Side, out: &mut [Level]) -> usize {
-        let Some(entries) = self.entries(instrument, side) else { return 0 };
-        let mut count = 0;
-        for (out, entry) in out.iter_mut().zip(entries.iter().rev()) {
-            *out = told(self.node(entry.level));
+        let Some(number) = self.side_number(instrument, side) else { return 0 };
+        let (mut count, depth) = (0, out.len());
+        self.sides.walk(number, |level| {
+            let Some(out) = out.get_mut(count) else { return false };
+            *out = told(self.node(level));
             count += 1;
-        }
+            count < depth
+        });
         count
     }
 
     #[inline(always)]
-    fn entries(&self, instrument: u32, side: Side) -> Option<&[Entry]> {
+    fn side_number(&self, instrument: u32, side: Side) -> Option<u32> {
         let number = instrument.checked_mul(2)?.checked_add(side.index() as u32)?;
-        ((number as usize) < self.sides.count()).then(|| self.sides.entries(number))
+        ((number as usize) < self.sides.count()).then_some(number)
     }
 
     /// How many price levels a side has.
     pub fn level_count(&self, instrument: u32, side: Side) -> usize {
-        self.entries(instrument, side).map_or(0, <[Entry]>::len)
+        self.side_number(instrument, side).map_or(0, |number| self.sides.length(number))
     }
 
     /// The level at a price.
     pub fn level_at(&self, instrument: u32, side: Side, price_nanos: i64) -> Option<Level> {
-        self.entries(instrument, side)?;
-        let found = self.find_level(instrument * 2 + side.index() as u32, price_nanos)?;
+        let found = self.find_level(self.side_number(instrument, side)?, price_nanos)?;
         Some(told(self.node(found.place)))
     }
 
@@ -466,36 +467,38 @@ impl VenueBooks {
 
     /// Visits the orders of a side in the order in which they would trade, until the visitor returns false.
     pub fn visit(&self, instrument: u32, side: Side, mut visitor: impl FnMut(RestingOrder) -> bool) {
-        for entry in self.entries(instrument, side).unwrap_or(&[]).iter().rev() {
-            let mut place = self.node(entry.level).next;
-            while place != entry.level {
+        let Some(number) = self.side_number(instrument, side) else { return };
+        self.sides.walk(number, |level| {
+            let mut place = self.node(level).next;
+            while place != level {
                 if !visitor(self.resting(place)) {
-                    return;
+                    return false;
                 }
                 place = self.node(place).next;
             }
-        }
+            true
+        });
     }
 
     /// Adds a book's whole state to a hash: per side the levels best first, each with price, lots, count, and its orders'
     /// references and lots in queue order. Two books with the same orders and priorities hash alike, however they came to be.
     pub fn hash(&self, instrument: u32, hash: &mut Hash64) {
         for side in [Side::Buy, Side::Sell] {
-            let entries = self.entries(instrument, side).unwrap_or(&[]);
-            hash.word(entries.len() as u64);
-            for entry in entries.iter().rev() {
-                let level = self.node(entry.level);
+            hash.word(self.level_count(instrument, side) as u64);
+            let Some(number) = self.side_number(instrument, side) else { continue };
+            self.sides.walk(number, |place| {
+                let level = self.node(place);
                 hash.word(level.key);
                 hash.word(level.lots as u64);
                 hash.word(u64::from(level.extra));
-                let mut place = level.next;
-                while place != entry.level {
-                    let order = self.node(place);
+                let mut order = self.node(level.next);
+                for _ in 0..level.extra {
                     hash.word(order.key);
                     hash.word(order.lots as u64);
-                    place = order.next;
+                    order = self.node(order.next);
                 }
-            }
+                true
+            });
         }
     }
 }
