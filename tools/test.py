@@ -19,7 +19,7 @@ from tools import unchecked  # noqa: E402
 
 STAGES = {
     "style": [sys.executable, "tools/tidy.py"],
-    "Rust": ["cargo", "test", "--workspace", "--quiet", "--no-fail-fast"],
+    "Rust": ["cargo", "test", "--workspace", "--locked", "--quiet", "--no-fail-fast"],
     "Python": [sys.executable, "-m", "pytest", "-q", *sys.argv[1:]],
 }
 

@@ -79,6 +79,7 @@ def rust_lints() -> list[str]:
         "clippy",
         "--workspace",
         "--all-targets",
+        "--locked",
         "--quiet",
         "--message-format=short",
         "--",

@@ -140,16 +140,22 @@ def _report(plan: Plan, html: Path, as_json: bool) -> None:
     from meridian.analytics.report import print_summary, summary, write_html
 
     run = Run.open(plan.directory)
+    found = summary(run)
     write_html(run, html)
     latest = plan.directory.parent / "latest"
     latest.unlink(missing_ok=True)
     latest.symlink_to(plan.directory.name)
     if as_json:
-        print_json("demo", {"directory": str(plan.directory), "html": str(html), "report": summary(run)})
-        return
-    print_summary(run)
-    note(f"report: {html}")
-    note(f"run: {plan.directory}")
+        print_json("demo", {"directory": str(plan.directory), "html": str(html), "report": found})
+    else:
+        print_summary(run)
+        note(f"report: {html}")
+        note(f"run: {plan.directory}")
+    differences = list(found["reconciliation"]["differences"])
+    if not found["run"]["replay_agrees"]:
+        differences.append("replay: the journal does not give the live engine's state hash")
+    if differences:
+        raise CheckFailed(differences)
 
 
 def _forget_old(parent: Path) -> None:
