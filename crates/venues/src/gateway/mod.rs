@@ -163,7 +163,7 @@ impl GatewayTile {
                 Ok(RecordRef::ReplaceOrder(order)) => self.on_replace(&order, now_ns),
                 Ok(RecordRef::CancelOrder(order)) => self.on_cancel(&order, now_ns),
                 Ok(RecordRef::MassCancel(order)) => self.on_mass_cancel(&order),
-                Ok(RecordRef::Heartbeat(beat)) => self.on_heartbeat(&beat),
+                Ok(RecordRef::Heartbeat(beat)) => self.on_heartbeat(&beat, now_ns),
                 _ => self.counts.unknown_records.add(1),
             }
         }
@@ -174,8 +174,14 @@ impl GatewayTile {
         self.events.has_room() && OUTPUT_BYTES - self.soup.output().len() >= OUTPUT_ROOM_BYTES
     }
 
-    fn on_heartbeat(&mut self, beat: &Heartbeat) {
-        self.epoch = self.epoch.max(beat.epoch);
+    /// An engine of a newer epoch has started and takes every session for down until it is told otherwise. What this
+    /// gateway had to say to the one before lies ahead of this in the link.
+    fn on_heartbeat(&mut self, beat: &Heartbeat, now_ns: u64) {
+        if beat.epoch > self.epoch {
+            self.epoch = beat.epoch;
+            let state = if self.recovered { SessionState::Up } else { SessionState::Down };
+            self.publish_state(state, now_ns);
+        }
     }
 
     /// Whether a command may go out at all; states why not.

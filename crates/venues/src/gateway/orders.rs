@@ -66,7 +66,12 @@ pub struct Orders {
 impl Orders {
     /// Room for so many orders and replaces a day.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { entries: Vec::with_capacity(capacity), by_order: IdMap::with_capacity(capacity), whole: true }
+        // Written once, so that no order of the day is the first to meet a page.
+        let mut entries = vec![super::ouch::fresh(Owner::zeroed(), 0); capacity];
+        entries.clear();
+        let mut by_order = IdMap::with_capacity(capacity);
+        by_order.touch_memory();
+        Self { entries, by_order, whole: true }
     }
 
     /// The number that the next order gets.
