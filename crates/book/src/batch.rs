@@ -9,8 +9,8 @@ use crate::anomaly::Change;
 use crate::books::VenueBooks;
 use crate::map::Mixed;
 
-/// Records worked on together: enough to keep the memory busy, few enough that what was fetched is still there.
-const GROUP: usize = 24;
+/// Records worked on together: the messages of a full packet. Fewer wait for memory, more have what was fetched displaced.
+const GROUP: usize = 48;
 
 impl VenueBooks {
     /// Applies records in order, as [`VenueBooks::apply`] does, fetching ahead; `visitor` sees each with what it did.

@@ -73,7 +73,8 @@ struct Grouped {
 }
 
 impl Grouped {
-    const SIZE: usize = 24;
+    /// A packet of the largest common size has room for so many messages of this flow's mean length.
+    const SIZE: usize = 48;
 
     #[inline(always)]
     fn flush(&mut self) {
