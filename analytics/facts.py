@@ -57,6 +57,7 @@ def summary(run: Run) -> dict[str, Any]:
         "breaks": breaks(run),
         "slots": slots(run),
         "limits": [_limit(one) for one in run.limits if one.bound > 0 and one.metric in _counting()],
+        "latency_since_warm_up": (run.directory / live.WARM).is_dir(),
         "latency": [{key: value for key, value in one.items() if key != "histogram"} for one in histograms],
         "feeds": feeds(run),
         "flow": flow(run),

@@ -220,7 +220,8 @@ def latency_rows(facts: dict[str, Any]) -> Section:
         + [micros(row["max_ns"])]
         for row in facts["latency"]
     ]
-    return "Latency, µs", columns, rows
+    title = "Latency, µs, from the end of the warm-up" if facts["latency_since_warm_up"] else "Latency, µs"
+    return title, columns, rows
 
 
 def feed_rows(facts: dict[str, Any]) -> Section:
