@@ -247,6 +247,11 @@ impl Receiver {
         self.known = self.ahead.last().map_or(next, |last| next.max(last + 1));
     }
 
+    /// Forgets what is kept ahead of a gap.
+    pub fn forget_kept(&mut self) {
+        self.ahead.clear();
+    }
+
     /// Follows another session from its first message.
     pub fn follow(&mut self, session: [u8; 10]) {
         self.session = Some(session);

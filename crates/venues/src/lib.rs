@@ -5,6 +5,7 @@
 
 pub mod feed;
 pub mod gateway;
+mod samples;
 mod settings;
 
 pub use settings::{make_feed, make_gateway};

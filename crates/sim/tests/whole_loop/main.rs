@@ -5,7 +5,10 @@
 
 mod bootstrap;
 mod calm;
+mod feed;
+mod flaws;
 mod flow;
+mod garbage;
 mod session;
 mod strategy;
 mod world;

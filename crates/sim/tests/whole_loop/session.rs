@@ -113,7 +113,7 @@ fn engine_that_falls_silent_has_its_orders_pulled_and_each_is_reported() {
     let mut all_pulled = 0;
     for seed in 1..=6 {
         let mut world = World::new(Setup { run_ns: 300 * MILLISECOND, ..setup(seed) });
-        while world.with_engine(|engine| engine.live_orders().count()) < 4 {
+        while world.with_engine(|engine| engine.live_orders().count()) < 10 {
             world.run(MILLISECOND);
         }
         let (tile, id) = world.engine.take().expect("an engine runs");

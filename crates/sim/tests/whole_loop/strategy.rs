@@ -156,7 +156,7 @@ impl RustStrategy for Wanderer {
                 orders.intents_count = INTENTS_MAX as u32 + 1;
                 return Ok(());
             }
-            Flaw::Floods(at_ns) if now_ns >= at_ns => {
+            Flaw::Floods(at_ns) if (at_ns..self.plan.stop_ns).contains(&now_ns) => {
                 let view = orders.listings[0];
                 for _ in 0..INTENTS_MAX {
                     push(orders, new_intent(0, Side::Buy, view.bid_nanos - 10 * TICK, 1));

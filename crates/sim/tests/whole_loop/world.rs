@@ -22,7 +22,7 @@ use records::*;
 use sessions::soup::ClientConfig;
 use sim::{Faults, SimDisk, Simulation, TileId};
 use strategies::RustHost;
-use tiles::{Clock, Context, StartError, Storage, Tile};
+use tiles::{Clock, Context, Net, StartError, Storage, Tile};
 use venues::feed::{FeedConfig, FeedListing, FeedTile};
 use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig};
 
@@ -36,7 +36,12 @@ pub const MILLISECOND: u64 = 1_000_000;
 const LIVES: u32 = 8;
 
 /// A tile that the test can look into while the simulation runs it.
-pub struct Shared<T>(Rc<RefCell<T>>, String);
+pub struct Shared<T>(Rc<RefCell<T>>, String, Around);
+
+/// Called around every cycle of a tile, with its name.
+pub type Around = fn(&str, &mut dyn FnMut() -> usize) -> usize;
+/// What tiles get instead of the simulation's network.
+pub type Wrap = fn(Rc<dyn Net>) -> Rc<dyn Net>;
 
 pub type Held<T> = Option<(Rc<RefCell<T>>, TileId)>;
 
@@ -48,7 +53,8 @@ impl<T: Tile> Tile for Shared<T> {
         self.0.borrow_mut().on_start(now_ns)
     }
     fn do_work(&mut self, now_ns: u64) -> usize {
-        self.0.borrow_mut().do_work(now_ns)
+        let Self(tile, name, around) = self;
+        around(name, &mut || tile.borrow_mut().do_work(now_ns))
     }
     fn on_close(&mut self, now_ns: u64) {
         self.0.borrow_mut().on_close(now_ns);
@@ -71,6 +77,8 @@ pub struct Setup {
     pub step_ns: (u64, u64),
     pub cancel_on_disconnect: bool,
     pub engine_silence_ns_max: u64,
+    pub around: Around,
+    pub wrap: Wrap,
 }
 
 impl Setup {
@@ -88,6 +96,8 @@ impl Setup {
             step_ns: (1_000, 30_000),
             cancel_on_disconnect: false,
             engine_silence_ns_max: 60 * MILLISECOND,
+            around: |_, work| work(),
+            wrap: |net| net,
         }
     }
 }
@@ -286,12 +296,18 @@ impl World {
 
     fn add<T: Tile + 'static>(&mut self, name: String, tile: T) -> (Rc<RefCell<T>>, TileId) {
         let tile = Rc::new(RefCell::new(tile));
-        let id = self.sim.add(Box::new(Shared(Rc::clone(&tile), name))).unwrap();
+        let id = self.sim.add(Box::new(Shared(Rc::clone(&tile), name, self.setup.around))).unwrap();
         (tile, id)
     }
 
     pub fn venue(&mut self, venue: u16) -> &mut Venue {
         &mut self.venues[usize::from(venue) - 1]
+    }
+
+    fn context(&mut self, name: &str) -> Context {
+        let mut context = self.sim.context(name);
+        context.net = (self.setup.wrap)(context.net);
+        context
     }
 
     pub fn start_exchange(&mut self, venue: u16, source: Box<dyn CommandSource>) {
@@ -306,7 +322,7 @@ impl World {
 
     pub fn start_feed(&mut self, venue: u16) {
         let config = feed_config(&self.setup, venue);
-        let mut context = self.sim.context(&config.name);
+        let mut context = self.context(&config.name);
         let name = config.name.clone();
         let tile = FeedTile::new(config, &mut context).unwrap();
         let held = self.add(name, tile);
@@ -315,7 +331,7 @@ impl World {
 
     pub fn start_gateway(&mut self, venue: u16) {
         let config = gateway_config(&self.setup, venue);
-        let mut context = self.sim.context(&config.name);
+        let mut context = self.context(&config.name);
         let name = config.name.clone();
         let tile = GatewayTile::new(config, &mut context).unwrap();
         let held = self.add(name, tile);
@@ -336,7 +352,7 @@ impl World {
             1 => bootstrap::first_life(self.setup.venues),
             life => bootstrap::later_life(life),
         };
-        let context: Context = self.sim.context("engine");
+        let context = self.context("engine");
         let tile = EngineTile::new(context, engine_config(&self.setup, bootstrap), self.host()).unwrap();
         self.engine = Some(self.add("engine".into(), tile));
     }
@@ -440,7 +456,8 @@ impl World {
             self.check_orders(venue, &truth);
             self.check_book(venue, &truth);
         }
-        if let Some(id) = self.with_engine(|engine| engine.live_orders().next().map(|(order, _)| order.owner.order_id)) {
+        if let Some(id) = self.with_engine(|engine| engine.live_orders().next().map(|(order, _)| order.owner.order_id))
+        {
             panic!("seed {seed}: an order is left: {:?}\n{}", self.with_engine(left), self.story(id));
         }
         self.with_engine(|engine| {

@@ -13,8 +13,9 @@ use std::rc::Rc;
 use links::{Counter, Counters};
 use records::FeedState;
 use sessions::mold::{Event, PacketHeader, Receiver};
-use tiles::{Clock, Context, Net, Segment, StartError, Storage, Tile, Udp};
+use tiles::{Clock, Context, Net, StartError, Storage, Tile, Udp};
 
+use crate::samples::SamplesFile;
 use output::Output;
 use snapshot::{Snapshot, SnapshotEnd};
 
@@ -24,8 +25,6 @@ const PACKETS_A_CYCLE: usize = 64;
 const ROOM_RECORDS: usize = 512;
 /// Kept ahead of a gap.
 const AHEAD_BYTES: usize = 4 << 20;
-/// File of bad messages, and its size.
-const SAMPLES_FILE: (&str, usize) = ("bad-messages", 1 << 20);
 /// Messages asked for in one request: as many as a retransmission server sends in one go.
 const REQUEST_MESSAGES_MAX: u64 = 64;
 /// Kept messages delivered in one go: with those of a packet they stay below [`ROOM_RECORDS`].
@@ -116,6 +115,8 @@ pub struct FeedTile {
     mode: Mode,
     /// A session that was heard instead of the present one, and how often in a row.
     other_session: ([u8; 10], u32),
+    /// Snapshots since the feed was last complete.
+    snapshots_in_a_row: u32,
     silent: bool,
     /// 0: nothing was heard yet.
     heard_ns: u64,
@@ -146,6 +147,7 @@ impl FeedTile {
             receiver,
             mode: Mode::Live,
             other_session: ([0; 10], 0),
+            snapshots_in_a_row: 0,
             silent: true,
             heard_ns: 0,
             counts: Counts::new(&context.counters),
@@ -259,6 +261,7 @@ impl FeedTile {
             (Mode::Gap { .. }, Some(_)) if self.receiver.is_waiting() => {}
             (Mode::Gap { .. }, None) => {
                 self.output.feed_state(FeedState::Live, 0, now_ns);
+                self.snapshots_in_a_row = 0;
                 self.mode = Mode::Live;
             }
             (Mode::Gap { since_ns, asked_ns, asked_to }, Some((from, to))) => {
@@ -315,6 +318,11 @@ impl FeedTile {
         match self.snapshot.work(now_ns, received_ns, &mut self.output) {
             None => {}
             Some(SnapshotEnd::Complete { next_sequence }) => {
+                self.snapshots_in_a_row += 1;
+                if self.snapshots_in_a_row > 1 {
+                    // One should have been enough: something that is kept has a number that it should not have.
+                    self.receiver.forget_kept();
+                }
                 self.receiver.skip_to(next_sequence);
                 self.resume();
                 self.mode = Mode::Gap { since_ns: now_ns, asked_ns: 0, asked_to: 0 };
@@ -352,8 +360,7 @@ impl Tile for FeedTile {
         }
         let any = SocketAddrV4::new(self.config.interface, 0);
         self.requests = Some(self.net.udp(any, self.config.interface)?);
-        let segment = self.storage.open(SAMPLES_FILE.0, SAMPLES_FILE.1)?;
-        self.samples = Some(SamplesFile { segment, at: 0 });
+        self.samples = Some(SamplesFile::open(&*self.storage)?);
         // A reader may have books of an earlier life of this tile.
         self.output.feed_state(FeedState::Silent, 0, now_ns);
         self.output.clear_books(now_ns);
@@ -375,26 +382,6 @@ impl Tile for FeedTile {
     fn on_close(&mut self, _now_ns: u64) {
         self.lines.clear();
         self.requests = None;
-    }
-}
-
-/// The mapped file of bad messages, written from its start.
-struct SamplesFile {
-    segment: Box<dyn Segment>,
-    at: usize,
-}
-
-impl std::io::Write for SamplesFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let room = &mut self.segment.bytes_mut()[self.at..];
-        let count = room.len().min(bytes.len());
-        room[..count].copy_from_slice(&bytes[..count]);
-        self.at += count;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -24,6 +24,7 @@ use tiles::{Clock, Context, Net, StartError, Storage, Tile};
 pub use orders::{Entry, Orders, Phase};
 pub use ouch::{Ouch, OuchConfig, client_order_id};
 
+use crate::samples::SamplesFile;
 use events::Events;
 use recovery::Sweep;
 use socket::Socket;
@@ -36,6 +37,8 @@ const OUTPUT_ROOM_BYTES: usize = 256;
 const OUTPUT_BYTES: usize = 1 << 20;
 /// Sweeps (mass cancels, pulling on silence) under way at once.
 const SWEEPS_MAX: usize = 8;
+/// Bad messages kept for inspection at once, and in all.
+const SAMPLES: (usize, u64) = (64, 10_000);
 
 /// What a gateway tile needs to know.
 #[derive(Clone, Debug)]
@@ -107,6 +110,8 @@ pub struct GatewayTile {
     /// Reconciling goes on: the next number that the venue would take, and the number looked at next.
     reconciling: Option<(u32, u32)>,
     counts: Counts,
+    sampler: wire::Sampler,
+    samples: Option<SamplesFile>,
     message: [u8; 512],
 }
 
@@ -143,6 +148,8 @@ impl GatewayTile {
             replay_end: None,
             reconciling: None,
             counts: Counts::new(counters),
+            sampler: wire::Sampler::new(SAMPLES.0, SAMPLES.1),
+            samples: None,
             message: [0; 512],
             config,
         })
@@ -297,6 +304,7 @@ impl Tile for GatewayTile {
 
     fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
         self.open_journal(now_ns)?;
+        self.samples = Some(SamplesFile::open(&*self.storage)?);
         self.heard_engine_ns = now_ns;
         Ok(())
     }
@@ -311,6 +319,10 @@ impl Tile for GatewayTile {
         if let Some(journal) = &mut self.journal {
             // A segment that cannot be prepared shows as back-pressure when it is needed.
             let _prepared = journal.prepare();
+        }
+        if let Some(samples) = self.samples.as_mut().filter(|_| !self.sampler.samples().is_empty()) {
+            // A full file keeps the first ones.
+            let _full = self.sampler.drain(samples);
         }
         work
     }

@@ -128,7 +128,7 @@ impl GatewayTile {
     }
 
     fn on_bytes(&mut self, count: usize, now_ns: u64) {
-        let (ouch, events, counts) = (&mut self.ouch, &mut self.events, &self.counts);
+        let (ouch, events, counts, sampler) = (&mut self.ouch, &mut self.events, &self.counts, &mut self.sampler);
         let (mut up, mut down, mut answer) = (None, false, None);
         let (recovered, replay_end) = (self.recovered, self.replay_end);
         let next_sequence = &mut self.next_sequence;
@@ -154,7 +154,10 @@ impl GatewayTile {
                         events.offer(&event);
                     }
                     Ok(None) => {}
-                    Err(_) => counts.malformed.add(1),
+                    Err(error) => {
+                        counts.malformed.add(1);
+                        sampler.add(error, bytes, sequence, now_ns);
+                    }
                 }
             }
             ClientEvent::Gap { .. } => counts.malformed.add(1),

@@ -1,0 +1,145 @@
+//! Market data on a bad network: lines that lose, double and reorder, late joins, blackouts, readers that die. The engine's
+//! book is the exchange's in the end, and until then its strategy knows that it is not.
+
+use std::sync::atomic::Ordering;
+
+use sim::Faults;
+
+use crate::world::{MILLISECOND, Setup, World, line};
+
+const LOSSY: Faults = Faults {
+    udp_delay_ns: (5_000, 200_000),
+    udp_loss: 100_000,
+    udp_duplicate: 50_000,
+    udp_reorder: 30_000,
+    ..Faults::NONE
+};
+const DARK: Faults = Faults { udp_loss: 1_000_000, ..Faults::NONE };
+/// Until a heartbeat of the feed has told whoever missed the last message.
+const HEARTBEAT: u64 = 1_200 * MILLISECOND;
+
+fn setup(seed: u64) -> Setup {
+    Setup { run_ns: 100 * MILLISECOND, ..Setup::new(seed) }
+}
+
+fn set_lines(world: &World, a: Faults, b: Faults) {
+    world.sim.net.set_faults_to(line(1, 1), a);
+    world.sim.net.set_faults_to(line(1, 2), b);
+}
+
+fn heal(world: &mut World) {
+    world.run_to_rest();
+    set_lines(world, Faults::NONE, Faults::NONE);
+    world.sim.net.set_faults(Faults::NONE);
+    world.run(HEARTBEAT);
+}
+
+#[test]
+fn one_bad_line_costs_nothing_and_two_are_healed_by_retransmission() {
+    let mut requests = [0; 3];
+    for seed in 1..=9 {
+        let mut world = World::new(setup(seed));
+        world.run(MILLISECOND);
+        let kind = seed as usize % 3;
+        match kind {
+            0 => set_lines(&world, LOSSY, Faults::NONE),
+            1 => set_lines(&world, Faults::NONE, LOSSY),
+            _ => set_lines(&world, LOSSY, LOSSY),
+        }
+        heal(&mut world);
+        requests[kind] += world.counter("feed1.feed.retransmission_requests");
+        if kind == 2 {
+            assert!(world.counter("feed1.feed.gaps") > 0, "seed {seed}");
+            assert!(world.counter("exchange1.feed.messages_retransmitted") > 0, "seed {seed}");
+            assert!(world.seen.stale.load(Ordering::Relaxed) > 0, "seed {seed}: the strategy was told");
+            assert!(world.seen.live_again.load(Ordering::Relaxed) > 0, "seed {seed}");
+        }
+        assert!(world.check_at_rest().fills > 0, "seed {seed}");
+        assert_eq!(world.breaks(), [""; 0], "seed {seed}");
+        assert_eq!(world.replay().agrees(), Some(true), "seed {seed}");
+    }
+    assert_eq!(requests[..2], [0, 0], "with one good line nothing is missing");
+    assert!(requests[2] > 10, "{requests:?}");
+}
+
+#[test]
+fn a_bad_network_everywhere_is_healed_too() {
+    for seed in 21..=26 {
+        let faults = Faults { tcp_cut: 200, ..Faults::BAD };
+        let mut world = World::new(Setup { faults, venues: 2, ..setup(seed) });
+        heal(&mut world);
+        world.check_at_rest();
+        assert_eq!(world.breaks(), [""; 0], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_late_feed_joins_by_snapshot_when_the_retransmission_window_is_past() {
+    for seed in 1..=6 {
+        let (feed_messages, gap_messages_max) = if seed % 2 == 0 { (128, 5_000) } else { (1 << 14, 50) };
+        let mut world = World::without_feeds(Setup { feed_messages, gap_messages_max, ..setup(seed) });
+        world.run(50 * MILLISECOND);
+        world.start_feed(1);
+        heal(&mut world);
+        assert!(world.counter("feed1.feed.snapshots") > 0, "seed {seed}");
+        assert!(world.check_at_rest().accepted > 0, "seed {seed}: it traded after it joined");
+        assert_eq!(world.breaks(), [""; 0], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_late_feed_within_the_window_is_given_everything_again() {
+    let mut world = World::without_feeds(setup(31));
+    world.run(30 * MILLISECOND);
+    world.start_feed(1);
+    heal(&mut world);
+    assert_eq!(world.counter("feed1.feed.snapshots"), 0);
+    assert!(world.counter("feed1.feed.retransmission_requests") > 2);
+    assert!(world.check_at_rest().accepted > 0);
+}
+
+#[test]
+fn a_blackout_beyond_the_window_is_stale_then_healed_by_snapshot() {
+    for seed in 1..=6 {
+        let mut world = World::new(Setup { feed_messages: 128, ..setup(seed) });
+        world.run(30 * MILLISECOND);
+        set_lines(&world, DARK, DARK);
+        world.run(30 * MILLISECOND);
+        set_lines(&world, Faults::NONE, Faults::NONE);
+        heal(&mut world);
+        assert!(world.counter("feed1.feed.snapshots") > 0, "seed {seed}");
+        assert!(world.seen.stale.load(Ordering::Relaxed) > 0, "seed {seed}");
+        assert!(world.seen.live_again.load(Ordering::Relaxed) > 0, "seed {seed}");
+        world.check_at_rest();
+    }
+}
+
+#[test]
+fn a_feed_killed_and_started_again_leaves_no_order_of_before_in_the_book() {
+    for seed in 1..=6 {
+        let mut world = World::new(setup(seed));
+        for _ in 0..3 {
+            world.run(20 * MILLISECOND);
+            let (tile, id) = world.venue(1).feed.take().expect("a feed runs");
+            world.sim.kill(id);
+            drop(tile);
+            world.run(2 * MILLISECOND);
+            world.start_feed(1);
+        }
+        heal(&mut world);
+        world.check_at_rest();
+        assert_eq!(world.with_engine(|engine| engine.statistics().book_anomalies), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_small_link_holds_the_feed_back_and_loses_nothing() {
+    for seed in 1..=4 {
+        let mut world = World::without_feeds(Setup { link_depth: 700, flow_gap_ns: 20_000, ..setup(seed) });
+        world.run(40 * MILLISECOND);
+        world.start_feed(1);
+        heal(&mut world);
+        world.check_at_rest();
+        assert_eq!(world.counter("feed1.feed.records_refused"), 0, "seed {seed}");
+    }
+}
