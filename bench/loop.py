@@ -85,8 +85,8 @@ def in_memory(run: Run) -> Result:
     from meridian._native import bench as native
     from meridian.bench import machine
 
-    messages = run.pick(700_000, 24_000)
-    warm_up = run.pick(100_000, 12_000)
+    messages = run.pick(400_000, 24_000)
+    warm_up = run.pick(60_000, 12_000)
     with plan(run, messages) as how:
         loop = native.TickToTrade(how, messages, run.seed)
         loop.run(warm_up)
@@ -100,7 +100,7 @@ def in_memory(run: Run) -> Result:
             quiet.append(other)
             run.done()
         requests, unread = loop.requests
-        counters = loop.counters()
+        counters, stages = loop.counters(), loop.stages()
         packet_bytes = loop.packet_bytes
         loop.close()
     if not orders:
@@ -110,7 +110,7 @@ def in_memory(run: Run) -> Result:
     return Result(
         name="tick_to_trade", title="tick to trade in memory: packet bytes in, order bytes out, one thread",
         unit="ns",
-        input=f"own seeded flow, seed {run.seed}: {each * run.blocks:,} distinct packets of one message after {warm_up:,} that "
+        input=f"own seeded flow, seed {run.seed}: {each * run.blocks:,} distinct packets of one message (one in eight moves a touch) after {warm_up:,} that "
         f"fill the books ({packet_bytes:,} bytes; second-level cache {cache or 0:,}); {SYMBOLS} symbols, InventoryMaker on "
         f"the {SLOTS} most popular; feed, engine and gateway tiles with their rings, journals (durability process) and "
         "counters; the venue's answers come between passes",
@@ -118,7 +118,9 @@ def in_memory(run: Run) -> Result:
         peers=[Peer(name="none", why_missing="nobody publishes one")],
         goals=[Goal(bound=1_000, of="p50"), Goal(bound=5_000, of="p99.9")], blocks=run.blocks,
         details={"passes_with_order": len(all_orders), "passes_without": len(all_quiet),
-                 "without_order_ns": percentiles(all_quiet), "requests": requests, "requests_unread": unread,
+                 "without_order_ns": percentiles(all_quiet), "stages_ns": {name: dict(zip(("count", "p50", "p99", "p99.9"), values, strict=True))
+                               for name, values in stages.items() if values[0]},
+                 "requests": requests, "requests_unread": unread,
                  "engine_refused": counters.get("engine.refused", 0),
                  "feed_malformed": counters.get("feed.feed.messages_malformed", 0),
                  "packet_bytes": packet_bytes, "code_hash": how.code_hash.hex()},

@@ -17,6 +17,16 @@ impl<V: Copy + Default> IdMap<V> {
         Self { slots: vec![(0, V::default()); slots].into_boxed_slice(), shift: 64 - slots.trailing_zeros(), len: 0 }
     }
 
+    /// Writes to its pages, so that none is met for the first time on the hot path. After making it, before use.
+    pub fn touch_memory(&mut self) {
+        const PAGE_BYTES: usize = 4_096;
+        for place in (0..self.slots.len()).step_by((PAGE_BYTES / size_of::<(u64, V)>()).max(1)) {
+            let slot = self.slots[place];
+            // Opaque, so that the write is not left out for changing nothing.
+            self.slots[place] = std::hint::black_box(slot);
+        }
+    }
+
     /// Ids held.
     pub fn len(&self) -> usize {
         self.len

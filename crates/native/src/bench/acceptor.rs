@@ -71,6 +71,11 @@ impl Acceptor {
         self.server.pump(now_ns, &self.store);
     }
 
+    /// The client connects anew; what was said before stays known.
+    pub fn reconnected(&mut self, now_ns: u64) {
+        self.server.reset(now_ns);
+    }
+
     /// Bytes for the client.
     pub fn output(&self) -> &[u8] {
         self.server.output()

@@ -10,7 +10,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 
-use links::Counter;
+use links::{Counter, HistogramSnapshot};
 use tiles::{Clock, Net, RealClock, StartError, Tcp, TcpListener, TcpRead, Udp};
 
 use super::acceptor::Acceptor;
@@ -31,6 +31,8 @@ struct Wires {
     to_client: RefCell<Vec<u8>>,
     from_client: RefCell<Vec<u8>>,
     written_ns: Cell<u64>,
+    /// A connection was made that the venue does not know of yet.
+    connected: Cell<bool>,
     clock: Rc<RealClock>,
 }
 
@@ -52,6 +54,9 @@ impl Net for MemoryNet {
     }
 
     fn tcp_connect(&self, _to: SocketAddrV4) -> io::Result<Box<dyn Tcp>> {
+        self.0.connected.set(true);
+        self.0.to_client.borrow_mut().clear();
+        self.0.from_client.borrow_mut().clear();
         Ok(Box::new(Connection(self.0.clone())))
     }
 
@@ -148,6 +153,7 @@ impl MemoryLoop {
             to_client: RefCell::default(),
             from_client: RefCell::new(Vec::with_capacity(1 << 20)),
             written_ns: Cell::new(0),
+            connected: Cell::new(false),
             clock: clock.clone(),
         });
         let net: Rc<dyn Net> = Rc::new(MemoryNet(wires.clone()));
@@ -170,6 +176,11 @@ impl MemoryLoop {
     /// Counters of the tiles.
     pub fn counters(&self) -> Vec<(String, u64)> {
         self.plant.counters()
+    }
+
+    /// Latency histograms of the tiles.
+    pub fn stages(&self) -> Vec<(String, HistogramSnapshot)> {
+        self.plant.stages()
     }
 
     /// Requests that the venue answered, and bytes that were none.
@@ -207,6 +218,9 @@ impl MemoryLoop {
     fn rest(&mut self) -> Result<(), StartError> {
         for _ in 0..TURNS_MAX {
             let now_ns = self.clock.now_ns();
+            if self.wires.connected.take() {
+                self.acceptor.reconnected(now_ns);
+            }
             let said = !self.wires.from_client.borrow().is_empty();
             if said {
                 self.acceptor.on_bytes(now_ns, &self.wires.from_client.borrow());

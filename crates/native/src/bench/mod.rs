@@ -123,6 +123,16 @@ impl TickToTrade {
         Ok(dict)
     }
 
+    /// The tiles' own latency histograms since the start, by name: count, p50, p99, p99.9 in ns.
+    fn stages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, histogram) in self.inner.stages() {
+            let [median, high, higher] = [0.5, 0.99, 0.999].map(|share| histogram.percentile_ns(share));
+            dict.set_item(name, (histogram.count(), median, high, higher))?;
+        }
+        Ok(dict)
+    }
+
     /// Closes journals and tiles.
     fn close(&mut self) {
         self.inner.close();

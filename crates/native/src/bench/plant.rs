@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use engine::{EngineConfig, EngineTile, EngineTileConfig};
-use links::{Counter, Counters, Publication, Reading, Ring, RingConfig, Subscription};
+use links::{Counter, Counters, HistogramSnapshot, Publication, Reading, Ring, RingConfig, Subscription};
 use sessions::soup::ClientConfig;
 use strategies::CompiledHost;
 use tiles::{Clock, Context, Net, RealClock, RealStorage, StartError, Tile};
@@ -135,6 +135,15 @@ impl Plant {
         let value = |(name, reading)| match reading {
             Reading::Counter(value) => Some((name, value)),
             Reading::Histogram(_) => None,
+        };
+        self.counters.readings().into_iter().filter_map(value).collect()
+    }
+
+    /// Latency histograms of the tiles, whole.
+    pub fn stages(&self) -> Vec<(String, HistogramSnapshot)> {
+        let value = |(name, reading)| match reading {
+            Reading::Counter(_) => None,
+            Reading::Histogram(snapshot) => Some((name, snapshot)),
         };
         self.counters.readings().into_iter().filter_map(value).collect()
     }

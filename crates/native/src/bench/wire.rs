@@ -185,6 +185,7 @@ struct Asking {
     sender: Box<dyn Udp>,
     line: SocketAddrV4,
     echo_line: SocketAddrV4,
+    listener: Box<dyn TcpListener>,
     port: Box<dyn Tcp>,
     echo_port: Box<dyn Tcp>,
     acceptor: Acceptor,
@@ -199,7 +200,7 @@ impl Asking {
         setup: &Setup,
         packets: Rc<Packets>,
         sends: Vec<bool>,
-        mut port: Box<dyn TcpListener>,
+        mut listener: Box<dyn TcpListener>,
         mut echo_port: Box<dyn TcpListener>,
         at: &Addresses,
         echo: &Addresses,
@@ -217,7 +218,8 @@ impl Asking {
             sender: RealNet.udp(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), Ipv4Addr::LOCALHOST)?,
             line: at.lines[0],
             echo_line: echo.lines[0],
-            port: accept(&mut *port)?,
+            port: accept(&mut *listener)?,
+            listener,
             echo_port: accept(&mut *echo_port)?,
             acceptor: Acceptor::new(setup.orders_max, midnight_ns(now_ns), now_ns),
             clock,
@@ -227,6 +229,11 @@ impl Asking {
         let begun = Instant::now();
         while all.counters.session_state.get() != records::SessionState::Up as u64 {
             all.answer();
+            // The gateway connects twice: to ask where the messages end, and to trade.
+            if let Some((stream, _)) = all.listener.accept()? {
+                all.port = stream;
+                all.acceptor.reconnected(all.clock.now_ns());
+            }
             if begun.elapsed() > PATIENCE {
                 return Err(failed("the order session did not come up"));
             }
