@@ -101,11 +101,15 @@ class Supervisor:
     def watch(self, each: Callable[[], None] | None = None) -> None:
         """Watches until asked to stop or until a process that is not to be restarted has ended (see `failures`)."""
         while not self.asked and not self.failures:
-            for child in self.children:
-                self._look(child)
+            self.look()
             if each:
                 each()
             time.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Looks at every process once: what died is restarted by policy, or is a failure."""
+        for child in self.children:
+            self._look(child)
 
     def stop(self) -> None:
         """Stops all processes in the reverse order of their start, then takes away what they shared."""

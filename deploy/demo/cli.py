@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SCENARIOS = ("plain",)
 RUNS_KEPT = 5
 SECONDS_MAX = 86_400
+READY_SECONDS_MAX = 20.0
+LOOK_SECONDS = 0.05
 QUIET_SECONDS = 0.5
 """From the last cancel to the stop: many round trips."""
 
@@ -85,9 +87,12 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
     plan.started_ns = time.time_ns()
     plan.write_record()
     try:
-        _watch(plan, supervisor, seconds, as_json)
+        if _ready(plan, supervisor):
+            _command_all(plan, start=True)
+            _watch(plan, supervisor, seconds, as_json)
         if not supervisor.failures:
-            _quiet(plan)
+            _command_all(plan, start=False)
+            time.sleep(QUIET_SECONDS)
     finally:
         keep(plan.directory, supervisor.run)
         supervisor.stop()
@@ -96,15 +101,33 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
         raise CheckFailed(supervisor.failures)
 
 
-def _quiet(plan: Plan) -> None:
-    """Stops every strategy and gives the venues time to confirm that nothing of ours rests any more."""
+def _ready(plan: Plan, supervisor: Supervisor) -> bool:
+    """Waits until every order session is up and every feed is live; False when it was asked to stop before."""
+    from meridian.deploy.demo.live import Live
+
+    live, deadline = Live(plan, supervisor.run), time.monotonic() + READY_SECONDS_MAX
+    while not live.ready():
+        if supervisor.asked:
+            return False
+        if time.monotonic() > deadline:
+            raise CheckFailed(
+                f"the venues were not ready after {READY_SECONDS_MAX:.0f} s; see {supervisor.run.run_directory}/logs"
+            )
+        supervisor.look()
+        if supervisor.failures:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _command_all(plan: Plan, *, start: bool) -> None:
+    """Starts or stops every strategy; stopped ones take their orders back."""
     from meridian.deploy.strategies import RunningEngine, new_request, start_stop
 
     engine = RunningEngine.of(plan.directory)
     request = new_request()
-    commands = [record for slot in engine.slots() for record in start_stop(slot, request, start=False)]
+    commands = [record for slot in engine.slots() for record in start_stop(slot, request, start=start)]
     engine.command(commands, request)
-    time.sleep(QUIET_SECONDS)
 
 
 def _watch(plan: Plan, supervisor: Supervisor, seconds: float, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from meridian import records
 from meridian._native import journal as native
 from meridian._native import links
-from meridian.deploy.demo.plan import Plan
+from meridian.deploy.demo.plan import VENUES, Plan
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 NANOS = 1e9
+SESSION_UP = int(records.SessionState.UP)
+FEED_LIVE = 1
 WARM_SECONDS = 3.0
 """Until then books are set up, thousands of orders at once: no time to measure latency."""
 HOPS = {
@@ -88,6 +90,15 @@ class Live:
             for name, value in dict(read(self.run.counters(process))).items()
         }
 
+    def ready(self) -> bool:
+        """Whether every order session is up and every feed is live."""
+        counters = self.counters()
+        venues = [name.lower() for name in VENUES]
+        up = [counters.get(f"gateway_{venue}/gateway_{venue}.gateway.state") for venue in venues]
+        live = [counters.get(f"feed_{venue}/feed_{venue}.feed.mode") for venue in venues]
+        heard = [counters.get(f"feed_{venue}/feed_{venue}.feed.messages") for venue in venues]
+        return up == [SESSION_UP] * len(venues) and live == [FEED_LIVE] * len(venues) and all(heard)
+
     def tables(self, seconds: float, seconds_max: float) -> Group:
         """The whole picture."""
         from rich.console import Group
@@ -126,7 +137,7 @@ class Live:
 
     def _venues(self, counters: dict[str, Any]) -> Any:
         table = _table("Venues", "venue", "feed messages", "gaps", "snapshots", "orders sent", "answers", "not sent")
-        for venue in ("xnas", "xbos"):
+        for venue in [name.lower() for name in VENUES]:
             feed = f"feed_{venue}/feed_{venue}.feed."
             gateway = f"gateway_{venue}/gateway_{venue}.gateway."
             keys = ("messages", "gaps", "snapshots"), ("sent", "events", "not_sent")

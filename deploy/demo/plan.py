@@ -206,7 +206,6 @@ class Plan:
             yield _record("Parameter", name=name, bits=np.uint64(bits), offset=offset, slot=slot.number, scalar=scalar)
         for index, (instrument, venue) in enumerate(slot.listings):
             yield _record("SlotBind", venue=VENUES[venue], instrument=instrument.id, slot=slot.number, index=index)
-        yield _record("StrategyControl", slot=slot.number, run=int(records.SlotRun.RUNNING))
 
     def _topology(self) -> dict[str, Any]:
         about: dict[str, Any] = {
