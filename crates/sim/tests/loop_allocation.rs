@@ -116,6 +116,8 @@ fn feed_gateway_and_engine_take_no_memory_once_they_run() {
     let setup = Setup {
         venues: 2,
         run_ns: 140 * MILLISECOND,
+        // No segment of a journal is made ready meanwhile: that waits for idle cycles and asks the system.
+        segment_bytes: 8 << 20,
         around: armed,
         wrap: |net| Rc::new(QuietNet(net)),
         ..Setup::new(seed)

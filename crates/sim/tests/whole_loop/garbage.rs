@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use sessions::soup::{Server, ServerEvent};
 use sessions::{MemoryStore, MessageStore};
 use sim::{Random, SimDisk};
-use tiles::{Clock, Context, StartError, Storage, Tcp, TcpListener, TcpRead, Tile, Udp};
+use tiles::{Clock, Context, StartError, Storage, Tcp, TcpListener, TcpRead, Tile};
 use wire::ouch50::{AccountQueryResponseFields, SystemEventFields};
 
 use crate::world::{MILLISECOND, Setup, World, line, order_port};

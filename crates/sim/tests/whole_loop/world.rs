@@ -31,7 +31,6 @@ use crate::flow::{FLOW_SESSION, Storm};
 use crate::strategy::{Flaw, Plan, Seen, Wanderer};
 
 pub const OUR_SESSION: u32 = 1;
-pub const SEGMENT_BYTES: usize = 1 << 20;
 pub const MILLISECOND: u64 = 1_000_000;
 const LIVES: u32 = 8;
 
@@ -77,14 +76,17 @@ pub struct Setup {
     pub step_ns: (u64, u64),
     pub cancel_on_disconnect: bool,
     pub engine_silence_ns_max: u64,
+    pub segment_bytes: usize,
     pub around: Around,
     pub wrap: Wrap,
 }
 
 impl Setup {
+    /// Ample and calm. `LOOP_SEED_OFFSET` in the environment moves every seed, for a search beyond the usual ones.
     pub fn new(seed: u64) -> Self {
+        let offset = std::env::var("LOOP_SEED_OFFSET").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         Self {
-            seed,
+            seed: seed + offset,
             venues: 1,
             faults: Faults::NONE,
             run_ns: 200 * MILLISECOND,
@@ -96,6 +98,7 @@ impl Setup {
             step_ns: (1_000, 30_000),
             cancel_on_disconnect: false,
             engine_silence_ns_max: 60 * MILLISECOND,
+            segment_bytes: 1 << 20,
             around: |_, work| work(),
             wrap: |net| net,
         }
@@ -172,7 +175,7 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
         midnight_ns: bootstrap::midnight_ns(),
         feed_messages: setup.feed_messages,
         session_messages: 1 << 14,
-        segment_bytes: SEGMENT_BYTES,
+        segment_bytes: setup.segment_bytes,
     }
 }
 
@@ -213,7 +216,7 @@ fn gateway_config(setup: &Setup, venue: u16) -> GatewayConfig {
         engine_silence_ns_max: setup.engine_silence_ns_max,
         reconnect_ns: 2 * MILLISECOND,
         cancel_on_disconnect: setup.cancel_on_disconnect,
-        journal_segment_bytes: SEGMENT_BYTES,
+        journal_segment_bytes: setup.segment_bytes,
     }
 }
 
@@ -231,7 +234,7 @@ pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
         book_levels_max: 512,
         ..EngineConfig::default()
     };
-    config.segment_bytes = SEGMENT_BYTES;
+    config.segment_bytes = setup.segment_bytes;
     for venue in 1..=setup.venues {
         config.inputs.push(format!("gateway{venue}_engine"));
         config.inputs.push(format!("feed{venue}_engine"));
@@ -399,7 +402,7 @@ impl World {
             let segment = disk.open(STATE_FILE, STATE_FILE_BYTES).unwrap();
             Recorded::read(std::str::from_utf8(segment.bytes()).unwrap())
         };
-        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        let mut reader = Reader::from_storage(&disk, self.setup.segment_bytes).unwrap();
         engine::replay_reader(&mut reader, recorded, self.host(), &mut NoOutbox, &mut |_, _| {}).unwrap()
     }
 
@@ -409,7 +412,7 @@ impl World {
             self.close_engine();
         }
         let disk = self.sim.disk("engine");
-        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        let mut reader = Reader::from_storage(&disk, self.setup.segment_bytes).unwrap();
         let told = Rc::new(RefCell::new(Vec::new()));
         let mut out = Breaks(Rc::clone(&told));
         let mut described = Vec::new();
@@ -426,7 +429,7 @@ impl World {
     /// How many of the engine's inputs are such. Its journal must be closed or dead.
     pub fn inputs(&mut self, mut such: impl FnMut(RecordRef) -> bool) -> u64 {
         let disk = self.sim.disk("engine");
-        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        let mut reader = Reader::from_storage(&disk, self.setup.segment_bytes).unwrap();
         let mut count = 0;
         while let Some((_, record)) = reader.next().unwrap() {
             count += u64::from(parse(record).is_ok_and(&mut such));
@@ -440,7 +443,7 @@ impl World {
             self.sim.kill(id);
             drop(tile);
         }
-        Truth::read(&self.sim.disk(&format!("exchange{venue}")))
+        Truth::read(&self.sim.disk(&format!("exchange{venue}")), self.setup.segment_bytes)
     }
 
     /// Everything that must hold once all is at rest: positions, fills, orders, holds, books. Ends the exchanges.
@@ -507,7 +510,7 @@ impl World {
         let lines = Rc::new(RefCell::new(Vec::new()));
         let (mut out, lines_in) = (Story { id, lines: Rc::clone(&lines) }, Rc::clone(&lines));
         let disk = self.sim.disk("engine");
-        let mut reader = Reader::from_storage(&disk, SEGMENT_BYTES).unwrap();
+        let mut reader = Reader::from_storage(&disk, self.setup.segment_bytes).unwrap();
         engine::replay_reader(&mut reader, None, self.host(), &mut out, &mut |record, engine| match parse(record) {
             Ok(RecordRef::OrderEvent(event)) if event.owner.order_id == id || event.original_id == id => {
                 let (kind, reason) = (OrderEventKind::from_code(event.event), Reason::from_code(event.reason));
@@ -622,11 +625,11 @@ fn order_id(tag: [u8; 16]) -> u64 {
 }
 
 impl Truth {
-    pub fn read(disk: &SimDisk) -> Self {
+    pub fn read(disk: &SimDisk, segment_bytes: usize) -> Self {
         let capacity =
             Capacity { instruments: 4, sessions: 200, orders: 1 << 13, levels_per_side: 512, trades: 1 << 12 };
         let (mut core, mut events) = (Matching::new(capacity), Vec::<ExchangeEvent>::new());
-        let mut reader = Reader::from_storage(disk, SEGMENT_BYTES).unwrap();
+        let mut reader = Reader::from_storage(disk, segment_bytes).unwrap();
         while let Some((stamp, record)) = reader.next().unwrap() {
             core.apply(stamp, record, &mut events).unwrap();
         }

@@ -316,8 +316,8 @@ impl Tile for GatewayTile {
         work += self.run_socket(now_ns);
         work += self.reconcile(now_ns);
         self.watch_engine(now_ns);
-        if let Some(journal) = &mut self.journal {
-            // A segment that cannot be prepared shows as back-pressure when it is needed.
+        if let Some(journal) = self.journal.as_mut().filter(|_| work == 0) {
+            // Cold work, for cycles without other. A segment that cannot be prepared shows as back-pressure when it is needed.
             let _prepared = journal.prepare();
         }
         if let Some(samples) = self.samples.as_mut().filter(|_| !self.sampler.samples().is_empty()) {
