@@ -105,22 +105,23 @@ def in_memory(run: Run) -> Result:
         loop.close()
     if not orders:
         raise AssertionError("no pass ended in order bytes")
+    names = ("count", "p50", "p99", "p99.9")
+    staged = {name: dict(zip(names, values, strict=True)) for name, values in stages.items() if values[0]}
     all_orders, all_quiet = np.concatenate(orders), np.concatenate(quiet)
     cache = machine.level_2_cache_bytes()
     return Result(
         name="tick_to_trade", title="tick to trade in memory: packet bytes in, order bytes out, one thread",
         unit="ns",
-        input=f"own seeded flow, seed {run.seed}: {each * run.blocks:,} distinct packets of one message (one in eight moves a touch) after {warm_up:,} that "
-        f"fill the books ({packet_bytes:,} bytes; second-level cache {cache or 0:,}); {SYMBOLS} symbols, InventoryMaker on "
-        f"the {SLOTS} most popular; feed, engine and gateway tiles with their rings, journals (durability process) and "
-        "counters; the venue's answers come between passes",
+        input=f"own seeded flow, seed {run.seed}: {each * run.blocks:,} distinct packets of one message (one in eight moves a "
+        f"touch) after {warm_up:,} that fill the books ({packet_bytes:,} bytes; second-level cache {cache or 0:,}); "
+        f"{SYMBOLS} symbols, InventoryMaker on the {SLOTS} most popular; feed, engine and gateway tiles with their rings, "
+        "journals (durability process) and counters; the venue's answers come between passes",
         value=run.estimate(medians), percentiles=percentiles(all_orders),
         peers=[Peer(name="none", why_missing="nobody publishes one")],
         goals=[Goal(bound=1_000, of="p50"), Goal(bound=5_000, of="p99.9")], blocks=run.blocks,
         details={"passes_with_order": len(all_orders), "passes_without": len(all_quiet),
-                 "without_order_ns": percentiles(all_quiet), "stages_ns": {name: dict(zip(("count", "p50", "p99", "p99.9"), values, strict=True))
-                               for name, values in stages.items() if values[0]},
-                 "requests": requests, "requests_unread": unread,
+                 "without_order_ns": percentiles(all_quiet), "stages_ns": staged, "requests": requests,
+                 "requests_unread": unread,
                  "engine_refused": counters.get("engine.refused", 0),
                  "feed_malformed": counters.get("feed.feed.messages_malformed", 0),
                  "packet_bytes": packet_bytes, "code_hash": how.code_hash.hex()},
