@@ -9,7 +9,7 @@ use crate::anomaly::Change;
 use crate::books::VenueBooks;
 use crate::map::Mixed;
 
-/// Records worked on together: the messages of a full packet. Fewer wait for memory, more have what was fetched displaced.
+/// Records worked on together: the messages of a full packet. Fewer wait longer for memory.
 const GROUP: usize = 48;
 
 impl VenueBooks {
