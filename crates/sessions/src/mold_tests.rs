@@ -160,3 +160,44 @@ fn any_arrival_order_gives_one_sequence() {
         assert_eq!(delivered, (1..next).collect::<Vec<_>>(), "seed {seed}");
     }
 }
+
+#[test]
+fn a_closed_gap_is_delivered_in_bursts_and_what_comes_meanwhile_keeps_its_place() {
+    let mut receiver = Receiver::new(Some(1), 4096);
+    receiver.set_burst(2);
+    for sequence in 2..=6 {
+        feed(&mut receiver, &packet(sequence, &[&[sequence as u8]]));
+    }
+    let delivered = |seen: &[Seen]| {
+        let number = |seen: &Seen| if let Seen::Message(sequence, _) = seen { Some(*sequence) } else { None };
+        seen.iter().filter_map(number).collect::<Vec<_>>()
+    };
+    assert_eq!(delivered(&feed(&mut receiver, &packet(1, &[&[1]]))), [1, 2, 3]);
+    assert!(receiver.is_waiting());
+    assert_eq!(delivered(&feed(&mut receiver, &packet(7, &[&[7]]))), [4, 5]);
+    let mut rest = Vec::new();
+    while receiver.is_waiting() {
+        receiver.resume(&mut |event| {
+            if let Event::Message { sequence, .. } = event {
+                rest.push(sequence);
+            }
+        });
+    }
+    assert_eq!(rest, [6, 7]);
+    assert_eq!((receiver.gap(), receiver.next()), (None, 8));
+}
+
+#[test]
+fn a_snapshot_forgets_numbers_that_came_by_mistake() {
+    let mut receiver = Receiver::new(Some(1), 4096);
+    feed(&mut receiver, &packet(1 << 40, &[b"far"]));
+    feed(&mut receiver, &packet(1 << 41, &[]));
+    feed(&mut receiver, &packet(12, &[b"kept"]));
+    assert_eq!(receiver.gap(), Some((1, 1 << 41)));
+    receiver.hold();
+    receiver.skip_to(10);
+    assert_eq!(receiver.gap(), Some((10, 13)));
+    receiver.forget_kept();
+    receiver.skip_to(10);
+    assert_eq!(receiver.gap(), None);
+}

@@ -173,3 +173,24 @@ fn everything_dies_by_turns_and_the_truth_is_found_again() {
         assert_eq!(world.replay().agrees(), Some(true), "seed {seed}");
     }
 }
+
+#[test]
+fn a_cancel_of_an_order_that_never_left_is_told_that_the_venue_does_not_have_it() {
+    let mut world = World::empty(setup(1));
+    let storm = world.storm(1);
+    world.start_exchange(1, storm);
+    world.start_gateway(1);
+    let mut engine = world.sim.context("engine");
+    world.run(10 * MILLISECOND);
+    let mut cancel = CancelOrder::new();
+    (cancel.header.venue, cancel.owner.order_id, cancel.owner.epoch) = (1, 77, 1);
+    engine.publications.get_mut("engine_gateway1").unwrap().offer(bytes_of(&cancel));
+    world.run(MILLISECOND);
+    let mut told = Vec::new();
+    engine.subscriptions.get_mut("gateway1_engine").unwrap().poll(100, &mut |record| {
+        if let Ok(RecordRef::OrderEvent(event)) = parse(record) {
+            told.push((event.owner.order_id, OrderEventKind::from_code(event.event)));
+        }
+    });
+    assert_eq!(told, [(77, Some(OrderEventKind::NotFound))]);
+}
