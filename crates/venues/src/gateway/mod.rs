@@ -246,10 +246,17 @@ impl GatewayTile {
         }
     }
 
+    /// Starts a sweep. One more than [`SWEEPS_MAX`] widens the last of them to everything: cancelling too much is safe.
     fn on_mass_cancel(&mut self, order: &MassCancel) {
-        self.epoch = self.epoch.max(order.owner.epoch);
-        if self.sweeps.len() < SWEEPS_MAX && order.owner.epoch >= self.epoch {
+        if order.owner.epoch < self.epoch {
+            self.counts.stale_epoch.add(1);
+            return;
+        }
+        self.epoch = order.owner.epoch;
+        if self.sweeps.len() < SWEEPS_MAX {
             self.sweeps.push(Sweep::of(order));
+        } else {
+            self.sweeps[SWEEPS_MAX - 1] = Sweep::everything(false);
         }
     }
 

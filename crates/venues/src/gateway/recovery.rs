@@ -39,8 +39,9 @@ impl Sweep {
         Self { owner: order.owner, instrument: order.header.instrument, side: order.side, pulled: false, next_ref: 1 }
     }
 
-    fn all() -> Self {
-        Self { owner: Owner::zeroed(), instrument: 0, side: 0, pulled: true, next_ref: 1 }
+    /// Every order; `pulled`: because the engine is silent.
+    pub fn everything(pulled: bool) -> Self {
+        Self { owner: Owner::zeroed(), instrument: 0, side: 0, pulled, next_ref: 1 }
     }
 
     fn matches(&self, entry: &Entry) -> bool {
@@ -240,7 +241,7 @@ impl GatewayTile {
         let silent = now_ns.saturating_sub(self.heard_engine_ns) > self.config.engine_silence_ns_max;
         if silent && !self.engine_silent && self.sweeps.len() < SWEEPS_MAX {
             self.engine_silent = true;
-            self.sweeps.push(Sweep::all());
+            self.sweeps.push(Sweep::everything(true));
         }
     }
 
