@@ -40,6 +40,8 @@ HOPS = {
 """The ends of histograms' names, in the order of an order's way, and what they measure."""
 MONEY_METRICS = (Metric.ORDER_NOTIONAL, Metric.GROSS_EXPOSURE)
 FILLS_SHOWN = 10
+FEED_LIVE, SESSION_UP = 1, 1
+"""As the tiles count them: `feed.mode` and `gateway.state`."""
 """From each end."""
 
 
@@ -60,6 +62,7 @@ def summary(run: Run) -> dict[str, Any]:
         "latency_since_warm_up": (run.directory / live.WARM).is_dir(),
         "latency": [{key: value for key, value in one.items() if key != "histogram"} for one in histograms],
         "feeds": feeds(run),
+        "problems": problems(run),
         "flow": flow(run),
         "skipped_files": run.about.get("skipped_files", []),
         "processes": live.processes(run),
@@ -323,6 +326,26 @@ def latencies(run: Run) -> list[dict[str, Any]]:
         row |= {f"{share}_ns": int(took[rank]) for share, rank in ranks.items()}
         found.append(row | {"max_ns": int(took[-1]), "rank": len(HOPS) + 1})
     return sorted(found, key=lambda one: (one["rank"], one["process"], one["name"]))
+
+
+def problems(run: Run) -> list[str]:
+    """What went wrong with the run as a whole, a sentence each: processes that died, venues that were lost, open orders."""
+    found = [str(failure) for failure in run.about.get("failures", [])]
+    if not run.is_over and live.live_run(run) is None:
+        found.append("the run ended without its supervisor; this is what its journals hold")
+    if not run.is_over:
+        return found
+    counters = {name: value for readings in live.readings(run).values() for name, value in readings.items()}
+    for venue in run.venues:
+        if counters.get(f"{venue.get('feed_tile')}.feed.mode", FEED_LIVE) != FEED_LIVE:
+            found.append(f"the feed of {venue['name']} was not live at the end")
+        if counters.get(f"{venue.get('gateway_tile')}.gateway.state", SESSION_UP) != SESSION_UP:
+            found.append(f"the order session with {venue['name']} was not up at the end")
+    counted = orders(run)
+    for state in ("open", "unknown"):
+        if counted[state]:
+            found.append(f"{counted[state]} orders were {state} at the end")
+    return found
 
 
 def feeds(run: Run) -> list[dict[str, Any]]:

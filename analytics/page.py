@@ -79,7 +79,7 @@ def _head(facts: dict[str, Any]) -> str:
     about = facts["run"]
     venues = " and ".join(about["venues"])
     strategies = ", ".join(sorted({slot["class"] or slot["name"] for slot in facts["slots"]}))
-    state = "" if about["over"] else " It was still running when this page was made."
+    state = "" if about["over"] or facts["problems"] else " It was still running when this page was made."
     sentence = (
         f"{about['seconds']:,.1f} seconds from {text.moment(about['started_ns'])[:8]} UTC at {venues}. "
         f"Strategies: {strategies or 'none'}.{state}"
@@ -119,6 +119,7 @@ def _checks(facts: dict[str, Any]) -> str:
         said = "equals" if about["replay_agrees"] else "differs from"
         sentence = f"Replay: the state hash of the journal, folded again, {said} the live engine's."
         lines.append(_check(about["replay_agrees"], sentence))
+    lines += [_check(False, f"{problem}.") for problem in facts["problems"]]
     lines += [
         _check(False, f"Slot {slot['name']} is disabled: {slot['failure']}, line {slot['line']}.")
         for slot in facts["slots"]

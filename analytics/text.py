@@ -45,7 +45,7 @@ def amount(value: int | None, is_money: bool) -> str:
 def print_report(facts: dict[str, Any]) -> None:
     """Prints the whole of it."""
     about = facts["run"]
-    state = "" if about["over"] else ", still running"
+    state = "" if about["over"] or facts["problems"] else ", still running"
     venues = " and ".join(about["venues"])
     print()
     console().print(
@@ -72,6 +72,8 @@ def _print_notes(facts: dict[str, Any]) -> None:
             out.print(f"[red]slot {slot['name']} is disabled: {slot['failure']}, line {slot['line']}[/]")
     for skipped in facts["skipped_files"]:
         out.print(f"skipped {skipped.get('path')}: {skipped.get('reason')}")
+    for problem in facts["problems"]:
+        out.print(f"[red]✗[/] {problem}", highlight=False)
     check = facts["reconciliation"]
     mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}[check["agrees"]]
     out.print(f"{mark} reconciliation: {check['sentence']}")

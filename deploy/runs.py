@@ -59,6 +59,15 @@ def root() -> Path:
     return Path(f"/tmp/meridian-{os.getuid()}")
 
 
+def own(directory: Path) -> Path:
+    """The directory, made for us alone. Raises OSError where somebody else could write in it: runs hold secrets."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    about = directory.stat()
+    if about.st_uid != os.getuid() or about.st_mode & 0o022:
+        raise OSError(f"{directory}: belongs to another user or can be written by others; take it away")
+    return directory
+
+
 def shared_root() -> Path:
     """Where shared memory lies: /dev/shm, or the run directories' own root where that cannot be written."""
     shared = Path("/dev/shm")
@@ -92,8 +101,8 @@ def claim(name: str) -> Claim:
     """Takes the first free run directory of this name."""
     for number in range(1, RUNS_OF_ONE_NAME_MAX + 1):
         run_name = name if number == 1 else f"{name}-{number}"
-        directory = root() / run_name
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        directory = own(root()) / run_name
+        directory.mkdir(exist_ok=True, mode=0o700)
         if (lock := _lock(directory / LOCK)) is not None:
             claimed = Claim(run_name, directory, lock)
             claimed.clear_shared()

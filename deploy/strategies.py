@@ -186,9 +186,9 @@ def _parsed(kind: str, text: str) -> Any:
 def _kept(directory: Path, name: str) -> Iterator[Any]:
     """The records of one kind that a recorder kept so far."""
     try:
-        reader = native.Reader(directory)
+        kept = [data for _, _, data in native.Reader(directory)]
     except (OSError, ValueError):
         return
-    for _, _, data in reader:
+    for data in kept:
         if records.name_of(data) == name:
             yield records.parse(data)

@@ -189,7 +189,12 @@ class Supervisor:
         environment = os.environ | {"MERIDIAN_SUPERVISOR": str(os.getpid())}
         with child.log.open("ab") as output:
             child.popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,  # A terminal's signals reach the supervisor alone, which stops all in order.
             )
         child.restart_at = None
         self.run.processes[child.name] = {"pid": child.popen.pid, "restarts": child.restarts}

@@ -50,9 +50,9 @@ def _explained(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _journals(directory: str) -> list[Path]:
-    from meridian.engine.journals import find
+    from meridian.engine.journals import engines
 
-    return find(directory)
+    return engines(directory)
 
 
 def _time(time_ns: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from meridian._native.engine import Replayed
     from meridian._native.journal import Verified
 
-__all__ = ["JournalNotFound", "find", "libraries_of", "records", "replay", "verify"]
+__all__ = ["JournalNotFound", "engines", "find", "libraries_of", "records", "replay", "verify"]
 
 SEGMENT_PATTERN = "journal-*.segment"
 
@@ -32,6 +33,28 @@ def find(path: Path | str) -> list[Path]:
     if not found:
         raise JournalNotFound(f"{top}: no journal here or below; its files are called {SEGMENT_PATTERN}")
     return found
+
+
+def engines(path: Path | str) -> list[Path]:
+    """Those journals at or below `path` that are engines', not gateways', exchanges' or recorders'. A journal that is
+    named itself is taken whatever it is. Raises JournalNotFound when there is none."""
+    found = find(path)
+    if found == [Path(path)]:
+        return found
+    kept = [journal for journal in found if _starts_an_engine(journal)]
+    if not kept:
+        raise JournalNotFound(f"{path}: no engine's journal here or below")
+    return kept
+
+
+def _starts_an_engine(journal: Path) -> bool:
+    """Whether its first record is an engine's start, or nobody can say: damage is told by whoever reads it."""
+    from meridian import records as layouts
+
+    try:
+        return all(layouts.name_of(data) == "EngineStart" for _, _, data in islice(records(journal), 1))
+    except (OSError, ValueError):
+        return True
 
 
 def libraries_of(journal: Path, given: Path | str | None = None) -> Path:

@@ -42,6 +42,8 @@ def check_command(spec: str, as_json: bool) -> None:
         raise CheckFailed(error.errors) from None
     except SyntaxError as error:
         raise CheckFailed(f"{error.filename}:{error.lineno}: {error.msg}.") from None
+    except SystemExit:
+        raise CheckFailed(f"{spec}: it ends the process while it is read; a strategy's file must not.") from None
     except Exception as error:  # Whatever the quant's own file raises while it is read.
         raise CheckFailed(_raised(spec, error)) from None
     reports: list[Report] = []

@@ -248,7 +248,11 @@ def _check(document: dict[str, Any], digest: str, problems: Problems) -> Referen
         ticks={},
     )
     for table in TABLES:
-        if table != "calendars" and len(getattr(loaded, table)) == len(document.get(table, {})):
+        if (
+            table != "calendars"
+            and isinstance(given := document.get(table, {}), dict)
+            and len(getattr(loaded, table)) == len(given)
+        ):
             problems.dense(table, {name: one.id for name, one in getattr(loaded, table).items()})
     _check_calendars(loaded, problems)
     _check_ticks(loaded, problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 import sys
@@ -39,11 +40,15 @@ def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bo
     paths = [Path(part.strip()) for part in flow.split(",") if part.strip()]
     if wrong := [f"--flow = {path}: there is no such file or directory" for path in paths if not path.exists()]:
         raise BadInput(wrong)
-    directory = runs.root() / "demos" / time.strftime("%Y%m%d-%H%M%S")
+    directory = runs.own(runs.root()) / "demos" / time.strftime("%Y%m%d-%H%M%S")
     number = 1
     while directory.exists():
         number += 1
         directory = directory.with_name(f"{directory.name.split('.')[0]}.{number}")
+    if math.isnan(seconds):
+        raise BadInput(f"--seconds = nan: must be a number from 1 to {SECONDS_MAX}")
+    if flow and not paths:
+        raise BadInput(f'--flow = "{flow}": names no file or directory; without --flow the demo generates its flow')
     plan = _prepare(directory, paths, as_json)
     _trade(plan, seconds, as_json)
     _report(plan, Path(html) if html else directory / "report.html", as_json)
@@ -80,25 +85,24 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
     supervisor = Supervisor(plan.topology)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.ask())
+    plan.started_ns = time.time_ns()
+    plan.write_record()
     try:
         supervisor.start()
     except CannotStart as error:
         raise CheckFailed(error.errors) from None
-    plan.started_ns = time.time_ns()
-    plan.write_record()
     try:
         if _ready(plan, supervisor):
             _command_all(plan, start=True)
             _watch(plan, supervisor, seconds, as_json)
-        if not supervisor.failures:
-            _command_all(plan, start=False)
-            time.sleep(QUIET_SECONDS)
+            if not supervisor.failures:
+                _command_all(plan, start=False)
+                time.sleep(QUIET_SECONDS)
     finally:
         keep(plan.directory, supervisor.run)
+        logs = [f"logs of the processes: {supervisor.run.run_directory}/logs"] if supervisor.failures else []
         supervisor.stop()
-        plan.write_record(ended_ns=time.time_ns())
-    if supervisor.failures:
-        raise CheckFailed(supervisor.failures)
+        plan.write_record(time.time_ns(), [*supervisor.failures, *logs])
 
 
 def _ready(plan: Plan, supervisor: Supervisor) -> bool:
@@ -174,7 +178,7 @@ def _report(plan: Plan, html: Path, as_json: bool) -> None:
         print_summary(run)
         note(f"report: {html}")
         note(f"run: {plan.directory}")
-    differences = list(found["reconciliation"]["differences"])
+    differences = [*found["problems"], *found["reconciliation"]["differences"]]
     if not found["run"]["replay_agrees"]:
         differences.append("replay: the journal does not give the live engine's state hash")
     if differences:

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -89,7 +89,7 @@ class Plan:
             _secret(self.directory / f"{name}.secret")
         self.topology = check(self._topology(), kinds=tiles.kinds(), aeron=links.AERON)
 
-    def write_record(self, ended_ns: int | None = None) -> None:
+    def write_record(self, ended_ns: int | None = None, failures: Sequence[str] = ()) -> None:
         """What reports read: where everything lies, what ran."""
         venues = [
             {
@@ -109,6 +109,7 @@ class Plan:
             "name": "demo",
             "started_ns": self.started_ns,
             "ended_ns": ended_ns,
+            "failures": list(failures),
             "reference": "reference.toml",
             "limits": "limits.toml",
             "strategies": str(self.slots[0].artifact.path.parent),

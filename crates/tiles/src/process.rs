@@ -98,16 +98,24 @@ pub fn run_process(
         let handle = Builder::new().name(name.clone()).spawn(body)?;
         handles.push((name, handle));
     }
+    let mut cut_off = false;
     while !handles.iter().all(|(_, handle)| handle.is_finished()) {
         if started.load(Ordering::Acquire) == threads {
             ready.set(1);
         }
         watch();
+        if !cut_off && plant.is_cut_off() {
+            cut_off = true;
+            stop.ask();
+        }
         // tidy: allow(sleep): the process's main thread, which runs no tile
         std::thread::sleep(WATCH);
     }
     ready.set(0);
     let mut errors = Vec::new();
+    if cut_off {
+        errors.push("the media driver took this process for dead, or is gone: its links cannot come back".to_owned());
+    }
     for (name, handle) in handles {
         match handle.join() {
             Ok(Ok(())) => {}
@@ -246,6 +254,17 @@ impl Plant {
                 link.name
             ))),
         }
+    }
+
+    /// Whether the links over Aeron are dead for good.
+    #[cfg(feature = "aeron")]
+    fn is_cut_off(&self) -> bool {
+        self.aeron.as_ref().is_some_and(links::aeron::Client::is_closed)
+    }
+
+    #[cfg(not(feature = "aeron"))]
+    fn is_cut_off(&self) -> bool {
+        false
     }
 
     #[cfg(not(feature = "aeron"))]

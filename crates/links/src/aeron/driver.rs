@@ -17,11 +17,12 @@ const COUNTERS_BYTES: usize = 1 << 20;
 const LOSS_REPORT_BYTES: usize = 64 << 10;
 /// What the driver needs for itself: counters with their metadata (four times the values), three buffers of 1 MiB.
 const OWN_BYTES: u64 = 9 << 20;
-/// A client that is silent for so long is taken for dead. Longer than a laptop's hiccup, far below Aeron's ten seconds.
-const CLIENT_LIVENESS_NS: u64 = 2_000_000_000;
-const IMAGE_LIVENESS_NS: u64 = 2_000_000_000;
+/// A client that is silent for so long is taken for dead, and cannot come back: its process ends. A stopped virtual machine
+/// or a debugger's pause must stay below it.
+const CLIENT_LIVENESS_NS: u64 = 10_000_000_000;
+const IMAGE_LIVENESS_NS: u64 = 10_000_000_000;
 /// More than the client's liveness, as Aeron demands.
-const UNBLOCK_NS: u64 = 3_000_000_000;
+const UNBLOCK_NS: u64 = 15_000_000_000;
 const LINGER_NS: u64 = 500_000_000;
 const CONNECTION_NS: u64 = 1_000_000_000;
 const TIMER_NS: u64 = 100_000_000;

@@ -124,6 +124,12 @@ impl Client {
         Ok(Self(Arc::new(inner)))
     }
 
+    /// Whether the driver gave this client up, or is gone: its links are dead for good.
+    pub fn is_closed(&self) -> bool {
+        // SAFETY: the client lives as long as this value.
+        unsafe { aeron::aeron_is_closed(self.0.client) }
+    }
+
     /// Failures that the client's thread has met so far.
     pub fn errors(&self) -> u64 {
         self.0.errors.load(Ordering::Relaxed)
