@@ -107,7 +107,7 @@ def test_a_run_that_did_nothing_has_a_report(tmp_path: Path, story: Path) -> Non
     write_html(run, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert "&lt;nothing&gt;" in text and "<nothing>" not in text
-    assert "still running" in text
+    assert "ended without its supervisor" in text
 
 
 def _journal(story: Path) -> list[Any]:
