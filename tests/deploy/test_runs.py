@@ -19,6 +19,7 @@ from meridian._native import links
 from meridian.deploy import runs, view
 from meridian.deploy.supervisor import CannotStart, Supervisor
 from meridian.deploy.topology import Topology, check
+from tests.support import skip_unchecked
 
 KINDS = ["probe-sink", "probe-source"]
 
@@ -79,7 +80,7 @@ def gone(run: runs.Run) -> bool:
 @pytest.mark.parametrize(("transport", "how"), [("shm", "reliable"), ("shm", "lossy"), ("aeron-ipc", "reliable")])
 def test_two_processes_meet_and_leave_nothing_behind(transport: str, how: str) -> None:
     if transport.startswith("aeron") and not links.AERON:
-        pytest.skip("this build has no Aeron")
+        skip_unchecked("links over Aeron between processes", "this build has no Aeron")
     with Supervisor(probes(unique(transport), transport=transport, how=how)) as supervisor:
         soon(lambda: counter(supervisor, "sink", "sink.received") > 1000)
         assert counter(supervisor, "sink", "sink.missing") == 0
