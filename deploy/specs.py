@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from meridian._native import links as native
+from meridian.deploy import services
 from meridian.deploy.topology import PLACEHOLDER, Topology
 
 SPEC_VERSION = 1
@@ -32,6 +33,14 @@ class Places:
     def counters(self, process: str) -> Path:
         """The counters file of a process."""
         return self.shared_directory / "counters" / process
+
+    def ready(self, service: str) -> Path:
+        """The file by which a service says that it is ready."""
+        return self.run_directory / f"{service}.ready"
+
+    def socket(self, service: str) -> Path:
+        """Where a service answers local commands."""
+        return self.run_directory / f"{service}.socket"
 
     def ring(self, link: str) -> Path:
         """The file of a link of kind `shm`."""
@@ -98,15 +107,33 @@ def link_spec(topology: Topology, name: str, stream_id: int, places: Places) -> 
     return spec
 
 
+def _links(topology: Topology, ends: list[str], places: Places) -> list[dict[str, Any]]:
+    numbered = enumerate(topology.links.items(), STREAM_ID_FIRST)
+    return [
+        link_spec(topology, name, stream_id, places)
+        for stream_id, (name, link) in numbered
+        if any(end in ends for end in (link.producer, *link.consumers))
+    ]
+
+
+def service_spec(topology: Topology, service: str, places: Places) -> dict[str, Any]:
+    """What one service is given (`services.Service`)."""
+    return {
+        "version": services.SPEC_VERSION,
+        "name": service,
+        "topology": topology.name,
+        "settings": places.fill(topology.services[service].settings),
+        "data_directory": str(places.data_directory / service),
+        "ready_path": str(places.ready(service)),
+        "socket_path": str(places.socket(service)),
+        "links": _links(topology, [service], places),
+    }
+
+
 def process_spec(topology: Topology, process: str, places: Places) -> dict[str, Any]:
     """What one process runs."""
     tiles = [name for name in topology.tiles if topology.process_of(name) == process]
-    numbered = enumerate(topology.links.items(), STREAM_ID_FIRST)
-    links = [
-        link_spec(topology, name, stream_id, places)
-        for stream_id, (name, link) in numbered
-        if any(tile in tiles for tile in (link.producer, *link.consumers))
-    ]
+    links = _links(topology, tiles, places)
     spec: dict[str, Any] = {
         "version": SPEC_VERSION,
         "topology": topology.name,

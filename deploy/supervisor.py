@@ -20,9 +20,9 @@ import structlog
 
 from meridian._native import links as native
 from meridian._native import tiles
-from meridian.deploy import runs
+from meridian.deploy import runs, services
 from meridian.deploy.metrics import Exporter
-from meridian.deploy.specs import Places, free_ports, logs_bytes, process_spec
+from meridian.deploy.specs import Places, free_ports, logs_bytes, process_spec, service_spec
 from meridian.deploy.topology import Topology
 
 MEDIA_DRIVER = "media-driver"
@@ -169,6 +169,10 @@ class Supervisor:
             driver = self._child(MEDIA_DRIVER, {"media_driver": about}, "none")
             self._spawn(driver)
             self._until(lambda: (directory / "cnc.dat").exists(), "the media driver")
+        for service in self.topology.services:
+            spec = service_spec(self.topology, service, self.places)
+            Path(str(spec["data_directory"])).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._spawn(self._child(service, spec, self.topology.restart_of(service)))
         for process in self.topology.process_names():
             spec = process_spec(self.topology, process, self.places)
             self._spawn(self._child(process, spec, self.topology.restart_of(process)))
@@ -185,7 +189,10 @@ class Supervisor:
         return child
 
     def _spawn(self, child: Child) -> None:
-        command = [sys.executable, "-m", "meridian.deploy.process", str(child.spec)]
+        service = self.topology.services.get(child.name)
+        module = services.KINDS[service.kind] if service else "meridian.deploy.process"
+        self.places.ready(child.name).unlink(missing_ok=True)
+        command = [sys.executable, "-m", module, str(child.spec)]
         environment = os.environ | {"MERIDIAN_SUPERVISOR": str(os.getpid())}
         with child.log.open("ab") as output:
             child.popen = subprocess.Popen(
@@ -198,6 +205,8 @@ class Supervisor:
             )
         child.restart_at = None
         self.run.processes[child.name] = {"pid": child.popen.pid, "restarts": child.restarts}
+        if service:
+            self.run.processes[child.name]["service"] = service.kind
         self.run.write()
 
     def _until(self, ready: Callable[[], bool], what: str) -> None:
@@ -216,7 +225,12 @@ class Supervisor:
             time.sleep(LOOK_SECONDS)
 
     def _all_ready(self) -> bool:
-        return all(_ready(self.run.counters(child.name)) for child in self.children if child.name != MEDIA_DRIVER)
+        return all(self._child_ready(child.name) for child in self.children if child.name != MEDIA_DRIVER)
+
+    def _child_ready(self, name: str) -> bool:
+        if name in self.topology.services:
+            return self.places.ready(name).exists()
+        return _ready(self.run.counters(name))
 
     def _death(self, child: Child) -> list[str]:
         code = child.popen.returncode if child.popen else None

@@ -18,6 +18,8 @@ its value and what is allowed. Ports are not chosen here: `{port:NAME}` in a set
     record_bytes_max = 256
     transport = "auto"                   # ring, shm, aeron-ipc, aeron-udp
     consumers = { engine = "lossy" }     # or "reliable"
+
+Services are Python processes that may be ends of links, too: see `services`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meridian.deploy import services
 
 NAME = re.compile(r"^[a-z][a-z0-9_-]{0,31}$")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -81,6 +85,14 @@ class Link(Strict):
     endpoint: str | None = None
 
 
+class Service(Strict):
+    """One Python process beside the tiles (`services`)."""
+
+    kind: str
+    restart: Literal["none", "always"] | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
 class Venue(Strict):
     """One venue of the topology; its tiles refer to it by name."""
 
@@ -108,36 +120,46 @@ class Topology(Strict):
     processes: dict[str, Process] = Field(default_factory=dict)
     venues: dict[str, Venue] = Field(default_factory=dict)
     tiles: dict[str, Tile] = Field(min_length=1)
+    services: dict[str, Service] = Field(default_factory=dict)
     links: dict[str, Link] = Field(default_factory=dict)
 
-    def process_of(self, tile: str) -> str:
-        """The process in which this tile runs."""
-        return self.tiles[tile].process or tile
+    def process_of(self, end: str) -> str:
+        """The process in which this tile, or service, runs."""
+        return (self.tiles[end].process if end in self.tiles else None) or end
 
     def process_names(self) -> list[str]:
         """Every process, in the order of its first tile in the file."""
         return list(dict.fromkeys(self.process_of(tile) for tile in self.tiles))
 
     def restart_of(self, process: str) -> str:
-        """The restart policy of one process."""
+        """The restart policy of one process or service."""
+        if process in self.services:
+            return self.services[process].restart or self.restart
         return (self.processes[process].restart if process in self.processes else None) or self.restart
 
     def transport_of(self, link: str, *, aeron: bool) -> str:
         """How a link crosses, `auto` resolved.
 
         Within a process a ring; between processes Aeron, but a ring in a file where a consumer is lossy: Aeron's shared
-        memory cannot overrun a consumer (docs/notes/0005).
+        memory cannot overrun a consumer (docs/notes/0005), and a service holds ends of such rings only.
         """
         about = self.links[link]
         if about.transport != "auto":
             return about.transport
         if len({self.process_of(tile) for tile in (about.producer, *about.consumers)}) == 1:
             return "ring"
-        return "aeron-ipc" if aeron and "lossy" not in about.consumers.values() else "shm"
+        by_file = "lossy" in about.consumers.values() or self.services_of(link)
+        return "aeron-ipc" if aeron and not by_file else "shm"
+
+    def services_of(self, link: str) -> list[str]:
+        """The services at the ends of a link."""
+        about = self.links[link]
+        return [end for end in (about.producer, *about.consumers) if end in self.services]
 
     def ports(self) -> list[str]:
         """The names of all ports that settings and links ask for, sorted."""
-        texts = [text for tile in self.tiles.values() for text in _strings(tile.settings)]
+        settings = [one.settings for one in self.tiles.values()] + [one.settings for one in self.services.values()]
+        texts = [text for one in settings for text in _strings(one)]
         texts += [link.endpoint for link in self.links.values() if link.endpoint]
         found = {word for text in texts for word in PLACEHOLDER.findall(text)}
         return sorted(word.removeprefix("port:") for word in found if word.startswith("port:"))
@@ -166,7 +188,12 @@ def check(document: Mapping[str, Any], *, kinds: Iterable[str], aeron: bool = Tr
         topology = Topology.model_validate(dict(document))
     except ValidationError as error:
         raise TopologyError([sentence(dict(document), about) for about in error.errors()]) from None
-    errors = [*_names(topology), *_tiles(topology, sorted(kinds)), *_links(topology, aeron=aeron)]
+    errors = [
+        *_names(topology),
+        *_tiles(topology, sorted(kinds)),
+        *_services(topology),
+        *_links(topology, aeron=aeron),
+    ]
     if errors:
         raise TopologyError(errors)
     return topology
@@ -201,6 +228,7 @@ FIELDS: dict[str, type[BaseModel]] = {
     "processes": Process,
     "tiles": Tile,
     "links": Link,
+    "services": Service,
     "venues": Venue,
     "metrics": Metrics,
 }
@@ -233,7 +261,12 @@ def _strings(value: Any) -> list[str]:
 
 
 def _names(topology: Topology) -> list[str]:
-    groups = {"tiles": list(topology.tiles), "links": list(topology.links), "processes": list(topology.processes)}
+    groups: dict[str, list[str]] = {
+        "tiles": list(topology.tiles),
+        "services": list(topology.services),
+        "links": list(topology.links),
+        "processes": list(topology.processes),
+    }
     names = [("name", topology.name), *((f"{group}.{name}", name) for group, held in groups.items() for name in held)]
     names += [(f"tiles.{tile}.process", about.process) for tile, about in topology.tiles.items() if about.process]
     allowed = "a name is 1 to 32 of a-z, 0-9, _ and -, a letter first"
@@ -262,24 +295,59 @@ def _tiles(topology: Topology, kinds: list[str]) -> list[str]:
             errors.append(
                 f"tiles.{name}.core = {tile.core}: its process {where} is one thread; set processes.{where}.core"
             )
-        for text in _strings(tile.settings):
-            for word in PLACEHOLDER.findall(text):
-                if word not in ("run_directory", "data_directory") and not re.match(r"^port:[a-z0-9_-]+$", word):
-                    errors.append(
-                        f'tiles.{name}.settings: "{{{word}}}" is not known; allowed are {{port:NAME}}, '
-                        "{run_directory}, {data_directory}"
-                    )
+        errors += _placeholders(f"tiles.{name}.settings", tile.settings)
     return errors
+
+
+def _placeholders(key: str, settings: dict[str, Any]) -> list[str]:
+    return [
+        f'{key}: "{{{word}}}" is not known; allowed are {{port:NAME}}, {{run_directory}}, {{data_directory}}'
+        for text in _strings(settings)
+        for word in PLACEHOLDER.findall(text)
+        if word not in ("run_directory", "data_directory") and not re.match(r"^port:[a-z0-9_-]+$", word)
+    ]
+
+
+def _services(topology: Topology) -> list[str]:
+    errors = []
+    for name, service in topology.services.items():
+        key = f"services.{name}"
+        if name in topology.tiles or name in topology.process_names():
+            errors.append(f"{key}: a tile or its process has this name; a service has a name of its own")
+        if service.kind not in services.KINDS:
+            known = sorted(services.KINDS)
+            errors.append(f'{key}.kind = "{service.kind}": is not a kind of service; {nearest(service.kind, known)}')
+            continue
+        wrong = _placeholders(f"{key}.settings", service.settings)
+        errors += wrong
+        if not wrong:
+            found = services.problems(service.kind, _filled(service.settings))
+            errors += [f"{key}.settings.{sentence(document, about)}" for document, about in found]
+    return errors
+
+
+def _filled(value: Any) -> Any:
+    """Settings as they may look once ports and directories are known: what their types are checked with."""
+    if isinstance(value, str):
+        words = PLACEHOLDER.findall(value)
+        if words and value == f"{{{words[0]}}}" and words[0].startswith("port:"):
+            return 1
+        return PLACEHOLDER.sub(lambda found: "1" if found[1].startswith("port:") else "/d", value)
+    if isinstance(value, Mapping):
+        return {key: _filled(part) for key, part in value.items()}
+    return [_filled(part) for part in value] if isinstance(value, list) else value
 
 
 def _links(topology: Topology, *, aeron: bool) -> list[str]:
     errors = []
-    tiles = list(topology.tiles)
+    tiles = [*topology.tiles, *topology.services]
     for name, link in topology.links.items():
         key = f"links.{name}"
         ends = [(f"{key}.producer", link.producer), *((f"{key}.consumers", tile) for tile in link.consumers)]
         unknown = [
-            f'{where} = "{tile}": no such tile; {nearest(tile, tiles)}' for where, tile in ends if tile not in tiles
+            f'{where} = "{tile}": no such tile{" or service" if topology.services else ""}; {nearest(tile, tiles)}'
+            for where, tile in ends
+            if tile not in tiles
         ]
         errors += unknown
         if link.producer in link.consumers:
@@ -295,6 +363,13 @@ def _transport(topology: Topology, name: str, link: Link, *, aeron: bool) -> lis
     processes = {topology.process_of(tile) for tile in (link.producer, *link.consumers)}
     over_aeron = transport.startswith("aeron")
     errors = []
+    if (at := topology.services_of(name)) and transport != "shm":
+        errors.append(f'{key}.transport = "{transport}": {at[0]} is a service; allowed are auto and shm')
+        return errors
+    for service in (one for one in link.consumers if one in topology.services):
+        if link.consumers[service] == "reliable":
+            why = "a service that stops must not hold up a tile; allowed is lossy"
+            errors.append(f'{key}.consumers.{service} = "reliable": {why}')
     if transport == "ring" and len(processes) > 1:
         where = ", ".join(sorted(processes))
         errors.append(

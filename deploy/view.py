@@ -29,8 +29,10 @@ def processes(run: Run) -> list[dict[str, Any]]:
     for name, about in run.processes.items():
         counters = dict(read(run.counters(name)))
         alive = Path(f"/proc/{about['pid']}").exists()
-        # The media driver writes no counters of ours: it is ready when it lives.
+        # Services and the media driver write no counters of ours: one says so by a file, the other is ready when it lives.
         ready = counters.get("process.ready") == 1 if counters else alive
+        if about.get("service"):
+            ready = alive and (Path(run.run_directory) / f"{name}.ready").exists()
         rows.append({"name": name, "pid": about["pid"], "alive": alive, "ready": ready, "restarts": about["restarts"]})
     return rows
 

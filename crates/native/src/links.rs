@@ -1,10 +1,21 @@
-//! `meridian._native.links`: rings in files, counters of other processes, the media driver.
+//! `meridian._native.links`: rings in files and their ends, counters of other processes, the media driver.
+//!
+//! Invariant: a Python process is an end like a tile: what it publishes is whole records in order, and what it reads it
+//! copies out, so that nothing it does later reaches the ring.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use links::{CountersReader, HistogramSnapshot, Reading, Ring, RingConfig};
-use pyo3::exceptions::PyOSError;
+use links::{
+    CountersReader, HistogramSnapshot, Offer, Publication, Reading, Ring, RingConfig, RingProducer, Subscription,
+};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// Between two looks of a waiting subscriber: what a cold process adds to a record's way, against what it costs a core.
+const LOOK: Duration = Duration::from_micros(200);
 
 fn os_error(error: std::io::Error) -> PyErr {
     PyOSError::new_err(error.to_string())
@@ -98,6 +109,94 @@ fn create_ring(path: PathBuf, depth_records: usize, record_bytes_max: usize, rel
     Ring::create(&path, &RingConfig { depth_records, record_bytes_max, reliable }).map(drop).map_err(os_error)
 }
 
+/// The producer's end of a link of kind `shm`. There may be one at a time; it goes on where an earlier one ended.
+#[pyclass(frozen, module = "meridian._native.links")]
+pub struct Publisher {
+    end: Mutex<RingProducer>,
+    record_bytes_max: usize,
+}
+
+#[pymethods]
+impl Publisher {
+    /// OSError when the file is absent or no ring.
+    #[new]
+    fn new(path: PathBuf) -> PyResult<Self> {
+        let ring = Ring::open(&path).map_err(os_error)?;
+        Ok(Self { end: Mutex::new(ring.producer()), record_bytes_max: ring.record_bytes_max() })
+    }
+
+    /// Offers one record; `sent`, `full` (a reliable consumer is behind) or `not connected` (no consumer is there).
+    ///
+    /// Raises ValueError for a record larger than the link allows.
+    fn offer(&self, record: &[u8]) -> PyResult<&'static str> {
+        if record.len() > self.record_bytes_max {
+            let text = format!("a record of {} bytes; this link takes {}", record.len(), self.record_bytes_max);
+            return Err(PyValueError::new_err(text));
+        }
+        let offer = self.end.lock().map_err(|error| PyOSError::new_err(error.to_string()))?.offer(record);
+        Ok(match offer {
+            Offer::Sent => "sent",
+            Offer::Full => "full",
+            Offer::NotConnected => "not connected",
+        })
+    }
+}
+
+/// A consumer's end of a link of kind `shm`, by its place among the consumers (from 0).
+#[pyclass(frozen, module = "meridian._native.links")]
+pub struct Subscriber(Mutex<Box<dyn Subscription + Send>>);
+
+impl Subscriber {
+    fn take(&self, limit: usize) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        if let Ok(mut end) = self.0.lock() {
+            end.poll(limit, &mut |record| records.push(record.to_vec()));
+        }
+        records
+    }
+}
+
+#[pymethods]
+impl Subscriber {
+    /// OSError when the file is absent, no ring, or without such a consumer.
+    #[new]
+    fn new(path: PathBuf, consumer: usize) -> PyResult<Self> {
+        let end = Ring::open(&path).and_then(|ring| ring.consumer(consumer)).map_err(os_error)?;
+        Ok(Self(Mutex::new(end)))
+    }
+
+    /// At most `limit` records that are there, oldest first; waits up to `timeout` seconds for the first. The interpreter's
+    /// lock is free meanwhile.
+    #[pyo3(signature = (limit = 256, timeout = 0.0))]
+    fn poll<'py>(&self, py: Python<'py>, limit: usize, timeout: f64) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let timeout = Duration::try_from_secs_f64(timeout)
+            .map_err(|error| PyValueError::new_err(format!("timeout = {timeout}: {error}")))?;
+        let records = py.detach(|| {
+            let end = Instant::now() + timeout;
+            loop {
+                let records = self.take(limit);
+                if !records.is_empty() || Instant::now() >= end {
+                    return records;
+                }
+                std::thread::sleep(LOOK);
+            }
+        });
+        Ok(records.iter().map(|record| PyBytes::new(py, record)).collect())
+    }
+
+    /// Records lost to overrun so far (lossy consumers only).
+    #[getter]
+    fn lost(&self) -> u64 {
+        self.0.lock().map_or(0, |end| end.lost())
+    }
+
+    /// Whether the producer is there.
+    #[getter]
+    fn connected(&self) -> bool {
+        self.0.lock().is_ok_and(|end| end.connected())
+    }
+}
+
 /// Takes away the ends of a ring whose processes are gone; returns how many.
 #[pyfunction]
 fn detach_dead(path: PathBuf) -> PyResult<usize> {
@@ -163,6 +262,8 @@ mod aeron {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Counters>()?;
     module.add_class::<Histogram>()?;
+    module.add_class::<Publisher>()?;
+    module.add_class::<Subscriber>()?;
     module.add_function(wrap_pyfunction!(create_ring, module)?)?;
     module.add_function(wrap_pyfunction!(detach_dead, module)?)?;
     module.add("AERON", cfg!(feature = "aeron"))?;
