@@ -9,6 +9,7 @@ use records::{ExchangeListing, ExchangeSession, SelfTrade, TradingState, UNDEF_P
 use serde::Deserialize;
 use tiles::StartError;
 
+use crate::door::DoorConfig;
 use crate::flow::FlowConfig;
 
 /// Longest day of a session kept for those who reconnect.
@@ -41,6 +42,9 @@ pub struct ExchangeConfig {
     /// Sessions that may order over OUCH.
     #[serde(default)]
     pub ports: Vec<PortConfig>,
+    /// How long and how many connections may wait for their login, at each port and at the snapshot server.
+    #[serde(default)]
+    pub door: DoorConfig,
     /// Sessions whose commands come from inside the process or over links (flow).
     #[serde(default)]
     pub inner: Vec<InnerConfig>,
@@ -206,6 +210,7 @@ impl ExchangeConfig {
         must(self.levels_per_side > 0, "levels_per_side = 0: at least 1".into());
         must(self.feed_messages > 0, "feed_messages = 0: at least 1".into());
         must(self.session_messages > 0, "session_messages = 0: at least 1".into());
+        self.door.problems().into_iter().for_each(|problem| must(false, problem));
         let mut sessions: Vec<u32> = self.ports.iter().map(|port| port.session).collect();
         sessions.extend(self.inner.iter().map(|inner| inner.session));
         must(sessions.iter().all(|session| (1..=4096).contains(session)), "sessions: numbers from 1 to 4096".into());

@@ -7,6 +7,7 @@
 
 pub mod bench;
 mod config;
+mod door;
 mod feed;
 mod flow;
 mod listings;
@@ -18,6 +19,7 @@ mod snapshot;
 mod tile;
 
 pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
+pub use door::DoorConfig;
 pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
 pub use tile::{CommandSource, ExchangeTile, make};

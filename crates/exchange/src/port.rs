@@ -1,14 +1,18 @@
 //! An order session's socket: SoupBinTCP server, OUCH 5.0 inside.
 //!
-//! Invariant: one session outlives its connections and has at most one that is logged in; a new login with the right
-//! password takes the place of an old connection, which a dead peer may have left behind.
+//! Invariant: one session outlives its connections and has at most one that is logged in, at place 0; a new login with the
+//! right password takes the place of an old connection, which a dead peer may have left behind. Those that have not logged
+//! in wait at the other places, by the rules of the [`Door`], and never disturb the one that has.
+
+use std::net::Ipv4Addr;
 
 use links::Counter;
 use records::ExchangeAction;
 use sessions::soup::{End, Server, ServerEvent, ServerState};
-use tiles::{Context, StartError, Tcp, TcpListener, TcpRead};
+use tiles::{Context, StartError, Tcp, TcpRead};
 
 use crate::config::{ExchangeConfig, PortConfig, padded};
+use crate::door::{Door, Waiting};
 use crate::ouch::inbound::{self, Origin};
 use crate::sequencer::Sequencer;
 
@@ -17,10 +21,14 @@ const OUTPUT_BYTES: usize = 1 << 18;
 /// Reads of one connection in one cycle at most.
 const READS_A_CYCLE: usize = 8;
 
+/// Place of the connection that is logged in.
+const SESSION: usize = 0;
+
 /// One connection, logged in or about to.
 struct Connection {
     server: Server,
     socket: Option<Box<dyn Tcp>>,
+    waiting: Waiting,
 }
 
 struct Login {
@@ -39,9 +47,11 @@ pub(crate) struct Port {
     participant: [u8; 4],
     venue: u16,
     midnight_ns: u64,
-    listener: Box<dyn TcpListener>,
-    /// The one that may be logged in, and one that would like to be.
-    connections: [Connection; 2],
+    door: Door,
+    /// The one that is logged in, and those that would like to be.
+    connections: Box<[Connection]>,
+    /// How many of these have a socket, the first not counted.
+    waiting: usize,
     logins: Counter,
     logins_refused: Counter,
     requests: Counter,
@@ -62,7 +72,8 @@ impl Port {
             StartError(format!("tile {}: ports.{}.listen = {}: {error}", config.name, port.session, port.listen))
         })?;
         let scope = context.counters.scope(&format!("port{}", port.session));
-        let connection = || Connection { server: Server::new(now_ns, OUTPUT_BYTES), socket: None };
+        let nobody = Waiting { address: Ipv4Addr::UNSPECIFIED, since_ns: 0 };
+        let connection = |_| Connection { server: Server::new(now_ns, OUTPUT_BYTES), socket: None, waiting: nobody };
         Ok(Self {
             session: port.session,
             name: padded(&config.feed_session),
@@ -71,8 +82,9 @@ impl Port {
             participant: if port.participant.is_empty() { [0; 4] } else { padded(&port.participant) },
             venue: config.venue,
             midnight_ns: config.midnight_ns,
-            listener,
-            connections: [connection(), connection()],
+            door: Door::new(listener, config.door, &scope),
+            connections: (0..=config.door.waiting_max).map(connection).collect(),
+            waiting: 0,
             logins: scope.counter("logins"),
             logins_refused: scope.counter("logins_refused"),
             requests: scope.counter("requests"),
@@ -84,28 +96,36 @@ impl Port {
 
     /// Whether a client is logged in.
     fn is_up(&self) -> bool {
-        self.connections[0].socket.is_some() && self.connections[0].server.state() == ServerState::Up
+        let session = &self.connections[SESSION];
+        session.socket.is_some() && session.server.state() == ServerState::Up
+    }
+
+    /// Places to look at: those beyond the first only while somebody waits.
+    fn places(&self) -> usize {
+        if self.waiting == 0 { 1 } else { self.connections.len() }
     }
 
     /// Takes connections and requests.
     pub fn receive(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
-        let mut work = self.accept(now_ns);
-        for at in 0..2 {
+        let mut work = self.accept(now_ns, sequencer);
+        for at in 0..self.places() {
             work += self.read(at, now_ns, sequencer);
         }
         work
     }
 
-    fn accept(&mut self, now_ns: u64) -> usize {
-        let Some(free) = self.connections.iter().position(|connection| connection.socket.is_none()) else { return 0 };
-        match self.listener.accept() {
-            Ok(Some((socket, _peer))) => {
-                self.connections[free].server.reset(now_ns);
-                self.connections[free].socket = Some(socket);
-                1
-            }
-            Ok(None) | Err(_) => 0,
+    fn accept(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let Some((socket, newcomer)) = self.door.accept(now_ns) else { return 0 };
+        let waiting = self.connections.iter().enumerate().skip(1).filter(|(_, place)| place.socket.is_some());
+        if let Some(goes) = self.door.makes_room(newcomer, waiting.map(|(at, place)| (at, place.waiting))) {
+            self.close(goes, now_ns, sequencer);
         }
+        let free = self.connections.iter().skip(1).position(|place| place.socket.is_none());
+        let place = &mut self.connections[1 + free.expect("as many places as may wait")];
+        place.server.reset(now_ns);
+        (place.socket, place.waiting) = (Some(socket), newcomer);
+        self.waiting += 1;
+        1
     }
 
     fn read(&mut self, at: usize, now_ns: u64, sequencer: &mut Sequencer) -> usize {
@@ -123,8 +143,9 @@ impl Port {
             }
             work += 1;
         }
-        let mut ended = false;
-        self.connections[at].server.on_time(now_ns, &mut |event| ended |= matches!(event, ServerEvent::Down(_)));
+        let place = &mut self.connections[at];
+        let mut ended = at != SESSION && self.door.is_late(place.waiting, now_ns);
+        place.server.on_time(now_ns, &mut |event| ended |= matches!(event, ServerEvent::Down(_)));
         if ended {
             self.close(at, now_ns, sequencer);
         }
@@ -182,7 +203,7 @@ impl Port {
         }
     }
 
-    /// Answers a login; returns which connection it is afterwards.
+    /// Answers a login; returns which place it has afterwards.
     fn on_login(&mut self, at: usize, now_ns: u64, login: &Login, sequencer: &mut Sequencer) -> usize {
         let answers = sequencer.outputs.answers[self.session as usize].as_ref().expect("a port has its answers");
         let known = login.username == self.username && login.password == self.password;
@@ -194,14 +215,15 @@ impl Port {
             return at;
         }
         self.logins.add(1);
-        if at == 1 {
-            self.close(0, now_ns, sequencer);
-            self.connections.swap(0, 1);
+        if at != SESSION {
+            self.close(SESSION, now_ns, sequencer);
+            self.connections.swap(SESSION, at);
+            self.waiting -= 1;
         }
         let store = &sequencer.outputs.answers[self.session as usize].as_ref().expect("looked at above").store;
-        self.connections[0].server.accept(self.name, login.sequence, store);
+        self.connections[SESSION].server.accept(self.name, login.sequence, store);
         sequencer.control(now_ns, ExchangeAction::Connect, self.session, 0);
-        0
+        SESSION
     }
 
     /// Ends a connection. If it was the session's, the core hears of it and cancels as configured.
@@ -209,18 +231,19 @@ impl Port {
         let connection = &mut self.connections[at];
         let Some(mut socket) = connection.socket.take() else { return };
         let _goodbye_if_it_fits = socket.write(connection.server.output());
-        // The place says whether it was logged in: the state machine is down already. A refused login sits there too, and
-        // a disconnect of a session without orders changes nothing.
-        if at == 0 {
+        // The place says whether it was logged in: the state machine is down already.
+        if at == SESSION {
             self.disconnects.add(1);
             sequencer.control(now_ns, ExchangeAction::Disconnect, self.session, 0);
+        } else {
+            self.waiting -= 1;
         }
     }
 
     /// Sends what the session has to say.
     pub fn send(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
         let mut work = 0;
-        for at in 0..2 {
+        for at in 0..self.places() {
             let connection = &mut self.connections[at];
             let Some(socket) = &mut connection.socket else { continue };
             let answers = sequencer.outputs.answers[self.session as usize].as_ref().expect("a port has its answers");

@@ -7,16 +7,19 @@
 use links::Counter;
 use sessions::soup::{End, Server, ServerEvent, ServerState};
 use sessions::{MemoryStore, MessageStore};
-use tiles::{Context, StartError, Tcp, TcpListener, TcpRead};
+use tiles::{Context, StartError, Tcp, TcpRead};
 use wire::digits20;
 use wire::itch50::EndOfSnapshotFields;
 
 use crate::config::{ExchangeConfig, padded};
+use crate::door::{Door, Waiting};
 use crate::feed::itch::Place;
 use crate::sequencer::Sequencer;
 
-/// Joiners served at the same time.
-const CONNECTIONS: usize = 8;
+/// Joiners given a snapshot at the same time; one more is cut off and comes again.
+const GIVEN_AT_ONCE: usize = 8;
+/// Longest that taking a snapshot may last: a joiner that does not read gives its place to others.
+const TAKEN_NS_MAX: u64 = 60_000_000_000;
 const OUTPUT_BYTES: usize = 1 << 18;
 /// Longest message of a snapshot.
 const MESSAGE_BYTES_MAX: usize = 64;
@@ -25,11 +28,14 @@ struct Joiner {
     socket: Box<dyn Tcp>,
     server: Server,
     messages: MemoryStore,
+    since: Waiting,
+    /// It has logged in.
+    given: bool,
 }
 
 /// The server.
 pub(crate) struct Snapshots {
-    listener: Box<dyn TcpListener>,
+    door: Door,
     joiners: Vec<Joiner>,
     session: [u8; 10],
     username: [u8; 6],
@@ -37,6 +43,7 @@ pub(crate) struct Snapshots {
     midnight_ns: u64,
     given: Counter,
     refused: Counter,
+    busy: Counter,
 }
 
 impl Snapshots {
@@ -47,26 +54,31 @@ impl Snapshots {
             .net
             .tcp_listen(at)
             .map_err(|error| StartError(format!("tile {}: snapshot = {at}: {error}", config.name)))?;
+        let scope = context.counters.scope("snapshot");
         Ok(Self {
-            listener,
-            joiners: Vec::with_capacity(CONNECTIONS),
+            door: Door::new(listener, config.door, &scope),
+            joiners: Vec::with_capacity(GIVEN_AT_ONCE + config.door.waiting_max),
             session: padded(&config.feed_session),
             username: padded(&config.snapshot_username),
             password: padded(&config.snapshot_password),
             midnight_ns: config.midnight_ns,
-            given: context.counters.counter("snapshot.given"),
-            refused: context.counters.counter("snapshot.refused"),
+            given: scope.counter("given"),
+            refused: scope.counter("refused"),
+            busy: scope.counter("busy"),
         })
     }
 
     /// Takes joiners, gives snapshots.
     pub fn work(&mut self, now_ns: u64, sequencer: &Sequencer) -> usize {
         let mut work = 0;
-        if self.joiners.len() < CONNECTIONS
-            && let Ok(Some((socket, _peer))) = self.listener.accept()
-        {
+        if let Some((socket, since)) = self.door.accept(now_ns) {
+            let waiting = self.joiners.iter().enumerate().filter(|(_, joiner)| !joiner.given);
+            if let Some(goes) = self.door.makes_room(since, waiting.map(|(at, joiner)| (at, joiner.since))) {
+                self.joiners.swap_remove(goes);
+            }
             let server = Server::new(now_ns, OUTPUT_BYTES);
-            self.joiners.push(Joiner { socket, server, messages: MemoryStore::with_capacity(0, 0) });
+            let messages = MemoryStore::with_capacity(0, 0);
+            self.joiners.push(Joiner { socket, server, messages, since, given: false });
             work += 1;
         }
         let mut at = 0;
@@ -84,14 +96,14 @@ impl Snapshots {
 
     /// Serves one joiner: how much was done, and whether it stays.
     fn serve(&mut self, at: usize, now_ns: u64, sequencer: &Sequencer) -> (usize, bool) {
-        let mut wanted = None;
+        let (mut wanted, mut work) = (None, 0);
+        let served = self.joiners.iter().filter(|joiner| joiner.given).count();
         let joiner = &mut self.joiners[at];
         let mut on_event = |event: ServerEvent<'_>| {
             if let ServerEvent::Login { username, password, sequence, .. } = event {
                 wanted = Some((username, password, sequence));
             }
         };
-        let mut work = 0;
         match joiner.socket.read(joiner.server.space()) {
             TcpRead::Bytes(count) => {
                 joiner.server.on_bytes(now_ns, count, &mut on_event);
@@ -101,14 +113,22 @@ impl Snapshots {
             TcpRead::Closed => return (1, false),
         }
         if let Some((username, password, sequence)) = wanted {
-            if username == self.username && password == self.password {
-                joiner.messages = snapshot(now_ns, self.midnight_ns, sequencer);
-                joiner.server.accept(self.session, sequence.max(1), &joiner.messages);
-                self.given.add(1);
-            } else {
+            if username != self.username || password != self.password {
                 joiner.server.reject(End::NotAuthorized);
                 self.refused.add(1);
+            } else if served == GIVEN_AT_ONCE {
+                self.busy.add(1);
+                return (work, false);
+            } else {
+                joiner.messages = snapshot(now_ns, self.midnight_ns, sequencer);
+                joiner.server.accept(self.session, sequence.max(1), &joiner.messages);
+                joiner.given = true;
+                self.given.add(1);
             }
+        }
+        let too_long = joiner.given && now_ns.saturating_sub(joiner.since.since_ns) > TAKEN_NS_MAX;
+        if too_long || !joiner.given && self.door.is_late(joiner.since, now_ns) {
+            return (work, false);
         }
         work += joiner.server.pump(now_ns, &joiner.messages);
         if !joiner.server.output().is_empty() {

@@ -425,11 +425,9 @@ impl TcpListener for SimListener {
         let mut world = self.net.world.borrow_mut();
         let now_ns = world.clock.now_ns();
         let Some(listener) = world.listeners.get_mut(&self.id) else { return Ok(None) };
-        match listener.pending.front() {
-            Some((at_ns, _, _)) if *at_ns <= now_ns => {}
-            _ => return Ok(None),
-        }
-        let Some((_, id, peer)) = listener.pending.pop_front() else { return Ok(None) };
+        // One whose way is slow does not hold up those behind it.
+        let ready = listener.pending.iter().position(|(at_ns, _, _)| *at_ns <= now_ns);
+        let Some((_, id, peer)) = ready.and_then(|at| listener.pending.remove(at)) else { return Ok(None) };
         Ok(Some((Box::new(SimTcp { net: self.net.clone(), id, out: 1 }), peer)))
     }
 

@@ -147,9 +147,13 @@ impl Engine {
         };
         let feed = FeedState::from_code(record.feed);
         let stale = feed.map(|state| state != FeedState::Live);
+        // A feed with nothing else to say repeats how it stands: only what differs is told on.
+        let mut differs = false;
         if record.header.instrument == 0 {
+            let before = (venue.trading, venue.feed_stale);
             venue.trading = if record.trading == 0 { venue.trading } else { record.trading };
             venue.feed_stale = stale.unwrap_or(venue.feed_stale);
+            differs = before != (venue.trading, venue.feed_stale);
         }
         if feed != Some(FeedState::Silent) {
             self.feed_spoke(&record.header, out);
@@ -161,14 +165,18 @@ impl Engine {
                 continue;
             }
             if !all {
+                let before = (listing.trading, listing.feed_stale);
                 listing.trading = if record.trading == 0 { listing.trading } else { record.trading };
                 listing.feed_stale = stale.unwrap_or(listing.feed_stale);
+                differs = before != (listing.trading, listing.feed_stale);
             }
-            self.status_changed(place, out);
+            if differs {
+                self.status_changed(place, out);
+            }
         }
     }
 
-    /// Tells the watchers of a listing how it stands, when that differs from before.
+    /// Tells the watchers of a listing how it stands.
     pub(super) fn status_changed(&mut self, place: u16, out: &mut dyn Outbox) {
         let listing = &mut self.listings[usize::from(place)];
         let venue = &self.venues[usize::from(listing.venue)];

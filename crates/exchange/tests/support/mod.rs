@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use exchange::{CommandSource, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig};
+use exchange::{CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig};
 use journal::MemoryStorage;
 use sessions::mold::{Event, PacketHeader, Receiver};
 use sessions::soup::{Client, ClientConfig, ClientEvent};
@@ -54,6 +54,7 @@ pub fn config() -> ExchangeConfig {
     };
     ExchangeConfig {
         flow: Vec::new(),
+        door: DoorConfig::default(),
         name: "exchange1".into(),
         venue: 1,
         feed_session: "HOUSE1".into(),

@@ -52,6 +52,7 @@ pub struct Server {
     next_sequence: u64,
     input: ByteQueue,
     output: ByteQueue,
+    opened_ns: u64,
     last_sent_ns: u64,
     last_heard_ns: u64,
 }
@@ -64,6 +65,7 @@ impl Server {
             next_sequence: 0,
             input: ByteQueue::with_capacity(4 * FRAME_BYTES_MAX),
             output: ByteQueue::with_capacity(output_bytes),
+            opened_ns: now_ns,
             last_sent_ns: now_ns,
             last_heard_ns: now_ns,
         }
@@ -74,7 +76,7 @@ impl Server {
         self.input.clear();
         self.output.clear();
         (self.state, self.next_sequence) = (ServerState::Waiting, 0);
-        (self.last_sent_ns, self.last_heard_ns) = (now_ns, now_ns);
+        (self.opened_ns, self.last_sent_ns, self.last_heard_ns) = (now_ns, now_ns, now_ns);
     }
 
     /// Where the connection stands.
@@ -156,7 +158,8 @@ impl Server {
     pub fn on_time(&mut self, now_ns: u64, event: &mut impl FnMut(ServerEvent<'_>)) {
         let silent_ns = now_ns.saturating_sub(self.last_heard_ns);
         match self.state {
-            ServerState::Waiting if silent_ns > LOGIN_NS => self.end(End::NoLogin, event),
+            // Whatever it says meanwhile: a login a byte at a time is none.
+            ServerState::Waiting if now_ns.saturating_sub(self.opened_ns) > LOGIN_NS => self.end(End::NoLogin, event),
             ServerState::Up if silent_ns > SILENCE_NS => self.end(End::Silence, event),
             ServerState::Up if now_ns.saturating_sub(self.last_sent_ns) >= HEARTBEAT_NS => {
                 self.last_sent_ns = now_ns;

@@ -3,8 +3,10 @@
 
 use std::sync::atomic::Ordering;
 
+use records::BOOK_STALE;
 use sim::Faults;
 
+use crate::bootstrap::INSTRUMENT;
 use crate::world::{MILLISECOND, Setup, World, line};
 
 const LOSSY: Faults = Faults {
@@ -142,4 +144,21 @@ fn a_small_link_holds_the_feed_back_and_loses_nothing() {
         world.check_at_rest();
         assert_eq!(world.counter("feed1.feed.records_refused"), 0, "seed {seed}");
     }
+}
+
+#[test]
+fn a_market_where_nothing_happens_is_quiet_and_not_silent() {
+    let mut world = World::new(setup(41));
+    world.run_to_rest();
+    world.run(20_000 * MILLISECOND);
+    assert_eq!(world.with_engine(|engine| engine.book_view(1, INSTRUMENT).unwrap().flags & BOOK_STALE), 0);
+    let told = world.seen.stale.load(Ordering::Relaxed);
+    // Without heartbeats of the venue it is silent.
+    set_lines(&world, DARK, DARK);
+    world.run(9_000 * MILLISECOND);
+    assert_eq!(world.with_engine(|engine| engine.book_view(1, INSTRUMENT).unwrap().flags & BOOK_STALE), BOOK_STALE);
+    assert_eq!(world.seen.stale.load(Ordering::Relaxed), told + 1, "told once");
+    set_lines(&world, Faults::NONE, Faults::NONE);
+    world.run(HEARTBEAT);
+    world.check_at_rest();
 }

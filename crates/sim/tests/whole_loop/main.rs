@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod calm;
+mod doors;
 mod feed;
 mod flaws;
 mod flow;

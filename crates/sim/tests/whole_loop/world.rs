@@ -13,8 +13,8 @@ use engine::{
     EngineConfig, EngineTile, EngineTileConfig, NoOutbox, Outbox, Recorded, Replay, STATE_FILE, STATE_FILE_BYTES,
 };
 use exchange::{
-    Capacity, CommandSource, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, Matching, PortConfig,
-    RestingOrder,
+    Capacity, CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, Matching,
+    PortConfig, RestingOrder,
 };
 use journal::Reader;
 use links::{Reading, RingConfig};
@@ -134,6 +134,10 @@ pub fn order_port(venue: u16) -> SocketAddrV4 {
     at(7_200, venue)
 }
 
+pub fn snapshot_port(venue: u16) -> SocketAddrV4 {
+    at(7_100, venue)
+}
+
 pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
     ExchangeConfig {
         name: format!("exchange{venue}"),
@@ -142,7 +146,7 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
         lines: vec![line(venue, 1), line(venue, 2)],
         interface: Ipv4Addr::LOCALHOST,
         retransmission: at(7_000, venue),
-        snapshot: at(7_100, venue),
+        snapshot: snapshot_port(venue),
         snapshot_username: "feed".into(),
         snapshot_password: "secret".into(),
         ports: vec![PortConfig {
@@ -157,6 +161,7 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
         }],
         inner: (FLOW_SESSION..FLOW_SESSION + LIVES).map(|session| InnerConfig { session, owner: 0 }).collect(),
         flow: Vec::new(),
+        door: DoorConfig::default(),
         listings: vec![ListingConfig {
             instrument: INSTRUMENT,
             symbol: "AAPL".into(),
@@ -186,7 +191,7 @@ pub fn feed_config(setup: &Setup, venue: u16) -> FeedConfig {
         lines: vec![line(venue, 1), line(venue, 2)],
         interface: Ipv4Addr::LOCALHOST,
         retransmission: at(7_000, venue),
-        snapshot: at(7_100, venue),
+        snapshot: snapshot_port(venue),
         username: *b"feed  ",
         password: *b"secret    ",
         listings: vec![FeedListing { symbol: SYMBOL, instrument: INSTRUMENT }],

@@ -29,6 +29,8 @@ const AHEAD_BYTES: usize = 4 << 20;
 const REQUEST_MESSAGES_MAX: u64 = 64;
 /// Kept messages delivered in one go: with those of a packet they stay below [`ROOM_RECORDS`].
 const BURST_MESSAGES: usize = 128;
+/// A reader that was told nothing for so long is told how the feed stands.
+const ALIVE_NS: u64 = 1_000_000_000;
 /// Packets of another session, and none of the present one between them, before the feed believes that it changed.
 const SESSION_PACKETS: u32 = 8;
 
@@ -118,6 +120,8 @@ pub struct FeedTile {
     /// Snapshots since the feed was last complete.
     snapshots_in_a_row: u32,
     silent: bool,
+    /// When the reader was last told anything, and what had been published by then.
+    told: (u64, u64),
     /// 0: nothing was heard yet.
     heard_ns: u64,
     counts: Counts,
@@ -149,6 +153,7 @@ impl FeedTile {
             other_session: ([0; 10], 0),
             snapshots_in_a_row: 0,
             silent: true,
+            told: (0, 0),
             heard_ns: 0,
             counts: Counts::new(&context.counters),
             packet: vec![0; 64 << 10].into_boxed_slice(),
@@ -340,12 +345,26 @@ impl FeedTile {
             return;
         }
         self.silent = silent;
-        let state = match (silent, self.mode) {
+        self.output.feed_state(self.state(), 0, now_ns);
+    }
+
+    fn state(&self) -> FeedState {
+        match (self.silent, self.mode) {
             (true, _) => FeedState::Silent,
             (false, Mode::Live) => FeedState::Live,
             (false, _) => FeedState::Stale,
-        };
-        self.output.feed_state(state, 0, now_ns);
+        }
+    }
+
+    /// A venue that only sends heartbeats is quiet, not silent: the reader hears so.
+    fn keep_alive(&mut self, now_ns: u64) {
+        let published = self.output.published();
+        if published != self.told.1 {
+            self.told = (now_ns, published);
+        } else if now_ns.saturating_sub(self.told.0) >= ALIVE_NS && self.output.has_room(ROOM_RECORDS) {
+            self.told.0 = now_ns;
+            self.output.feed_state(self.state(), 0, now_ns);
+        }
     }
 }
 
@@ -371,6 +390,9 @@ impl Tile for FeedTile {
         let work = self.read_lines(now_ns);
         self.steer(now_ns);
         self.watch_silence(now_ns);
+        if work == 0 {
+            self.keep_alive(now_ns);
+        }
         if work == 0
             && let Some(samples) = &mut self.samples
         {

@@ -65,6 +65,11 @@ impl Output {
         self.link.publication.has_room(records)
     }
 
+    /// Records that the reader was given so far.
+    pub fn published(&self) -> u64 {
+        self.link.records.get()
+    }
+
     /// Whether a record was lost on its way to the reader since the last call.
     pub fn take_broken(&mut self) -> bool {
         std::mem::take(&mut self.link.broken)

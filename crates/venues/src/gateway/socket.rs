@@ -7,6 +7,9 @@ use std::net::SocketAddrV4;
 use sessions::soup::Client;
 use tiles::{Net, Tcp, TcpRead};
 
+/// A connection that is not made by then is tried anew: what answers later is a network's ghost.
+const CONNECT_NS_MAX: u64 = 3_000_000_000;
+
 /// What became of a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happened {
@@ -26,20 +29,22 @@ pub struct Socket {
     reconnect_ns: u64,
     stream: Option<Box<dyn Tcp>>,
     connected: bool,
+    /// When the connection under way was begun.
+    begun_ns: u64,
     again_ns: u64,
 }
 
 impl Socket {
     /// Connects to `address`, again after `reconnect_ns` when that fails.
     pub fn new(address: SocketAddrV4, reconnect_ns: u64) -> Self {
-        Self { address, reconnect_ns, stream: None, connected: false, again_ns: 0 }
+        Self { address, reconnect_ns, stream: None, connected: false, begun_ns: 0, again_ns: 0 }
     }
 
     /// Connects where that is due; reads once.
     pub fn step(&mut self, net: &dyn Net, soup: &mut Client, now_ns: u64) -> Happened {
         let Some(stream) = &mut self.stream else {
             if now_ns >= self.again_ns {
-                self.again_ns = now_ns + self.reconnect_ns;
+                (self.begun_ns, self.again_ns) = (now_ns, now_ns + self.reconnect_ns);
                 self.stream = net.tcp_connect(self.address).ok();
             }
             return Happened::Nothing;
@@ -51,7 +56,8 @@ impl Socket {
                     soup.on_connected(now_ns);
                     return Happened::Connected;
                 }
-                Ok(false) => return Happened::Nothing,
+                Ok(false) if now_ns.saturating_sub(self.begun_ns) <= CONNECT_NS_MAX => return Happened::Nothing,
+                Ok(false) => return self.close(now_ns),
                 Err(_) => return self.close(now_ns),
             }
         }
