@@ -42,6 +42,11 @@ impl OrderTable {
         }
     }
 
+    /// Writes to the pages of the ids, so that none is met for the first time in a pass.
+    pub fn touch_memory(&mut self) {
+        self.ids.touch_memory();
+    }
+
     /// The place of the order that has or had this id.
     #[inline]
     pub fn find(&self, id: u64) -> Option<u32> {

@@ -19,6 +19,7 @@ mod money;
 mod orders;
 mod outputs;
 mod parse;
+mod prefetch;
 mod strategy;
 mod tables;
 
@@ -35,6 +36,7 @@ pub use money::{MoneyNanos, UNITS_E8, notional_nanos};
 pub use orders::*;
 pub use outputs::*;
 pub use parse::{ParseError, RecordRef, parse, version_of};
+pub use prefetch::{prefetch, prefetch_bytes};
 pub use strategy::*;
 pub use tables::{CODES, CONSTANTS, CodeTable};
 

@@ -284,8 +284,9 @@ impl Engine {
         self.listing(venue, instrument).map(|listing| &self.listings[usize::from(listing)].view)
     }
 
-    /// Writes to the pages of the books, so that none is met for the first time in a pass. After the bootstrap records.
+    /// Writes to the pages of books and orders, so that none is met for the first time in a pass. After the bootstrap records.
     pub fn touch_memory(&mut self) {
+        self.orders.touch_memory();
         for venue in &mut self.venues {
             if let Some(books) = &mut venue.books {
                 books.touch_memory();
