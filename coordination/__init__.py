@@ -1,0 +1,1 @@
+"""The coordination store between regions: etcd, its client, its keys."""
