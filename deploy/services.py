@@ -32,7 +32,9 @@ from typing import Any
 from meridian._native import links as native
 from meridian.deploy.process import die_with
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "relay": "meridian.deploy.relay",
+}
 """Kind of service → its module. A room adds its own here, one line each."""
 
 SPEC_VERSION = 1

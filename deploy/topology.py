@@ -119,7 +119,8 @@ class Topology(Strict):
     metrics: Metrics = Metrics()
     processes: dict[str, Process] = Field(default_factory=dict)
     venues: dict[str, Venue] = Field(default_factory=dict)
-    tiles: dict[str, Tile] = Field(min_length=1)
+    tiles: dict[str, Tile] = Field(default_factory=dict)
+    """At least one, or a service."""
     services: dict[str, Service] = Field(default_factory=dict)
     links: dict[str, Link] = Field(default_factory=dict)
 
@@ -220,8 +221,9 @@ def sentence(document: dict[str, Any], about: Any) -> str:
         return f"{key}: is missing; it must be given"
     if about["type"] == "extra_forbidden":
         return f"{key} = {_shown(about['input'])}: is not a key here; {_nearest(document, about['loc'])}"
-    allowed = ALLOWED.get(about["type"], about["msg"])
-    return f"{key} = {_shown(about['input'])}: {allowed.format(**about.get('ctx', {}))}"
+    known = ALLOWED.get(about["type"])
+    allowed = known.format(**about.get("ctx", {})) if known else about["msg"]
+    return f"{key} = {_shown(about['input'])}: {allowed}"
 
 
 FIELDS: dict[str, type[BaseModel]] = {
@@ -285,7 +287,7 @@ def _names(topology: Topology) -> list[str]:
 
 
 def _tiles(topology: Topology, kinds: list[str]) -> list[str]:
-    errors = []
+    errors = [] if topology.tiles or topology.services else ["tiles: is missing; a topology has tiles or services"]
     for name, tile in topology.tiles.items():
         if tile.kind not in kinds:
             errors.append(f'tiles.{name}.kind = "{tile.kind}": is not a kind of tile; {nearest(tile.kind, kinds)}')
