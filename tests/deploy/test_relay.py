@@ -42,7 +42,7 @@ def relayed(one: relay.Line, far: socket.socket, count: int) -> list[tuple[int, 
     workers = [Thread(target=work, args=(stop,)) for work in (one.take, one.give)]
     for worker in workers:
         worker.start()
-    arrived = []
+    arrived: list[tuple[int, int]] = []
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near:
             for number in range(count):
