@@ -2,6 +2,7 @@
 
 from meridian._native import analytics as analytics
 from meridian._native import book as book
+from meridian._native import coordination as coordination
 from meridian._native import engine as engine
 from meridian._native import exchange as exchange
 from meridian._native import journal as journal

@@ -26,4 +26,19 @@ macro_rules! rooms {
     };
 }
 
-rooms!(analytics, bench, book, engine, exchange, journal, links, records, risk, strategies, tiles, venues, wire);
+rooms!(
+    analytics,
+    bench,
+    book,
+    coordination,
+    engine,
+    exchange,
+    journal,
+    links,
+    records,
+    risk,
+    strategies,
+    tiles,
+    venues,
+    wire
+);

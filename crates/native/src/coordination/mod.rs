@@ -1,0 +1,22 @@
+//! `meridian._native.coordination`: the client of the coordination store.
+//!
+//! Invariant: while a call waits, the interpreter's lock is free and signals are heard. With `done` a call returns at once and
+//! `done(answer, error)` is called later, from a thread of its own.
+
+mod answers;
+mod client;
+mod handles;
+
+use pyo3::prelude::*;
+
+/// Adds this room's classes.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<client::Client>()?;
+    module.add_class::<answers::KeyValue>()?;
+    module.add_class::<answers::Pending>()?;
+    module.add_class::<handles::Watch>()?;
+    module.add_class::<handles::Lease>()?;
+    module.add("VERSION_MIN", coordination::client::VERSION_MIN)?;
+    module.add_function(wrap_pyfunction!(client::version_is_safe, module)?)?;
+    answers::add_errors(module)
+}
