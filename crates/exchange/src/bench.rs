@@ -15,6 +15,8 @@ use crate::matching::{Capacity, Matching, Sink};
 const TICK_NANOS: i64 = 10_000_000;
 const RESTING_GOAL: usize = 1000;
 const BLOCK: usize = 1000;
+/// Commands that fill the book.
+const WARM: usize = 20_000;
 
 /// What a run found.
 #[derive(Clone, Copy, Debug, Default)]
@@ -221,8 +223,19 @@ fn made(commands: usize, seed: u64) -> Vec<Command> {
 
 /// Runs `commands` commands of this seed through a fresh core, after as many thousand as fill the book.
 pub fn run(commands: usize, seed: u64) -> Report {
-    let warm = 20_000;
-    let all = made(commands + warm, seed);
+    timed(&made(commands + WARM, seed))
+}
+
+/// The same commands so many times, each time from an empty book: for profilers, which would else see them made.
+pub fn repeat(commands: usize, seed: u64, times: usize) -> Vec<Report> {
+    let all = made(commands + WARM, seed);
+    (0..times).map(|_| timed(&all)).collect()
+}
+
+/// Applies the commands; those that fill the book are not timed.
+#[inline(never)]
+fn timed(all: &[Command]) -> Report {
+    let (warm, commands) = (WARM, all.len() - WARM);
     let mut core = fresh();
     let mut sink = Written { last: ExchangeEvent::new(), events: 0, trades: 0, refused: 0 };
     let stamp = |at: usize| Stamp { sequence: at as u64 + 1, time_ns: at as u64 };

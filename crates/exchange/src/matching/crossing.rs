@@ -5,7 +5,7 @@
 
 use records::{ExchangeEventKind, Reason, SelfTrade, Side};
 
-use super::orders::{NIL, Order, Terms};
+use super::orders::{Order, Terms};
 use super::trades::Trade;
 use super::{Matching, Moment, Sink, event_of};
 
@@ -59,7 +59,7 @@ impl Matching {
             if key < incoming.limit_key {
                 return;
             }
-            let place = self.levels.all[number as usize].first();
+            let place = self.orders.first(number);
             if incoming.is_own(&self.orders.hot[place as usize]) {
                 self.prevent(moment, incoming, place, sink);
             } else {
@@ -128,17 +128,9 @@ impl Matching {
         order.front_lots = order.reserve_lots.min(terms.display_lots);
         order.reserve_lots -= order.front_lots;
         let order = *order;
-        // Displayed, so it stood first in queue 0: unlink it there, then append.
-        let level = &mut self.levels.all[order.level as usize];
-        level.heads[0] = order.next;
-        if order.next == NIL {
-            level.tails[0] = NIL;
-        } else {
-            self.orders.hot[order.next as usize].previous = NIL;
-        }
-        level.lots -= order.leaves_lots();
-        level.orders -= 1;
-        self.append(place, order.level);
+        // It stays in its level, with the lots that are left of it.
+        self.orders.unlink(place);
+        self.orders.link(place);
         let mut event = event_of(moment, ExchangeEventKind::Refilled, terms.instrument, order.session);
         event.order_ref = order.order_ref;
         event.other_ref = old_ref;
@@ -204,10 +196,10 @@ impl Matching {
         if incoming.terms.self_trade == 0 || incoming.owner == 0 {
             return (0, None);
         }
-        let level = &self.levels.all[number as usize];
-        let displayed_has_own = self.queue(level.heads[0]).any(|order| incoming.is_own(order));
+        let [displayed, hidden] = [0, 1].map(|queue| self.orders.first_of(number, queue));
+        let displayed_has_own = self.queue(displayed).any(|order| incoming.is_own(order));
         let (mut own, mut before, mut met) = (0, 0, false);
-        for order in self.queue(level.heads[0]).chain(self.queue(level.heads[1])) {
+        for order in self.queue(displayed).chain(self.queue(hidden)) {
             if incoming.is_own(order) {
                 own += order.leaves_lots();
                 met = true;
@@ -219,13 +211,9 @@ impl Matching {
         (own, met.then_some(before))
     }
 
-    fn queue(&self, head: u32) -> impl Iterator<Item = &Order> {
-        let mut place = head;
-        std::iter::from_fn(move || {
-            let order = self.orders.hot.get(place as usize)?;
-            place = order.next;
-            Some(order)
-        })
+    /// The orders of a queue from one on.
+    fn queue(&self, first: Option<u32>) -> impl Iterator<Item = &Order> {
+        std::iter::successors(first, |place| self.orders.after(*place)).map(|place| &self.orders.hot[place as usize])
     }
 
     /// What is left of the order rests; `None` when there is no room for it.
@@ -246,17 +234,15 @@ impl Matching {
             reserve_lots: incoming.open_lots - front_lots,
             order_ref: incoming.order_ref,
             user_ref: incoming.user_ref,
-            next: NIL,
-            previous: NIL,
             level: number,
             session: incoming.session,
             owner: incoming.owner,
-            reserved: 0,
+            instrument: incoming.instrument,
             side: side.index() as u8,
             hidden: incoming.hidden,
         };
         let place = self.orders.take(order, incoming.terms);
-        self.append(place, number);
+        self.join(place);
         self.ids.insert(incoming.session, incoming.user_ref, place);
         if incoming.terms.expire_time_ns != 0 {
             self.set_timer(place, incoming.order_ref, incoming.terms.expire_time_ns);

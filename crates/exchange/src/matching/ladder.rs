@@ -8,22 +8,12 @@
 use super::listing::Multiple;
 use super::orders::NIL;
 
-/// Two queues in time order: displayed orders trade before hidden ones of the same price.
+/// A price; its two queues are links of the orders' slab ([`super::orders::Orders`]).
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Level {
     pub key: i64,
     pub lots: i64,
-    pub heads: [u32; 2],
-    pub tails: [u32; 2],
     pub orders: u32,
-}
-
-impl Level {
-    /// The order that trades next.
-    #[inline]
-    pub fn first(&self) -> u32 {
-        if self.heads[0] == NIL { self.heads[1] } else { self.heads[0] }
-    }
 }
 
 /// All levels of all books.
@@ -39,7 +29,7 @@ impl Levels {
 
     fn take(&mut self, key: i64) -> Option<u32> {
         let number = self.free.pop()?;
-        self.all[number as usize] = Level { key, lots: 0, heads: [NIL; 2], tails: [NIL; 2], orders: 0 };
+        self.all[number as usize] = Level { key, lots: 0, orders: 0 };
         Some(number)
     }
 }

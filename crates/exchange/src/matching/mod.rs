@@ -26,7 +26,7 @@ use expiry::Expiry;
 use ids::Ids;
 use ladder::{Ladder, Levels};
 use listing::Rules;
-use orders::{NIL, NO_TIMER, Orders};
+use orders::{NO_TIMER, Orders};
 use trades::Trades;
 pub use walk::RestingOrder;
 
@@ -117,7 +117,7 @@ impl Matching {
         Self {
             books,
             ports: vec![None; capacity.sessions + 1],
-            orders: Orders::with_capacity(capacity.orders),
+            orders: Orders::with_capacity(capacity.orders, capacity.orders.max(1)),
             levels: Levels::with_capacity(capacity.orders.max(1)),
             ids: Ids::with_capacity(capacity.orders),
             expiry: Expiry::with_capacity(capacity.orders),
@@ -227,31 +227,28 @@ impl Matching {
     }
 
     /// Takes a resting order out of its level, the maps and the slab.
+    #[inline]
     fn remove(&mut self, place: u32) {
-        let order = self.orders.hot[place as usize];
-        let queue = usize::from(order.hidden);
+        let order = &self.orders.hot[place as usize];
+        self.ids.remove(order.session, order.user_ref);
+        self.leave(place);
+        self.clear_timer(place);
+        self.orders.give_back(place);
+    }
+
+    /// Takes an order out of its level, which goes with its last order.
+    #[inline]
+    fn leave(&mut self, place: u32) {
+        self.orders.unlink(place);
+        let order = &self.orders.hot[place as usize];
         let level = &mut self.levels.all[order.level as usize];
-        if order.previous == NIL {
-            level.heads[queue] = order.next;
-        } else {
-            self.orders.hot[order.previous as usize].next = order.next;
-        }
-        if order.next == NIL {
-            level.tails[queue] = order.previous;
-        } else {
-            self.orders.hot[order.next as usize].previous = order.previous;
-        }
         level.lots -= order.leaves_lots();
         level.orders -= 1;
         if level.orders == 0 {
             let key = level.key;
-            let instrument = self.orders.terms[place as usize].instrument;
-            let book = self.books[instrument as usize].as_mut().expect("an order's book is listed");
+            let book = self.books[order.instrument as usize].as_mut().expect("an order's book is listed");
             book.ladders[usize::from(order.side)].drop_level(key, &mut self.levels);
         }
-        self.ids.remove(order.session, order.user_ref);
-        self.clear_timer(place);
-        self.orders.give_back(place);
     }
 
     #[inline]
@@ -267,22 +264,12 @@ impl Matching {
         self.next_expiry_ns = self.expiry.next_ns();
     }
 
-    /// Puts an order that is in the slab at the end of its queue in its level.
+    /// Puts an order that is in the slab and knows its level at the end of its queue there.
     #[inline]
-    fn append(&mut self, place: u32, number: u32) {
-        let queue = usize::from(self.orders.hot[place as usize].hidden);
-        let level = &mut self.levels.all[number as usize];
-        let tail = level.tails[queue];
-        level.tails[queue] = place;
-        if tail == NIL {
-            level.heads[queue] = place;
-        } else {
-            self.orders.hot[tail as usize].next = place;
-        }
-        let order = &mut self.orders.hot[place as usize];
-        order.level = number;
-        order.previous = tail;
-        order.next = NIL;
+    fn join(&mut self, place: u32) {
+        self.orders.link(place);
+        let order = &self.orders.hot[place as usize];
+        let level = &mut self.levels.all[order.level as usize];
         level.lots += order.leaves_lots();
         level.orders += 1;
     }

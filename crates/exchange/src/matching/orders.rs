@@ -18,12 +18,10 @@ pub(crate) struct Order {
     pub reserve_lots: i64,
     pub order_ref: u64,
     pub user_ref: u64,
-    pub next: u32,
-    pub previous: u32,
     pub level: u32,
     pub session: u32,
     pub owner: u32,
-    pub reserved: u16,
+    pub instrument: u32,
     /// 0 bids, 1 asks.
     pub side: u8,
     /// 1: not displayed (the second queue of its level).
@@ -60,22 +58,40 @@ impl Order {
     }
 }
 
-/// The slab.
+/// An order's or a queue's neighbours.
+#[derive(Clone, Copy, Default)]
+struct Link {
+    next: u32,
+    previous: u32,
+}
+
+/// The slab, and the queues of all levels. A queue and its orders form one ring through a link of the queue's own: the
+/// queue's `next` is the first to trade, its `previous` the last, and an empty queue's both are itself. So no link is ever
+/// absent, joining or leaving a queue asks no question, and a level that ends leaves two empty queues to the next one.
 pub(crate) struct Orders {
     pub hot: Box<[Order]>,
     pub terms: Box<[Terms]>,
+    /// Of the orders, by place; then of the queues, two a level.
+    links: Box<[Link]>,
     free: u32,
     live: usize,
 }
 
 impl Orders {
-    pub fn with_capacity(orders: usize) -> Self {
-        let mut hot = vec![Order::default(); orders].into_boxed_slice();
-        for (place, order) in hot.iter_mut().enumerate() {
-            order.next = if place + 1 < orders { place as u32 + 1 } else { NIL };
+    /// Room for so many orders in the queues of so many levels.
+    pub fn with_capacity(orders: usize, levels: usize) -> Self {
+        let places = orders + 2 * levels;
+        assert!(places < NIL as usize, "orders and queues together are fewer than 2^32 - 1");
+        let mut links = vec![Link::default(); places].into_boxed_slice();
+        for (place, link) in links[..orders].iter_mut().enumerate() {
+            link.next = if place + 1 < orders { place as u32 + 1 } else { NIL };
         }
+        for (place, link) in links.iter_mut().enumerate().skip(orders) {
+            *link = Link { next: place as u32, previous: place as u32 };
+        }
+        let hot = vec![Order::default(); orders].into_boxed_slice();
         let terms = vec![Terms::default(); orders].into_boxed_slice();
-        Self { hot, terms, free: if orders == 0 { NIL } else { 0 }, live: 0 }
+        Self { hot, terms, links, free: if orders == 0 { NIL } else { 0 }, live: 0 }
     }
 
     pub fn live(&self) -> usize {
@@ -94,9 +110,8 @@ impl Orders {
     pub fn take(&mut self, order: Order, terms: Terms) -> u32 {
         let place = self.free;
         assert!(place != NIL, "the slab is full");
-        let slot = &mut self.hot[place as usize];
-        self.free = slot.next;
-        *slot = order;
+        self.free = self.links[place as usize].next;
+        self.hot[place as usize] = order;
         self.terms[place as usize] = terms;
         self.live += 1;
         place
@@ -104,8 +119,52 @@ impl Orders {
 
     #[inline]
     pub fn give_back(&mut self, place: u32) {
-        self.hot[place as usize].next = self.free;
+        self.links[place as usize].next = self.free;
         self.free = place;
         self.live -= 1;
+    }
+
+    /// The link of a level's queue of displayed (0) or hidden (1) orders.
+    #[inline]
+    fn queue(&self, level: u32, queue: usize) -> u32 {
+        self.hot.len() as u32 + level * 2 + queue as u32
+    }
+
+    /// Puts an order at the end of its queue in its level.
+    #[inline]
+    pub fn link(&mut self, place: u32) {
+        let order = &self.hot[place as usize];
+        let own = self.queue(order.level, usize::from(order.hidden));
+        let last = std::mem::replace(&mut self.links[own as usize].previous, place);
+        self.links[last as usize].next = place;
+        self.links[place as usize] = Link { next: own, previous: last };
+    }
+
+    /// Takes an order out of its queue.
+    #[inline]
+    pub fn unlink(&mut self, place: u32) {
+        let Link { next, previous } = self.links[place as usize];
+        self.links[previous as usize].next = next;
+        self.links[next as usize].previous = previous;
+    }
+
+    /// The order of a level's queue that trades first.
+    #[inline]
+    pub fn first_of(&self, level: u32, queue: usize) -> Option<u32> {
+        self.after(self.queue(level, queue))
+    }
+
+    /// The order that trades first in a level: displayed ones before hidden ones.
+    #[inline]
+    pub fn first(&self, level: u32) -> u32 {
+        let first = self.first_of(level, 0).or_else(|| self.first_of(level, 1));
+        first.expect("a level in use has an order")
+    }
+
+    /// The order behind one in its queue.
+    #[inline]
+    pub fn after(&self, place: u32) -> Option<u32> {
+        let next = self.links[place as usize].next;
+        ((next as usize) < self.hot.len()).then_some(next)
     }
 }

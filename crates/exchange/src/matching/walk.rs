@@ -6,7 +6,7 @@
 use records::{Hash64, Side};
 
 use super::Matching;
-use super::orders::{NIL, Order, Terms};
+use super::orders::{Order, Terms};
 
 /// A resting order as a snapshot shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,18 +95,19 @@ impl Matching {
     /// The one after it.
     pub(super) fn next_resting(&self, place: u32) -> Option<u32> {
         let order = &self.orders.hot[place as usize];
-        if order.next != NIL {
-            return Some(order.next);
+        if let Some(next) = self.orders.after(place) {
+            return Some(next);
         }
-        let level = &self.levels.all[order.level as usize];
-        if order.hidden == 0 && level.heads[1] != NIL {
-            return Some(level.heads[1]);
+        if order.hidden == 0
+            && let Some(next) = self.orders.first_of(order.level, 1)
+        {
+            return Some(next);
         }
-        let instrument = self.orders.terms[place as usize].instrument as usize;
+        let instrument = order.instrument as usize;
         let side = usize::from(order.side);
         let book = self.books[instrument].as_ref().expect("an order's book is listed");
-        match book.ladders[side].worse_than(level.key, &self.levels) {
-            Some(number) => Some(self.levels.all[number as usize].first()),
+        match book.ladders[side].worse_than(self.levels.all[order.level as usize].key, &self.levels) {
+            Some(number) => Some(self.orders.first(number)),
             None if side == 0 => self.first_from(instrument, 1),
             None => self.first_from(instrument + 1, 0),
         }
@@ -117,7 +118,7 @@ impl Matching {
         for book in self.books.get(instrument..)? {
             for ladder in book.iter().flat_map(|book| &book.ladders[from..]) {
                 if let Some((_, number)) = ladder.best() {
-                    return Some(self.levels.all[number as usize].first());
+                    return Some(self.orders.first(number));
                 }
             }
             from = 0;
