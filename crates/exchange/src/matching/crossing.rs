@@ -219,16 +219,29 @@ impl Matching {
     /// What is left of the order rests; `None` when there is no room for it.
     #[inline]
     pub(super) fn rest(&mut self, incoming: &Incoming) -> Option<u32> {
-        let side = incoming.side;
-        let key = side.sign() * incoming.price_nanos;
         if self.orders.is_full() {
             return None;
         }
+        let number = self.level_for(incoming)?;
+        let place = self.orders.take();
+        self.settle(place, number, incoming);
+        Some(place)
+    }
+
+    /// The level of an order's price; `None` when there is no room for it.
+    #[inline]
+    pub(super) fn level_for(&mut self, incoming: &Incoming) -> Option<u32> {
         let book = self.books[incoming.instrument as usize].as_mut().expect("looked up before");
-        let number = book.ladders[side.index()].find_or_make(key, &mut self.levels)?;
+        let key = incoming.side.sign() * incoming.price_nanos;
+        book.ladders[incoming.side.index()].find_or_make(key, &mut self.levels)
+    }
+
+    /// Writes an order down at its place and makes it the last of its queue in its level.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, place: u32, number: u32, incoming: &Incoming) {
         let display = incoming.terms.display_lots;
         let front_lots = if display > 0 { display.min(incoming.open_lots) } else { incoming.open_lots };
-        let order = Order {
+        self.orders.hot[place as usize] = Order {
             price_nanos: incoming.price_nanos,
             front_lots,
             reserve_lots: incoming.open_lots - front_lots,
@@ -238,15 +251,14 @@ impl Matching {
             session: incoming.session,
             owner: incoming.owner,
             instrument: incoming.instrument,
-            side: side.index() as u8,
+            side: incoming.side.index() as u8,
             hidden: incoming.hidden,
         };
-        let place = self.orders.take(order, incoming.terms);
+        self.orders.terms[place as usize] = incoming.terms;
         self.join(place);
         self.ids.insert(incoming.session, incoming.user_ref, place);
         if incoming.terms.expire_time_ns != 0 {
             self.set_timer(place, incoming.order_ref, incoming.terms.expire_time_ns);
         }
-        Some(place)
     }
 }

@@ -38,7 +38,7 @@ impl Wanted {
     }
 
     /// Why the terms are refused, if they are.
-    #[inline]
+    #[inline(always)]
     pub fn refusal(&self, rules: &Rules, now_ns: u64) -> Option<Reason> {
         if !rules.lots_are_valid(self.lots) {
             return Some(Reason::InvalidQuantity);
@@ -169,7 +169,7 @@ impl Matching {
     }
 
     /// Whether a session may use this number now; a rising session's number is used up even if the order is refused.
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit_number(&mut self, session: u32, user_ref: u64) -> Result<(), Reason> {
         let port = self.ports.get_mut(session as usize).and_then(Option::as_mut).ok_or(Reason::InvalidField)?;
         if port.record.rising != 0 {
@@ -269,7 +269,7 @@ impl Matching {
         self.say(&event, sink);
     }
 
-    fn say_rested<S: Sink>(&mut self, moment: Moment, place: u32, sink: &mut S) {
+    pub(super) fn say_rested<S: Sink>(&mut self, moment: Moment, place: u32, sink: &mut S) {
         let order = self.orders.hot[place as usize];
         let terms = self.orders.terms[place as usize];
         let mut event = event_of(moment, ExchangeEventKind::Rested, terms.instrument, order.session);

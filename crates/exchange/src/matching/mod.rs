@@ -229,11 +229,17 @@ impl Matching {
     /// Takes a resting order out of its level, the maps and the slab.
     #[inline]
     fn remove(&mut self, place: u32) {
+        self.withdraw(place);
+        self.orders.give_back(place);
+    }
+
+    /// As [`Self::remove`], but the place stays taken: a moved order goes on there.
+    #[inline]
+    fn withdraw(&mut self, place: u32) {
         let order = &self.orders.hot[place as usize];
         self.ids.remove(order.session, order.user_ref);
         self.leave(place);
         self.clear_timer(place);
-        self.orders.give_back(place);
     }
 
     /// Takes an order out of its level, which goes with its last order.

@@ -107,12 +107,10 @@ impl Orders {
     /// # Panics
     /// When full: the caller looks first.
     #[inline]
-    pub fn take(&mut self, order: Order, terms: Terms) -> u32 {
+    pub fn take(&mut self) -> u32 {
         let place = self.free;
         assert!(place != NIL, "the slab is full");
         self.free = self.links[place as usize].next;
-        self.hot[place as usize] = order;
-        self.terms[place as usize] = terms;
         self.live += 1;
         place
     }

@@ -23,6 +23,7 @@ struct Change {
 
 impl Change {
     /// Whether the order keeps its place.
+    #[inline(always)]
     fn keeps_priority(&self, command: &ExchangeReplace) -> bool {
         self.order.price_nanos == command.price_nanos
             && self.leaves_lots <= self.order.leaves_lots()
@@ -48,6 +49,7 @@ impl Matching {
         }
     }
 
+    #[inline(always)]
     fn admit_replace(&mut self, moment: Moment, command: &ExchangeReplace) -> Result<Change, Reason> {
         let session = command.header.source;
         self.admit_number(session, command.user_ref)?;
@@ -95,6 +97,7 @@ impl Matching {
         Ok(change)
     }
 
+    #[inline(never)]
     fn replace_in_place<S: Sink>(&mut self, moment: Moment, command: &ExchangeReplace, change: &Change, sink: &mut S) {
         let place = change.place;
         let before = change.order;
@@ -115,11 +118,12 @@ impl Matching {
         self.say_replaced(moment, command, change, &incoming, (effect, after.shown_lots()), sink);
     }
 
+    #[inline(always)]
     fn replace_anew<S: Sink>(&mut self, moment: Moment, command: &ExchangeReplace, change: &Change, sink: &mut S) {
         let mut incoming = incoming_of(command, change);
         incoming.order_ref = self.next_order_ref;
         self.next_order_ref += 1;
-        self.remove(change.place);
+        self.withdraw(change.place);
         let rests_at_once = !change.wanted.is_immediate() && !self.is_marketable(&incoming) && {
             let book = self.book(incoming.instrument).expect("a resting order's book is listed");
             book.ladders[incoming.side.index()].has_room_for(incoming.side.sign() * incoming.price_nanos, &self.levels)
@@ -136,9 +140,18 @@ impl Matching {
             _ => 0,
         };
         self.say_replaced(moment, command, change, &incoming, (effect, shown_lots), sink);
-        self.work(moment, &mut incoming, &change.wanted, effect != BookEffect::Replaced, sink);
+        if !rests_at_once {
+            self.orders.give_back(change.place);
+            return self.work(moment, &mut incoming, &change.wanted, effect != BookEffect::Replaced, sink);
+        }
+        let number = self.level_for(&incoming).expect("looked for room above");
+        self.settle(change.place, number, &incoming);
+        if effect != BookEffect::Replaced {
+            self.say_rested(moment, change.place, sink);
+        }
     }
 
+    #[inline(always)]
     fn say_replaced<S: Sink>(
         &mut self,
         moment: Moment,
@@ -191,6 +204,7 @@ impl Matching {
 }
 
 /// The replacement as an order on its way in. It keeps side, owner, group and what was executed.
+#[inline(always)]
 fn incoming_of(command: &ExchangeReplace, change: &Change) -> Incoming {
     let side = if change.order.side == 0 { Side::Buy } else { Side::Sell };
     let letters = change.terms.letters;
