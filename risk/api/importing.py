@@ -1,0 +1,159 @@
+"""The first start writes a limits file into an empty store; every later start says how the two differ.
+
+Invariant: the store wins: nothing that is in it is overwritten by a file. The generation, without which no region takes
+anything, is written last, so that a region sees all of the import or none of it; an import that was cut off is gone on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from meridian.risk import limits as file_format
+from meridian.risk.api import amounts, keys
+from meridian.risk.api.changes import World, holders_of
+from meridian.risk.api.parts import Parts, region_of, share
+from meridian.risk.api.plans import Actor, Plan
+from meridian.risk.api.values import Generation, Kill, Limit, Part, Selector, Tree, TreeNode
+from meridian.risk.api.view import View
+from meridian.risk.api.writer import Writer
+
+KEYS_A_TRANSACTION_MAX = 100
+"""etcd takes 128."""
+SHARD = 1
+
+
+def selector_of(one: file_format.Selected) -> Selector:
+    """A selector as the store has it."""
+    return Selector(
+        instrument=one.instrument,
+        underlying=one.underlying,
+        sector=one.sector,
+        venue=one.venue,
+        trader=one.trader or None,
+    )
+
+
+def limit_of(one: file_format.Limit, actor: Actor, reason: str) -> Limit:
+    """A limit of the file as the store has it."""
+    return Limit(
+        id=one.id,
+        version=1,
+        node=one.node,
+        metric=one.metric,
+        value=amounts.text_of(one.metric, one.hard),
+        selector=selector_of(one),
+        window_ns=one.window,
+        burst=one.burst,
+        reference_age_ns=one.reference_age,
+        soft_percent=one.soft_percent,
+        enforcement=getattr(one, "enforcement", "engine"),
+        reason=reason,
+        by=actor.name,
+        at_ns=actor.now_ns,
+    )
+
+
+def holders_for(view: View, loaded: file_format.Limits, world: World) -> list[str]:
+    """Who shares a global limit of the file: the holders that are known, else one for each region of the tree."""
+    known = holders_of(view, world)
+    return known or [f"{name}-{SHARD}" for name, node in loaded.nodes.items() if node.level == "region"]
+
+
+def parts_of(limit: Limit, shares: Mapping[str, int] | None, holders: Sequence[str]) -> Parts:
+    """The parts of a global limit of the file: by the shares given for regions or holders, equal when none are given.
+
+    Several holders of a region share its part equally; they always add up to the limit.
+    """
+    value = amounts.parse(limit.metric, limit.value)
+    if not shares:
+        return share(value, dict.fromkeys(holders, 1))
+    found: Parts = {}
+    for place, part in share(value, shares).items():
+        inside = [holder for holder in holders if place in (holder, region_of(holder))] or [f"{place}-{SHARD}"]
+        for holder, portion in share(part, dict.fromkeys(inside, 1)).items():
+            found[holder] = found.get(holder, 0) + portion
+    return found
+
+
+async def bring_in(view: View, writer: Writer, loaded: file_format.Limits, actor: Actor, world: World) -> int:
+    """Writes what the store does not have, unless an import was finished before. Returns how many limits it wrote."""
+    if view.generation:
+        return 0
+    reason = f"from the limits file {loaded.hash[:12]}"
+    holders = holders_for(view, loaded, world)
+    waiting = [one for one in loaded.limits if not view.at(keys.limit(one.id))]
+    for at in range(0, len(waiting), 16):
+        batch = waiting[at : at + 16]
+        await writer.run(lambda batch=batch: _batch(view, batch, holders, actor, reason), actor)  # type: ignore[misc]
+    await writer.run(lambda: _last(view, loaded, actor, reason), actor)
+    return len(waiting)
+
+
+def _batch(view: View, batch: Sequence[file_format.Limit], holders: Sequence[str], actor: Actor, reason: str) -> Plan:
+    answer = Plan(action="import", target="limits", reason=reason, after={"limits": [one.id for one in batch]})
+    for one in batch:
+        limit = limit_of(one, actor, reason)
+        answer.put(view, keys.limit(limit.id), limit)
+        if limit.enforcement == "global":
+            parts = parts_of(limit, getattr(one, "parts", None), holders)
+            assert sum(parts.values()) == amounts.parse(limit.metric, limit.value), "parts add up to the bound"
+            for holder, part in parts.items():
+                text = amounts.text_of(limit.metric, part)
+                lower = amounts.side_of(limit.metric) == "lower"
+                value = Part(upper="0" if lower else text, lower=text if lower else "0")
+                answer.put(view, keys.part(limit.id, holder), value)
+    assert len(answer.writes) <= KEYS_A_TRANSACTION_MAX, "a batch fits one transaction"
+    return answer
+
+
+def _last(view: View, loaded: file_format.Limits, actor: Actor, reason: str) -> Plan:
+    nodes = [
+        TreeNode(id=node.id, name=name, level=node.level, parent=node.parent) for name, node in loaded.nodes.items()
+    ]
+    answer = Plan(action="import", target="tree", reason=reason, after={"nodes": [node.name for node in nodes]})
+    if not view.at(keys.TREE):
+        answer.put(view, keys.TREE, Tree(nodes=nodes))
+    for one in loaded.kills:
+        kill = Kill(
+            node=one.node,
+            selector=selector_of(one),
+            new_orders=one.new_orders,  # type: ignore[arg-type]
+            resting=one.resting,  # type: ignore[arg-type]
+            flatten=one.flatten,
+            version=1,
+            reason=reason,
+            by=actor.name,
+            at_ns=actor.now_ns,
+        )
+        key = keys.kill(kill.node, kill.selector)
+        if not view.at(key):
+            answer.put(view, key, kill)
+    answer.put(view, keys.GENERATION, Generation(generation=1))
+    return answer
+
+
+def differences(view: View, loaded: file_format.Limits) -> list[str]:
+    """How a file differs from the store, one sentence each; the store is what is in force."""
+    found = []
+    nodes = {node.name: node for node in view.tree.nodes}
+    for name, node in loaded.nodes.items():
+        there = nodes.get(name)
+        if there is None:
+            found.append(f"node {name} of the file is not in the store")
+        elif (there.level, there.parent, there.id) != (node.level, node.parent, node.id):
+            found.append(f"node {name} is another one in the store ({there.level}, id {there.id})")
+    for one in loaded.limits:
+        limit = view.limit(one.id)
+        if limit is None:
+            found.append(f"limit {one.id} of the file is not in the store")
+        elif limit.removed:
+            found.append(f"limit {one.id} of the file was removed in the store")
+        else:
+            value = amounts.text_of(one.metric, one.hard)
+            if (limit.node, limit.metric, limit.selector) != (one.node, one.metric, selector_of(one)):
+                found.append(f"limit {one.id} is another one in the store ({limit.metric} at {limit.node})")
+            elif limit.value != value:
+                found.append(f"limit {one.id}: the file says {value}, the store {limit.value}, which is in force")
+    missing = set(view.limits()) - {one.id for one in loaded.limits}
+    found += [f"limit {number} of the store is not in the file" for number in sorted(missing)]
+    return found

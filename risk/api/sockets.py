@@ -1,0 +1,61 @@
+"""A kill straight to a region: its agent's local socket, which needs neither etcd nor the API.
+
+Invariant: what a region answered is told as it was said; no answer in time is told as unknown, never as done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from meridian.risk.api.values import Kill
+
+SECONDS_MAX = 2.0
+LINE_BYTES_MAX = 65_536
+
+
+def request_line(kill: Kill) -> bytes:
+    """The one line that is sent."""
+    fields = kill.model_dump(
+        mode="json", include={"v", "node", "selector", "new_orders", "resting", "flatten", "reason", "by"}
+    )
+    return json.dumps({**fields, "kind": "kill"}).encode() + b"\n"
+
+
+async def send(path: Path, kill: Kill) -> tuple[bool, str]:
+    """Whether a region took the kill, and what it said, as a sentence."""
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_BYTES_MAX)
+            try:
+                writer.write(request_line(kill))
+                await writer.drain()
+                line = await reader.readline()
+            finally:
+                writer.close()
+    except TimeoutError:
+        return False, f"unknown: no answer within {SECONDS_MAX:.0f} s"
+    except (OSError, ValueError) as error:
+        return False, f"not reached: {error}"
+    return _told(line)
+
+
+def _told(line: bytes) -> tuple[bool, str]:
+    try:
+        answer: dict[str, Any] = json.loads(line)
+        taken = answer["ok"] is True
+    except (ValueError, KeyError, TypeError):
+        return False, "unknown: the answer is none that is understood"
+    if taken:
+        at = answer.get("input")
+        return True, f"in force at input {at}" if isinstance(at, int) else "taken"
+    return False, f"refused: {answer.get('why') or 'no reason given'}"
+
+
+async def send_all(sockets: Mapping[str, Path], kill: Kill) -> dict[str, tuple[bool, str]]:
+    """Every region at once."""
+    answers = await asyncio.gather(*(send(path, kill) for path in sockets.values()))
+    return dict(zip(sockets, answers, strict=True))
