@@ -29,6 +29,19 @@ impl VenueBooks {
         }
     }
 
+    /// For a record that will be applied on its own, soon: asks for what [`VenueBooks::prefetch_found`] and then
+    /// [`VenueBooks::apply`] look at first.
+    #[inline]
+    pub fn prefetch(&self, record: &MarketOrder) {
+        self.fetch_entries(record);
+    }
+
+    /// The second step, some work later: asks for the order and the level that the record names.
+    #[inline]
+    pub fn prefetch_found(&self, record: &MarketOrder) {
+        self.fetch_nodes(record);
+    }
+
     /// First: the maps' lines of the references and the price, and the heads of the book's sides.
     #[inline(always)]
     fn fetch_entries(&self, record: &MarketOrder) {

@@ -100,11 +100,40 @@ fn refusal(output: &[u8]) -> Option<String> {
     Some(format!("bootstrap: record {input}, {kind} of {subject} (venue {venue}, instrument {instrument}): refused"))
 }
 
+/// Stage stamps that wait to be counted.
+const STAMPS: usize = 64;
+/// The place of the last stage's histogram, after those of [`Stage`].
+const SENT: usize = 3;
+
+/// Stage stamps: noted in a pass, counted after it, since a histogram's lines are rarely in the cache.
 struct Stamps {
-    booked: Histogram,
-    decided: Histogram,
-    risk_passed: Histogram,
-    sent: Histogram,
+    histograms: [Histogram; 4],
+    noted: [(usize, u64); STAMPS],
+    count: usize,
+}
+
+impl Stamps {
+    fn new(counters: &links::Counters) -> Self {
+        let names = ["receive_to_book_ns", "receive_to_decision_ns", "receive_to_risk_ns", "receive_to_sent_ns"];
+        Self { histograms: names.map(|name| counters.histogram(name)), noted: [(0, 0); STAMPS], count: 0 }
+    }
+
+    #[inline]
+    fn note(&mut self, stage: usize, latency_ns: u64) {
+        if self.count == STAMPS {
+            self.write();
+        }
+        self.noted[self.count] = (stage, latency_ns);
+        self.count += 1;
+    }
+
+    #[inline(never)]
+    fn write(&mut self) {
+        for (stage, latency_ns) in &self.noted[..self.count] {
+            self.histograms[*stage].record(*latency_ns);
+        }
+        self.count = 0;
+    }
 }
 
 /// Carries commands and outputs to their links.
@@ -123,9 +152,10 @@ struct TileOutbox {
 }
 
 impl TileOutbox {
-    fn since_receipt(&self, histogram: &Histogram) {
+    #[inline]
+    fn since_receipt(&mut self, stage: usize) {
         if self.received_ns != 0 {
-            histogram.record(self.clock.now_ns().saturating_sub(self.received_ns));
+            self.stamps.note(stage, self.clock.now_ns().saturating_sub(self.received_ns));
         }
     }
 }
@@ -135,7 +165,7 @@ impl Outbox for TileOutbox {
         let link = self.commands.get_mut(usize::from(venue)).and_then(Option::as_mut);
         if link.map(|link| link.offer(record)) == Some(Offer::Sent) {
             self.commands_sent.add(1);
-            self.since_receipt(&self.stamps.sent);
+            self.since_receipt(SENT);
             return;
         }
         self.commands_returned.add(1);
@@ -157,11 +187,11 @@ impl Outbox for TileOutbox {
     }
 
     fn stage(&mut self, stage: Stage) {
-        match stage {
-            Stage::Booked => self.since_receipt(&self.stamps.booked),
-            Stage::Decided => self.since_receipt(&self.stamps.decided),
-            Stage::RiskPassed => self.since_receipt(&self.stamps.risk_passed),
-        }
+        self.since_receipt(match stage {
+            Stage::Booked => 0,
+            Stage::Decided => 1,
+            Stage::RiskPassed => 2,
+        });
     }
 }
 
@@ -256,12 +286,7 @@ impl EngineTile {
             returned: VecDeque::with_capacity(config.engine.orders_max + 64),
             received_ns: 0,
             refused: None,
-            stamps: Stamps {
-                booked: counters.histogram("receive_to_book_ns"),
-                decided: counters.histogram("receive_to_decision_ns"),
-                risk_passed: counters.histogram("receive_to_risk_ns"),
-                sent: counters.histogram("receive_to_sent_ns"),
-            },
+            stamps: Stamps::new(counters),
             commands_sent: counters.counter("commands_sent"),
             commands_returned: counters.counter("commands_returned"),
             outputs_dropped: counters.counter("outputs_dropped"),
@@ -408,6 +433,7 @@ impl EngineTile {
 /// One record through merger and fold.
 #[inline]
 fn take(merger: &mut Merger, engine: &mut Engine, outbox: &mut TileOutbox, now_ns: u64, record: &[u8]) {
+    engine.prefetch(record);
     match merger.stamp(now_ns, record) {
         Ok(stamp) => {
             outbox.received_ns = read_from::<records::Header>(record).map_or(0, |header| header.receive_time_ns);
@@ -454,6 +480,9 @@ impl Tile for EngineTile {
         if now_ns >= self.heartbeat_due_ns {
             self.heartbeat(now_ns);
         }
+        if work == 0 || self.outbox.stamps.count > STAMPS / 2 {
+            self.outbox.stamps.write();
+        }
         if work == 0 && self.merger.prepare().is_err() {
             self.counters.prepare_failed.add(1);
         }
@@ -464,6 +493,7 @@ impl Tile for EngineTile {
     }
 
     fn on_close(&mut self, now_ns: u64) {
+        self.outbox.stamps.write();
         self.write_state(now_ns, true);
         if let Some(state) = &mut self.state {
             // The journal itself is whole without it.

@@ -5,24 +5,14 @@
 
 use records::Stamp;
 
+use crate::checksum::checksum;
+
 /// Bytes before a record: length (u32), checksum (u32), stamp (16).
 pub const FRAME_HEAD_BYTES: usize = 24;
 
 /// Bytes that a record of this length takes in a segment.
 pub const fn frame_bytes(record_bytes: usize) -> usize {
     FRAME_HEAD_BYTES + record_bytes.next_multiple_of(8)
-}
-
-/// The checksum covers length, stamp and record.
-pub(crate) fn checksum(length: u32, stamp: Stamp, record: &[u8]) -> u32 {
-    let mut head = [0; 20];
-    head[..4].copy_from_slice(&length.to_le_bytes());
-    head[4..12].copy_from_slice(&stamp.sequence.to_le_bytes());
-    head[12..].copy_from_slice(&stamp.time_ns.to_le_bytes());
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&head);
-    hasher.update(record);
-    hasher.finalize()
 }
 
 /// Writes one frame at the start of `to`, which must be long enough.

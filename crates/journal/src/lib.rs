@@ -2,6 +2,7 @@
 //!
 //! Invariant: what was appended is read back whole and in order, or the place where it is not is named.
 
+mod checksum;
 mod frame;
 mod head;
 mod memory;

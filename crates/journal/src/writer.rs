@@ -7,7 +7,7 @@
 use std::io;
 use std::rc::Rc;
 
-use records::Stamp;
+use records::{Stamp, prefetch_bytes};
 use tiles::{Segment, Storage};
 
 use crate::frame::{self, Found, frame_bytes};
@@ -134,8 +134,11 @@ impl Writer {
         if self.at + bytes > self.config.segment_bytes {
             self.roll(stamp.sequence)?;
         }
-        frame::write(&mut self.segment.bytes_mut()[self.at..], stamp, record);
+        let segment = self.segment.bytes_mut();
+        frame::write(&mut segment[self.at..], stamp, record);
         self.at += bytes;
+        // The lines of the next frame: nobody has written there yet.
+        prefetch_bytes(segment.as_ptr().wrapping_add(self.at), bytes);
         self.last = stamp;
         Ok(())
     }

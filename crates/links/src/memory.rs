@@ -97,6 +97,17 @@ impl Memory {
         unsafe { &*self.base.add(offset).cast::<AtomicU64>() }
     }
 
+    /// Copies bytes in at this offset.
+    ///
+    /// # Safety
+    /// Nobody may read or write that place meanwhile.
+    #[inline]
+    pub(crate) unsafe fn write(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset + bytes.len() <= self.bytes, "a write outside its memory");
+        // SAFETY: inside the memory (checked), and nobody else's meanwhile (the caller's promise).
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(offset), bytes.len()) };
+    }
+
     /// The bytes from this offset on.
     ///
     /// # Safety

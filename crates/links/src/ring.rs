@@ -15,6 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
+use records::prefetch_bytes;
+
 use crate::memory::Memory;
 use crate::{Offer, Publication, Subscription};
 
@@ -62,6 +64,8 @@ pub struct Ring {
     capacity: u64,
     record_bytes_max: usize,
     consumers: usize,
+    /// Some consumer is lossy: it may read while the producer writes.
+    lossy: bool,
 }
 
 /// The producer's end.
@@ -176,7 +180,8 @@ impl Ring {
             return bad("its head contradicts its size");
         }
         let (record_bytes_max, consumers) = (record_bytes_max as usize, consumers as usize);
-        Ok(Self { memory: Arc::new(memory), capacity, record_bytes_max, consumers })
+        let lossy = (0..consumers).any(|index| get(AT_RELIABLE + index * 8) != 1);
+        Ok(Self { memory: Arc::new(memory), capacity, record_bytes_max, consumers, lossy })
     }
 
     /// The producer's end; goes on where an earlier one ended. There may be one at a time.
@@ -285,9 +290,20 @@ impl RingProducer {
         self.tail + bytes <= self.floor.get() + self.ring.capacity
     }
 
-    /// Copies word by word: a lossy reader may look at the same words meanwhile, so these must be atomic stores.
+    /// Puts a record in its frame.
     #[inline]
     fn write(&self, position: u64, record: &[u8]) {
+        if self.ring.lossy || !record.len().is_multiple_of(8) {
+            return self.write_words(position, record);
+        }
+        // SAFETY: these bytes lie past the tail and before every head, and all consumers are reliable: nobody reads them
+        // before the tail is stored.
+        unsafe { self.ring.memory.write(self.ring.offset(position), record) };
+    }
+
+    /// Copies word by word: a lossy reader may look at the same words meanwhile, so these must be atomic stores.
+    #[inline]
+    fn write_words(&self, position: u64, record: &[u8]) {
         let (words, rest) = record.as_chunks::<8>();
         let mut at = position;
         for word in words {
@@ -331,6 +347,8 @@ impl Publication for RingProducer {
         memory.word(AT_LATEST).store(at, Ordering::Release);
         memory.word(AT_TAIL).store(next, Ordering::Release);
         self.tail = next;
+        // The lines of the next frame: their last use was a lap ago.
+        prefetch_bytes(self.ring.data(next), frame as usize);
         Offer::Sent
     }
 

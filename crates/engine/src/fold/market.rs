@@ -15,8 +15,11 @@ use crate::outbox::{Outbox, Stage};
 impl Engine {
     #[inline]
     pub(super) fn on_market_order(&mut self, record: &MarketOrder, out: &mut dyn Outbox) {
-        self.feed_spoke(&record.header, out);
         let (venue, instrument) = (record.header.venue, record.header.instrument);
+        if let Some(books) = self.venues.get(usize::from(venue)).and_then(|venue| venue.books.as_ref()) {
+            books.prefetch_found(record);
+        }
+        self.feed_spoke(&record.header, out);
         let Some(place) = self.listing(venue, instrument) else {
             self.statistics.unlisted += 1;
             return;

@@ -15,8 +15,8 @@ use std::rc::Rc;
 use journal::{Identity, JournalConfig, Writer};
 use links::{Counter, Histogram, Subscription};
 use records::{
-    CancelOrder, Heartbeat, MassCancel, NewOrder, OrderEvent, OrderEventKind, Owner, Reason, RecordRef, ReplaceOrder,
-    SessionState, Stamp, UNDEF_PRICE, bytes_of, parse,
+    CancelOrder, Heartbeat, MassCancel, NewOrder, OrderEvent, OrderEventKind, Owner, RECORD_BYTES_MAX, Reason,
+    RecordRef, ReplaceOrder, SessionState, Stamp, UNDEF_PRICE, bytes_of, parse,
 };
 use sessions::soup::{Client, ClientConfig, ClientState};
 use tiles::{Clock, Context, Net, StartError, Storage, Tile};
@@ -113,6 +113,11 @@ pub struct GatewayTile {
     sampler: wire::Sampler,
     samples: Option<SamplesFile>,
     message: [u8; 512],
+    /// The command under way.
+    command: [u8; RECORD_BYTES_MAX],
+    /// Latencies of this cycle's orders, counted when their bytes are gone.
+    noted: [u64; COMMANDS_A_CYCLE],
+    noted_count: usize,
 }
 
 impl GatewayTile {
@@ -151,6 +156,9 @@ impl GatewayTile {
             sampler: wire::Sampler::new(SAMPLES.0, SAMPLES.1),
             samples: None,
             message: [0; 512],
+            command: [0; RECORD_BYTES_MAX],
+            noted: [0; COMMANDS_A_CYCLE],
+            noted_count: 0,
             config,
         })
     }
@@ -159,15 +167,20 @@ impl GatewayTile {
     fn take_commands(&mut self, now_ns: u64) -> usize {
         let mut work = 0;
         while work < COMMANDS_A_CYCLE && self.has_room() {
-            let mut taken = None;
-            self.commands.poll(1, &mut |bytes| taken = Some(parse(bytes)));
-            let Some(record) = taken else { break };
+            let (mut length, command) = (0, &mut self.command);
+            self.commands.poll(1, &mut |bytes| {
+                length = bytes.len();
+                command[..length].copy_from_slice(bytes);
+            });
+            if length == 0 {
+                break;
+            }
             work += 1;
             self.heard_engine_ns = now_ns;
             self.engine_silent = false;
-            match record {
-                Ok(RecordRef::NewOrder(order)) => self.on_new(&order, now_ns),
-                Ok(RecordRef::ReplaceOrder(order)) => self.on_replace(&order, now_ns),
+            match parse(&self.command[..length]) {
+                Ok(RecordRef::NewOrder(order)) => self.on_new(order, now_ns),
+                Ok(RecordRef::ReplaceOrder(order)) => self.on_replace(order, now_ns),
                 Ok(RecordRef::CancelOrder(order)) => self.on_cancel(&order, now_ns),
                 Ok(RecordRef::MassCancel(order)) => self.on_mass_cancel(&order),
                 Ok(RecordRef::Heartbeat(beat)) => self.on_heartbeat(&beat, now_ns),
@@ -175,6 +188,18 @@ impl GatewayTile {
             }
         }
         work
+    }
+
+    /// Writes what was queued, and counts how long it took to get there.
+    fn flush(&mut self, now_ns: u64) {
+        if !self.socket.flush(&mut self.soup) {
+            self.socket.close(now_ns);
+            self.on_lost(now_ns);
+        }
+        for latency_ns in &self.noted[..self.noted_count] {
+            self.counts.packet_to_wire.record(*latency_ns);
+        }
+        self.noted_count = 0;
     }
 
     fn has_room(&self) -> bool {
@@ -202,23 +227,21 @@ impl GatewayTile {
         if self.recovered && self.soup.state() == ClientState::Up { Ok(()) } else { Err(Reason::Closed) }
     }
 
-    fn on_new(&mut self, order: &NewOrder, now_ns: u64) {
+    fn on_new(&mut self, mut order: NewOrder, now_ns: u64) {
         let next = self.ouch.orders.next_ref();
-        let result = self.admit(&order.owner).and_then(|()| self.ouch.enter(order, now_ns, &mut self.message));
-        let mut record = *order;
-        record.header.source = next;
-        match result.and_then(|length| self.send(bytes_of(&record), length, now_ns, order.header.receive_time_ns)) {
+        let result = self.admit(&order.owner).and_then(|()| self.ouch.enter(&order, now_ns, &mut self.message));
+        order.header.source = next;
+        match result.and_then(|length| self.send(bytes_of(&order), length, now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
             Err(reason) => self.refuse(&order.owner, 0, &order.header, reason, now_ns),
         }
     }
 
-    fn on_replace(&mut self, order: &ReplaceOrder, now_ns: u64) {
+    fn on_replace(&mut self, mut order: ReplaceOrder, now_ns: u64) {
         let next = self.ouch.orders.next_ref();
-        let result = self.admit(&order.owner).and_then(|()| self.ouch.replace(order, now_ns, &mut self.message));
-        let mut record = *order;
-        record.header.source = next;
-        match result.and_then(|length| self.send(bytes_of(&record), length, now_ns, order.header.receive_time_ns)) {
+        let result = self.admit(&order.owner).and_then(|()| self.ouch.replace(&order, now_ns, &mut self.message));
+        order.header.source = next;
+        match result.and_then(|length| self.send(bytes_of(&order), length, now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
             Err(reason) => self.refuse(&order.owner, order.original_id, &order.header, reason, now_ns),
         }
@@ -274,7 +297,8 @@ impl GatewayTile {
         }
         self.counts.sent.add(1);
         if received_ns != 0 {
-            self.counts.packet_to_wire.record(self.clock.now_ns().saturating_sub(received_ns));
+            self.noted[self.noted_count] = self.clock.now_ns().saturating_sub(received_ns);
+            self.noted_count += 1;
         }
         Ok(())
     }
@@ -318,7 +342,11 @@ impl Tile for GatewayTile {
 
     fn do_work(&mut self, now_ns: u64) -> usize {
         let mut work = self.events.drain();
-        work += self.take_commands(now_ns);
+        let commands = self.take_commands(now_ns);
+        if commands > 0 {
+            self.flush(now_ns);
+        }
+        work += commands;
         work += self.sweep(now_ns);
         work += self.run_socket(now_ns);
         work += self.reconcile(now_ns);

@@ -7,8 +7,8 @@
 //! own arithmetic followed message by message.
 
 use records::{
-    CancelOrder, NewOrder, OrderEvent, OrderEventKind, OrderType, Owner, Reason, ReplaceOrder, Side, TimeInForce,
-    UNDEF_PRICE,
+    CancelOrder, IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Owner, Reason, ReplaceOrder, Side,
+    TimeInForce, UNDEF_PRICE,
 };
 use wire::ouch50::{self, AppendageBuffer, Outbound};
 
@@ -40,6 +40,8 @@ pub struct OuchConfig {
 #[derive(Debug)]
 pub struct Ouch {
     config: OuchConfig,
+    /// By instrument.
+    symbols: IdMap<[u8; 8]>,
     /// The orders.
     pub orders: Orders,
 }
@@ -47,7 +49,11 @@ pub struct Ouch {
 impl Ouch {
     /// Room for so many orders and replaces a day.
     pub fn new(config: OuchConfig, capacity: usize) -> Self {
-        Self { config, orders: Orders::with_capacity(capacity) }
+        let mut symbols = IdMap::with_capacity(config.symbols.len());
+        for (instrument, symbol) in &config.symbols {
+            symbols.insert(u64::from(*instrument), *symbol);
+        }
+        Self { config, symbols, orders: Orders::with_capacity(capacity) }
     }
 
     /// Writes a new order's message; keeps the order. Nothing is kept on an error.
@@ -381,7 +387,7 @@ impl Ouch {
     }
 
     fn symbol(&self, instrument: u32) -> Option<[u8; 8]> {
-        self.config.symbols.iter().find(|(id, _)| *id == instrument).map(|(_, symbol)| *symbol)
+        self.symbols.get(u64::from(instrument))
     }
 
     fn expiry_seconds(&self, expire_time_ns: u64) -> Result<u32, Reason> {

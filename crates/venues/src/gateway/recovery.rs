@@ -227,7 +227,7 @@ impl GatewayTile {
         self.events.offer(&event);
     }
 
-    fn on_lost(&mut self, now_ns: u64) {
+    pub(super) fn on_lost(&mut self, now_ns: u64) {
         if self.soup.state() != ClientState::Down || self.recovered || self.queried {
             self.counts.disconnects.add(1);
             self.publish_state(SessionState::Down, now_ns);
