@@ -57,6 +57,7 @@ def summary(run: Run) -> dict[str, Any]:
         "fills": fills(run),
         "refusals": refusals(run),
         "breaks": breaks(run),
+        "warnings": warnings(run),
         "slots": slots(run),
         "limits": [_limit(one) for one in run.limits if one.bound > 0 and one.metric in _counting()],
         "latency_since_warm_up": (run.directory / live.WARM).is_dir(),
@@ -256,6 +257,29 @@ def breaks(run: Run) -> list[dict[str, Any]]:
         }
         for row in run.breaks
     ]
+
+
+def warnings(run: Run) -> list[dict[str, Any]]:
+    """Soft limits that were reached, by limit: how often, and the last time."""
+    rows = run.warnings
+    found = []
+    for number in sorted({int(row["limit"]) for row in rows}):
+        same = rows[rows["limit"] == number]
+        last, metric = same[-1], Metric(int(same[-1]["metric"]))
+        found.append(
+            {
+                "limit": number,
+                "node": run.names.node(int(last["node"])),
+                "metric": metric.name.lower(),
+                "count": len(same),
+                "is_money": metric in MONEY_METRICS,
+                "bound": int(last["bound"]),
+                "observed": int(last["observed"]),
+                "first_time_ns": int(same[0]["time_ns"]),
+                "last_time_ns": int(last["time_ns"]),
+            }
+        )
+    return found
 
 
 def slots(run: Run) -> list[dict[str, Any]]:

@@ -62,7 +62,8 @@ def page(facts: dict[str, Any], plots: dict[str, list[Plot]]) -> str:
         ),
         _section("Orders and fills", _orders(facts, plots["fills"])),
         _section(
-            "Risk", [_table(text.refusal_rows(facts)), _table(text.limit_rows(facts)), _table(text.break_rows(facts))]
+            "Risk",
+            [_table(rows(facts)) for rows in (text.refusal_rows, text.limit_rows, text.warning_rows, text.break_rows)],
         ),
         _section("Latency", [_table(text.latency_rows(facts)), *_cards(plots["latency"])]),
         _section("Feeds, flow and processes", _machinery(facts)),

@@ -51,6 +51,10 @@ BREAKS = np.dtype(
     [(name, "<i8") for name in ("time_ns", "input", "kind", "event", "venue", "instrument", "account", "order_id")]
     + [(name, "<i8") for name in ("execution_id", "venue_lots", "our_lots", "price_nanos")]
 )
+WARNINGS = np.dtype(
+    [(name, "<i8") for name in ("time_ns", "limit", "node", "metric", "account", "venue", "instrument")]
+    + [("bound", "<f8"), ("observed", "<f8")]
+)
 SLOT_STATES = np.dtype([(name, "<i8") for name in ("time_ns", "slot", "run", "status", "callback", "line")])
 
 
@@ -224,6 +228,15 @@ class Run:
     def breaks(self) -> Rows:
         """Differences between us and venues, as the engine saw them."""
         return _copied(_stacked(self._outputs.get("Break", []), "Break"), BREAKS)
+
+    @cached_property
+    def warnings(self) -> Rows:
+        """Soft limits that were reached: once for each crossing. `bound` is the hard value; units as in `refusals`."""
+        found = _stacked(self._outputs.get("LimitWarning", []), "LimitWarning")
+        rows = _copied(found, WARNINGS)
+        for name in ("bound", "observed"):
+            rows[name] = _money(found[name])
+        return rows
 
     @cached_property
     def slot_states(self) -> Rows:

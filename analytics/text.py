@@ -56,7 +56,7 @@ def print_report(facts: dict[str, Any]) -> None:
         title, columns, found = rows(facts)
         print()
         print_table(title, columns, found)
-    for rows in (feed_rows, flow_rows, reason_rows, process_rows):
+    for rows in (warning_rows, feed_rows, flow_rows, reason_rows, process_rows):
         title, columns, found = rows(facts)
         if found:
             print()
@@ -172,6 +172,25 @@ def refusal_rows(facts: dict[str, Any]) -> Section:
         for row in facts["refusals"]
     ]
     return "Refused by risk", columns, rows
+
+
+def warning_rows(facts: dict[str, Any]) -> Section:
+    """Soft limits that were reached."""
+    columns = ["limit", "at", "metric", "times", "bound", "observed (last)", "first", "last"]
+    rows = [
+        [
+            row["limit"],
+            row["node"],
+            row["metric"],
+            row["count"],
+            amount(row["bound"], row["is_money"]),
+            amount(row["observed"], row["is_money"]),
+            moment(row["first_time_ns"]),
+            moment(row["last_time_ns"]),
+        ]
+        for row in facts["warnings"]
+    ]
+    return "Soft limits reached", columns, rows
 
 
 def break_rows(facts: dict[str, Any]) -> Section:

@@ -95,6 +95,8 @@ class Kind(IntEnum):
     """A value of an alpha tile."""
     ENGINE_START = 62
     """First record of an engine's input: who it is, what it runs."""
+    RESYNC = 63
+    """A reader of a feed wants everything again."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
@@ -107,6 +109,8 @@ class Kind(IntEnum):
     """Output: a control record is in force."""
     HEARTBEAT = 101
     """Output: the engine is alive."""
+    LIMIT_WARNING = 102
+    """Output: the soft value of a limit was reached."""
     EXCHANGE_ENTER = 128
     """House exchange: a new order."""
     EXCHANGE_REPLACE = 129
@@ -462,6 +466,8 @@ class CallStatus(IntEnum):
     """More intents than the buffer holds: a flood."""
     QUARANTINED = 8
     """Quarantined by the supervisor."""
+    REJECT_STORM = 9
+    """Too many of its intents and orders were refused within a short time (control 33)."""
 
 
 class BreakKind(IntEnum):

@@ -42,6 +42,7 @@ class Tail:
         self.positions: dict[tuple[int, int], Any] = {}
         self.refusals: dict[str, int] = {}
         self.disabled: list[str] = []
+        self.warnings: dict[str, int] = {}
         self.breaks = 0
 
     def update(self) -> None:
@@ -65,6 +66,9 @@ class Tail:
             self.refusals[code] = self.refusals.get(code, 0) + 1
         elif name == "SlotState" and int(record["run"]) == records.SlotRun.DISABLED:
             self.disabled.append(f"slot {int(record['slot'])}: {records.CallStatus(int(record['status'])).name}")
+        elif name == "LimitWarning":
+            metric = records.Metric(int(record["metric"])).name.lower()
+            self.warnings[metric] = self.warnings.get(metric, 0) + 1
         elif name == "Break":
             self.breaks += 1
 
@@ -165,6 +169,7 @@ class Live:
         engine = {key: counters.get(f"engine/engine.{key}", 0) for key in ("inputs", "orders", "fills", "refused")}
         parts = [f"{value:,} {key}" for key, value in engine.items()] + [f"{self.tail.breaks} breaks"]
         parts += [f"{code} {count:,}" for code, count in sorted(self.tail.refusals.items())] + self.tail.disabled
+        parts += [f"soft limit {metric} reached {count:,}×" for metric, count in sorted(self.tail.warnings.items())]
         return Text(" · ".join(parts), style="dim")
 
 

@@ -144,6 +144,8 @@ def engine(reference: ReferenceData, limits: Limits, code_hash: bytes, order_ids
     journal.add("StrategyControl", slot=1, run=SlotRun.RUNNING)
     for venue in (XNAS, XBOS):
         journal.add("Session", venue=venue, source=OURS, state=SessionState.UP)
+        for instrument in (AAPL, ES):
+            journal.add("Status", venue=venue, instrument=instrument, trading=TradingState.TRADING)
     touch(journal, 1000, XNAS, AAPL, 99.90, 100.10)
     touch(journal, 2000, XBOS, AAPL, 100.40, 100.60)
     touch(journal, 3000, XNAS, ES, 50.00, 50.50)

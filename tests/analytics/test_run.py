@@ -13,7 +13,7 @@ from meridian.analytics import Run, live
 from meridian.analytics.report import summary
 from meridian.analytics.run import latest
 from meridian.console import BadInput, Unreachable
-from meridian.records import OrderEventKind, OrderState, RejectCode, Side
+from meridian.records import Metric, OrderEventKind, OrderState, RejectCode, Side
 from tests.analytics.support import AAPL, ES, START_NS, XBOS, XNAS, nanos
 
 
@@ -77,6 +77,14 @@ def test_refusals_carry_limit_bound_and_observed(run: Run) -> None:
     assert (row["lots"], row["side"], row["instrument"]) == (5000, Side.BUY, AAPL)
     (counted,) = summary(run)["refusals"]
     assert (counted["code"], counted["count"], counted["node"]) == ("MAX_ORDER_QTY", 1, "firm")
+
+
+def test_a_soft_limit_that_was_reached_is_told(run: Run) -> None:
+    """The fourth open order of six, where half are allowed without a word."""
+    (row,) = run.warnings
+    assert (row["limit"], row["metric"], row["bound"], row["observed"]) == (15, Metric.OPEN_ORDERS, 6, 4)
+    (counted,) = summary(run)["warnings"]
+    assert (counted["node"], counted["metric"], counted["count"]) == ("maker", "open_orders", 1)
 
 
 def test_marks_are_the_touches(run: Run) -> None:

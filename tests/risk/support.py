@@ -70,7 +70,7 @@ limits = [
   { id = 12, node = "maker", metric = "order_notional", money = 1_000_000 },
   { id = 13, node = "maker", metric = "price_collar", percent = 5, reference_age = "5s" },
   { id = 14, node = "maker", metric = "message_rate", count = 1_000_000, window = "1s", burst = 1_000_000 },
-  { id = 15, node = "maker", metric = "open_orders", orders = 6 },
+  { id = 15, node = "maker", metric = "open_orders", orders = 6, soft_percent = 50 },
   { id = 16, node = "maker", metric = "position_long", lots = 100 },
   { id = 17, node = "maker", metric = "position_short", lots = 100 },
   { id = 18, node = "maker", metric = "gross_exposure", money = 400_000 },

@@ -21,6 +21,7 @@ from meridian.codes import (
     SelectorKind,
     SessionState,
     SlotRun,
+    TradingState,
 )
 from meridian.strategies import Plain, Strategy, build
 from meridian.strategies.plugins.cross_taker import CrossTaker
@@ -82,6 +83,7 @@ def bootstrap(slots: list[tuple[bytes, list[tuple[str, int, int, int]]]]) -> lis
         for name, offset, scalar, bits in parameters:
             made.append(record("Parameter", name=name, offset=offset, scalar=scalar, bits=bits, slot=number))
         made.append(record("StrategyControl", slot=number, run=SlotRun.RUNNING))
+    made += [record("Status", venue=venue, instrument=1, trading=TradingState.TRADING) for venue in (1, 2)]
     return made + [record("Session", venue=venue, state=SessionState.UP) for venue in (1, 2)]
 
 

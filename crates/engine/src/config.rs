@@ -29,6 +29,10 @@ pub struct EngineConfig {
     pub feed_silence_ns: u64,
     /// How often changed marks are told as positions.
     pub position_interval_ns: u64,
+    /// A slot whose intents and orders were refused so often within `reject_storm_ns` is disabled; 0: never.
+    pub reject_storm_count: u64,
+    /// See `reject_storm_count`.
+    pub reject_storm_ns: u64,
 }
 
 impl Default for EngineConfig {
@@ -45,6 +49,8 @@ impl Default for EngineConfig {
             book_levels_max: 4_096,
             feed_silence_ns: 5_000_000_000,
             position_interval_ns: 1_000_000_000,
+            reject_storm_count: 1_000,
+            reject_storm_ns: 1_000_000_000,
         }
     }
 }
@@ -53,7 +59,7 @@ impl EngineConfig {
     /// The words that a journal keeps.
     pub fn words(&self) -> [u64; SETTINGS] {
         let mut words = [0; SETTINGS];
-        words[0] = 1; // Version of this list.
+        words[0] = 2; // Version of this list. 1 had no words 12 and 13.
         words[1] = self.orders_max as u64;
         words[2] = self.executions_max as u64;
         words[3] = self.positions_max as u64;
@@ -65,6 +71,8 @@ impl EngineConfig {
         words[9] = self.book_levels_max as u64;
         words[10] = self.feed_silence_ns;
         words[11] = self.position_interval_ns;
+        words[12] = self.reject_storm_count;
+        words[13] = self.reject_storm_ns;
         words
     }
 
@@ -82,12 +90,14 @@ impl EngineConfig {
             book_levels_max: words[9] as usize,
             feed_silence_ns: words[10],
             position_interval_ns: words[11],
+            reject_storm_count: words[12],
+            reject_storm_ns: words[13].max(u64::from(words[0] == 1) * Self::default().reject_storm_ns),
         };
-        (words[0] == 1 && config.problems().is_empty()).then_some(config)
+        ((1..=2).contains(&words[0]) && config.problems().is_empty()).then_some(config)
     }
 
     /// The names that [`EngineConfig::set`] takes.
-    pub const KEYS: [&str; 11] = [
+    pub const KEYS: [&str; 13] = [
         "orders_max",
         "executions_max",
         "positions_max",
@@ -99,6 +109,8 @@ impl EngineConfig {
         "book_levels_max",
         "feed_silence_ns",
         "position_interval_ns",
+        "reject_storm_count",
+        "reject_storm_ns",
     ];
 
     /// Sets a field by its name; `false` when there is none of that name.
@@ -116,6 +128,8 @@ impl EngineConfig {
             "book_levels_max" => self.book_levels_max = size,
             "feed_silence_ns" => self.feed_silence_ns = value,
             "position_interval_ns" => self.position_interval_ns = value,
+            "reject_storm_count" => self.reject_storm_count = value,
+            "reject_storm_ns" => self.reject_storm_ns = value,
             _ => return false,
         }
         true
@@ -140,6 +154,8 @@ impl EngineConfig {
         within("book_levels_max", self.book_levels_max, 16, 1 << 20);
         within("feed_silence_ns", self.feed_silence_ns as usize, 1_000_000, usize::MAX);
         within("position_interval_ns", self.position_interval_ns as usize, 1_000_000, usize::MAX);
+        within("reject_storm_count", self.reject_storm_count as usize, 0, 1 << 30);
+        within("reject_storm_ns", self.reject_storm_ns as usize, 1_000_000, 3_600_000_000_000);
         problems
     }
 }
@@ -155,10 +171,14 @@ mod tests {
             assert!(config.set(key, 1_000_000_000 + index as u64));
         }
         assert!(!config.set("orders", 1));
-        assert_eq!(config.words()[1..12], (0..11).map(|index| 1_000_000_000 + index).collect::<Vec<u64>>());
+        assert_eq!(config.words()[1..14], (0..13).map(|index| 1_000_000_000 + index).collect::<Vec<u64>>());
         let config = EngineConfig { orders_max: 77, feed_silence_ns: 1 << 40, ..EngineConfig::default() };
         assert_eq!(EngineConfig::from_words(&config.words()), Some(config));
         assert_eq!(EngineConfig::from_words(&[0; SETTINGS]), None);
+        let mut earlier = config.words();
+        (earlier[0], earlier[12], earlier[13]) = (1, 0, 0);
+        let earlier = EngineConfig::from_words(&earlier).expect("journals outlive code");
+        assert_eq!(earlier.reject_storm_count, 0, "an earlier engine disabled nobody for it");
         assert_eq!(EngineConfig { slots_max: 64, ..config }.problems(), ["slots_max = 64: allowed are 1 to 63"]);
     }
 }

@@ -204,6 +204,8 @@ struct TileCounters {
     fills: Counter,
     breaks: Counter,
     refused: Counter,
+    warnings: Counter,
+    disabled: Counter,
     state_hash: Counter,
 }
 
@@ -234,6 +236,8 @@ impl TileCounters {
             fills: counters.counter("fills"),
             breaks: counters.counter("breaks"),
             refused: counters.counter("refused"),
+            warnings: counters.counter("soft_limits_reached"),
+            disabled: counters.counter("slots_disabled"),
             state_hash: counters.counter("state_hash"),
         }
     }
@@ -402,6 +406,8 @@ impl EngineTile {
         self.counters.fills.set(statistics.fills);
         self.counters.breaks.set(statistics.breaks);
         self.counters.refused.set(statistics.refused);
+        self.counters.warnings.set(statistics.warnings);
+        self.counters.disabled.set(statistics.disabled);
         self.counters.state_hash.set(self.engine.state_hash());
         self.counters.lost.set(self.subscriptions.iter().map(|subscription| subscription.lost()).sum());
         self.counters.rolls_unprepared.set(self.merger.rolls_unprepared());

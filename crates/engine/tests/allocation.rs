@@ -188,6 +188,12 @@ fn no_allocation_after_configuration() {
     let mut session = Session::new();
     (session.header.venue, session.state) = (VENUE, SessionState::Up.code());
     world.give(bytes_of(&session));
+    for instrument in [support::SHARE, support::FUTURE] {
+        let mut status = Status::new();
+        (status.header.venue, status.header.instrument) = (VENUE, instrument);
+        status.trading = TradingState::Trading.code();
+        world.give(bytes_of(&status));
+    }
     COUNTED.with(|counted| counted.set(Some(0)));
     for turn in 0..50_000 {
         world.turn(turn);
@@ -214,6 +220,12 @@ fn a_pass_is_fast() {
     let mut session = Session::new();
     (session.header.venue, session.state) = (VENUE, SessionState::Up.code());
     world.give(bytes_of(&session));
+    for instrument in [support::SHARE, support::FUTURE] {
+        let mut status = Status::new();
+        (status.header.venue, status.header.instrument) = (VENUE, instrument);
+        status.trading = TradingState::Trading.code();
+        world.give(bytes_of(&status));
+    }
     let turns = 50_000;
     let start = std::time::Instant::now();
     for turn in 0..turns {

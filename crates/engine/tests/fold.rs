@@ -3,7 +3,9 @@
 mod support;
 
 use records::*;
-use support::{Heard, PRICE, SHARE, SLOT, TICK, VENUE, World, cancel_all_intent, new_intent, replace_intent};
+use support::{
+    FUTURE, Heard, PRICE, SHARE, SLOT, TICK, VENUE, World, cancel_all_intent, config, new_intent, replace_intent,
+};
 
 fn refusals(world: &World) -> Vec<RejectCode> {
     world.outputs::<RiskReject>().iter().map(|record| RejectCode::from_code(record.code).unwrap()).collect()
@@ -142,9 +144,7 @@ fn a_halt_refuses_new_orders_and_lets_cancels_pass() {
     let mut world = World::new();
     world.live_order(Side::Buy, 5);
     world.clear();
-    let mut status = Status::new();
-    (status.header.venue, status.header.instrument, status.trading) = (VENUE, SHARE, TradingState::Halted.code());
-    world.give(&status);
+    world.trading(VENUE, SHARE, TradingState::Halted);
     assert!(matches!(world.heard()[..], [Heard::Status(view)] if view.tradable == 0 && view.connected == 1));
     world.intend(vec![new_intent(Side::Buy, 1), cancel_all_intent()]);
     assert_eq!(refusals(&world), [RejectCode::Halted]);
@@ -462,4 +462,70 @@ fn positions_are_told_with_marks() {
     world.now_ns += 3_000_000_000;
     world.give(&Timer::new());
     assert!(world.outputs::<Position>().is_empty(), "an unchanged mark is not told again");
+}
+
+#[test]
+fn a_soft_limit_is_told_once_for_each_crossing_and_not_between_an_order_and_its_command() {
+    let mut world = World::new();
+    let mut soft = support::limit(13, 3, Metric::PositionLong, support::POSITION_MAX);
+    (soft.limit, soft.soft_percent, soft.revision) = (14, 50, 2);
+    world.give(&soft);
+    assert_eq!(world.outputs::<Applied>()[0].outcome, 1);
+    let id = world.live_order(Side::Buy, 400);
+    world.give(&Timer::new());
+    assert!(world.outputs::<LimitWarning>().is_empty(), "400 of 1,000 is below the half");
+    let second = world.live_order(Side::Buy, 200);
+    assert!(world.outputs::<LimitWarning>().is_empty(), "not in the order's pass");
+    world.give(&Timer::new());
+    let told = world.outputs::<LimitWarning>();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].limit, told[0].node, told[0].metric), (14, 3, Metric::PositionLong.code()));
+    assert_eq!((told[0].bound.get(), told[0].observed.get()), (1_000, 600));
+    assert_eq!((told[0].account, told[0].header.venue, told[0].header.instrument), (4, VENUE, SHARE));
+    world.live_order(Side::Buy, 10);
+    world.give(&Timer::new());
+    assert_eq!(world.outputs::<LimitWarning>().len(), 1, "it is above all the while");
+    for (order, lots) in [(id, 400), (second, 200)] {
+        world.report(order, OrderEventKind::Canceled, |event| event.lots = lots);
+    }
+    world.live_order(Side::Buy, 495);
+    // A second passes, with or without timers: it is told.
+    world.now_ns += 1_000_000_000;
+    world.rest(VENUE, SHARE, Side::Buy, PRICE - 5 * TICK, 1);
+    assert_eq!(world.outputs::<LimitWarning>().len(), 2);
+}
+
+#[test]
+fn an_instrument_whose_state_nobody_told_takes_no_new_orders() {
+    let mut world = World::untold(config(), 1);
+    let states = |world: &World| -> Vec<_> {
+        world
+            .heard()
+            .iter()
+            .filter_map(|heard| match heard {
+                Heard::Status(view) => Some(view.tradable),
+                _ => None,
+            })
+            .collect()
+    };
+    world.rest(VENUE, SHARE, Side::Buy, PRICE - TICK, 100);
+    world.rest(VENUE, SHARE, Side::Sell, PRICE + TICK, 100);
+    world.clear();
+    world.intend(vec![new_intent(Side::Buy, 1)]);
+    assert_eq!(refusals(&world), [RejectCode::Halted], "a book alone says nothing of the state");
+    let mut all = Status::new();
+    (all.header.venue, all.trading) = (VENUE, TradingState::Trading.code());
+    world.give(&all);
+    world.intend(vec![new_intent(Side::Buy, 1)]);
+    assert_eq!(refusals(&world), [RejectCode::Halted; 2], "the venue is open, the instrument may still be halted");
+    world.trading(VENUE, FUTURE, TradingState::Trading);
+    world.intend(vec![new_intent(Side::Buy, 1)]);
+    assert_eq!(refusals(&world), [RejectCode::Halted; 3], "another instrument trades");
+    world.clear();
+    world.trading(VENUE, SHARE, TradingState::Trading);
+    assert_eq!(states(&world), [1], "told once");
+    world.order(Side::Buy, 1);
+    world.clear();
+    world.trading(VENUE, SHARE, TradingState::Trading);
+    assert!(states(&world).is_empty(), "and not again for the same");
 }

@@ -172,6 +172,10 @@ impl Bench {
         let mut session = Session::new();
         (session.header.venue, session.state) = (VENUE, SessionState::Up.code());
         self.give(session);
+        let mut status = Status::new();
+        (status.header.venue, status.header.instrument) = (VENUE, SHARE);
+        status.trading = TradingState::Trading.code();
+        self.give(status);
     }
 
     fn taken<T: Record>(queue: &Queue) -> Vec<T> {
@@ -214,6 +218,7 @@ fn the_loop_runs_and_a_replay_agrees() {
     // The same plan at the same call: the second book callback of the run.
     let _ = &mut playback;
     script.0.borrow_mut().plans.push_back((Callback::Start, vec![]));
+    script.0.borrow_mut().plans.push_back((Callback::Status, vec![]));
     script.0.borrow_mut().plans.push_back((Callback::Status, vec![]));
     script.0.borrow_mut().plans.push_back((Callback::Book, vec![]));
     script.0.borrow_mut().plans.push_back((Callback::Book, vec![new_intent(Side::Buy, 5)]));
@@ -267,7 +272,7 @@ fn a_restart_goes_on_where_the_journal_ends() {
     drop(first); // Not closed: it died.
     // Code is the same on both sides of a restart, so the script is played again for the journal's part.
     let script = Script::default();
-    for callback in [Callback::Start, Callback::Status, Callback::Book] {
+    for callback in [Callback::Start, Callback::Status, Callback::Status, Callback::Book] {
         script.0.borrow_mut().plans.push_back((callback, vec![]));
     }
     script.0.borrow_mut().plans.push_back(plan);

@@ -410,6 +410,8 @@ codes! {
         TooManyIntents = 7,
         /// Quarantined by the supervisor.
         Quarantined = 8,
+        /// Too many of its intents and orders were refused within a short time (control 33).
+        RejectStorm = 9,
     }
 }
 

@@ -307,3 +307,13 @@ record! {
         pub reserved: [u8; 12],
     }
 }
+
+record! {
+    /// From an engine to a feed (`header.venue`): its books cannot be trusted, everything is to be told again.
+    pub struct Resync [56] v 1 {
+        /// Epoch of who asks.
+        pub epoch: u64,
+        /// Which request of this epoch: one that was answered is not answered again.
+        pub request: u64,
+    }
+}

@@ -64,6 +64,8 @@ codes! {
         Signal = 61,
         /// First record of an engine's input: who it is, what it runs.
         EngineStart = 62,
+        /// A reader of a feed wants everything again.
+        Resync = 63,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.
@@ -76,6 +78,8 @@ codes! {
         Applied = 100,
         /// Output: the engine is alive.
         Heartbeat = 101,
+        /// Output: the soft value of a limit was reached.
+        LimitWarning = 102,
         /// House exchange: a new order.
         ExchangeEnter = 128,
         /// House exchange: new terms for an order.

@@ -203,6 +203,7 @@ layouts! {
     outputs::RiskReject = Kind::RiskReject as u16, outputs::SlotState = Kind::SlotState as u16,
     outputs::Position = Kind::Position as u16, outputs::Break = Kind::Break as u16,
     outputs::Applied = Kind::Applied as u16, outputs::Heartbeat = Kind::Heartbeat as u16,
+    outputs::LimitWarning = Kind::LimitWarning as u16, control::Resync = Kind::Resync as u16,
     exchange::ExchangeEnter = Kind::ExchangeEnter as u16,
     exchange::ExchangeReplace = Kind::ExchangeReplace as u16,
     exchange::ExchangeCancel = Kind::ExchangeCancel as u16,

@@ -151,3 +151,30 @@ record! {
         pub reserved: [u8; 4],
     }
 }
+
+record! {
+    /// The use of a limit went above its soft value: told once until it has been below again. The limit's selector and the
+    /// order that crossed it say where (`header.venue`, `header.instrument`).
+    pub struct LimitWarning [112] v 1 {
+        /// The hard bound.
+        pub bound: MoneyNanos,
+        /// The use that crossed the soft value, in the metric's unit.
+        pub observed: MoneyNanos,
+        /// Engine time when it was told, within a second of the crossing.
+        pub time_ns: u64,
+        /// Warnings that found no room to wait, since the engine's start.
+        pub dropped: u64,
+        /// The limit.
+        pub limit: u32,
+        /// The node it sits at.
+        pub node: u32,
+        /// Account whose order crossed it.
+        pub account: u32,
+        /// Its trader, 0: none.
+        pub trader: u32,
+        /// A [`crate::Metric`] code.
+        pub metric: u16,
+        /// Zero.
+        pub reserved: [u8; 6],
+    }
+}

@@ -57,8 +57,9 @@ parser! {
     orders::NewOrder, orders::ReplaceOrder, orders::CancelOrder, orders::MassCancel, orders::OrderEvent,
     control::Node, control::LimitSet, control::Allocation, control::Kill, control::Slot, control::SlotBind,
     control::StrategyControl, control::Parameter, control::Timer, control::Session, control::DayRoll,
-    control::SnapshotMark, control::Intent, control::Signal, control::EngineStart,
+    control::SnapshotMark, control::Intent, control::Signal, control::EngineStart, control::Resync,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
+    outputs::LimitWarning,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,
     exchange::ExchangeListing, exchange::ExchangeSession, exchange::ExchangeEvent,
 }

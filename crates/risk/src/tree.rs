@@ -183,6 +183,12 @@ impl LimitTree {
         self.account_cell(binding).position_lots
     }
 
+    /// Whose orders a binding checks, and where: account, trader, venue, instrument.
+    pub fn bound(&self, binding: Binding) -> (u32, u32, u16, u32) {
+        let path = self.path(binding);
+        (path.nodes.as_slice()[0], path.subject.trader, path.subject.venue, path.subject.instrument)
+    }
+
     /// The strictest kill fields along the binding's path.
     #[inline]
     pub fn kill_fields(&self, binding: Binding) -> KillFields {

@@ -59,7 +59,9 @@ impl Engine {
         let mut intents = [OrderIntent::zeroed(); INTENTS_MAX];
         intents[..count].copy_from_slice(&cell.view.intents[..count]);
         for intent in &intents[..count] {
-            self.intend(slot, intent, feedback, out);
+            if !self.intend(slot, intent, feedback, out) {
+                return;
+            }
         }
     }
 
@@ -112,6 +114,20 @@ impl Engine {
         self.cancel_slot(slot, Reason::Risk, out);
     }
 
+    /// Notes that something the slot asked for was refused, here or by a venue (control 33); `false` when that was once too
+    /// often and the slot is disabled.
+    #[cold]
+    pub(super) fn goes_on_after_refusal(&mut self, slot: u8, out: &mut dyn Outbox) -> bool {
+        let (count, within_ns) = (self.config.reject_storm_count, self.config.reject_storm_ns);
+        let Some(Some(cell)) = self.slots.get_mut(usize::from(slot)) else { return true };
+        if cell.run != SlotRun::Running || !cell.is_storm(self.time_ns, count, within_ns) {
+            return true;
+        }
+        self.set_run(slot, SlotRun::Disabled, CallStatus::RejectStorm.code(), 0, 0, out);
+        self.cancel_slot(slot, Reason::Risk, out);
+        false
+    }
+
     pub(super) fn set_run(
         &mut self,
         slot: u8,
@@ -123,6 +139,8 @@ impl Engine {
     ) {
         let Some(cell) = &mut self.slots[usize::from(slot)] else { return };
         cell.run = run;
+        cell.refusals = 0;
+        self.statistics.disabled += u64::from(run == SlotRun::Disabled);
         cell.timer_due_ns = match (run, cell.record.timer_ns) {
             (SlotRun::Running, 1..) => self.time_ns.saturating_add(cell.record.timer_ns),
             _ => u64::MAX,

@@ -95,10 +95,11 @@ impl ListingCell {
         }
     }
 
-    /// Whether orders make sense now. A venue that never said how it trades is taken at its feed's word: trading.
+    /// Whether new orders make sense now: the venue has said that this instrument trades, and nothing against it of all of
+    /// them. What nobody has spoken of yet does not trade: it may be halted since before we joined.
     pub fn tradable(&self, venue: &VenueCell) -> bool {
-        let trades = |code: u8| code == 0 || code == TradingState::Trading.code();
-        self.record.active == 1 && trades(self.trading) && trades(venue.trading)
+        let trading = TradingState::Trading.code();
+        self.record.active == 1 && self.trading == trading && (venue.trading == 0 || venue.trading == trading)
     }
 
     pub fn stale(&self, venue: &VenueCell) -> bool {
@@ -141,6 +142,9 @@ pub(crate) struct SlotCell {
     pub orders_changed: bool,
     /// Version of exposures at the last call.
     pub exposures_seen: u64,
+    /// Refusals since `refusals_since_ns`.
+    pub refusals: u64,
+    pub refusals_since_ns: u64,
 }
 
 impl SlotCell {
@@ -159,7 +163,18 @@ impl SlotCell {
             touched: u8::MAX,
             orders_changed: true,
             exposures_seen: 0,
+            refusals: 0,
+            refusals_since_ns: 0,
         }
+    }
+
+    /// Counts a refusal; whether it is the last of `storm_count` within `storm_ns` of their first.
+    pub fn is_storm(&mut self, now_ns: u64, storm_count: u64, storm_ns: u64) -> bool {
+        if now_ns.saturating_sub(self.refusals_since_ns) > storm_ns {
+            (self.refusals, self.refusals_since_ns) = (0, now_ns);
+        }
+        self.refusals += 1;
+        self.refusals == storm_count
     }
 
     /// The index of a listing in this slot.

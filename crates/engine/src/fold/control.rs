@@ -3,9 +3,9 @@
 //! Invariant: each is answered by one `Applied` output that says whether it is in force, at which input.
 
 use records::{
-    Applied, Callback, Definition, EngineStart, Kill, KillResting, LISTINGS_MAX, LimitSet, Listing, ListingView, Node,
-    OrderState, Parameter, Reason, Record, Slot, SlotBind, SlotRun, StrategyControl, TICK_ROWS, TickBand, TickRow,
-    UNDEF_PRICE,
+    Applied, Callback, Definition, EngineStart, Kill, KillResting, LISTINGS_MAX, LimitSet, LimitWarning, Listing,
+    ListingView, MoneyNanos, Node, OrderState, Parameter, Reason, Record, Slot, SlotBind, SlotRun, StrategyControl,
+    TICK_ROWS, TickBand, TickRow, UNDEF_PRICE,
 };
 use risk::{Binding, Outcome};
 
@@ -320,6 +320,7 @@ impl Engine {
 
     pub(super) fn on_timer(&mut self, out: &mut dyn Outbox) {
         self.send_owed_cancels(out);
+        self.tell_warnings(out);
     }
 
     /// Does what engine time has made due, and finds when it is due next.
@@ -332,9 +333,26 @@ impl Engine {
             self.positions_due_ns = self.time_ns.saturating_add(self.config.position_interval_ns);
             self.tell_marks(out);
             self.send_owed_cancels(out);
+            self.tell_warnings(out);
         }
         self.tell(out);
         self.next_due_ns = self.next_due_ns.min(silence).min(timers).min(self.positions_due_ns);
+    }
+
+    /// Tells the soft limits that were reached: by and by, never between an order and its command.
+    fn tell_warnings(&mut self, out: &mut dyn Outbox) {
+        while let Some(warning) = self.limits.take_warning() {
+            let mut record = LimitWarning::new();
+            (record.account, record.trader, record.header.venue, record.header.instrument) =
+                self.limits.bound(warning.binding);
+            record.bound = MoneyNanos::new(warning.bound);
+            record.observed = MoneyNanos::new(warning.observed);
+            record.time_ns = self.time_ns;
+            record.dropped = self.limits.warnings_dropped();
+            self.statistics.warnings += 1;
+            (record.limit, record.node, record.metric) = (warning.limit, warning.node, warning.metric.code());
+            self.say(record, out);
+        }
     }
 
     /// Tells the positions whose mark has moved.

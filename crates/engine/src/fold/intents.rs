@@ -19,8 +19,8 @@ fn refusal(code: RejectCode) -> Refusal {
 }
 
 impl Engine {
-    /// Takes one intent of a slot.
-    pub(super) fn intend(&mut self, slot: u8, intent: &OrderIntent, feedback: bool, out: &mut dyn Outbox) {
+    /// Takes one intent of a slot; `false` when the slot is disabled for it.
+    pub(super) fn intend(&mut self, slot: u8, intent: &OrderIntent, feedback: bool, out: &mut dyn Outbox) -> bool {
         let outcome = match u8::try_from(intent.intent).ok().and_then(IntentKind::from_code) {
             Some(IntentKind::New) => self.intend_new(slot, intent, out),
             Some(IntentKind::Replace) => self.intend_replace(slot, intent, out),
@@ -32,8 +32,12 @@ impl Engine {
             }
             None => Err(refusal(RejectCode::BadIntent)),
         };
-        if let Err(refusal) = outcome {
-            self.refuse(slot, intent, &refusal, feedback, out);
+        match outcome {
+            Ok(()) => true,
+            Err(refusal) => {
+                self.refuse(slot, intent, &refusal, feedback, out);
+                self.goes_on_after_refusal(slot, out)
+            }
         }
     }
 

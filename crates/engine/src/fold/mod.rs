@@ -55,6 +55,10 @@ pub struct Statistics {
     pub fills: u64,
     /// Intents refused.
     pub refused: u64,
+    /// Soft limits told as reached.
+    pub warnings: u64,
+    /// Slots that were disabled: they failed, or too much of what they asked for was refused.
+    pub disabled: u64,
     /// Strategy calls.
     pub calls: u64,
     /// Events that a slot was not told because the queue was full.

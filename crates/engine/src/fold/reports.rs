@@ -80,6 +80,9 @@ impl Engine {
         if step.told && (step.filled == 0 || state != before) {
             self.tell_order(place, event.event, event.reason);
         }
+        if matches!(kind, OrderEventKind::Rejected | OrderEventKind::ReplaceRejected | OrderEventKind::NotSent) {
+            self.goes_on_after_refusal(order.slot, out);
+        }
         let asked_again = step.replaced.is_some() || step.reopened.is_some();
         if let Some(reason) = Reason::from_code(order.cancel_owed)
             && asked_again

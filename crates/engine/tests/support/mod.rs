@@ -132,6 +132,8 @@ pub fn config() -> EngineConfig {
         book_levels_max: 64,
         feed_silence_ns: 1_000_000_000,
         position_interval_ns: 1_000_000_000,
+        reject_storm_count: 0,
+        reject_storm_ns: 1_000_000,
     }
 }
 
@@ -259,8 +261,24 @@ impl World {
     }
 
     pub fn with_slots(slots: u8) -> Self {
+        Self::with_config(config(), slots)
+    }
+
+    pub fn with_config(config: EngineConfig, slots: u8) -> Self {
+        let mut world = Self::untold(config, slots);
+        for (venue, instrument) in [(VENUE, SHARE), (OTHER_VENUE, SHARE), (VENUE, FUTURE)] {
+            world.trading(venue, instrument, TradingState::Trading);
+            world.rest(venue, instrument, Side::Buy, PRICE - TICK, 100);
+            world.rest(venue, instrument, Side::Sell, PRICE + TICK, 100);
+        }
+        world.clear();
+        world
+    }
+
+    /// Sessions are up; no venue has said anything of an instrument.
+    pub fn untold(config: EngineConfig, slots: u8) -> Self {
         let script = Script::default();
-        let engine = Engine::new(config(), Box::new(script.clone()));
+        let engine = Engine::new(config, Box::new(script.clone()));
         let mut world = Self {
             engine,
             script,
@@ -278,10 +296,6 @@ impl World {
         }
         for venue in [VENUE, OTHER_VENUE] {
             world.session(venue, SessionState::Up);
-        }
-        for (venue, instrument) in [(VENUE, SHARE), (OTHER_VENUE, SHARE), (VENUE, FUTURE)] {
-            world.rest(venue, instrument, Side::Buy, PRICE - TICK, 100);
-            world.rest(venue, instrument, Side::Sell, PRICE + TICK, 100);
         }
         world.clear();
         world
@@ -315,6 +329,13 @@ impl World {
         record.header.venue = venue;
         record.state = state.code();
         self.give(&record);
+    }
+
+    /// A venue says how an instrument trades.
+    pub fn trading(&mut self, venue: u16, instrument: u32, state: TradingState) {
+        let mut status = Status::new();
+        (status.header.venue, status.header.instrument, status.trading) = (venue, instrument, state.code());
+        self.give(&status);
     }
 
     /// An order of someone else rests in a venue's book.
@@ -410,7 +431,7 @@ fn pick<T: Record>(record: &RecordRef) -> Option<T> {
     macro_rules! pick {
         ($($name:ident),*) => { match record { $(RecordRef::$name(found) if T::KIND == Kind::$name => read_from(bytes_of(found)),)* _ => None } };
     }
-    pick!(NewOrder, ReplaceOrder, CancelOrder, RiskReject, SlotState, Position, Break, Applied)
+    pick!(NewOrder, ReplaceOrder, CancelOrder, RiskReject, SlotState, Position, Break, Applied, LimitWarning)
 }
 
 pub fn event_of(id: u64, kind: OrderEventKind) -> OrderEvent {

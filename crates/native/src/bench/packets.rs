@@ -9,7 +9,7 @@ use book::{Capacity, VenueBooks};
 use records::{MarketOrder, Side, read_from};
 use sessions::mold::Packer;
 use wire::files::Messages;
-use wire::itch50::{AddOrderFields, OrderDeleteFields, StockDirectoryFields};
+use wire::itch50::{AddOrderFields, OrderDeleteFields, StockDirectoryFields, StockTradingActionFields};
 use wire::normalise::{ItchNormaliser, NANOS_PER_PRICE4};
 
 use super::firm::symbol;
@@ -28,7 +28,7 @@ const TOUCH_REF_FIRST: u64 = 1 << 40;
 pub struct Packets {
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// How many of them are the directory.
+    /// How many of them are the directory: what is listed, and that it trades.
     pub directory: usize,
 }
 
@@ -37,7 +37,7 @@ impl Packets {
     pub fn generate(messages: usize, symbols: u16, moving: u8, seed: u64) -> Self {
         let flow = book::itch_flow::generate(messages, symbols, seed);
         let mut packer = Packer::new(SESSION, 1);
-        let mut packets = Self { bytes: Vec::new(), ends: Vec::new(), directory: usize::from(symbols) };
+        let mut packets = Self { bytes: Vec::new(), ends: Vec::new(), directory: 2 * usize::from(symbols) };
         for locate in 1..=symbols {
             let fields = StockDirectoryFields {
                 stock_locate: locate,
@@ -46,6 +46,14 @@ impl Packets {
                 ..Default::default()
             };
             let mut message = [0; 64];
+            let length = fields.encode(&mut message);
+            packets.put(&mut packer, &message[..length]);
+            let fields = StockTradingActionFields {
+                stock_locate: locate,
+                stock: symbol(u32::from(locate)),
+                trading_state: b'T',
+                ..Default::default()
+            };
             let length = fields.encode(&mut message);
             packets.put(&mut packer, &message[..length]);
         }
