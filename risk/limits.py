@@ -38,15 +38,29 @@ VALUES = {
     Metric.POSITION_SHORT: "lots",
     Metric.GROSS_EXPOSURE: "money",
     Metric.CANCEL_RATE: "count",
+    Metric.MARKET_ORDER: "percent",
+    Metric.DUPLICATE_ORDERS: "count",
+    Metric.DAILY_VALUE: "money",
+    Metric.DAILY_QUANTITY: "lots",
 }
 """The key that gives a metric's hard value."""
 EXTRAS = {
     Metric.PRICE_COLLAR: {"reference_age"},
     Metric.MESSAGE_RATE: {"window", "burst"},
     Metric.CANCEL_RATE: {"window", "burst"},
+    Metric.DUPLICATE_ORDERS: {"window"},
 }
 """Further keys of a metric."""
-MANDATORY = [metric for metric in Metric if metric is not Metric.CANCEL_RATE]
+MANDATORY = [
+    Metric.ORDER_QUANTITY,
+    Metric.ORDER_NOTIONAL,
+    Metric.PRICE_COLLAR,
+    Metric.MESSAGE_RATE,
+    Metric.OPEN_ORDERS,
+    Metric.POSITION_LONG,
+    Metric.POSITION_SHORT,
+    Metric.GROSS_EXPOSURE,
+]
 """Metrics of which the firm and every strategy need a limit."""
 WORDS = {"metric": " or ".join(METRICS), "level": " or ".join(LEVELS)}
 PARTS_PER_PERCENT = 10_000

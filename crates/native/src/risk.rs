@@ -142,6 +142,11 @@ impl PyLimitTree {
         Self { tree: LimitTree::new(Capacity::default()), bindings: 0 }
     }
 
+    /// Which holder of global parts this tree is: an engine's shard.
+    fn set_holder(&mut self, holder: u32) {
+        self.tree.set_holder(holder);
+    }
+
     /// Applies configuration records, one after another; an outcome in words for each.
     fn apply(&mut self, records: &[u8]) -> PyResult<Vec<String>> {
         let mut words = Vec::new();
@@ -156,6 +161,9 @@ impl PyLimitTree {
                 RecordRef::Node(record) => (self.tree.apply_node(record), size_of_val(record)),
                 RecordRef::LimitSet(record) => (self.tree.apply_limit(record), size_of_val(record)),
                 RecordRef::Kill(record) => (self.tree.apply_kill(record), size_of_val(record)),
+                RecordRef::Permission(record) => (self.tree.apply_permission(record), size_of_val(record)),
+                RecordRef::Restricted(record) => (self.tree.apply_restricted(record), size_of_val(record)),
+                RecordRef::Allocation(record) => (self.tree.apply_allocation(record), size_of_val(record)),
                 _ => return Err(PyValueError::new_err(format!("the record at byte {at} configures no limits"))),
             };
             words.push(word(outcome));
@@ -189,15 +197,17 @@ impl PyLimitTree {
         prices: Option<Prices>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let kind = if price_nanos.is_some() { OrderType::Limit } else { OrderType::Market };
-        let order = NewOrder {
+        let mut order = NewOrder {
             side,
             lots,
             price_nanos: price_nanos.unwrap_or(UNDEF_PRICE),
             order_type: kind.code(),
             ..NewOrder::new()
         };
-        let binding = self.binding(binding)?;
-        Ok(match self.tree.check_new(binding, &order, now_ns, &reference(prices)) {
+        let (binding, reference) = (self.binding(binding)?, reference(prices));
+        let protected = self.tree.protect(binding, &mut order, now_ns, &reference);
+        let held = protected.and_then(|()| self.tree.check_new(binding, &order, now_ns, &reference));
+        Ok(match held {
             Ok(hold) => Bound::new(py, PyHold(hold))?.into_any(),
             Err(refusal) => Bound::new(py, PyRefusal(refusal))?.into_any(),
         })
@@ -216,7 +226,7 @@ impl PyLimitTree {
     ) -> PyResult<Option<PyRefusal>> {
         must(hold.0.is_alive() && !hold.replacing(), "the order is gone, or a replace is under way")?;
         let reference = reference(prices);
-        let result = self.tree.check_replace(&mut hold.0, total_lots, filled_lots, price_nanos, now_ns, &reference);
+        let result = self.tree.check_replace(&mut hold.0, total_lots, filled_lots, price_nanos, false, now_ns, &reference);
         Ok(result.err().map(PyRefusal))
     }
 
@@ -308,7 +318,7 @@ impl PyLimitTree {
     /// Limit, node, metric, bound and use of every limit in force.
     fn usages(&self) -> Vec<(u32, u32, u16, i128, i128)> {
         let mut found = Vec::new();
-        self.tree.usages(&mut |one| found.push((one.limit, one.node, one.metric.code(), one.bound, one.used)));
+        self.tree.usages(&mut |one| found.push((one.limit, one.node, one.metric.code(), one.bound.unwrap_or(0), one.used())));
         found
     }
 

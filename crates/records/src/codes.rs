@@ -274,6 +274,10 @@ codes! {
         OrderNotional = 3,
         /// 4: distance of the price from the reference, in parts per million.
         PriceCollar = 4,
+        /// 5: how far through the touch a market order may go, in parts per million; 0: market orders are not allowed.
+        MarketOrder = 5,
+        /// 7: equal new orders in a window.
+        DuplicateOrders = 7,
         /// 8: new orders and replaces in a window.
         MessageRate = 8,
         /// 11: live orders.
@@ -286,6 +290,18 @@ codes! {
         GrossExposure = 14,
         /// 8: cancels in a window; counted and warned of, never blocked.
         CancelRate = 15,
+        /// 15: money executed today and open, both sides.
+        DailyValue = 16,
+        /// 15: lots executed today and open, both sides.
+        DailyQuantity = 17,
+    }
+}
+
+codes! {
+    /// Where a limit's bound is enforced; 0: each engine enforces the whole of it for itself.
+    pub enum Enforcement: u8 {
+        /// Each engine enforces its part of the bound ([`crate::Allocation`]); the parts add up to it.
+        Global = 1,
     }
 }
 
@@ -352,6 +368,22 @@ codes! {
         MarketNotAllowed = 22,
         /// Out of order slots in the engine.
         Capacity = 23,
+        /// 32: beyond this engine's part of a global limit, or it has none.
+        GlobalQuota = 24,
+        /// 7: the same order too often in the window.
+        Duplicate = 25,
+        /// 15: money of the day.
+        DailyValue = 26,
+        /// 15: lots of the day.
+        DailyQty = 27,
+        /// 21: the instrument is on the restricted list.
+        Restricted = 28,
+        /// 21: no permission here, or one that forbids.
+        NotPermitted = 29,
+        /// 23: the price is outside the instrument's bands.
+        PriceBand = 30,
+        /// 25: it would cross an order of our own.
+        SelfTrade = 31,
     }
 }
 

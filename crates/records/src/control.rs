@@ -79,8 +79,10 @@ record! {
         pub last_of_set: u8,
         /// Rate: burst allowed above the steady count; else 0.
         pub burst: u32,
+        /// An [`crate::Enforcement`] code, 0: this engine. Global: `value` is the firm's bound, and what binds is the [`Allocation`].
+        pub enforcement: u8,
         /// Zero.
-        pub reserved: [u8; 28],
+        pub reserved: [u8; 27],
     }
 }
 
@@ -91,9 +93,9 @@ record! {
         pub limit: u32,
         /// The holder: engine shard.
         pub holder: u32,
-        /// Long rights (net position) or the amount (consumable).
+        /// Long rights (net position, signed) or the amount (consumable, count, rate).
         pub upper: MoneyNanos,
-        /// Short rights.
+        /// Short rights (net position, signed); a rate: its burst; else 0.
         pub lower: MoneyNanos,
         /// As in [`LimitSet`].
         pub generation: u64,
@@ -129,6 +131,58 @@ record! {
         pub flatten: u8,
         /// Zero.
         pub reserved: [u8; 14],
+    }
+}
+
+record! {
+    /// Who may trade what: a permission at a node with its selector, or (removed) its end.
+    ///
+    /// `allow` 0 at the firm: what it selects is forbidden unless a node below allows it (default deny). `allow` 0 below the
+    /// firm forbids whatever others allow.
+    pub struct Permission [88] v 1 {
+        /// The node.
+        pub node: u32,
+        /// The instrument, underlying or sector selected; 0 with `All`.
+        pub selected: u32,
+        /// As in [`LimitSet`].
+        pub generation: u64,
+        /// As in [`LimitSet`].
+        pub revision: u64,
+        /// Trader selected, 0: all.
+        pub trader: u32,
+        /// Venue selected, 0: all.
+        pub venue: u16,
+        /// A [`crate::SelectorKind`] code.
+        pub selector: u8,
+        /// 1: allowed, 0: not.
+        pub allow: u8,
+        /// 1: the permission is removed.
+        pub removed: u8,
+        /// Zero.
+        pub reserved: [u8; 15],
+    }
+}
+
+record! {
+    /// An instrument (`header.instrument`) on the firm's restricted list, or off it.
+    pub struct Restricted [64] v 1 {
+        /// As in [`LimitSet`].
+        pub generation: u64,
+        /// As in [`LimitSet`].
+        pub revision: u64,
+        /// A [`crate::KillNew`] code: none, reduce-only, or allowed (off the list).
+        pub new_orders: u8,
+        /// Zero.
+        pub reserved: [u8; 7],
+    }
+}
+
+record! {
+    /// Someone asks for the whole state: the engine says its positions, limit usages, slots, sessions and what is in force,
+    /// then [`crate::Applied`] of this record.
+    pub struct StateRequest [48] v 1 {
+        /// Token of who asked.
+        pub request: u64,
     }
 }
 

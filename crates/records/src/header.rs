@@ -66,6 +66,12 @@ codes! {
         EngineStart = 62,
         /// A reader of a feed wants everything again.
         Resync = 63,
+        /// Someone asks for the whole state as outputs.
+        StateRequest = 64,
+        /// Who may trade what at a node.
+        Permission = 65,
+        /// An instrument on or off the restricted list.
+        Restricted = 66,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.
@@ -80,6 +86,8 @@ codes! {
         Heartbeat = 101,
         /// Output: the soft value of a limit was reached.
         LimitWarning = 102,
+        /// Output: how far a limit is used.
+        LimitUsage = 103,
         /// House exchange: a new order.
         ExchangeEnter = 128,
         /// House exchange: new terms for an order.

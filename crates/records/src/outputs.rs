@@ -178,3 +178,38 @@ record! {
         pub reserved: [u8; 6],
     }
 }
+
+record! {
+    /// How far a limit is used, in the metric's unit. A position limit counts each instrument apart: the one that has least
+    /// left (`header.instrument`).
+    pub struct LimitUsage [168] v 1 {
+        /// What binds in this engine: the bound, or its part of a global one.
+        pub bound: MoneyNanos,
+        /// Booked: position on that side, or what was traded today.
+        pub used_filled: MoneyNanos,
+        /// Held by orders that may still trade, unknown ones included.
+        pub reserved_open: MoneyNanos,
+        /// The share of `reserved_open` that orders in an unknown state hold.
+        pub unknown: MoneyNanos,
+        /// What is left; below zero: the side is closed until it is inside again.
+        pub free: MoneyNanos,
+        /// Most that was booked and held since the day began, as seen whenever usage is told.
+        pub high_water: MoneyNanos,
+        /// Input sequence.
+        pub input: u64,
+        /// Engine time.
+        pub time_ns: u64,
+        /// The limit.
+        pub limit: u32,
+        /// Its node.
+        pub node: u32,
+        /// A [`crate::Metric`] code.
+        pub metric: u16,
+        /// An [`crate::Enforcement`] code, 0: this engine.
+        pub enforcement: u8,
+        /// 1: a global limit of which this engine has no part yet.
+        pub no_part: u8,
+        /// Zero.
+        pub reserved: [u8; 4],
+    }
+}

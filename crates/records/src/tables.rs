@@ -29,6 +29,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::FeedState::TABLE,
     crate::codes::NodeLevel::TABLE,
     crate::codes::Metric::TABLE,
+    crate::codes::Enforcement::TABLE,
     crate::codes::SelectorKind::TABLE,
     crate::codes::RejectCode::TABLE,
     crate::codes::KillNew::TABLE,

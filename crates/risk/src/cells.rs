@@ -9,6 +9,8 @@ use records::Side;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Delta {
     pub position_lots: i64,
+    /// Lots traded, whatever the side; never taken back.
+    pub traded_lots: i64,
     /// On the order's side.
     pub open_lots: i64,
     pub orders: i64,
@@ -16,12 +18,13 @@ pub(crate) struct Delta {
     pub held_nanos: i128,
 }
 
-/// A bound with its soft share; `slot` is the limit's place in the table, [`NO_SLOT`]: no limit.
+/// A bound with a soft one; the slots are the limits' places in the table, [`NO_SLOT`]: no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub hard: i64,
     pub soft: i64,
     pub slot: u32,
+    pub soft_slot: u32,
     pub warned: bool,
 }
 
@@ -29,12 +32,15 @@ pub(crate) struct Bound {
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 
 impl Bound {
-    pub const NONE: Self = Self { hard: i64::MAX, soft: i64::MAX, slot: NO_SLOT, warned: false };
+    pub const NONE: Self = Self { hard: i64::MAX, soft: i64::MAX, slot: NO_SLOT, soft_slot: NO_SLOT, warned: false };
 
-    /// The stricter of the two; of equals the one that came first in the table.
+    /// The stricter of each, hard and soft; of equals the one that came first in the table.
     pub fn tighten(&mut self, other: Self) {
         if self.slot == NO_SLOT || (other.hard, other.slot) < (self.hard, self.slot) {
-            *self = other;
+            (self.hard, self.slot) = (other.hard, other.slot);
+        }
+        if other.soft < self.soft {
+            (self.soft, self.soft_slot) = (other.soft, other.soft_slot);
         }
     }
 
@@ -42,6 +48,40 @@ impl Bound {
     #[inline]
     pub fn crosses(&mut self, used: i64) -> bool {
         let above = used > self.soft;
+        let crossed = above && !self.warned;
+        self.warned = above;
+        crossed
+    }
+}
+
+/// As [`Bound`], of money.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MoneyBound {
+    pub hard_nanos: i128,
+    pub soft_nanos: i128,
+    pub slot: u32,
+    pub soft_slot: u32,
+    pub warned: bool,
+}
+
+impl MoneyBound {
+    pub const NONE: Self =
+        Self { hard_nanos: i128::MAX, soft_nanos: i128::MAX, slot: NO_SLOT, soft_slot: NO_SLOT, warned: false };
+
+    /// As [`Bound::tighten`].
+    pub fn tighten(&mut self, other: Self) {
+        if self.slot == NO_SLOT || (other.hard_nanos, other.slot) < (self.hard_nanos, self.slot) {
+            (self.hard_nanos, self.slot) = (other.hard_nanos, other.slot);
+        }
+        if other.soft_nanos < self.soft_nanos {
+            (self.soft_nanos, self.soft_slot) = (other.soft_nanos, other.soft_slot);
+        }
+    }
+
+    /// As [`Bound::crosses`].
+    #[inline]
+    pub fn crosses(&mut self, used_nanos: i128) -> bool {
+        let above = used_nanos > self.soft_nanos;
         let crossed = above && !self.warned;
         self.warned = above;
         crossed
@@ -80,18 +120,31 @@ impl PositionCell {
     }
 }
 
-/// Money traded today and held: limit 14.
+/// Everything else that is counted in the scope of a limit (a node and a selector): live orders (11), money and lots traded
+/// today and held (14, 15). Limits of one scope share it; the strictest of each kind binds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct GrossCell {
+pub(crate) struct TotalCell {
+    pub orders: i64,
+    pub used_lots: i64,
+    pub held_lots: i64,
     pub used_nanos: i128,
     pub held_nanos: i128,
-    pub bound_nanos: i128,
-    pub soft_nanos: i128,
-    pub warned: bool,
+    pub orders_bound: Bound,
+    pub lots_bound: Bound,
+    pub money_bound: MoneyBound,
 }
 
-impl GrossCell {
-    pub const EMPTY: Self = Self { used_nanos: 0, held_nanos: 0, bound_nanos: 0, soft_nanos: i128::MAX, warned: false };
+impl TotalCell {
+    pub const EMPTY: Self = Self {
+        orders: 0,
+        used_lots: 0,
+        held_lots: 0,
+        used_nanos: 0,
+        held_nanos: 0,
+        orders_bound: Bound::NONE,
+        lots_bound: Bound::NONE,
+        money_bound: MoneyBound::NONE,
+    };
 
     #[inline]
     pub fn total_nanos(&self) -> i128 {
@@ -99,35 +152,18 @@ impl GrossCell {
     }
 
     #[inline]
-    pub fn book(&mut self, delta: &Delta) {
-        self.used_nanos = self.used_nanos.saturating_add(delta.used_nanos);
-        self.held_nanos += delta.held_nanos;
-        assert!(self.held_nanos >= 0, "more money released than held");
+    pub fn total_lots(&self) -> i64 {
+        self.used_lots.saturating_add(self.held_lots)
     }
-
-    #[inline]
-    pub fn crosses(&mut self) -> bool {
-        let above = self.total_nanos() > self.soft_nanos;
-        let crossed = above && !self.warned;
-        self.warned = above;
-        crossed
-    }
-}
-
-/// Live orders: limit 11.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenCell {
-    pub orders: i64,
-    pub bound: Bound,
-}
-
-impl OpenCell {
-    pub const EMPTY: Self = Self { orders: 0, bound: Bound::NONE };
 
     #[inline]
     pub fn book(&mut self, delta: &Delta) {
         self.orders += delta.orders;
-        assert!(self.orders >= 0, "more orders ended than began");
+        self.used_lots = self.used_lots.saturating_add(delta.traded_lots);
+        self.held_lots += delta.open_lots;
+        self.used_nanos = self.used_nanos.saturating_add(delta.used_nanos);
+        self.held_nanos += delta.held_nanos;
+        assert!(self.orders >= 0 && self.held_lots >= 0 && self.held_nanos >= 0, "more released than held");
     }
 }
 

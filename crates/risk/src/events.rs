@@ -8,6 +8,7 @@ use records::Side;
 use crate::cells::Delta;
 use crate::check::warn;
 use crate::hold::{Hold, Phase};
+use crate::path::Counter;
 use crate::tree::LimitTree;
 use crate::types::{Binding, Warning};
 
@@ -19,7 +20,7 @@ impl LimitTree {
         let side = hold.side();
         let used_nanos = self.path(hold.binding()).notional_nanos(lots, price_nanos.saturating_abs());
         let excess = (lots - hold.held_lots()).max(0);
-        let change = Delta { position_lots: side.sign() * lots, used_nanos, ..Delta::default() };
+        let change = Delta { position_lots: side.sign() * lots, traded_lots: lots, used_nanos, ..Delta::default() };
         self.change(hold, change, |hold| hold.fill(lots));
         if hold.phase == Phase::Draining && hold.held_lots() == 0 {
             hold.phase = Phase::Closed;
@@ -54,10 +55,13 @@ impl LimitTree {
     pub fn on_closed(&mut self, hold: &mut Hold, unbooked_lots: i64) {
         assert!(hold.is_alive() && unbooked_lots >= 0, "an order that ends twice");
         let change = Delta { orders: -1, ..Delta::default() };
+        let instrument = self.path(hold.binding()).subject.instrument;
+        self.own.remove(instrument, hold.side());
         self.change(hold, change, |hold| hold.close(unbooked_lots));
     }
 
-    /// The venue broke a trade of ours on `side`. What it traded for today stays counted: a bust gives no gross back.
+    /// The venue broke a trade of ours on `side`. What it traded for today stays counted: a bust gives no money and no lots of
+    /// the day back.
     pub fn on_bust(&mut self, binding: Binding, side: Side, lots: i64) {
         self.book(binding, side, &Delta { position_lots: -side.sign() * lots, ..Delta::default() });
     }
@@ -77,7 +81,8 @@ impl LimitTree {
         let new_nanos = path.notional_nanos(new_lots, new_price_nanos.saturating_abs());
         let used_nanos = (new_nanos - old_nanos).max(0);
         let position_lots = side.sign() * (new_lots - old_lots);
-        self.book(binding, side, &Delta { position_lots, used_nanos, ..Delta::default() });
+        let traded_lots = (new_lots - old_lots).max(0);
+        self.book(binding, side, &Delta { position_lots, traded_lots, used_nanos, ..Delta::default() });
     }
 
     /// Books lots that did not come from an order here: yesterday's position, a transfer, the venue's truth. Unchecked.
@@ -91,6 +96,8 @@ impl LimitTree {
         let path = self.path(binding);
         let hold = Hold::new(binding, side, lots, price_nanos.saturating_abs(), path.replace_remaining);
         let held_nanos = path.notional_nanos(lots, hold.held_price_nanos());
+        let instrument = path.subject.instrument;
+        self.own.add(instrument, side, price_nanos);
         self.book(binding, side, &Delta { open_lots: lots, orders: 1, held_nanos, ..Delta::default() });
         hold
     }
@@ -121,38 +128,38 @@ impl LimitTree {
     #[inline]
     pub(crate) fn book(&mut self, binding: Binding, side: Side, delta: &Delta) {
         assert!(binding.0 != 0, "an unused binding");
-        let Self { paths, positions, gross, open, limits, warnings, .. } = self;
+        let Self { paths, positions, totals, limits, warnings, .. } = self;
         let path = &mut paths[binding.0 as usize];
         path.exposure.book(side, delta);
-        for cell in path.positions.as_slice() {
-            let cell = &mut positions[*cell as usize];
+        for place in path.counters.of(Counter::Position) {
+            let cell = &mut positions[*place as usize];
             cell.book(side, delta);
             for side in [Side::Buy, Side::Sell] {
                 let worst_lots = cell.worst_lots(side, 0);
                 let bound = &mut cell.bounds[side.index()];
                 if bound.crosses(worst_lots) {
-                    warn(warnings, limits.get(bound.slot), worst_lots.into(), binding);
+                    warn(warnings, limits.get(bound.soft_slot), worst_lots.into(), binding);
                 }
             }
         }
-        if delta.used_nanos != 0 || delta.held_nanos != 0 {
-            for slot in path.gross.as_slice() {
-                let cell = &mut gross[*slot as usize];
-                cell.book(delta);
-                if cell.crosses() {
-                    warn(warnings, limits.get(*slot), cell.total_nanos(), binding);
-                }
+        for place in path.counters.of(Counter::Total) {
+            let cell = &mut totals[*place as usize];
+            cell.book(delta);
+            let (orders, lots, nanos) = (cell.orders, cell.total_lots(), cell.total_nanos());
+            if cell.orders_bound.crosses(orders) {
+                warn(warnings, limits.get(cell.orders_bound.soft_slot), orders.into(), binding);
+            }
+            if cell.lots_bound.crosses(lots) {
+                warn(warnings, limits.get(cell.lots_bound.soft_slot), lots.into(), binding);
+            }
+            if cell.money_bound.crosses(nanos) {
+                warn(warnings, limits.get(cell.money_bound.soft_slot), nanos, binding);
             }
         }
-        if delta.orders != 0 {
-            for slot in path.open.as_slice() {
-                let cell = &mut open[*slot as usize];
-                cell.book(delta);
-                let orders = cell.orders;
-                if cell.bound.crosses(orders) {
-                    warn(warnings, limits.get(*slot), orders.into(), binding);
-                }
-            }
-        }
+    }
+
+    /// The best price of our own orders on a side, found by looking at them all; `None`: there is none.
+    pub fn set_own_best(&mut self, instrument: u32, side: Side, price_nanos: Option<i64>) {
+        self.own.set_best(instrument, side, price_nanos);
     }
 }

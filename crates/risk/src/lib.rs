@@ -39,12 +39,17 @@ mod events;
 mod hold;
 mod limits;
 mod nodes;
+mod own_book;
 mod path;
+mod permits;
+mod recent;
 mod reference_data;
 mod tree;
 mod types;
+mod usage;
 mod warnings;
 
 pub use hold::{Hold, Phase};
 pub use tree::LimitTree;
 pub use types::{Binding, Capacity, Exposure, KillFields, Outcome, Reference, Refusal, Refused, Usage, Warning};
+pub use usage::InForce;

@@ -3,10 +3,21 @@
 //! Invariant: an entry changes only by a record newer than the one it has, by (generation, revision); an ended limit keeps
 //! its place, so that an older record cannot bring it back. The one exception is a kill that tightens: it always applies.
 
-use records::{IdMap, Kill, KillNew, KillResting, LimitSet, Metric, SelectorKind};
+use records::{Allocation, Enforcement, IdMap, Kill, KillNew, KillResting, LimitSet, Metric, SelectorKind};
 
-use crate::cells::{Bound, NO_SLOT};
+use crate::cells::{Bound, MoneyBound, NO_SLOT};
 use crate::types::{KillFields, Outcome, Refused};
+
+/// Metrics whose bound can be divided into parts that add up to it.
+const DIVISIBLE: [Metric; 7] = [
+    Metric::PositionLong,
+    Metric::PositionShort,
+    Metric::GrossExposure,
+    Metric::DailyValue,
+    Metric::DailyQuantity,
+    Metric::OpenOrders,
+    Metric::MessageRate,
+];
 
 /// What an order must match for a limit or kill to concern it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +41,7 @@ pub(crate) struct Subject {
 }
 
 impl Selector {
-    fn read(kind: u8, selected: u32, venue: u16, trader: u32) -> Result<Self, Refused> {
+    pub fn read(kind: u8, selected: u32, venue: u16, trader: u32) -> Result<Self, Refused> {
         let kind = SelectorKind::from_code(kind).ok_or(Refused::Code)?;
         if (kind == SelectorKind::All) != (selected == 0) {
             return Err(Refused::Value);
@@ -38,17 +49,33 @@ impl Selector {
         Ok(Self { kind, selected, venue, trader })
     }
 
-    pub fn matches(&self, subject: &Subject) -> bool {
-        let selected = match self.kind {
+    pub fn selects(&self, instrument: u32, underlying: u32, sector: u32) -> bool {
+        match self.kind {
             SelectorKind::All => true,
-            SelectorKind::Instrument => self.selected == subject.instrument,
-            SelectorKind::Underlying => self.selected == subject.underlying,
-            SelectorKind::Sector => self.selected == subject.sector,
-        };
+            SelectorKind::Instrument => self.selected == instrument,
+            SelectorKind::Underlying => self.selected == underlying,
+            SelectorKind::Sector => self.selected == sector,
+        }
+    }
+
+    pub fn matches(&self, subject: &Subject) -> bool {
+        let selected = self.selects(subject.instrument, subject.underlying, subject.sector);
         let venue = self.venue == 0 || self.venue == subject.venue;
         let trader = self.trader == 0 || self.trader == subject.trader;
         selected && venue && trader
     }
+}
+
+/// This engine's part of a global limit.
+///
+/// It stands while it is newer than the last record that took the limit out of global enforcement: what was divided before
+/// that is void, and a part that arrives ahead of its limit's record is kept for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Part {
+    pub upper: i128,
+    pub lower: i128,
+    pub version: (u64, u64),
+    void_until: (u64, u64),
 }
 
 /// A limit as it is set.
@@ -63,6 +90,9 @@ pub(crate) struct Limit {
     pub burst: u32,
     pub soft_percent: u8,
     pub removed: bool,
+    /// What binds is the part, not the value.
+    pub global: bool,
+    pub part: Part,
     pub version: (u64, u64),
     /// The next limit at the same node, [`NO_SLOT`]: none.
     next: u32,
@@ -72,7 +102,16 @@ impl Limit {
     fn read(record: &LimitSet) -> Result<Self, Refused> {
         let metric = Metric::from_code(record.metric).ok_or(Refused::Code)?;
         let value = record.value.get();
-        let timed = matches!(metric, Metric::MessageRate | Metric::CancelRate | Metric::PriceCollar);
+        let timed =
+            matches!(metric, Metric::MessageRate | Metric::CancelRate | Metric::PriceCollar | Metric::DuplicateOrders);
+        let global = match record.enforcement {
+            0 => false,
+            code if Enforcement::from_code(code).is_some() => true,
+            _ => return Err(Refused::Code),
+        };
+        if global && !DIVISIBLE.contains(&metric) {
+            return Err(Refused::Enforcement);
+        }
         if record.limit == 0 || value < 0 || record.soft_percent > 100 || (timed && record.window_ns == 0) {
             return Err(Refused::Value);
         }
@@ -86,23 +125,49 @@ impl Limit {
             burst: record.burst,
             soft_percent: record.soft_percent,
             removed: record.removed == 1,
+            global,
+            part: Part::default(),
             version: (record.generation, record.revision),
             next: NO_SLOT,
         })
     }
 
+    /// What binds here; `None`: a global limit of which this engine has no part, so that nothing it counts may grow. Not
+    /// even what closes a position passes then: a part may be below zero.
+    pub fn in_force(&self) -> Option<i128> {
+        match (self.global, self.metric) {
+            (false, _) => Some(self.value),
+            (true, _) if self.part.version <= self.part.void_until => None,
+            (true, Metric::PositionShort) => Some(self.part.lower),
+            (true, _) => Some(self.part.upper),
+        }
+    }
+
+    /// The burst of a rate that binds here.
+    pub fn burst_in_force(&self) -> u32 {
+        if self.global { u32::try_from(self.part.lower.max(0)).unwrap_or(u32::MAX) } else { self.burst }
+    }
+
     /// The bound of a metric that counts lots, orders or parts per million.
     pub fn bound(&self, slot: u32) -> Bound {
-        let hard = i64::try_from(self.value).unwrap_or(i64::MAX);
-        let soft = i64::try_from(self.soft_value()).unwrap_or(i64::MAX);
-        Bound { hard, soft, slot, warned: false }
+        let word = |value: i128| i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
+        let hard = self.in_force().map_or(i64::MIN, word);
+        Bound { hard, soft: word(self.soft_value()), slot, soft_slot: slot, warned: false }
+    }
+
+    /// The bound of a metric that counts money.
+    pub fn money_bound(&self, slot: u32) -> MoneyBound {
+        let hard_nanos = self.in_force().unwrap_or(i128::MIN);
+        MoneyBound { hard_nanos, soft_nanos: self.soft_value(), slot, soft_slot: slot, warned: false }
     }
 
     /// The soft bound; the largest number when there is none.
     pub fn soft_value(&self) -> i128 {
-        match self.soft_percent {
-            0 => i128::MAX,
-            percent => self.value / 100 * i128::from(percent) + self.value % 100 * i128::from(percent) / 100,
+        match (self.soft_percent, self.in_force()) {
+            (percent @ 1.., Some(value @ 0..)) => {
+                value / 100 * i128::from(percent) + value % 100 * i128::from(percent) / 100
+            }
+            _ => i128::MAX,
         }
     }
 }
@@ -136,6 +201,14 @@ impl LimitTable {
 
     pub fn get(&self, slot: u32) -> &Limit {
         &self.limits[slot as usize]
+    }
+
+    pub fn count(&self) -> u32 {
+        self.limits.len() as u32
+    }
+
+    pub fn place(&self, id: u32) -> Option<u32> {
+        self.by_id.get(u64::from(id))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Limit)> {
@@ -186,8 +259,13 @@ impl LimitTable {
         Ok(!self.undo.is_empty())
     }
 
-    fn set(&mut self, limit: Limit) -> Result<(), Refused> {
-        if let Some(slot) = self.by_id.get(u64::from(limit.id)) {
+    fn set(&mut self, mut limit: Limit) -> Result<(), Refused> {
+        let slot = self.by_id.get(u64::from(limit.id));
+        limit.part = slot.map_or(Part::default(), |slot| self.limits[slot as usize].part);
+        if !limit.global || limit.removed {
+            limit.part.void_until = limit.version;
+        }
+        if let Some(slot) = slot {
             let known = self.limits[slot as usize];
             if limit.version <= known.version {
                 return Ok(());
@@ -206,6 +284,18 @@ impl LimitTable {
         self.link(slot);
         self.undo.push((slot, None));
         Ok(())
+    }
+
+    /// Takes a part. `Ok(None)`: it is not newer than the one that stands.
+    pub fn set_part(&mut self, record: &Allocation) -> Result<Option<u32>, Refused> {
+        let slot = self.by_id.get(u64::from(record.limit)).ok_or(Refused::Limit)?;
+        let part = &mut self.limits[slot as usize].part;
+        let version = (record.generation, record.revision);
+        if version <= part.version {
+            return Ok(None);
+        }
+        *part = Part { upper: record.upper.get(), lower: record.lower.get(), version, ..*part };
+        Ok(Some(slot))
     }
 
     /// Keeps the list of a node sorted by slot: its order must not depend on the order of changes.
@@ -334,6 +424,11 @@ impl KillTable {
             .iter()
             .filter(|entry| nodes.contains(&entry.node) && entry.selector.matches(subject))
             .fold(KillFields::ARMED, |fields, entry| fields.strictest(entry.fields))
+    }
+
+    /// Node, venue, selected and version of every entry.
+    pub fn versions(&self) -> impl Iterator<Item = (u32, u16, u32, (u64, u64))> {
+        self.entries.iter().map(|one| (one.node, one.selector.venue, one.selector.selected, one.version))
     }
 
     pub fn words(&self) -> impl Iterator<Item = u64> {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a listing refers to an instrument and a tick table that are here, and a tick table's rows rise from zero.
 
-use records::{Definition, IdMap, Listing, TICK_ROWS, TickBand, TickRow, UNDEF_PRICE};
+use records::{Definition, IdMap, Listing, Side, TICK_ROWS, TickBand, TickRow, UNDEF_PRICE};
 
 use crate::types::{Capacity, Outcome, Refused};
 
@@ -13,6 +13,8 @@ pub(crate) struct Instrument {
     pub currency: [u8; 4],
     pub units_per_lot_e8: i64,
     pub prior_close_nanos: i64,
+    /// Largest numbers where there is no band.
+    pub bands_nanos: (i64, i64),
     pub underlying: u32,
     pub sector: u32,
 }
@@ -52,6 +54,18 @@ impl TickTable {
         }
         absolute % tick_nanos == 0
     }
+
+    /// The next price of the table that is no further than this one: down for a buy, up for a sale.
+    pub fn inward(&self, price_nanos: i64, side: Side) -> i64 {
+        let absolute = price_nanos.saturating_abs();
+        let above = self.rows.iter().take_while(|row| absolute >= row.from_nanos).last();
+        let tick_nanos = above.unwrap_or(&self.rows[0]).tick_nanos;
+        let off_nanos = price_nanos.rem_euclid(tick_nanos);
+        match side {
+            Side::Sell if off_nanos != 0 => price_nanos.saturating_add(tick_nanos - off_nanos),
+            _ => price_nanos.saturating_sub(off_nanos),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -62,6 +76,15 @@ pub(crate) struct ReferenceTables {
     tick_tables: Box<[TickTable]>,
     /// The one currency of all money here; zeros until the first definition.
     currency: [u8; 4],
+}
+
+/// A definition that was made without bands has zeros there.
+fn bands(record: &Definition) -> (i64, i64) {
+    let (low, high) = (record.band_low_nanos, record.band_high_nanos);
+    if (low, high) == (0, 0) {
+        return (i64::MIN, i64::MAX);
+    }
+    (if low == UNDEF_PRICE { i64::MIN } else { low }, high)
 }
 
 fn listing_key(venue: u16, instrument: u32) -> u64 {
@@ -118,6 +141,7 @@ impl ReferenceTables {
             currency: record.currency,
             units_per_lot_e8: record.units_per_lot_e8,
             prior_close_nanos: record.prior_close_nanos,
+            bands_nanos: bands(record),
             underlying: record.underlying,
             sector: record.sector,
         };

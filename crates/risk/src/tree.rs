@@ -3,14 +3,19 @@
 //! Invariant: the bindings' exposures are the truth; every counter is their exact sum over its scope, rebuilt from them
 //! whenever a limit changes. All memory is taken in `new`.
 
-use records::{Definition, Hash64, IdMap, Kill, LimitSet, Listing, Metric, Node, TickBand};
+use records::{
+    Allocation, Definition, Hash64, IdMap, Kill, LimitSet, Listing, Metric, Node, Permission, Restricted, TickBand,
+};
 
-use crate::cells::{GrossCell, OpenCell, PositionCell, RateCell};
-use crate::limits::{KillTable, LimitTable, Subject};
+use crate::cells::{PositionCell, RateCell, TotalCell};
+use crate::limits::{KillTable, LimitTable, Selector, Subject};
 use crate::nodes::Nodes;
-use crate::path::{COUNTERS_MAX, Gathered, Path, Scope, gather};
+use crate::own_book::OwnBook;
+use crate::path::{COUNTERS_MAX, Counter, Gathered, Path, Scope, TotalScope, gather};
+use crate::permits::{Permissions, RestrictedList};
+use crate::recent::Recent;
 use crate::reference_data::ReferenceTables;
-use crate::types::{Binding, Capacity, Exposure, KillFields, Outcome, Refused, Usage};
+use crate::types::{Binding, Capacity, Exposure, KillFields, Outcome, Refused};
 use crate::warnings::Warnings;
 
 /// Limits of the firm, resolved to counters. See the crate's page for how an engine uses it.
@@ -20,7 +25,11 @@ pub struct LimitTree {
     pub(crate) reference_tables: ReferenceTables,
     nodes: Nodes,
     pub(crate) limits: LimitTable,
-    kills: KillTable,
+    /// The holder of global parts that this engine is, 0: none yet.
+    holder: u32,
+    pub(crate) kills: KillTable,
+    pub(crate) permissions: Permissions,
+    pub(crate) restricted: RestrictedList,
     /// Index 0 is unused: an unused hold names it.
     pub(crate) paths: Vec<Path>,
     path_by_key: IdMap<u32>,
@@ -28,11 +37,16 @@ pub struct LimitTree {
     owners: Vec<(u32, u32)>,
     scopes: Vec<(u16, u32)>,
     pub(crate) positions: Vec<PositionCell>,
+    /// Node, place of the pair of venue and trader, and instrument of each.
+    pub(crate) position_keys: Vec<(u32, u32, u32)>,
     position_by_key: IdMap<u32>,
+    pub(crate) totals: Vec<TotalCell>,
+    /// Node and selector of each.
+    total_keys: Vec<(u32, Selector)>,
     /// By the limit's slot.
-    pub(crate) gross: Box<[GrossCell]>,
-    pub(crate) open: Box<[OpenCell]>,
     pub(crate) rates: Box<[RateCell]>,
+    pub(crate) recent: Recent,
+    pub(crate) own: OwnBook,
     pub(crate) warnings: Warnings,
 }
 
@@ -51,15 +65,21 @@ impl LimitTree {
             reference_tables: ReferenceTables::new(&capacity),
             nodes: Nodes::new(capacity.nodes_max),
             limits: LimitTable::new(capacity.limits_max, capacity.nodes_max),
+            holder: 0,
             kills: KillTable::new(capacity.kills_max),
+            permissions: Permissions::new(capacity.permissions_max),
+            restricted: RestrictedList::new(capacity.instruments_max),
             paths,
             path_by_key: IdMap::with_capacity(capacity.bindings_max),
             owners: Vec::with_capacity(capacity.bindings_max),
             scopes: Vec::with_capacity(capacity.limits_max + 1),
             positions: Vec::with_capacity(cells_max),
+            position_keys: Vec::with_capacity(cells_max),
             position_by_key: IdMap::with_capacity(cells_max),
-            gross: vec![GrossCell::EMPTY; capacity.limits_max].into_boxed_slice(),
-            open: vec![OpenCell::EMPTY; capacity.limits_max].into_boxed_slice(),
+            totals: Vec::with_capacity(capacity.limits_max),
+            total_keys: Vec::with_capacity(capacity.limits_max),
+            recent: Recent::new(capacity.recent_max),
+            own: OwnBook::new(capacity.instruments_max),
             rates: vec![RateCell::EMPTY; capacity.limits_max].into_boxed_slice(),
             warnings: Warnings::new(),
         }
@@ -107,12 +127,55 @@ impl LimitTree {
                 Outcome::Refused(Refused::Capacity)
             }
             Some(Ok(true)) => {
-                self.set_counters();
+                self.set_rates();
                 self.limits.keep();
                 self.rebuild();
                 Outcome::Applied
             }
         }
+    }
+
+    /// Which holder of global parts this engine is: its shard.
+    pub fn set_holder(&mut self, holder: u32) {
+        self.holder = holder;
+    }
+
+    /// This engine's part of a global limit. It is in force at once, also below what is used: that side is closed then until it
+    /// is inside again.
+    pub fn apply_allocation(&mut self, record: &Allocation) -> Outcome {
+        if record.holder != self.holder || self.holder == 0 {
+            return Outcome::Refused(Refused::Holder);
+        }
+        match self.limits.set_part(record) {
+            Err(refused) => Outcome::Refused(refused),
+            Ok(None) => Outcome::Older,
+            Ok(Some(slot)) => {
+                self.set_rate(slot);
+                self.rebuild();
+                Outcome::Applied
+            }
+        }
+    }
+
+    /// Who may trade what at a node.
+    pub fn apply_permission(&mut self, record: &Permission) -> Outcome {
+        if self.nodes.level(record.node).is_none() {
+            return Outcome::Refused(Refused::Node);
+        }
+        let outcome = self.permissions.apply(record);
+        if outcome == Outcome::Applied {
+            self.refresh_gates(1);
+        }
+        outcome
+    }
+
+    /// An instrument on or off the restricted list; it need not be defined yet.
+    pub fn apply_restricted(&mut self, record: &Restricted) -> Outcome {
+        let outcome = self.restricted.apply(record);
+        if outcome == Outcome::Applied {
+            self.refresh_gates(1);
+        }
+        outcome
     }
 
     /// Kill fields of a node and selector.
@@ -122,9 +185,7 @@ impl LimitTree {
         }
         let outcome = self.kills.apply(record);
         if outcome == Outcome::Applied {
-            for path in &mut self.paths[1..] {
-                path.kill = self.kills.resolve(path.nodes.as_slice(), &path.subject);
-            }
+            self.refresh_gates(1);
         }
         outcome
     }
@@ -155,20 +216,21 @@ impl LimitTree {
         }
         assert!(self.path_by_key.insert(key, binding), "room was checked");
         let mut path = Path { nodes, subject, ..Path::unused() };
-        path.kill = self.kills.resolve(nodes.as_slice(), &subject);
+        path.identity = u64::from(account) << 32 | u64::from(instrument);
         self.place(&mut path, &gathered);
         self.paths.push(path);
         self.refresh_listings(instrument);
+        self.refresh_gates(binding as usize);
         Ok(Binding(binding))
     }
 
     /// Day counters start again; holds of open orders and positions carry over.
     pub fn day_roll(&mut self) {
         for path in &mut self.paths {
-            path.exposure.gross_used_nanos = 0;
+            (path.exposure.gross_used_nanos, path.exposure.traded_lots) = (0, 0);
         }
-        for cell in &mut self.gross {
-            cell.used_nanos = 0;
+        for cell in &mut self.totals {
+            (cell.used_nanos, cell.used_lots) = (0, 0);
         }
     }
 
@@ -195,27 +257,13 @@ impl LimitTree {
         self.path(binding).kill
     }
 
-    /// Hands over every limit in force with its use.
-    pub fn usages(&self, take: &mut dyn FnMut(Usage)) {
-        for (slot, limit) in self.limits.iter() {
-            let used = match limit.metric {
-                Metric::GrossExposure => self.gross[slot as usize].total_nanos(),
-                Metric::OpenOrders => i128::from(self.open[slot as usize].orders),
-                Metric::PositionLong => self.worst_of(slot, 0),
-                Metric::PositionShort => self.worst_of(slot, 1),
-                _ => 0,
-            };
-            take(Usage { limit: limit.id, node: limit.node, metric: limit.metric, bound: limit.value, used });
-        }
-    }
-
     /// Adds everything that decides about later orders.
     #[allow(clippy::should_implement_trait)] // As every state of the fold is asked for its hash.
     pub fn hash(&self, hash: &mut Hash64) {
         for path in &self.paths[1..] {
             let exposure = &path.exposure;
-            for lots in [exposure.position_lots, exposure.open_buy_lots, exposure.open_sell_lots, exposure.open_orders]
-            {
+            let open = [exposure.open_buy_lots, exposure.open_sell_lots, exposure.open_orders];
+            for lots in [exposure.position_lots, exposure.traded_lots].into_iter().chain(open) {
                 hash.word(lots as u64);
             }
             for nanos in [exposure.gross_used_nanos, exposure.gross_held_nanos] {
@@ -227,9 +275,16 @@ impl LimitTree {
             for word in [u64::from(limit.id), limit.value as u64, limit.version.0, limit.version.1] {
                 hash.word(word);
             }
+            let part = &limit.part;
+            for word in [part.upper as u64, part.lower as u64, part.version.0, part.version.1] {
+                hash.word(word);
+            }
             hash.word(self.rates[slot as usize].full_at_ns);
         }
         self.kills.words().for_each(|word| hash.word(word));
+        self.permissions.words().for_each(|word| hash.word(word));
+        self.restricted.words().for_each(|word| hash.word(word));
+        self.recent.words().for_each(|word| hash.word(word));
     }
 
     #[inline]
@@ -240,21 +295,7 @@ impl LimitTree {
 
     #[inline]
     pub(crate) fn account_cell(&self, binding: Binding) -> &PositionCell {
-        &self.positions[self.path(binding).positions.as_slice()[0] as usize]
-    }
-
-    /// The largest worst case of a side among the counters that a position limit bounds.
-    fn worst_of(&self, slot: u32, side: usize) -> i128 {
-        let side = if side == 0 { records::Side::Buy } else { records::Side::Sell };
-        let bounded = self.limits.get(slot);
-        let at_node =
-            |path: &&Path| path.nodes.as_slice().contains(&bounded.node) && bounded.selector.matches(&path.subject);
-        let scope = (bounded.selector.venue, bounded.selector.trader);
-        let cells = self.paths[1..]
-            .iter()
-            .filter(at_node)
-            .filter_map(|path| self.find_cell(bounded.node, path.subject.instrument, scope));
-        cells.map(|cell| i128::from(self.positions[cell as usize].worst_lots(side, 0).max(0))).max().unwrap_or(0)
+        &self.positions[self.path(binding).counters.of(Counter::Position)[0] as usize]
     }
 
     fn every_path_fits(&self) -> bool {
@@ -263,42 +304,30 @@ impl LimitTree {
             .all(|path| gather(&self.limits, &self.nodes, path.nodes.as_slice(), &path.subject).is_some())
     }
 
-    /// Bounds of the counters whose limits changed.
-    fn set_counters(&mut self) {
-        for slot in self.limits.changed() {
-            let limit = self.limits.get(slot);
-            let at = slot as usize;
-            match limit.metric {
-                Metric::GrossExposure => {
-                    let (bound_nanos, soft_nanos) = (limit.value, limit.soft_value());
-                    self.gross[at] = GrossCell { bound_nanos, soft_nanos, ..GrossCell::EMPTY };
-                }
-                Metric::OpenOrders => self.open[at] = OpenCell { orders: 0, bound: limit.bound(slot) },
-                Metric::MessageRate | Metric::CancelRate => {
-                    let count = u64::try_from(limit.value).unwrap_or(u64::MAX);
-                    self.rates[at].set(count, limit.window_ns, limit.burst, limit.soft_percent);
-                }
-                _ => {}
-            }
-        }
+    /// Pace and burst of the rates whose limits changed; what was spent stays spent.
+    fn set_rates(&mut self) {
+        let Self { limits, rates, .. } = self;
+        limits.changed().for_each(|slot| set_rate(limits, rates, slot));
+    }
+
+    fn set_rate(&mut self, slot: u32) {
+        set_rate(&self.limits, &mut self.rates, slot);
     }
 
     /// Resolves every path anew and sums the counters up again.
     fn rebuild(&mut self) {
         self.positions.clear();
+        self.position_keys.clear();
         self.position_by_key.clear();
         self.scopes.clear();
-        for cell in &mut self.gross {
-            (cell.used_nanos, cell.held_nanos) = (0, 0);
-        }
-        for cell in &mut self.open {
-            cell.orders = 0;
-        }
+        self.totals.clear();
+        self.total_keys.clear();
         for at in 1..self.paths.len() {
             let mut path = self.paths[at];
             let gathered = gather(&self.limits, &self.nodes, path.nodes.as_slice(), &path.subject);
             self.place(&mut path, &gathered.expect("every path was seen to fit"));
             self.add_exposure(&path);
+            path.settle();
             self.paths[at] = path;
         }
     }
@@ -314,15 +343,37 @@ impl LimitTree {
         path.has_soft_order_bounds = path.order_lots.soft != i64::MAX
             || path.collar.soft != i64::MAX
             || path.order_notional.soft_nanos != i128::MAX;
-        path.gross = gathered.gross;
-        path.open = gathered.open;
-        path.rates = gathered.rates;
-        path.cancel_rates = gathered.cancel_rates;
-        path.positions = crate::nodes::List::EMPTY;
-        for scope in &gathered.scopes[..gathered.scopes_count] {
-            let cell = self.cell(scope, path.subject.instrument);
-            assert!(path.positions.push(cell), "as many counters as scopes");
+        path.market = gathered.market;
+        path.duplicate_window_ns_max = gathered.duplicate_window_ns_max;
+        path.duplicate_zero = gathered.duplicate_zero;
+        let counters = &mut path.counters;
+        let scopes = gathered.scopes[..gathered.scopes_count].iter();
+        counters.set(Counter::Position, scopes.map(|scope| self.cell(scope, path.subject.instrument)));
+        counters.set(Counter::Total, gathered.totals.iter().flatten().map(|scope| self.total(scope)));
+        counters.set(Counter::Rate, gathered.rates.as_slice().iter().copied());
+        counters.set(Counter::Duplicate, gathered.duplicates.as_slice().iter().copied());
+        counters.set(Counter::CancelRate, gathered.cancel_rates.as_slice().iter().copied());
+    }
+
+    /// The totals of a node and selector, made when they are new.
+    fn total(&mut self, scope: &TotalScope) -> u32 {
+        let key = (scope.node, scope.selector);
+        if let Some(at) = self.find_total(key.0, &key.1) {
+            return at;
         }
+        let (orders_bound, lots_bound, money_bound) = (scope.orders, scope.lots, scope.money);
+        self.totals.push(TotalCell { orders_bound, lots_bound, money_bound, ..TotalCell::EMPTY });
+        self.total_keys.push(key);
+        self.totals.len() as u32 - 1
+    }
+
+    pub(crate) fn find_total(&self, node: u32, selector: &Selector) -> Option<u32> {
+        self.total_keys.iter().position(|known| *known == (node, *selector)).map(|at| at as u32)
+    }
+
+    /// The place of a pair of venue and trader among those that positions are counted for.
+    pub(crate) fn scope_at(&self, scope: (u16, u32)) -> Option<u32> {
+        self.scopes.iter().position(|known| *known == scope).map(|at| at as u32)
     }
 
     fn cell(&mut self, scope: &Scope, instrument: u32) -> u32 {
@@ -336,6 +387,7 @@ impl LimitTree {
         let key = self.cell_key(scope.node, instrument, pair).expect("the pair is known now");
         let cell = self.positions.len() as u32;
         self.positions.push(PositionCell { bounds: scope.bounds, ..PositionCell::EMPTY });
+        self.position_keys.push((scope.node, self.scope_at(pair).expect("as above"), instrument));
         assert!(self.position_by_key.insert(key, cell), "room for every binding's counters");
         cell
     }
@@ -351,19 +403,30 @@ impl LimitTree {
 
     fn add_exposure(&mut self, path: &Path) {
         let exposure = &path.exposure;
-        for cell in path.positions.as_slice() {
-            let cell = &mut self.positions[*cell as usize];
+        for place in path.counters.of(Counter::Position) {
+            let cell = &mut self.positions[*place as usize];
             cell.position_lots += exposure.position_lots;
             cell.open_lots[0] += exposure.open_buy_lots;
             cell.open_lots[1] += exposure.open_sell_lots;
         }
-        for slot in path.gross.as_slice() {
-            let cell = &mut self.gross[*slot as usize];
+        for place in path.counters.of(Counter::Total) {
+            let cell = &mut self.totals[*place as usize];
+            cell.orders += exposure.open_orders;
+            cell.used_lots = cell.used_lots.saturating_add(exposure.traded_lots);
+            cell.held_lots += exposure.open_buy_lots + exposure.open_sell_lots;
             cell.used_nanos = cell.used_nanos.saturating_add(exposure.gross_used_nanos);
             cell.held_nanos += exposure.gross_held_nanos;
         }
-        for slot in path.open.as_slice() {
-            self.open[*slot as usize].orders += exposure.open_orders;
+    }
+
+    /// Resolves anew what may stand in the way of every order: kills, permissions, the restricted list.
+    fn refresh_gates(&mut self, from: usize) {
+        let Self { paths, kills, permissions, restricted, nodes, .. } = self;
+        for path in &mut paths[from..] {
+            path.kill = kills.resolve(path.nodes.as_slice(), &path.subject);
+            path.forbidden_by = permissions.resolve(nodes, path.nodes.as_slice(), &path.subject);
+            path.restricted = restricted.of(path.subject.instrument);
+            path.settle();
         }
     }
 
@@ -381,9 +444,19 @@ impl LimitTree {
             path.set_units(definition.units_per_lot_e8);
             path.tick_table = listing.tick_table;
             path.increment_lots = listing.increment_lots;
-            path.price_min_nanos = listing.price_min_nanos;
-            path.price_max_nanos = listing.price_max_nanos;
+            path.bands_nanos = definition.bands_nanos;
+            path.price_min_nanos = listing.price_min_nanos.max(definition.bands_nanos.0);
+            path.price_max_nanos = listing.price_max_nanos.min(definition.bands_nanos.1);
             path.replace_remaining = listing.replace_remaining;
+            path.settle();
         }
+    }
+}
+
+fn set_rate(limits: &LimitTable, rates: &mut [RateCell], slot: u32) {
+    let limit = limits.get(slot);
+    if matches!(limit.metric, Metric::MessageRate | Metric::CancelRate) {
+        let count = u64::try_from(limit.in_force().unwrap_or(0).max(0)).unwrap_or(u64::MAX);
+        rates[slot as usize].set(count, limit.window_ns, limit.burst_in_force(), limit.soft_percent);
     }
 }

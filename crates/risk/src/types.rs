@@ -23,6 +23,10 @@ pub struct Capacity {
     pub tick_tables_max: usize,
     /// Bindings: account × trader × venue × instrument.
     pub bindings_max: usize,
+    /// Permissions, removed ones included.
+    pub permissions_max: usize,
+    /// New orders remembered for the control of duplicates: as many as pass within its longest window.
+    pub recent_max: usize,
 }
 
 impl Default for Capacity {
@@ -35,6 +39,8 @@ impl Default for Capacity {
             listings_max: 8_192,
             tick_tables_max: 64,
             bindings_max: 4_096,
+            permissions_max: 1_024,
+            recent_max: 32_768,
         }
     }
 }
@@ -88,6 +94,12 @@ pub enum Refused {
     Bound = 9,
     /// Another record of the same set was refused.
     Set = 10,
+    /// A bound of this metric cannot be divided into parts.
+    Enforcement = 11,
+    /// The limit is not known.
+    Limit = 12,
+    /// The part is another engine's.
+    Holder = 13,
 }
 
 /// A resolved pair of (account, trader) and (venue, instrument): what orders are checked against.
@@ -193,6 +205,8 @@ pub struct Exposure {
     pub open_sell_lots: i64,
     /// Orders that may be alive.
     pub open_orders: i64,
+    /// Lots traded in this trading day, both sides.
+    pub traded_lots: i64,
     /// Notional traded in this trading day.
     pub gross_used_nanos: i128,
     /// Notional that the held lots may still trade for.
@@ -206,6 +220,7 @@ impl Exposure {
         open_buy_lots: 0,
         open_sell_lots: 0,
         open_orders: 0,
+        traded_lots: 0,
         gross_used_nanos: 0,
         gross_held_nanos: 0,
     };
@@ -219,13 +234,15 @@ impl Exposure {
         };
         *open_lots += delta.open_lots;
         self.open_orders += delta.orders;
+        self.traded_lots = self.traded_lots.saturating_add(delta.traded_lots);
         self.gross_used_nanos = self.gross_used_nanos.saturating_add(delta.used_nanos);
         self.gross_held_nanos += delta.held_nanos;
         assert!(*open_lots >= 0 && self.open_orders >= 0 && self.gross_held_nanos >= 0, "more released than held");
     }
 }
 
-/// How far a limit is used.
+/// How far a limit is used, in its metric's unit. What is looked at order by order (quantity, notional, collar) and rates
+/// have no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// The limit.
@@ -234,9 +251,30 @@ pub struct Usage {
     pub node: u32,
     /// What it measures.
     pub metric: Metric,
-    /// Its hard bound.
-    pub bound: i128,
-    /// Booked and held against it, in the worst instrument where it counts each apart. 0 for what is looked at order by order
-    /// (quantity, notional, collar) and for rates.
-    pub used: i128,
+    /// Whether its bound is divided over engines.
+    pub global: bool,
+    /// What binds here: the bound, or this engine's part of it; `None`: there is no part.
+    pub bound: Option<i128>,
+    /// Booked: a position on that side, or what was traded today; in the instrument that has least left where each counts
+    /// apart.
+    pub filled: i128,
+    /// Held by orders that may still trade.
+    pub open: i128,
+    /// That instrument, 0: it counts none apart.
+    pub instrument: u32,
+}
+
+impl Usage {
+    /// Booked and held, in the worst case.
+    pub fn used(&self) -> i128 {
+        self.filled.saturating_add(self.open)
+    }
+
+    /// What is left; below zero, the side is closed until it is inside again.
+    pub fn free(&self) -> i128 {
+        match self.bound {
+            Some(bound) => bound.saturating_sub(self.used()),
+            None => self.used().saturating_neg().min(0),
+        }
+    }
 }

@@ -56,7 +56,7 @@ fn a_set_that_does_not_fit_leaves_everything_as_it_was() {
     let binding = firm.bind(1, 1);
     let before = hash(&firm.tree);
     for id in 100..116 {
-        let mut record = limit(id, ACCOUNT, Metric::OpenOrders, 3);
+        let mut record = limit(id, ACCOUNT, Metric::MessageRate, 3);
         (record.revision, record.last_of_set) = (1_000, u8::from(id == 115));
         let outcome = firm.tree.apply_limit(&record);
         assert_eq!(outcome, if id == 115 { Outcome::Refused(Refused::Capacity) } else { Outcome::InSet });
@@ -86,7 +86,7 @@ fn a_new_limit_counts_what_was_open_and_booked_before_it() {
     assert_eq!(firm.refusal(second, Side::Sell, 8), RejectCode::GrossExposure);
     assert!(firm.send(second, Side::Sell, 1).is_ok());
     let mut seen = Vec::new();
-    firm.tree.usages(&mut |usage| seen.extend((usage.limit > 90).then_some((usage.limit, usage.used))));
+    firm.tree.usages(&mut |usage| seen.extend((usage.limit > 90).then_some((usage.limit, usage.used()))));
     let gross = 600 * i128::from(DOLLAR) + 200 * i128::from(DOLLAR) + 150 * i128::from(DOLLAR);
     assert_eq!(seen, [(99, 8), (98, 2), (97, gross)]);
 }

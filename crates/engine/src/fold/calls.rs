@@ -217,7 +217,9 @@ impl Engine {
             for index in 0..cell.listings_count {
                 let binding = cell.bindings[index];
                 let view = &mut cell.view.listings[index];
-                (view.headroom_buy_lots, view.headroom_sell_lots) = self.limits.headroom(binding);
+                let mark_nanos = self.marks[view.instrument as usize];
+                let price_nanos = if mark_nanos == 0 { UNDEF_PRICE } else { mark_nanos };
+                (view.headroom_buy_lots, view.headroom_sell_lots) = self.limits.headroom_at(binding, price_nanos);
                 view.position_lots = self.limits.account_position(binding);
             }
         }

@@ -3,9 +3,9 @@
 //! Invariant: each is answered by one `Applied` output that says whether it is in force, at which input.
 
 use records::{
-    Applied, Callback, Definition, EngineStart, Kill, KillResting, LISTINGS_MAX, LimitSet, LimitWarning, Listing,
-    ListingView, MoneyNanos, Node, OrderState, Parameter, Reason, Record, Slot, SlotBind, SlotRun, StrategyControl,
-    TICK_ROWS, TickBand, TickRow, UNDEF_PRICE,
+    Allocation, Applied, Callback, Definition, EngineStart, Kill, KillResting, LISTINGS_MAX, LimitSet, LimitWarning,
+    Listing, ListingView, MoneyNanos, Node, OrderState, Parameter, Permission, Reason, Record, Restricted, Slot,
+    SlotBind, SlotRun, StrategyControl, TICK_ROWS, TickBand, TickRow, UNDEF_PRICE,
 };
 use risk::{Binding, Outcome};
 
@@ -94,6 +94,7 @@ impl Engine {
         }
         self.started = true;
         self.identity = identity;
+        self.limits.set_holder(u32::from(identity.shard));
         self.order_counter = 0;
         self.positions_due_ns = self.time_ns.saturating_add(self.config.position_interval_ns);
         self.next_due_ns = self.next_due_ns.min(self.positions_due_ns);
@@ -180,20 +181,44 @@ impl Engine {
 
     pub(super) fn on_limit(&mut self, record: &LimitSet, out: &mut dyn Outbox) {
         let outcome = self.limits.apply_limit(record);
-        self.exposures += 1;
-        if let Some(code) = code_of(outcome) {
-            self.applied(record, record.limit, (record.generation, record.revision, 0), code, out);
-        }
+        self.answer_version(record, record.limit, (record.generation, record.revision), outcome, out);
     }
 
     pub(super) fn on_kill(&mut self, record: &Kill, out: &mut dyn Outbox) {
         let outcome = self.limits.apply_kill(record);
-        self.exposures += 1;
-        if let Some(code) = code_of(outcome) {
-            self.applied(record, record.node, (record.generation, record.revision, 0), code, out);
-        }
+        self.answer_version(record, record.node, (record.generation, record.revision), outcome, out);
         if outcome == Outcome::Applied {
             self.pull_killed(out);
+        }
+    }
+
+    pub(super) fn on_allocation(&mut self, record: &Allocation, out: &mut dyn Outbox) {
+        let outcome = self.limits.apply_allocation(record);
+        self.answer_version(record, record.limit, (record.generation, record.revision), outcome, out);
+    }
+
+    pub(super) fn on_permission(&mut self, record: &Permission, out: &mut dyn Outbox) {
+        let outcome = self.limits.apply_permission(record);
+        self.answer_version(record, record.node, (record.generation, record.revision), outcome, out);
+    }
+
+    pub(super) fn on_restricted(&mut self, record: &Restricted, out: &mut dyn Outbox) {
+        let outcome = self.limits.apply_restricted(record);
+        let subject = record.header.instrument;
+        self.answer_version(record, subject, (record.generation, record.revision), outcome, out);
+    }
+
+    fn answer_version<T: Record>(
+        &mut self,
+        record: &T,
+        subject: u32,
+        (generation, revision): (u64, u64),
+        outcome: Outcome,
+        out: &mut dyn Outbox,
+    ) {
+        self.exposures += 1;
+        if let Some(code) = code_of(outcome) {
+            self.applied(record, subject, (generation, revision, 0), code, out);
         }
     }
 

@@ -87,8 +87,9 @@ impl Engine {
         if working_count == WORKING_MAX || !self.orders.has_room() {
             return Err(refusal(RejectCode::Capacity));
         }
-        let command = self.new_order(slot, place, intent);
+        let mut command = self.new_order(slot, place, intent);
         let reference = self.reference(place);
+        self.limits.protect(binding, &mut command, self.time_ns, &reference)?;
         let hold = self.limits.check_new(binding, &command, self.time_ns, &reference)?;
         out.stage(Stage::RiskPassed);
         self.use_order_id();
@@ -174,7 +175,7 @@ impl Engine {
         let reference = self.reference(listing);
         let (now_ns, filled_lots) = (self.time_ns, order.filled_lots);
         let hold = self.orders.hold_mut(place);
-        self.limits.check_replace(hold, intent.lots, filled_lots, intent.price_nanos, now_ns, &reference)?;
+        self.limits.check_replace(hold, intent.lots, filled_lots, intent.price_nanos, false, now_ns, &reference)?;
         out.stage(Stage::RiskPassed);
         let id = self.use_order_id();
         let mut command = ReplaceOrder::new();

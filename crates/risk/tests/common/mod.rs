@@ -51,7 +51,8 @@ pub fn touch(middle_nanos: i64, now_ns: u64) -> Reference {
 }
 
 pub fn limit(id: u32, node: u32, metric: Metric, value: i128) -> LimitSet {
-    let timed = matches!(metric, Metric::MessageRate | Metric::CancelRate | Metric::PriceCollar);
+    let timed =
+        matches!(metric, Metric::MessageRate | Metric::CancelRate | Metric::PriceCollar | Metric::DuplicateOrders);
     LimitSet {
         limit: id,
         node,
@@ -68,7 +69,7 @@ pub fn limit(id: u32, node: u32, metric: Metric, value: i128) -> LimitSet {
 pub fn ample(metric: Metric) -> i128 {
     match metric {
         Metric::PriceCollar => 500_000,
-        Metric::OrderNotional | Metric::GrossExposure => 1_000_000_000 * i128::from(DOLLAR),
+        Metric::OrderNotional | Metric::GrossExposure | Metric::DailyValue => 1_000_000_000 * i128::from(DOLLAR),
         _ => 1_000_000,
     }
 }
@@ -173,7 +174,7 @@ impl Firm {
     }
 
     pub fn replace(&mut self, hold: &mut Hold, total_lots: i64, filled_lots: i64) -> Result<(), Refusal> {
-        self.tree.check_replace(hold, total_lots, filled_lots, price(100), NOW, &touch(price(100), NOW))
+        self.tree.check_replace(hold, total_lots, filled_lots, price(100), true, NOW, &touch(price(100), NOW))
     }
 }
 
