@@ -77,7 +77,11 @@ pub fn ample(metric: Metric) -> i128 {
 impl Firm {
     /// Nodes and reference data, no limits.
     pub fn bare() -> Self {
-        let mut tree = LimitTree::new(Capacity { bindings_max: 64, limits_max: 256, ..Capacity::default() });
+        Self::bare_with(Capacity { bindings_max: 64, limits_max: 256, ..Capacity::default() })
+    }
+
+    fn bare_with(capacity: Capacity) -> Self {
+        let mut tree = LimitTree::new(capacity);
         let nodes = [
             (FIRM, 0, NodeLevel::Firm),
             (REGION, FIRM, NodeLevel::Region),
@@ -126,7 +130,16 @@ impl Firm {
 
     /// With ample mandatory limits at the firm (ids 1 to 8) and both strategies (ids 11 to 18, 21 to 28).
     pub fn new() -> Self {
-        let mut firm = Self::bare();
+        Self::bare().limited()
+    }
+
+    /// The same, remembering few orders.
+    pub fn with_recent(recent_max: usize) -> Self {
+        Self::bare_with(Capacity { recent_max, bindings_max: 64, limits_max: 256, ..Capacity::default() }).limited()
+    }
+
+    fn limited(mut self) -> Self {
+        let firm = &mut self;
         for (base, node) in [(0, FIRM), (10, STRATEGY), (20, STRATEGY_B)] {
             for (at, metric) in MANDATORY.into_iter().enumerate() {
                 let mut record = limit(base + at as u32 + 1, node, metric, ample(metric));
@@ -134,7 +147,7 @@ impl Firm {
                 firm.set(record);
             }
         }
-        firm
+        self
     }
 
     pub fn set(&mut self, record: LimitSet) {
@@ -174,7 +187,7 @@ impl Firm {
     }
 
     pub fn replace(&mut self, hold: &mut Hold, total_lots: i64, filled_lots: i64) -> Result<(), Refusal> {
-        self.tree.check_replace(hold, total_lots, filled_lots, price(100), true, NOW, &touch(price(100), NOW))
+        self.tree.check_replace(hold, total_lots, filled_lots, price(100), false, NOW, &touch(price(100), NOW))
     }
 }
 
