@@ -33,6 +33,8 @@ pub struct EngineConfig {
     pub reject_storm_count: u64,
     /// See `reject_storm_count`.
     pub reject_storm_ns: u64,
+    /// How often the use of limits is told where it has changed; 0: never.
+    pub usage_interval_ns: u64,
 }
 
 impl Default for EngineConfig {
@@ -51,6 +53,7 @@ impl Default for EngineConfig {
             position_interval_ns: 1_000_000_000,
             reject_storm_count: 1_000,
             reject_storm_ns: 1_000_000_000,
+            usage_interval_ns: 100_000_000,
         }
     }
 }
@@ -73,6 +76,7 @@ impl EngineConfig {
         words[11] = self.position_interval_ns;
         words[12] = self.reject_storm_count;
         words[13] = self.reject_storm_ns;
+        words[14] = self.usage_interval_ns;
         words
     }
 
@@ -92,12 +96,13 @@ impl EngineConfig {
             position_interval_ns: words[11],
             reject_storm_count: words[12],
             reject_storm_ns: words[13].max(u64::from(words[0] == 1) * Self::default().reject_storm_ns),
+            usage_interval_ns: words[14], // Zero in what was written before there was such a word.
         };
         ((1..=2).contains(&words[0]) && config.problems().is_empty()).then_some(config)
     }
 
     /// The names that [`EngineConfig::set`] takes.
-    pub const KEYS: [&str; 13] = [
+    pub const KEYS: [&str; 14] = [
         "orders_max",
         "executions_max",
         "positions_max",
@@ -111,6 +116,7 @@ impl EngineConfig {
         "position_interval_ns",
         "reject_storm_count",
         "reject_storm_ns",
+        "usage_interval_ns",
     ];
 
     /// Sets a field by its name; `false` when there is none of that name.
@@ -130,6 +136,7 @@ impl EngineConfig {
             "position_interval_ns" => self.position_interval_ns = value,
             "reject_storm_count" => self.reject_storm_count = value,
             "reject_storm_ns" => self.reject_storm_ns = value,
+            "usage_interval_ns" => self.usage_interval_ns = value,
             _ => return false,
         }
         true
@@ -156,6 +163,9 @@ impl EngineConfig {
         within("position_interval_ns", self.position_interval_ns as usize, 1_000_000, usize::MAX);
         within("reject_storm_count", self.reject_storm_count as usize, 0, 1 << 30);
         within("reject_storm_ns", self.reject_storm_ns as usize, 1_000_000, 3_600_000_000_000);
+        if self.usage_interval_ns != 0 {
+            within("usage_interval_ns", self.usage_interval_ns as usize, 1_000_000, usize::MAX);
+        }
         problems
     }
 }
@@ -171,7 +181,7 @@ mod tests {
             assert!(config.set(key, 1_000_000_000 + index as u64));
         }
         assert!(!config.set("orders", 1));
-        assert_eq!(config.words()[1..14], (0..13).map(|index| 1_000_000_000 + index).collect::<Vec<u64>>());
+        assert_eq!(config.words()[1..15], (0..14).map(|index| 1_000_000_000 + index).collect::<Vec<u64>>());
         let config = EngineConfig { orders_max: 77, feed_silence_ns: 1 << 40, ..EngineConfig::default() };
         assert_eq!(EngineConfig::from_words(&config.words()), Some(config));
         assert_eq!(EngineConfig::from_words(&[0; SETTINGS]), None);

@@ -92,7 +92,7 @@ impl Recent {
     fn same(&self, fingerprint: u64, now_ns: u64, window_ns: u64) -> impl Iterator<Item = &Entry> {
         let mut number = self.heads[self.bucket(fingerprint)];
         let mut age = 0;
-        let mut within = move || {
+        let within = move || {
             let older = self.newest.wrapping_sub(number) as usize;
             // Numbers only grow older along a chain; anything else is a bucket's end that was overwritten.
             if number == 0 || older >= self.count || older < age {
@@ -103,7 +103,7 @@ impl Recent {
             number = entry.previous;
             (now_ns.saturating_sub(entry.time_ns) < window_ns).then_some(entry)
         };
-        std::iter::from_fn(move || within()).filter(move |entry| entry.fingerprint == fingerprint)
+        std::iter::from_fn(within).filter(move |entry| entry.fingerprint == fingerprint)
     }
 
     #[inline]
@@ -143,7 +143,7 @@ mod tests {
                 now_ns += random >> 61;
                 let sender = Sender { trader: 1 + (random >> 40) as u32 % 2, venue: 1 + (random >> 50) as u16 % 2 };
                 // Few fingerprints, several of them in one bucket.
-                let fingerprint = (random >> 33) % 3 << 40 | (random >> 20) % 2;
+                let fingerprint = (((random >> 33) % 3) << 40) | ((random >> 20) % 2);
                 let window_ns = 1 + (random >> 30) % 60;
                 for selected in [NOBODY, Sender { trader: 1, venue: 0 }, Sender { trader: 2, venue: 1 }] {
                     let counted = list.iter().filter(|(known, time_ns, by)| {

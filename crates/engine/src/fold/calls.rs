@@ -146,14 +146,21 @@ impl Engine {
             _ => u64::MAX,
         };
         self.next_due_ns = self.next_due_ns.min(cell.timer_due_ns);
+        let mut record = self.slot_state(slot, run);
+        (record.status, record.callback, record.line) = (status, callback, line);
+        self.say(record, out);
+    }
+
+    fn slot_state(&self, slot: u8, run: SlotRun) -> SlotState {
         let mut record = SlotState::new();
-        record.slot = slot;
-        record.run = run.code();
-        record.status = status;
-        record.callback = callback;
-        record.line = line;
-        record.time_ns = self.time_ns;
-        record.input = self.input;
+        (record.slot, record.run) = (slot, run.code());
+        (record.time_ns, record.input) = (self.time_ns, self.input);
+        record
+    }
+
+    /// Says how a slot stands.
+    pub(super) fn say_slot_state(&mut self, slot: u8, run: SlotRun, out: &mut dyn Outbox) {
+        let record = self.slot_state(slot, run);
         self.say(record, out);
     }
 

@@ -97,7 +97,10 @@ impl Engine {
         self.limits.set_holder(u32::from(identity.shard));
         self.order_counter = 0;
         self.positions_due_ns = self.time_ns.saturating_add(self.config.position_interval_ns);
-        self.next_due_ns = self.next_due_ns.min(self.positions_due_ns);
+        if self.config.usage_interval_ns != 0 {
+            self.usages.due_ns = self.time_ns.saturating_add(self.config.usage_interval_ns);
+        }
+        self.next_due_ns = self.next_due_ns.min(self.positions_due_ns).min(self.usages.due_ns);
         if restarted {
             // What was under way when the engine before this one ended is not known until the sessions are back.
             for venue in 0..self.venues.len() as u16 {
@@ -195,6 +198,9 @@ impl Engine {
     pub(super) fn on_allocation(&mut self, record: &Allocation, out: &mut dyn Outbox) {
         let outcome = self.limits.apply_allocation(record);
         self.answer_version(record, record.limit, (record.generation, record.revision), outcome, out);
+        if outcome == Outcome::Applied {
+            self.tell_usage_of(record.limit, out); // Whether it is inside its part is asked for at once.
+        }
     }
 
     pub(super) fn on_permission(&mut self, record: &Permission, out: &mut dyn Outbox) {
@@ -361,7 +367,8 @@ impl Engine {
             self.tell_warnings(out);
         }
         self.tell(out);
-        self.next_due_ns = self.next_due_ns.min(silence).min(timers).min(self.positions_due_ns);
+        let usages = self.tell_usages(out);
+        self.next_due_ns = self.next_due_ns.min(silence).min(timers).min(self.positions_due_ns).min(usages);
     }
 
     /// Tells the soft limits that were reached: by and by, never between an order and its command.

@@ -14,7 +14,7 @@ use crate::orders::{LOTS_MAX, Order};
 use crate::outbox::{Outbox, Stage};
 
 /// A refusal of the engine itself, where no limit is concerned.
-fn refusal(code: RejectCode) -> Refusal {
+pub(super) fn refusal(code: RejectCode) -> Refusal {
     Refusal { code, limit: 0, node: 0, bound: 0, observed: 0, reference_nanos: UNDEF_PRICE }
 }
 
@@ -90,7 +90,12 @@ impl Engine {
         let mut command = self.new_order(slot, place, intent);
         let reference = self.reference(place);
         self.limits.protect(binding, &mut command, self.time_ns, &reference)?;
-        let hold = self.limits.check_new(binding, &command, self.time_ns, &reference)?;
+        let hold = match self.limits.check_new(binding, &command, self.time_ns, &reference) {
+            Err(refusal) if refusal.code == RejectCode::SelfTrade => {
+                self.prevent_self_trade(binding, &mut command, &reference, out)?
+            }
+            checked => checked?,
+        };
         out.stage(Stage::RiskPassed);
         self.use_order_id();
         let order = self.orders.insert(Order::new(&command, side), hold);
@@ -172,10 +177,7 @@ impl Engine {
         }
         let listing = self.listing(order.venue, order.instrument).ok_or(refusal(RejectCode::UnknownInstrument))?;
         self.can_trade(listing)?;
-        let reference = self.reference(listing);
-        let (now_ns, filled_lots) = (self.time_ns, order.filled_lots);
-        let hold = self.orders.hold_mut(place);
-        self.limits.check_replace(hold, intent.lots, filled_lots, intent.price_nanos, false, now_ns, &reference)?;
+        self.check_replace(place, &order, intent, listing)?;
         out.stage(Stage::RiskPassed);
         let id = self.use_order_id();
         let mut command = ReplaceOrder::new();
@@ -198,6 +200,26 @@ impl Engine {
         self.show_order(place);
         self.send(command, out);
         Ok(())
+    }
+
+    /// Risk's word on a replace; where it may cross an order of our own, after a look at those.
+    fn check_replace(&mut self, place: u32, order: &Order, intent: &OrderIntent, listing: u16) -> Result<(), Refusal> {
+        let reference = self.reference(listing);
+        let (now_ns, filled_lots, price_nanos) = (self.time_ns, order.filled_lots, intent.price_nanos);
+        let cell = self.slots[usize::from(order.slot)].as_ref();
+        let guarded = cell.is_some_and(|cell| cell.record.self_trade != 0);
+        let hold = self.orders.hold_mut(place);
+        let checked =
+            self.limits.check_replace(hold, intent.lots, filled_lots, price_nanos, guarded, now_ns, &reference);
+        match checked {
+            Err(refusal) if refusal.code == RejectCode::SelfTrade => {}
+            checked => return checked,
+        }
+        if let Some(refusal) = self.replace_crosses(order, price_nanos) {
+            return Err(refusal);
+        }
+        let hold = self.orders.hold_mut(place);
+        self.limits.check_replace(hold, intent.lots, filled_lots, price_nanos, false, now_ns, &reference)
     }
 
     fn intend_cancel(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {

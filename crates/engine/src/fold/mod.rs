@@ -9,6 +9,8 @@ mod control;
 mod intents;
 mod market;
 mod reports;
+mod self_trade;
+mod usage;
 
 use std::collections::VecDeque;
 
@@ -111,6 +113,7 @@ pub struct Engine {
     exposures: u64,
     next_due_ns: u64,
     positions_due_ns: u64,
+    usages: usage::Usages,
     hash: Hash64,
     statistics: Statistics,
 }
@@ -151,6 +154,7 @@ impl Engine {
             exposures: 1,
             next_due_ns: u64::MAX,
             positions_due_ns: u64::MAX,
+            usages: usage::Usages::new(capacity.limits_max),
             hash: Hash64::default(),
             statistics: Statistics::default(),
         }
@@ -208,6 +212,7 @@ impl Engine {
             Ok(RecordRef::Allocation(record)) => self.on_allocation(&record, out),
             Ok(RecordRef::Permission(record)) => self.on_permission(&record, out),
             Ok(RecordRef::Restricted(record)) => self.on_restricted(&record, out),
+            Ok(RecordRef::StateRequest(record)) => self.on_state_request(&record, out),
             Ok(RecordRef::Slot(record)) => self.on_slot(&record, out),
             Ok(RecordRef::SlotBind(record)) => self.on_slot_bind(&record, out),
             Ok(RecordRef::StrategyControl(record)) => self.on_strategy_control(&record, out),

@@ -413,6 +413,7 @@ impl Engine {
         self.order_counter = 0;
         self.executions.clear();
         self.limits.day_roll();
+        self.usages.day_roll();
         for cell in self.positions.cells_mut() {
             (cell.bought_lots, cell.sold_lots) = (0, 0);
         }

@@ -134,6 +134,7 @@ pub fn config() -> EngineConfig {
         position_interval_ns: 1_000_000_000,
         reject_storm_count: 0,
         reject_storm_ns: 1_000_000,
+        usage_interval_ns: 100_000_000,
     }
 }
 
@@ -431,7 +432,19 @@ fn pick<T: Record>(record: &RecordRef) -> Option<T> {
     macro_rules! pick {
         ($($name:ident),*) => { match record { $(RecordRef::$name(found) if T::KIND == Kind::$name => read_from(bytes_of(found)),)* _ => None } };
     }
-    pick!(NewOrder, ReplaceOrder, CancelOrder, RiskReject, SlotState, Position, Break, Applied, LimitWarning)
+    pick!(
+        NewOrder,
+        ReplaceOrder,
+        CancelOrder,
+        RiskReject,
+        SlotState,
+        Position,
+        Break,
+        Applied,
+        LimitWarning,
+        LimitUsage,
+        Session
+    )
 }
 
 pub fn event_of(id: u64, kind: OrderEventKind) -> OrderEvent {
