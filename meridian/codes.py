@@ -11,6 +11,7 @@ __all__ = [
     "BreakKind",
     "CallStatus",
     "Callback",
+    "Enforcement",
     "ExchangeAction",
     "ExchangeEventKind",
     "FeedState",
@@ -97,6 +98,12 @@ class Kind(IntEnum):
     """First record of an engine's input: who it is, what it runs."""
     RESYNC = 63
     """A reader of a feed wants everything again."""
+    STATE_REQUEST = 64
+    """Someone asks for the whole state as outputs."""
+    PERMISSION = 65
+    """Who may trade what at a node."""
+    RESTRICTED = 66
+    """An instrument on or off the restricted list."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
@@ -111,6 +118,8 @@ class Kind(IntEnum):
     """Output: the engine is alive."""
     LIMIT_WARNING = 102
     """Output: the soft value of a limit was reached."""
+    LIMIT_USAGE = 103
+    """Output: how far a limit is used."""
     EXCHANGE_ENTER = 128
     """House exchange: a new order."""
     EXCHANGE_REPLACE = 129
@@ -336,6 +345,10 @@ class Metric(IntEnum):
     """3: notional of one order."""
     PRICE_COLLAR = 4
     """4: distance of the price from the reference, in parts per million."""
+    MARKET_ORDER = 5
+    """5: how far through the touch a market order may go, in parts per million; 0: market orders are not allowed."""
+    DUPLICATE_ORDERS = 7
+    """7: equal new orders in a window."""
     MESSAGE_RATE = 8
     """8: new orders and replaces in a window."""
     OPEN_ORDERS = 11
@@ -348,6 +361,17 @@ class Metric(IntEnum):
     """14: gross notional, working and filled, both sides."""
     CANCEL_RATE = 15
     """8: cancels in a window; counted and warned of, never blocked."""
+    DAILY_VALUE = 16
+    """15: money executed today and open, both sides."""
+    DAILY_QUANTITY = 17
+    """15: lots executed today and open, both sides."""
+
+
+class Enforcement(IntEnum):
+    """Where a limit's bound is enforced; 0: each engine enforces the whole of it for itself."""
+
+    GLOBAL = 1
+    """Each engine enforces its part of the bound (`crate::Allocation`); the parts add up to it."""
 
 
 class SelectorKind(IntEnum):
@@ -412,6 +436,22 @@ class RejectCode(IntEnum):
     """5: market orders are not allowed here."""
     CAPACITY = 23
     """Out of order slots in the engine."""
+    GLOBAL_QUOTA = 24
+    """32: beyond this engine's part of a global limit, or it has none."""
+    DUPLICATE = 25
+    """7: the same order too often in the window."""
+    DAILY_VALUE = 26
+    """15: money of the day."""
+    DAILY_QTY = 27
+    """15: lots of the day."""
+    RESTRICTED = 28
+    """21: the instrument is on the restricted list."""
+    NOT_PERMITTED = 29
+    """21: no permission here, or one that forbids."""
+    PRICE_BAND = 30
+    """23: the price is outside the instrument's bands."""
+    SELF_TRADE = 31
+    """25: it would cross an order of our own."""
 
 
 class KillNew(IntEnum):

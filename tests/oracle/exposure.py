@@ -91,6 +91,8 @@ class WorstCase:
     orders: list[Order] = field(default_factory=list)
     fills: list[tuple[Line, int, int]] = field(default_factory=list)
     """Line, signed lots, money: every booking."""
+    traded: list[tuple[Line, int]] = field(default_factory=list)
+    """Line and lots of every fill of the day."""
 
     def position(self, lines: list[Line]) -> int:
         """Booked lots of some lines."""
@@ -125,9 +127,15 @@ class WorstCase:
         position = self.position(lines)
         return (position if buy else -position) + self.open_lots(lines, buy)
 
+    def day_lots(self, limit: Limit) -> int:
+        """Lots traded today and open, both sides, in a limit's scope."""
+        lines = [line for line in self.lines if limit.counts(line)]
+        traded = sum(lots for line, lots in self.traded if line in lines)
+        return traded + self.open_lots(lines, True) + self.open_lots(lines, False)
+
     def refuses(self, line: Line, *, buy: bool, lots: int, money: int, orders: int) -> str | None:
         """The first metric whose limit an addition would break."""
-        for metric in ("open_orders", "position", "gross_exposure"):
+        for metric in ("open_orders", "position", "gross_exposure", "daily_quantity"):
             for limit in self.limits:
                 if (
                     limit.metric == metric
@@ -144,20 +152,28 @@ class WorstCase:
             return orders > 0 and live + orders > limit.bound
         if limit.metric == "position":
             return lots > 0 and self.worst_lots(limit, line.instrument, buy) + lots > limit.bound
+        if limit.metric == "daily_quantity":
+            return lots > 0 and self.day_lots(limit) + lots > limit.bound
         return money > 0 and self.used_money(lines) + self.held_money(lines) + money > limit.bound
 
     def headroom(self, line: Line, buy: bool, clip: int) -> int:
-        """Lots that a further order of a side may have."""
-        free = [
-            limit.bound - self.worst_lots(limit, line.instrument, buy)
-            for limit in self.limits
-            if limit.metric == "position" and limit.counts(line)
-        ]
-        return max(min(free, default=clip), 0) if min(free, default=clip) < clip else clip
+        """Lots that a further order of a side may have, money not looked at."""
+        free = [clip]
+        for limit in self.limits:
+            if not limit.counts(line):
+                continue
+            if limit.metric == "position":
+                free.append(limit.bound - self.worst_lots(limit, line.instrument, buy))
+            elif limit.metric == "daily_quantity":
+                free.append(limit.bound - self.day_lots(limit))
+            elif limit.metric == "open_orders" and self._breaks(limit, line, buy, 1, 0, 1):
+                free.append(0)
+        return max(min(free), 0)
 
     def book(self, order: Order, lots: int, price: int) -> None:
         """A fill's report."""
         self.fills.append((order.line, lots if order.buy else -lots, lots * order.line.units * price))
+        self.traded.append((order.line, lots))
         order.booked += lots
         if order.ended is not None:
             order.ended = max(order.ended - lots, 0)

@@ -85,6 +85,9 @@ limits = [
   { id = 31, node = "mm-1", metric = "position_long", lots = 70 },
   { id = 32, node = "mm-1", metric = "position_short", lots = 70 },
   { id = 33, node = "desk", metric = "position_long", lots = 45, venue = "XBOS" },
+  { id = 35, node = "tk-1", metric = "daily_value", money = 150_000 },
+  { id = 36, node = "taker", metric = "daily_quantity", lots = 180 },
+  { id = 37, node = "desk", metric = "daily_quantity", lots = 120, venue = "XBOS" },
   { id = 34, node = "desk", metric = "position_short", lots = 45, venue = "XBOS" },
 ]
 [nodes.firm]

@@ -34,9 +34,9 @@ def test_records_are_nodes_then_one_set_of_limits(tmp_path: Path, reference: Ref
     text = LIMITS + '[[kills]]\nnode = "desk"\nnew_orders = "reduce_only"\nvenue = "XBOS"\n'
     limits = Limits.load(write(tmp_path, "limits.toml", text), reference)
     found = list(records.split(limits.records(generation=3, revision=9)))
-    assert [name for name, _ in found] == ["Node"] * 7 + ["LimitSet"] * 28 + ["Kill"]
+    assert [name for name, _ in found] == ["Node"] * 7 + ["LimitSet"] * 31 + ["Kill"]
     sets = [record for name, record in found if name == "LimitSet"]
-    assert [int(record["last_of_set"]) for record in sets] == [0] * 27 + [1]
+    assert [int(record["last_of_set"]) for record in sets] == [0] * 30 + [1]
     gross = next(record for record in sets if record["limit"] == 8)
     assert int(gross["value"]["low"]) | int(gross["value"]["high"]) << 64 == 600_000 * DOLLAR
     collar = next(record for record in sets if record["limit"] == 3)

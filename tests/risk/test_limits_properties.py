@@ -23,7 +23,8 @@ CLIP = 40
 CODES = {
     "open_orders": {RejectCode.MAX_OPEN_ORDERS},
     "position": {RejectCode.POS_LONG, RejectCode.POS_SHORT},
-    "gross_exposure": {RejectCode.GROSS_EXPOSURE},
+    "gross_exposure": {RejectCode.GROSS_EXPOSURE, RejectCode.DAILY_VALUE},
+    "daily_quantity": {RejectCode.DAILY_QTY},
 }
 
 
@@ -41,6 +42,9 @@ def build(folder: Path) -> tuple[LimitTree, WorstCase]:
             Limit("open_orders", 6, strategy="maker"),
             Limit("gross_exposure", 600_000 * DOLLAR),
             Limit("gross_exposure", 400_000 * DOLLAR, strategy="maker"),
+            Limit("gross_exposure", 150_000 * DOLLAR, account="tk-1"),
+            Limit("daily_quantity", 180, strategy="taker"),
+            Limit("daily_quantity", 120, venue="XBOS"),
         ],
         edges={"AAPL": 105 * DOLLAR, "ES": 105 * DOLLAR},
     )
@@ -190,6 +194,7 @@ class Run:
     def compact(self) -> None:
         """A new day: money traded counts from zero; the twin keeps one booking a line, so that it stays quick."""
         self.tree.day_roll()
+        self.twin.traded.clear()
         self.twin.fills = [(line, self.twin.position([line]), 0) for line in self.twin.lines]
 
 
