@@ -111,10 +111,12 @@ fn resting(world: &mut World) -> [u64; 2] {
     [ids[0], ids[1]]
 }
 
+/// Mode, lots bought at one tick up, lots that leave, and of each sale the total it is reduced to (0: cancelled).
+type Mode = (Option<SelfTrade>, i64, Option<i64>, &'static [(usize, i64)]);
+
 #[test]
 fn control_25_each_mode_does_what_it_says() {
-    // Mode, lots bought at one tick up, lots that leave, and of each sale the total it is reduced to (0: cancelled).
-    let table: [(Option<SelfTrade>, i64, Option<i64>, &[(usize, i64)]); 8] = [
+    let table: [Mode; 8] = [
         (None, 40, Some(40), &[]),
         (Some(SelfTrade::CancelNewest), 40, None, &[]),
         (Some(SelfTrade::CancelOldest), 40, Some(40), &[(0, 0), (1, 0)]),
