@@ -375,7 +375,7 @@ struct Last {
 fn last_of(engine: &Engine) -> Last {
     let mut last = Last { positions: engine.positions().to_vec(), ..Last::default() };
     engine.limits().usages(&mut |usage| {
-        last.usages.push((usage.limit, usage.node, usage.metric.code(), usage.bound.unwrap_or(0), usage.used()));
+        last.usages.push((usage.limit, usage.node, usage.metric.code(), usage.bound.unwrap_or(0), usage.used().max(0)));
     });
     last.live = engine.live_orders().count() as u64;
     last

@@ -318,7 +318,7 @@ impl PyLimitTree {
     /// Limit, node, metric, bound and use of every limit in force.
     fn usages(&self) -> Vec<(u32, u32, u16, i128, i128)> {
         let mut found = Vec::new();
-        self.tree.usages(&mut |one| found.push((one.limit, one.node, one.metric.code(), one.bound.unwrap_or(0), one.used())));
+        self.tree.usages(&mut |one| found.push((one.limit, one.node, one.metric.code(), one.bound.unwrap_or(0), one.used().max(0))));
         found
     }
 
