@@ -168,7 +168,7 @@ def build(go: Path, place: Path) -> None:
     making = place.with_name(f".{place.name}.{os.getpid()}")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
-    flags = ["-mod=readonly", "-trimpath", "-ldflags=-s -w", "-v"]
+    flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-v"]
     environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
     environment.pop("GOROOT", None)
     compiler = subprocess.Popen(

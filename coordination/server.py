@@ -12,6 +12,7 @@ started store is the one of its folder again.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -54,6 +55,22 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
+def kept_ports(folder: Path, count: int) -> list[int]:
+    """The ports of the store in a folder, chosen once: its members know each other by them."""
+    path = folder / "ports.json"
+    try:
+        ports = [int(port) for port in json.loads(path.read_text())]
+    except FileNotFoundError:
+        ports = free_ports(count)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(json.dumps(ports))
+    except (ValueError, TypeError):
+        raise BadInput(f"{path} is damaged; allowed: {count} ports") from None
+    if len(ports) != count:
+        raise BadInput(f"members is {count // 2}; the store in {folder} has {len(ports) // 2}")
+    return ports
+
+
 @dataclass(slots=True)
 class Member:
     """One etcd process, or the place for one."""
@@ -63,6 +80,8 @@ class Member:
     client_port: int
     peer_port: int
     folder: Path
+    peer_host: str
+    """Where the other members reach it; clients do at `host`."""
     command_prefix: list[str] = field(default_factory=list)
     """Runs the member elsewhere, as `ip netns exec NAME`."""
     process: subprocess.Popen[bytes] | None = None
@@ -147,9 +166,11 @@ class EtcdServer:
         self.flags = list(flags)
         self.authority: Authority | None = None
         each = [hosts[at % len(hosts)] for at in range(members)]
-        ports = free_ports(2 * members)
+        ports = kept_ports(folder, 2 * members)
         self.members = [
-            Member(f"member-{at + 1}", each[at], ports[2 * at], ports[2 * at + 1], folder / f"member-{at + 1}")
+            Member(
+                f"member-{at + 1}", each[at], ports[2 * at], ports[2 * at + 1], folder / f"member-{at + 1}", each[at]
+            )
             for at in range(members)
         ]
 
@@ -214,7 +235,7 @@ class EtcdServer:
     def arguments(self, member: Member) -> list[str]:
         """etcd's flags for a member."""
         client = f"{self.scheme}://{member.host}:{member.client_port}"
-        peer = f"{self.scheme}://{member.host}:{member.peer_port}"
+        peer = self.peer_url(member)
         found = [
             f"--name={member.name}",
             f"--data-dir={member.data}",
@@ -230,7 +251,7 @@ class EtcdServer:
         ]
         if self.tls:
             authority = self._authority()
-            names = sorted({"localhost", "127.0.0.1", member.host})
+            names = sorted({"localhost", "127.0.0.1", member.host, member.peer_host})
             files = authority.issue(member.name, server_names=names)
             for side in ("", "peer-"):
                 found += [
@@ -241,9 +262,13 @@ class EtcdServer:
                 ]
         return found
 
+    def peer_url(self, member: Member) -> str:
+        """Where the other members reach one."""
+        return f"{self.scheme}://{member.peer_host}:{member.peer_port}"
+
     def initial_cluster(self) -> str:
         """The members as etcd takes them."""
-        return ",".join(f"{one.name}={self.scheme}://{one.host}:{one.peer_port}" for one in self.members)
+        return ",".join(f"{one.name}={self.peer_url(one)}" for one in self.members)
 
     def wait_healthy(self, timeout_s: float = HEALTHY_MAX_S) -> None:
         """Waits until every member answers and has a leader."""
@@ -295,7 +320,7 @@ class EtcdServer:
         for member in self.members:
             making = member.folder / "restoring"
             shutil.rmtree(making, ignore_errors=True)
-            peer = f"{self.scheme}://{member.host}:{member.peer_port}"
+            peer = self.peer_url(member)
             command = [
                 str(installed().tool), "snapshot", "restore", str(snapshot), f"--data-dir={making}", f"--name={member.name}",
                 f"--initial-cluster={self.initial_cluster()}", f"--initial-cluster-token={token}",

@@ -247,8 +247,8 @@ impl Etcd {
         W: Future<Output = std::result::Result<T, etcd_client::Error>>,
     {
         let client = self.connect(member, deadline).await.map_err(|error| {
-            let fate =
-                if error.passes() || error.kind == Kind::CertificateRefused { Fate::NotDone } else { Fate::Refused };
+            let later = error.passes() || error.kind == Kind::CertificateRefused || error.is_of_token();
+            let fate = if later { Fate::NotDone } else { Fate::Refused };
             (error, fate)
         })?;
         let until = match effect {
@@ -305,7 +305,9 @@ struct Reasons(Vec<(String, Error)>);
 impl Reasons {
     fn note(&mut self, endpoint: &str, error: Error) {
         match self.0.iter_mut().find(|(known, _)| known == endpoint) {
-            Some(entry) => entry.1 = error,
+            // A connection may break before its refusal is read; what was said once is kept.
+            Some(entry) if error.kind != Kind::Unreachable || entry.1.kind == Kind::Unreachable => entry.1 = error,
+            Some(_) => {}
             None => self.0.push((endpoint.to_owned(), error)),
         }
     }
@@ -318,6 +320,20 @@ impl Reasons {
             .find(|kind| self.0.iter().any(|(_, error)| error.kind == *kind))
             .unwrap_or(Kind::Unreachable);
         let each: Vec<String> = self.0.iter().map(|(endpoint, error)| format!("{endpoint}: {error}")).collect();
-        Error::new(kind, format!("no member of the store answered: {}", each.join("; ")))
+        // A connection that was made and then broke at once is what the wrong scheme looks like.
+        let broke = |scheme: &str| {
+            self.0.iter().any(|(endpoint, error)| {
+                let text = &error.message;
+                endpoint.starts_with(scheme) && text.contains("transport error") && !text.contains("tcp connect error")
+            })
+        };
+        let hint = if kind == Kind::Unreachable && broke("http://") {
+            "; if the store speaks TLS, its endpoints begin with https://"
+        } else if kind == Kind::Unreachable && broke("https://") {
+            "; if the store does not speak TLS, its endpoints begin with http://"
+        } else {
+            ""
+        };
+        Error::new(kind, format!("no member of the store answered: {}{hint}", each.join("; ")))
     }
 }

@@ -70,6 +70,15 @@ impl Error {
     }
 }
 
+/// What is said of a token; a new one is fetched with the next connection.
+const TOKEN_ENDED: &str = "the store no longer takes this session's token";
+
+impl Error {
+    pub(crate) fn is_of_token(&self) -> bool {
+        self.kind == Kind::Unauthenticated && self.message.starts_with(TOKEN_ENDED)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -172,7 +181,7 @@ fn signed_out(text: &str) -> Error {
     } else if text.contains("authentication failed") {
         "the store does not know this user with this password"
     } else {
-        "the store no longer takes this session's token"
+        TOKEN_ENDED
     };
     Error::new(Kind::Unauthenticated, format!("{sentence} ({text})"))
 }
