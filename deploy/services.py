@@ -33,6 +33,7 @@ from meridian._native import links as native
 from meridian.deploy.process import die_with
 
 KINDS: dict[str, str] = {
+    "limits-api": "meridian.risk.api.server",
     "relay": "meridian.deploy.relay",
 }
 """Kind of service → its module. A room adds its own here, one line each."""

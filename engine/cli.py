@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from meridian.console import BadInput, CheckFailed, json_option, note, print_json, print_table, show
+from meridian.risk.cli import api_options, show_positions
 
 if TYPE_CHECKING:
     from meridian._native.engine import Replayed
+    from meridian.risk.api.client import Client
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -296,10 +298,17 @@ def fills(directory: str, libraries: str | None, as_json: bool) -> None:
 @click.command()
 @directory_argument
 @libraries_option
+@click.option("--all-regions", is_flag=True, help="Ask the limits API instead: as they are now, added up over regions.")
 @json_option
+@api_options
 @_explained
-def positions(directory: str, libraries: str | None, as_json: bool) -> None:
+def positions(
+    directory: str, libraries: str | None, all_regions: bool, as_json: bool, client: Callable[[], Client]
+) -> None:
     """Show positions and profit of the engines at or below DIRECTORY, as they stood at the end of their journals."""
+    if all_regions:
+        show_positions(client, as_json)
+        return
     rows: list[dict[str, Any]] = [
         {"journal": str(path), **position}
         for path, result in _collected(directory, libraries)

@@ -9,7 +9,9 @@ import json
 from pathlib import Path
 
 from meridian.risk.api import keys
+from tests.risk.api.double import Double
 from tests.risk.api.harness import GLOBAL_ID, Api, run
+from tests.risk.support import LIMITS
 
 
 def test_the_first_start_brings_the_file_into_the_store(tmp_path: Path) -> None:
@@ -353,3 +355,50 @@ def test_absent_parts_are_equal_and_add_up(tmp_path: Path) -> None:
         assert stored == {"v": 1, "upper": "0", "lower": "4"}
 
     run(go, tmp_path)
+
+
+def test_a_later_start_says_how_file_and_store_differ_and_the_store_wins(tmp_path: Path) -> None:
+    stores: list[object] = []
+
+    async def first(api: Api) -> None:
+        await api.as_("risk").put("/v1/limits/6", json={"value": "80"}, headers={"If-Match": '"1"'})
+        stores.append(api.store)
+
+    async def later(api: Api) -> None:
+        for _ in range(100):
+            if api.service.differences:
+                break
+            await asyncio.sleep(0.01)
+        health = (await api.as_("viewer").get("/v1/health")).json()
+        assert health["status"] == "findings"
+        assert health["findings"] == [
+            "limit 6: the file says 100, the store 80, which is in force",
+            "limit 7: the file says 55, the store 100, which is in force",
+            "limit 34 of the store is not in the file",
+        ]
+        assert (await api.limit(6))["value"] == "80" and (await api.limit(7))["value"] == "100"
+
+    run(first, tmp_path)
+    (tmp_path / "tokens.json").unlink()
+    text = LIMITS.replace('"position_short", lots = 100, soft', '"position_short", lots = 55, soft')
+    text = text.replace('  { id = 34, node = "desk", metric = "position_short", lots = 45, venue = "XBOS" },\n', "")
+    run(later, tmp_path, store=stores[0], text=text)  # type: ignore[arg-type]
+
+
+def test_an_import_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
+    store = Double()
+
+    async def cut_off(api: Api) -> None:
+        # As after a crash between the batches: limits are there, the tree and the generation are not.
+        kept = {
+            key: one for key, one in api.store.entries_by_key.items() if "/limits/" in key and not key.endswith("4")
+        }
+        store.put_all({key: one.value for key, one in kept.items()})
+
+    async def go_on(api: Api) -> None:
+        assert len((await api.as_("viewer").get("/v1/limits")).json()["limits"]) == 28
+        assert api.service.view.generation == 1 and len(api.service.view.tree.nodes) == 7
+
+    run(cut_off, tmp_path)
+    (tmp_path / "tokens.json").unlink()
+    run(go_on, tmp_path, store=store)
