@@ -7,30 +7,38 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, CheckFailed, Unreachable, json_option, note, print_json, print_table, show
+from meridian.console import (
+    EXIT_BAD_INPUT,
+    EXIT_UNREACHABLE,
+    BadInput,
+    CheckFailed,
+    Unreachable,
+    json_option,
+    note,
+    print_json,
+    print_table,
+    show,
+)
 from meridian.deploy.demo.cli import demo
 from meridian.deploy.strategy_cli import strategy
 
 if TYPE_CHECKING:
+    from meridian.deploy.region import Loaded
     from meridian.deploy.runs import Run
-    from meridian.deploy.topology import Topology
 
 WAIT_SECONDS_MAX = 40.0
 
 
-def _load(path: str) -> Topology:
-    from meridian._native import links, tiles
-    from meridian.deploy.topology import TopologyError, load
+def _load(path: str) -> Loaded:
+    from meridian.deploy.region import load
 
-    try:
-        return load(path, kinds=tiles.kinds(), aeron=links.AERON)
-    except TopologyError as error:
-        raise BadInput(error.errors) from None
+    return load(path)
 
 
 def _run(name: str | None) -> Run:
@@ -69,34 +77,47 @@ def _described(run: Run) -> dict[str, Any]:
 @json_option
 def up(topology: str, detach: bool, check_only: bool, as_json: bool) -> None:
     """Start a topology and watch over it until Ctrl-C."""
-    about = _load(topology)
+    loaded = _load(topology)
+    about = loaded.topology
     if check_only:
+        strategies = [slot.name for slot in loaded.region.slots] if loaded.region else []
         facts = {"name": about.name, "processes": about.process_names(), "tiles": list(about.tiles)}
-        show("topology", facts, as_json, lambda: note(f"{topology}: {len(about.tiles)} tiles, no errors"))
+        facts["strategies"] = strategies
+        count = f"{len(about.tiles)} tiles, {len(strategies)} strategies, no errors"
+        show("topology", facts, as_json, lambda: note(f"{topology}: {count}"))
         return
     if detach:
         _detach(topology, as_json)
         return
-    _foreground(about, as_json)
+    _foreground(loaded, as_json)
 
 
-def _foreground(about: Topology, as_json: bool) -> None:
-    from meridian.deploy.supervisor import CannotStart, Supervisor
+def _foreground(loaded: Loaded, as_json: bool) -> None:
+    from meridian.deploy.supervisor import CannotStart, Interrupted, Supervisor
 
-    supervisor = Supervisor(about)
+    supervisor = Supervisor(loaded.topology, loaded.region)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.ask())
+    started_ns = time.time_ns()
     try:
         supervisor.start()
+    except Interrupted:
+        raise KeyboardInterrupt from None
     except CannotStart as error:
         raise CheckFailed(error.errors) from None
+    place = supervisor.places.data_directory.parent
     try:
+        if loaded.region is not None:
+            loaded.region.write_record(place, started_ns=started_ns)
         run = supervisor.run
         metrics = f"; metrics at http://127.0.0.1:{run.metrics_port}/metrics" if run.metrics_port else ""
         show("run", _described(run), as_json, lambda: note(f"{run.name} is up{metrics}; Ctrl-C stops it"))
         supervisor.watch()
     finally:
         supervisor.stop()
+        if loaded.region is not None:
+            failures = supervisor.failures
+            loaded.region.write_record(place, started_ns=started_ns, ended_ns=time.time_ns(), failures=failures)
     if supervisor.failures:
         raise CheckFailed(supervisor.failures)
 
@@ -114,11 +135,24 @@ def _detach(topology: str, as_json: bool) -> None:
         start_new_session=True,
         text=True,
     )
+    try:
+        _wait_for(child, topology, before, as_json)
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait(WAIT_SECONDS_MAX)
+        raise
+
+
+def _wait_for(child: subprocess.Popen[str], topology: str, before: set[str], as_json: bool) -> None:
+    """Waits until the run of this supervisor is up, and shows it."""
+    from meridian.deploy import runs
+
     deadline = time.monotonic() + WAIT_SECONDS_MAX
     while time.monotonic() < deadline:
         if child.poll() is not None:
             _, errors = child.communicate()
-            raise CheckFailed([line.removeprefix("error: ") for line in errors.splitlines()] or "it ended at once")
+            kind = {EXIT_BAD_INPUT: BadInput, EXIT_UNREACHABLE: Unreachable}.get(child.returncode, CheckFailed)
+            raise kind([line.removeprefix("error: ") for line in errors.splitlines()] or "it ended at once")
         for run in runs.runs():
             if run.name not in before and run.supervisor_pid == child.pid and run.state == "running":
                 show("run", _described(run), as_json, lambda run=run: note(f"{run.name} is up"))  # type: ignore[misc]
@@ -132,9 +166,16 @@ def _detach(topology: str, as_json: bool) -> None:
 @click.argument("name", required=False)
 @json_option
 def down(name: str | None, as_json: bool) -> None:
-    """Stop a run and wait until nothing of it is left."""
+    """Stop a run and wait until nothing of it is left; clear what a killed one left."""
     from meridian.deploy import runs
 
+    left = [one.name for one in runs.leftovers() if name in (None, one.name)]
+    up_now = [run.name for run in runs.runs()]
+    if left and (name is not None or not up_now):
+        cleared = [one for one in left if runs.clear(one)]
+        told = f"{', '.join(cleared)}: its supervisor was gone already; what it left is cleared"
+        show("down", {"name": name or cleared[0], "cleared": cleared}, as_json, lambda: note(told))
+        return
     run = _run(name)
     os.kill(run.supervisor_pid, signal.SIGTERM)
     deadline = time.monotonic() + WAIT_SECONDS_MAX
@@ -142,7 +183,7 @@ def down(name: str | None, as_json: bool) -> None:
         if time.monotonic() > deadline:
             raise CheckFailed(f"run {run.name}: its supervisor (pid {run.supervisor_pid}) does not stop")
         time.sleep(0.05)
-    show("down", {"name": run.name}, as_json, lambda: note(f"{run.name} is down"))
+    show("down", {"name": run.name, "cleared": []}, as_json, lambda: note(f"{run.name} is down"))
 
 
 @click.command()
@@ -152,8 +193,12 @@ def status(name: str | None, as_json: bool) -> None:
     """Runs of this user, their processes and tiles."""
     from meridian.deploy import runs, view
 
-    found = [_run(name)] if name else list(runs.runs())
-    value = {"runs": [_described(run) | {"processes": view.processes(run)} for run in found]}
+    left = [one for one in runs.leftovers() if name in (None, one.name)]
+    found = [_run(name)] if name and not left else list(runs.runs()) if not name else []
+    value = {
+        "runs": [_described(run) | {"processes": view.processes(run)} for run in found],
+        "left": [asdict(one) for one in left],
+    }
 
     def for_people() -> None:
         rows = [
@@ -162,6 +207,9 @@ def status(name: str | None, as_json: bool) -> None:
             for process in run["processes"]
         ]
         print_table("Runs", ["run", "state", "process", "pid", "alive", "ready", "restarts"], rows)
+        for one in left:
+            size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
+            note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")
 
     show("status", value, as_json, for_people)
 

@@ -81,9 +81,7 @@ class Claim:
         self.name = name
         self.directory = directory
         self._lock = lock
-        # Users may keep runs in several places; runs of one name there share no memory.
-        place = zlib.crc32(str(root()).encode())
-        self.shared_directory = shared_root() / f"meridian-{os.getuid()}-{place:08x}-{name}"
+        self.shared_directory = shared_root() / _shared_name(name)
 
     def clear_shared(self) -> None:
         """Takes away the shared memory, this run's or what a killed one of the same name left."""
@@ -141,6 +139,48 @@ def alive(directory: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """What a run left whose supervisor was killed: shared memory, maybe its description; its data and logs are no matter."""
+
+    name: str
+    run_directory: str
+    shared_directory: str
+    shared_bytes: int
+
+
+def leftovers() -> list[Leftover]:
+    """What killed supervisors left, by name."""
+    base, begin = root(), _shared_name("")
+    names = {path.name for path in base.iterdir() if (path / LOCK).exists()} if base.exists() else set()
+    shared = shared_root()
+    names |= {path.name.removeprefix(begin) for path in shared.glob(f"{begin}*")}
+    found = []
+    for name in sorted(names):
+        if not alive(base / name):
+            place = shared / _shared_name(name)
+            size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+            found.append(
+                Leftover(name=name, run_directory=str(base / name), shared_directory=str(place), shared_bytes=size)
+            )
+    return found
+
+
+def clear(name: str) -> bool:
+    """Takes away what a killed run left; False when a supervisor holds it after all."""
+    directory = own(root()) / name
+    directory.mkdir(exist_ok=True, mode=0o700)
+    if (lock := _lock(directory / LOCK)) is None:
+        return False
+    Claim(name, directory, lock).release()
+    return True
+
+
+def _shared_name(name: str) -> str:
+    # Users may keep runs in several places; runs of one name there share no memory.
+    return f"meridian-{os.getuid()}-{zlib.crc32(str(root()).encode()):08x}-{name}"
 
 
 def read(directory: Path) -> Run | None:

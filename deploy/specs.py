@@ -5,18 +5,22 @@ Invariant: nothing is decided by a tile's process: ports, directories, transport
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from meridian._native import links as native
+from meridian._native import tiles as native_tiles
 from meridian.deploy import services
-from meridian.deploy.topology import PLACEHOLDER, Topology
+from meridian.deploy.topology import PLACEHOLDER, Link, Topology
 
 SPEC_VERSION = 1
 STREAM_ID_FIRST = 1001
+COUNTERS_BYTES = 4 << 20
+"""More than a process's counters take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class Places:
     data_directory: Path
     aeron_directory: Path
     ports: Mapping[str, int]
+    words: Mapping[str, str | int] = field(default_factory=dict)
+    """What else stands for a word in braces: secrets' files by `secret:NAME`, what a region gives."""
 
     def counters(self, process: str) -> Path:
         """The counters file of a process."""
@@ -47,19 +53,21 @@ class Places:
         return self.shared_directory / "links" / link
 
     def fill(self, value: Any) -> Any:
-        """A setting with its placeholders filled in; a text that is one port alone becomes a number."""
+        """A setting with its placeholders filled in; a text that is one placeholder alone takes its value as it is."""
         if isinstance(value, str):
             words = PLACEHOLDER.findall(value)
-            if len(words) == 1 and value == f"{{{words[0]}}}" and words[0].startswith("port:"):
-                return self.ports[words[0].removeprefix("port:")]
-            return PLACEHOLDER.sub(lambda found: self._word(found[1]), value)
+            if len(words) == 1 and value == f"{{{words[0]}}}":
+                return self._word(words[0])
+            return PLACEHOLDER.sub(lambda found: str(self._word(found[1])), value)
         if isinstance(value, Mapping):
             return {key: self.fill(part) for key, part in value.items()}
         return [self.fill(part) for part in value] if isinstance(value, list) else value
 
-    def _word(self, word: str) -> str:
+    def _word(self, word: str) -> str | int:
         if word.startswith("port:"):
-            return str(self.ports[word.removeprefix("port:")])
+            return self.ports[word.removeprefix("port:")]
+        if word in self.words:
+            return self.words[word]
         return str({"run_directory": self.run_directory, "data_directory": self.data_directory}[word])
 
 
@@ -152,10 +160,7 @@ def threads(topology: Topology, process: str, tiles: list[str], places: Places) 
     """The threads of one process."""
     about = topology.processes.get(process)
     idle, core = (about.idle, about.core) if about else ("back-off", None)
-    specs = [
-        {"name": name, "kind": topology.tiles[name].kind, "settings": places.fill(topology.tiles[name].settings)}
-        for name in tiles
-    ]
+    specs = [tile_spec(topology, name, places) for name in tiles]
     if about and about.placement == "one-thread":
         return [{"name": process, "idle": idle, "core": core, "tiles": specs}]
     cores = [topology.tiles[name].core if topology.tiles[name].core is not None else core for name in tiles]
@@ -163,6 +168,40 @@ def threads(topology: Topology, process: str, tiles: list[str], places: Places) 
         {"name": name, "idle": idle, "core": core, "tiles": [spec]}
         for name, core, spec in zip(tiles, cores, specs, strict=True)
     ]
+
+
+def tile_spec(topology: Topology, name: str, places: Places) -> dict[str, Any]:
+    """One tile, its settings filled in."""
+    about = topology.tiles[name]
+    return {"name": name, "kind": about.kind, "settings": places.fill(about.settings)}
+
+
+def tile_errors(topology: Topology, name: str, places: Places, produced: list[str], consumed: list[str]) -> list[str]:
+    """What is wrong with the settings of a tile, by the code that the tile itself reads them with."""
+    try:
+        spec = json.dumps(tile_spec(topology, name, places), allow_nan=False)
+    except (TypeError, ValueError):
+        return [f"tiles.{name}.settings: dates, times and numbers that are not finite are not allowed"]
+    except KeyError:
+        return []  # A word in braces that nobody knows: told by the topology's own check.
+    return native_tiles.check(spec, produced, consumed)
+
+
+def disk_bytes(topology: Topology, places: Places) -> int:
+    """Bytes that the tiles' files take below the data directory when they start."""
+    return sum(native_tiles.disk_bytes(json.dumps(tile_spec(topology, name, places))) for name in topology.tiles)
+
+
+def shared_bytes(topology: Topology) -> int:
+    """Bytes that counters and rings take in shared memory."""
+    rings = [link for name, link in topology.links.items() if topology.transport_of(name, aeron=native.AERON) == "shm"]
+    # A ring keeps a head and padding beside its records: twice the records is more than it ever takes.
+    return len(topology.process_names()) * COUNTERS_BYTES + sum(2 * ring_bytes(link) for link in rings)
+
+
+def ring_bytes(link: Link) -> int:
+    """Bytes of a link's records."""
+    return link.depth * (link.record_bytes_max + 16)
 
 
 def logs_bytes(topology: Topology) -> int:

@@ -9,6 +9,7 @@ module calls done is in force at the input sequence that it returns.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -23,7 +24,7 @@ import numpy as np
 
 from meridian import records
 from meridian._native import journal as native
-from meridian.console import BadInput, Unreachable
+from meridian.console import BadInput, CheckFailed, Unreachable
 from meridian.deploy import runs
 from meridian.strategies.artifact import Artifact, read
 
@@ -66,10 +67,16 @@ class RunningEngine:
     @classmethod
     def of(cls, directory: Path) -> RunningEngine:
         """The engine of the run whose record lies here. Raises Unreachable."""
+        path = directory / RECORD
         try:
-            return cls(directory, json.loads((directory / RECORD).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            raise Unreachable(f"{directory / RECORD}: there is no such record; this run has no strategies") from None
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except OSError:
+            raise Unreachable(f"{path}: there is no such record; this run has no strategies") from None
+        except ValueError as error:
+            raise CheckFailed(f"{path}: is damaged, it is no JSON: {error}") from None
+        if not isinstance(document, dict) or not {"engine", "slots"} <= set(document):
+            raise CheckFailed(f"{path}: is damaged: it does not name its engine and slots")
+        return cls(directory, document)
 
     def slots(self) -> list[RunningSlot]:
         """Its slots, by number."""
@@ -95,11 +102,18 @@ class RunningEngine:
     def states(self) -> dict[int, Any]:
         """The last `SlotState` of each slot that ever changed its state."""
         outputs = self.directory / self.document["engine"]["outputs"]
-        return {int(one["slot"]): one for one in _kept(outputs, "SlotState")}
+        return {int(one["slot"]): one for _, one in _kept(outputs, "SlotState")}
+
+    def runs(self, slot: RunningSlot) -> bool | None:
+        """Whether a slot runs; None for one that was disabled."""
+        state = self.states().get(slot.number)
+        run = STOPPED if state is None else int(state["run"])
+        return None if run not in (RUNNING, STOPPED) else run == RUNNING
 
     def command(self, commands: list[bytes], request: int) -> int:
         """Sends control records that carry this request number; returns the input sequence at which the last is in force."""
         inbox = self.directory / self.document["engine"]["inbox"]
+        after = self._recorded()
         body = b"".join(commands)
         message = struct.pack("<Q", len(body)) + body
         making = inbox / f".{request:016x}"
@@ -107,13 +121,24 @@ class RunningEngine:
         with os.fdopen(descriptor, "wb") as file:
             file.write(message.ljust(MESSAGE_BYTES, b"\0"))
         making.rename(inbox / f"{time.time_ns():020d}-{request:016x}.control")
-        return self._answer(request, len(commands))
+        return self._answer(request, len(commands), after)
 
-    def _answer(self, request: int, count: int) -> int:
+    def _recorded(self) -> int:
+        """The last record that the recorder kept: an answer comes after it."""
+        last = 0
+        with contextlib.suppress(OSError, ValueError):
+            for sequence, _, _ in native.Reader(self.directory / self.document["engine"]["outputs"]):
+                last = sequence
+        return last
+
+    def _answer(self, request: int, count: int, after: int) -> int:
         outputs = self.directory / self.document["engine"]["outputs"]
         deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        answers: list[Any] = []
         while time.monotonic() < deadline:
-            answers = [one for one in _kept(outputs, "Applied") if int(one["request"]) == request]
+            for sequence, one in _kept(outputs, "Applied", after):
+                after = sequence
+                answers += [one] if int(one["request"]) == request else []
             if len(answers) >= count:
                 if refused := [one for one in answers if int(one["outcome"]) != 1]:
                     raise BadInput(f"the engine refused it at input {int(refused[0]['input'])}")
@@ -183,12 +208,12 @@ def _parsed(kind: str, text: str) -> Any:
     return int(text) if kind == "int" else float(text)
 
 
-def _kept(directory: Path, name: str) -> Iterator[Any]:
-    """The records of one kind that a recorder kept so far."""
+def _kept(directory: Path, name: str, after: int = 0) -> Iterator[tuple[int, Any]]:
+    """Sequence and record of those of one kind that a recorder kept so far, from the one after `after`."""
     try:
-        kept = [data for _, _, data in native.Reader(directory)]
+        kept = list(native.Reader(directory, after))
     except (OSError, ValueError):
         return
-    for data in kept:
+    for sequence, _, data in kept:
         if records.name_of(data) == name:
-            yield records.parse(data)
+            yield sequence, records.parse(data)

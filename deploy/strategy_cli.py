@@ -37,7 +37,8 @@ def list_command(run_name: str | None, as_json: bool) -> None:
     rows: list[dict[str, Any]] = []
     for slot in engine.slots():
         state = states.get(slot.number)
-        run = records.SlotRun(int(state["run"])).name.lower() if state is not None else "unknown"
+        # A slot stands still until it is started, and says nothing of it.
+        run = records.SlotRun(int(state["run"])).name.lower() if state is not None else "stopped"
         reason = (
             records.CallStatus(int(state["status"])).name.lower() if state is not None and int(state["status"]) else ""
         )
@@ -77,9 +78,13 @@ def _control(name: str, run_name: str | None, as_json: bool, *, start: bool) -> 
     from meridian.deploy.strategies import new_request, start_stop
 
     engine = _engine(run_name)
+    slot, done = engine.slot(name), "started" if start else "stopped"
+    if engine.runs(slot) == start:
+        value = {"strategy": name, "done": f"already {done}", "in_force_at_input": None}
+        show("strategy-command", value, as_json, lambda: note(f"{name} is {done} already; nothing was sent"))
+        return
     request = new_request()
-    sequence = engine.command(start_stop(engine.slot(name), request, start=start), request)
-    done = "started" if start else "stopped"
+    sequence = engine.command(start_stop(slot, request, start=start), request)
     show(
         "strategy-command",
         {"strategy": name, "done": done, "in_force_at_input": sequence},

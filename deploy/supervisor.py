@@ -6,8 +6,10 @@ processes ask the system to end with it when it is killed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,8 +25,11 @@ from meridian._native import links as native
 from meridian._native import tiles
 from meridian.deploy import runs, services
 from meridian.deploy.metrics import Exporter
-from meridian.deploy.specs import Places, free_ports, logs_bytes, process_spec, service_spec
+from meridian.deploy.specs import Places, disk_bytes, free_ports, logs_bytes, process_spec, service_spec, shared_bytes
 from meridian.deploy.topology import Topology
+
+if TYPE_CHECKING:
+    from meridian.deploy.region import Region
 
 MEDIA_DRIVER = "media-driver"
 START_SECONDS_MAX = 30.0
@@ -42,6 +48,10 @@ class CannotStart(Exception):
     def __init__(self, errors: list[str]) -> None:
         self.errors = errors
         super().__init__("\n".join(errors))
+
+
+class Interrupted(CannotStart):
+    """Asked to stop before everything was up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +79,8 @@ class Supervisor:
     """One run of a topology. `start`, then `watch` until it returns, then `stop`; or use it as a context."""
 
     topology: Topology
+    region: Region | None = None
+    """What the topology's engine starts from; its files are written into the run."""
     claim: runs.Claim = field(init=False)
     places: Places = field(init=False)
     run: runs.Run = field(init=False)
@@ -90,10 +102,16 @@ class Supervisor:
 
     def start(self) -> None:
         """Brings everything up. Raises CannotStart, with nothing left running."""
-        self.claim = runs.claim(self.topology.name)
+        try:
+            self.claim = runs.claim(self.topology.name)
+        except OSError as error:
+            raise CannotStart([in_words(error)]) from None
         try:
             self._prepare()
             self._start_all()
+        except OSError as error:
+            self.stop()
+            raise CannotStart([in_words(error)]) from None
         except BaseException:
             self.stop()
             raise
@@ -115,7 +133,8 @@ class Supervisor:
         """Stops all processes in the reverse order of their start, then takes away what they shared."""
         if hasattr(self, "run"):
             self.run.state = "stopping"
-            self.run.write()
+            with contextlib.suppress(OSError):  # A full disk must not keep processes alive.
+                self.run.write()
         for child in reversed(self.children):
             _end(child)
         if self.exporter:
@@ -132,9 +151,15 @@ class Supervisor:
         data = Path(self.topology.data_directory or directory / "data").resolve()
         aeron = Path(self.topology.aeron_directory or shared / "aeron").resolve()
         ports = free_ports(self.topology.ports())
+        words: dict[str, str | int] = dict(_secrets(directory / "secrets", self.topology.secrets()))
+        if self.region is not None:
+            words |= self.region.prepare(data.parent)
         self.places = Places(
-            run_directory=directory, shared_directory=shared, data_directory=data, aeron_directory=aeron, ports=ports
-        )
+            run_directory=directory, shared_directory=shared, data_directory=data, aeron_directory=aeron, ports=ports,
+            words=words,
+        )  # fmt: skip
+        if short := no_space(self.topology, self.places):
+            raise CannotStart(short)
         self.run = runs.Run(
             name=self.claim.name,
             topology=self.topology.name,
@@ -217,7 +242,7 @@ class Supervisor:
             if ended:
                 raise CannotStart([line for child in ended for line in self._death(child)])
             if self.asked:
-                raise CannotStart(["asked to stop while starting"])
+                raise Interrupted(["interrupted while starting; nothing is left running"])
             if time.monotonic() > deadline:
                 raise CannotStart(
                     [f"{what} was not ready after {START_SECONDS_MAX:.0f} s; see {self.claim.directory}/logs"]
@@ -255,6 +280,42 @@ class Supervisor:
         for name in self.topology.links:
             if (path := self.places.ring(name)).exists():
                 native.detach_dead(path)
+
+
+def no_space(topology: Topology, places: Places) -> list[str]:
+    """A sentence for each place without the room that the topology needs to start."""
+    needed = {
+        "data_directory": (places.data_directory, disk_bytes(topology, places)),
+        "shared memory": (places.shared_directory, shared_bytes(topology)),
+    }
+    errors = []
+    for what, (path, bytes_needed) in needed.items():
+        about = os.statvfs(next(part for part in (path, *path.parents) if part.exists()))
+        free = about.f_bavail * about.f_frsize
+        if free < bytes_needed:
+            errors.append(
+                f"{what} = {path}: needs {bytes_needed} bytes, {free} are free there; make room or name another"
+            )
+    return errors
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, with the path and without its number."""
+    if error.errno is None or error.strerror is None:
+        return str(error)
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _secrets(folder: Path, names: list[str]) -> dict[str, str]:
+    """A password for each name, in a file that only its owner reads; the file by `secret:NAME`."""
+    if names:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for name in names:
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(5))
+    return {f"secret:{name}": str(folder / name) for name in names}
 
 
 def _ready(counters: Path) -> bool:

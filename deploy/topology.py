@@ -1,9 +1,14 @@
 """The topology file: which tiles run, where, over which links; validated whole before anything starts.
 
-Invariant: `load` returns a topology that can start, or raises `TopologyError` with every error at once, each with its key,
-its value and what is allowed. Ports are not chosen here: `{port:NAME}` in a setting is filled in by the supervisor.
+Invariant: `check` returns a topology that can start, or raises `TopologyError` with every error at once, each with its key,
+its value and what is allowed; the settings of tiles are checked by the code that the tiles read them with. Ports are not
+chosen here: `{port:NAME}` in a setting is filled in by the supervisor.
 
     name = "demo"
+    [region]                             # optional: an engine with strategies, from files beside this one
+    reference = "reference.toml"
+    limits = "limits.toml"
+    strategies = "strategies.toml"
     [processes.engine]
     idle = "back-off"                    # spin, yield, park, back-off
     placement = "threads"                # a thread for each tile; or "one-thread": tiles take turns
@@ -24,16 +29,20 @@ Services are Python processes that may be ends of links, too: see `services`.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from meridian.console import BadInput
 from meridian.deploy import services
+from meridian.venues.checking import read_toml, shown
 
 NAME = re.compile(r"^[a-z][a-z0-9_-]{0,31}$")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -100,6 +109,18 @@ class Venue(Strict):
     profile: str
 
 
+class RegionFiles(Strict):
+    """The files that a region's engine starts from, beside the topology file; see `meridian.deploy.region`."""
+
+    reference: str
+    limits: str
+    strategies: str
+    engine: str = "engine"
+    """The tile whose settings take `{bootstrap}` and `{libraries}`."""
+    recorder: str = "recorder"
+    inbox: str = "inbox"
+
+
 class Metrics(Strict):
     """The Prometheus exporter."""
 
@@ -117,6 +138,7 @@ class Topology(Strict):
     data_directory: str | None = None
     """Where journals and other lasting files go, a directory a tile; without it, `data` in the run directory."""
     metrics: Metrics = Metrics()
+    region: RegionFiles | None = None
     processes: dict[str, Process] = Field(default_factory=dict)
     venues: dict[str, Venue] = Field(default_factory=dict)
     tiles: dict[str, Tile] = Field(default_factory=dict)
@@ -157,47 +179,134 @@ class Topology(Strict):
         about = self.links[link]
         return [end for end in (about.producer, *about.consumers) if end in self.services]
 
+    def ends_of(self, tile: str) -> tuple[list[str], list[str]]:
+        """The links that a tile produces, and those that it consumes."""
+        produced = [name for name, link in self.links.items() if link.producer == tile]
+        return produced, [name for name, link in self.links.items() if tile in link.consumers]
+
     def ports(self) -> list[str]:
         """The names of all ports that settings and links ask for, sorted."""
+        return self._words("port:")
+
+    def secrets(self) -> list[str]:
+        """The names of all secrets that settings ask for, sorted."""
+        return self._words("secret:")
+
+    def _words(self, prefix: str) -> list[str]:
         settings = [one.settings for one in self.tiles.values()] + [one.settings for one in self.services.values()]
         texts = [text for one in settings for text in _strings(one)]
         texts += [link.endpoint for link in self.links.values() if link.endpoint]
         found = {word for text in texts for word in PLACEHOLDER.findall(text)}
-        return sorted(word.removeprefix("port:") for word in found if word.startswith("port:"))
+        return sorted(word.removeprefix(prefix) for word in found if word.startswith(prefix))
 
 
-def load(path: str | Path, *, kinds: Iterable[str], aeron: bool = True) -> Topology:
+Settings = Callable[["Topology", str, list[str], list[str]], list[str]]
+"""What is wrong with the settings of one tile of a topology, given the links that it produces and consumes."""
+
+
+def load(path: str | Path, *, kinds: Iterable[str], aeron: bool = True, settings: Settings | None = None) -> Topology:
     """Reads and checks a topology file. `kinds` are the kinds of tile that this build knows.
 
     Raises TopologyError with all errors.
     """
+    return check(document_of(path), kinds=kinds, aeron=aeron, settings=settings)
+
+
+def document_of(path: str | Path) -> dict[str, Any]:
+    """A topology file as it stands. Raises TopologyError when it cannot be read."""
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TopologyError([f"topology file {path}: {error.strerror or error}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TopologyError([f"topology file {path}: not TOML: {error}"]) from None
-    return check(document, kinds=kinds, aeron=aeron)
+        document = read_toml(Path(path))[0]
+    except BadInput as error:
+        raise TopologyError([f"topology file {sentence}" for sentence in error.errors]) from None
+    return {key: _floats(value) for key, value in document.items()}
 
 
-def check(document: Mapping[str, Any], *, kinds: Iterable[str], aeron: bool = True) -> Topology:
-    """Checks a topology that is already a mapping: first the shape of every key, then what keys say of one another.
+def check(
+    document: Mapping[str, Any], *, kinds: Iterable[str], aeron: bool = True, settings: Settings | None = None
+) -> Topology:
+    """Checks a topology that is already a mapping: the shape of every key, what keys say of one another, and by `settings`
+    those of each tile.
 
     Raises TopologyError with all errors.
     """
-    try:
-        topology = Topology.model_validate(dict(document))
-    except ValidationError as error:
-        raise TopologyError([sentence(dict(document), about) for about in error.errors()]) from None
-    errors = [
-        *_names(topology),
-        *_tiles(topology, sorted(kinds)),
-        *_services(topology),
-        *_links(topology, aeron=aeron),
-    ]
-    if errors:
+    topology, errors = examine(document, kinds=kinds, aeron=aeron, settings=settings)
+    if errors or topology is None:
         raise TopologyError(errors)
     return topology
+
+
+def examine(
+    document: Mapping[str, Any], *, kinds: Iterable[str], aeron: bool = True, settings: Settings | None = None
+) -> tuple[Topology | None, list[str]]:
+    """What can be made of a topology, and all that is wrong with it. Entries with an error of their own are left out of it;
+    their names still count where others refer to them."""
+    plain, errors = dict(document), []
+    sound: dict[str, Any] = copy.deepcopy(plain)
+    try:
+        topology = Topology.model_validate(plain)
+    except ValidationError as error:
+        errors = [sentence(plain, about) for about in error.errors()]
+        for about in error.errors():
+            _take_out(sound, about["loc"])
+        try:
+            topology = Topology.model_validate({"name": "unnamed"} | sound)
+        except ValidationError:
+            return None, errors
+    known = Known.of(plain)
+    errors += [*_names(topology, known), *_tiles(topology, sorted(kinds)), *_services(topology)]
+    errors += _links(topology, known, aeron=aeron)
+    if settings is not None:
+        # A link with an error of its own is nobody's fault here: it counts as an end of every tile.
+        broken = [name for name in known.links if name not in topology.links]
+        for tile in topology.tiles:
+            if topology.tiles[tile].kind in kinds:
+                produced, consumed = topology.ends_of(tile)
+                errors += settings(topology, tile, produced + broken, consumed + broken)
+    return topology, errors
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Names as the file has them, whether or not their entries are sound: a reference to one is no second error."""
+
+    tiles: dict[str, str]
+    """Tile → its process."""
+    services: list[str]
+    links: list[str]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Known:
+        """The names of a document."""
+        given = document.get("tiles")
+        tiles = given if isinstance(given, Mapping) else {}
+        processes = {
+            tile: about.get("process") if isinstance(about, Mapping) else None for tile, about in tiles.items()
+        }
+        links, services = document.get("links"), document.get("services")
+        return cls(
+            {tile: process if isinstance(process, str) else tile for tile, process in processes.items()},
+            list(services) if isinstance(services, Mapping) else [],
+            list(links) if isinstance(links, Mapping) else [],
+        )
+
+
+def _take_out(document: dict[str, Any], place: tuple[int | str, ...]) -> None:
+    """Removes the entry that holds an error: one of a named table, else the whole key."""
+    head, *rest = place
+    held = document.get(str(head))
+    if rest and head in ENTRIES and isinstance(held, dict):
+        held.pop(str(rest[0]), None)
+    else:
+        document.pop(str(head), None)
+
+
+def _floats(value: Any) -> Any:
+    """Numbers with a point as floats: no key of a topology is money or a price."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _floats(part) for key, part in value.items()}
+    return [_floats(part) for part in value] if isinstance(value, list) else value
 
 
 ALLOWED = {
@@ -226,7 +335,10 @@ def sentence(document: dict[str, Any], about: Any) -> str:
     return f"{key} = {_shown(about['input'])}: {allowed}"
 
 
+ENTRIES = ("processes", "venues", "tiles", "services", "links")
+"""Named tables: an error in one entry leaves the others to be checked."""
 FIELDS: dict[str, type[BaseModel]] = {
+    "region": RegionFiles,
     "processes": Process,
     "tiles": Tile,
     "links": Link,
@@ -250,7 +362,7 @@ def nearest(word: str, allowed: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = f'"{value}"' if isinstance(value, str) else shown(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -262,7 +374,7 @@ def _strings(value: Any) -> list[str]:
     return [text for part in value for text in _strings(part)] if isinstance(value, list) else []
 
 
-def _names(topology: Topology) -> list[str]:
+def _names(topology: Topology, known: Known) -> list[str]:
     groups: dict[str, list[str]] = {
         "tiles": list(topology.tiles),
         "services": list(topology.services),
@@ -273,7 +385,7 @@ def _names(topology: Topology) -> list[str]:
     names += [(f"tiles.{tile}.process", about.process) for tile, about in topology.tiles.items() if about.process]
     allowed = "a name is 1 to 32 of a-z, 0-9, _ and -, a letter first"
     errors = [f'{key} = "{name}": {allowed}' for key, name in names if not NAME.match(name)]
-    used = topology.process_names()
+    used = list(dict.fromkeys(known.tiles.values()))
     errors += [
         f"processes.{name}: no tile runs there; {nearest(name, used)}"
         for name in topology.processes
@@ -297,16 +409,18 @@ def _tiles(topology: Topology, kinds: list[str]) -> list[str]:
             errors.append(
                 f"tiles.{name}.core = {tile.core}: its process {where} is one thread; set processes.{where}.core"
             )
-        errors += _placeholders(f"tiles.{name}.settings", tile.settings)
-    return errors
+        errors += _placeholders(f"tiles.{name}.settings", tile.settings, region=topology.region is not None)
+    return [*errors, *_region(topology)]
 
 
-def _placeholders(key: str, settings: dict[str, Any]) -> list[str]:
+def _placeholders(key: str, settings: dict[str, Any], *, region: bool) -> list[str]:
+    more = f", {', '.join(f'{{{one}}}' for one in REGION_WORDS)}" if region else ""
     return [
-        f'{key}: "{{{word}}}" is not known; allowed are {{port:NAME}}, {{run_directory}}, {{data_directory}}'
+        f'{key}: "{{{word}}}" is not known; allowed are {{port:NAME}}, {{secret:NAME}}, {{run_directory}}, '
+        f"{{data_directory}}{more}"
         for text in _strings(settings)
         for word in PLACEHOLDER.findall(text)
-        if word not in ("run_directory", "data_directory") and not re.match(r"^port:[a-z0-9_-]+$", word)
+        if not _word_known(word, region=region)
     ]
 
 
@@ -320,7 +434,7 @@ def _services(topology: Topology) -> list[str]:
             known = sorted(services.KINDS)
             errors.append(f'{key}.kind = "{service.kind}": is not a kind of service; {nearest(service.kind, known)}')
             continue
-        wrong = _placeholders(f"{key}.settings", service.settings)
+        wrong = _placeholders(f"{key}.settings", service.settings, region=topology.region is not None)
         errors += wrong
         if not wrong:
             found = services.problems(service.kind, _filled(service.settings))
@@ -340,9 +454,34 @@ def _filled(value: Any) -> Any:
     return [_filled(part) for part in value] if isinstance(value, list) else value
 
 
-def _links(topology: Topology, *, aeron: bool) -> list[str]:
+REGION_WORDS = ("bootstrap", "libraries", "midnight_ns")
+"""What a region gives to the settings of its tiles."""
+
+
+def _word_known(word: str, *, region: bool) -> bool:
+    if re.match(r"^(port|secret):[a-z0-9_-]+$", word):
+        return True
+    return word in ("run_directory", "data_directory") or (region and word in REGION_WORDS)
+
+
+def _region(topology: Topology) -> list[str]:
+    """The tiles that a region names are there, of the right kind."""
+    if topology.region is None:
+        return []
     errors = []
-    tiles = [*topology.tiles, *topology.services]
+    for key in ("engine", "recorder", "inbox"):
+        name = getattr(topology.region, key)
+        tile = topology.tiles.get(name)
+        if tile is None:
+            errors.append(f'region.{key} = "{name}": no such tile; {nearest(name, list(topology.tiles))}')
+        elif tile.kind != key:
+            errors.append(f'region.{key} = "{name}": is a tile of kind {tile.kind}; needed is one of kind {key}')
+    return errors
+
+
+def _links(topology: Topology, known: Known, *, aeron: bool) -> list[str]:
+    errors = []
+    tiles = [*known.tiles, *known.services]
     for name, link in topology.links.items():
         key = f"links.{name}"
         ends = [(f"{key}.producer", link.producer), *((f"{key}.consumers", tile) for tile in link.consumers)]
@@ -354,7 +493,7 @@ def _links(topology: Topology, *, aeron: bool) -> list[str]:
         errors += unknown
         if link.producer in link.consumers:
             errors.append(f'{key}.consumers = "{link.producer}": is the producer; a link leads to other tiles')
-        if unknown:
+        if unknown or any(end not in topology.tiles and end not in topology.services for _, end in ends):
             continue
         errors += _transport(topology, name, link, aeron=aeron)
     return errors

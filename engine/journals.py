@@ -52,7 +52,7 @@ def _starts_an_engine(journal: Path) -> bool:
     from meridian import records as layouts
 
     try:
-        return all(layouts.name_of(data) == "EngineStart" for _, _, data in islice(records(journal), 1))
+        return any(layouts.name_of(data) == "EngineStart" for _, _, data in islice(records(journal), 1))
     except (OSError, ValueError):
         return True
 

@@ -20,8 +20,9 @@ from typing import Any
 from pydantic import Field
 
 from meridian import records
+from meridian.console import BadInput
 from meridian.records import KillNew, KillResting, Metric, NodeLevel, SelectorKind
-from meridian.venues.checking import Duration, Entry, Nanos, Problems, read_toml
+from meridian.venues.checking import Duration, Entry, Nanos, Problems, given, read_toml
 from meridian.venues.reference import ReferenceData
 
 VERSION = 1
@@ -64,6 +65,7 @@ MANDATORY = [
 """Metrics of which the firm and every strategy need a limit."""
 WORDS = {"metric": " or ".join(METRICS), "level": " or ".join(LEVELS)}
 PARTS_PER_PERCENT = 10_000
+DAY_NS: int = records.CONSTANTS["DAY_NS"]
 LOTS = "a whole number, not below zero"
 
 
@@ -95,10 +97,14 @@ class Limit(Selected):
     orders: int | None = Field(default=None, ge=0, lt=2**63, description=LOTS)
     count: int | None = Field(default=None, ge=0, lt=2**63, description=LOTS)
     money: Nanos | None = Field(default=None, ge=0, lt=2**127, description="an amount of the currency, not below zero")
-    percent: Nanos | None = Field(default=None, ge=0, description="a percentage, not below zero")
-    window: Duration | None = Field(default=None, gt=0, description="a time such as 1s")
-    burst: int | None = Field(default=None, ge=0, lt=2**32, description=LOTS)
-    reference_age: Duration | None = Field(default=None, gt=0, description="a time such as 5s")
+    percent: Nanos | None = Field(
+        default=None, ge=0, le=100 * records.NANOS, description="a percentage from 0 (forbids) to 100"
+    )
+    window: Duration | None = Field(default=None, gt=0, le=DAY_NS, description="a time such as 1s, at most 24h")
+    burst: int | None = Field(
+        default=None, ge=1, lt=2**32, description="a whole number from 1; without it messages keep an even pace"
+    )
+    reference_age: Duration | None = Field(default=None, gt=0, le=DAY_NS, description="a time such as 5s, at most 24h")
     soft_percent: int = Field(default=0, ge=0, le=100, description="a whole number from 0 (none) to 100")
 
     @property
@@ -133,11 +139,20 @@ class Limits:
     @classmethod
     def load(cls, path: str | Path, reference: ReferenceData) -> Limits:
         """Reads and checks a file against the reference data. Raises BadInput with every error at once."""
-        document, digest = read_toml(Path(path))
-        problems = Problems(str(path))
-        loaded = _check(document, digest, reference, problems)
-        problems.raise_any()
+        loaded, errors = cls.examine(path, reference)
+        if errors or loaded is None:
+            raise BadInput(errors)
         return loaded
+
+    @classmethod
+    def examine(cls, path: str | Path, reference: ReferenceData) -> tuple[Limits | None, list[str]]:
+        """What a file says, however wrong, with all errors. None when it cannot be read at all."""
+        try:
+            document, digest = read_toml(Path(path))
+        except BadInput as error:
+            return None, error.errors
+        problems = Problems(str(path))
+        return _check(document, digest, reference, problems), problems.sentences
 
     def node(self, name: str) -> int:
         """A node's id. Raises KeyError."""
@@ -221,17 +236,21 @@ def _check(document: dict[str, Any], digest: str, reference: ReferenceData, prob
     kills = problems.rows(document, "kills", Kill)
     raw = document.get("nodes", {})
     names: dict[str, Any] = raw if isinstance(raw, dict) else {}
-    if len(nodes) == len(names):
-        problems.dense("nodes", {name: node.id for name, node in nodes.items()})
+    problems.dense("nodes", {name: nodes[name].id if name in nodes else None for name in names})
+    if not names:
+        problems.missing("nodes", "one firm and what is below it")
     for name, node in nodes.items():
         _check_node(name, node, nodes, names, problems)
     for key, limit in limits:
         _check_selector(key, limit, names, reference, problems)
-        _check_value(key, limit, problems)
+        if limit.metric is not None:
+            _check_value(key, limit, document, problems)
     for key, kill in kills:
         _check_selector(key, kill, names, reference, problems)
     seen: dict[int, str] = {}
     for key, limit in limits:
+        if given(limit.id) is None:
+            continue
         if limit.id in seen:
             problems.add(f"{key}.id", limit.id, f"a number of its own ({seen[limit.id]} has this one)")
         seen.setdefault(limit.id, key)
@@ -246,16 +265,20 @@ def _check(document: dict[str, Any], digest: str, reference: ReferenceData, prob
 
 def _check_node(name: str, node: Node, nodes: dict[str, Node], names: dict[str, Any], problems: Problems) -> None:
     key = f"nodes.{name}"
+    wrote = names[name].get("parent") if isinstance(names[name], dict) else None
     if not name.isascii() or not 1 <= len(name) <= 24:
         problems.add(key, name, "a name of one to twenty-four ASCII characters")
-    if node.parent is None:
+    if given(node.level) is None:
+        problems.known(f"{key}.parent", node.parent, names)
+    elif node.parent is None:
         if node.level != "firm":
-            problems.missing(f"{key}.parent", f"the name of a node above a {node.level}")
+            if wrote is None:
+                problems.missing(f"{key}.parent", f"the name of a node above a {node.level}")
         elif next(other for other, one in nodes.items() if one.level == "firm") != name:
             problems.add(f"{key}.level", node.level, "one firm")
     elif problems.known(f"{key}.parent", node.parent, names) and node.parent in nodes:
         above = nodes[node.parent].level
-        if LEVELS[above] >= LEVELS[node.level]:
+        if above is not None and LEVELS[above] >= LEVELS[node.level]:
             problems.add(f"{key}.parent", node.parent, f"a node above a {node.level} ({node.parent} is a {above})")
 
 
@@ -272,19 +295,18 @@ def _check_selector(
         problems.add(key, " and ".join(chosen), "one of instrument, underlying and sector")
 
 
-def _check_value(key: str, limit: Limit, problems: Problems) -> None:
+def _check_value(key: str, limit: Limit, document: dict[str, Any], problems: Problems) -> None:
+    raw = problems.raw(document, key)
     metric = METRICS[limit.metric]
     needed = {VALUES[metric], *EXTRAS.get(metric, set())}
     for name in ("lots", "orders", "count", "money", "percent", "window", "burst", "reference_age"):
         value = getattr(limit, name)
-        if name in needed and value is None and name != "burst":
+        if name in needed and name not in raw and name != "burst":
             problems.missing(f"{key}.{name}", f"{Limit.model_fields[name].description} with {limit.metric}")
         if name not in needed and value is not None:
-            problems.add(
-                f"{key}.{name}", value, f"no {name} with {limit.metric}, which takes {', '.join(sorted(needed))}"
-            )
+            problems.field(key, raw, name, f"no {name} with {limit.metric}, which takes {', '.join(sorted(needed))}")
     if limit.percent is not None and limit.percent % (records.NANOS // PARTS_PER_PERCENT):
-        problems.add(f"{key}.percent", limit.percent / records.NANOS, "at most four decimals")
+        problems.field(key, raw, "percent", "at most four decimals")
 
 
 def example(*, firm: str = "firm", region: str = "new-york", desk: str = "desk", accounts: dict[str, str]) -> str:

@@ -31,6 +31,7 @@ class CallbackReport:
     call_ns: float  # Median over batches of calls.
     fuel_max: int  # Loop turns of the longest call.
     intents_max: int
+    failed: int  # Calls that failed.
     failures: tuple[str, ...]  # Status and line of calls that failed, each once.
 
 
@@ -54,7 +55,7 @@ def check(cls: type[Strategy], *, seed: int = 1) -> Report:
     for name in artifact.callbacks:
         callback = Callback[name.removeprefix("on_").upper()]
         failures: dict[str, None] = {}
-        fuel_max = intents_max = 0
+        fuel_max = intents_max = failed = 0
         times = []
         for turn in range(CALLS):
             orders = probe.orders_view(rng, fuel=FUEL)
@@ -66,6 +67,7 @@ def check(cls: type[Strategy], *, seed: int = 1) -> Report:
             fuel_max = max(fuel_max, FUEL - after.fuel)
             intents_max = max(intents_max, after.intents_count)
             if answer[0]:
+                failed += 1
                 status = CallStatus(answer[0] & 0xFF).name.lower().replace("_", " ")
                 failures[f"{status} at line {answer[0] >> 8}"] = None
             elif turn % 20 == 0:
@@ -74,7 +76,7 @@ def check(cls: type[Strategy], *, seed: int = 1) -> Report:
         reports.append(
             CallbackReport(
                 callback=name, calls=CALLS, call_ns=times[len(times) // 2] if times else 0.0, fuel_max=fuel_max,
-                intents_max=intents_max, failures=tuple(failures),
+                intents_max=intents_max, failed=failed, failures=tuple(failures),
             )
         )  # fmt: skip
     return Report(name=cls.__name__, artifact=artifact, callbacks=tuple(reports), differences=differences)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, CheckFailed, json_option, print_table, show
+from meridian.console import CheckFailed, json_option, print_table, show
 
 if TYPE_CHECKING:
     from meridian.strategies.check import Report
@@ -29,23 +29,13 @@ def check_command(spec: str, as_json: bool) -> None:
     """Checks strategies as an engine would take them: by file, by module:Class, or by a plugin's name.
 
     Reports what is refused by file and line; else fuel, time and orders of each callback, on random views. A call that
-    fails on such views is listed and is no error: real views may never look so.
+    fails on such views is listed and is no error, since real views may never look so; a callback that always fails is one.
     """
-    from meridian.strategies import ParameterError, StrategyRefused, discover
+    from meridian.strategies import StrategyRefused
     from meridian.strategies.check import check
+    from meridian.strategies.guard import classes_guarded
 
-    try:
-        found = discover.classes(spec)
-    except discover.NotFound as error:
-        raise BadInput(str(error)) from None
-    except ParameterError as error:
-        raise CheckFailed(error.errors) from None
-    except SyntaxError as error:
-        raise CheckFailed(f"{error.filename}:{error.lineno}: {error.msg}.") from None
-    except SystemExit:
-        raise CheckFailed(f"{spec}: it ends the process while it is read; a strategy's file must not.") from None
-    except Exception as error:  # Whatever the quant's own file raises while it is read.
-        raise CheckFailed(_raised(spec, error)) from None
+    found = classes_guarded(spec)
     reports: list[Report] = []
     errors: list[str] = []
     for cls in found:
@@ -57,6 +47,12 @@ def check_command(spec: str, as_json: bool) -> None:
         f"{report.name}: {report.differences} calls differ between plain and compiled; please report it."
         for report in reports
         if report.differences
+    ]
+    errors += [
+        f"{report.name}.{each.callback}: each of {each.calls} calls failed: {'; '.join(each.failures)}."
+        for report in reports
+        for each in report.callbacks
+        if each.calls and each.failed == each.calls
     ]
     if not errors or as_json:
         value = {"strategies": [_described(report) for report in reports], "errors": errors}
@@ -79,16 +75,6 @@ def available_command(as_json: bool) -> None:
         as_json,
         lambda: print_table("Plugins", ["name", "class", "from"], rows),
     )
-
-
-def _raised(spec: str, error: Exception) -> str:
-    place = spec
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename.endswith(spec.partition(":")[0]):
-            place = f"{spec.partition(':')[0]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{place}: {type(error).__name__}: {error}."
 
 
 def _described(report: Report) -> dict[str, Any]:

@@ -228,6 +228,10 @@ def collect(owner: str, annotations: Mapping[str, Any], namespace: Mapping[str, 
     return fields, errors
 
 
+def _listed(default: Any) -> str:
+    return f"a list of {len(default)}" if isinstance(default, list) else repr(default)[:80]
+
+
 def _field(owner: str, name: str, annotation: Any, declared: Declaration) -> tuple[Field | None, str | None]:
     spelled = str(annotation).replace(" ", "") if isinstance(annotation, (str, types.GenericAlias)) else annotation
     array = _ARRAYS.get(spelled)
@@ -244,7 +248,10 @@ def _field(owner: str, name: str, annotation: Any, declared: Declaration) -> tup
     if array:
         length = len(declared.default) if isinstance(declared.default, list) else 0
         if not 1 <= length <= LENGTH_MAX:
-            return None, f"{owner}.{name} = {declared.default!r}: a list of 1 to {LENGTH_MAX} numbers is allowed."
+            return (
+                None,
+                f"{owner}.{name} is {_listed(declared.default)}: a list of 1 to {LENGTH_MAX} numbers is allowed.",
+            )
     bounds = {key: getattr(declared, key) for key in ("ge", "gt", "le", "lt")}
     for key, bound in bounds.items():
         if bound is not None and (type(bound) not in (int, float) or not math.isfinite(bound) or scalar is bool):

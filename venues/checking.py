@@ -1,6 +1,7 @@
 """Files that people write in TOML: read whole, every error at once.
 
-Invariant: an error is one sentence with the key, the value and what is allowed; nothing is used of a file that has one.
+Invariant: an error is one sentence with the key, the value as it was written and what is allowed; nothing is used of a file
+that has one. A wrong entry is still compared with the others by what of it is right, so that no error waits for another.
 Numbers with a decimal point are exact: they are read as decimals, never as binary fractions.
 """
 
@@ -8,16 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from decimal import Decimal
+from copy import copy
+from datetime import date, datetime, time
+from decimal import Context, Decimal
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from meridian.console import BadInput
 
 NANOS = 10**9
+DIGITS_MAX = 60
+"""Of a number; more than any amount needs, and few enough to reckon with."""
+EXACT = Context(prec=2 * DIGITS_MAX)
+SHOWN_MAX = 80
 
 
 class Entry(BaseModel):
@@ -27,6 +35,7 @@ class Entry(BaseModel):
 
 
 Model = TypeVar("Model", bound=Entry)
+Value = TypeVar("Value")
 
 
 def to_nanos(value: object) -> int:
@@ -34,7 +43,10 @@ def to_nanos(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise ValueError("it is no number")
     try:
-        nanos = Decimal(value) * NANOS
+        number = Decimal(value)
+        if not number.is_finite() or abs(number.adjusted()) > DIGITS_MAX:
+            raise ValueError("it is no number that anything here can have")
+        nanos = EXACT.multiply(number, NANOS)
         whole = int(nanos)
     except (ArithmeticError, ValueError):
         raise ValueError("it is no number") from None
@@ -53,8 +65,10 @@ def to_duration_ns(value: object) -> int:
     """A time such as `500ms` or `5s`. Raises ValueError otherwise."""
     text = value if isinstance(value, str) else ""
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
-    if not number.isdigit() or text[len(number) :] not in DURATIONS:
+    if not (number.isascii() and number.isdigit()) or text[len(number) :] not in DURATIONS:
         raise ValueError("it is no time with a unit")
+    if len(number) > DIGITS_MAX:
+        raise ValueError("it is longer than any time here")
     return int(number) * DURATIONS[text[len(number) :]]
 
 
@@ -68,6 +82,7 @@ class Problems:
     def __init__(self, source: str) -> None:
         self.source = source
         self.sentences: list[str] = []
+        self._wrong: set[int] = set()
 
     def add(self, key: str, value: object, allowed: str) -> None:
         """One error."""
@@ -77,8 +92,16 @@ class Problems:
         """A key that must be there."""
         self.sentences.append(f"{self.source}: {key} is missing: allowed is {allowed}.")
 
+    def field(self, key: str, raw: object, name: str, allowed: str) -> None:
+        """One error of the key `name` of the table `raw`, shown as it was written."""
+        self.add(f"{key}.{name}", raw.get(name) if isinstance(raw, dict) else None, allowed)
+
+    def sound(self, entry: Entry) -> bool:
+        """Whether an entry had no error of its own."""
+        return id(entry) not in self._wrong
+
     def entry(self, key: str, raw: object, model: type[Model]) -> Model | None:
-        """`raw` as a model, or None after naming all that is wrong with it."""
+        """`raw` as a model. One that is wrong has None for all that is wrong or missing; None where it is no table."""
         if not isinstance(raw, dict):
             self.add(key, raw, f"a table with the keys {', '.join(keys_of(model))}")
             return None
@@ -86,8 +109,12 @@ class Problems:
             return model.model_validate(raw)
         except ValidationError as error:
             for one in error.errors(include_url=False):
-                self._tell(key, one["type"], one["loc"], one.get("input"), model)
-            return None
+                self._tell(key, one["type"], one["loc"], _written(raw, one["loc"], one.get("input")), model)
+            wrong = {str(one["loc"][0]) for one in error.errors(include_url=False) if one["loc"]}
+            rest = {name: value for name, value in raw.items() if name not in wrong}
+            entry = _partial(model).model_validate(rest)
+            self._wrong.add(id(entry))
+            return cast("Model", entry)
 
     def _tell(self, key: str, kind: str, place: tuple[int | str, ...], value: object, model: type[Entry]) -> None:
         name = ".".join(str(part) for part in place)
@@ -118,15 +145,23 @@ class Problems:
         found = [(f"{key}[{at}]", self.entry(f"{key}[{at}]", part, model)) for at, part in enumerate(raw)]
         return [(name, part) for name, part in found if part is not None]
 
+    @staticmethod
+    def raw(document: dict[str, Any], key: str) -> Any:
+        """An entry of a list as it was written, by the key that `rows` gave."""
+        table, _, at = key.partition("[")
+        return document[table][int(at.rstrip("]"))]
+
     def keys(self, document: dict[str, Any], allowed: set[str]) -> None:
         """No others than these at the top."""
         for key in sorted(set(document) - allowed):
             self.add(key, document[key], f"one of the keys {', '.join(sorted(allowed))}")
 
-    def dense(self, key: str, ids: dict[str, int]) -> None:
-        """Ids are unique and count from 1 without gaps: tables in memory are as long as the highest."""
+    def dense(self, key: str, ids: dict[str, int | None]) -> None:
+        """Ids are unique and count from 1 without gaps: tables in memory are as long as the highest. None: no good id."""
         owners: dict[int, str] = {}
         for name, number in ids.items():
+            if number is None:
+                continue
             if number in owners:
                 self.add(f"{key}.{name}.id", number, f"a number of its own ({owners[number]} has this one)")
             elif not 1 <= number <= len(ids):
@@ -146,25 +181,80 @@ class Problems:
             raise BadInput(self.sentences)
 
 
+def _written(raw: Any, place: tuple[int | str, ...], read: object) -> object:
+    """The value at a place as it was written; what was read of it where the place leads nowhere."""
+    for part in place:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            return read
+    return raw
+
+
+def given(value: Value) -> Value | None:
+    """A value of an entry that may be wrong: None where it was missing or refused."""
+    return value
+
+
 def keys_of(model: type[Entry]) -> dict[str, FieldInfo]:
     """The keys that a table may have, as people write them."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
+@cache
+def _partial(model: type[Entry]) -> type[Entry]:
+    """The model with None for whatever is not there."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        absent = copy(field)
+        absent.default, absent.default_factory = None, None
+        fields[name] = (field.annotation, absent)
+    return create_model(model.__name__, __base__=model, **fields)
+
+
 def shown(value: object) -> str:
     """A value as a person wrote it, cut where it is long."""
-    text = str(value) if isinstance(value, Decimal) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    text = _text(value)
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return str(value)
+        case date() | time() | datetime():
+            return value.isoformat()
+        case int() if value.bit_length() > 512:
+            return f"a number of {value.bit_length()} bits"
+        case list():
+            return f"[{', '.join(shown(part) for part in value)}]"
+        case dict():
+            return "{" + ", ".join(f"{key} = {shown(part)}" for key, part in value.items()) + "}"
+        case _:
+            return repr(value)
+
+
+FILE_BYTES_MAX = 64 << 20
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """The document and the SHA-256 of its bytes, in hexadecimal. Raises BadInput when it cannot be read."""
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path} cannot be read: it is no file.")
+        if path.exists() and path.stat().st_size > FILE_BYTES_MAX:
+            raise BadInput(f"{path} cannot be read: it has more than {FILE_BYTES_MAX} bytes.")
         raw = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
     try:
         document = tomllib.loads(raw.decode(), parse_float=Decimal)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is no TOML: byte {error.start} is not UTF-8.") from None
+    except (ValueError, ArithmeticError) as error:  # tomllib lets out what a number too long for Python raises.
         raise BadInput(f"{path} is no TOML: {error}.") from None
+    except RecursionError:
+        raise BadInput(f"{path} is no TOML that can be read: its tables are nested too deep.") from None
     return document, hashlib.sha256(raw).hexdigest()

@@ -17,13 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from meridian import records
+from meridian.console import BadInput
 from meridian.venues.checking import Entry, Nanos, Problems, read_toml
 
 VERSION = 1
@@ -33,6 +36,8 @@ TICK_ROWS_MAX: int = records.LAYOUTS["ListingView"].fields[-1][3][0]
 INT64_MAX = 2**63 - 1
 UNITS_E8 = 100_000_000
 CLASSES = {one.name.lower(): int(one) for one in records.InstrumentClass}
+NEGATIVE_CLASSES = ("future",)
+"""Classes whose prices may be below zero: calendar spreads, and what has to be carried away."""
 REPLACE_QUANTITY = {"total": 1, "remaining": 2}
 PRICE = "a decimal number with at most nine decimals"
 
@@ -52,8 +57,10 @@ class Calendar(Entry):
     time_zone: str = Field(description="a time zone such as America/New_York")
     open: time = Field(description="a time such as 09:30:00")
     close: time = Field(description="a time such as 16:00:00")
-    weekdays: list[int] = Field(default=[1, 2, 3, 4, 5], description="numbers from 1 (Monday) to 7")
-    holidays: list[date] = Field(default=[], description="dates such as 2026-12-25")
+    weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(
+        default=[1, 2, 3, 4, 5], min_length=1, description="numbers from 1 (Monday) to 7"
+    )
+    holidays: list[date] = Field(default=[], description="dates such as 2026-12-25, without a time")
     early_closes: dict[str, time] = Field(default={}, description='dates with times, such as "2026-12-24" = 13:00:00')
 
     def session(self, day: date) -> tuple[time, time] | None:
@@ -146,11 +153,23 @@ class ReferenceData:
     @classmethod
     def load(cls, path: str | Path) -> ReferenceData:
         """Reads and checks a file. Raises BadInput with every error at once."""
-        document, digest = read_toml(Path(path))
-        problems = Problems(str(path))
-        loaded = _check(document, digest, problems)
-        problems.raise_any()
+        loaded, errors = cls.examine(path)
+        if errors or loaded is None:
+            raise BadInput(errors)
         return loaded
+
+    @classmethod
+    def examine(cls, path: str | Path) -> tuple[ReferenceData | None, list[str]]:
+        """What a file says, however wrong, with all errors: its names still serve to check what refers to them.
+
+        None when it cannot be read at all.
+        """
+        try:
+            document, digest = read_toml(Path(path))
+        except BadInput as error:
+            return None, error.errors
+        problems = Problems(str(path))
+        return _check(document, digest, problems), problems.sentences
 
     def venue(self, name: str) -> Venue:
         """A venue by its name. Raises KeyError."""
@@ -248,13 +267,15 @@ def _check(document: dict[str, Any], digest: str, problems: Problems) -> Referen
         ticks={},
     )
     for table in TABLES:
-        if (
-            table != "calendars"
-            and isinstance(given := document.get(table, {}), dict)
-            and len(getattr(loaded, table)) == len(given)
-        ):
-            problems.dense(table, {name: one.id for name, one in getattr(loaded, table).items()})
-    _check_calendars(loaded, problems)
+        if table != "calendars":
+            held = getattr(loaded, table)
+            problems.dense(table, {name: held[name].id if name in held else None for name in _names(document, table)})
+    for table in ("venues", "calendars", "tick_tables", "instruments"):
+        if not _names(document, table):
+            problems.missing(table, "one table at least")
+    if not document.get("listings"):
+        problems.missing("listings", "one listing at least")
+    _check_calendars(document, loaded, problems)
     _check_ticks(loaded, problems)
     _check_instruments(document, loaded, problems)
     _check_listings(document, loaded, problems)
@@ -267,53 +288,101 @@ def _names(document: dict[str, Any], table: str) -> dict[str, Any]:
     return raw if isinstance(raw, dict) else {}
 
 
-def _check_calendars(loaded: ReferenceData, problems: Problems) -> None:
+def _check_calendars(document: dict[str, Any], loaded: ReferenceData, problems: Problems) -> None:
     for name, one in loaded.calendars.items():
         key = f"calendars.{name}"
-        try:
-            ZoneInfo(one.time_zone)
-        except (ValueError, OSError, KeyError):
-            problems.add(f"{key}.time_zone", one.time_zone, "a time zone such as America/New_York")
-        if one.open >= one.close:
-            problems.add(f"{key}.close", one.close.isoformat(), f"a time after the open at {one.open.isoformat()}")
-        for day in one.early_closes:
+        if one.time_zone is not None:
+            try:
+                ZoneInfo(one.time_zone)
+            except (ValueError, OSError, KeyError):
+                problems.add(f"{key}.time_zone", one.time_zone, "a time zone such as America/New_York")
+        if one.open is not None and one.close is not None and one.open >= one.close:
+            problems.add(f"{key}.close", one.close, f"a time after the open at {one.open.isoformat()}")
+        for day, close in (one.early_closes or {}).items():
             try:
                 date.fromisoformat(day)
             except ValueError:
                 problems.add(f"{key}.early_closes", day, "a date such as 2026-12-24")
+            if one.open is not None and one.close is not None and not one.open < close <= one.close:
+                allowed = f"a time after {one.open.isoformat()}, at most {one.close.isoformat()}"
+                problems.add(f"{key}.early_closes.{day}", close, allowed)
+    for name, venue in loaded.venues.items():
+        problems.known(f"venues.{name}.calendar", venue.calendar, _names(document, "calendars"))
 
 
 def _check_ticks(loaded: ReferenceData, problems: Problems) -> None:
     for name, table in loaded.tick_tables.items():
         key = f"tick_tables.{name}.rows"
-        rows = [problems.entry(f"{key}[{at}]", raw, TickRow) for at, raw in enumerate(table.rows)]
-        good = [row for row in rows if row is not None]
+        raws = table.rows or []
+        rows = [problems.entry(f"{key}[{at}]", raw, TickRow) for at, raw in enumerate(raws)]
+        good = [row for row in rows if row is not None and problems.sound(row)]
         starts = [row.from_nanos for row in good]
         if len(rows) > TICK_ROWS_MAX:
             problems.add(key, f"{len(rows)} rows", f"at most {TICK_ROWS_MAX} rows")
-        elif len(good) == len(rows) and (starts[0] != 0 or sorted(set(starts)) != starts):
-            problems.add(key, [str(row["from"]) for row in table.rows], "a first row from 0 and rising ones after it")
-        loaded.ticks[name] = good
+        elif good and len(good) == len(rows) and (starts[0] != 0 or sorted(set(starts)) != starts):
+            problems.add(key, [str(row["from"]) for row in raws], "a first row from 0 and rising ones after it")
+        for at, (before, after) in enumerate(pairwise(good)):
+            if len(good) == len(rows) and after.from_nanos % before.tick_nanos:
+                allowed = f"a multiple of the tick below it, {before.tick_nanos / records.NANOS:g}"
+                problems.field(f"{key}[{at + 1}]", raws[at + 1], "from", allowed)
+        loaded.ticks[name] = good if len(good) == len(rows) else []
 
 
 def _check_instruments(document: dict[str, Any], loaded: ReferenceData, problems: Problems) -> None:
-    currencies = sorted({one.currency for one in loaded.instruments.values()})
+    currencies = sorted({one.currency for one in loaded.instruments.values() if one.currency})
     for name, one in loaded.instruments.items():
-        key = f"instruments.{name}"
+        key, raw = f"instruments.{name}", _names(document, "instruments")[name]
         if not name.isascii() or not 1 <= len(name) <= 24:
             problems.add(key, name, "a name of one to twenty-four ASCII characters")
-        if one.units_per_lot % 10 or one.units_per_lot_e8 > INT64_MAX:
-            problems.add(f"{key}.units_per_lot", one.units_per_lot / records.NANOS, "at most eight decimals")
-        if one.currency != currencies[0]:
+        if one.units_per_lot is not None and (one.units_per_lot % 10 or one.units_per_lot_e8 > INT64_MAX):
+            problems.field(key, raw, "units_per_lot", "at most eight decimals, below 92 billion")
+        if one.currency and one.currency != currencies[0]:
             problems.add(f"{key}.currency", one.currency, f"{currencies[0]}: limits add up one currency")
         for field in ("prior_close", "band_low", "band_high"):
-            value = getattr(one, field)
-            if value is not None and abs(value) >= INT64_MAX:
-                problems.add(f"{key}.{field}", value / records.NANOS, "a price below 9.2 billion")
+            _check_price(key, raw, field, one, one.class_, problems)
+        if one.band_low is not None and one.band_high is not None and one.band_low >= one.band_high:
+            problems.field(key, raw, "band_low", "below band_high")
+        if one.isin and not _isin_holds(one.isin):
+            problems.field(
+                key, raw, "isin", f"an ISIN; the last digit of {one.isin[:-1]} is {_isin_digit(one.isin[:-1])}"
+            )
         problems.known(f"{key}.underlying", one.underlying, _names(document, "underlyings"))
         problems.known(f"{key}.sector", one.sector, _names(document, "sectors"))
-    for name, venue in loaded.venues.items():
-        problems.known(f"venues.{name}.calendar", venue.calendar, _names(document, "calendars"))
+
+
+def _check_price(key: str, raw: object, field: str, one: Entry, class_: str | None, problems: Problems) -> None:
+    """A price is in range; below zero only where prices of its class may be: a spread of futures, no share."""
+    value: int | None = getattr(one, field)
+    if value is None:
+        return
+    if abs(value) >= INT64_MAX:
+        problems.field(key, raw, field, "a price below 9.2 billion")
+    elif value < 0 and class_ is not None and class_ not in NEGATIVE_CLASSES:
+        problems.field(key, raw, field, f"not below zero for a price of class {class_}")
+    elif value == 0 and field == "prior_close" and class_ is not None and class_ not in NEGATIVE_CLASSES:
+        problems.field(key, raw, field, f"above zero for a price of class {class_}")
+
+
+def _isin_digit(first: str) -> int:
+    """The check digit of the first eleven characters of an ISIN (ISO 6166, annex C: letters are two digits, then Luhn)."""
+    digits = [int(digit) for letter in first for digit in str(int(letter, 36))]
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = digit * 2 if place % 2 == 0 else digit
+        total += value - 9 if value > 9 else value
+    return -total % 10
+
+
+def _isin_holds(isin: str) -> bool:
+    return int(isin[-1]) == _isin_digit(isin[:-1])
+
+
+def _off_tick(nanos: int, rows: list[TickRow]) -> TickRow | None:
+    """The row of a tick table whose tick a price is no multiple of; prices below zero mirror those above."""
+    if not rows:
+        return None
+    row = next((row for row in reversed(rows) if abs(nanos) >= row.from_nanos), rows[0])
+    return row if nanos % row.tick_nanos else None
 
 
 def _check_listings(document: dict[str, Any], loaded: ReferenceData, problems: Problems) -> None:
@@ -323,16 +392,28 @@ def _check_listings(document: dict[str, Any], loaded: ReferenceData, problems: P
         problems.known(f"{key}.instrument", one.instrument, _names(document, "instruments"))
         problems.known(f"{key}.venue", one.venue, _names(document, "venues"))
         problems.known(f"{key}.tick_table", one.tick_table, _names(document, "tick_tables"))
-        if (one.instrument, one.venue) in seen:
+        if None not in (one.instrument, one.venue) and (one.instrument, one.venue) in seen:
             problems.add(key, f"{one.instrument} at {one.venue}", "one listing of an instrument at a venue")
-        if (one.venue, one.symbol) in symbols:
+        if None not in (one.symbol, one.venue) and (one.venue, one.symbol) in symbols:
             problems.add(f"{key}.symbol", one.symbol, f"a symbol that {one.venue} has once")
-        for field in ("price_min", "price_max"):
-            value = getattr(one, field)
-            if value is not None and abs(value) >= INT64_MAX:
-                problems.add(f"{key}.{field}", value / records.NANOS, "a price below 9.2 billion")
-        if one.price_min is not None and one.price_max is not None and one.price_min > one.price_max:
-            problems.add(f"{key}.price_min", one.price_min / records.NANOS, "at most price_max")
+        _check_listing_prices(key, problems.raw(document, key), one, loaded, problems)
         seen.add((one.instrument, one.venue))
         symbols.add((one.venue, one.symbol))
         loaded.listings.append(one)
+
+
+def _check_listing_prices(key: str, raw: object, one: Listing, loaded: ReferenceData, problems: Problems) -> None:
+    instrument = loaded.instruments.get(one.instrument)
+    rows = loaded.ticks.get(one.tick_table, [])
+    for field in ("price_min", "price_max"):
+        _check_price(key, raw, field, one, instrument.class_ if instrument else None, problems)
+        value = getattr(one, field)
+        if value is not None and (row := _off_tick(value, rows)):
+            problems.field(key, raw, field, f"a multiple of the tick {row.tick_nanos / records.NANOS:g}")
+    if one.price_min is not None and one.price_max is not None and one.price_min > one.price_max:
+        problems.field(key, raw, "price_min", "at most price_max")
+    for field in ("band_low", "band_high"):
+        value = getattr(instrument, field, None)
+        if value is not None and (row := _off_tick(value, rows)):
+            allowed = f"a multiple of the tick {row.tick_nanos / records.NANOS:g} of its listing at {one.venue}"
+            problems.add(f"instruments.{one.instrument}.{field}", Decimal(value) / records.NANOS, allowed)

@@ -58,8 +58,6 @@ def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bo
 def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
     from meridian.deploy.demo.market import from_files, generated
     from meridian.deploy.demo.plan import Plan
-    from meridian.deploy.topology import TopologyError
-    from meridian.strategies import ParameterError
 
     market = from_files(paths) if paths else generated()
     plan = Plan(directory=directory, market=market)
@@ -71,24 +69,23 @@ def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
         for path, reason in market.skipped:
             note(f"skipped: {path}: {reason}")
         note("building strategies (seconds the first time) …")
-    try:
-        plan.make()
-    except (TopologyError, ParameterError) as error:
-        raise BadInput(str(error).splitlines()) from None
+    plan.make()
     return plan
 
 
 def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
     from meridian.analytics.live import keep
-    from meridian.deploy.supervisor import CannotStart, Supervisor
+    from meridian.deploy.supervisor import CannotStart, Interrupted, Supervisor
 
-    supervisor = Supervisor(plan.topology)
+    supervisor = Supervisor(plan.topology, plan.region)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.ask())
     plan.started_ns = time.time_ns()
     plan.write_record()
     try:
         supervisor.start()
+    except Interrupted:
+        raise KeyboardInterrupt from None
     except CannotStart as error:
         raise CheckFailed(error.errors) from None
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from meridian import records
 from meridian._native import journal as native
 from meridian._native import links
-from meridian.deploy.demo.plan import VENUES, Plan
+from meridian.deploy.demo.plan import Plan
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 
@@ -48,13 +48,12 @@ class Tail:
     def update(self) -> None:
         """Reads what was added since the last call."""
         try:
-            reader = native.Reader(self.directory)
+            reader = native.Reader(self.directory, self.last_sequence)
         except (OSError, ValueError):
             return  # Nothing recorded yet.
         for sequence, _, data in reader:
-            if sequence > self.last_sequence:
-                self.last_sequence = sequence
-                self._take(data)
+            self.last_sequence = sequence
+            self._take(data)
 
     def _take(self, data: bytes) -> None:
         name = records.name_of(data)
@@ -97,7 +96,7 @@ class Live:
     def ready(self) -> bool:
         """Whether every order session is up and every feed is live."""
         counters = self.counters()
-        venues = [name.lower() for name in VENUES]
+        venues = [name.lower() for name in self.plan.venues]
         up = [counters.get(f"gateway_{venue}/gateway_{venue}.gateway.state") for venue in venues]
         live = [counters.get(f"feed_{venue}/feed_{venue}.feed.mode") for venue in venues]
         heard = [counters.get(f"feed_{venue}/feed_{venue}.feed.messages") for venue in venues]
@@ -121,18 +120,19 @@ class Live:
 
     def _positions(self) -> Any:
         table = _table("Strategies", "strategy", "instrument", "position", "of limit", "bought", "sold", "PnL")
-        accounts = {self.plan.limits.node(slot.account): slot for slot in self.plan.slots}
+        accounts = {self.plan.region.limits.node(slot.account): slot for slot in self.plan.slots}
         symbols = {one.id: one.symbol for one in self.plan.market.instruments}
         for (account, instrument), record in sorted(self.tail.positions.items()):
             if account not in accounts:
                 continue
             lots, pnl = int(record["lots"]), money(record["realised"]) + money(record["unrealised"])
+            limit = self.plan.position_lots_max(accounts[account].name)
             colour = "green" if pnl >= 0 else "red"
             table.add_row(
                 accounts[account].name,
                 symbols.get(instrument, str(instrument)),
                 f"{lots:+,}",
-                f"{abs(lots) / POSITION_LOTS_MAX:.0%}",
+                f"{abs(lots) / limit:.0%}" if limit else "",
                 f"{int(record['bought_lots']):,}",
                 f"{int(record['sold_lots']):,}",
                 f"[{colour}]{pnl:+,.2f}[/]",
@@ -141,7 +141,7 @@ class Live:
 
     def _venues(self, counters: dict[str, Any]) -> Any:
         table = _table("Venues", "venue", "feed messages", "gaps", "snapshots", "orders sent", "answers", "not sent")
-        for venue in [name.lower() for name in VENUES]:
+        for venue in [name.lower() for name in self.plan.venues]:
             feed = f"feed_{venue}/feed_{venue}.feed."
             gateway = f"gateway_{venue}/gateway_{venue}.gateway."
             keys = ("messages", "gaps", "snapshots"), ("sent", "events", "not_sent")
@@ -171,10 +171,6 @@ class Live:
         parts += [f"{code} {count:,}" for code, count in sorted(self.tail.refusals.items())] + self.tail.disabled
         parts += [f"soft limit {metric} reached {count:,}×" for metric, count in sorted(self.tail.warnings.items())]
         return Text(" · ".join(parts), style="dim")
-
-
-POSITION_LOTS_MAX = 5000
-"""The position limit that `meridian.risk.limits.example` writes for every strategy."""
 
 
 def _table(title: str, *columns: str) -> Any:

@@ -112,7 +112,7 @@ def test_a_file_that_is_absent_or_not_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TopologyError, match="No such file"):
         load(tmp_path / "none.toml", kinds=KINDS)
     (tmp_path / "bad.toml").write_text("name = ", encoding="utf-8")
-    with pytest.raises(TopologyError, match="not TOML"):
+    with pytest.raises(TopologyError, match="is no TOML"):
         load(tmp_path / "bad.toml", kinds=KINDS)
 
 
@@ -122,5 +122,6 @@ def test_the_example_in_the_documentation_is_valid(tmp_path: Path) -> None:
     assert module.__doc__ is not None
     example = "\n".join(line[4:] for line in module.__doc__.splitlines() if line.startswith("    "))
     path = tmp_path / "example.toml"
-    path.write_text(example + '\n[tiles.engine]\nkind = "engine"\n', encoding="utf-8")
-    assert isinstance(load(path, kinds=KINDS), Topology)
+    more = "".join(f'\n[tiles.{kind}]\nkind = "{kind}"\n' for kind in ("engine", "recorder", "inbox"))
+    path.write_text(example + more, encoding="utf-8")
+    assert isinstance(load(path, kinds=[*KINDS, "recorder", "inbox"]), Topology)

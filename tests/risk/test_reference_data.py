@@ -114,7 +114,7 @@ CHANGES = [
     (
         "close = 16:00:00",
         "close = 08:00:00",
-        "calendars.daily.close = '08:00:00': allowed is a time after the open at 09:30",
+        "calendars.daily.close = 08:00:00: allowed is a time after the open at 09:30",
     ),
     (
         "version = 1",

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use links::{Counter, Offer, Publication};
 use records::{Header, Kind, RECORD_BYTES_MAX, read_from};
-use tiles::{Context, StartError, Storage, Tile, TileSpec};
+use tiles::{Context, Ends, StartError, Storage, Tile, TileKind, TileSpec};
 
 /// Size of a message's file.
 pub const MESSAGE_BYTES: usize = 4_096;
@@ -29,17 +29,28 @@ pub struct InboxTile {
     refused: Counter,
 }
 
+/// The kind `inbox` of topology files.
+pub const INBOX: TileKind = TileKind { check: check_inbox, disk_bytes: |_| 0, make: make_inbox };
+
+/// What is wrong with an inbox: settings, or not exactly one link to produce.
+fn check_inbox(spec: &TileSpec, ends: &Ends) -> Vec<String> {
+    let mut errors = spec.unknown_settings();
+    let links = ends.publications.len();
+    if links != 1 {
+        errors.push(format!("tiles.{}: produces {links} links; an inbox produces one", spec.name));
+    }
+    errors
+}
+
 /// Makes an inbox that feeds its one link: the kind `inbox` of topology files. It takes no settings.
 ///
 /// # Errors
 /// When it is given settings, or not exactly one link.
-pub fn make_inbox(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
-    if let Some(key) = spec.settings.keys().next() {
-        return Err(StartError(format!("tiles.{}.settings.{key}: unknown; an inbox has no settings", spec.name)));
-    }
-    let links = context.publications.len();
-    let (Some((_, link)), 1) = (context.publications.pop_first(), links) else {
-        return Err(StartError(format!("tiles.{}: produces {links} links; an inbox produces one", spec.name)));
+fn make_inbox(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
+    let publications: Vec<String> = context.publications.keys().cloned().collect();
+    let errors = check_inbox(spec, &Ends { publications, ..Ends::default() });
+    let Some((_, link)) = context.publications.pop_first().filter(|_| errors.is_empty()) else {
+        return Err(StartError(errors.join("\n")));
     };
     Ok(Box::new(InboxTile {
         name: spec.name.clone(),

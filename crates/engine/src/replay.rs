@@ -46,12 +46,17 @@ pub enum ReplayError {
     Journal(JournalError),
     /// Its settings are not those of an engine that this build knows.
     Settings,
+    /// The file beside the journal with the live engine's hash.
+    State,
 }
 
 impl std::fmt::Display for ReplayError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Journal(error) => error.fmt(formatter),
+            Self::State => {
+                write!(formatter, "{STATE_FILE} beside the journal is damaged; take it away to replay without it")
+            }
             Self::Settings => formatter.write_str("journal: its settings are not those of an engine of this build"),
         }
     }
@@ -75,9 +80,22 @@ pub fn replay(
     out: &mut dyn Outbox,
     seen: &mut dyn FnMut(&[u8], &Engine),
 ) -> Result<Replay, ReplayError> {
-    let text = std::fs::read_to_string(directory.join(STATE_FILE)).ok();
-    let recorded = text.as_deref().and_then(Recorded::read);
+    let recorded = recorded(directory)?;
     replay_reader(&mut Reader::open(directory)?, recorded, host, out, seen)
+}
+
+/// What the live engine recorded beside its journal; `None` when it wrote nothing yet.
+///
+/// # Errors
+/// [`ReplayError::State`] when the file is there and says nothing that an engine writes.
+pub fn recorded(directory: &Path) -> Result<Option<Recorded>, ReplayError> {
+    match std::fs::read_to_string(directory.join(STATE_FILE)) {
+        Ok(text) if text.trim_matches(['\0', ' ', '\n']).is_empty() => Ok(None),
+        Ok(text) => Recorded::read(&text).map(Some).ok_or(ReplayError::State),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(ReplayError::State),
+        Err(error) => Err(ReplayError::Journal(error.into())),
+    }
 }
 
 /// As [`replay`], from a reader.

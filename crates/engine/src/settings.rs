@@ -1,61 +1,45 @@
 //! The engine tile's settings in a topology file.
 //!
-//! Invariant: an unknown key is refused, and so is a value out of range, before anything starts.
+//! Invariant: an unknown key is refused, and so is a value out of range, before anything starts; all errors at once.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
-use tiles::StartError;
+use records::{EngineStart, Header, Record, read_from};
+use tiles::{Ends, StartError, TileSpec, settings};
 
 use crate::config::EngineConfig;
+use crate::state_file::STATE_FILE_BYTES;
 use crate::tile::EngineTileConfig;
 
-/// What stands under `[tiles.NAME.settings]` for `kind = "engine"`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EngineSettings {
-    /// File of concatenated records: the first inputs.
-    pub bootstrap: PathBuf,
-    /// Links to read, each with a turn.
-    pub inputs: Vec<String>,
-    /// Venue id → link to its gateway.
-    pub commands: BTreeMap<u16, String>,
-    /// Link for outputs.
-    #[serde(default)]
-    pub outputs: Option<String>,
-    /// Directory of the strategies' object code.
-    #[serde(default)]
-    pub libraries: Option<PathBuf>,
-    /// What a record survives.
-    #[serde(default)]
-    pub durability: Durability,
-    /// Size of a journal segment.
-    #[serde(default)]
-    pub segment_bytes: Option<usize>,
-    /// A timer enters when nothing else did for so long.
-    #[serde(default)]
-    pub timer_ns: Option<u64>,
-    /// Heartbeats to gateways.
-    #[serde(default)]
-    pub heartbeat_ns: Option<u64>,
-    /// Records from one link before the next one's turn.
-    #[serde(default)]
-    pub poll_limit: Option<usize>,
-    /// Sizes and times of the fold; what is not named has its default.
-    #[serde(default)]
-    pub engine: BTreeMap<String, u64>,
-}
-
-/// What a record survives once it is folded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// Nothing.
-    None,
-    /// The end of the process.
-    #[default]
-    Process,
+settings! {
+    /// What stands under `[tiles.NAME.settings]` for `kind = "engine"`.
+    pub struct EngineSettings {
+        /// File of concatenated records: the first inputs.
+        pub bootstrap: PathBuf, "the path of a file of records";
+        /// Links to read, each with a turn.
+        pub inputs: Vec<String>, "names of links", |inputs| !inputs.is_empty();
+        /// Venue id → link to its gateway.
+        pub commands: BTreeMap<u16, String>, "names of links by the number of their venue";
+        /// Link for outputs.
+        pub outputs: Option<String> = None, "the name of a link";
+        /// Directory of the strategies' object code.
+        pub libraries: Option<PathBuf> = None, "the path of a directory";
+        /// What a record survives once it is folded: `none` nothing, `process` the end of the process.
+        pub durability: String = "process".to_owned(), "none or process", |word| ["none", "process"].contains(&word.as_str());
+        /// Size of a journal segment.
+        pub segment_bytes: usize = 16 << 20, "a whole number from 65536 to 1073741824",
+            |bytes| (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(bytes);
+        /// A timer enters when nothing else did for so long.
+        pub timer_ns: u64 = 10_000_000, "a whole number from 1000 to 1000000000", |ns| (1_000..=1_000_000_000).contains(ns);
+        /// Heartbeats to gateways.
+        pub heartbeat_ns: u64 = 100_000_000, "a whole number from 100000 to 10000000000",
+            |ns| (100_000..=10_000_000_000).contains(ns);
+        /// Records from one link before the next one's turn.
+        pub poll_limit: usize = 16, "a whole number from 1 to 65536", |limit| (1..=65_536).contains(limit);
+        /// Sizes and times of the fold; what is not named has its default.
+        pub engine: BTreeMap<String, u64> = BTreeMap::new(), "whole numbers by name";
+    }
 }
 
 const SEGMENT_BYTES_MIN: usize = 64 << 10;
@@ -69,45 +53,84 @@ impl EngineSettings {
     /// [`StartError`] with everything that is wrong, a line each.
     pub fn config(&self, name: &str) -> Result<EngineTileConfig, StartError> {
         let mut problems = Vec::new();
-        let bootstrap = std::fs::read(&self.bootstrap).unwrap_or_else(|error| {
-            let path = self.bootstrap.display();
-            problems.push(format!("tiles.{name}.settings.bootstrap = {path}: {error}"));
-            Vec::new()
-        });
+        let key = format!("tiles.{name}.settings");
+        let bootstrap = self.read_bootstrap(&key, &mut problems);
         let mut config = EngineTileConfig::new(name, bootstrap);
-        config.engine = self.engine_config(name, &mut problems);
+        config.engine = self.engine_config(&key, &mut problems);
         config.inputs.clone_from(&self.inputs);
         config.commands = self.commands.iter().map(|(venue, link)| (*venue, link.clone())).collect();
         config.outputs.clone_from(&self.outputs);
-        let mut within = |key: &str, value: u64, low: u64, high: u64| {
-            if !(low..=high).contains(&value) {
-                problems.push(format!("tiles.{name}.settings.{key} = {value}: allowed are {low} to {high}"));
+        config.segment_bytes =
+            if self.durability == "none" { 0 } else { self.segment_bytes.next_multiple_of(PAGE_BYTES) };
+        (config.timer_ns, config.heartbeat_ns) = (self.timer_ns, self.heartbeat_ns);
+        config.poll_limit = self.poll_limit;
+        for venue in self.commands.keys() {
+            if !(1..=config.engine.venues_max).contains(&usize::from(*venue)) {
+                let most = config.engine.venues_max;
+                problems.push(format!("{key}.commands.{venue}: the number of a venue must be from 1 to {most}"));
             }
-        };
-        config.segment_bytes = self.segment_bytes.unwrap_or(config.segment_bytes);
-        within("segment_bytes", config.segment_bytes as u64, SEGMENT_BYTES_MIN as u64, SEGMENT_BYTES_MAX as u64);
-        config.segment_bytes = config.segment_bytes.min(SEGMENT_BYTES_MAX).next_multiple_of(PAGE_BYTES);
-        config.timer_ns = self.timer_ns.unwrap_or(config.timer_ns);
-        within("timer_ns", config.timer_ns, 1_000, 1_000_000_000);
-        config.heartbeat_ns = self.heartbeat_ns.unwrap_or(config.heartbeat_ns);
-        within("heartbeat_ns", config.heartbeat_ns, 100_000, 10_000_000_000);
-        config.poll_limit = self.poll_limit.unwrap_or(config.poll_limit);
-        within("poll_limit", config.poll_limit as u64, 1, 65_536);
-        if self.durability == Durability::None {
-            config.segment_bytes = 0;
         }
         if problems.is_empty() { Ok(config) } else { Err(StartError(problems.join("\n"))) }
     }
 
-    fn engine_config(&self, name: &str, problems: &mut Vec<String>) -> EngineConfig {
-        let mut config = EngineConfig::default();
-        for (key, value) in &self.engine {
-            if !config.set(key, *value) {
-                let allowed = EngineConfig::KEYS.join(", ");
-                problems.push(format!("tiles.{name}.settings.engine.{key}: unknown; allowed are {allowed}"));
+    fn read_bootstrap(&self, key: &str, problems: &mut Vec<String>) -> Vec<u8> {
+        let path = self.bootstrap.display();
+        match std::fs::read(&self.bootstrap) {
+            Ok(bytes) => {
+                if read_from::<Header>(&bytes).is_none_or(|header| header.kind != EngineStart::KIND as u16) {
+                    problems.push(format!("{key}.bootstrap = \"{path}\": must begin with an EngineStart record"));
+                }
+                bytes
+            }
+            Err(error) => {
+                problems.push(format!("{key}.bootstrap = \"{path}\": {}", tiles::reason(&error)));
+                Vec::new()
             }
         }
-        problems.extend(config.problems().iter().map(|problem| format!("tiles.{name}.settings.engine.{problem}")));
+    }
+
+    fn engine_config(&self, key: &str, problems: &mut Vec<String>) -> EngineConfig {
+        let mut config = EngineConfig::default();
+        for (word, value) in &self.engine {
+            if !config.set(word, *value) {
+                let allowed = EngineConfig::KEYS.join(", ");
+                problems.push(format!("{key}.engine.{word} = {value}: is not a key here; allowed are {allowed}"));
+            }
+        }
+        problems.extend(config.problems().iter().map(|problem| format!("{key}.engine.{problem}")));
         config
     }
+}
+
+/// Bytes of the files that an engine makes when it starts: two journal segments and its state.
+pub fn disk_bytes(spec: &TileSpec) -> u64 {
+    match spec.settings::<EngineSettings>() {
+        Ok(settings) if settings.durability != "none" => (2 * settings.segment_bytes + STATE_FILE_BYTES) as u64,
+        _ => 0,
+    }
+}
+
+/// Everything that is wrong with an engine's settings.
+pub fn check_engine(spec: &TileSpec, ends: &Ends) -> Vec<String> {
+    let key = spec.key();
+    spec.errors::<EngineSettings>(|settings, errors| {
+        if let Err(wrong) = settings.config(&spec.name) {
+            errors.extend(wrong.0.lines().map(str::to_owned));
+        }
+        for (at, link) in settings.inputs.iter().enumerate() {
+            ends.consumes(&format!("{key}.inputs[{at}]"), link, errors);
+            if settings.inputs[..at].contains(link) {
+                errors.push(format!("{key}.inputs[{at}] = {link:?}: stands twice; each link has one turn"));
+            }
+        }
+        for (venue, link) in &settings.commands {
+            ends.produces(&format!("{key}.commands.{venue}"), link, errors);
+        }
+        if let Some(link) = &settings.outputs {
+            ends.produces(&format!("{key}.outputs"), link, errors);
+        }
+        if let Some(path) = settings.libraries.as_ref().filter(|path| !path.is_dir()) {
+            errors.push(format!("{key}.libraries = \"{}\": there is no such directory", path.display()));
+        }
+    })
 }

@@ -505,7 +505,8 @@ impl Tile for EngineTile {
             // The journal itself is whole without it.
             let _ = state.sync();
         }
-        let closed = self.merger.close();
-        assert!(closed.is_ok(), "{}: the journal cannot be closed: {closed:?}", self.config.name);
+        if let Err(error) = self.merger.close() {
+            panic!("{}: the journal cannot be closed: {}", self.config.name, tiles::reason(&error));
+        }
     }
 }

@@ -6,8 +6,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use records::{ExchangeListing, ExchangeSession, SelfTrade, TradingState, UNDEF_PRICE};
-use serde::Deserialize;
-use tiles::StartError;
+use tiles::settings::secret;
+use tiles::{StartError, settings};
 
 use crate::door::DoorConfig;
 use crate::flow::FlowConfig;
@@ -16,167 +16,117 @@ use crate::flow::FlowConfig;
 const SESSION_MESSAGES: usize = 1 << 17;
 const FEED_MESSAGES: usize = 1 << 19;
 
-/// The whole process.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExchangeConfig {
-    /// The tile's name.
-    pub name: String,
-    /// Venue id of the reference data.
-    pub venue: u16,
-    /// Name of the feed's session, at most ten characters.
-    pub feed_session: String,
-    /// Multicast groups of lines A and B.
-    pub lines: Vec<SocketAddrV4>,
-    /// Interface that multicast leaves through.
-    pub interface: Ipv4Addr,
-    /// Where missing messages are asked for.
-    pub retransmission: SocketAddrV4,
-    /// Where snapshots are given.
-    pub snapshot: SocketAddrV4,
-    /// Login of the snapshot server.
-    pub snapshot_username: String,
-    /// Its password, read from the file that the topology names.
-    #[serde(rename = "snapshot_password_file", deserialize_with = "secret")]
-    pub snapshot_password: String,
-    /// Sessions that may order over OUCH.
-    #[serde(default)]
-    pub ports: Vec<PortConfig>,
-    /// How long and how many connections may wait for their login, at each port and at the snapshot server.
-    #[serde(default)]
-    pub door: DoorConfig,
-    /// Sessions whose commands come from inside the process or over links (flow).
-    #[serde(default)]
-    pub inner: Vec<InnerConfig>,
-    /// Recorded or generated flow, each through a session of `inner`.
-    #[serde(default)]
-    pub flow: Vec<FlowConfig>,
-    /// What is traded.
-    pub listings: Vec<ListingConfig>,
-    /// Resting orders of all books.
-    #[serde(default = "orders_default")]
-    pub orders: usize,
-    /// Price levels of one side of one book.
-    #[serde(default = "levels_default")]
-    pub levels_per_side: usize,
-    /// Latest trades that can still be broken.
-    #[serde(default = "trades_default")]
-    pub trades: usize,
-    /// UTC of the midnight that the protocols' times count from; 0: of UTC.
-    #[serde(default)]
-    pub midnight_ns: u64,
-    /// Feed messages kept for retransmission.
-    #[serde(default = "feed_messages_default")]
-    pub feed_messages: usize,
-    /// Messages of an order session kept for a day.
-    #[serde(default = "session_messages_default")]
-    pub session_messages: usize,
-    /// Size of a journal segment's file.
-    #[serde(default = "segment_default")]
-    pub segment_bytes: usize,
+settings! {
+    /// The whole process.
+    pub struct ExchangeConfig {
+        /// The tile's name.
+        pub name: String, "the tile's name", |name| !name.is_empty();
+        /// Venue id of the reference data.
+        pub venue: u16, "a whole number from 1 to 65535", |venue| *venue > 0;
+        /// Name of the feed's session, at most ten characters.
+        pub feed_session: String, "one to ten printable ASCII characters", |name| fits(name, 10);
+        /// Multicast groups of lines A and B.
+        pub lines: Vec<SocketAddrV4>, "one or two multicast groups such as 239.77.1.1:9000",
+            |lines| (1..=2).contains(&lines.len()) && lines.iter().all(|line| line.ip().is_multicast());
+        /// Interface that multicast leaves through.
+        pub interface: Ipv4Addr, "the address of an interface, such as 127.0.0.1";
+        /// Where missing messages are asked for.
+        pub retransmission: SocketAddrV4, "an address such as 127.0.0.1:9000";
+        /// Where snapshots are given.
+        pub snapshot: SocketAddrV4, "an address such as 127.0.0.1:9000";
+        /// Login of the snapshot server.
+        pub snapshot_username: String, "one to six printable ASCII characters", |name| fits(name, 6);
+        /// Its password, read from the file that the topology names.
+        pub snapshot_password: String as "snapshot_password_file" by secret,
+            "a file that holds one to ten printable ASCII characters", |password| fits(password, 10);
+        /// Sessions that may order over OUCH.
+        pub ports: Vec<PortConfig> = Vec::new(), "a list of tables";
+        /// How long and how many connections may wait for their login, at each port and at the snapshot server.
+        pub door: DoorConfig = DoorConfig::default(), "a table";
+        /// Sessions whose commands come from inside the process or over links (flow).
+        pub inner: Vec<InnerConfig> = Vec::new(), "a list of tables";
+        /// Recorded or generated flow, each through a session of `inner`.
+        pub flow: Vec<FlowConfig> = Vec::new(), "a list of tables";
+        /// What is traded.
+        pub listings: Vec<ListingConfig>, "a list of tables, one at least", |listings| !listings.is_empty();
+        /// Resting orders of all books.
+        pub orders: usize = 1 << 17, "a whole number from 1 to 134217728", |orders| (1..=1 << 27).contains(orders);
+        /// Price levels of one side of one book.
+        pub levels_per_side: usize = 8192, "a whole number from 1 to 1048576", |levels| (1..=1 << 20).contains(levels);
+        /// Latest trades that can still be broken.
+        pub trades: usize = 1 << 17, "a whole number up to 134217728", |trades| *trades <= 1 << 27;
+        /// UTC of the midnight that the protocols' times count from; 0: of UTC.
+        pub midnight_ns: u64 = 0, "the UTC of the venue's midnight in ns, a whole number";
+        /// Feed messages kept for retransmission.
+        pub feed_messages: usize = FEED_MESSAGES, "a whole number from 1 to 134217728", |kept| (1..=1 << 27).contains(kept);
+        /// Messages of an order session kept for a day.
+        pub session_messages: usize = SESSION_MESSAGES, "a whole number from 1 to 134217728",
+            |kept| (1..=1 << 27).contains(kept);
+        /// Size of a journal segment's file.
+        pub segment_bytes: usize = 16 << 20, "a multiple of 4096 from 65536 to 1073741824",
+            |bytes| (64 << 10..=1 << 30).contains(bytes) && bytes % 4096 == 0;
+    }
 }
 
-/// An order session.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PortConfig {
-    /// Its number, from 1, unique in the exchange.
-    pub session: u32,
-    /// Where it listens.
-    pub listen: SocketAddrV4,
-    /// At most six characters.
-    pub username: String,
-    /// At most ten characters, read from the file that the topology names.
-    #[serde(rename = "password_file", deserialize_with = "secret")]
-    pub password: String,
-    /// Self-trade group; 0: none.
-    #[serde(default)]
-    pub owner: u32,
-    /// Participant shown for attributable orders, four letters.
-    #[serde(default)]
-    pub participant: String,
-    /// Whether losing the connection cancels its orders.
-    #[serde(default)]
-    pub cancel_on_disconnect: bool,
-    /// `none`, `newest`, `oldest`, `both` or `decrement`.
-    #[serde(default)]
-    pub self_trade: String,
+settings! {
+    /// An order session.
+    pub struct PortConfig {
+        /// Its number, from 1, unique in the exchange.
+        pub session: u32, "a whole number from 1 to 4096", |session| (1..=4096).contains(session);
+        /// Where it listens.
+        pub listen: SocketAddrV4, "an address such as 127.0.0.1:9000";
+        /// At most six characters.
+        pub username: String, "one to six printable ASCII characters", |name| fits(name, 6);
+        /// At most ten characters, read from the file that the topology names.
+        pub password: String as "password_file" by secret, "a file that holds one to ten printable ASCII characters",
+            |password| fits(password, 10);
+        /// Self-trade group; 0: none.
+        pub owner: u32 = 0, "a whole number, 0 for none";
+        /// Participant shown for attributable orders, four letters.
+        pub participant: String = String::new(), "at most four characters", |text| text.len() <= 4;
+        /// Whether losing the connection cancels its orders.
+        pub cancel_on_disconnect: bool = false, "true or false";
+        /// `none`, `newest`, `oldest`, `both` or `decrement`.
+        pub self_trade: String = String::new(), "none, newest, oldest, both or decrement",
+            |word| self_trade(word).is_some();
+    }
 }
 
-/// A session without a socket.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InnerConfig {
-    /// Its number, from 1, unique in the exchange.
-    pub session: u32,
-    /// Self-trade group; 0: none.
-    #[serde(default)]
-    pub owner: u32,
+settings! {
+    /// A session without a socket.
+    pub struct InnerConfig {
+        /// Its number, from 1, unique in the exchange.
+        pub session: u32, "a whole number from 1 to 4096", |session| (1..=4096).contains(session);
+        /// Self-trade group; 0: none.
+        pub owner: u32 = 0, "a whole number, 0 for none";
+    }
 }
 
-/// A listed instrument.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListingConfig {
-    /// Instrument id of the reference data.
-    pub instrument: u32,
-    /// At most eight characters.
-    pub symbol: String,
-    /// The feed's own number.
-    pub locate: u16,
-    /// Prices are multiples of this.
-    pub tick_nanos: i64,
-    /// Below `small_below_nanos` they are multiples of this; 0: no such band.
-    #[serde(default)]
-    pub small_tick_nanos: i64,
-    /// Where the small band ends.
-    #[serde(default)]
-    pub small_below_nanos: i64,
-    /// Largest price; 0: what the protocols carry.
-    #[serde(default)]
-    pub price_max_nanos: i64,
-    /// Quantities are multiples of this.
-    #[serde(default = "one")]
-    pub increment_lots: i64,
-    /// The feed's round lot.
-    #[serde(default = "round_lot_default")]
-    pub round_lot: u32,
-    /// How far from the touch a market order may trade, parts per million; 0: no bound.
-    #[serde(default)]
-    pub protection_ppm: u32,
-}
-
-/// Secrets come by file, so that they are in no topology, argument or environment.
-fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let path = std::path::PathBuf::deserialize(deserializer)?;
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| serde::de::Error::custom(format!("{}: {error}", path.display())))?;
-    Ok(text.trim_end().to_owned())
-}
-
-fn orders_default() -> usize {
-    1 << 17
-}
-fn levels_default() -> usize {
-    8192
-}
-fn trades_default() -> usize {
-    1 << 17
-}
-fn feed_messages_default() -> usize {
-    FEED_MESSAGES
-}
-fn session_messages_default() -> usize {
-    SESSION_MESSAGES
-}
-fn segment_default() -> usize {
-    16 << 20
-}
-fn one() -> i64 {
-    1
-}
-fn round_lot_default() -> u32 {
-    100
+settings! {
+    /// A listed instrument.
+    pub struct ListingConfig {
+        /// Instrument id of the reference data.
+        pub instrument: u32, "a whole number from 1 to 65535", |id| (1..=65_535).contains(id);
+        /// At most eight characters.
+        pub symbol: String, "one to eight printable ASCII characters", |symbol| fits(symbol, 8);
+        /// The feed's own number.
+        pub locate: u16, "a whole number from 1 to 65535", |locate| *locate > 0;
+        /// Prices are multiples of this.
+        pub tick_nanos: i64, "a multiple of 100000, above 0", |tick| *tick > 0 && tick % WIRE_UNIT_NANOS == 0;
+        /// Below `small_below_nanos` they are multiples of this; 0: no such band.
+        pub small_tick_nanos: i64 = 0, "0 or a multiple of 100000, above 0",
+            |tick| *tick >= 0 && tick % WIRE_UNIT_NANOS == 0;
+        /// Where the small band ends.
+        pub small_below_nanos: i64 = 0, "a price in nanos, not below 0", |price| *price >= 0;
+        /// Largest price; 0: what the protocols carry.
+        pub price_max_nanos: i64 = 0, "a price in nanos, not below 0", |price| *price >= 0;
+        /// Quantities are multiples of this.
+        pub increment_lots: i64 = 1, "a whole number from 1 to 999999", |lots| (1..=WIRE_LOTS_MAX).contains(lots);
+        /// The feed's round lot.
+        pub round_lot: u32 = 100, "a whole number above 0", |lots| *lots > 0;
+        /// How far from the touch a market order may trade, parts per million; 0: no bound.
+        pub protection_ppm: u32 = 0, "a whole number from 0 to 1000000", |ppm| *ppm <= 1_000_000;
+    }
 }
 
 /// Largest price of the protocols: 199,999.9900.
@@ -187,68 +137,41 @@ const WIRE_LOTS_MAX: i64 = 999_999;
 const WIRE_UNIT_NANOS: i64 = 100_000;
 
 impl ExchangeConfig {
-    /// Checks everything.
+    /// Checks what its tables say of one another; each key alone was checked when it was read.
     ///
     /// # Errors
     /// One sentence a line for each thing that is wrong.
     pub fn check(&self) -> Result<(), StartError> {
         let mut errors = Vec::new();
+        let key = format!("tiles.{}.settings", self.name);
         let mut must = |holds: bool, error: String| {
             if !holds {
-                errors.push(format!("tile {}: {error}", self.name));
+                errors.push(format!("{key}.{error}"));
             }
         };
-        must(self.venue > 0, "venue = 0: ids start at 1".into());
-        let name = &self.feed_session;
-        must(fits(name, 10), format!("feed_session = {name:?}: one to ten printable ASCII characters"));
-        must(!self.lines.is_empty(), "lines = []: at least line A".into());
-        for line in &self.lines {
-            must(line.ip().is_multicast(), format!("lines: {line} is no multicast group"));
+        let sessions: Vec<(String, u32)> = (self.ports.iter().map(|port| port.session).enumerate())
+            .map(|(at, session)| (format!("ports[{at}]"), session))
+            .chain(self.inner.iter().enumerate().map(|(at, inner)| (format!("inner[{at}]"), inner.session)))
+            .collect();
+        for (at, (place, session)) in sessions.iter().enumerate() {
+            let twice = sessions[..at].iter().any(|(_, other)| other == session);
+            must(!twice, format!("{place}.session = {session}: stands twice; each session has a number of its own"));
         }
-        must(!self.listings.is_empty(), "listings = []: nothing to trade".into());
-        must(self.orders > 0, "orders = 0: at least 1".into());
-        must(self.levels_per_side > 0, "levels_per_side = 0: at least 1".into());
-        must(self.feed_messages > 0, "feed_messages = 0: at least 1".into());
-        must(self.session_messages > 0, "session_messages = 0: at least 1".into());
-        self.door.problems().into_iter().for_each(|problem| must(false, problem));
-        let mut sessions: Vec<u32> = self.ports.iter().map(|port| port.session).collect();
-        sessions.extend(self.inner.iter().map(|inner| inner.session));
-        must(sessions.iter().all(|session| (1..=4096).contains(session)), "sessions: numbers from 1 to 4096".into());
-        must(distinct(sessions), "ports, inner: two sessions have the same number".into());
-        must(fits(&self.snapshot_username, 6), "snapshot_username: one to six characters".into());
-        must(fits(&self.snapshot_password, 10), "snapshot_password: one to ten characters".into());
-        for flow in &self.flow {
-            let at = format!("flow.{}", flow.symbol);
+        for (at, flow) in self.flow.iter().enumerate() {
             let inner = self.inner.iter().any(|inner| inner.session == flow.session);
-            must(inner, format!("{at}.session = {}: must be one of inner", flow.session));
+            must(inner, format!("flow[{at}].session = {}: must be a session of inner", flow.session));
             let listed = self.listings.iter().any(|listing| listing.instrument == flow.instrument);
-            must(listed, format!("{at}.instrument = {}: must be one of listings", flow.instrument));
+            must(listed, format!("flow[{at}].instrument = {}: must be an instrument of listings", flow.instrument));
         }
-        for port in &self.ports {
-            let at = format!("ports.{}", port.session);
-            must(fits(&port.username, 6), format!("{at}.username = {:?}: one to six characters", port.username));
-            must(fits(&port.password, 10), format!("{at}.password: one to ten characters"));
-            must(port.participant.len() <= 4, format!("{at}.participant = {:?}: at most four", port.participant));
-            let allowed = "allowed are none, newest, oldest, both, decrement";
-            must(self_trade(&port.self_trade).is_some(), format!("{at}.self_trade = {:?}: {allowed}", port.self_trade));
-        }
-        must(distinct(self.listings.iter().map(|l| l.instrument).collect()), "listings: an instrument twice".into());
-        must(distinct(self.listings.iter().map(|l| u32::from(l.locate)).collect()), "listings: a locate twice".into());
-        for listing in &self.listings {
-            let at = format!("listings.{}", listing.symbol);
-            must(fits(&listing.symbol, 8), format!("{at}.symbol: one to eight characters"));
-            must(
-                (1..=65_535).contains(&listing.instrument),
-                format!("{at}.instrument = {}: from 1 to 65535", listing.instrument),
-            );
-            let on_wire = listing.tick_nanos > 0 && listing.tick_nanos % WIRE_UNIT_NANOS == 0;
-            must(on_wire, format!("{at}.tick_nanos = {}: a multiple of {WIRE_UNIT_NANOS}", listing.tick_nanos));
-            let small = listing.small_tick_nanos;
-            must(
-                small >= 0 && small % WIRE_UNIT_NANOS == 0,
-                format!("{at}.small_tick_nanos = {small}: 0 or a multiple of {WIRE_UNIT_NANOS}"),
-            );
-            must(listing.increment_lots > 0, format!("{at}.increment_lots = {}: at least 1", listing.increment_lots));
+        for (at, listing) in self.listings.iter().enumerate() {
+            let before = &self.listings[..at];
+            let ListingConfig { instrument, symbol, locate, .. } = listing;
+            let twice = before.iter().any(|other| other.instrument == *instrument);
+            must(!twice, format!("listings[{at}].instrument = {instrument}: stands twice"));
+            let twice = before.iter().any(|other| other.locate == *locate);
+            must(!twice, format!("listings[{at}].locate = {locate}: stands twice"));
+            let twice = before.iter().any(|other| other.symbol == *symbol);
+            must(!twice, format!("listings[{at}].symbol = {symbol:?}: stands twice"));
         }
         if errors.is_empty() { Ok(()) } else { Err(StartError(errors.join("\n"))) }
     }
@@ -269,13 +192,6 @@ pub(crate) fn padded<const N: usize>(text: &str) -> [u8; N] {
 
 fn fits(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn distinct(mut numbers: Vec<u32>) -> bool {
-    let count = numbers.len();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.len() == count
 }
 
 fn self_trade(word: &str) -> Option<u8> {

@@ -7,37 +7,24 @@
 use std::net::Ipv4Addr;
 
 use links::{Counter, Counters};
-use serde::Deserialize;
-use tiles::{Tcp, TcpListener};
+use tiles::{Tcp, TcpListener, settings};
 
-/// The rules, the same for every listener of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DoorConfig {
-    /// A connection that has not logged in by then is closed, whatever it says meanwhile.
-    pub login_ns_max: u64,
-    /// Connections that may wait at one listener.
-    pub waiting_max: usize,
-    /// How many of them may come from one address.
-    pub waiting_per_address_max: usize,
+settings! {
+    /// The rules, the same for every listener of an exchange.
+    pub struct DoorConfig {
+        /// A connection that has not logged in by then is closed, whatever it says meanwhile.
+        pub login_ns_max: u64 = 2_000_000_000, "a whole number of ns from 1000000 to 60000000000",
+            |ns| (1_000_000..=60_000_000_000).contains(ns);
+        /// Connections that may wait at one listener.
+        pub waiting_max: usize = 16, "a whole number from 1 to 1024", |places| (1..=1_024).contains(places);
+        /// How many of them may come from one address.
+        pub waiting_per_address_max: usize = 8, "a whole number from 1 to 1024", |places| (1..=1_024).contains(places);
+    }
 }
 
 impl Default for DoorConfig {
     fn default() -> Self {
         Self { login_ns_max: 2_000_000_000, waiting_max: 16, waiting_per_address_max: 8 }
-    }
-}
-
-impl DoorConfig {
-    /// Everything wrong with it, a sentence each.
-    pub(crate) fn problems(&self) -> Vec<String> {
-        let rows = [
-            ("login_ns_max", self.login_ns_max, 1_000_000, 60_000_000_000),
-            ("waiting_max", self.waiting_max as u64, 1, 1_024),
-            ("waiting_per_address_max", self.waiting_per_address_max as u64, 1, 1_024),
-        ];
-        let wrong = rows.into_iter().filter(|(_, value, low, high)| value < low || value > high);
-        wrong.map(|(key, value, low, high)| format!("door.{key} = {value}: allowed are {low} to {high}")).collect()
     }
 }
 
@@ -171,10 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn settings_out_of_range_are_named() {
-        assert_eq!(DoorConfig::default().problems(), [""; 0]);
-        let config = DoorConfig { login_ns_max: 0, waiting_max: 0, waiting_per_address_max: 2_000 };
-        assert_eq!(config.problems()[0], "door.login_ns_max = 0: allowed are 1000000 to 60000000000");
-        assert_eq!(config.problems().len(), 3);
+    fn rules_out_of_range_are_refused() {
+        let read = |text: &str| {
+            let mut errors = Vec::new();
+            let rules = tiles::TileSpec::parse(text).unwrap().settings::<DoorConfig>();
+            errors.extend(rules.err().iter().flat_map(|error| error.0.lines()).map(str::to_owned));
+            errors.len()
+        };
+        assert_eq!(read(r#"{"name": "d", "kind": "x", "settings": {}}"#), 0);
+        assert_eq!(read(r#"{"name": "d", "kind": "x", "settings": {"login_ns_max": 0, "waiting_max": 0}}"#), 2);
     }
 }

@@ -16,58 +16,44 @@ use records::{
     ExchangeCancel, ExchangeEnter, ExchangeEvent, ExchangeEventKind, OrderType, RECORD_BYTES_MAX, Reason, Side,
     TimeInForce, bytes_of,
 };
-use serde::Deserialize;
-use tiles::{StartError, Storage};
+use tiles::{StartError, Storage, settings};
 
 use crate::tile::CommandSource;
 
 /// File of what became of each driver's records, written at the end, and its size.
 pub const FLOW_FILE: (&str, usize) = ("flow.json", 1 << 18);
 
-/// One instrument's flow.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FlowConfig {
-    /// Session of its orders; one of `inner`.
-    pub session: u32,
-    /// Instrument id of the reference data.
-    pub instrument: u32,
-    /// Symbol in the file; any, without a file.
-    pub symbol: String,
-    /// Recorded flow; without it the generator runs from the start.
-    #[serde(default)]
-    pub file: Option<PathBuf>,
-    /// Figures with which the generator goes on: `aapl` or `es`.
-    pub fit: String,
-    /// Seed of noise and generator.
-    pub seed: u64,
-    /// Recorded time runs so fast, in millionths.
-    #[serde(default = "as_recorded")]
-    pub speed_ppm: u64,
-    /// The whole flow comes so much later.
-    #[serde(default)]
-    pub lag_ns: u64,
-    /// Adds left out, of a million.
-    #[serde(default)]
-    pub leave_out_ppm: u64,
-    /// Adds moved one tick away from the touch, of a million.
-    #[serde(default)]
-    pub shift_ppm: u64,
-    /// Each record comes up to so much later.
-    #[serde(default)]
-    pub jitter_ns: u64,
-    /// Orders that may rest at once.
-    #[serde(default = "orders_default")]
-    pub orders_max: usize,
+settings! {
+    /// One instrument's flow.
+    pub struct FlowConfig {
+        /// Session of its orders; one of `inner`.
+        pub session: u32, "a whole number from 1 to 4096", |session| (1..=4096).contains(session);
+        /// Instrument id of the reference data.
+        pub instrument: u32, "a whole number from 1 to 65535", |id| (1..=65_535).contains(id);
+        /// Symbol in the file; any, without a file.
+        pub symbol: String, "a symbol", |symbol| !symbol.is_empty();
+        /// Recorded flow; without it the generator runs from the start.
+        pub file: Option<PathBuf> = None, "the path of a file of recorded flow";
+        /// Figures with which the generator goes on: `aapl` or `es`.
+        pub fit: String, "aapl or es", |fit| ["aapl", "es"].contains(&fit.as_str());
+        /// Seed of noise and generator.
+        pub seed: u64, "a whole number";
+        /// Recorded time runs so fast, in millionths.
+        pub speed_ppm: u64 = 1_000_000, "a whole number from 1 to 1000000000", |ppm| (1..=1_000_000_000).contains(ppm);
+        /// The whole flow comes so much later.
+        pub lag_ns: u64 = 0, "a whole number of ns up to an hour", |ns| *ns <= HOUR_NS;
+        /// Adds left out, of a million.
+        pub leave_out_ppm: u64 = 0, "a whole number from 0 to 1000000", |ppm| *ppm <= 1_000_000;
+        /// Adds moved one tick away from the touch, of a million.
+        pub shift_ppm: u64 = 0, "a whole number from 0 to 1000000", |ppm| *ppm <= 1_000_000;
+        /// Each record comes up to so much later.
+        pub jitter_ns: u64 = 0, "a whole number of ns up to an hour", |ns| *ns <= HOUR_NS;
+        /// Orders that may rest at once.
+        pub orders_max: usize = 1 << 15, "a whole number from 1 to 16777216", |orders| (1..=1 << 24).contains(orders);
+    }
 }
 
-const fn as_recorded() -> u64 {
-    1_000_000
-}
-
-const fn orders_default() -> usize {
-    1 << 15
-}
+const HOUR_NS: u64 = 3_600_000_000_000;
 
 struct Driven {
     config: FlowConfig,
@@ -182,6 +168,11 @@ impl CommandSource for FlowSource {
             Err(error) => eprintln!("flow: {}: {error}", FLOW_FILE.0),
         }
     }
+}
+
+/// What is wrong with the files of recorded flow, each read whole.
+pub(crate) fn problems(configs: &[FlowConfig]) -> Vec<String> {
+    configs.iter().filter(|config| config.file.is_some()).filter_map(|config| drive(config).err()).flatten().collect()
 }
 
 fn drive(config: &FlowConfig) -> Result<Driven, Vec<String>> {

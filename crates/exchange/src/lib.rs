@@ -22,4 +22,4 @@ pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
 pub use door::DoorConfig;
 pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
-pub use tile::{CommandSource, ExchangeTile, make};
+pub use tile::{CommandSource, ExchangeTile, KIND};

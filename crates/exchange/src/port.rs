@@ -82,7 +82,7 @@ impl Port {
             participant: if port.participant.is_empty() { [0; 4] } else { padded(&port.participant) },
             venue: config.venue,
             midnight_ns: config.midnight_ns,
-            door: Door::new(listener, config.door, &scope),
+            door: Door::new(listener, config.door.clone(), &scope),
             connections: (0..=config.door.waiting_max).map(connection).collect(),
             waiting: 0,
             logins: scope.counter("logins"),

@@ -56,7 +56,7 @@ impl Snapshots {
             .map_err(|error| StartError(format!("tile {}: snapshot = {at}: {error}", config.name)))?;
         let scope = context.counters.scope("snapshot");
         Ok(Self {
-            door: Door::new(listener, config.door, &scope),
+            door: Door::new(listener, config.door.clone(), &scope),
             joiners: Vec::with_capacity(GIVEN_AT_ONCE + config.door.waiting_max),
             session: padded(&config.feed_session),
             username: padded(&config.snapshot_username),

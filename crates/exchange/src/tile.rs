@@ -9,7 +9,7 @@ use tiles::{Context, StartError, Tile};
 
 use crate::config::ExchangeConfig;
 use crate::feed::Feed;
-use crate::flow::FlowSource;
+use crate::flow::{FLOW_FILE, FlowSource};
 use crate::port::Port;
 use crate::sequencer::Sequencer;
 use crate::snapshot::Snapshots;
@@ -152,11 +152,33 @@ impl Tile for ExchangeTile {
     }
 }
 
+/// The kind `exchange` of topology files.
+pub const KIND: tiles::TileKind = tiles::TileKind { check, disk_bytes, make };
+
+/// Two journal segments, and the account of the flow.
+fn disk_bytes(spec: &tiles::TileSpec) -> u64 {
+    let flow = |config: &ExchangeConfig| if config.flow.is_empty() { 0 } else { FLOW_FILE.1 };
+    spec.settings::<ExchangeConfig>().map_or(0, |config| (2 * config.segment_bytes + flow(&config)) as u64)
+}
+
+/// Everything that is wrong with the settings of an exchange, files of flow included.
+fn check(spec: &tiles::TileSpec, _: &tiles::Ends) -> Vec<String> {
+    spec.errors::<ExchangeConfig>(|config, errors| {
+        if config.name != spec.name {
+            errors.push(format!("{}.name = {:?}: must be the tile's name, {:?}", spec.key(), config.name, spec.name));
+        }
+        if let Err(wrong) = config.check() {
+            errors.extend(wrong.0.lines().map(str::to_owned));
+        }
+        errors.extend(crate::flow::problems(&config.flow).iter().map(|error| format!("{}.{error}", spec.key())));
+    })
+}
+
 /// Makes the tile from the settings of a topology, for a process's factory (kind `exchange`).
 ///
 /// # Errors
 /// Everything that is wrong with the settings.
-pub fn make(spec: &tiles::TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> {
+fn make(spec: &tiles::TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> {
     let config: ExchangeConfig = spec.settings()?;
     let flow = FlowSource::read(&config.flow, context.storage.clone())?;
     Ok(Box::new(ExchangeTile::new(config, context)?.with_source(Box::new(flow))))

@@ -296,14 +296,39 @@ fn a_late_joiner_and_the_feed_show_the_same_book_and_a_restart_goes_on() {
 
 #[test]
 fn a_wrong_configuration_is_refused_with_every_error() {
+    let settings = r#"{"name": "house", "kind": "exchange", "settings": {
+        "name": "house", "venue": 1, "feed_session": "much too long a name", "lines": ["127.0.0.1:5000"],
+        "interface": "127.0.0.1", "retransmission": "127.0.0.1:5001", "snapshot": "here", "snapshot_username": "feed",
+        "snapshot_password_file": "/dev/null", "levels": 5, "flow": [{"session": 9, "instrument": 1, "symbol": "A",
+            "fit": "ibm", "seed": 1}],
+        "ports": [{"session": 0, "listen": "127.0.0.1:5002", "username": "us", "password_file": "/no/such/file",
+            "self_trade": "sometimes"}],
+        "listings": [{"instrument": 1, "symbol": "A", "locate": 1, "tick_nanos": 7}]}}"#;
+    let spec = tiles::TileSpec::parse(settings).unwrap();
+    let errors = (exchange::KIND.check)(&spec, &tiles::Ends::default());
+    let begins: Vec<_> = errors.iter().filter_map(|error| error.split(&[' ', ':']).next()).collect();
+    let keys = [
+        "levels",
+        "feed_session",
+        "lines",
+        "snapshot",
+        "snapshot_password_file",
+        "ports[0].session",
+        "ports[0].password_file",
+        "ports[0].self_trade",
+        "flow[0].fit",
+        "listings[0].tick_nanos",
+    ]; // every key that is wrong, in the order of the settings' declaration
+    assert_eq!(begins, keys.map(|key| format!("tiles.house.settings.{key}")), "{errors:#?}");
+}
+
+#[test]
+fn tables_that_do_not_fit_together_are_refused_with_every_error() {
     let mut wrong = config();
-    wrong.lines[0] = "127.0.0.1:5000".parse().unwrap();
     wrong.ports[1].session = 1;
-    wrong.ports[0].self_trade = "sometimes".into();
-    wrong.listings[0].tick_nanos = 7;
-    wrong.feed_session = "much too long a name".into();
+    wrong.listings.push(wrong.listings[0].clone());
     let Err(errors) = wrong.check() else { panic!("wrong") };
     let lines: Vec<_> = errors.0.lines().collect();
-    assert_eq!(lines.len(), 5, "{errors}");
-    assert!(lines.iter().any(|line| line.contains("ports.1.self_trade = \"sometimes\": allowed are none, newest")));
+    assert_eq!(lines.len(), 4, "{errors}");
+    assert!(lines[0].ends_with("ports[1].session = 1: stands twice; each session has a number of its own"), "{errors}");
 }

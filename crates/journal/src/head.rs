@@ -63,6 +63,19 @@ pub enum HeadError {
     Checksum,
 }
 
+impl std::fmt::Display for HeadError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unused => formatter.write_str("nothing was written to it, and others follow"),
+            Self::Magic => formatter.write_str("its file does not begin as a segment does"),
+            Self::Version(version) => {
+                write!(formatter, "its format is version {version}, this build reads {FORMAT_VERSION}")
+            }
+            Self::Checksum => formatter.write_str("its head is damaged"),
+        }
+    }
+}
+
 impl Head {
     /// Writes the head; the magic last, so that a head is whole or absent.
     pub(crate) fn write(&self, to: &mut [u8]) {

@@ -15,6 +15,6 @@ pub use frame::{FRAME_HEAD_BYTES, frame_bytes};
 pub use head::{FORMAT_VERSION, HEAD_BYTES, Head, HeadError, Identity, SETTINGS};
 pub use memory::MemoryStorage;
 pub use reader::{JournalError, Reader, Summary};
-pub use recorder::{RecorderTile, make_recorder};
+pub use recorder::{RECORDER, RecorderTile};
 pub use resume::resume;
 pub use writer::{Full, JournalConfig, Writer, segment_name, segment_number};

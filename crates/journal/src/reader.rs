@@ -3,6 +3,7 @@
 //! Invariant: a record is handed over only when its checksum, its sequence and its time fit. The last segment of a writer
 //! that died may end in a torn frame, which is cut; damage anywhere else is an error with its place, never skipped.
 
+use std::io::Read;
 use std::path::Path;
 use std::{fs, io};
 
@@ -35,6 +36,22 @@ pub enum JournalError {
         /// Sequence that was found.
         found: u64,
     },
+    /// A segment between two others is not there.
+    Missing {
+        /// The one that was due.
+        segment: u64,
+        /// The one that is there instead.
+        found: u64,
+    },
+    /// A segment's file is shorter or longer than it was made.
+    Length {
+        /// Which segment.
+        segment: u64,
+        /// Bytes of its file.
+        bytes: u64,
+        /// Bytes that its head says.
+        made: u64,
+    },
     /// Bytes inside the journal were changed after they were written.
     Damaged {
         /// Which segment.
@@ -49,11 +66,18 @@ pub enum JournalError {
 impl std::fmt::Display for JournalError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Io(error) => write!(formatter, "journal: {error}"),
+            Self::Io(error) => write!(formatter, "journal: {}", tiles::reason(error)),
             Self::Empty => formatter.write_str("journal: no segment here"),
-            Self::Head { segment, error } => write!(formatter, "journal: segment {segment}: bad head: {error:?}"),
+            Self::Head { segment, error } => write!(formatter, "journal: segment {segment}: {error}"),
             Self::Sequence { segment, expected, found } => {
                 write!(formatter, "journal: segment {segment}: sequence {expected} is due, {found} is there")
+            }
+            Self::Missing { segment, found } => {
+                write!(formatter, "journal: segment {segment} is missing; segment {found} comes in its place")
+            }
+            Self::Length { segment, bytes, made } => {
+                let how = if bytes < made { "truncated" } else { "longer than it was made" };
+                write!(formatter, "journal: segment {segment} is {how}: {bytes} bytes are there, {made} were made")
             }
             Self::Damaged { segment, offset, sequence } => {
                 write!(formatter, "journal: segment {segment}, byte {offset}: record {sequence} is damaged")
@@ -109,6 +133,16 @@ enum Source {
 }
 
 impl Source {
+    /// Of the first frame, by the head alone; `None` when it has none.
+    fn first_sequence(&self) -> Option<u64> {
+        let mut head = [0; HEAD_BYTES];
+        let read = match self {
+            Self::File(path) => fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok(),
+            Self::Bytes(bytes) => bytes.first_chunk().map(|first| head = *first).is_some(),
+        };
+        Head::read(&head).ok().filter(|_| read).map(|head| head.first_sequence)
+    }
+
     fn load(&mut self) -> io::Result<Vec<u8>> {
         match self {
             Self::File(path) => fs::read(path),
@@ -123,6 +157,11 @@ impl Reader {
     /// # Errors
     /// When there is none, or its first head cannot be read.
     pub fn open(directory: &Path) -> Result<Self, JournalError> {
+        Self::start(Self::sources(directory)?)
+    }
+
+    /// The segments of a directory, in order.
+    fn sources(directory: &Path) -> Result<Vec<(u64, Source)>, JournalError> {
         let mut sources = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
@@ -130,6 +169,20 @@ impl Reader {
                 sources.push((number, Source::File(entry.path())));
             }
         }
+        sources.sort_by_key(|(number, _)| *number);
+        Ok(sources)
+    }
+
+    /// Opens the journal in a directory at the segment that holds the record after this sequence; what stands before it in
+    /// that segment is read too.
+    ///
+    /// # Errors
+    /// As for [`Reader::open`].
+    pub fn open_after(directory: &Path, sequence: u64) -> Result<Self, JournalError> {
+        let mut sources = Self::sources(directory)?;
+        let begins_before = |source: &Source| source.first_sequence().is_some_and(|first| first <= sequence + 1);
+        let passed = sources.iter().skip(1).take_while(|(_, source)| begins_before(source)).count();
+        sources.drain(..passed);
         Self::start(sources)
     }
 
@@ -291,7 +344,14 @@ impl Reader {
         };
         let due = if self.head.is_some() { self.summary.last.sequence + 1 } else { head.first_sequence };
         let number_due = self.head.map_or(head.segment, |before| before.segment + 1);
-        if head.segment != number || head.segment != number_due || head.first_sequence != due {
+        if head.segment != number || number != number_due {
+            return Err(JournalError::Missing { segment: number_due, found: head.segment });
+        }
+        if head.segment_bytes != bytes.len() as u64 {
+            let (bytes, made) = (bytes.len() as u64, head.segment_bytes);
+            return Err(JournalError::Length { segment: number, bytes, made });
+        }
+        if head.first_sequence != due {
             return Err(JournalError::Sequence { segment: number, expected: due, found: head.first_sequence });
         }
         self.bytes = bytes;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use links::{Counter, Subscription};
 use records::{RECORD_BYTES_MAX, Stamp};
-use tiles::{Context, StartError, Storage, Tile, TileSpec};
+use tiles::{Context, Ends, StartError, Storage, Tile, TileKind, TileSpec};
 
 use crate::{Identity, JournalConfig, Writer};
 
@@ -26,13 +26,23 @@ pub struct RecorderTile {
     dropped: Counter,
 }
 
+/// The kind `recorder` of topology files: two segments on disk.
+pub const RECORDER: TileKind =
+    TileKind { check: check_recorder, disk_bytes: |_| 2 * SEGMENT_BYTES as u64, make: make_recorder };
+
+/// What is wrong with a recorder's settings.
+fn check_recorder(spec: &TileSpec, _: &Ends) -> Vec<String> {
+    spec.unknown_settings()
+}
+
 /// Makes a recorder of every link that leads to it: the kind `recorder` of topology files. It takes no settings.
 ///
 /// # Errors
 /// When it is given settings.
-pub fn make_recorder(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
-    if let Some(key) = spec.settings.keys().next() {
-        return Err(StartError(format!("tiles.{}.settings.{key}: unknown; a recorder has no settings", spec.name)));
+fn make_recorder(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
+    let errors = check_recorder(spec, &Ends::default());
+    if !errors.is_empty() {
+        return Err(StartError(errors.join("\n")));
     }
     Ok(Box::new(RecorderTile {
         name: spec.name.clone(),

@@ -238,9 +238,8 @@ fn open_unused(storage: &dyn Storage, number: u64, size: usize) -> io::Result<Bo
 /// Marks the end of the last segment of a writer that died: what is torn there is cut for good.
 fn seal(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
     let mut segment = storage.open(&segment_name(number), size)?;
-    let head = Head::read(segment.bytes()).map_err(|error| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("journal: segment {number}: bad head: {error:?}"))
-    })?;
+    let head = Head::read(segment.bytes())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("journal: segment {number}: {error}")))?;
     if head.end != 0 {
         return Ok(());
     }

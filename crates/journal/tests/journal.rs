@@ -109,7 +109,7 @@ fn a_missing_segment_is_found() {
     let mut segments = written(200, true).segments();
     segments.remove(1);
     let result = Reader::from_segments(segments).unwrap().verify();
-    assert!(matches!(result, Err(JournalError::Sequence { segment: 2, .. })), "{result:?}");
+    assert!(matches!(result, Err(JournalError::Missing { segment: 1, found: 2 })), "{result:?}");
     assert!(matches!(Reader::from_segments(Vec::new()), Err(JournalError::Empty)));
     let spare = vec![(0, vec![0; 4096])];
     assert!(matches!(Reader::from_segments(spare), Err(JournalError::Empty)));

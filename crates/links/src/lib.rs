@@ -41,7 +41,9 @@ mod counters;
 mod histogram;
 mod memory;
 mod ring;
+mod space;
 
 pub use counters::{Counter, Counters, CountersReader, CountersSize, Histogram, NAME_BYTES_MAX, Reading};
 pub use histogram::HistogramSnapshot;
 pub use ring::{CONSUMERS_MAX, LossyRingConsumer, Ring, RingConfig, RingConsumer, RingProducer};
+pub use space::{free_bytes, no_room, reason};

@@ -52,7 +52,7 @@ impl Memory {
         let code = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) };
         if code != 0 {
             let _ = std::fs::remove_file(&making);
-            return Err(io::Error::from_raw_os_error(code));
+            return Err(crate::no_room(path, bytes as u64, &io::Error::from_raw_os_error(code)));
         }
         let memory = Self::map(&file, bytes)?;
         fill(&memory);

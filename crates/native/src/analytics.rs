@@ -20,6 +20,8 @@ use records::{
 };
 use strategies::{CompiledHost, Hosts, RustHost};
 
+use crate::engine::statistics_entry;
+
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fold, module)?)?;
@@ -417,7 +419,7 @@ fn fold(
     });
     let (replayed, observer, last, outputs) = folded.map_err(|error| match &error {
         ReplayError::Journal(inner) => crate::journal::raised(inner),
-        ReplayError::Settings => PyValueError::new_err(error.to_string()),
+        ReplayError::Settings | ReplayError::State => PyValueError::new_err(error.to_string()),
     })?;
     let entry = crate::journal::summary_entry(py, &replayed.summary)?;
     entry.set_item("state_hash", format!("{:016x}", replayed.state_hash))?;
@@ -440,26 +442,6 @@ fn fold(
     entry.set_item("market_records", observer.market_records)?;
     entry.set_item("outputs", PyBytes::new(py, &outputs))?;
     entry.set_item("controls", PyBytes::new(py, &observer.controls))?;
-    Ok(entry)
-}
-
-fn statistics_entry<'py>(py: Python<'py>, statistics: &Statistics) -> PyResult<Bound<'py, PyDict>> {
-    let entry = PyDict::new(py);
-    for (name, count) in [
-        ("orders", statistics.orders),
-        ("replaces", statistics.replaces),
-        ("cancels", statistics.cancels),
-        ("fills", statistics.fills),
-        ("refused", statistics.refused),
-        ("breaks", statistics.breaks),
-        ("repeated", statistics.repeated),
-        ("calls", statistics.calls),
-        ("book_anomalies", statistics.book_anomalies),
-        ("unlisted", statistics.unlisted),
-        ("unreadable", statistics.unreadable),
-    ] {
-        entry.set_item(name, count)?;
-    }
     Ok(entry)
 }
 

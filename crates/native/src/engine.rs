@@ -207,7 +207,8 @@ fn fill_entry<'py>(py: Python<'py>, fill: &Fill) -> PyResult<Bound<'py, PyDict>>
     Ok(entry)
 }
 
-fn statistics_entry<'py>(py: Python<'py>, statistics: &Statistics) -> PyResult<Bound<'py, PyDict>> {
+/// What the fold counted, by name.
+pub(crate) fn statistics_entry<'py>(py: Python<'py>, statistics: &Statistics) -> PyResult<Bound<'py, PyDict>> {
     let entry = PyDict::new(py);
     for (name, count) in [
         ("orders", statistics.orders),
@@ -282,7 +283,7 @@ fn replay(
     });
     let (replayed, collected, positions, outputs, slots_refused) = folded.map_err(|error| match &error {
         ReplayError::Journal(inner) => crate::journal::raised(inner),
-        ReplayError::Settings => PyValueError::new_err(error.to_string()),
+        ReplayError::Settings | ReplayError::State => PyValueError::new_err(error.to_string()),
     })?;
     let entry = crate::journal::summary_entry(py, &replayed.summary)?;
     entry.set_item("state_hash", format!("{:016x}", replayed.state_hash))?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use engine::{Recorded, ReplayError};
 use journal::{JournalError, Summary};
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -43,14 +44,34 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What is gone from a journal whose remaining records are whole: its beginning, or an end that the engine's state file knows.
+fn lost(recorded: Result<Option<Recorded>, ReplayError>, summary: &Summary) -> Option<String> {
+    let (first, last) = (summary.first.sequence, summary.last.sequence);
+    if summary.records > 0 && first != 1 {
+        return Some(format!("journal: it begins at record {first}; 1 to {} are missing", first - 1));
+    }
+    match recorded {
+        Ok(Some(recorded)) if recorded.input > last => Some(format!(
+            "journal: it ends at record {last}, but the engine had taken {} (state.json): the last {} are missing",
+            recorded.input,
+            recorded.input - last
+        )),
+        Err(error) => Some(error.to_string()),
+        Ok(_) => None,
+    }
+}
+
 /// Reads a journal to its end and checks every record.
 ///
 /// `damage` names the first thing that does not fit, with its place; None when there is none.
 #[pyfunction]
 fn verify(py: Python<'_>, directory: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     let checked = py.detach(|| -> Result<_, JournalError> {
+        // Before the journal: what a live engine adds meanwhile is no loss.
+        let recorded = engine::recorded(&directory);
         let mut reader = journal::Reader::open(&directory)?;
         let damage = reader.verify().err().map(|error| error.to_string());
+        let damage = damage.or_else(|| lost(recorded, &reader.summary()));
         Ok((reader.summary(), *reader.identity(), damage))
     });
     let (summary, identity, damage) = checked.map_err(|error| raised(&error))?;
@@ -64,18 +85,20 @@ fn verify(py: Python<'_>, directory: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     Ok(entry)
 }
 
-/// Iterates over a journal: (sequence, engine time in ns, record bytes).
+/// Iterates over a journal: (sequence, engine time in ns, record bytes), from the record after sequence `after`.
 #[pyclass(unsendable)]
 struct Reader {
     reader: journal::Reader,
+    after: u64,
 }
 
 #[pymethods]
 impl Reader {
     #[new]
-    fn new(directory: PathBuf) -> PyResult<Self> {
-        let reader = journal::Reader::open(Path::new(&directory)).map_err(|error| raised(&error))?;
-        Ok(Self { reader })
+    #[pyo3(signature = (directory, after = 0))]
+    fn new(directory: PathBuf, after: u64) -> PyResult<Self> {
+        let reader = journal::Reader::open_after(Path::new(&directory), after).map_err(|error| raised(&error))?;
+        Ok(Self { reader, after })
     }
 
     fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -83,7 +106,12 @@ impl Reader {
     }
 
     fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<(u64, u64, Bound<'py, PyBytes>)>> {
-        let next = self.reader.next().map_err(|error| raised(&error))?;
-        Ok(next.map(|(stamp, record)| (stamp.sequence, stamp.time_ns, PyBytes::new(py, record))))
+        let after = self.after;
+        while let Some((stamp, record)) = self.reader.next().map_err(|error| raised(&error))? {
+            if stamp.sequence > after {
+                return Ok(Some((stamp.sequence, stamp.time_ns, PyBytes::new(py, record))));
+            }
+        }
+        Ok(None)
     }
 }

@@ -4,15 +4,14 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use tiles::{Factory, ProcessSpec};
+use tiles::{Ends, Factory, ProcessSpec, TileSpec};
 
 /// Every kind of tile that a topology may name. A room adds its own here, one line each.
 fn factory() -> Factory {
     let factory = Factory::new();
-    let factory = factory.with("exchange", exchange::make).with("feed", venues::make_feed);
-    let factory = factory.with("gateway", venues::make_gateway).with("engine", strategies::make_engine);
-    let factory = factory.with("recorder", journal::make_recorder).with("inbox", engine::make_inbox);
-    tiles::probe::register(factory)
+    let factory = factory.with("exchange", exchange::KIND).with("feed", venues::FEED).with("gateway", venues::GATEWAY);
+    let factory = factory.with("engine", strategies::ENGINE).with("recorder", journal::RECORDER);
+    tiles::probe::register(factory.with("inbox", engine::INBOX))
 }
 
 /// A request to stop, raised by a signal handler or another thread.
@@ -70,10 +69,32 @@ fn kinds() -> Vec<&'static str> {
     factory().kinds()
 }
 
+/// Everything that is wrong with one tile, given as a process's specification has it, with the links that it produces and
+/// consumes; a sentence each. The tile's own constructor refuses by the same code.
+#[pyfunction]
+fn check(
+    py: Python<'_>,
+    tile_json: &str,
+    publications: Vec<String>,
+    subscriptions: Vec<String>,
+) -> PyResult<Vec<String>> {
+    let spec = TileSpec::parse(tile_json).map_err(|error| PyValueError::new_err(error.0))?;
+    Ok(py.detach(|| factory().check(&spec, &Ends { publications, subscriptions })))
+}
+
+/// Bytes of the files that a tile makes below the data directory when it starts.
+#[pyfunction]
+fn disk_bytes(tile_json: &str) -> PyResult<u64> {
+    let spec = TileSpec::parse(tile_json).map_err(|error| PyValueError::new_err(error.0))?;
+    Ok(factory().disk_bytes(&spec))
+}
+
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Stop>()?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(kinds, module)?)?;
+    module.add_function(wrap_pyfunction!(check, module)?)?;
+    module.add_function(wrap_pyfunction!(disk_bytes, module)?)?;
     Ok(())
 }

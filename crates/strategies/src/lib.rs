@@ -19,4 +19,4 @@ pub use library::{ABI_VERSION, Library, LoadError, ParameterPlace, code_hash};
 pub use measure::{Measured, measure_calls, time_calls};
 pub use record::SlotRecord;
 pub use rust::{Failure, RustHost, RustStrategy};
-pub use tile::make_engine;
+pub use tile::ENGINE;

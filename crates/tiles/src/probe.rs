@@ -5,35 +5,36 @@
 
 use std::rc::Rc;
 
+use crate::{Clock, Context, Ends, Factory, StartError, Tile, TileKind, TileSpec, settings};
 use links::{Counter, Histogram, Offer, Publication, Subscription};
-use serde::Deserialize;
-
-use crate::{Clock, Context, Factory, StartError, Tile, TileSpec};
 
 const BATCH_MAX: usize = 64;
 
 /// Adds the kinds `probe-source` and `probe-sink`.
 pub fn register(factory: Factory) -> Factory {
-    factory.with("probe-source", source).with("probe-sink", sink)
+    factory
+        .with("probe-source", TileKind { check: check_source, disk_bytes: |_| 0, make: source })
+        .with("probe-sink", TileKind { check: check_sink, disk_bytes: |_| 0, make: sink })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceSettings {
-    /// The link to send on.
-    link: String,
-    /// Records a second.
-    rate_per_second: u64,
-    /// How many in all; 0 is without end.
-    #[serde(default)]
-    records: u64,
+settings! {
+    /// Settings of a source.
+    struct SourceSettings {
+        /// The link to send on.
+        link: String, "the name of a link";
+        /// Records a second.
+        rate_per_second: u64, "a whole number from 1 to 1000000000", |rate| (1..=1_000_000_000).contains(rate);
+        /// How many in all; 0 is without end.
+        records: u64 = 0, "a whole number, 0 for no end";
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SinkSettings {
-    /// The link to read.
-    link: String,
+settings! {
+    /// Settings of a sink.
+    struct SinkSettings {
+        /// The link to read.
+        link: String, "the name of a link";
+    }
 }
 
 struct Source {
@@ -59,12 +60,20 @@ struct Sink {
     latency_ns: Histogram,
 }
 
+fn check_source(spec: &TileSpec, ends: &Ends) -> Vec<String> {
+    spec.errors::<SourceSettings>(|settings, errors| {
+        ends.produces(&format!("{}.link", spec.key()), &settings.link, errors);
+    })
+}
+
+fn check_sink(spec: &TileSpec, ends: &Ends) -> Vec<String> {
+    spec.errors::<SinkSettings>(|settings, errors| {
+        ends.consumes(&format!("{}.link", spec.key()), &settings.link, errors);
+    })
+}
+
 fn source(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
     let settings: SourceSettings = spec.settings()?;
-    if settings.rate_per_second == 0 || settings.rate_per_second > 1_000_000_000 {
-        let (name, rate) = (&spec.name, settings.rate_per_second);
-        return Err(StartError(format!("tiles.{name}.settings.rate_per_second = {rate}: allowed are 1 to 1000000000")));
-    }
     Ok(Box::new(Source {
         name: spec.name.clone(),
         out: context.take_publication(&spec.name, &settings.link)?,

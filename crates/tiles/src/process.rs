@@ -15,7 +15,7 @@ use std::time::Duration;
 use links::{Counters, CountersSize, Publication, Ring, RingConfig, Subscription};
 
 use crate::spec::{LinkKind, LinkSpec, ProcessSpec, ThreadSpec, TileSpec};
-use crate::{Clock, Context, RealClock, RealNet, RealStorage, StartError, Stop, Tile, runner};
+use crate::{Clock, Context, Ends, RealClock, RealNet, RealStorage, StartError, Stop, Tile, runner};
 
 /// How often the process looks whether its threads live, and calls back.
 const WATCH: Duration = Duration::from_millis(20);
@@ -23,10 +23,25 @@ const WATCH: Duration = Duration::from_millis(20);
 /// Makes a tile of one kind.
 pub type Make = fn(&TileSpec, Context) -> Result<Box<dyn Tile>, StartError>;
 
-/// The constructors by kind.
+/// Names everything that is wrong with a tile's settings, before anything starts; by the code that its constructor reads them
+/// with.
+pub type Check = fn(&TileSpec, &Ends) -> Vec<String>;
+
+/// A kind of tile.
+#[derive(Clone, Copy)]
+pub struct TileKind {
+    /// Its settings' rules.
+    pub check: Check,
+    /// Bytes of the files that it makes below the data directory when it starts.
+    pub disk_bytes: fn(&TileSpec) -> u64,
+    /// Its constructor.
+    pub make: Make,
+}
+
+/// The kinds of tile by name.
 #[derive(Clone, Default)]
 pub struct Factory {
-    kinds: BTreeMap<&'static str, Make>,
+    kinds: BTreeMap<&'static str, TileKind>,
 }
 
 impl Factory {
@@ -40,8 +55,8 @@ impl Factory {
     /// # Panics
     /// When the kind is taken.
     #[must_use]
-    pub fn with(mut self, kind: &'static str, make: Make) -> Self {
-        assert!(self.kinds.insert(kind, make).is_none(), "tile kind {kind} is registered twice");
+    pub fn with(mut self, name: &'static str, kind: TileKind) -> Self {
+        assert!(self.kinds.insert(name, kind).is_none(), "tile kind {name} is registered twice");
         self
     }
 
@@ -55,11 +70,27 @@ impl Factory {
     /// # Errors
     /// When the kind is unknown, or its constructor refuses.
     pub fn make(&self, spec: &TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> {
-        let Some(make) = self.kinds.get(spec.kind.as_str()) else {
-            let allowed = self.kinds().join(", ");
-            return Err(StartError(format!("tiles.{}.kind = {:?}: allowed are {allowed}", spec.name, spec.kind)));
-        };
-        make(spec, context)
+        let kind = self.kind(spec).map_err(StartError)?;
+        (kind.make)(spec, context)
+    }
+
+    /// Everything that is wrong with a tile's settings, a sentence each.
+    pub fn check(&self, spec: &TileSpec, ends: &Ends) -> Vec<String> {
+        match self.kind(spec) {
+            Ok(kind) => (kind.check)(spec, ends),
+            Err(error) => vec![error],
+        }
+    }
+
+    /// Bytes that the tile needs below the data directory when it starts; 0 for one whose settings are wrong.
+    pub fn disk_bytes(&self, spec: &TileSpec) -> u64 {
+        self.kind(spec).map_or(0, |kind| (kind.disk_bytes)(spec))
+    }
+
+    fn kind(&self, spec: &TileSpec) -> Result<&TileKind, String> {
+        self.kinds.get(spec.kind.as_str()).ok_or_else(|| {
+            format!("tiles.{}.kind = {:?}: allowed are {}", spec.name, spec.kind, self.kinds().join(", "))
+        })
     }
 }
 

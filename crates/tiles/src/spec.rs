@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::{Idle, StartError};
+use crate::{Idle, Setting, StartError};
 
 /// The version of the layout below.
 pub const SPEC_VERSION: u32 = 1;
@@ -77,13 +77,49 @@ pub struct TileSpec {
 }
 
 impl TileSpec {
+    /// Reads the JSON of one tile.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn parse(json: &str) -> Result<Self, StartError> {
+        serde_json::from_str(json).map_err(|error| StartError(format!("tile specification: {error}")))
+    }
+
     /// The settings as the constructor's own type.
     ///
     /// # Errors
-    /// A sentence that names the tile and the key.
-    pub fn settings<T: serde::de::DeserializeOwned>(&self) -> Result<T, StartError> {
-        serde_json::from_value(serde_json::Value::Object(self.settings.clone()))
-            .map_err(|error| StartError(format!("tiles.{}.settings: {error}", self.name)))
+    /// Everything that is wrong with them, a line each.
+    pub fn settings<T: Setting>(&self) -> Result<T, StartError> {
+        let mut errors = Vec::new();
+        let table = serde_json::Value::Object(self.settings.clone());
+        let read = T::read(&table, &self.key(), "a table", &mut errors);
+        read.filter(|_| errors.is_empty()).ok_or_else(|| StartError(errors.join("\n")))
+    }
+
+    /// Everything that is wrong with the settings: key by key, then what `more` says of settings that could be read.
+    pub fn errors<T: Setting>(&self, more: impl FnOnce(&T, &mut Vec<String>)) -> Vec<String> {
+        match self.settings::<T>() {
+            Ok(settings) => {
+                let mut errors = Vec::new();
+                more(&settings, &mut errors);
+                errors
+            }
+            Err(error) => error.0.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The error of a tile that takes no settings and was given some.
+    pub fn unknown_settings(&self) -> Vec<String> {
+        let unknown = |(key, value)| {
+            let shown = crate::settings::shown(value);
+            format!("{}.{key} = {shown}: is not a key here; a {} has no settings", self.key(), self.kind)
+        };
+        self.settings.iter().map(unknown).collect()
+    }
+
+    /// Where its settings stand in the topology file.
+    pub fn key(&self) -> String {
+        format!("tiles.{}.settings", self.name)
     }
 }
 

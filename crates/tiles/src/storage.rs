@@ -28,7 +28,7 @@ impl RealStorage {
     /// # Errors
     /// When it cannot be made.
     pub fn new(directory: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(directory)?;
+        std::fs::create_dir_all(directory).map_err(|error| links::no_room(directory, 0, &error))?;
         Ok(Self { directory: directory.to_path_buf() })
     }
 
@@ -46,7 +46,8 @@ impl RealStorage {
 impl Storage for RealStorage {
     fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>> {
         let path = self.path(name)?;
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = open.map_err(|error| links::no_room(&path, size as u64, &error))?;
         let present = file.metadata()?.len();
         if present != 0 && present != size as u64 {
             let text = format!("file {}: is {present} bytes long, must be {size}", path.display());
@@ -56,7 +57,7 @@ impl Storage for RealStorage {
         // SAFETY: a plain system call on a descriptor that is open for the whole call.
         let code = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) };
         if code != 0 {
-            return Err(io::Error::from_raw_os_error(code));
+            return Err(links::no_room(&path, size as u64, &io::Error::from_raw_os_error(code)));
         }
         // SAFETY: the file is ours alone: one tile owns its directory, and readers of other processes never write.
         let map = unsafe { MmapMut::map_mut(&file)? };

@@ -14,7 +14,7 @@ impl std::error::Error for StartError {}
 
 impl From<std::io::Error> for StartError {
     fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+        Self(links::reason(&error))
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use links::{CountersReader, Offer, Publication, Reading, Ring, RingConfig, Subscription};
-use serde::Deserialize;
-use tiles::{Context, Factory, ProcessSpec, StartError, Stop, Tile, TileSpec, run_process};
+use tiles::{Context, Factory, ProcessSpec, StartError, Stop, Tile, TileKind, TileSpec, run_process};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceSettings {
-    records: u64,
+tiles::settings! {
+    /// Settings of the source.
+    struct SourceSettings {
+        records: u64, "how many to send";
+    }
 }
 
 /// Sends numbers 0, 1, 2 … as fast as the link takes them.
@@ -84,7 +84,12 @@ impl Tile for Sink {
 }
 
 fn factory() -> Factory {
-    Factory::new().with("source", source).with("sink", sink)
+    Factory::new()
+        .with(
+            "source",
+            TileKind { check: |spec, _| spec.errors::<SourceSettings>(|_, _| {}), disk_bytes: |_| 0, make: source },
+        )
+        .with("sink", TileKind { check: |_, _| Vec::new(), disk_bytes: |_| 0, make: sink })
 }
 
 fn directory(name: &str) -> PathBuf {
@@ -160,7 +165,7 @@ fn whatever_keeps_a_process_from_starting_is_said_with_key_and_value() {
     let directory = directory("refused");
     for (threads, sentence) in [
         (tile("sauce", ""), "tiles.sauce.kind = \"sauce\": allowed are sink, source"),
-        (tile("source", r#""record": 1"#), "tiles.source.settings: unknown field `record`"),
+        (tile("source", r#""record": 1"#), "tiles.source.settings.record = 1: is not a key here; allowed are records"),
         (
             tile("source", r#""records": 1"#).replace(r#""tiles""#, r#""core": 9999, "tiles""#),
             "threads.source.core = 9999: allowed are 0 to 1023",

@@ -8,4 +8,4 @@ pub mod gateway;
 mod samples;
 mod settings;
 
-pub use settings::{make_feed, make_gateway};
+pub use settings::{FEED, GATEWAY};

@@ -6,8 +6,10 @@ use std::io::{Result, Write};
 
 use tiles::{Segment, Storage};
 
-/// Its name and its size.
-const FILE: (&str, usize) = ("bad-messages", 1 << 20);
+/// Its name, and its size.
+const FILE: (&str, usize) = ("bad-messages", SAMPLES_BYTES as usize);
+/// Its size.
+pub const SAMPLES_BYTES: u64 = 1 << 20;
 
 /// The file.
 pub struct SamplesFile {

@@ -4,103 +4,119 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use serde::Deserialize;
 use sessions::soup::ClientConfig;
-use tiles::{Context, StartError, Tile, TileSpec};
+use tiles::settings::secret;
+use tiles::{Context, Ends, StartError, Tile, TileKind, TileSpec, settings};
 
 use crate::feed::{FeedConfig, FeedListing, FeedTile};
 use crate::gateway::{GatewayConfig, GatewayTile, OuchConfig};
+use crate::samples::SAMPLES_BYTES;
 
-/// An instrument by the venue's symbol.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListingSettings {
-    symbol: String,
-    instrument: u32,
+settings! {
+    /// An instrument by the venue's symbol.
+    struct ListingSettings {
+        symbol: String, "one to eight printable ASCII characters", |symbol| fits(symbol, 8);
+        instrument: u32, "a whole number from 1 to 16777215", |id| (1..1 << 24).contains(id);
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeedSettings {
-    venue: u16,
-    lines: Vec<SocketAddrV4>,
-    interface: Ipv4Addr,
-    retransmission: SocketAddrV4,
-    snapshot: SocketAddrV4,
-    username: String,
-    password_file: std::path::PathBuf,
-    listings: Vec<ListingSettings>,
-    midnight_ns: u64,
-    link: String,
-    #[serde(default = "one_millisecond")]
-    request_interval_ns: u64,
-    #[serde(default = "half_a_second")]
-    gap_age_ns_max: u64,
-    #[serde(default = "five_thousand")]
-    gap_messages_max: u64,
-    #[serde(default = "three_seconds")]
-    silence_ns: u64,
+settings! {
+    /// What stands under `[tiles.NAME.settings]` for `kind = "feed"`.
+    struct FeedSettings {
+        venue: u16, "a whole number from 1 to 65535", |venue| *venue > 0;
+        lines: Vec<SocketAddrV4>, "one or two multicast groups such as 239.77.1.1:9000",
+            |lines| (1..=2).contains(&lines.len()) && lines.iter().all(|line| line.ip().is_multicast());
+        interface: Ipv4Addr, "the address of an interface, such as 127.0.0.1";
+        retransmission: SocketAddrV4, "an address such as 127.0.0.1:9000";
+        snapshot: SocketAddrV4, "an address such as 127.0.0.1:9000";
+        username: String, "one to six printable ASCII characters", |name| fits(name, 6);
+        password: String as "password_file" by secret, "a file that holds one to ten printable ASCII characters",
+            |password| fits(password, 10);
+        listings: Vec<ListingSettings>, "tables with symbol and instrument", |listings| !listings.is_empty();
+        midnight_ns: u64, "the UTC of the venue's midnight in ns, a whole number";
+        link: String, "the name of a link";
+        request_interval_ns: u64 = 1_000_000, "a whole number of ns from 1000 to 10000000000",
+            |ns| (1_000..=10_000_000_000).contains(ns);
+        gap_age_ns_max: u64 = 500_000_000, "a whole number of ns above 0", |ns| *ns > 0;
+        gap_messages_max: u64 = 5_000, "a whole number above 0", |messages| *messages > 0;
+        silence_ns: u64 = 3_000_000_000, "a whole number of ns above 0", |ns| *ns > 0;
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GatewaySettings {
-    venue: u16,
-    source: u32,
-    address: SocketAddrV4,
-    username: String,
-    password_file: std::path::PathBuf,
-    listings: Vec<ListingSettings>,
-    midnight_ns: u64,
-    commands: String,
-    events: String,
-    cancel_on_disconnect: bool,
-    #[serde(default = "hundred_thousand")]
-    orders_max: usize,
-    #[serde(default = "half_a_second")]
-    engine_silence_ns_max: u64,
-    #[serde(default = "half_a_second")]
-    reconnect_ns: u64,
-    #[serde(default = "four_mebibytes")]
-    journal_segment_bytes: usize,
+settings! {
+    /// What stands under `[tiles.NAME.settings]` for `kind = "gateway"`.
+    struct GatewaySettings {
+        venue: u16, "a whole number from 1 to 65535", |venue| *venue > 0;
+        source: u32, "a whole number above 0", |source| *source > 0;
+        address: SocketAddrV4, "an address such as 127.0.0.1:9000", |address| address.port() != 0;
+        username: String, "one to six printable ASCII characters", |name| fits(name, 6);
+        password: String as "password_file" by secret, "a file that holds one to ten printable ASCII characters",
+            |password| fits(password, 10);
+        listings: Vec<ListingSettings>, "tables with symbol and instrument", |listings| !listings.is_empty();
+        midnight_ns: u64, "the UTC of the venue's midnight in ns, a whole number";
+        commands: String, "the name of a link";
+        events: String, "the name of a link";
+        cancel_on_disconnect: bool, "true or false";
+        orders_max: usize = 100_000, "a whole number from 1 to 16777216", |orders| (1..=1 << 24).contains(orders);
+        engine_silence_ns_max: u64 = 500_000_000, "a whole number of ns from 1000000 to 60000000000",
+            |ns| (1_000_000..=60_000_000_000).contains(ns);
+        reconnect_ns: u64 = 500_000_000, "a whole number of ns from 1000000 to 60000000000",
+            |ns| (1_000_000..=60_000_000_000).contains(ns);
+        journal_segment_bytes: usize = 4 << 20, "a multiple of 4096 from 65536 to 1073741824",
+            |bytes| (64 << 10..=1 << 30).contains(bytes) && bytes % 4096 == 0;
+    }
 }
 
-const fn one_millisecond() -> u64 {
-    1_000_000
+/// The kind `feed` of topology files.
+pub const FEED: TileKind = TileKind { check: check_feed, disk_bytes: |_| SAMPLES_BYTES, make: make_feed };
+/// The kind `gateway` of topology files.
+pub const GATEWAY: TileKind = TileKind { check: check_gateway, disk_bytes: gateway_disk_bytes, make: make_gateway };
+
+/// Two segments of the journal of ids, and samples.
+fn gateway_disk_bytes(spec: &TileSpec) -> u64 {
+    spec.settings::<GatewaySettings>().map_or(0, |settings| 2 * settings.journal_segment_bytes as u64 + SAMPLES_BYTES)
 }
 
-const fn half_a_second() -> u64 {
-    500_000_000
+/// Everything that is wrong with a feed's settings.
+fn check_feed(spec: &TileSpec, ends: &Ends) -> Vec<String> {
+    let key = spec.key();
+    spec.errors::<FeedSettings>(|settings, errors| {
+        distinct(&key, &settings.listings, errors);
+        ends.produces(&format!("{key}.link"), &settings.link, errors);
+    })
 }
 
-const fn three_seconds() -> u64 {
-    3_000_000_000
+/// Everything that is wrong with a gateway's settings.
+fn check_gateway(spec: &TileSpec, ends: &Ends) -> Vec<String> {
+    let key = spec.key();
+    spec.errors::<GatewaySettings>(|settings, errors| {
+        distinct(&key, &settings.listings, errors);
+        ends.consumes(&format!("{key}.commands"), &settings.commands, errors);
+        ends.produces(&format!("{key}.events"), &settings.events, errors);
+    })
 }
 
-const fn five_thousand() -> u64 {
-    5_000
+fn distinct(key: &str, listings: &[ListingSettings], errors: &mut Vec<String>) {
+    for (at, one) in listings.iter().enumerate() {
+        if listings[..at].iter().any(|other| other.instrument == one.instrument) {
+            errors.push(format!("{key}.listings[{at}].instrument = {}: stands twice", one.instrument));
+        }
+        if listings[..at].iter().any(|other| other.symbol == one.symbol) {
+            errors.push(format!("{key}.listings[{at}].symbol = {:?}: stands twice", one.symbol));
+        }
+    }
 }
 
-const fn hundred_thousand() -> usize {
-    100_000
-}
-
-const fn four_mebibytes() -> usize {
-    4 << 20
+fn fits(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Makes a feed tile: the kind `feed` of topology files.
 ///
 /// # Errors
-/// A sentence that names the tile and the key.
-pub fn make_feed(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
+/// Everything that is wrong with the settings, a line each.
+fn make_feed(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
     let settings: FeedSettings = spec.settings()?;
-    if settings.lines.is_empty() {
-        return Err(StartError(format!(
-            "tiles.{}.settings.lines = []: at least one multicast group is needed",
-            spec.name
-        )));
-    }
     let config = FeedConfig {
         name: spec.name.clone(),
         venue: settings.venue,
@@ -108,9 +124,9 @@ pub fn make_feed(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>,
         interface: settings.interface,
         retransmission: settings.retransmission,
         snapshot: settings.snapshot,
-        username: padded(spec, "username", &settings.username)?,
-        password: password(spec, &settings.password_file)?,
-        listings: listings(spec, &settings.listings)?
+        username: padded(&settings.username),
+        password: padded(&settings.password),
+        listings: listings(&settings.listings)
             .into_iter()
             .map(|(instrument, symbol)| FeedListing { symbol, instrument })
             .collect(),
@@ -127,22 +143,22 @@ pub fn make_feed(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>,
 /// Makes a gateway tile: the kind `gateway` of topology files.
 ///
 /// # Errors
-/// A sentence that names the tile and the key.
-pub fn make_gateway(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
+/// Everything that is wrong with the settings, a line each.
+fn make_gateway(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
     let settings: GatewaySettings = spec.settings()?;
     let config = GatewayConfig {
         name: spec.name.clone(),
         address: settings.address,
         login: ClientConfig {
-            username: padded(spec, "username", &settings.username)?,
-            password: password(spec, &settings.password_file)?,
+            username: padded(&settings.username),
+            password: padded(&settings.password),
             session: [b' '; 10],
             first_sequence: 1,
         },
         ouch: OuchConfig {
             venue: settings.venue,
             source: settings.source,
-            symbols: listings(spec, &settings.listings)?,
+            symbols: listings(&settings.listings),
             midnight_ns: settings.midnight_ns,
         },
         orders_max: settings.orders_max,
@@ -156,23 +172,11 @@ pub fn make_gateway(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Til
     Ok(Box::new(GatewayTile::new(config, &mut context)?))
 }
 
-fn listings(spec: &TileSpec, listings: &[ListingSettings]) -> Result<Vec<(u32, [u8; 8])>, StartError> {
-    listings.iter().map(|listing| Ok((listing.instrument, padded(spec, "listings.symbol", &listing.symbol)?))).collect()
+fn listings(listings: &[ListingSettings]) -> Vec<(u32, [u8; 8])> {
+    listings.iter().map(|listing| (listing.instrument, padded(&listing.symbol))).collect()
 }
 
-/// A secret comes by file, so that it is in no topology, argument or environment.
-fn password(spec: &TileSpec, path: &std::path::Path) -> Result<[u8; 10], StartError> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        StartError(format!("tiles.{}.settings.password_file = {}: {error}", spec.name, path.display()))
-    })?;
-    // Not through `padded`: its error would print the secret.
-    wire::padded(text.trim_end().as_bytes()).ok_or_else(|| {
-        StartError(format!("tiles.{}.settings.password_file: the password must have at most 10 characters", spec.name))
-    })
-}
-
-fn padded<const N: usize>(spec: &TileSpec, key: &str, value: &str) -> Result<[u8; N], StartError> {
-    wire::padded(value.as_bytes()).ok_or_else(|| {
-        StartError(format!("tiles.{}.settings.{key} = {value:?}: must have at most {N} characters", spec.name))
-    })
+/// Text padded with spaces to its field; its length was checked.
+fn padded<const N: usize>(text: &str) -> [u8; N] {
+    wire::padded(text.as_bytes()).unwrap_or([b' '; N])
 }

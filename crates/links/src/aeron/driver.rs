@@ -43,15 +43,7 @@ pub struct DriverConfig {
 /// # Errors
 /// A sentence with the directory, what is free and what is needed.
 pub fn check_space(directory: &Path, logs_bytes: u64) -> io::Result<()> {
-    let present = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let name = CString::new(present.to_string_lossy().as_bytes()).map_err(io::Error::other)?;
-    // SAFETY: a zeroed statvfs is a valid value, and the call writes to it alone.
-    let mut about: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the name is a C string and `about` is ours, both for the whole call.
-    if unsafe { libc::statvfs(name.as_ptr(), &raw mut about) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let free = about.f_bavail * about.f_frsize;
+    let free = crate::free_bytes(directory)?;
     let needed = OWN_BYTES + logs_bytes;
     if free >= needed {
         return Ok(());

@@ -1,0 +1,213 @@
+"""A region from its files: New York comes up from its shipped files, is the demo's, and is refused whole when spoilt."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian.console import BadInput
+from meridian.deploy import runs
+from meridian.deploy.demo.documents import documents, shipped
+from meridian.deploy.demo.market import SHARE, Instrument, Market, generated
+from meridian.deploy.demo.toml_text import dumps
+from meridian.deploy.region import load
+from tests.support import ROOT
+
+NEW_YORK = ROOT / "deploy" / "topologies" / "new-york.toml"
+
+
+@pytest.fixture(autouse=True)
+def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs of these tests lie apart from the user's own, and none is left."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    yield
+    assert list(runs.runs()) == []
+    assert runs.leftovers() == []
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "meridian", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=90, check=False)
+
+
+def printed(*arguments: str) -> dict[str, Any]:
+    done = command(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def copied(folder: Path) -> Path:
+    """New York's files, to be spoilt."""
+    shutil.copytree(NEW_YORK.parent / "new-york", folder / "new-york")
+    return Path(shutil.copy(NEW_YORK, folder))
+
+
+def spoil(path: Path, *changes: tuple[str, str]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_new_york_comes_up_trades_is_seen_and_goes_down(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    spoil(path, ("port = 9464", "port = 0"))
+    checked = printed("up", str(path), "--check")
+    assert len(checked["tiles"]) == 9 and "taker-aapl" in checked["strategies"]
+    run = printed("up", str(path), "--detach")
+    try:
+        (status,) = printed("status")["runs"]
+        assert {row["name"] for row in status["processes"]} >= {"engine", "exchange_xnas", "gateway_xbos"}
+        assert all(row["ready"] for row in status["processes"])
+        assert [row["state"] for row in printed("strategy", "list")["strategies"]] == ["stopped"] * 4
+        for name in ("maker-aapl-xnas", "taker-aapl"):
+            printed("strategy", "start", name)
+        top = printed("top", "--interval", "3")
+        assert next(row for row in top["counters"] if row["name"] == "engine.inputs")["per_second"] > 10
+        printed("strategy", "stop", "maker-aapl-xnas")
+        orders = printed("orders", run["run_directory"])["orders"]
+        assert orders and {row["venue"] for row in orders} <= {1, 2}
+        report = printed("report", run["run_directory"])
+        assert report["reconciliation"]["agrees"], report["reconciliation"]
+    finally:
+        printed("down", run["name"])
+    assert printed("journal", "verify", run["run_directory"])["whole"]
+    assert printed("journal", "replay", run["run_directory"])["agree"]
+
+
+def test_a_second_start_goes_on_from_the_first_ones_journals(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    spoil(path, ("port = 9464", "port = 0"))
+    for _ in range(2):
+        run = printed("up", str(path), "--detach")
+        printed("strategy", "list")
+        printed("down", run["name"])
+    assert printed("journal", "replay", run["run_directory"])["agree"]
+
+
+def test_the_demo_and_new_york_are_one() -> None:
+    files, made = shipped(), documents(generated(), Path("/somewhere"))
+    topology = made.pop("topology")
+    assert made == {name: files[name] for name in made}
+    own = {key: value for key, value in topology.items() if key not in ("name", "data_directory", "region")}
+    assert own == {key: value for key, value in files["topology"].items() if key not in ("name", "region")}
+
+
+def test_other_instruments_are_traded_as_those_that_they_are_like() -> None:
+    share = Instrument(id=1, symbol="GOOGL", like=SHARE, file=Path("/flow/googl.csv"), both_venues=True)
+    future = Instrument(id=2, symbol="ESH5", like="ESM4", both_venues=True)
+    made = documents(Market([share, future]), Path("/somewhere"))
+    strategies = made["strategies"]["strategies"]
+    assert list(strategies) == [
+        "maker-googl-xnas", "maker-googl-xbos", "maker-esh5-xnas", "maker-esh5-xbos", "taker-googl", "taker-esh5",
+    ]  # fmt: skip
+    assert strategies["taker-esh5"]["parameters"]["edge_nanos"] == 250_000_000
+    assert len(made["limits"]["limits"]) == 8 * 7 and len(made["limits"]["nodes"]) == 3 + 2 * 6
+    flow = made["topology"]["tiles"]["exchange_xbos"]["settings"]["flow"]
+    assert [(one["symbol"], one["fit"], one["lag_ns"]) for one in flow] == [
+        ("GOOGL", "aapl", 4 * 10**7),
+        ("ESH5", "es", 4 * 10**7),
+    ]
+    assert flow[0]["file"] == "/flow/googl.csv" and "file" not in flow[1]
+    for document in made.values():
+        assert tomllib.loads(dumps(document), parse_float=Decimal) == document
+
+
+def test_errors_of_all_four_files_come_at_once(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    spoil(
+        path,
+        ("depth = 64", "depth = 0"),
+        ("venue = 1\nsource = 1", "venue = 70000\nsource = 0"),
+        ('fit = "es"', 'fit = "nq"'),
+        ('kind = "recorder"', 'kind = "recorder"\nsettings = { keep = 5 }'),
+        ('"gateway_xnas_engine", "feed_xnas_engine"', '"feed_xnas_engine"'),
+        ('outputs = "engine_recorder"', 'outputs = "engine_recoder"'),
+    )
+    spoil(tmp_path / "new-york" / "reference.toml", ("units_per_lot = 50", "units_per_lot = 0"))
+    spoil(tmp_path / "new-york" / "limits.toml", ("percent = 5,", "percent = 500,"))
+    spoil(
+        tmp_path / "new-york" / "strategies.toml",
+        ('class = "cross-taker"', 'class = "cross-tanker"'),
+        ("size_lots = 50", "size_lots = 0"),
+        ('instrument = "ESM4", venue = "XNAS"', 'instrument = "ESM4", venue = "XBOS"'),
+    )
+    with pytest.raises(BadInput) as refused:
+        load(path)
+    errors = refused.value.errors
+    expected = [
+        "links.inbox_engine.depth = 0: must be at least 1",
+        "tiles.gateway_xnas.settings.venue = 70000: must be a whole number from 1 to 65535",
+        "tiles.gateway_xnas.settings.source = 0: must be a whole number above 0",
+        'tiles.exchange_xnas.settings.flow[1].fit = "nq": must be aapl or es',
+        "tiles.recorder.settings.keep = 5: is not a key here; a recorder has no settings",
+        'tiles.engine.settings.outputs = "engine_recoder": must be a link that this tile produces',
+        "instruments.ESM4.units_per_lot = 0: allowed is a decimal number above zero",
+        "limits[2].percent = 500: allowed is a percentage from 0 (forbids) to 100",
+        "strategies.taker-aapl.class = 'cross-tanker': cross-tanker: no such plugin",
+        "strategies.maker-aapl-xnas.parameters.size_lots = 0: a whole number",
+        "strategies.maker-esm4-xnas.listings[0] = 'ESM4 at XBOS': allowed is a listing",
+    ]
+    for sentence in expected:
+        assert any(sentence in error for error in errors), (sentence, errors)
+    assert len(errors) == len(expected), errors
+    done = command("up", str(path), "--json")
+    assert done.returncode == 2 and json.loads(done.stdout)["errors"] == errors
+    assert not any(runs.root().glob("*/run.json"))
+
+
+TAKEN = '[{ instrument = "AAPL", venue = "XNAS" }, { instrument = "AAPL", venue = "XBOS" }]'
+STRATEGY_CHANGES = [
+    ("version = 1", "version = 2", "version = 2: allowed is 1"),
+    ('class = "cross-taker"', "class = 5", "strategies.taker-aapl.class = 5: allowed is a plugin's name"),
+    ('class = "cross-taker"', 'class = "no.such.module:Class"', "there is no module"),
+    ('class = "cross-taker"', 'class = "absent.py"', "absent.py: there is no such file"),
+    ('class = "cross-taker"', 'clas = "cross-taker"', "strategies.taker-aapl.clas = 'cross-taker': allowed is one of the keys"),
+    ('class = "cross-taker"', 'class = "cross-taker"\ntimer = "1ns"', "timer = '1ns': allowed is a time from 1ms"),
+    ('class = "cross-taker"', 'class = "cross-taker"\nfuel = 0', "fuel = 0: allowed is a whole number above zero"),
+    ('class = "cross-taker"', 'class = "cross-taker"\naccount = "firm"', "account = 'firm': allowed is the name of a node"),
+    ("[strategies.taker-aapl]", "[strategies.taker-appl]", "strategies.taker-appl"),
+    ("position_lots_max = 500", "position_lots_max = nan", "position_lots_max"),
+    ("position_lots_max = 500", f"position_lots_max = {10**30}", "position_lots_max"),
+    ("position_lots_max = 500", "position_lots = 500", "CrossTaker has no such parameter"),
+    (TAKEN, "[]", "listings = []: allowed is 1 to"),
+    (TAKEN, TAKEN.replace("XBOS", "XNAS"), "each listing once"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), STRATEGY_CHANGES, ids=[one[2][:40] for one in STRATEGY_CHANGES])
+def test_an_error_of_the_strategies_file_is_a_sentence(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    path = copied(tmp_path)
+    spoil(tmp_path / "new-york" / "strategies.toml", (old, new))
+    with pytest.raises(BadInput) as refused:
+        load(path)
+    assert any(sentence in error for error in refused.value.errors), refused.value.errors
+
+
+def test_what_tiles_say_of_instruments_must_be_the_reference_datas(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    spoil(
+        path,
+        ('symbol = "AAPL", instrument = 1 }, { symbol', 'symbol = "APPL", instrument = 1 }, { symbol'),
+        ("XBOS = { id = 2", "XBOX = { id = 2"),
+    )
+    with pytest.raises(BadInput) as refused:
+        load(path)
+    assert any(
+        'symbol = "APPL": the reference data says "AAPL" for instrument 1' in error for error in refused.value.errors
+    )
+    assert any(
+        "venues.XBOX: the reference data has no such venue; did you mean XBOS?" in error
+        for error in refused.value.errors
+    )
