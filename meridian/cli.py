@@ -10,13 +10,14 @@ Invariant: help lists what exists and nothing else; one broken room does not tak
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
 import click
 
 import meridian
-from meridian.console import EXIT_INTERRUPTED, EXIT_OK, Failure, fail, note
+from meridian.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, Failure, Unreachable, fail, note, print_json
 
 ROOMS = {
     "engine": "Trade",
@@ -115,12 +116,18 @@ def main() -> None:
     except click.exceptions.Exit as ending:
         sys.exit(ending.exit_code)
     except click.ClickException as error:
+        if as_json:
+            print_json("errors", {"errors": [error.format_message()], "exit_code": EXIT_BAD_INPUT})
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
         note("interrupted")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
+        # Who reads has enough; what is left in the buffer goes nowhere, quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_OK)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        fail(Unreachable(f"{place}{error.strerror or error}"), as_json=as_json)
     sys.exit(code if isinstance(code, int) else EXIT_OK)

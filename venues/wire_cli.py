@@ -39,6 +39,8 @@ def decode(file: Path, protocol: str | None, totals_only: bool, bad: Path | None
     """Print every message of FILE (pcap, pcapng), then packets, messages, bytes, uncovered bytes, unknown messages."""
     from meridian.venues.wire import capture_totals
 
+    if file.exists() and not (file.is_file() or file.is_fifo()):
+        raise BadInput(f"FILE {file}: is neither a file nor a pipe; a capture has an end")
     samples: list[str] = []
     show = None if totals_only else _printer(as_json)
 
