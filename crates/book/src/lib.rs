@@ -17,6 +17,7 @@ mod orders;
 mod sides;
 
 pub use anomaly::{Anomalies, Anomaly, Change};
+pub use batch::Batch;
 pub use books::{Capacity, RestingOrder, VenueBooks};
 pub use consolidated::{BestOffer, Consolidated};
 pub use order_book::OrderBook;

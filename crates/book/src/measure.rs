@@ -9,7 +9,7 @@ use records::{Hash64, Imbalance, MarketOrder, Status, Trade};
 use wire::files::Messages;
 use wire::normalise::{ItchNormaliser, MarketSink};
 
-use crate::{Capacity, VenueBooks};
+use crate::{Batch, Capacity, VenueBooks};
 
 /// What was measured and what came out.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,33 +64,27 @@ pub fn scattered(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Records collected until a group is full, then applied together: the records of a packet.
+/// Books and the packet under way.
 struct Grouped {
     books: VenueBooks,
-    group: [MarketOrder; Self::SIZE],
-    count: usize,
+    batch: Batch,
     touch_changes: u64,
 }
 
 impl Grouped {
-    /// A packet of the largest common size has room for so many messages of this flow's mean length.
-    const SIZE: usize = 48;
-
     #[inline(always)]
     fn flush(&mut self) {
         let mut touched = 0;
-        self.books.apply_batch(&self.group[..self.count], |_, change| touched += u64::from(change.touch_changed));
+        self.batch.apply(&mut self.books, |_, change| touched += u64::from(change.touch_changed));
         self.touch_changes += touched;
-        self.count = 0;
     }
 }
 
 impl MarketSink for Grouped {
     #[inline(always)]
     fn market_order(&mut self, record: &MarketOrder) {
-        self.group[self.count] = *record;
-        self.count += 1;
-        if self.count == Self::SIZE {
+        self.batch.push(&self.books, record);
+        if self.batch.is_full() {
             self.flush();
         }
     }
@@ -114,12 +108,7 @@ fn processor_time_ns() -> u64 {
 pub fn measure_books(bytes: &[u8], capacity: Capacity, passes: u32) -> BooksMeasured {
     let mut normaliser = ItchNormaliser::new(1);
     normaliser.map_all();
-    let mut sink = Grouped {
-        books: VenueBooks::new(capacity),
-        group: [MarketOrder::new(); Grouped::SIZE],
-        count: 0,
-        touch_changes: 0,
-    };
+    let mut sink = Grouped { books: VenueBooks::new(capacity), batch: Batch::default(), touch_changes: 0 };
     sink.books.touch_memory();
     let mut measured = BooksMeasured {
         messages: 0,
