@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use records::{
-    Definition, LimitSet, Listing, Metric, MoneyNanos, NewOrder, Node, NodeLevel, OrderType, SelectorKind, Side,
-    TickBand, UNDEF_PRICE,
+    Allocation, Definition, Enforcement, LimitSet, Listing, Metric, MoneyNanos, NewOrder, Node, NodeLevel, OrderType,
+    Permission, SelectorKind, SelfTrade, Side, TickBand, UNDEF_PRICE,
 };
 
 use crate::nodes::LEVELS;
@@ -18,7 +18,12 @@ use crate::{Binding, Capacity, Hold, LimitTree, Outcome, Reference};
 /// Instruments of the row.
 pub const INSTRUMENTS: u32 = 1_000;
 /// Numbers in RISK_CONTROLS' catalogue of the controls that each measured order passes.
-pub const CONTROLS: [u8; 9] = [1, 2, 3, 4, 8, 11, 12, 14, 31];
+pub const CONTROLS: [u8; 15] = [1, 2, 3, 4, 7, 8, 11, 12, 14, 15, 21, 23, 25, 31, 32];
+/// Metrics limited at each level beside the mandatory ones.
+const FURTHER: [Metric; 3] = [Metric::DuplicateOrders, Metric::DailyValue, Metric::DailyQuantity];
+/// Engine time between two orders.
+const PACE_NS: u64 = 1_000;
+const HOLDER: u32 = 1;
 
 const DOLLAR: i64 = 1_000_000_000;
 const START_NS: u64 = 1_000_000_000_000;
@@ -46,9 +51,10 @@ pub fn run(orders: usize, seed: u64) -> Measured {
     let mut holds = vec![Hold::default(); PREPARED];
     let mut spent_ns = [0_u128; 3];
     for round in 0..=rounds {
-        let now_ns = START_NS + round as u64;
+        let mut now_ns = START_NS + (round * PREPARED) as u64 * PACE_NS;
         let begun = Instant::now();
         for (at, (binding, order, reference)) in prepared.iter().enumerate() {
+            now_ns += PACE_NS;
             let held = tree.check_new(*binding, order, now_ns, reference);
             holds[at] = held.expect("every measured order passes");
         }
@@ -96,30 +102,58 @@ fn change_limits(tree: &mut LimitTree) -> f64 {
     begun.elapsed().as_nanos() as f64 / changes as f64
 }
 
-/// Every mandatory metric limited at each of the five levels: forty limits.
+/// Every metric limited at each of the five levels; the firm's positions are divided over engines, and permissions are on.
 fn firm() -> (LimitTree, Vec<Binding>) {
     let mut tree = LimitTree::new(Capacity::default());
+    tree.set_holder(HOLDER);
     let done = |outcome: Outcome| assert_eq!(outcome, Outcome::Applied);
+    let wide = i128::from(DOLLAR) * i128::from(DOLLAR);
+    let mut limit = 0;
     for (at, (_, _, level)) in NodeLevel::ALL.iter().enumerate() {
         let node = at as u32 + 1;
         done(tree.apply_node(&Node { node, parent: at as u32, level: *level as u8, ..Node::new() }));
-        for (index, metric) in MANDATORY.into_iter().enumerate() {
-            let limit = (at * MANDATORY.len() + index + 1) as u32;
-            let wide = i128::from(DOLLAR) * i128::from(DOLLAR);
+        for metric in MANDATORY.into_iter().chain(FURTHER) {
+            limit += 1;
+            let divided = node == 1 && matches!(metric, Metric::PositionLong | Metric::PositionShort);
             done(tree.apply_limit(&LimitSet {
                 limit,
                 node,
                 metric: metric.code(),
-                value: MoneyNanos::new(if metric == Metric::PriceCollar { 100_000 } else { wide }),
-                window_ns: 1_000_000_000,
+                value: MoneyNanos::new(match metric {
+                    Metric::PriceCollar => 100_000,
+                    Metric::GrossExposure | Metric::DailyValue => wide * 1_000,
+                    _ => wide,
+                }),
+                window_ns: match metric {
+                    Metric::DuplicateOrders => 1_000 * PACE_NS,
+                    Metric::PriceCollar => u64::MAX, // The references are made ahead.
+                    _ => 1_000_000_000,
+                },
                 burst: if metric == Metric::MessageRate { u32::MAX } else { 0 },
                 selector: SelectorKind::All.code(),
                 soft_percent: if matches!(metric, Metric::PositionLong | Metric::GrossExposure) { 70 } else { 0 },
+                enforcement: if divided { Enforcement::Global.code() } else { 0 },
                 revision: 1,
                 last_of_set: 1,
                 ..LimitSet::new()
             }));
+            if divided {
+                let part = MoneyNanos::new(wide);
+                let (holder, upper, lower) = (HOLDER, part, part);
+                done(tree.apply_allocation(&Allocation {
+                    limit,
+                    holder,
+                    upper,
+                    lower,
+                    revision: 1,
+                    ..Allocation::new()
+                }));
+            }
         }
+    }
+    for (node, allow) in [(1, 0), (3, 1)] {
+        let selector = SelectorKind::All.code();
+        done(tree.apply_permission(&Permission { node, allow, selector, revision: 1, ..Permission::new() }));
     }
     done(tree.apply_tick_band(&TickBand { table: 1, tick_nanos: 100_000, ..TickBand::new() }));
     done(tree.apply_tick_band(&TickBand {
@@ -137,6 +171,8 @@ fn list(tree: &mut LimitTree, instrument: u32) -> Binding {
     let mut definition = Definition {
         units_per_lot_e8: 100_000_000,
         prior_close_nanos: 100 * DOLLAR,
+        band_low_nanos: DOLLAR,
+        band_high_nanos: 1_000 * DOLLAR,
         currency: *b"USD\0",
         active: 1,
         ..Definition::new()
@@ -177,14 +213,17 @@ fn prepare(bindings: &[Binding], seed: u64) -> Vec<(Binding, NewOrder, Reference
     };
     (0..PREPARED)
         .map(|_| {
-            let binding = bindings[choose(random()).unwrap_or(0)];
+            let rank = choose(random()).unwrap_or(0);
+            let binding = bindings[rank];
             let word = random();
             let side = if word & 1 == 0 { Side::Buy } else { Side::Sell };
-            let middle = (50 + (word >> 8) as i64 % 100) * DOLLAR;
+            // Buys below and sales above one price an instrument: no order crosses another of ours.
+            let middle = (50 + rank as i64 % 100) * DOLLAR;
             let order = NewOrder {
                 side: side.code(),
                 order_type: OrderType::Limit.code(),
-                lots: 1 + (word >> 32) as i64 % 500,
+                lots: 1 + (word >> 32) as i64 % 50_000,
+                self_trade: SelfTrade::CancelNewest.code(),
                 price_nanos: middle - side.sign() * 10_000_000,
                 ..NewOrder::new()
             };

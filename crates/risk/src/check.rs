@@ -64,17 +64,20 @@ impl LimitTree {
         let ask = read_intent(order)?;
         let path = self.path(binding);
         self.gate(binding, path, ask.side, ask.lots)?;
+        // Asked for early, so that its line is there when it is needed.
+        let mark = fingerprint(path.identity, ask.side.code(), ask.price_nanos, ask.lots);
+        let newest_ns = if path.duplicate_window_ns_max == 0 { 0 } else { self.recent.newest_ns(mark) };
         let priced = self.check_order(path, &ask, now_ns, reference)?;
         let held_nanos = path.notional_nanos(ask.lots, priced.worst_nanos);
         let growth = Growth { side: ask.side, lots: ask.lots, orders: 1, held_nanos };
         self.check_counters(path, &growth, now_ns)?;
-        let mark = self.check_duplicate(path, &ask, now_ns)?;
+        let sender = self.check_duplicate(path, mark, newest_ns, now_ns)?;
         let instrument = path.subject.instrument;
         if order.self_trade != 0 && self.own.may_cross(instrument, ask.side, ask.price_nanos) {
             return Err(self.refuse_crossing(instrument, &ask));
         }
         let remaining = path.replace_remaining;
-        if let Some((mark, sender)) = mark {
+        if let Some(sender) = sender {
             self.recent.note(mark, now_ns, sender);
         }
         self.own.add(instrument, ask.side, ask.price_nanos);
@@ -447,19 +450,19 @@ impl LimitTree {
         unreachable!("a counter was beyond its bound");
     }
 
-    /// Control 7. What to remember when the order passes, where any limit wants to know.
+    /// Control 7. Who is to be remembered when the order passes, where any limit wants to know.
     #[inline]
-    fn check_duplicate(&self, path: &Path, ask: &Ask, now_ns: u64) -> Result<Option<(u64, Sender)>, Refusal> {
+    fn check_duplicate(&self, path: &Path, mark: u64, newest_ns: u64, now_ns: u64) -> Result<Option<Sender>, Refusal> {
         let window_ns = path.duplicate_window_ns_max;
         if window_ns == 0 {
             return Ok(None);
         }
-        let mark = fingerprint(path.identity, ask.side.code(), ask.price_nanos, ask.lots);
         let rare = path.duplicate_zero | self.recent.is_full(now_ns, window_ns);
-        if rare || self.recent.has_seen(mark, now_ns, window_ns) {
+        let recently = newest_ns != 0 && now_ns.saturating_sub(newest_ns) < window_ns;
+        if rare || (recently && self.recent.has_seen(mark, now_ns, window_ns)) {
             self.count_duplicates(path, mark, now_ns)?;
         }
-        Ok(Some((mark, Sender { trader: path.subject.trader, venue: path.subject.venue })))
+        Ok(Some(Sender { trader: path.subject.trader, venue: path.subject.venue }))
     }
 
     #[cold]

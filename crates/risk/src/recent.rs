@@ -22,11 +22,18 @@ pub(crate) struct Sender {
     pub venue: u16,
 }
 
+/// The newest order of a bucket: its time stands here, so that a bucket without any in the window costs one line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    time_ns: u64,
+    /// Its number, 0: none.
+    number: u32,
+}
+
 #[derive(Debug)]
 pub(crate) struct Recent {
     entries: Box<[Entry]>,
-    /// The newest number by bucket, 0: none.
-    heads: Box<[u32]>,
+    heads: Box<[Head]>,
     newest: u32,
     /// How many orders there have been, up to the ring's length.
     count: usize,
@@ -38,7 +45,7 @@ impl Recent {
         let length = recent_max.max(16).next_power_of_two();
         Self {
             entries: vec![Entry::default(); length].into_boxed_slice(),
-            heads: vec![0; length].into_boxed_slice(),
+            heads: vec![Head::default(); length / 2].into_boxed_slice(),
             newest: 0,
             count: 0,
         }
@@ -49,6 +56,12 @@ impl Recent {
     pub fn is_full(&self, now_ns: u64, window_ns: u64) -> bool {
         let oldest = &self.entries[self.place(self.newest.wrapping_add(1))];
         oldest.time_ns != 0 && now_ns.saturating_sub(oldest.time_ns) < window_ns
+    }
+
+    /// When an order of the same bucket was last sent: none of the window there, no same order there.
+    #[inline]
+    pub fn newest_ns(&self, fingerprint: u64) -> u64 {
+        self.heads[self.bucket(fingerprint)].time_ns
     }
 
     /// Whether the same order was sent at all within a window.
@@ -71,7 +84,8 @@ impl Recent {
     pub fn note(&mut self, fingerprint: u64, now_ns: u64, sender: Sender) {
         self.newest = self.newest.wrapping_add(1).max(1);
         let bucket = self.bucket(fingerprint);
-        let previous = std::mem::replace(&mut self.heads[bucket], self.newest);
+        let head = Head { time_ns: now_ns.max(1), number: self.newest };
+        let previous = std::mem::replace(&mut self.heads[bucket], head).number;
         let place = self.place(self.newest);
         let Sender { trader, venue } = sender;
         self.entries[place] = Entry { fingerprint, time_ns: now_ns.max(1), trader, venue, previous };
@@ -90,7 +104,7 @@ impl Recent {
     /// Equal orders, newest first, until one is older than the window.
     #[inline]
     fn same(&self, fingerprint: u64, now_ns: u64, window_ns: u64) -> impl Iterator<Item = &Entry> {
-        let mut number = self.heads[self.bucket(fingerprint)];
+        let mut number = self.heads[self.bucket(fingerprint)].number;
         let mut age = 0;
         let within = move || {
             let older = self.newest.wrapping_sub(number) as usize;
