@@ -21,6 +21,8 @@ settings! {
         pub inputs: Vec<String>, "names of links", |inputs| !inputs.is_empty();
         /// Venue id → link to its gateway.
         pub commands: BTreeMap<u16, String>, "names of links by the number of their venue";
+        /// Venue id → link to its feed, for asking it for everything again.
+        pub feeds: BTreeMap<u16, String> = BTreeMap::new(), "names of links by the number of their venue";
         /// Link for outputs.
         pub outputs: Option<String> = None, "the name of a link";
         /// Directory of the strategies' object code.
@@ -59,6 +61,7 @@ impl EngineSettings {
         config.engine = self.engine_config(&key, &mut problems);
         config.inputs.clone_from(&self.inputs);
         config.commands = self.commands.iter().map(|(venue, link)| (*venue, link.clone())).collect();
+        config.feeds = self.feeds.iter().map(|(venue, link)| (*venue, link.clone())).collect();
         config.outputs.clone_from(&self.outputs);
         config.segment_bytes =
             if self.durability == "none" { 0 } else { self.segment_bytes.next_multiple_of(PAGE_BYTES) };
@@ -125,6 +128,9 @@ pub fn check_engine(spec: &TileSpec, ends: &Ends) -> Vec<String> {
         }
         for (venue, link) in &settings.commands {
             ends.produces(&format!("{key}.commands.{venue}"), link, errors);
+        }
+        for (venue, link) in &settings.feeds {
+            ends.produces(&format!("{key}.feeds.{venue}"), link, errors);
         }
         if let Some(link) = &settings.outputs {
             ends.produces(&format!("{key}.outputs"), link, errors);

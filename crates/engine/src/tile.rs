@@ -10,7 +10,7 @@ use journal::{Identity, JournalConfig, Reader, Writer};
 use links::{Counter, Histogram, Offer, Publication, Subscription};
 use records::{
     Applied, CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Reason, Record,
-    ReplaceOrder, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
+    ReplaceOrder, Resync, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
 };
 use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
 
@@ -36,6 +36,8 @@ pub struct EngineTileConfig {
     pub inputs: Vec<String>,
     /// The command link of each venue.
     pub commands: Vec<(u16, String)>,
+    /// The request link to the feed of each venue, where there is one.
+    pub feeds: Vec<(u16, String)>,
     /// Link for outputs, if anyone listens.
     pub outputs: Option<String>,
     /// Records taken from one subscription before the next one's turn.
@@ -56,6 +58,7 @@ impl EngineTileConfig {
             segment_bytes: 16 << 20,
             inputs: Vec::new(),
             commands: Vec::new(),
+            feeds: Vec::new(),
             outputs: None,
             poll_limit: 16,
             timer_ns: 10_000_000,
@@ -134,6 +137,13 @@ impl Stamps {
         }
         self.count = 0;
     }
+}
+
+/// The way to ask a feed for everything again.
+struct FeedLink {
+    venue: u16,
+    link: Box<dyn Publication>,
+    owed: bool,
 }
 
 /// Carries commands and outputs to their links.
@@ -218,6 +228,9 @@ pub struct EngineTile {
     subscriptions: Vec<Box<dyn Subscription>>,
     turn: usize,
     outbox: TileOutbox,
+    feeds: Vec<FeedLink>,
+    /// Requests made in this life.
+    resyncs: u64,
     state: Option<Box<dyn Segment>>,
     counters: TileCounters,
     last_input_ns: u64,
@@ -270,6 +283,13 @@ impl EngineTile {
                 }
             }
         }
+        let mut feeds = Vec::new();
+        for (venue, name) in &config.feeds {
+            match context.publications.remove(name) {
+                Some(link) => feeds.push(FeedLink { venue: *venue, link, owed: false }),
+                None => problems.push(format!("{}.feeds: no link {name}", config.name)),
+            }
+        }
         let outputs = config.outputs.as_ref().and_then(|name| context.publications.remove(name));
         if let (Some(name), None) = (&config.outputs, &outputs) {
             problems.push(format!("{}.outputs: no link {name}", config.name));
@@ -303,6 +323,8 @@ impl EngineTile {
             subscriptions,
             turn: 0,
             outbox,
+            feeds,
+            resyncs: 0,
             state: None,
             counters: tile_counters,
             last_input_ns: 0,
@@ -398,6 +420,22 @@ impl EngineTile {
         }
     }
 
+    /// Asks the feeds for everything again where that is owed; a feed that does not listen yet is asked again.
+    #[cold]
+    fn ask_feeds(&mut self) {
+        for feed in self.feeds.iter_mut().filter(|feed| feed.owed) {
+            let mut record = Resync::new();
+            record.header.venue = feed.venue;
+            (record.epoch, record.request) = (u64::from(self.engine.identity().epoch), self.resyncs);
+            feed.owed = feed.link.offer(bytes_of(&record)) != Offer::Sent;
+        }
+    }
+
+    fn owe_resync(&mut self) {
+        self.resyncs += 1;
+        self.feeds.iter_mut().for_each(|feed| feed.owed = true);
+    }
+
     #[cold]
     fn write_state(&mut self, now_ns: u64, closed: bool) {
         self.state_due_ns = now_ns + STATE_INTERVAL_NS;
@@ -409,7 +447,11 @@ impl EngineTile {
         self.counters.warnings.set(statistics.warnings);
         self.counters.disabled.set(statistics.disabled);
         self.counters.state_hash.set(self.engine.state_hash());
-        self.counters.lost.set(self.subscriptions.iter().map(|subscription| subscription.lost()).sum());
+        let lost = self.subscriptions.iter().map(|subscription| subscription.lost()).sum();
+        if lost > self.counters.lost.get() {
+            self.owe_resync();
+        }
+        self.counters.lost.set(lost);
         self.counters.rolls_unprepared.set(self.merger.rolls_unprepared());
         if let Some(state) = &mut self.state {
             let recorded = Recorded {
@@ -457,6 +499,10 @@ impl Tile for EngineTile {
 
     fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
         self.merger = self.open_journal()?;
+        if self.merger.last().sequence > 0 {
+            // What the feeds said between that life and this one may have gone past.
+            self.owe_resync();
+        }
         if self.config.segment_bytes != 0 {
             self.state = Some(self.storage.open(STATE_FILE, STATE_FILE_BYTES)?);
         }
@@ -485,6 +531,7 @@ impl Tile for EngineTile {
         }
         if now_ns >= self.heartbeat_due_ns {
             self.heartbeat(now_ns);
+            self.ask_feeds();
         }
         if work == 0 || self.outbox.stamps.count > STAMPS / 2 {
             self.outbox.stamps.write();

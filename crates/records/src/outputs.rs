@@ -127,7 +127,8 @@ record! {
         pub subject: u32,
         /// Kind of the control record.
         pub control: u16,
-        /// 1: applied, 2: ignored as older, 3: refused as invalid.
+        /// 1: applied, 2: ignored as older, 3: refused as invalid, 5: a kill is in force but for `flatten`, which this
+        /// engine does not carry out.
         pub outcome: u8,
         /// Zero.
         pub reserved: [u8; 1],

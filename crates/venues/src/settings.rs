@@ -35,6 +35,8 @@ settings! {
         listings: Vec<ListingSettings>, "tables with symbol and instrument", |listings| !listings.is_empty();
         midnight_ns: u64, "the UTC of the venue's midnight in ns, a whole number";
         link: String, "the name of a link";
+        /// Link by which the reader asks for everything again.
+        requests: Option<String> = None, "the name of a link";
         request_interval_ns: u64 = 1_000_000, "a whole number of ns from 1000 to 10000000000",
             |ns| (1_000..=10_000_000_000).contains(ns);
         gap_age_ns_max: u64 = 500_000_000, "a whole number of ns above 0", |ns| *ns > 0;
@@ -83,6 +85,9 @@ fn check_feed(spec: &TileSpec, ends: &Ends) -> Vec<String> {
     spec.errors::<FeedSettings>(|settings, errors| {
         distinct(&key, &settings.listings, errors);
         ends.produces(&format!("{key}.link"), &settings.link, errors);
+        if let Some(link) = &settings.requests {
+            ends.consumes(&format!("{key}.requests"), link, errors);
+        }
     })
 }
 
@@ -132,6 +137,7 @@ fn make_feed(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, Sta
             .collect(),
         midnight_ns: settings.midnight_ns,
         link: settings.link,
+        requests: settings.requests,
         request_interval_ns: settings.request_interval_ns,
         gap_age_ns_max: settings.gap_age_ns_max,
         gap_messages_max: settings.gap_messages_max,

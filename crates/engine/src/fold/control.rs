@@ -17,6 +17,7 @@ const TICK_TABLES_MAX: usize = 64;
 const APPLIED: u8 = 1;
 const OLDER: u8 = 2;
 const REFUSED: u8 = 3;
+const WITHOUT_FLATTEN: u8 = 5;
 
 /// The first rows of every tick table, as strategies see them.
 #[derive(Debug)]
@@ -187,9 +188,16 @@ impl Engine {
         self.answer_version(record, record.limit, (record.generation, record.revision), outcome, out);
     }
 
+    /// Positions are not closed by the engine: a kill that asks for it stops and pulls all the same, and the answer says
+    /// what is left to do by hand.
     pub(super) fn on_kill(&mut self, record: &Kill, out: &mut dyn Outbox) {
-        let outcome = self.limits.apply_kill(record);
-        self.answer_version(record, record.node, (record.generation, record.revision), outcome, out);
+        let flatten = record.flatten == 1;
+        let outcome = self.limits.apply_kill(&Kill { flatten: if flatten { 0 } else { record.flatten }, ..*record });
+        self.exposures += 1;
+        if let Some(code) = code_of(outcome) {
+            let code = if flatten && code == APPLIED { WITHOUT_FLATTEN } else { code };
+            self.applied(record, record.node, (record.generation, record.revision, 0), code, out);
+        }
         if outcome == Outcome::Applied {
             self.pull_killed(out);
         }
@@ -232,15 +240,20 @@ impl Engine {
     fn pull_killed(&mut self, out: &mut dyn Outbox) {
         for at in 0..self.orders.live().len() {
             let place = self.orders.live()[at];
-            let hold = self.orders.hold(place);
-            let pulled = match self.limits.kill_fields(hold.binding()).resting {
-                KillResting::Keep => false,
-                KillResting::CancelIncreasing => self.limits.increases(hold),
-                KillResting::Cancel => true,
-            };
-            if pulled {
-                self.cancel(place, Reason::Risk, true, out);
-            }
+            self.pull_if_killed(place, out);
+        }
+    }
+
+    /// Cancels an order where a kill says so: at the kill, and when one turns up that nobody knew then.
+    pub(super) fn pull_if_killed(&mut self, place: u32, out: &mut dyn Outbox) {
+        let hold = self.orders.hold(place);
+        let pulled = match self.limits.kill_fields(hold.binding()).resting {
+            KillResting::Keep => false,
+            KillResting::CancelIncreasing => self.limits.increases(hold),
+            KillResting::Cancel => true,
+        };
+        if pulled {
+            self.cancel(place, Reason::Risk, true, out);
         }
     }
 

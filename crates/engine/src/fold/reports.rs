@@ -83,6 +83,9 @@ impl Engine {
         if matches!(kind, OrderEventKind::Rejected | OrderEventKind::ReplaceRejected | OrderEventKind::NotSent) {
             self.goes_on_after_refusal(order.slot, out);
         }
+        if step.reopened.is_some() {
+            self.pull_if_killed(place, out);
+        }
         let asked_again = step.replaced.is_some() || step.reopened.is_some();
         if let Some(reason) = Reason::from_code(order.cancel_owed)
             && asked_again
@@ -294,6 +297,7 @@ impl Engine {
         let place = self.orders.insert(order, hold);
         self.exposures += 1;
         self.hash_cell(place);
+        self.pull_if_killed(place, out);
     }
 
     /// A trade was broken or corrected by its venue.

@@ -175,6 +175,7 @@ fn feed_config(setup: &Setup, at: &Addresses, midnight_ns: u64) -> FeedConfig {
             .map(|instrument| FeedListing { symbol: firm::symbol(instrument), instrument })
             .collect(),
         midnight_ns,
+        requests: None,
         link: "feed_engine".to_owned(),
         request_interval_ns: 1_000_000,
         gap_age_ns_max: NEVER_NS,

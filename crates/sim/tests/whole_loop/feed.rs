@@ -162,3 +162,29 @@ fn a_market_where_nothing_happens_is_quiet_and_not_silent() {
     world.run(HEARTBEAT);
     world.check_at_rest();
 }
+
+#[test]
+fn an_engine_that_starts_again_is_told_everything_that_went_past_it() {
+    for seed in 51..=54 {
+        let mut world = World::new(Setup { engine_silence_ns_max: 5_000 * MILLISECOND, ..setup(seed) });
+        world.run(40 * MILLISECOND);
+        let (tile, id) = world.engine.take().expect("an engine runs");
+        world.sim.kill(id);
+        drop(tile);
+        // As over a link that has not noticed yet that its reader is gone, and keeps nothing for it.
+        let mut gone = world.sim.context("engine");
+        world.run(10 * MILLISECOND);
+        let link = gone.subscriptions.get_mut("feed1_engine").expect("the engine reads it");
+        let mut lost = 0;
+        while link.poll(100, &mut |_| lost += 1) > 0 {}
+        drop(gone);
+        assert!(lost > 10, "seed {seed}: {lost} records went past");
+        world.start_engine();
+        heal(&mut world);
+        assert_eq!(world.counter("feed1.feed.resyncs"), 1, "seed {seed}");
+        assert_eq!(world.counter("exchange1.snapshot.given"), 1, "seed {seed}");
+        world.check_at_rest();
+        assert_eq!(world.breaks(), [""; 0], "seed {seed}");
+        assert_eq!(world.replay().agrees(), Some(true), "seed {seed}");
+    }
+}

@@ -197,6 +197,7 @@ pub fn feed_config(setup: &Setup, venue: u16) -> FeedConfig {
         listings: vec![FeedListing { symbol: SYMBOL, instrument: INSTRUMENT }],
         midnight_ns: bootstrap::midnight_ns(),
         link: format!("feed{venue}_engine"),
+        requests: Some(format!("engine_feed{venue}")),
         request_interval_ns: MILLISECOND,
         gap_age_ns_max: 20 * MILLISECOND,
         gap_messages_max: setup.gap_messages_max,
@@ -244,6 +245,7 @@ pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
         config.inputs.push(format!("gateway{venue}_engine"));
         config.inputs.push(format!("feed{venue}_engine"));
         config.commands.push((venue, format!("engine_gateway{venue}")));
+        config.feeds.push((venue, format!("engine_feed{venue}")));
     }
     (config.timer_ns, config.heartbeat_ns) = (MILLISECOND, 10 * MILLISECOND);
     config
@@ -281,6 +283,7 @@ impl World {
             sim.link(&format!("feed{venue}_engine"), &depth, &feed, &["engine"]).unwrap();
             sim.link(&format!("gateway{venue}_engine"), &orders, &gateway, &["engine"]).unwrap();
             sim.link(&format!("engine_gateway{venue}"), &orders, "engine", &[&gateway]).unwrap();
+            sim.link(&format!("engine_feed{venue}"), &orders, "engine", &[&feed]).unwrap();
         }
         let stop_ns = sim.clock.now_ns() + setup.run_ns;
         let venue = |_| Venue { exchange: None, feed: None, gateway: None, lives: 0 };

@@ -10,8 +10,8 @@ mod snapshot;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 
-use links::{Counter, Counters};
-use records::FeedState;
+use links::{Counter, Counters, Subscription};
+use records::{FeedState, RecordRef};
 use sessions::mold::{Event, PacketHeader, Receiver};
 use tiles::{Clock, Context, Net, StartError, Storage, Tile, Udp};
 
@@ -31,6 +31,8 @@ const REQUEST_MESSAGES_MAX: u64 = 64;
 const BURST_MESSAGES: usize = 128;
 /// A reader that was told nothing for so long is told how the feed stands.
 const ALIVE_NS: u64 = 1_000_000_000;
+/// Requests of the reader looked at in one cycle.
+const REQUESTS_A_CYCLE: usize = 4;
 /// Packets of another session, and none of the present one between them, before the feed believes that it changed.
 const SESSION_PACKETS: u32 = 8;
 
@@ -68,6 +70,8 @@ pub struct FeedConfig {
     pub midnight_ns: u64,
     /// Name of the publication.
     pub link: String,
+    /// Name of the subscription by which a reader asks for everything again, if it can.
+    pub requests: Option<String>,
     /// A gap is asked for this often.
     pub request_interval_ns: u64,
     /// A gap that is open for so long, or that is longer than `gap_messages_max`, is closed by a snapshot.
@@ -100,6 +104,7 @@ struct Counts {
     next_sequence: Counter,
     mode: Counter,
     link_full: Counter,
+    resyncs: Counter,
 }
 
 /// The tile.
@@ -111,6 +116,9 @@ pub struct FeedTile {
     samples: Option<SamplesFile>,
     lines: Vec<Box<dyn Udp>>,
     requests: Option<Box<dyn Udp>>,
+    reader: Option<Box<dyn Subscription>>,
+    /// Epoch and number of the reader's last request.
+    asked: (u64, u64),
     receiver: Receiver,
     output: Output,
     snapshot: Snapshot,
@@ -137,6 +145,12 @@ impl FeedTile {
         let publication = context.publications.remove(&config.link).ok_or_else(|| {
             StartError(format!("tile {}: link: {} is not one that it produces", config.name, config.link))
         })?;
+        let reader = match &config.requests {
+            Some(name) => Some(context.subscriptions.remove(name).ok_or_else(|| {
+                StartError(format!("tile {}: requests: {name} is not a link that it reads", config.name))
+            })?),
+            None => None,
+        };
         let mut receiver = Receiver::new(Some(1), AHEAD_BYTES);
         receiver.set_burst(BURST_MESSAGES);
         Ok(Self {
@@ -148,6 +162,8 @@ impl FeedTile {
             samples: None,
             lines: Vec::new(),
             requests: None,
+            reader,
+            asked: (0, 0),
             receiver,
             mode: Mode::Live,
             other_session: ([0; 10], 0),
@@ -304,6 +320,26 @@ impl FeedTile {
         self.mode = Mode::Gap { since_ns, asked_ns: now_ns, asked_to: from + u64::from(count) };
     }
 
+    /// A reader has lost what it had, or what was said: it gets everything again.
+    fn hear_reader(&mut self, now_ns: u64) {
+        let (venue, mut asked) = (self.config.venue, self.asked);
+        let Some(reader) = &mut self.reader else { return };
+        reader.poll(REQUESTS_A_CYCLE, &mut |bytes| {
+            if let Ok(RecordRef::Resync(request)) = records::parse(bytes)
+                && request.header.venue == venue
+            {
+                asked = asked.max((request.epoch, request.request));
+            }
+        });
+        if asked != self.asked {
+            self.asked = asked;
+            self.counts.resyncs.add(1);
+            self.snapshot.stop();
+            self.receiver.hold();
+            self.mode = Mode::Snapshot { retry_ns: now_ns };
+        }
+    }
+
     fn run_snapshot(&mut self, now_ns: u64, retry_ns: u64) {
         if !self.snapshot.is_running() {
             if now_ns < retry_ns {
@@ -388,6 +424,7 @@ impl Tile for FeedTile {
 
     fn do_work(&mut self, now_ns: u64) -> usize {
         let work = self.read_lines(now_ns);
+        self.hear_reader(now_ns);
         self.steer(now_ns);
         self.watch_silence(now_ns);
         if work == 0 {
@@ -420,6 +457,7 @@ impl Counts {
             next_sequence: counters.counter("feed.next_sequence"),
             mode: counters.counter("feed.mode"),
             link_full: counters.counter("feed.link_full_cycles"),
+            resyncs: counters.counter("feed.resyncs"),
         }
     }
 }
