@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use common::*;
-use records::{Kill, KillNew, KillResting, LimitSet, Metric, SelectorKind, Side};
+use records::{Allocation, Kill, KillNew, KillResting, LimitSet, Metric, Permission, Restricted, SelectorKind, Side};
 use risk::Outcome;
 
 thread_local! {
@@ -76,5 +76,21 @@ fn orders_events_and_changes_allocate_nothing() {
     };
     assert_eq!(allocations(|| assert_eq!(firm.tree.apply_kill(&kill), Outcome::Applied)), 0);
     assert_eq!(allocations(|| firm.tree.day_roll()), 0);
+    firm.tree.set_holder(3);
+    let mut part = Allocation { holder: 3, limit: 1, revision: 1, ..Allocation::new() };
+    let mut permission = Permission { node: DESK, allow: 1, selector: SelectorKind::All.code(), ..Permission::new() };
+    let mut listed = Restricted { new_orders: KillNew::ReduceOnly.code(), ..Restricted::new() };
+    listed.header.instrument = 1;
+    let count = allocations(|| {
+        for revision in 2..50 {
+            (part.revision, permission.revision, listed.revision) = (revision, revision, revision);
+            assert_eq!(firm.tree.apply_allocation(&part), Outcome::Applied);
+            assert_eq!(firm.tree.apply_permission(&permission), Outcome::Applied);
+            assert_eq!(firm.tree.apply_restricted(&listed), Outcome::Applied);
+            firm.tree.usages(&mut |usage| assert!(usage.limit > 0));
+            firm.tree.in_force(&mut |one| assert!(one.subject > 0));
+        }
+    });
+    assert_eq!(count, 0);
     assert_eq!(allocations(|| assert!(firm.tree.bind(ACCOUNT_B, TRADER, 1, 2).is_ok())), 0);
 }
