@@ -21,7 +21,7 @@ from pydantic import Field
 
 from meridian import records
 from meridian.console import BadInput
-from meridian.records import KillNew, KillResting, Metric, NodeLevel, SelectorKind
+from meridian.records import Enforcement, KillNew, KillResting, Metric, NodeLevel, SelectorKind
 from meridian.venues.checking import Duration, Entry, Nanos, Problems, given, read_toml
 from meridian.venues.reference import ReferenceData
 
@@ -52,6 +52,16 @@ EXTRAS = {
     Metric.DUPLICATE_ORDERS: {"window"},
 }
 """Further keys of a metric."""
+DIVISIBLE = {
+    Metric.POSITION_LONG,
+    Metric.POSITION_SHORT,
+    Metric.GROSS_EXPOSURE,
+    Metric.DAILY_VALUE,
+    Metric.DAILY_QUANTITY,
+    Metric.OPEN_ORDERS,
+    Metric.MESSAGE_RATE,
+}
+"""Metrics whose bound can be divided over engines."""
 MANDATORY = [
     Metric.ORDER_QUANTITY,
     Metric.ORDER_NOTIONAL,
@@ -88,6 +98,17 @@ class Selected(Entry):
     trader: int = Field(default=0, ge=0, lt=2**32, description="a trader's number, 0 for all")
 
 
+class Part(Entry):
+    """An engine's part of a global limit, in the unit of the limit."""
+
+    holder: int = Field(ge=1, lt=2**8, description="an engine's shard, from 1")
+    lots: int | None = Field(default=None, gt=-(2**63), lt=2**63, description="a whole number")
+    orders: int | None = Field(default=None, ge=0, lt=2**63, description=LOTS)
+    count: int | None = Field(default=None, ge=0, lt=2**63, description=LOTS)
+    money: Nanos | None = Field(default=None, ge=0, lt=2**127, description="an amount of the currency, not below zero")
+    burst: int = Field(default=0, ge=0, lt=2**32, description=LOTS)
+
+
 class Limit(Selected):
     """A limit."""
 
@@ -106,6 +127,8 @@ class Limit(Selected):
     )
     reference_age: Duration | None = Field(default=None, gt=0, le=DAY_NS, description="a time such as 5s, at most 24h")
     soft_percent: int = Field(default=0, ge=0, le=100, description="a whole number from 0 (none) to 100")
+    enforcement: str = Field(default="engine", pattern="^(engine|global)$", description="engine or global")
+    parts: list[Part] = Field(default_factory=list, description="a list of parts: holder and its share of the bound")
 
     @property
     def hard(self) -> int:
@@ -174,9 +197,28 @@ class Limits:
             if (name, metric) not in there
         ]
 
-    def records(self, *, generation: int = 0, revision: int = 1) -> bytes:
-        """Node, LimitSet and Kill records, parents first; the limits are one set."""
-        return b"".join([*self._nodes(), *self._limits(generation, revision), *self._kills(generation, revision)])
+    def records(self, *, generation: int = 0, revision: int = 1, holder: int = 0) -> bytes:
+        """Node, LimitSet and Kill records, parents first; the limits are one set. `holder`: with the parts of that engine."""
+        parts = self._parts(generation, revision, holder)
+        return b"".join(
+            [*self._nodes(), *self._limits(generation, revision), *parts, *self._kills(generation, revision)]
+        )
+
+    def _parts(self, generation: int, revision: int, holder: int) -> Iterator[bytes]:
+        for limit in self.limits:
+            metric = METRICS[limit.metric]
+            for part in limit.parts:
+                if part.holder != holder:
+                    continue
+                share = int(getattr(part, VALUES[metric]))
+                short = metric is Metric.POSITION_SHORT
+                record = records.new(
+                    "Allocation", limit=limit.id, holder=holder, generation=generation, revision=revision
+                ).copy()
+                for name, value in (("upper", 0 if short else share), ("lower", share if short else part.burst)):
+                    record[name]["low"] = value & (2**64 - 1)
+                    record[name]["high"] = value >> 64
+                yield record.tobytes()
 
     def _nodes(self) -> Iterator[bytes]:
         for name, node in sorted(self.nodes.items(), key=lambda item: (LEVELS[item[1].level], item[1].id)):
@@ -192,6 +234,7 @@ class Limits:
                 window_ns=limit.window or limit.reference_age or 0,
                 burst=limit.burst or 0,
                 soft_percent=limit.soft_percent,
+                enforcement=int(Enforcement.GLOBAL) if limit.enforcement == "global" else 0,
                 generation=generation,
                 revision=revision,
                 last_of_set=int(at == len(self.limits)),
@@ -245,6 +288,7 @@ def _check(document: dict[str, Any], digest: str, reference: ReferenceData, prob
         _check_selector(key, limit, names, reference, problems)
         if limit.metric is not None:
             _check_value(key, limit, document, problems)
+            _check_parts(key, limit, problems)
     for key, kill in kills:
         _check_selector(key, kill, names, reference, problems)
     seen: dict[int, str] = {}
@@ -307,6 +351,23 @@ def _check_value(key: str, limit: Limit, document: dict[str, Any], problems: Pro
             problems.field(key, raw, name, f"no {name} with {limit.metric}, which takes {', '.join(sorted(needed))}")
     if limit.percent is not None and limit.percent % (records.NANOS // PARTS_PER_PERCENT):
         problems.field(key, raw, "percent", "at most four decimals")
+
+
+def _check_parts(key: str, limit: Limit, problems: Problems) -> None:
+    metric, parts = METRICS[limit.metric], given(limit.parts) or []
+    if limit.enforcement == "global" and metric not in DIVISIBLE:
+        words = ", ".join(sorted(one.name.lower() for one in DIVISIBLE))
+        problems.add(f"{key}.enforcement", limit.enforcement, f"engine with {limit.metric}; global is for {words}")
+    if limit.enforcement != "global" and parts:
+        problems.add(f"{key}.parts", len(parts), "no parts, but with enforcement global")
+    shares: list[Any] = [getattr(part, VALUES[metric], None) for part in parts]
+    holders = [part.holder for part in parts]
+    if len(set(holders)) != len(holders):
+        problems.add(f"{key}.parts", holders, "one part for each holder")
+    if None in shares:
+        problems.missing(f"{key}.parts[{shares.index(None)}].{VALUES[metric]}", "the holder's share of the bound")
+    elif parts and getattr(limit, VALUES[metric]) is not None and sum(shares) != limit.hard:
+        problems.add(f"{key}.parts", sum(shares), f"parts that add up to the bound, {limit.hard}")
 
 
 def example(*, firm: str = "firm", region: str = "new-york", desk: str = "desk", accounts: dict[str, str]) -> str:

@@ -141,6 +141,29 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, reference: Referenc
         Limits.load(tmp_path / "none.toml", reference)
 
 
+def test_parts_of_a_global_limit_add_up_and_bind(tmp_path: Path, reference: ReferenceData) -> None:
+    whole = '{ id = 6, node = "firm", metric = "position_long", lots = 100 }'
+    parts = "parts = [{ holder = 1, lots = 70 }, { holder = 2, lots = 30 }]"
+    text = LIMITS.replace(whole, whole[:-2] + f', enforcement = "global", {parts} }}')
+    limits = Limits.load(write(tmp_path, "limits.toml", text), reference)
+    for holder, headroom in ((1, 40), (2, 30), (0, 0)):
+        tree = native.LimitTree()
+        tree.set_holder(holder)
+        outcomes = tree.apply(reference.records() + limits.records(holder=holder))
+        assert set(outcomes) <= {"applied", "in set"}
+        line = tree.bind(limits.node("mm-1"), 0, 1, 1)
+        assert tree.headroom(line)[0] == headroom
+    wrong = {
+        "lots = 30": "limits[5].parts = 101: allowed is parts that add up to the bound, 100.",
+        "holder = 2": "limits[5].parts = [1, 1]: allowed is one part for each holder.",
+        'enforcement = "global"': "limits[5].parts = 2: allowed is no parts, but with enforcement global.",
+        ", lots = 30": "limits[5].parts[1].lots is missing: allowed is the holder's share of the bound.",
+    }
+    instead = ["lots = 31", "holder = 1", 'enforcement = "engine"', ""]
+    for (old, sentence), new in zip(wrong.items(), instead, strict=True):
+        assert errors(tmp_path, reference, text.replace(old, new)) == [sentence]
+
+
 def test_the_words_are_those_of_the_schema() -> None:
     assert set(METRICS.values()) == set(Metric) and len(MANDATORY) == 8
     assert list(LEVELS) == ["firm", "region", "desk", "strategy", "account"]
