@@ -209,7 +209,9 @@ class EtcdServer:
         return self.authority
 
     def start(self) -> EtcdServer:
-        """Starts every member that does not run and waits until all are healthy. Unreachable when they do not become so."""
+        """Starts every member that does not run and waits until all are healthy. Unreachable when they do not become so.
+
+        Call it from a thread that lives as long as the store: to the system, that thread is the members' parent."""
         fresh = not any(member.data.exists() for member in self.members)
         for member in self.members:
             self.start_member(member)

@@ -2,7 +2,9 @@
 //!
 //! Invariant: a range over several pages is of one revision.
 
-use tokio::time::Instant;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
 
 use super::call::{Effect, Etcd, kv};
 use super::error::{Error, Kind, Result};
@@ -88,13 +90,14 @@ impl Etcd {
         .await
     }
 
-    /// All keys at `revision` (0: now) from one member, for a watch that must know who answers.
+    /// All keys at `revision` (0: now) from one member, for a watch that must know who answers; `page_max` for each page.
     pub(crate) async fn range_on(
         &self,
         client: &etcd_client::Client,
         keys: &Keys,
         revision: i64,
         keys_only: bool,
+        page_max: Duration,
     ) -> Result<(Header, Vec<KeyValue>)> {
         let (mut first, mut all) = (keys.first().to_vec(), Vec::new());
         let mut options = get_options(keys).with_limit(PAGE_KEYS).with_revision(revision);
@@ -103,7 +106,9 @@ impl Etcd {
         }
         let mut of = None;
         loop {
-            let read = kv(client).get(first.clone(), Some(options.clone())).await;
+            let mut store = kv(client);
+            let read = timeout(page_max, store.get(first.clone(), Some(options.clone()))).await;
+            let read = read.map_err(|_| Error::new(Kind::Unreachable, "no answer in time"))?;
             let read = read.map_err(|error| super::error::classify(&error).0)?;
             let header = *of.get_or_insert(Header::from(read.header()));
             all.extend(read.kvs().iter().map(KeyValue::from));

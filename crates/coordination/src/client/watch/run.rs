@@ -19,8 +19,6 @@ const MAIN: i64 = 1;
 const GENERATION: i64 = 2;
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How long a full set may take, whatever `silence_max` is.
-const LIST_MAX: Duration = Duration::from_secs(30);
 
 pub(super) struct Runner {
     etcd: Etcd,
@@ -187,8 +185,9 @@ impl Runner {
 
     /// All keys at `revision` (0: now), from this member, in pages of one revision.
     async fn read_all(&self, client: &Client, revision: i64, keys_only: bool) -> Result<(Header, Vec<KeyValue>)> {
-        let read = self.etcd.range_on(client, &self.options.keys, revision, keys_only);
-        timeout(LIST_MAX, read).await.map_err(|_| silent())?
+        // A full set may be long; a member that falls silent within it is left as soon as in any other silence.
+        let page_max = 2 * self.options.silence_max;
+        self.etcd.range_on(client, &self.options.keys, revision, keys_only, page_max).await
     }
 
     /// Opens the stream after the position, with a second watch on the generation.
