@@ -3,6 +3,8 @@
 //! Invariant: the mix is that of the peer's own test (9 % GTC, 3 % IOC, 6 % cancel, the rest moves), a twelfth of the
 //! moves being reductions; commands are made before the clock starts, events are all written to memory inside it.
 
+mod pipeline;
+
 use std::time::Instant;
 
 use records::{
@@ -11,6 +13,7 @@ use records::{
 };
 
 use crate::matching::{Capacity, Matching, Sink};
+pub use pipeline::{PipelineReport, run as run_pipeline};
 
 const TICK_NANOS: i64 = 10_000_000;
 const RESTING_GOAL: usize = 1000;
@@ -198,13 +201,18 @@ fn apply<S: Sink>(core: &mut Matching, stamp: Stamp, command: &Command, sink: &m
     }
 }
 
+/// Place and time of the command at `at`.
+fn stamp(at: usize) -> Stamp {
+    Stamp { sequence: at as u64 + 1, time_ns: at as u64 }
+}
+
 fn made(commands: usize, seed: u64) -> Vec<Command> {
     let mut core = fresh();
     let mut maker = Maker { random: Random(seed), next_ref: 1, live: Vec::new(), middle: 100_000 };
     let mut all = Vec::with_capacity(commands);
     for at in 0..commands {
         let command = maker.command(&core);
-        apply(&mut core, Stamp { sequence: at as u64 + 1, time_ns: at as u64 }, &command, &mut crate::matching::NoSink);
+        apply(&mut core, stamp(at), &command, &mut crate::matching::NoSink);
         let number = match &command {
             Command::Enter(command) => command.user_ref,
             Command::Replace(command) => command.user_ref,
@@ -238,7 +246,6 @@ fn timed(all: &[Command]) -> Report {
     let (warm, commands) = (WARM, all.len() - WARM);
     let mut core = fresh();
     let mut sink = Written { last: ExchangeEvent::new(), events: 0, trades: 0, refused: 0 };
-    let stamp = |at: usize| Stamp { sequence: at as u64 + 1, time_ns: at as u64 };
     for (at, command) in all[..warm].iter().enumerate() {
         apply(&mut core, stamp(at), command, &mut sink);
     }

@@ -275,7 +275,7 @@ impl Port {
 }
 
 /// One command, copied out of the closure that made it.
-struct Command {
+pub(crate) struct Command {
     bytes: [u8; records::RECORD_BYTES_MAX],
     length: usize,
 }
@@ -287,12 +287,12 @@ impl Default for Command {
 }
 
 impl Command {
-    fn set(&mut self, record: &[u8]) {
+    pub fn set(&mut self, record: &[u8]) {
         self.bytes[..record.len()].copy_from_slice(record);
         self.length = record.len();
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 }
