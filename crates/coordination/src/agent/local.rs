@@ -1,0 +1,185 @@
+//! Kills that did not come from a trusted store: through the region's local socket, or found in a store that is not trusted.
+//!
+//! Invariant: such a kill stays until the trusted store has a value for the same place that was written after the store knew
+//! of the kill: whoever wrote that value could see it. Until then the strictest of both is in force. Nothing here loosens.
+
+use std::collections::BTreeMap;
+
+use records::bytes_of;
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Agent};
+use crate::keys;
+use crate::values::{KillAt, KillFields, Selector, Version, kill_at};
+
+/// A kill as a person gives it at the local socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalKill {
+    /// Name of a node.
+    pub node: String,
+    /// What it concerns there.
+    #[serde(default)]
+    pub selector: Selector,
+    /// allow, reduce_only, none.
+    pub new_orders: String,
+    /// keep, cancel_increasing, cancel.
+    pub resting: String,
+    /// Whether positions are to be closed.
+    #[serde(default)]
+    pub flatten: bool,
+    /// Who asks.
+    #[serde(default)]
+    pub by: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// When, ns UTC; filled in by the agent.
+    #[serde(default)]
+    pub at_ns: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Override {
+    pub kill: KillAt,
+    /// What the store says after this version takes its place; `None`: the store does not know of it yet.
+    pub after: Option<Version>,
+    pub local: Option<LocalKill>,
+    /// What is to be published of it.
+    text: String,
+}
+
+/// By place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides(pub BTreeMap<String, Override>);
+
+impl Overrides {
+    pub fn local(&self) -> Vec<LocalKill> {
+        self.0.values().filter_map(|one| one.local.clone()).collect()
+    }
+}
+
+impl Agent {
+    /// A kill through the local socket: it goes to the engine at once, whatever the store does.
+    ///
+    /// # Errors
+    /// A sentence when it names what is not here, or would kill nothing.
+    pub fn on_local_kill(&mut self, mut kill: LocalKill) -> Result<(), String> {
+        kill.at_ns = self.now_ns;
+        let place = self.override_kill(kill).ok_or("")?;
+        let record = self.kill_record(&place);
+        // First of all that is to be done.
+        self.actions.push_front(Action::ToEngine(bytes_of(&record).to_vec()));
+        self.kill_sent(&place);
+        Ok(())
+    }
+
+    /// What is wrong with a kill from the local socket.
+    pub fn local_kill_problem(&self, kill: &LocalKill) -> Option<String> {
+        match self.read_local(kill) {
+            Ok(at) if at.fields == KillFields::ARMED => {
+                Some("new_orders, resting, flatten: the local socket kills; it never re-arms".to_owned())
+            }
+            Ok(_) => None,
+            Err(why) => Some(why),
+        }
+    }
+
+    fn read_local(&self, kill: &LocalKill) -> Result<KillAt, String> {
+        let fields = KillFields::read(&kill.new_orders, &kill.resting, kill.flatten)?;
+        kill_at(&kill.node, &kill.selector, fields, &self.directory)
+    }
+
+    /// Puts a kill in force beside what the store says; its place.
+    pub(super) fn override_kill(&mut self, kill: LocalKill) -> Option<String> {
+        if let Some(why) = self.local_kill_problem(&kill) {
+            self.findings.insert(format!("local kill at {}", kill.node), why);
+            return None;
+        }
+        let mut at = self.read_local(&kill).ok()?;
+        let place = at.place.clone();
+        if let Some(known) = self.overrides.0.get(&place) {
+            at.fields = at.fields.strictest(known.kill.fields);
+        }
+        let text = published(&kill, at.fields);
+        let key = keys::local_kill(&self.region, &place);
+        self.outbound.set(key, Some(text.clone()), false);
+        self.overrides.0.insert(place.clone(), Override { kill: at, after: None, local: Some(kill), text });
+        Some(place)
+    }
+
+    /// A kill of a store that is not trusted: only what it tightens is taken.
+    pub(super) fn tighten(&mut self, kill: KillAt) {
+        let now = self.effective(&kill.place).map_or(KillFields::ARMED, |(fields, _)| fields);
+        if now.covers(kill.fields) {
+            return;
+        }
+        match self.overrides.0.get_mut(&kill.place) {
+            Some(known) => known.kill.fields = known.kill.fields.strictest(kill.fields),
+            None => {
+                let after = Some((self.store.generation(), self.store.revision));
+                let text = String::new();
+                self.overrides.0.insert(kill.place.clone(), Override { kill, after, local: None, text });
+            }
+        }
+    }
+
+    /// The store shows a kill that this region's agent published.
+    pub(super) fn local_kill_published(&mut self, place: &str, value: &[u8], version: Version) {
+        let key = keys::local_kill(&self.region, place);
+        if self.kills.get(place).is_some_and(|known| known.version > version) {
+            let unpublished = self.overrides.0.get(place).is_some_and(|one| one.text.as_bytes() != value);
+            if !unpublished {
+                self.overrides.0.remove(place);
+                self.outbound.set(key, None, false);
+            }
+            return;
+        }
+        match self.overrides.0.get_mut(place) {
+            Some(one) if one.text.as_bytes() == value => one.after = Some(version),
+            Some(_) => {}
+            None => {
+                // An agent before this one published it and was forgotten.
+                if let Ok(kill) = serde_json::from_slice::<LocalKill>(value)
+                    && self.override_kill(kill).is_some()
+                    && let Some(one) = self.overrides.0.get_mut(place)
+                {
+                    one.after = Some(version);
+                    one.text = String::from_utf8_lossy(value).into_owned();
+                    self.outbound.set(key, Some(one.text.clone()), false);
+                }
+            }
+        }
+    }
+
+    /// The trusted store has a value for the place: if it is newer than the kill there, it stands alone.
+    pub(super) fn take_over(&mut self, place: &str, version: Version) {
+        let over = self.overrides.0.get(place).is_some_and(|one| one.after.is_some_and(|after| version > after));
+        if over && let Some(gone) = self.overrides.0.remove(place) {
+            if gone.local.is_some() {
+                self.outbound.set(keys::local_kill(&self.region, place), None, false);
+            }
+        }
+    }
+
+    /// What is to be in force at a place, and its version.
+    pub(super) fn effective(&self, place: &str) -> Option<(KillFields, Version)> {
+        let known = self.kills.get(place);
+        let over = self.overrides.0.get(place);
+        let fields = match (known, over) {
+            (None, None) => return None,
+            (Some(known), None) => known.value.fields,
+            (None, Some(over)) => over.kill.fields,
+            (Some(known), Some(over)) => known.value.fields.strictest(over.kill.fields),
+        };
+        Some((fields, known.map_or((0, 0), |known| known.version)))
+    }
+}
+
+fn published(kill: &LocalKill, fields: KillFields) -> String {
+    let (new_orders, resting, flatten) = fields.words();
+    serde_json::json!({
+        "v": 1, "node": kill.node, "selector": kill.selector, "new_orders": new_orders, "resting": resting,
+        "flatten": flatten, "by": kill.by, "reason": kill.reason, "at_ns": kill.at_ns,
+    })
+    .to_string()
+}
