@@ -8,9 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use records::{
-    Allocation, Kill, KillNew, KillResting, LimitSet, Metric, MoneyNanos, NodeLevel, SelectorKind,
-};
+use records::{Allocation, Kill, KillNew, KillResting, LimitSet, Metric, MoneyNanos, NodeLevel, SelectorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::quoted;
@@ -375,7 +373,11 @@ pub fn amount(text: &str, decimals: u32) -> Result<i128, String> {
     let (whole, rest) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let point_without_digits = digits.contains('.') && rest.is_empty();
-    if whole.is_empty() || !all_digits(whole) || !all_digits(rest) || rest.len() > decimals as usize || point_without_digits
+    if whole.is_empty()
+        || !all_digits(whole)
+        || !all_digits(rest)
+        || rest.len() > decimals as usize
+        || point_without_digits
     {
         return Err(bad());
     }
@@ -497,12 +499,7 @@ pub fn kill(place: &str, bytes: &[u8], directory: &Directory) -> Result<KillAt, 
 ///
 /// # Errors
 /// A sentence when a name is not known here.
-pub fn kill_at(
-    node: &str,
-    selector: &Selector,
-    fields: KillFields,
-    directory: &Directory,
-) -> Result<KillAt, String> {
+pub fn kill_at(node: &str, selector: &Selector, fields: KillFields, directory: &Directory) -> Result<KillAt, String> {
     let resolved = selector.resolve(directory)?;
     let mut record = Kill::new();
     record.node = node_id(node, directory)?;
@@ -544,7 +541,8 @@ pub fn reference(bytes: &[u8]) -> Result<String, String> {
 pub fn tree(bytes: &[u8]) -> Result<Vec<TreeNode>, String> {
     let mut nodes = json::<Tree>(bytes)?.nodes;
     for node in &nodes {
-        if level(&node.level).is_none() || node.id == 0 || !node.name.is_ascii() || !(1..=24).contains(&node.name.len()) {
+        if level(&node.level).is_none() || node.id == 0 || !node.name.is_ascii() || !(1..=24).contains(&node.name.len())
+        {
             return Err(format!("nodes.{}: its name, id or level is none", node.name));
         }
     }

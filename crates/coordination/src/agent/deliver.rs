@@ -302,13 +302,15 @@ impl Agent {
 
     fn kill_applied(&mut self, applied: &Applied) {
         let version = (applied.generation, applied.revision);
-        let nodes: BTreeMap<&String, u32> = self.delivery.kills.keys().map(|place| (place, self.kill_node(place))).collect();
+        let nodes: BTreeMap<&String, u32> =
+            self.delivery.kills.keys().map(|place| (place, self.kill_node(place))).collect();
         let waits = |place: &&String, sent: &&Sent<KillFields>| {
             sent.version == version && nodes.get(*place) == Some(&applied.subject)
         };
         let waiting = self.delivery.kills.iter().filter(|(place, sent)| waits(place, sent));
         // Several places of a node may have the same version: answers come in the order in which they were sent.
-        let first = waiting.min_by_key(|(_, sent)| (sent.confirmed.is_some(), sent.at_ns)).map(|(place, _)| place.clone());
+        let first =
+            waiting.min_by_key(|(_, sent)| (sent.confirmed.is_some(), sent.at_ns)).map(|(place, _)| place.clone());
         let Some(place) = first else { return };
         let key = keys::kill(&place);
         let sent = self.delivery.kills.get_mut(&place).expect("found above");

@@ -90,7 +90,7 @@ impl Agent {
     }
 
     /// Puts a kill in force beside what the store says; its place.
-    pub(super) fn override_kill(&mut self, kill: LocalKill) -> Option<String> {
+    pub(super) fn override_kill(&mut self, mut kill: LocalKill) -> Option<String> {
         if let Some(why) = self.local_kill_problem(&kill) {
             self.findings.insert(format!("local kill at {}", kill.node), why);
             return None;
@@ -100,7 +100,9 @@ impl Agent {
         if let Some(known) = self.overrides.0.get(&place) {
             at.fields = at.fields.strictest(known.kill.fields);
         }
-        let text = published(&kill, at.fields);
+        let (new_orders, resting, flatten) = at.fields.words();
+        (kill.new_orders, kill.resting, kill.flatten) = (new_orders.to_owned(), resting.to_owned(), flatten);
+        let text = published(&kill);
         let key = keys::local_kill(&self.region, &place);
         self.outbound.set(key, Some(text.clone()), false);
         self.overrides.0.insert(place.clone(), Override { kill: at, after: None, local: Some(kill), text });
@@ -175,11 +177,10 @@ impl Agent {
     }
 }
 
-fn published(kill: &LocalKill, fields: KillFields) -> String {
-    let (new_orders, resting, flatten) = fields.words();
+fn published(kill: &LocalKill) -> String {
     serde_json::json!({
-        "v": 1, "node": kill.node, "selector": kill.selector, "new_orders": new_orders, "resting": resting,
-        "flatten": flatten, "by": kill.by, "reason": kill.reason, "at_ns": kill.at_ns,
+        "v": 1, "node": kill.node, "selector": kill.selector, "new_orders": kill.new_orders, "resting": kill.resting,
+        "flatten": kill.flatten, "by": kill.by, "reason": kill.reason, "at_ns": kill.at_ns,
     })
     .to_string()
 }

@@ -75,6 +75,8 @@ pub(crate) struct PeerView {
     pub repeated: u64,
     /// Sequence that followed the last gap: a snapshot from there on is whole.
     gap_before: u64,
+    /// Where the last whole snapshot began: what is older is in it, also where it has no row.
+    whole_from: u64,
     first: u64,
     collected: BTreeMap<u16, Vec<((String, String), i64)>>,
     asked_ns: Option<u64>,
@@ -183,12 +185,17 @@ impl Agent {
             self.outgoing.wanted = false;
         } else {
             let told = &self.outgoing.told;
-            let changed: Vec<_> = rows.iter().filter(|(key, lots)| told.get(*key) != Some(lots)).collect();
+            let mut changed: Vec<((String, String), i64)> = rows
+                .iter()
+                .filter(|(key, lots)| told.get(*key) != Some(lots))
+                .map(|(key, lots)| (key.clone(), *lots))
+                .collect();
+            // An engine that began anew has no such row any more.
+            changed.extend(told.keys().filter(|key| !rows.contains_key(*key)).map(|key| (key.clone(), 0)));
             let quiet = self.now_ns < self.outgoing.told_ns.saturating_add(QUIET_NS);
             if changed.is_empty() && quiet && self.outgoing.told_whole == self.engine.whole {
                 return;
             }
-            let changed = changed.into_iter().map(|(key, lots)| (key.clone(), *lots)).collect();
             self.send_rows(What::Delta, changed);
         }
         self.outgoing.told = rows;
@@ -272,7 +279,7 @@ impl PeerView {
                 row.1 = 0;
             }
             (self.start, self.sequence, self.gap_before) = (datagram.start, 0, datagram.sequence);
-            (self.stale, self.first) = (true, 0);
+            (self.stale, self.first, self.whole_from) = (true, 0, 0);
             self.collected.clear();
         }
         self.heard_ns = now_ns;
@@ -289,7 +296,7 @@ impl PeerView {
         } else {
             self.repeated += 1;
         }
-        for (key, lots) in &datagram.rows {
+        for (key, lots) in datagram.rows.iter().filter(|_| datagram.sequence >= self.whole_from) {
             let known = self.rows.entry(key.clone()).or_insert((0, 0));
             if datagram.sequence > known.1 {
                 *known = (*lots, datagram.sequence);
@@ -315,6 +322,7 @@ impl PeerView {
         }
         // What a whole snapshot does not have, the region does not have, but for what it has told since.
         self.rows.retain(|_, known| known.1 >= first);
+        self.whole_from = first;
         if first >= self.gap_before {
             self.stale = false;
         }

@@ -120,9 +120,10 @@ impl Agent {
         }
         let there: BTreeSet<Key> = entries.iter().map(|entry| keys::parse(&entry.key)).collect();
         let holder = self.holder();
-        let gone_limits = self.limits.iter().filter(|(id, known)| {
-            known.value.record.removed == 0 && !there.contains(&Key::Limit(**id))
-        });
+        let gone_limits = self
+            .limits
+            .iter()
+            .filter(|(id, known)| known.value.record.removed == 0 && !there.contains(&Key::Limit(**id)));
         let gone_parts = self.parts.keys().filter(|id| !there.contains(&Key::Part(**id, holder.clone())));
         let gone_kills = self.kills.iter().filter(|(place, known)| {
             known.value.fields != KillFields::ARMED && !there.contains(&Key::Kill((*place).clone()))

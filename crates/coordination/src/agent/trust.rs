@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::store::Entry;
 use super::Agent;
+use super::store::Entry;
 use crate::keys::{self, Key};
 use crate::values;
 
@@ -92,7 +92,8 @@ impl Agent {
             return Err(format!("its generation was raised for cluster {text}, but this is {cluster:x}: raise it"));
         }
         let number = generation.generation;
-        let known = self.store.kept.as_ref().map_or((0, 0, cluster), |t| (t.generation, self.store.revision, t.cluster));
+        let known =
+            self.store.kept.as_ref().map_or((0, 0, cluster), |t| (t.generation, self.store.revision, t.cluster));
         let engine = self.engine.newest;
         if number < known.0.max(engine.0) {
             return Err(format!("its generation is {number}, {} is in force", known.0.max(engine.0)));

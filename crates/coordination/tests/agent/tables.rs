@@ -1,0 +1,408 @@
+//! One agent, one event after another: what it does about each.
+
+use std::collections::BTreeMap;
+
+use coordination::agent::{Action, Agent, LocalKill, Memory, StoreEvent};
+use serde_json::Value;
+
+use super::twin::Twin;
+use super::{agent, entry, generation, kill, limit, removed};
+
+/// An agent with its engine; the store takes everything that is written.
+struct Desk {
+    agent: Agent,
+    twin: Twin,
+    stored: BTreeMap<String, String>,
+    memory: Memory,
+    datagrams: Vec<Vec<u8>>,
+    resyncs: usize,
+    now_ns: u64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let agent = agent("ny", "chicago", 1, Memory::default());
+        let mut desk = Self {
+            agent,
+            twin: Twin::default(),
+            stored: BTreeMap::new(),
+            memory: Memory::default(),
+            datagrams: Vec::new(),
+            resyncs: 0,
+            now_ns: 1_000_000_000,
+        };
+        desk.twin.heartbeat();
+        desk.settle();
+        desk
+    }
+
+    fn settle(&mut self) {
+        self.now_ns += 600_000_000;
+        self.agent.on_tick(self.now_ns);
+        loop {
+            for output in std::mem::take(&mut self.twin.outputs) {
+                self.agent.on_engine(&output);
+            }
+            let Some(action) = self.agent.next_action() else { break };
+            match action {
+                Action::ToEngine(record) => self.twin.take(&record),
+                Action::ToStore { key, value, .. } => {
+                    match value {
+                        Some(value) => self.stored.insert(key.clone(), value),
+                        None => self.stored.remove(&key),
+                    };
+                    self.agent.on_stored(&key, true);
+                }
+                Action::ToPeers(datagram) => self.datagrams.push(datagram),
+                Action::Resync => self.resyncs += 1,
+                Action::Remember(memory) => self.memory = memory,
+            }
+        }
+    }
+
+    fn reset(&mut self, cluster: u64, revision: u64, entries: &[(&str, &str, u64)]) {
+        let entries = entries.iter().map(|(key, value, revision)| entry(key, value, *revision)).collect();
+        self.agent.on_store(StoreEvent::Reset { cluster, revision, entries });
+        self.settle();
+    }
+
+    fn put(&mut self, key: &str, value: &str, revision: u64) {
+        self.agent.on_store(StoreEvent::Put(entry(key, value, revision)));
+        self.settle();
+    }
+
+    fn delete(&mut self, key: &str, revision: u64) {
+        self.agent.on_store(StoreEvent::Delete { key: format!("/meridian/v1/{key}"), revision });
+        self.settle();
+    }
+
+    fn ack(&self, key: &str) -> Value {
+        let text = self.stored.get(&format!("/meridian/v1/acks/ny/{key}"));
+        text.map_or(Value::Null, |text| serde_json::from_str(text).expect("acks are JSON"))
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.agent.sentences().iter().any(|sentence| sentence.contains(word))
+    }
+
+    fn lots(&self, id: u32) -> Option<i128> {
+        self.twin.limits.get(&id).filter(|known| !known.2).map(|known| known.1)
+    }
+
+    fn fields(&self, node: u32) -> Option<(u8, u8, u8)> {
+        self.twin.kills.get(&(node, 1, 0, 0, 0)).map(|known| known.1)
+    }
+}
+
+fn local(node: &str) -> LocalKill {
+    let text = format!(r#"{{"node": "{node}", "new_orders": "none", "resting": "cancel", "by": "me"}}"#);
+    serde_json::from_str(&text).expect("a local kill")
+}
+
+/// A store at revision 10 with two limits and an armed kill.
+fn stood() -> Desk {
+    let mut desk = Desk::new();
+    let (one, two) = (limit(5, 100), limit(6, 200));
+    let armed = kill("firm", (1, 1, 0));
+    let entries: [(&str, &str, u64); 4] =
+        [("generation", &generation(1), 2), ("limits/5", &one, 5), ("limits/6", &two, 6), ("kill/firm/all", &armed, 7)];
+    desk.reset(0xa, 10, &entries);
+    assert_eq!((desk.lots(5), desk.lots(6)), (Some(100), Some(200)));
+    assert_eq!(desk.fields(1), Some((1, 1, 0)));
+    desk
+}
+
+#[test]
+fn acknowledgements_name_the_sequence_in_force() {
+    let mut desk = stood();
+    let ack = desk.ack("limits/5");
+    assert_eq!((ack["outcome"].as_str(), ack["revision"].as_u64()), (Some("in_force"), Some(5)));
+    assert_eq!(ack["input"].as_u64(), Some(desk.twin.limits[&5].3));
+    assert_eq!(desk.ack("kill/firm/all")["revision"].as_u64(), Some(7));
+    desk.put("limits/5", &limit(5, 90), 11);
+    assert_eq!(desk.lots(5), Some(90));
+    assert_eq!(desk.ack("limits/5")["input"].as_u64(), Some(desk.twin.limits[&5].3));
+    assert_eq!(desk.ack("limits/6")["input"].as_u64(), Some(desk.twin.limits[&6].3), "the other one stands as it was");
+}
+
+#[test]
+fn a_value_edited_by_hand_is_named_and_changes_nothing() {
+    let mut desk = stood();
+    for (revision, text) in [(11, "{"), (12, "\u{0}"), (13, r#"{"v":1,"id":5}"#), (14, &*limit(6, 1)), (15, "")] {
+        desk.put("limits/5", text, revision);
+        assert_eq!(desk.lots(5), Some(100), "{text}");
+        assert!(desk.says("/meridian/v1/limits/5"), "{text}");
+    }
+    desk.put("kill/firm/all", r#"{"v":1,"node":"firm","new_orders":"al"}"#, 16);
+    assert!(desk.says("kill/firm/all"));
+    desk.put("limits/5", &limit(5, 80), 17);
+    assert!(!desk.says("limits/5"));
+    assert_eq!(desk.lots(5), Some(80));
+}
+
+#[test]
+fn a_deleted_key_loosens_nothing_but_a_tombstone_ends_the_limit() {
+    let mut desk = stood();
+    desk.delete("limits/5", 11);
+    assert_eq!(desk.lots(5), Some(100));
+    assert!(desk.says("limits/5: it was deleted by hand"));
+    desk.put("limits/6", &removed(6), 12);
+    assert_eq!(desk.lots(6), None);
+    desk.delete("limits/6", 13);
+    assert!(!desk.says("limits/6"));
+    desk.put("kill/firm/all", &kill("firm", (3, 3, 0)), 14);
+    desk.delete("kill/firm/all", 15);
+    assert_eq!(desk.fields(1), Some((3, 3, 0)));
+    assert!(desk.says("kill/firm/all: it was deleted by hand"));
+}
+
+#[test]
+fn repeated_and_older_events_change_nothing() {
+    let mut desk = stood();
+    desk.put("limits/5", &limit(5, 90), 11);
+    desk.put("limits/5", &limit(5, 100), 5);
+    desk.put("limits/5", &limit(5, 90), 11);
+    desk.delete("limits/5", 3);
+    assert_eq!(desk.lots(5), Some(90));
+    assert!(!desk.says("deleted"));
+}
+
+#[test]
+fn of_a_store_that_is_not_trusted_only_kills_are_taken() {
+    let (looser, killed, armed) = (limit(5, 10_000), kill("firm", (3, 3, 0)), kill("firm", (1, 1, 0)));
+    let (first, second) = (generation(1), generation(2));
+    let cases: [(&str, u64, u64, Vec<(&str, &str, u64)>); 6] = [
+        ("it is empty", 0xa, 20, vec![]),
+        ("generation is 0", 0xa, 20, vec![("generation", r#"{"v":1,"generation":0}"#, 2), ("limits/5", &looser, 15)]),
+        ("cluster b", 0xb, 20, vec![("generation", &first, 2), ("limits/5", &looser, 15)]),
+        ("at revision 9", 0xa, 9, vec![("generation", &first, 2), ("limits/5", &looser, 8)]),
+        ("limits/5 is from revision 4", 0xa, 20, vec![("generation", &first, 2), ("limits/5", &looser, 4)]),
+        (
+            "raised for cluster c",
+            0xa,
+            20,
+            vec![("generation", r#"{"v":1,"generation":2,"cluster":"c"}"#, 12), ("limits/5", &looser, 15)],
+        ),
+    ];
+    for (why, cluster, revision, entries) in cases {
+        let mut desk = stood();
+        desk.reset(cluster, revision, &entries);
+        assert_eq!(desk.lots(5), Some(100), "{why}");
+        assert!(desk.says("not trusted") && desk.says(why), "{why}: {:?}", desk.agent.sentences());
+        desk.put("limits/5", &looser, 90);
+        assert_eq!(desk.lots(5), Some(100), "{why}");
+        desk.put("kill/firm/all", &killed, 91);
+        assert_eq!(desk.fields(1), Some((3, 3, 0)), "{why}: a kill is taken from anywhere");
+        desk.put("kill/firm/all", &armed, 92);
+        assert_eq!(desk.fields(1), Some((3, 3, 0)), "{why}: and not taken back");
+        // An operator looks at it and raises the number.
+        desk.put("generation", &second, 93);
+        assert!(desk.resyncs > 0);
+        let raised: [(&str, &str, u64); 3] =
+            [("generation", &second, 93), ("limits/5", &looser, 90), ("kill/firm/all", &armed, 92)];
+        desk.reset(cluster, 93, &raised);
+        assert_eq!(desk.lots(5), Some(10_000), "{why}");
+        assert_eq!(desk.fields(1), Some((1, 1, 0)), "{why}");
+        assert!(!desk.says("not trusted"), "{why}");
+        assert!(desk.says("limits/6: it was deleted by hand"), "{why}");
+    }
+}
+
+#[test]
+fn a_local_kill_needs_no_store_and_is_loosened_only_by_who_could_see_it() {
+    let mut desk = stood();
+    desk.agent.on_store(StoreEvent::Lost);
+    desk.agent.on_local_kill(local("firm")).expect("a kill");
+    desk.settle();
+    assert_eq!(desk.fields(1), Some((3, 3, 0)));
+    assert_eq!(desk.memory.local_kills.len(), 1);
+    assert!(desk.says("store: away") && desk.says("kill at firm/all: from the local socket"));
+    // The store comes back; a value that was put before it knew of the kill does not re-arm.
+    let (first, armed) = (generation(1), kill("firm", (1, 1, 0)));
+    let (five, six) = (limit(5, 100), limit(6, 200));
+    let back = |armed_at: u64, local: Option<(&str, u64)>| {
+        let mut entries = vec![("generation", &*first, 2), ("limits/5", &*five, 5), ("limits/6", &*six, 6)];
+        entries.push(("kill/firm/all", &*armed, armed_at));
+        entries.extend(local.map(|(text, revision)| ("local/ny/kill/firm/all", text, revision)));
+        entries.into_iter().map(|(key, text, revision)| (key.to_owned(), text.to_owned(), revision)).collect::<Vec<_>>()
+    };
+    let reset = |desk: &mut Desk, revision: u64, entries: Vec<(String, String, u64)>| {
+        let entries: Vec<_> = entries.iter().map(|(key, text, at)| (key.as_str(), text.as_str(), *at)).collect();
+        desk.reset(0xa, revision, &entries);
+    };
+    reset(&mut desk, 15, back(14, None));
+    assert_eq!(desk.fields(1), Some((3, 3, 0)));
+    let published = desk.stored["/meridian/v1/local/ny/kill/firm/all"].clone();
+    desk.put("local/ny/kill/firm/all", &published, 16);
+    assert_eq!(desk.fields(1), Some((3, 3, 0)));
+    assert_eq!(desk.ack("local/ny/kill/firm/all")["outcome"].as_str(), Some("in_force"));
+    // The agent starts anew and has forgotten everything; the store has not.
+    desk.agent = agent("ny", "chicago", 2, Memory::default());
+    reset(&mut desk, 17, back(14, Some((&published, 16))));
+    assert_eq!(desk.fields(1), Some((3, 3, 0)));
+    desk.put("kill/firm/all", &armed, 18);
+    assert_eq!(desk.fields(1), Some((1, 1, 0)));
+    assert!(!desk.stored.contains_key("/meridian/v1/local/ny/kill/firm/all"));
+    assert!(desk.memory.local_kills.is_empty());
+}
+
+#[test]
+fn a_local_kill_outlives_the_agent_while_the_store_is_away() {
+    let mut desk = stood();
+    desk.agent.on_store(StoreEvent::Lost);
+    desk.agent.on_local_kill(local("desk")).expect("a kill");
+    desk.settle();
+    desk.agent = agent("ny", "chicago", 2, desk.memory.clone());
+    desk.settle();
+    desk.twin.restart(true);
+    desk.settle();
+    assert_eq!(desk.fields(2), Some((3, 3, 0)), "an engine without its journal is told again");
+    let armed = kill("desk", (1, 1, 0));
+    desk.reset(0xa, 20, &[("generation", &generation(1), 2), ("kill/desk/all", &armed, 19)]);
+    assert_eq!(desk.fields(2), Some((3, 3, 0)));
+}
+
+#[test]
+fn the_local_socket_never_re_arms() {
+    let mut desk = stood();
+    for (change, why) in [
+        (r#"{"node":"firm","new_orders":"allow","resting":"keep"}"#, "never re-arms"),
+        (r#"{"node":"moon","new_orders":"none","resting":"keep"}"#, "node = moon"),
+        (r#"{"node":"firm","new_orders":"stop","resting":"keep"}"#, "new_orders = stop"),
+    ] {
+        let kill: LocalKill = serde_json::from_str(change).expect("the shape is right");
+        assert!(desk.agent.local_kill_problem(&kill).expect("a problem").contains(why));
+        assert!(desk.agent.on_local_kill(kill).is_err());
+        desk.settle();
+        assert_eq!(desk.fields(1), Some((1, 1, 0)));
+    }
+}
+
+#[test]
+fn an_engine_that_starts_again_is_told_everything() {
+    let mut desk = stood();
+    desk.put("kill/firm/all", &kill("firm", (3, 1, 0)), 11);
+    let before = desk.ack("limits/5");
+    desk.twin.restart(false);
+    desk.settle();
+    desk.settle();
+    assert_eq!(desk.ack("limits/5"), before, "its journal stood: it is in force since then");
+    desk.twin.restart(true);
+    desk.twin.heartbeat();
+    desk.settle();
+    assert_eq!((desk.lots(5), desk.lots(6), desk.fields(1)), (Some(100), Some(200), Some((3, 1, 0))));
+    assert_eq!(desk.ack("limits/5")["input"].as_u64(), Some(desk.twin.limits[&5].3));
+}
+
+#[test]
+fn what_the_engine_refuses_does_not_hold_up_the_rest() {
+    let mut desk = Desk::new();
+    desk.twin.refuses = vec![6];
+    let (one, two, three) = (limit(5, 100), limit(6, 200), limit(7, 300));
+    let entries: [(&str, &str, u64); 4] =
+        [("generation", &generation(1), 2), ("limits/5", &one, 5), ("limits/6", &two, 6), ("limits/7", &three, 7)];
+    desk.reset(0xa, 10, &entries);
+    assert_eq!((desk.lots(5), desk.lots(6), desk.lots(7)), (Some(100), None, Some(300)));
+    assert_eq!(desk.ack("limits/6")["outcome"].as_str(), Some("refused"));
+    assert_eq!(desk.ack("limits/7")["outcome"].as_str(), Some("in_force"));
+    assert!(desk.says("limits/6: the engine refuses it"));
+}
+
+fn global(id: u32, lots: i64, pending: Option<(i64, i64)>) -> String {
+    let pending = pending.map_or("null".to_owned(), |(value, part)| {
+        format!(r#"{{"value":"{value}","parts":{{"ny-1":{{"upper":"{part}","lower":"{part}"}}}}}}"#)
+    });
+    limit(id, lots)
+        .replace("order_quantity", "position_long")
+        .replace("\"version\"", &format!("\"enforcement\":\"global\",\"pending\":{pending},\"version\""))
+}
+
+#[test]
+fn a_lowered_part_tightens_at_once_and_is_acknowledged_when_the_use_is_inside() {
+    let mut desk = stood();
+    let part = |lots: i64| format!(r#"{{"v":1,"upper":"{lots}","lower":"{lots}"}}"#);
+    desk.put("limits/9", &global(9, 100, None), 11);
+    assert!(!desk.twin.parts.contains_key(&9), "no part: no rights");
+    desk.put("parts/9/chicago-1", &part(70), 12);
+    assert!(!desk.twin.parts.contains_key(&9), "another holder's part");
+    desk.put("parts/9/ny-1", &part(60), 12);
+    assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (60, (1, 12)));
+    assert_eq!(desk.ack("limits/9")["inside"].as_bool(), Some(true));
+    desk.twin.used.insert(9, 50);
+    desk.put("limits/9", &global(9, 100, Some((70, 30))), 13);
+    assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (30, (1, 13)));
+    let ack = desk.ack("parts/9/ny-1");
+    assert_eq!((ack["inside"].as_bool(), ack["revision"].as_u64()), (Some(false), Some(13)));
+    desk.twin.used.insert(9, 30);
+    desk.twin.usage(9);
+    desk.settle();
+    let ack = desk.ack("parts/9/ny-1");
+    assert_eq!((ack["inside"].as_bool(), ack["input"].as_u64()), (Some(true), Some(desk.twin.parts[&9].3)));
+    assert_eq!(desk.ack("limits/9")["inside"].as_bool(), Some(true));
+    // The change is taken back: the part is whole again, by a newer version.
+    desk.put("limits/9", &global(9, 100, None), 14);
+    assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (60, (1, 14)));
+}
+
+#[test]
+fn lost_outputs_are_asked_for() {
+    let mut desk = stood();
+    desk.twin.trade(3, 7, 500);
+    desk.twin.outputs.clear();
+    desk.agent.on_engine_lost(1);
+    assert!(desk.says("positions may miss something"));
+    desk.settle();
+    assert!(!desk.says("positions may miss something"));
+    let status = desk.agent.status();
+    assert_eq!(status["positions"][0]["lots"].as_i64(), Some(500));
+    let published: Value = serde_json::from_str(&desk.stored["/meridian/v1/positions/ny"]).expect("JSON");
+    assert_eq!(published["rows"].as_array().map(Vec::len), Some(0), "at the next interval");
+    desk.settle();
+    let published: Value = serde_json::from_str(&desk.stored["/meridian/v1/positions/ny"]).expect("JSON");
+    assert_eq!(published["rows"][0]["account"].as_str(), Some("acc"));
+}
+
+#[test]
+fn garbage_from_peers_is_counted_and_changes_nothing() {
+    let mut desk = stood();
+    let mut other = agent("chicago", "ny", 1, Memory::default());
+    let mut twin = Twin::default();
+    twin.trade(3, 8, 11);
+    other.on_tick(2_000_000_000);
+    twin.outputs.drain(..).for_each(|output| other.on_engine(&output));
+    let mut datagrams = Vec::new();
+    while let Some(action) = other.next_action() {
+        if let Action::ToPeers(datagram) = action {
+            datagrams.push(datagram);
+        }
+    }
+    for datagram in &datagrams {
+        for cut in 0..datagram.len() {
+            desk.agent.on_peer(&datagram[..cut]);
+        }
+        let mut longer = datagram.clone();
+        longer.push(0);
+        desk.agent.on_peer(&longer);
+    }
+    let status = desk.agent.status();
+    assert_eq!(status["positions"].as_array().map(Vec::len), Some(0));
+    assert!(status["datagrams"]["bad"].as_u64() > Some(10));
+    let stranger = agent("ny", "x", 1, Memory::default());
+    drop(stranger);
+    desk.agent.on_peer(&datagrams[0]);
+    assert_eq!(desk.agent.status()["positions"][0]["regions"]["chicago"].as_i64(), Some(11));
+}
+
+#[test]
+fn nodes_that_the_tree_adds_come_before_their_limits() {
+    let mut desk = Desk::new();
+    let tree = r#"{"v":1,"nodes":[{"id":4,"name":"pairs","level":"strategy","parent":"desk"},
+        {"id":1,"name":"firm","level":"firm"}]}"#;
+    let at_pairs = limit(5, 10).replace("desk", "pairs");
+    let entries: [(&str, &str, u64); 3] =
+        [("generation", &generation(1), 2), ("limits/5", &at_pairs, 5), ("tree", tree, 6)];
+    desk.reset(0xa, 10, &entries);
+    assert_eq!(desk.lots(5), Some(10));
+    desk.put("tree", &tree.replace("\"id\":1", "\"id\":9"), 11);
+    assert!(desk.says("tree: nodes.firm"));
+}
