@@ -34,6 +34,7 @@ from meridian.deploy.process import die_with
 
 KINDS: dict[str, str] = {
     "limits-api": "meridian.risk.api.server",
+    "agent": "meridian.coordination.agent",
     "relay": "meridian.deploy.relay",
 }
 """Kind of service → its module. A room adds its own here, one line each."""

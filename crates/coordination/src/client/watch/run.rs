@@ -127,7 +127,8 @@ impl Runner {
         let header = Header::from(read.header());
         let Some(found) = read.kvs().first() else { return Ok((header, 0, header.revision)) };
         let text = String::from_utf8_lossy(found.value()).trim().to_owned();
-        let number = text.parse::<i64>().ok().filter(|number| *number >= 0).ok_or_else(|| {
+        let told = crate::values::generation(found.value()).ok().and_then(|told| i64::try_from(told.generation).ok());
+        let number = told.or_else(|| text.parse().ok()).filter(|number| *number >= 0).ok_or_else(|| {
             let key = String::from_utf8_lossy(&key).into_owned();
             Error::new(Kind::Refused, format!("{key} holds {text:?}; allowed: a whole number, 0 or more"))
         })?;
