@@ -185,8 +185,9 @@ class AgentProcess:
 
     def _client(self) -> Etcd:
         store = self.settings.store
-        paths = {name: Path(value) for name in ("ca", "certificate", "key") if (value := getattr(store, name))}
-        return Etcd(store.endpoints, Access(**paths), timeout_s=STORE_TIMEOUT_S)
+        ca, certificate, key = (Path(path) if path else None for path in (store.ca, store.certificate, store.key))
+        access = Access(ca=ca, certificate=certificate, key=key)
+        return Etcd(store.endpoints, access, timeout_s=STORE_TIMEOUT_S)
 
     def _watch(self) -> None:
         """Follows the store, until it has to be read whole again."""

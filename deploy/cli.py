@@ -196,7 +196,7 @@ def status(name: str | None, as_json: bool) -> None:
     left = [one for one in runs.leftovers() if name in (None, one.name)]
     found = [_run(name)] if name and not left else list(runs.runs()) if not name else []
     value = {
-        "runs": [_described(run) | {"processes": view.processes(run)} for run in found],
+        "runs": [_described(run) | {"processes": view.processes(run), "agents": view.agents(run)} for run in found],
         "left": [asdict(one) for one in left],
     }
 
@@ -210,6 +210,11 @@ def status(name: str | None, as_json: bool) -> None:
         for one in left:
             size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
             note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")
+        for run in value["runs"]:
+            for agent in run["agents"]:
+                note(f"{run['name']}: agent {agent['name']} of region {agent['region']}: store {agent['store']}")
+                for sentence in agent["sentences"]:
+                    note(f"  {sentence}")
 
     show("status", value, as_json, for_people)
 

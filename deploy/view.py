@@ -37,6 +37,25 @@ def processes(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
+def agents(run: Run) -> list[dict[str, Any]]:
+    """What each region's agent of a run says of itself; one that does not answer is said to."""
+    from meridian.coordination import local
+
+    rows = []
+    for name, about in run.processes.items():
+        if about.get("service") != "agent":
+            continue
+        row: dict[str, Any] = {"name": name, "region": None, "store": "not known", "sentences": [], "status": None}
+        try:
+            status = local.ask(Path(run.run_directory) / f"{name}.socket", {"command": "status"})["status"]
+            row |= {"region": status["region"], "store": status["store"]["state"], "sentences": status["sentences"]}
+            row["status"] = status
+        except (OSError, ValueError, KeyError) as error:
+            row["sentences"] = [f"it does not answer: {error}"]
+        rows.append(row)
+    return rows
+
+
 class Look:
     """Compares the counters of a run with those of the look before."""
 

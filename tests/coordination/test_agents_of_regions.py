@@ -107,12 +107,12 @@ def test_positions_are_added_up_over_regions(halves: tuple[Half, Half]) -> None:
     ny.position(70)
     chicago.position(-30)
 
-    def known(one: Half) -> bool:
-        one.agent.tick()
-        return one.lots() == {"ny": 70, "chicago": -30}
+    def known() -> bool:
+        for one in halves:
+            one.agent.tick()
+        return all(one.lots() == {"ny": 70, "chicago": -30} for one in halves)
 
-    for one in halves:
-        soon(lambda one=one: known(one))
+    soon(known)
     (row,) = ny.agent.status()["positions"]
     assert row["lots"] == 40
     (peer,) = ny.agent.status()["peers"]
@@ -120,10 +120,12 @@ def test_positions_are_added_up_over_regions(halves: tuple[Half, Half]) -> None:
     assert peer["age_ns"] is not None
 
 
-def test_a_datagram_without_the_secret_changes_nothing(halves: tuple[Half, Half]) -> None:
+def test_a_datagram_without_the_secret_changes_nothing(
+    halves: tuple[Half, Half], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ny, chicago = halves
     sent: list[bytes] = []
-    chicago.agent._send = sent.append  # type: ignore[method-assign]
+    monkeypatch.setattr(chicago.agent, "_send", sent.append)
     chicago.position(-30)
     soon(lambda: sent)
     assert datagram_region(sent[-1]) == "chicago"

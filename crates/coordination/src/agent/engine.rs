@@ -114,8 +114,16 @@ impl Agent {
 
     /// Outputs of the engine were lost.
     pub fn on_engine_lost(&mut self, count: u64) {
-        if count > 0 {
-            self.engine.lost += count;
+        if count == 0 {
+            return;
+        }
+        self.engine.lost += count;
+        self.engine.whole = false;
+        // An answer under way is not whole either. It is asked for again in a while: at once would lose it again, where the
+        // link is too short for it.
+        self.engine.told = None;
+        let asked = self.engine.requested_ns.is_some_and(|asked| self.now_ns < asked.saturating_add(REQUEST_NS));
+        if !asked {
             self.request_state();
         }
     }
