@@ -200,6 +200,8 @@ class AgentProcess:
                     self.store_error = "" if status.live else status.last_error
                     with self.lock:
                         now_ns = self.clock.now_ns()
+                        if event is None and status.live:
+                            self.machine.on_progress(now_ns, status.position.revision)
                         while event is not None:
                             self._take(now_ns, event)
                             event = watch.next(0) if watch.waiting else None

@@ -145,6 +145,6 @@ def test_keys_are_the_ones_that_the_api_builds() -> None:
     assert agent_key("parts", "7", "ny/1-1") == keys.part(7, "ny/1-1")
     selector = Selector(instrument="ES/Z6", venue="XCME", trader=9)
     assert agent_key("kill", "desk a", keys.selector_name(selector)) == keys.kill("desk a", selector)
-    assert agent_key("acks", "ny", keys.limit(7)) == keys.ack("ny", keys.limit(7))
+    assert agent_key("acks", "ny", keys.limit(7)) == keys.acked("ny", keys.limit(7))
     with pytest.raises(ValueError, match="no key of an agent"):
         agent_key("limits", "7", "8")
