@@ -76,7 +76,7 @@ impl Agent {
         self.deliver_parts();
     }
 
-    fn to_engine(&mut self, record: &[u8]) {
+    fn send_engine(&mut self, record: &[u8]) {
         self.actions.push_back(Action::ToEngine(record.to_vec()));
     }
 
@@ -97,7 +97,7 @@ impl Agent {
         }
         records.sort_by_key(|record| (record.level, record.node));
         for record in records {
-            self.to_engine(bytes_of(&record));
+            self.send_engine(bytes_of(&record));
         }
     }
 
@@ -107,7 +107,7 @@ impl Agent {
             let Some((fields, version)) = self.effective(&place) else { continue };
             if due(self.delivery.kills.get(&place), version, &fields, self.now_ns) {
                 let record = self.kill_record(&place);
-                self.to_engine(bytes_of(&record));
+                self.send_engine(bytes_of(&record));
                 self.kill_sent(&place);
             }
         }
@@ -152,7 +152,7 @@ impl Agent {
             record.last_of_set = u8::from(*id == last);
             (record.generation, record.revision) = known.version;
             let version = known.version;
-            self.to_engine(bytes_of(&record));
+            self.send_engine(bytes_of(&record));
             self.delivery.limits.insert(*id, sent(version, (), self.now_ns));
         }
         self.delivery.sets.push_back(Set { last: (last, self.limits[&last].version), limits: ids.to_vec() });
@@ -182,14 +182,16 @@ impl Agent {
                 Some(Err(why)) => {
                     self.findings.insert(keys::part(id, &self.holder()), why);
                 }
-                Some(Ok((part, version))) => {
-                    if due(self.delivery.parts.get(&id), version, &part, self.now_ns) {
-                        let record = part.record(id, self.shard, version);
-                        self.to_engine(bytes_of(&record));
-                        self.delivery.parts.insert(id, sent(version, part, self.now_ns));
-                    }
-                }
+                Some(Ok((part, version))) => self.deliver_part(id, part, version),
             }
+        }
+    }
+
+    fn deliver_part(&mut self, id: u32, part: Part, version: Version) {
+        if due(self.delivery.parts.get(&id), version, &part, self.now_ns) {
+            let record = part.record(id, self.shard, version);
+            self.send_engine(bytes_of(&record));
+            self.delivery.parts.insert(id, sent(version, part, self.now_ns));
         }
     }
 

@@ -156,10 +156,9 @@ impl Agent {
     /// The trusted store has a value for the place: if it is newer than the kill there, it stands alone.
     pub(super) fn take_over(&mut self, place: &str, version: Version) {
         let over = self.overrides.0.get(place).is_some_and(|one| one.after.is_some_and(|after| version > after));
-        if over && let Some(gone) = self.overrides.0.remove(place) {
-            if gone.local.is_some() {
-                self.outbound.set(keys::local_kill(&self.region, place), None, false);
-            }
+        let gone = if over { self.overrides.0.remove(place) } else { None };
+        if gone.is_some_and(|gone| gone.local.is_some()) {
+            self.outbound.set(keys::local_kill(&self.region, place), None, false);
         }
     }
 

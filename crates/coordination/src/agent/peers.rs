@@ -30,6 +30,9 @@ enum What {
     Ask = 3,
 }
 
+/// Names of account and instrument, and lots.
+type Row = ((String, String), i64);
+
 /// By names of account and instrument.
 pub(crate) type Rows = BTreeMap<(String, String), i64>;
 
@@ -44,7 +47,7 @@ struct Datagram {
     time_ns: u64,
     part: u16,
     parts: u16,
-    rows: Vec<((String, String), i64)>,
+    rows: Vec<Row>,
 }
 
 /// What this region has told.
@@ -78,7 +81,7 @@ pub(crate) struct PeerView {
     /// Where the last whole snapshot began: what is older is in it, also where it has no row.
     whole_from: u64,
     first: u64,
-    collected: BTreeMap<u16, Vec<((String, String), i64)>>,
+    collected: BTreeMap<u16, Vec<Row>>,
     asked_ns: Option<u64>,
 }
 
@@ -185,7 +188,7 @@ impl Agent {
             self.outgoing.wanted = false;
         } else {
             let told = &self.outgoing.told;
-            let mut changed: Vec<((String, String), i64)> = rows
+            let mut changed: Vec<Row> = rows
                 .iter()
                 .filter(|(key, lots)| told.get(*key) != Some(lots))
                 .map(|(key, lots)| (key.clone(), *lots))
@@ -203,9 +206,9 @@ impl Agent {
         self.outgoing.told_ns = self.now_ns;
     }
 
-    fn send_rows(&mut self, what: What, rows: Vec<((String, String), i64)>) {
+    fn send_rows(&mut self, what: What, rows: Vec<Row>) {
         let room = DATAGRAM_BYTES_MAX - HEAD_BYTES - NUMBERS_BYTES - self.region.len();
-        let mut parts: Vec<Vec<((String, String), i64)>> = vec![Vec::new()];
+        let mut parts: Vec<Vec<Row>> = vec![Vec::new()];
         let mut used = 0;
         for row in rows {
             let size = 2 + row.0.0.len().min(NAME_BYTES_MAX) + row.0.1.len().min(NAME_BYTES_MAX) + 8;
@@ -224,7 +227,7 @@ impl Agent {
         }
     }
 
-    fn datagram(&self, what: What, part: u16, parts: u16, rows: Vec<((String, String), i64)>) -> Datagram {
+    fn datagram(&self, what: What, part: u16, parts: u16, rows: Vec<Row>) -> Datagram {
         Datagram {
             what: what as u8,
             flags: if self.engine.whole { 0 } else { FLAG_UNSURE },

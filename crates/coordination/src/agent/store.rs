@@ -187,25 +187,23 @@ impl Agent {
         let generation = self.store.generation();
         let older = |version: Version| version > (generation, revision);
         let holder = self.holder();
-        match parsed {
+        let gone = match parsed {
             Key::Limit(id) => {
-                if self.limits.get(&id).is_some_and(|known| known.value.record.removed == 0 && !older(known.version)) {
-                    self.find_gone(key.to_owned());
-                }
+                self.limits.get(&id).is_some_and(|known| known.value.record.removed == 0 && !older(known.version))
             }
-            Key::Part(id, at) if at == holder => {
-                if self.parts.get(&id).is_some_and(|known| !older(known.version)) {
-                    self.find_gone(key.to_owned());
-                }
-            }
+            Key::Part(id, at) if at == holder => self.parts.get(&id).is_some_and(|known| !older(known.version)),
             Key::Kill(place) => {
                 let in_force = |known: &Known<values::KillAt>| known.value.fields != KillFields::ARMED;
-                if self.kills.get(&place).is_some_and(|known| in_force(known) && !older(known.version)) {
-                    self.find_gone(key.to_owned());
-                }
+                self.kills.get(&place).is_some_and(|known| in_force(known) && !older(known.version))
             }
-            Key::Region(region) if region == self.region => self.outbound.forget(key),
-            _ => {}
+            Key::Region(region) if region == self.region => {
+                self.outbound.forget(key);
+                false
+            }
+            _ => false,
+        };
+        if gone {
+            self.find_gone(key.to_owned());
         }
         self.seen(revision);
     }

@@ -31,6 +31,11 @@ impl Random {
     }
 }
 
+/// By key: value and revision.
+type Keys = BTreeMap<String, (String, u64)>;
+/// Positions by input.
+type Life = BTreeMap<u64, BTreeMap<(u32, u32), i64>>;
+
 #[derive(Clone)]
 enum Change {
     Put(String, String),
@@ -42,9 +47,9 @@ enum Change {
 struct Store {
     cluster: u64,
     revision: u64,
-    keys: BTreeMap<String, (String, u64)>,
+    keys: Keys,
     history: BTreeMap<u64, Change>,
-    older: Vec<(u64, BTreeMap<String, (String, u64)>)>,
+    older: Vec<(u64, Keys)>,
     generation: u64,
     /// Whether what is put here may be believed.
     good: bool,
@@ -96,7 +101,7 @@ struct Region {
     /// Local kills by node that nobody has re-armed: fields, and whether the engine has had them in this life.
     local: BTreeMap<&'static str, (Fields, bool)>,
     /// Positions by input, in each life of the engine.
-    lives: Vec<BTreeMap<u64, BTreeMap<(u32, u32), i64>>>,
+    lives: Vec<Life>,
 }
 
 struct World {
@@ -188,8 +193,8 @@ impl World {
         self.store.put(&format!("{ROOT}kill/{node}/all"), &kill(node, fields));
         // Who puts this into a believed store sees the local kills that are there, and re-arms them with it.
         if self.store.good {
-            for at in 0..2 {
-                let key = format!("{ROOT}local/{}/kill/{node}/all", REGIONS[at]);
+            for (at, region) in REGIONS.iter().enumerate() {
+                let key = format!("{ROOT}local/{region}/kill/{node}/all");
                 let text = self.store.keys.get(&key).map(|(text, _)| text.clone());
                 let covered = self.regions[at]
                     .local
@@ -438,7 +443,7 @@ impl World {
             row.and_then(|row| row["regions"][REGIONS[1 - at]].as_i64()).unwrap_or(0)
         };
         let told: Vec<i64> = names.iter().map(|(_, name)| known(name)).collect();
-        let had = |life: &BTreeMap<u64, BTreeMap<(u32, u32), i64>>| {
+        let had = |life: &Life| {
             let then = life.range(..=watermark).next_back().map(|(_, then)| then.clone()).unwrap_or_default();
             names.iter().map(|(id, _)| then.get(&(3, *id)).copied().unwrap_or(0)).collect::<Vec<i64>>()
         };

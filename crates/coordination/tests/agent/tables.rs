@@ -171,7 +171,8 @@ fn repeated_and_older_events_change_nothing() {
 fn of_a_store_that_is_not_trusted_only_kills_are_taken() {
     let (looser, killed, armed) = (limit(5, 10_000), kill("firm", (3, 3, 0)), kill("firm", (1, 1, 0)));
     let (first, second) = (generation(1), generation(2));
-    let cases: [(&str, u64, u64, Vec<(&str, &str, u64)>); 6] = [
+    type Case<'a> = (&'a str, u64, u64, Vec<(&'a str, &'a str, u64)>);
+    let cases: [Case; 6] = [
         ("it is empty", 0xa, 20, vec![]),
         ("generation is 0", 0xa, 20, vec![("generation", r#"{"v":1,"generation":0}"#, 2), ("limits/5", &looser, 15)]),
         ("cluster b", 0xb, 20, vec![("generation", &first, 2), ("limits/5", &looser, 15)]),
