@@ -67,8 +67,9 @@ class Connected:
         timeout_s: float = TIMEOUT_S,
         connect_s: float = 1.0,
         attempt_s: float = 1.0,
+        generation_key: str = keys.GENERATION,
     ) -> None:
-        """Raises BadInput. Nothing is connected yet."""
+        """Raises BadInput. Nothing is connected yet. `generation_key` holds the number that makes watches begin anew."""
         access = access or Access()
         wrong = access.problems()
         times = {"timeout_s": timeout_s, "connect_s": connect_s, "attempt_s": attempt_s}
@@ -90,7 +91,7 @@ class Connected:
         self.endpoints = list(endpoints)
         try:
             self.native = _native.Client(
-                self.endpoints, keys.GENERATION.encode(), read[0], identity, user, connect_s, attempt_s
+                self.endpoints, generation_key.encode(), read[0], identity, user, connect_s, attempt_s
             )
         except ValueError as error:
             raise BadInput(str(error).splitlines()) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 
 from meridian.records import Metric
-from meridian.risk.limits import METRICS, VALUES
+from meridian.risk.limits import DIVISIBLE, METRICS, VALUES
 
 DECIMALS = {"money": 9, "percent": 4}
 """Decimals of a unit; the others are whole numbers."""
@@ -17,16 +17,12 @@ ALLOWED = {
     "orders": "a whole number of orders, not below zero",
     "count": "a whole number, not below zero",
     "money": "an amount with at most nine decimals, not below zero",
-    "percent": "a percentage with at most four decimals, not below zero",
+    "percent": "a percentage with at most four decimals, from 0 to 100",
 }
-BITS = {"money": 127, "percent": 31}
-"""A value fits its record; the others have 63 bits."""
+MOST = {"money": 2**127 - 1, "percent": 100 * 10**4}
+"""The greatest value that a record, or sense, takes; that of the others has 63 bits."""
 DIGITS_MAX = 60
-GLOBAL_METRICS = {
-    name
-    for name in ("position_long", "position_short", "gross_exposure", "open_orders", "daily_value", "daily_quantity")
-    if name in METRICS
-}
+GLOBAL_METRICS = {one.name.lower() for one in DIVISIBLE}
 """Metrics that can be divided among engines: what one holder has not used, another may not use either."""
 
 
@@ -53,7 +49,7 @@ def parse(metric: str, text: str) -> int:
     whole = int(scaled)
     if whole != scaled:
         raise ValueError("it has too many decimals")
-    if not 0 <= whole < 2 ** BITS.get(unit, 63):
+    if not 0 <= whole <= MOST.get(unit, 2**63 - 1):
         raise ValueError("it is out of range")
     return whole
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from meridian.console import BadInput
 from meridian.risk import limits as file_format
 from meridian.risk.api import amounts, keys
 from meridian.risk.api.changes import World, holders_of
-from meridian.risk.api.parts import Parts, region_of, share
+from meridian.risk.api.parts import Parts, share
 from meridian.risk.api.plans import Actor, Plan
 from meridian.risk.api.values import Generation, Kill, Limit, Part, Selector, Tree, TreeNode
 from meridian.risk.api.view import View
@@ -46,7 +47,7 @@ def limit_of(one: file_format.Limit, actor: Actor, reason: str) -> Limit:
         burst=one.burst,
         reference_age_ns=one.reference_age,
         soft_percent=one.soft_percent,
-        enforcement=getattr(one, "enforcement", "engine"),
+        enforcement=one.enforcement,  # type: ignore[arg-type]
         reason=reason,
         by=actor.name,
         at_ns=actor.now_ns,
@@ -59,20 +60,31 @@ def holders_for(view: View, loaded: file_format.Limits, world: World) -> list[st
     return known or [f"{name}-{SHARD}" for name, node in loaded.nodes.items() if node.level == "region"]
 
 
-def parts_of(limit: Limit, shares: Mapping[str, int] | None, holders: Sequence[str]) -> Parts:
-    """The parts of a global limit of the file: by the shares given for regions or holders, equal when none are given.
+def shares_of(one: file_format.Limit) -> dict[int, int]:
+    """Shard → its share in the file; none when it names no parts."""
+    unit = amounts.unit_of(one.metric)
+    return {part.holder: int(getattr(part, unit) or 0) for part in one.parts}
 
-    Several holders of a region share its part equally; they always add up to the limit.
-    """
-    value = amounts.parse(limit.metric, limit.value)
-    if not shares:
-        return share(value, dict.fromkeys(holders, 1))
-    found: Parts = {}
-    for place, part in share(value, shares).items():
-        inside = [holder for holder in holders if place in (holder, region_of(holder))] or [f"{place}-{SHARD}"]
-        for holder, portion in share(part, dict.fromkeys(inside, 1)).items():
-            found[holder] = found.get(holder, 0) + portion
+
+def strangers(loaded: file_format.Limits, holders: Sequence[str]) -> list[str]:
+    """A sentence for every part of the file whose shard is not the one of exactly one holder."""
+    found = []
+    for one in loaded.limits:
+        for shard in shares_of(one):
+            inside = [holder for holder in holders if holder.endswith(f"-{shard}")]
+            if len(inside) != 1:
+                names = ", ".join(holders) or "none"
+                found.append(f"limit {one.id}: parts.holder = {shard}: allowed is the shard of one holder of {names}.")
     return found
+
+
+def parts_of(limit: Limit, shares: Mapping[int, int], holders: Sequence[str]) -> Parts:
+    """The parts of a global limit of the file: as given for shards, equal when none are given. They add up to the limit."""
+    value = amounts.parse(limit.metric, limit.value)
+    if not any(shares.values()):
+        return share(value, dict.fromkeys(holders, 1))
+    named = {holder: shares[shard] for shard in shares for holder in holders if holder.endswith(f"-{shard}")}
+    return {**dict.fromkeys(holders, 0), **share(value, named)}
 
 
 async def bring_in(view: View, writer: Writer, loaded: file_format.Limits, actor: Actor, world: World) -> int:
@@ -81,6 +93,8 @@ async def bring_in(view: View, writer: Writer, loaded: file_format.Limits, actor
         return 0
     reason = f"from the limits file {loaded.hash[:12]}"
     holders = holders_for(view, loaded, world)
+    if wrong := strangers(loaded, holders):
+        raise BadInput(wrong)
     waiting = [one for one in loaded.limits if not view.at(keys.limit(one.id))]
     for at in range(0, len(waiting), 16):
         batch = waiting[at : at + 16]
@@ -95,7 +109,7 @@ def _batch(view: View, batch: Sequence[file_format.Limit], holders: Sequence[str
         limit = limit_of(one, actor, reason)
         answer.put(view, keys.limit(limit.id), limit)
         if limit.enforcement == "global":
-            parts = parts_of(limit, getattr(one, "parts", None), holders)
+            parts = parts_of(limit, shares_of(one), holders)
             assert sum(parts.values()) == amounts.parse(limit.metric, limit.value), "parts add up to the bound"
             for holder, part in parts.items():
                 text = amounts.text_of(limit.metric, part)

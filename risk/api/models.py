@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from meridian.risk.api.values import Approval, Kill, Limit, Metric, Name, NewOrders, Resting, Selector
+from meridian.risk.limits import DAY_NS
 
 
 def _as_text(value: object) -> object:
@@ -20,8 +21,8 @@ AMOUNT = "a decimal number in the metric's unit, as text"
 Amount = Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1, max_length=60)]
 Reason = Annotated[str, StringConstraints(max_length=500)]
 NAME = "one to sixty-four characters"
-Count = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
-Nanoseconds = Annotated[int, Field(gt=0, lt=2**63, strict=True)]
+Burst = Annotated[int, Field(ge=1, lt=2**32, strict=True)]
+Nanoseconds = Annotated[int, Field(gt=0, le=DAY_NS, strict=True)]
 Holder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,48}-[0-9]{1,5}$")]
 PartsOf = Annotated[dict[Holder, Amount], Field(max_length=256)]
 PARTS = "an amount for each holder, named REGION-SHARD, that add up to the value"
@@ -44,9 +45,9 @@ class LimitWrite(Request):
 
     value: Amount | None = Field(default=None, description=AMOUNT)
     parts: PartsOf | None = Field(default=None, description=PARTS)
-    window_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1")
-    burst: Count | None = Field(default=None, description="a whole number, not below zero")
-    reference_age_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1")
+    window_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1 to 24 hours")
+    burst: Burst | None = Field(default=None, description="a whole number from 1")
+    reference_age_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1 to 24 hours")
     soft_percent: int | None = Field(
         default=None, ge=0, le=100, strict=True, description="a whole number from 0 (none) to 100"
     )
@@ -79,9 +80,9 @@ class LimitNew(Request):
     metric: Metric = Field(description="the name of a metric")
     value: Amount = Field(description=AMOUNT)
     selector: Selector = Field(default=Selector(), description="what it selects; absent is all")
-    window_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1")
-    burst: Count | None = Field(default=None, description="a whole number, not below zero")
-    reference_age_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1")
+    window_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1 to 24 hours")
+    burst: Burst | None = Field(default=None, description="a whole number from 1")
+    reference_age_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1 to 24 hours")
     soft_percent: int = Field(default=0, ge=0, le=100, strict=True, description="a whole number from 0 (none) to 100")
     enforcement: Literal["engine", "global"] = Field(default="engine", description="engine or global")
     parts: PartsOf | None = Field(default=None, description=PARTS + "; absent: equal parts")

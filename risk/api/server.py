@@ -23,9 +23,11 @@ from pydantic import Field
 
 from meridian.console import BadInput, Unreachable
 from meridian.coordination import Access, AsyncEtcd
+from meridian.risk.api import keys
 from meridian.risk.api.app import create_app
 from meridian.risk.api.changes import World
 from meridian.risk.api.etcd import EtcdStore
+from meridian.risk.api.importing import strangers
 from meridian.risk.api.models import Holder
 from meridian.risk.api.service import Service
 from meridian.risk.api.service import Settings as ServiceSettings
@@ -42,6 +44,7 @@ LOOK_SECONDS = 0.1
 CONNECTIONS_MAX = 256
 HEAD_BYTES_MAX = 16_384
 BACKLOG = 128
+NO_GENERATION = keys.ROOT + "api/generation"
 
 
 class Settings(Entry):
@@ -124,8 +127,12 @@ def build(settings: Settings) -> Service:
         raise BadInput(wrong)
     reference = ReferenceData.load(settings.reference) if settings.reference else None
     limits = Limits.load(settings.limits, reference) if settings.limits and reference else None
+    if limits and settings.holders and (unknown := strangers(limits, settings.holders)):
+        raise BadInput(unknown)
     paths = [Path(one) if one else None for one in (settings.etcd_ca, settings.etcd_certificate, settings.etcd_key)]
-    etcd = AsyncEtcd(settings.etcd, Access(ca=paths[0], certificate=paths[1], key=paths[2]))
+    access = Access(ca=paths[0], certificate=paths[1], key=paths[2])
+    # The view reads the generation itself, with everything else that is written there; watches need not.
+    etcd = AsyncEtcd(settings.etcd, access, generation_key=NO_GENERATION)
     about = ServiceSettings(
         tokens=Path(settings.tokens),
         world=World(reference=reference, holders=tuple(settings.holders)),

@@ -20,9 +20,9 @@ LINE_BYTES_MAX = 65_536
 def request_line(kill: Kill) -> bytes:
     """The one line that is sent."""
     fields = kill.model_dump(
-        mode="json", include={"v", "node", "selector", "new_orders", "resting", "flatten", "reason", "by"}
+        mode="json", include={"node", "selector", "new_orders", "resting", "flatten", "reason", "by"}
     )
-    return json.dumps({**fields, "kind": "kill"}).encode() + b"\n"
+    return json.dumps({"command": "kill", **fields}).encode() + b"\n"
 
 
 async def send(path: Path, kill: Kill) -> tuple[bool, str]:
@@ -51,8 +51,10 @@ def _told(line: bytes) -> tuple[bool, str]:
         return False, "unknown: the answer is none that is understood"
     if taken:
         at = answer.get("input")
-        return True, f"in force at input {at}" if isinstance(at, int) else "taken"
-    return False, f"refused: {answer.get('why') or 'no reason given'}"
+        return True, f"in force at input {at}" if isinstance(
+            at, int
+        ) else "sent to the engine, which has not said so yet"
+    return False, f"refused: {answer.get('error') or 'no reason given'}"
 
 
 async def send_all(sockets: Mapping[str, Path], kill: Kill) -> dict[str, tuple[bool, str]]:

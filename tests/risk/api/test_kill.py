@@ -116,7 +116,7 @@ def test_with_the_store_away_a_kill_goes_to_the_regions_and_to_the_store_later(t
 
     async def go(api: Api) -> None:
         said: list[dict[str, Any]] = []
-        server = await region(sockets["chicago"], said, b'{"v":1,"ok":true,"input":77,"why":null}\n')
+        server = await region(sockets["chicago"], said, b'{"ok":true,"sent":true,"input":77}\n')
         api.store.send_away()
         await asyncio.sleep(0.05)
         answer = await api.as_("risk").post("/v1/kill/desk", json={"level": "K3", "reason": "wrong prices"})
@@ -126,8 +126,7 @@ def test_with_the_store_away_a_kill_goes_to_the_regions_and_to_the_store_later(t
         assert told["handed_over"]["new-york"].startswith("not reached")
         assert told["applied"] is False, "not in every region"
         assert said[0] | {"reason": ""} == {
-            "v": 1,
-            "kind": "kill",
+            "command": "kill",
             "node": "desk",
             "selector": {"instrument": None, "underlying": None, "sector": None, "venue": None, "trader": None},
             "new_orders": "none",

@@ -8,16 +8,21 @@ import itertools
 import json
 from pathlib import Path
 
+import pytest
+
+from meridian.console import BadInput
 from meridian.risk.api import keys
 from tests.risk.api.double import Double
-from tests.risk.api.harness import GLOBAL_ID, Api, run
+from tests.risk.api.harness import GLOBAL_ID, Api, loaded_limits, run
 from tests.risk.support import LIMITS
+
+IN_THE_FILE = LIMITS.count("{ id = ")
 
 
 def test_the_first_start_brings_the_file_into_the_store(tmp_path: Path) -> None:
     async def go(api: Api) -> None:
         answer = (await api.as_("viewer").get("/v1/limits")).json()
-        assert len(answer["limits"]) == 28
+        assert len(answer["limits"]) == IN_THE_FILE
         collar = next(one for one in answer["limits"] if one["id"] == 3)
         assert (collar["value"], collar["unit"], collar["reference_age_ns"]) == ("5", "percent", 5 * 10**9)
         money = next(one for one in answer["limits"] if one["id"] == 8)
@@ -396,9 +401,38 @@ def test_an_import_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
         store.put_all({key: one.value for key, one in kept.items()})
 
     async def go_on(api: Api) -> None:
-        assert len((await api.as_("viewer").get("/v1/limits")).json()["limits"]) == 28
+        assert len((await api.as_("viewer").get("/v1/limits")).json()["limits"]) == IN_THE_FILE
         assert api.service.view.generation == 1 and len(api.service.view.tree.nodes) == 7
 
     run(cut_off, tmp_path)
     (tmp_path / "tokens.json").unlink()
     run(go_on, tmp_path, store=store)
+
+
+def test_a_global_limit_of_the_file_comes_with_its_parts(tmp_path: Path) -> None:
+    given = '{ id = 6, node = "firm", metric = "position_long", lots = 100, '
+    given += 'enforcement = "global", parts = { "new-york" = 70, chicago = 30 } }'
+    text = LIMITS.replace('{ id = 6, node = "firm", metric = "position_long", lots = 100 }', given)
+    text = text.replace("money = 600_000 },\n  { id = 11", 'money = 600_000.5, enforcement = "global" },\n  { id = 11')
+
+    async def go(api: Api) -> None:
+        assert api.parts_in_store(6) == {"new-york-1": 70, "chicago-1": 30}
+        parts = {holder: part["upper"] for holder, part in (await api.limit(8))["parts"].items()}
+        assert parts == {"chicago-1": "300000.25", "new-york-1": "300000.25"}, "equal when none are given"
+
+    run(go, tmp_path, text=text)
+
+
+def test_parts_of_the_file_that_do_not_add_up_are_refused(tmp_path: Path) -> None:
+    old = '{ id = 6, node = "firm", metric = "position_long", lots = 100 }'
+    rows = [
+        ('lots = 100, enforcement = "global", parts = { chicago = 99 }', "add up to 100"),
+        ("lots = 100, parts = { chicago = 100 }", "no parts without enforcement"),
+    ]
+    for values, sentence in rows:
+        with pytest.raises(BadInput, match=sentence):
+            new = f'{{ id = 6, node = "firm", metric = "position_long", {values} }}'
+            loaded_limits(tmp_path, LIMITS.replace(old, new))
+    old = '{ id = 1, node = "firm", metric = "order_quantity", lots = 40 }'
+    with pytest.raises(BadInput, match="engine with order_quantity"):
+        loaded_limits(tmp_path, LIMITS.replace(old, old.replace("40 }", '40, enforcement = "global" }')))
