@@ -158,7 +158,10 @@ def bound(listen: str) -> socket.socket:
             path.chmod(0o600)
             return local
         host, port = address_of(listen)
-        return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+        # Connections inherit it; without it an answer waits 40 ms for the acknowledgement of its head.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         raise Unreachable(
             f"listen = {listen}: {error.strerror or error}; allowed is an address that is free."
