@@ -19,6 +19,7 @@ import httpx
 
 from meridian.risk import Limits
 from meridian.risk.api import Service, Settings, World, create_app, keys, tokens
+from meridian.risk.api.guard import Buckets
 from meridian.risk.api.store import Store
 from meridian.venues.reference import ReferenceData
 from tests.risk.api.double import Double
@@ -187,6 +188,7 @@ def run(
         clock = Clock()
         over = store or Double()
         service = Service(settings(folder, limits, **more), over, clock)
+        service.failed_rates = Buckets(1e6, 1e6)
         app = create_app(service)
         async with app.router.lifespan_context(app):
             for _ in range(400):

@@ -156,6 +156,8 @@ def test_each_token_has_a_rate(tmp_path: Path) -> None:
         answers = [(await api.as_("viewer").get("/v1/tree")).status_code for _ in range(5)]
         assert answers == [200, 200, 200, 429, 429]
         assert (await api.as_("trader").get("/v1/tree")).status_code == 200, "each its own"
+        api.service.failed_rates = Buckets(1.0, 1.0)
+        assert [(await api.as_(None).get("/v1/tree")).status_code for _ in range(3)] == [401, 429, 429]
         api.service.rates = Buckets(1.0, 0.0)
         killed = await api.as_("trader").post("/v1/kill/maker", json={"level": "K1"})
         assert killed.status_code == 200, "a kill has a rate of its own"
