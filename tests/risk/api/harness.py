@@ -165,7 +165,7 @@ class Client:
 def settings(folder: Path, limits: Limits | None, **more: Any) -> Settings:
     """Settings as most tests want them."""
     reference = limits.reference if limits else None
-    world = World(reference=reference, holders=HOLDERS)
+    world = World(reference=reference, holders=more.pop("holders", HOLDERS))
     return Settings(
         tokens=folder / "tokens.json", world=world, limits=limits, rate_a_second=1e6, rate_burst=1e6, **more
     )

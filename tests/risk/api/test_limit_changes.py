@@ -8,10 +8,8 @@ import itertools
 import json
 from pathlib import Path
 
-import pytest
-
-from meridian.console import BadInput
 from meridian.risk.api import keys
+from meridian.risk.api.importing import strangers
 from tests.risk.api.double import Double
 from tests.risk.api.harness import GLOBAL_ID, Api, loaded_limits, run
 from tests.risk.support import LIMITS
@@ -411,28 +409,21 @@ def test_an_import_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_a_global_limit_of_the_file_comes_with_its_parts(tmp_path: Path) -> None:
     given = '{ id = 6, node = "firm", metric = "position_long", lots = 100, '
-    given += 'enforcement = "global", parts = { "new-york" = 70, chicago = 30 } }'
+    given += 'enforcement = "global", parts = [{ holder = 2, lots = 70 }, { holder = 1, lots = 30 }] }'
     text = LIMITS.replace('{ id = 6, node = "firm", metric = "position_long", lots = 100 }', given)
     text = text.replace("money = 600_000 },\n  { id = 11", 'money = 600_000.5, enforcement = "global" },\n  { id = 11')
 
     async def go(api: Api) -> None:
-        assert api.parts_in_store(6) == {"new-york-1": 70, "chicago-1": 30}
+        assert api.parts_in_store(6) == {"new-york-2": 70, "chicago-1": 30}
         parts = {holder: part["upper"] for holder, part in (await api.limit(8))["parts"].items()}
-        assert parts == {"chicago-1": "300000.25", "new-york-1": "300000.25"}, "equal when none are given"
+        assert parts == {"chicago-1": "300000.25", "new-york-2": "300000.25"}, "equal when none are given"
 
-    run(go, tmp_path, text=text)
+    run(go, tmp_path, text=text, holders=("chicago-1", "new-york-2"))
 
 
-def test_parts_of_the_file_that_do_not_add_up_are_refused(tmp_path: Path) -> None:
+def test_a_part_of_a_shard_that_nobody_holds_is_refused(tmp_path: Path) -> None:
+    given = 'enforcement = "global", parts = [{ holder = 3, lots = 100 }] }'
     old = '{ id = 6, node = "firm", metric = "position_long", lots = 100 }'
-    rows = [
-        ('lots = 100, enforcement = "global", parts = { chicago = 99 }', "add up to 100"),
-        ("lots = 100, parts = { chicago = 100 }", "no parts without enforcement"),
-    ]
-    for values, sentence in rows:
-        with pytest.raises(BadInput, match=sentence):
-            new = f'{{ id = 6, node = "firm", metric = "position_long", {values} }}'
-            loaded_limits(tmp_path, LIMITS.replace(old, new))
-    old = '{ id = 1, node = "firm", metric = "order_quantity", lots = 40 }'
-    with pytest.raises(BadInput, match="engine with order_quantity"):
-        loaded_limits(tmp_path, LIMITS.replace(old, old.replace("40 }", '40, enforcement = "global" }')))
+    loaded = loaded_limits(tmp_path, LIMITS.replace(old, old.removesuffix(" }") + ", " + given))
+    (wrong,) = strangers(loaded, ("chicago-1", "new-york-2"))
+    assert "holder = 3" in wrong and "chicago-1, new-york-2" in wrong
