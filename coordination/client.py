@@ -8,7 +8,7 @@ Invariant: a watch goes on after its last revision through loss of members, rest
 says RESYNC with the full set. It ends only by `close` or with an error raised.
 
     etcd = Etcd(["http://127.0.0.1:2379"])
-    revision = etcd.put("/meridian/v1/reference/version", "9c1f…")
+    revision = etcd.put("/meridian/v1/reference", '{"v": 1, "hash": "9c1f…"}')
     with etcd.watch("/meridian/v1/limits/", prefix=True) as watch:
         for event in watch:                  # RESYNC first, then each change once
             ...

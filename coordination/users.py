@@ -3,8 +3,8 @@
 | user | reads | writes |
 | --- | --- | --- |
 | `agent-REGION` | everything | what `keys.py` gives to `agent`, under its own region alone |
-| `limits-api` | everything | definitions and parts of limits, kills, approvals, epochs, requests, its locks |
-| `operator` | everything | the generation, the reference data in force, requests, its locks |
+| `limits-api` | everything | tree, limits, parts, kills, approvals, audit, requests, the first generation, its locks |
+| `operator` | everything | the generation, the reference data in force, epochs, requests, its locks |
 | `viewer` | everything | nothing |
 | `root` | everything | everything, and users; for set-up and restore alone |
 
@@ -41,16 +41,19 @@ def roles(regions: Sequence[str]) -> list[Role]:
     read = (keys.ROOT, True, "read")
     found = [Role(agent(region), (read, *_writes("agent", region))) for region in regions]
     for component in COMPONENTS:
-        extra = ((keys.GENERATION, False, "read-write"),) if component == "operator" else ()
-        found.append(Role(component, (read, *_writes(component, None), *extra)))
+        found.append(Role(component, (read, *_writes(component))))
     return found
 
 
-def _writes(role: str, region: str | None) -> list[tuple[str, bool, str]]:
+def _writes(role: str, *region: str) -> list[tuple[str, bool, str]]:
+    """What a role writes: below its region where it has one. A region's name ends its key or is followed by a slash, so that
+    no region reaches into one whose name begins with its own."""
     found = []
     for kind in keys.written_by(role):
-        scoped = region is not None and kind.fields[0] == "region"
-        found.append((kind.prefix(region) if scoped and region else kind.prefix(), True, "read-write"))
+        if region and kind.fields[:1] != ("region",):
+            raise ValueError(f"{kind.path} is written by {role}, whose keys must begin with the region")
+        whole = len(kind.fields) == len(region)
+        found.append((kind.key(*region) if whole else kind.prefix(*region), not whole, "read-write"))
     return found
 
 

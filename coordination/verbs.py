@@ -67,7 +67,7 @@ class Connected:
         timeout_s: float = TIMEOUT_S,
         connect_s: float = 1.0,
         attempt_s: float = 1.0,
-        generation_key: str = keys.GENERATION,
+        generation_key: str = keys.GENERATION.key(),
     ) -> None:
         """Raises BadInput. Nothing is connected yet. `generation_key` holds the number that makes watches begin anew."""
         access = access or Access()

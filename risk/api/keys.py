@@ -1,69 +1,83 @@
-"""Keys under `/meridian/v1/`, built and taken apart.
+"""The keys that the API writes and reads, by what it calls them; the layout itself is `meridian.coordination.keys`.
 
-Invariant: every name in a key is quoted, so that no name reaches into another's keys.
+Invariant: no key is put together here.
 """
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote
-
+from meridian.coordination import keys as layout
+from meridian.coordination.keys import ROOT, words
 from meridian.risk.api.values import Selector
 
-ROOT = "/meridian/v1/"
-TREE = ROOT + "tree"
-GENERATION = ROOT + "generation"
+__all__ = [
+    "GENERATION",
+    "ROOT",
+    "TREE",
+    "acked",
+    "approval",
+    "audit",
+    "idempotency",
+    "kill",
+    "limit",
+    "part",
+    "parts",
+    "region",
+    "selector_name",
+    "words",
+]
 
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="")
+TREE = layout.TREE.key()
+GENERATION = layout.GENERATION.key()
+PUBLISHED = {
+    kind.name: kind for kind in (layout.REGIONS, layout.POSITIONS, layout.USAGE, layout.SLOTS, layout.SESSIONS)
+}
 
 
 def limit(number: int) -> str:
     """A limit's definition."""
-    return f"{ROOT}limits/{number}"
+    return layout.LIMITS.key(str(number))
 
 
 def part(number: int, holder: str) -> str:
     """A holder's part of a global limit."""
-    return f"{ROOT}parts/{number}/{_quoted(holder)}"
+    return layout.PARTS.key(str(number), holder)
+
+
+def parts(number: int) -> str:
+    """What the keys of all parts of a global limit begin with."""
+    return layout.PARTS.prefix(str(number))
 
 
 def selector_name(selector: Selector) -> str:
-    """A selector as the last word of a key: `all`, or what it names in a fixed order."""
-    chosen = [f"{name}={_quoted(str(value))}" for name, value in selector if value is not None]
-    return ",".join(chosen) or "all"
+    """A selector as the last word of a key."""
+    return layout.selector(dict(selector))
 
 
 def kill(node: str, selector: Selector) -> str:
     """The kill fields of a node for a selector."""
-    return f"{ROOT}kill/{_quoted(node)}/{selector_name(selector)}"
+    return layout.KILL.key(node, selector_name(selector))
 
 
 def acked(region: str, key: str) -> str:
     """Where a region's agent says what it made of a key."""
-    return f"{ROOT}acks/{_quoted(region)}/{key.removeprefix(ROOT)}"
+    return layout.ACKS.key(region, layout.subject(key))
 
 
 def region(what: str, name: str) -> str:
     """What a region publishes about itself: regions, positions, usage, slots, sessions."""
-    return f"{ROOT}{what}/{_quoted(name)}"
+    return PUBLISHED[what].key(name)
 
 
 def approval(number: str) -> str:
     """A proposal."""
-    return f"{ROOT}approvals/{_quoted(number)}"
+    return layout.APPROVALS.key(number)
 
 
 def audit(sequence: int) -> str:
     """An audit entry; keys sort as their numbers do."""
-    return f"{ROOT}audit/{sequence:020}"
+    return layout.AUDIT.key(f"{sequence:0{layout.AUDIT_DIGITS}}")
 
 
 def idempotency(digest: str) -> str:
     """What a write with an idempotency key was answered."""
-    return f"{ROOT}idempotency/{digest}"
-
-
-def words(key: str) -> list[str]:
-    """The words of a key below the root, unquoted; nothing for a key of somebody else."""
-    return [unquote(word) for word in key.removeprefix(ROOT).split("/")] if key.startswith(ROOT) else []
+    return layout.IDEMPOTENCY.key(digest)

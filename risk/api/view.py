@@ -164,7 +164,7 @@ class View:
 
     def ack(self, region: str, key: str) -> Ack | None:
         """What a region said about a key."""
-        found: Ack | None = self.get(keys.acked(region, key))
+        found: Ack | None = self.get(keys.acked(region, key)) if region else None
         return found
 
     def age_ms(self) -> int:

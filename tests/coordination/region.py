@@ -13,7 +13,7 @@ import numpy as np
 
 from meridian import records
 from meridian._native import links, tiles
-from meridian.coordination import Etcd, EtcdServer, local
+from meridian.coordination import Etcd, EtcdServer, keys, local
 from meridian.deploy import services
 from meridian.deploy.specs import Places
 from meridian.deploy.supervisor import Supervisor
@@ -21,8 +21,6 @@ from meridian.deploy.topology import Topology, check
 from meridian.risk import Limits
 from meridian.venues.reference import ReferenceData
 from tests.risk.support import LIMITS, REFERENCE
-
-ROOT = "/meridian/v1/"
 
 
 def soon(ready: Callable[[], Any], seconds: float = 20) -> Any:
@@ -137,11 +135,11 @@ class Region:
 
     def put(self, key: str, value: str) -> int:
         """Writes a key; its revision."""
-        return self.etcd.put(ROOT + key, value)
+        return self.etcd.put(keys.ROOT + key, value)
 
     def ack(self, key: str) -> dict[str, Any]:
         """What the agent says of a key; nothing before it does."""
-        found = self.etcd.get(f"{ROOT}acks/ny/{key}")
+        found = self.etcd.get(f"{keys.ROOT}acks/ny/{key}")
         value: dict[str, Any] = json.loads(found.value) if found else {}
         return value
 

@@ -43,16 +43,16 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def refused(access: Access, endpoints: list[str]) -> EtcdError:
     """What a caller with this access is told."""
     with pytest.raises(EtcdError) as told:
-        Etcd(endpoints, access, timeout_s=1.5).get(keys.GENERATION)
+        Etcd(endpoints, access, timeout_s=1.5).get(keys.GENERATION.key())
     return told.value
 
 
 def test_each_role_reads_everything_and_writes_what_the_table_says(guarded: EtcdServer) -> None:
     own = {
-        "agent-ny": keys.POSITIONS.key("ny", "equities"),
-        "agent-chicago": keys.SESSIONS.key("chicago", "cme-1"),
-        "limits-api": keys.LIMIT_DEFINITIONS.key("net"),
-        "operator": keys.GENERATION,
+        "agent-ny": keys.POSITIONS.key("ny"),
+        "agent-chicago": keys.SESSIONS.key("chicago"),
+        "limits-api": keys.LIMITS.key("7"),
+        "operator": keys.REFERENCE.key(),
         "viewer": None,
     }
     for user, writes in own.items():
@@ -77,10 +77,10 @@ def test_each_role_reads_everything_and_writes_what_the_table_says(guarded: Etcd
 def test_an_agent_renews_its_lease_and_locks_need_rights(guarded: EtcdServer) -> None:
     agent, operator = guarded.client("agent-ny"), guarded.client("operator")
     lease = agent.lease(2)
-    agent.put(keys.MEMBERS.key("ny", "engine-1"), "1", lease=lease)
+    agent.put(keys.REGIONS.key("ny"), "1", lease=lease)
     time.sleep(3)
     lease.check()
-    assert operator.get(keys.MEMBERS.key("ny", "engine-1")) is not None
+    assert operator.get(keys.REGIONS.key("ny")) is not None
     with operator.locked(keys.lock_name("restore")) as lock:
         kind, (name, _) = keys.parse(lock.key)
         assert (kind, name) == (keys.LOCKS, "restore")
@@ -93,7 +93,7 @@ def test_setting_up_again_changes_nothing(guarded: EtcdServer) -> None:
     made = users.set_up(guarded.client(), ["ny", "chicago"])
     assert made == ["root", "agent-ny", "agent-chicago", "limits-api", "operator", "viewer"]
     with pytest.raises(Forbidden):
-        guarded.client("viewer").put(keys.KILLS.key("firm"), "1")
+        guarded.client("viewer").put(keys.KILL.key("firm", "all"), "1")
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,14 @@ def test_users_with_passwords_and_tokens_that_run_out(stores: Stores) -> None:
     eve = Etcd(store.endpoints, Access(user="eve", password="right"))
     with eve.watch(keys.ROOT, prefix=True, silence_max_s=0.5) as watch:
         assert watch.next(5)
-        assert eve.get(keys.GENERATION) is None
+        assert eve.get(keys.GENERATION.key()) is None
         time.sleep(5)
-        assert eve.get(keys.GENERATION) is None, "a new token is fetched by itself"
+        assert eve.get(keys.GENERATION.key()) is None, "a new token is fetched by itself"
         root = Etcd(store.endpoints, Access(user="root", password="secret of root"))
-        root.put(keys.KILLS.key("firm"), "1")
+        root.put(keys.KILL.key("firm", "all"), "1")
         assert watch.next(10), "the watch outlives its token"
     with pytest.raises(Forbidden):
-        eve.put(keys.KILLS.key("firm"), "0")
+        eve.put(keys.KILL.key("firm", "all"), "0")
 
 
 def test_a_user_whose_rights_end_is_told_by_its_watch(stores: Stores) -> None:
@@ -186,12 +186,12 @@ def test_keys_are_private_and_an_authority_is_kept(tmp_path: Path) -> None:
 
 def test_a_store_with_users_starts_again_from_its_folder(tmp_path: Path) -> None:
     with EtcdServer(tmp_path, tls=True, users_of_regions=["ny"]) as store:
-        store.client("agent-ny").put(keys.POSITIONS.key("ny", "equities"), "1")
+        store.client("agent-ny").put(keys.POSITIONS.key("ny"), "1")
         endpoints = store.endpoints
     with EtcdServer(tmp_path, tls=True, users_of_regions=["ny"]) as store:
-        found = store.client("viewer").get(keys.POSITIONS.key("ny", "equities"))
+        found = store.client("viewer").get(keys.POSITIONS.key("ny"))
         assert found is not None
         assert found.value == b"1"
         assert store.endpoints == endpoints
         with pytest.raises(Forbidden):
-            store.client("viewer").put(keys.POSITIONS.key("ny", "equities"), "2")
+            store.client("viewer").put(keys.POSITIONS.key("ny"), "2")

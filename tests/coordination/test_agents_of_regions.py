@@ -137,14 +137,6 @@ def test_a_datagram_without_the_secret_changes_nothing(
     assert "chicago" not in ny.lots()
 
 
-def test_keys_are_the_ones_that_the_api_builds() -> None:
-    from meridian.risk.api import keys
-    from meridian.risk.api.values import Selector
-
-    assert agent_key("limits", "7") == keys.limit(7)
-    assert agent_key("parts", "7", "ny/1-1") == keys.part(7, "ny/1-1")
-    selector = Selector(instrument="ES/Z6", venue="XCME", trader=9)
-    assert agent_key("kill", "desk a", keys.selector_name(selector)) == keys.kill("desk a", selector)
-    assert agent_key("acks", "ny", keys.limit(7)) == keys.acked("ny", keys.limit(7))
+def test_an_agent_builds_no_other_key() -> None:
     with pytest.raises(ValueError, match="no key of an agent"):
         agent_key("limits", "7", "8")

@@ -236,7 +236,7 @@ def test_a_restored_store_has_a_new_cluster_and_then_a_new_generation(
 ) -> None:
     store = stores(members=members)
     etcd = store.client()
-    etcd.put(keys.GENERATION, "4")
+    etcd.put(keys.GENERATION.key(), "4")
     etcd.put("/test/a", "1")
     assert etcd.snapshot(tmp_path / "saved.db") > 0
     etcd.put("/test/b", "lost by the restore")
@@ -252,7 +252,7 @@ def test_a_restored_store_has_a_new_cluster_and_then_a_new_generation(
         assert (event.reason, [one.key for one in event.key_values]) == ("replaced", ["/test/a"])
         assert event.position.cluster_id != first.position.cluster_id
         assert event.position.generation == 4, "nobody has said yet that the restore counts"
-        store.client().put(keys.GENERATION, "5")
+        store.client().put(keys.GENERATION.key(), "5")
         event = watch.next(10)
         assert event
         assert (event.reason, event.position.generation) == ("generation", 5)
@@ -267,7 +267,7 @@ def test_a_hand_edited_generation_ends_the_watch_with_a_sentence(stores: Stores)
     etcd = store.client()
     with etcd.watch("/test/", prefix=True, silence_max_s=0.3) as watch:
         assert watch.next(5)
-        etcd.put(keys.GENERATION, "five")
+        etcd.put(keys.GENERATION.key(), "five")
         with pytest.raises(EtcdError, match='generation holds "five"; allowed: a whole number'):
             watch.next(20)
         with pytest.raises(EtcdError, match="five"):

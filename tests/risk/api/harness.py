@@ -120,7 +120,7 @@ class Api:
 
     def parts_in_store(self, number: int) -> dict[str, int]:
         """The parts as the store has them."""
-        prefix = keys.part(number, "")
+        prefix = keys.parts(number)
         entries = {key: entry for key, entry in self.store.entries_by_key.items() if key.startswith(prefix)}
         return {keys.words(key)[2]: int(json.loads(one.value)["upper"]) for key, one in entries.items()}
 

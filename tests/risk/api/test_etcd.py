@@ -86,7 +86,7 @@ class World:
 
     def acknowledge(self, number: int, *, inside: bool = True) -> None:
         """As both regions' agents would, of everything about a limit as it is now."""
-        revisions = {entry.key: entry for entry in self.etcd.range(keys.part(number, "")).key_values}
+        revisions = {entry.key: entry for entry in self.etcd.range(keys.parts(number)).key_values}
         limit = self.etcd.get(keys.limit(number))
         assert limit is not None
         for holder in HOLDERS:

@@ -85,7 +85,7 @@ class Engines:
     def check(self, store: Double) -> None:
         """The promise, from the store alone."""
         limit = json.loads(store.entries_by_key[keys.limit(GLOBAL_ID)].value)
-        prefix = keys.part(GLOBAL_ID, "")
+        prefix = keys.parts(GLOBAL_ID)
         parts = [json.loads(one.value) for key, one in store.entries_by_key.items() if key.startswith(prefix)]
         assert sum(int(part["upper"]) for part in parts) == int(limit["value"]), "parts add up"
         assert sum(self.used.values()) <= int(limit["value"]), "the worst case is within the bound in force"
