@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +11,11 @@ from typing import Any
 import numpy as np
 
 from meridian import records
-from meridian._native import links, tiles
 from meridian.coordination import Etcd, EtcdServer, keys, local
-from meridian.deploy import services
+from meridian.deploy import bare, services
 from meridian.deploy.specs import Places
 from meridian.deploy.supervisor import Supervisor
-from meridian.deploy.topology import Topology, check
-from meridian.risk import Limits
-from meridian.venues.reference import ReferenceData
+from meridian.deploy.topology import Topology
 from tests.risk.support import LIMITS, REFERENCE
 
 
@@ -51,62 +47,26 @@ def generation(number: int, cluster: int | None = None) -> str:
 
 def write_files(directory: Path) -> None:
     """Reference data, limits, an engine's first inputs, a secret."""
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "reference.toml").write_text(REFERENCE, encoding="utf-8")
-    (directory / "limits.toml").write_text(LIMITS, encoding="utf-8")
-    reference = ReferenceData.load(directory / "reference.toml")
-    limits = Limits.load(directory / "limits.toml", reference)
-    start = records.new("EngineStart", day=2000, shard=1, epoch=1, firm=1)
-    first = start.tobytes() + reference.records() + limits.records()
-    (directory / "bootstrap.rec").write_bytes(first)
-    secret = directory / "secret"
-    secret.touch(mode=0o600)
-    secret.write_text(secrets.token_hex(32), encoding="ascii")
+    bare.write_files(directory, REFERENCE, LIMITS)
 
 
 def settings(directory: Path, endpoints: list[str], **more: Any) -> dict[str, Any]:
     """An agent's settings."""
-    return {
-        "region": "ny",
-        "limits": str(directory / "limits.toml"),
-        "reference": str(directory / "reference.toml"),
-        "secret": str(directory / "secret"),
-        "store": {"endpoints": endpoints},
-        "lease_seconds": 2,
-    } | more
+    return bare.agent_settings(directory, "ny", {"endpoints": endpoints}) | more
 
 
 def topology(name: str, directory: Path, endpoints: list[str]) -> Topology:
     """One engine and its agent."""
-    ring = {"depth": 1024, "record_bytes_max": records.CONSTANTS["RECORD_BYTES_MAX"], "transport": "shm"}
-    engine = {
-        "bootstrap": str(directory / "bootstrap.rec"),
-        "inputs": ["agent_engine"],
-        "commands": {},
-        "outputs": "engine_agent",
-        "segment_bytes": 1 << 20,
-    }
-    document = {
-        "name": name,
-        "restart": "always",
-        "tiles": {"engine": {"kind": "engine", "settings": engine}},
-        "services": {"agent": {"kind": "agent", "settings": settings(directory, endpoints)}},
-        "links": {
-            "agent_engine": ring | {"producer": "agent", "consumers": {"engine": "reliable"}},
-            "engine_agent": ring | {"producer": "engine", "consumers": {"agent": "lossy"}},
-        },
-        "metrics": {"enabled": False},
-    }
-    return check(document, kinds=tiles.kinds(), aeron=links.AERON)
+    return bare.topology(name, directory, settings(directory, endpoints))
 
 
 class Region:
     """A running region and its store."""
 
-    def __init__(self, supervisor: Supervisor, store: EtcdServer) -> None:
+    def __init__(self, supervisor: Supervisor, store: EtcdServer, user: str = "root") -> None:
         self.supervisor = supervisor
         self.store = store
-        self.etcd: Etcd = store.client(timeout_s=2)
+        self.etcd: Etcd = store.client(user, timeout_s=2)
 
     @property
     def places(self) -> Places:
