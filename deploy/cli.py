@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from meridian.console import (
-    EXIT_BAD_INPUT,
-    EXIT_UNREACHABLE,
     BadInput,
     CheckFailed,
     Unreachable,
@@ -25,6 +21,7 @@ from meridian.console import (
     print_table,
     show,
 )
+from meridian.deploy import platform_cli
 from meridian.deploy.demo.cli import demo
 from meridian.deploy.strategy_cli import strategy
 
@@ -57,26 +54,29 @@ def _run(name: str | None) -> Run:
     return found[0]
 
 
-def _described(run: Run) -> dict[str, Any]:
-    return {
-        "name": run.name,
-        "topology": run.topology,
-        "state": run.state,
-        "supervisor_pid": run.supervisor_pid,
-        "run_directory": run.run_directory,
-        "data_directory": run.data_directory,
-        "metrics_port": run.metrics_port,
-        "ports": run.ports,
-    }
-
-
 @click.command()
-@click.argument("topology", type=click.Path(dir_okay=False))
+@click.argument("topology", type=click.Path(dir_okay=False), required=False)
+@click.option("--regions", help="Several regions under one hand: topologies by name or path, separated by commas.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --regions: where store and tokens last; default: ~/.local/share/meridian.",
+)
 @click.option("--detach", is_flag=True, help="Return once everything runs; `meridian down` stops it.")
 @click.option("--check", "check_only", is_flag=True, help="Validate the topology and start nothing.")
 @json_option
-def up(topology: str, detach: bool, check_only: bool, as_json: bool) -> None:
-    """Start a topology and watch over it until Ctrl-C."""
+def up(
+    topology: str | None, regions: str | None, data: Path | None, detach: bool, check_only: bool, as_json: bool
+) -> None:
+    """Start a topology, or regions with the store, the limits API and the line between them; watch until Ctrl-C."""
+    if (topology is None) == (regions is None):
+        raise BadInput("TOPOLOGY or --regions: needed is one of them")
+    if regions is not None:
+        platform_cli.up_regions(regions, data, detach=detach, check_only=check_only, as_json=as_json)
+        return
+    if data is not None:
+        raise BadInput("--data: goes with --regions; a topology names its own data_directory")
+    assert topology is not None, "one of both is given"
     loaded = _load(topology)
     about = loaded.topology
     if check_only:
@@ -87,7 +87,7 @@ def up(topology: str, detach: bool, check_only: bool, as_json: bool) -> None:
         show("topology", facts, as_json, lambda: note(f"{topology}: {count}"))
         return
     if detach:
-        _detach(topology, as_json)
+        _detach([topology], topology, as_json)
         return
     _foreground(loaded, as_json)
 
@@ -111,7 +111,7 @@ def _foreground(loaded: Loaded, as_json: bool) -> None:
             loaded.region.write_record(place, started_ns=started_ns)
         run = supervisor.run
         metrics = f"; metrics at http://127.0.0.1:{run.metrics_port}/metrics" if run.metrics_port else ""
-        show("run", _described(run), as_json, lambda: note(f"{run.name} is up{metrics}; Ctrl-C stops it"))
+        show("run", run.facts(), as_json, lambda: note(f"{run.name} is up{metrics}; Ctrl-C stops it"))
         supervisor.watch()
     finally:
         supervisor.stop()
@@ -122,44 +122,11 @@ def _foreground(loaded: Loaded, as_json: bool) -> None:
         raise CheckFailed(supervisor.failures)
 
 
-def _detach(topology: str, as_json: bool) -> None:
-    from meridian.deploy import runs
+def _detach(arguments: list[str], what: str, as_json: bool) -> None:
+    from meridian.deploy.detached import start
 
-    command = [sys.executable, "-m", "meridian", "up", topology, "--json"]
-    before = {run.name for run in runs.runs()}
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    )
-    try:
-        _wait_for(child, topology, before, as_json)
-    except KeyboardInterrupt:
-        child.terminate()
-        child.wait(WAIT_SECONDS_MAX)
-        raise
-
-
-def _wait_for(child: subprocess.Popen[str], topology: str, before: set[str], as_json: bool) -> None:
-    """Waits until the run of this supervisor is up, and shows it."""
-    from meridian.deploy import runs
-
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            _, errors = child.communicate()
-            kind = {EXIT_BAD_INPUT: BadInput, EXIT_UNREACHABLE: Unreachable}.get(child.returncode, CheckFailed)
-            raise kind([line.removeprefix("error: ") for line in errors.splitlines()] or "it ended at once")
-        for run in runs.runs():
-            if run.name not in before and run.supervisor_pid == child.pid and run.state == "running":
-                show("run", _described(run), as_json, lambda run=run: note(f"{run.name} is up"))  # type: ignore[misc]
-                return
-        time.sleep(0.1)
-    child.terminate()
-    raise CheckFailed(f"{topology}: was not up after {WAIT_SECONDS_MAX:.0f} s")
+    (run,) = start(arguments, what, 1)
+    show("run", run.facts(), as_json, lambda: note(f"{run.name} is up"))
 
 
 @click.command()
@@ -176,14 +143,20 @@ def down(name: str | None, as_json: bool) -> None:
         told = f"{', '.join(cleared)}: its supervisor was gone already; what it left is cleared"
         show("down", {"name": name or cleared[0], "cleared": cleared}, as_json, lambda: note(told))
         return
-    run = _run(name)
+    # Regions under one hand are one to stop: whichever is named, all of them go down.
+    first = next(runs.runs(), None) if name is None else None
+    one_hand = first is not None and len({run.supervisor_pid for run in runs.runs()}) == 1
+    run = first if one_hand and first is not None else _run(name)
+    together = [one for one in runs.runs() if one.supervisor_pid == run.supervisor_pid]
     os.kill(run.supervisor_pid, signal.SIGTERM)
     deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while runs.alive(Path(run.run_directory)):
+    while any(runs.alive(Path(one.run_directory)) for one in together):
         if time.monotonic() > deadline:
             raise CheckFailed(f"run {run.name}: its supervisor (pid {run.supervisor_pid}) does not stop")
         time.sleep(0.05)
-    show("down", {"name": run.name, "cleared": []}, as_json, lambda: note(f"{run.name} is down"))
+    names = ", ".join(one.name for one in together)
+    value = {"name": run.name, "cleared": [], "runs": [one.name for one in together]}
+    show("down", value, as_json, lambda: note(f"{names} {'are' if len(together) > 1 else 'is'} down"))
 
 
 @click.command()
@@ -196,7 +169,7 @@ def status(name: str | None, as_json: bool) -> None:
     left = [one for one in runs.leftovers() if name in (None, one.name)]
     found = [_run(name)] if name and not left else list(runs.runs()) if not name else []
     value = {
-        "runs": [_described(run) | {"processes": view.processes(run), "agents": view.agents(run)} for run in found],
+        "runs": [run.facts() | {"processes": view.processes(run), "agents": view.agents(run)} for run in found],
         "left": [asdict(one) for one in left],
     }
 

@@ -112,6 +112,12 @@ class Region:
     """The files that it was read from, by FILES."""
 
     @property
+    def shard(self) -> int:
+        """The engine's number among all of the firm's."""
+        assert self.topology.region is not None
+        return self.topology.region.shard
+
+    @property
     def midnight_ns(self) -> int:
         """Today's midnight, UTC, by the calendar of the topology's first venue."""
         zone = ZoneInfo(self.reference.calendar(next(iter(self.topology.venues))).time_zone)
@@ -201,6 +207,9 @@ class Region:
                 }
 
     def _bootstrap(self, midnight_ns: int) -> Iterator[bytes]:
+        shard = self.shard
+        # With an agent the store says what part an engine has; until it has, it has none of any global limit.
+        by_agent = any(service.kind == "agent" for service in self.topology.services.values())
         release = hashlib.sha256("".join(slot.artifact.code_hash for slot in self.slots).encode()).digest()
         yield _record(
             "EngineStart",
@@ -209,12 +218,12 @@ class Region:
             day_start_ns=midnight_ns,
             day=(midnight_ns - ORDER_DAY_ZERO_NS) // DAY_NS,
             region=self.limits.node(self._above(self.slots[0].name, "region")),
-            shard=1,
+            shard=shard,
             epoch=1,
             firm=1,
         )
         yield self.reference.records()
-        yield self.limits.records()
+        yield self.limits.records(holder=0 if by_agent else shard)
         for slot in self.slots:
             yield from self._slot_records(slot)
 

@@ -44,6 +44,20 @@ class Run:
         """The counters file of a process."""
         return Path(self.shared_directory) / "counters" / process
 
+    def facts(self) -> dict[str, Any]:
+        """What commands tell of it."""
+        names = (
+            "name",
+            "topology",
+            "state",
+            "supervisor_pid",
+            "run_directory",
+            "data_directory",
+            "metrics_port",
+            "ports",
+        )
+        return {name: getattr(self, name) for name in names}
+
     def write(self) -> None:
         """Replaces the file at once, so that a reader never sees half of it."""
         path = Path(self.run_directory) / DESCRIPTION

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,8 @@ class Places:
         return str({"run_directory": self.run_directory, "data_directory": self.data_directory}[word])
 
 
-def free_ports(names: list[str]) -> dict[str, int]:
-    """A port for each name, free for TCP and UDP on every address at this moment."""
+def free_ports(names: list[str], promised: Iterable[int] = ()) -> dict[str, int]:
+    """A port for each name, free for TCP and UDP on every address at this moment, and not `promised` to another."""
     held: list[socket.socket] = []
     ports: dict[str, int] = {}
     try:
@@ -81,6 +81,8 @@ def free_ports(names: list[str]) -> dict[str, int]:
             held.append(stream)
             stream.bind(("0.0.0.0", 0))
             port = stream.getsockname()[1]
+            if port in promised:
+                continue
             datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             held.append(datagrams)
             try:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +81,8 @@ class Supervisor:
     topology: Topology
     region: Region | None = None
     """What the topology's engine starts from; its files are written into the run."""
+    promised: Sequence[int] = ()
+    """Ports that this run must leave to others."""
     claim: runs.Claim = field(init=False)
     places: Places = field(init=False)
     run: runs.Run = field(init=False)
@@ -100,12 +102,18 @@ class Supervisor:
         """Asks `watch` to return; safe in a signal handler."""
         self.asked = True
 
+    def reserve(self) -> Path:
+        """Takes the run's directory, before the start if others must know it; returns it. Raises CannotStart."""
+        if not hasattr(self, "claim"):
+            try:
+                self.claim = runs.claim(self.topology.name)
+            except OSError as error:
+                raise CannotStart([in_words(error)]) from None
+        return self.claim.directory
+
     def start(self) -> None:
         """Brings everything up. Raises CannotStart, with nothing left running."""
-        try:
-            self.claim = runs.claim(self.topology.name)
-        except OSError as error:
-            raise CannotStart([in_words(error)]) from None
+        self.reserve()
         try:
             self._prepare()
             self._start_all()
@@ -130,7 +138,9 @@ class Supervisor:
             self._look(child)
 
     def stop(self) -> None:
-        """Stops all processes in the reverse order of their start, then takes away what they shared."""
+        """Stops all processes in the reverse order of their start, then takes away what they shared. Again is no harm."""
+        if not hasattr(self, "claim"):
+            return
         if hasattr(self, "run"):
             self.run.state = "stopping"
             with contextlib.suppress(OSError):  # A full disk must not keep processes alive.
@@ -142,6 +152,7 @@ class Supervisor:
             self.exporter = None
         self.children.clear()
         self.claim.release()
+        del self.claim
 
     def _prepare(self) -> None:
         directory = self.claim.directory
@@ -150,7 +161,7 @@ class Supervisor:
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
         data = Path(self.topology.data_directory or directory / "data").resolve()
         aeron = Path(self.topology.aeron_directory or shared / "aeron").resolve()
-        ports = free_ports(self.topology.ports())
+        ports = free_ports(self.topology.ports(), self.promised)
         words: dict[str, str | int] = dict(_secrets(directory / "secrets", self.topology.secrets()))
         if self.region is not None:
             words |= self.region.prepare(data.parent)

@@ -119,6 +119,8 @@ class RegionFiles(Strict):
     """The tile whose settings take `{bootstrap}` and `{libraries}`."""
     recorder: str = "recorder"
     inbox: str = "inbox"
+    shard: int = Field(default=1, ge=1, le=255)
+    """The engine's number among all of the firm's: what its part of a global limit is named by."""
 
 
 class Metrics(Strict):

@@ -32,8 +32,24 @@ def _shipped() -> dict[str, Document]:
 
 
 def shipped() -> dict[str, Document]:
-    """New York's files as they stand."""
-    return copy.deepcopy(_shipped())
+    """New York's files, without what the firm's say of other regions."""
+    files = copy.deepcopy(_shipped())
+    venues, reference, limits = files["topology"]["venues"], files["reference"], files["limits"]
+    reference["venues"] = {name: one for name, one in reference["venues"].items() if name in venues}
+    calendars = {one["calendar"] for one in reference["venues"].values()}
+    reference["calendars"] = {name: one for name, one in reference["calendars"].items() if name in calendars}
+    reference["listings"] = [one for one in reference["listings"] if one["venue"] in venues]
+    nodes, kept = limits["nodes"], set[str]()
+    for name in files["strategies"]["strategies"]:
+        at: str | None = name
+        kept.add(f"{name}-account")
+        while at is not None:
+            kept.add(at)
+            at = nodes[at].get("parent")
+    limits["nodes"] = {name: one for name, one in nodes.items() if name in kept}
+    # What bounds several regions together has no meaning in one.
+    limits["limits"] = [one for one in limits["limits"] if one["node"] in kept and one.get("enforcement") != "global"]
+    return files
 
 
 def documents(market: Market, data_directory: Path) -> dict[str, Document]:

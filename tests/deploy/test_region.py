@@ -48,7 +48,8 @@ def printed(*arguments: str) -> dict[str, Any]:
 
 def copied(folder: Path) -> Path:
     """New York's files, to be spoilt."""
-    shutil.copytree(NEW_YORK.parent / "new-york", folder / "new-york")
+    for name in ("firm", "new-york"):
+        shutil.copytree(NEW_YORK.parent / name, folder / name)
     return Path(shutil.copy(NEW_YORK, folder))
 
 
@@ -135,8 +136,8 @@ def test_errors_of_all_four_files_come_at_once(tmp_path: Path) -> None:
         ('"gateway_xnas_engine", "feed_xnas_engine"', '"feed_xnas_engine"'),
         ('outputs = "engine_recorder"', 'outputs = "engine_recoder"'),
     )
-    spoil(tmp_path / "new-york" / "reference.toml", ("units_per_lot = 50", "units_per_lot = 0"))
-    spoil(tmp_path / "new-york" / "limits.toml", ("percent = 5,", "percent = 500,"))
+    spoil(tmp_path / "firm" / "reference.toml", ("units_per_lot = 50", "units_per_lot = 0"))
+    spoil(tmp_path / "firm" / "limits.toml", ("percent = 5,", "percent = 500,"))
     spoil(
         tmp_path / "new-york" / "strategies.toml",
         ('class = "cross-taker"', 'class = "cross-tanker"'),

@@ -1,0 +1,372 @@
+"""Regions under one hand: etcd, the limits API, the line between the regions, and each region with its agent.
+
+Each part is a run of its own (`platform`, then one for each region), all of one supervising process: `meridian status` shows
+them, `meridian down` stops them all. What must outlive the runs lies in one directory: the store, the tokens, the secret that
+agents sign with.
+
+Invariant: everything is checked before anything starts. Regions need nothing of what is above them to trade on: a store that
+ends is started again, an API that ends is started again, a region that fails is stopped alone; the others go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from meridian import records
+from meridian._native import links as native
+from meridian.console import BadInput, Failure
+from meridian.coordination import EtcdServer
+from meridian.coordination.agent_settings import Settings as AgentSettings
+from meridian.deploy import region as region_files
+from meridian.deploy.region import Region
+from meridian.deploy.specs import free_ports
+from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
+from meridian.deploy.topology import Link, Service, Topology, TopologyError, check, document_of, nearest
+from meridian.risk.api import tokens
+
+TOPOLOGIES = Path(__file__).parent / "topologies"
+ALIASES = {"ny": "new-york"}
+NAME = "platform"
+STORE = "etcd"
+AGENT = "agent"
+LINE_DELAY = "4ms"
+"""One way between New York and Chicago."""
+OUTPUTS_DEPTH_MIN = 4096
+"""Records that the engine may be ahead of its agent; more are lost to it, and asked for again."""
+CONTROLS_DEPTH = 1024
+TOKEN_HOLDERS = ("risk-1", "risk-2")
+"""Two people, since what loosens needs two."""
+RESTART_SECONDS = 1.0
+RESTART_SECONDS_MAX = 30.0
+
+log = structlog.get_logger(NAME)
+
+
+def default_data() -> Path:
+    """Where the store and the tokens of this user lie."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "meridian"
+
+
+def shipped() -> list[str]:
+    """The names of topologies that come with the platform and have a region."""
+    return sorted(path.stem for path in TOPOLOGIES.glob("*.toml") if "[region]" in path.read_text(encoding="utf-8"))
+
+
+def path_of(name: str) -> Path:
+    """The topology file of a region, given by name or path. Raises BadInput."""
+    path = Path(name) if name.endswith(".toml") else TOPOLOGIES / f"{ALIASES.get(name, name)}.toml"
+    if not path.is_file():
+        raise BadInput(f'--regions = "{name}": no such topology; {nearest(name, shipped())}, or the path of a file')
+    return path
+
+
+def load(names: Sequence[str]) -> list[Region]:
+    """The regions of these topologies. Raises BadInput with every error of all of them."""
+    errors: list[str] = [] if names else ["--regions: names no region"]
+    found: list[Region] = []
+    for name in names:
+        try:
+            loaded = region_files.load(path_of(name))
+        except BadInput as error:
+            errors += [sentence for sentence in error.errors if sentence not in errors]
+            continue
+        if loaded.region is None:
+            errors.append(f'--regions = "{name}": has no region; needed is a topology with reference data and limits')
+        else:
+            found.append(loaded.region)
+    errors += _together(found)
+    if errors:
+        raise BadInput(errors)
+    return found
+
+
+def _together(found: Sequence[Region]) -> Iterator[str]:
+    """What keeps regions from being of one firm."""
+    names, shards = dict[str, Region](), dict[int, str]()
+    for one in found:
+        name, first = one.topology.name, found[0]
+        if name in names:
+            yield f"--regions: {name} is named twice; each region once"
+            continue
+        names[name] = one
+        if (other := shards.setdefault(one.shard, name)) != name:
+            yield f"{name}: region.shard = {one.shard}: {other} has it; each engine of a firm has its own"
+        for what in ("reference", "limits"):
+            if getattr(one, what).hash != getattr(first, what).hash:
+                yield f"{name}: region.{what}: differs from that of {first.topology.name}; all regions share one file"
+        node = one.limits.nodes.get(name)
+        if node is None or node.level != "region":
+            known = [other for other, about in one.limits.nodes.items() if about.level == "region"]
+            yield f'{name}: name = "{name}": the limits have no such region; {nearest(name, known)}'
+        if AGENT in one.topology.services:
+            yield f"{name}: services.{AGENT}: a region gets its agent from --regions; leave it out"
+
+
+def with_agent(region: Region, settings: dict[str, Any]) -> Region:
+    """The region with an agent between the store and its engine."""
+    topology, files = region.topology, region.topology.region
+    assert files is not None
+    engine = topology.tiles[files.engine]
+    outputs = str(engine.settings["outputs"])
+    told = topology.links[outputs]
+    told = told.model_copy(
+        update={"consumers": told.consumers | {AGENT: "lossy"}, "depth": max(told.depth, OUTPUTS_DEPTH_MIN)}
+    )
+    controls = Link(
+        producer=AGENT,
+        consumers={files.engine: "reliable"},
+        depth=CONTROLS_DEPTH,
+        record_bytes_max=records.CONSTANTS["RECORD_BYTES_MAX"],
+    )
+    own = settings | {"to_engine": "agent_engine", "from_engine": outputs}
+    AgentSettings.model_validate(own)
+    # First among the inputs: what forbids comes before what trades.
+    inputs = ["agent_engine", *engine.settings["inputs"]]
+    tile = engine.model_copy(update={"settings": engine.settings | {"inputs": inputs}})
+    changed = topology.model_copy(
+        update={
+            "tiles": topology.tiles | {files.engine: tile},
+            "services": topology.services | {AGENT: Service(kind="agent", restart="always", settings=own)},
+            "links": topology.links | {outputs: told, "agent_engine": controls},
+        }
+    )
+    return replace(region, topology=changed)
+
+
+def holders(found: Sequence[Region]) -> list[str]:
+    """All engines that hold parts of global limits, as REGION-SHARD: those of these regions, and those of the firm's other
+    regions whose topologies lie with the first one's or with the platform."""
+    shards = {one.topology.name: one.shard for one in found}
+    for name, node in found[0].limits.nodes.items():
+        if node.level == "region" and name not in shards:
+            with contextlib.suppress(Failure, TopologyError):
+                about = document_of(path_of(name)).get("region", {})
+                shards[name] = int(about.get("shard", 1))
+    return [f"{name}-{shard}" for name, shard in shards.items()]
+
+
+@dataclass(slots=True)
+class Platform:
+    """Regions and what is above them. `start`, then `watch` until it returns, then `stop`; or use it as a context."""
+
+    regions: list[Region]
+    data: Path
+    """What outlives the runs: the store, the tokens, the agents' secret."""
+    store: EtcdServer = field(init=False)
+    above: Supervisor = field(init=False)
+    """The limits API and the line between the regions."""
+    below: dict[str, Supervisor] = field(default_factory=dict)
+    """The regions that run."""
+    started_ns: int = 0
+    asked: bool = False
+    failures: list[str] = field(default_factory=list)
+    _store_at: float = 0.0
+    """When a store that ended is started again."""
+    _store_restarts: int = 0
+
+    def __enter__(self) -> Platform:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def tokens(self) -> Path:
+        """The file of tokens' hashes."""
+        return self.data / "tokens.json"
+
+    def token_file(self, holder: str) -> Path:
+        """Where the token of one of the first holders lies, for its owner alone."""
+        return self.data / f"{holder}.token"
+
+    @property
+    def api(self) -> str:
+        """The address of the limits API."""
+        return f"http://127.0.0.1:{self.above.run.ports['limits-api']}"
+
+    def ask(self) -> None:
+        """Asks `watch` to return; safe in a signal handler."""
+        self.asked = True
+        for one in [*self.below.values(), *([self.above] if hasattr(self, "above") else [])]:
+            one.ask()
+
+    def start(self) -> None:
+        """Brings everything up. Raises CannotStart, with nothing left running."""
+        self.started_ns = time.time_ns()
+        try:
+            self._start()
+        except OSError as error:
+            self.stop()
+            raise CannotStart([str(error)]) from None
+        except Failure as error:
+            self.stop()
+            raise CannotStart(list(error.errors)) from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        secret = self._secret()
+        self._make_tokens()
+        self.store = EtcdServer(self.data / STORE)
+        self.store.start()
+        names = [one.topology.name for one in self.regions]
+        pairs = [(a, b) for a in names for b in names if a != b]
+        ports = free_ports([*names, *(f"{a}-to-{b}" for a, b in pairs)])
+        for one in self.regions:
+            name = one.topology.name
+            peers = {b: f"127.0.0.1:{ports[f'{a}-to-{b}']}" for a, b in pairs if a == name}
+            settings = {
+                "region": name,
+                "shard": one.shard,
+                "limits": str(one.files["limits"].resolve()),
+                "reference": str(one.files["reference"].resolve()),
+                "store": {"endpoints": self.store.endpoints},
+                "listen": f"127.0.0.1:{ports[name]}",
+                "peers": peers,
+                "secret": str(secret),
+            }
+            own = with_agent(one, settings)
+            self.below[name] = Supervisor(own.topology, own, promised=list(ports.values()))
+        routes = [
+            {"listen": f"127.0.0.1:{ports[f'{a}-to-{b}']}", "to": f"127.0.0.1:{ports[b]}", "delay": LINE_DELAY}
+            for a, b in pairs
+        ]
+        self.above = Supervisor(self._topology(routes), promised=list(ports.values()))
+        self._go_on()
+        self.above.start()
+        self._show_store()
+        for supervisor in self.below.values():
+            self._go_on()
+            supervisor.start()
+            assert supervisor.region is not None
+            supervisor.region.write_record(_place(supervisor), started_ns=self.started_ns)
+
+    def _go_on(self) -> None:
+        if self.asked:
+            raise Interrupted(["interrupted while starting; nothing is left running"])
+
+    def _topology(self, routes: list[dict[str, str]]) -> Topology:
+        """The limits API and, between several regions, the line."""
+        first = self.regions[0]
+        api = {
+            "listen": "127.0.0.1:{port:limits-api}",
+            "tokens": str(self.tokens.resolve()),
+            "etcd": self.store.endpoints,
+            "reference": str(first.files["reference"].resolve()),
+            "limits": str(first.files["limits"].resolve()),
+            "holders": holders(self.regions),
+            "kill_sockets": {name: str(one.reserve() / f"{AGENT}.socket") for name, one in self.below.items()},
+        }
+        services: dict[str, Any] = {"limits-api": {"kind": "limits-api", "settings": api}}
+        if routes:
+            services["relay"] = {"kind": "relay", "settings": {"routes": routes}}
+        document = {"name": NAME, "restart": "always", "services": services, "metrics": {"enabled": False}}
+        return check(document, kinds=[], aeron=native.AERON)
+
+    def _secret(self) -> Path:
+        """The key that agents sign with, made once."""
+        path = self.data / "agents.secret"
+        if not path.exists():
+            _write_private(path, secrets.token_hex(32))
+        return path.resolve()
+
+    def _make_tokens(self) -> None:
+        """Where nobody has a token yet, two risk officers get one each."""
+        if self.tokens.exists():
+            return
+        for holder in TOKEN_HOLDERS:
+            _write_private(self.token_file(holder), tokens.create(self.tokens, holder, "risk", []))
+
+    def watch(self, each: Callable[[], None] | None = None) -> None:
+        """Watches until asked to stop or until no region is left (see `failures`)."""
+        while not self.asked and self.below:
+            self.look()
+            if each:
+                each()
+            time.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Looks at everything once."""
+        self._look_at_store()
+        self.above.look()
+        if self.above.failures:
+            log.error("the limits API or the line does not stay up; the regions go on", why=self.above.failures)
+            self.failures += self.above.failures
+            self.above.failures.clear()
+        for name, supervisor in list(self.below.items()):
+            supervisor.look()
+            if supervisor.failures:
+                log.error("a region failed and is stopped; the others go on", region=name, why=supervisor.failures)
+                self.failures += [f"{name}: {sentence}" for sentence in supervisor.failures]
+                self._end(self.below.pop(name))
+
+    def _look_at_store(self) -> None:
+        member = self.store.members[0]
+        if member.running:
+            return
+        now = time.monotonic()
+        if not self._store_at:
+            wait_s = min(RESTART_SECONDS * 2**self._store_restarts, RESTART_SECONDS_MAX)
+            self._store_at = now + wait_s
+            log.warning(
+                "the store ended; regions go on with what is in force", why=member.last_words(), again_in=wait_s
+            )
+        elif now >= self._store_at:
+            self._store_at = 0.0
+            self._store_restarts += 1
+            self.store.start_member(member)
+            self._show_store()
+
+    def _show_store(self) -> None:
+        """The store among the processes of the run."""
+        process = self.store.members[0].process
+        run = self.above.run
+        if process is not None:
+            run.processes[STORE] = {"pid": process.pid, "restarts": self._store_restarts, "service": STORE}
+            self.above.places.ready(STORE).write_text(str(process.pid), encoding="ascii")
+            run.write()
+
+    def stop(self) -> None:
+        """Stops everything, regions first. Again is no harm."""
+        while self.below:
+            self._end(self.below.popitem()[1])
+        # The run of what is above ends last: who waits for it to be over finds no store left either.
+        if hasattr(self, "store"):
+            self.store.stop()
+        if hasattr(self, "above"):
+            self.above.stop()
+
+    def _end(self, supervisor: Supervisor) -> None:
+        failures = list(supervisor.failures)
+        supervisor.stop()
+        if supervisor.region is not None and hasattr(supervisor, "places"):
+            place = _place(supervisor)
+            with contextlib.suppress(OSError):
+                supervisor.region.write_record(
+                    place, started_ns=self.started_ns, ended_ns=time.time_ns(), failures=failures
+                )
+
+
+def _place(supervisor: Supervisor) -> Path:
+    return supervisor.places.data_directory.parent
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A new file that its owner alone may read."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text + "\n")

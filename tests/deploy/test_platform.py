@@ -1,0 +1,253 @@
+"""Regions under one hand: a limit and a kill in force in every engine by its input, a store that dies, nothing left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meridian import records
+from meridian.console import BadInput, CheckFailed
+from meridian.coordination import local
+from meridian.coordination.install import installed
+from meridian.deploy import platform as platforms
+from meridian.deploy import runs
+from meridian.deploy.metrics import read
+from meridian.deploy.platform import Platform
+from meridian.deploy.strategies import RunningEngine, new_request, start_stop
+from meridian.engine import journals
+from meridian.risk.api import keys
+from meridian.risk.api.client import Client, read_token
+from tests.support import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+REGIONS = {"new-york": "maker-esm4-xnas", "chicago": "maker-esm4-xcme"}
+SHARDS = {"new-york": 1, "chicago": 2}
+LONG, SHORT = 49, 50
+"""The global limits of the firm's file: both sides of ES."""
+SECONDS_MAX = 30.0
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A directory with a short path, for sockets; nothing of ours runs in it at the end."""
+    installed()
+    folder = Path(tempfile.mkdtemp(prefix="mrdn-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        patch.delenv("MERIDIAN_TOKEN", raising=False)
+        patch.delenv("MERIDIAN_API", raising=False)
+        yield folder
+        assert list(runs.runs()) == [] and runs.leftovers() == []
+    shutil.rmtree(folder)
+
+
+class World:
+    """A platform that runs, seen by two risk officers."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.etcd = platform.store.client(timeout_s=2)
+        self.first, self.second = (
+            Client(platform.api, read_token(platform.token_file(holder))) for holder in platforms.TOKEN_HOLDERS
+        )
+
+    def until(self, what: Callable[[], Any]) -> Any:
+        """What is said as soon as something is said."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while not (value := what()):
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.02)
+        return value
+
+    def in_force(self, path: str) -> dict[str, int]:
+        """Region → the engine input at which it is in force, as soon as it is everywhere."""
+        *_, found = self.first.propagation(path, SECONDS_MAX)
+        assert found["in_force"], found
+        return {one["region"]: one["input"] for one in found["regions"]}
+
+    def ack(self, region: str, key: str) -> dict[str, Any]:
+        """What a region's agent has said of a key."""
+        found = self.etcd.get(keys.acked(region, key))
+        assert found is not None, (region, key)
+        value: dict[str, Any] = json.loads(bytes(found.value))
+        return value
+
+    def journaled(self, region: str, sequence: int) -> np.void:
+        """The record at a place of a region's engine's input."""
+        (where,) = journals.find(Path(self.platform.below[region].run.data_directory) / "engine")
+        found = next(data for at, _, data in journals.records(where) if at == sequence)
+        return records.parse(found)
+
+    def counter(self, region: str, name: str) -> int:
+        """A counter of a region's engine."""
+        value = dict(read(self.platform.below[region].run.counters("engine")))[name]
+        assert isinstance(value, int)
+        return value
+
+    def trade(self) -> None:
+        """Starts the futures' maker of each region, which quotes from then on."""
+        for region, strategy in REGIONS.items():
+            engine = RunningEngine.of(Path(self.platform.below[region].run.data_directory).parent)
+            request = new_request()
+            engine.command(start_stop(engine.slot(strategy), request, start=True), request)
+
+    def quotes(self, region: str) -> bool:
+        """Whether a region's engine sends more to its venues than it has."""
+        before = self.counter(region, "engine.commands_sent")
+        self.until(lambda: self.counter(region, "engine.commands_sent") > before)
+        return True
+
+    def agent(self, region: str) -> dict[str, Any]:
+        """What a region's agent knows."""
+        where = self.platform.below[region].places.socket("agent")
+        status: dict[str, Any] = local.ask(where, {"command": "status"})["status"]
+        return status
+
+    def rearm(self, node: str) -> dict[str, int]:
+        """Two officers let go on; the inputs at which the engines do."""
+        asked = self.first.write("POST", f"/v1/rearm/{node}", {"reason": "it was a test"})
+        confirm = f"/v1/proposals/{asked['proposal']['id']}/confirm"
+        with pytest.raises(CheckFailed):
+            self.first.write("POST", confirm)
+        assert self.second.write("POST", confirm)["applied"]
+        return self.in_force(f"/v1/propagation/kill/{node}")
+
+
+@pytest.fixture(scope="module")
+def world(home: Path) -> Iterator[World]:
+    """New York and Chicago; their makers trade."""
+    with Platform(platforms.load(["ny", "chicago"]), home / "data") as platform:
+        world = World(platform)
+        world.until(lambda: len(world.first.get("/v1/limits")["limits"]) >= SHORT)
+        world.until(lambda: all(world.agent(region)["store"]["state"] == "present" for region in REGIONS))
+        world.in_force(f"/v1/propagation/limits/{LONG}")
+        world.in_force(f"/v1/propagation/limits/{SHORT}")
+        world.trade()
+        yield world
+    assert not platform.failures
+
+
+def part_of(record: np.void, side: str) -> int:
+    """The share of an `Allocation`."""
+    return int(record[side]["low"]) | int(record[side]["high"]) << 64
+
+
+def test_a_lowered_global_limit_is_in_force_in_both_engines_by_its_input(world: World) -> None:
+    for number, side in ((LONG, "upper"), (SHORT, "lower")):
+        version = world.first.get(f"/v1/limits/{number}")["limit"]["version"]
+        written = world.first.write(
+            "PUT", f"/v1/limits/{number}", {"value": "120", "reason": "less before the figures"}, version=version
+        )
+        assert written["applied"], written
+        inputs = world.in_force(f"/v1/propagation/limits/{number}")
+        assert set(inputs) == set(REGIONS)
+        for region, shard in SHARDS.items():
+            said = world.ack(region, keys.part(number, f"{region}-{shard}"))
+            assert said["outcome"] == "in_force" and said["inside"], said
+            taken = world.journaled(region, said["input"])
+            assert (int(taken["limit"]), int(taken["holder"]), part_of(taken, side)) == (number, shard, 60)
+    assert all(world.quotes(region) for region in REGIONS)
+
+
+def test_a_kill_and_its_rearm_are_in_force_in_both_engines(world: World) -> None:
+    assert world.first.write("POST", "/v1/kill/firm", {"level": "K3", "reason": "a test"})["applied"]
+    for region, at in world.in_force("/v1/propagation/kill/firm").items():
+        assert int(world.journaled(region, at)["new_orders"]) == records.KillNew.NONE
+        # What was on its way is cancelled, and nothing follows it.
+        time.sleep(0.5)
+        sent = world.counter(region, "engine.commands_sent")
+        time.sleep(0.5)
+        assert world.counter(region, "engine.commands_sent") == sent
+    for region, at in world.rearm("firm").items():
+        assert int(world.journaled(region, at)["new_orders"]) == records.KillNew.ALLOW
+        assert world.quotes(region)
+
+
+def test_without_the_store_regions_trade_and_kill_and_catch_up_when_it_is_back(world: World) -> None:
+    platform = world.platform
+    platform.store.members[0].kill()
+    for region in REGIONS:
+        world.until(lambda region=region: world.agent(region)["store"]["state"] == "away")  # type: ignore[misc]
+        assert world.quotes(region)
+    socket = platform.below["chicago"].places.socket("agent")
+    kill = {"command": "kill", "node": "chicago", "new_orders": "none", "resting": "cancel", "by": "test"}
+    at = local.ask(socket, kill | {"reason": "a test"})["input"]
+    assert int(world.journaled("chicago", at)["new_orders"]) == records.KillNew.NONE
+    assert world.quotes("new-york")
+    pids = {name: about["pid"] for one in platform.below.values() for name, about in one.run.processes.items()}
+
+    def back() -> bool:
+        platform.look()
+        return all(world.agent(region)["store"]["state"] == "present" for region in REGIONS)
+
+    world.until(back)
+    assert pids == {name: about["pid"] for one in platform.below.values() for name, about in one.run.processes.items()}
+    world.until(lambda: world.first.get("/v1/limits")["view"]["live"])
+    version = world.first.get(f"/v1/limits/{LONG}")["limit"]["version"]
+    world.first.write("PUT", f"/v1/limits/{LONG}", {"value": "110", "reason": "less again"}, version=version)
+    assert set(world.in_force(f"/v1/propagation/limits/{LONG}")) == set(REGIONS)
+    world.until(lambda: world.etcd.range(f"{keys.ROOT}local/chicago/").key_values)
+    assert world.rearm("chicago")["chicago"] > at
+    assert world.quotes("chicago")
+
+
+def test_positions_of_each_region_are_seen_in_the_other(world: World) -> None:
+    for region, other in (("new-york", "chicago"), ("chicago", "new-york")):
+        peer = world.until(lambda region=region: world.agent(region)["peers"])[0]  # type: ignore[misc]
+        assert peer["region"] == other and peer["watermark"] > 0, peer
+
+
+def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: Path) -> None:
+    world.platform.stop()
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "meridian", *words]
+        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+    started = command("up", "--regions", "chicago", "--data", str(home / "data"), "--detach", "--json")
+    assert started.returncode == 0, started.stderr
+    facts = json.loads(started.stdout)
+    assert {run["name"] for run in facts["runs"]} == {"platform", "chicago"}
+    shown = json.loads(command("status", "--json").stdout)["runs"]
+    pids = [row["pid"] for run in shown for row in run["processes"]]
+    assert "etcd" in [row["name"] for run in shown for row in run["processes"]]
+    assert all(row["ready"] for run in shown for row in run["processes"])
+    limit = command("limits", "show", str(LONG), "--json", "--token-file", facts["token_files"][0])
+    assert json.loads(limit.stdout)["limit"]["value"] == "110", "the store of the run before is there again"
+    down = command("down", "--json")
+    assert sorted(json.loads(down.stdout)["runs"]) == ["chicago", "platform"], down.stderr
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    token = read_token(Path(facts["token_files"][0]))
+    files = [path for path in (home / "meridian").rglob("*") if path.is_file() and path.suffix in (".log", ".json")]
+    assert files and not [path for path in files if token in path.read_text(errors="replace")]
+
+
+def test_regions_that_do_not_go_together_are_refused_all_at_once(tmp_path: Path) -> None:
+    for name in ("firm", "chicago"):
+        shutil.copytree(platforms.TOPOLOGIES / name, tmp_path / name)
+    text = (platforms.TOPOLOGIES / "chicago.toml").read_text()
+    (tmp_path / "other.toml").write_text(text.replace("shard = 2", "shard = 1").replace('"chicago"', '"chicargo"', 1))
+    limits = tmp_path / "firm" / "limits.toml"
+    limits.write_text(limits.read_text().replace("lots = 1000", "lots = 999", 1))
+    with pytest.raises(BadInput) as refused:
+        platforms.load(["ny", "bosten", str(tmp_path / "other.toml")])
+    expected = [
+        '--regions = "bosten": no such topology; allowed are chicago, new-york',
+        "chicargo: region.shard = 1: new-york has it",
+        "chicargo: region.limits: differs from that of new-york",
+        'chicargo: name = "chicargo": the limits have no such region; did you mean chicago?',
+    ]
+    errors = refused.value.errors
+    assert len(errors) == len(expected), errors
+    for sentence in expected:
+        assert any(sentence in error for error in errors), (sentence, errors)
