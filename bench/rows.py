@@ -1,17 +1,19 @@
-"""The rows, in the order in which they print."""
+"""The rows, in the order in which they print, and the groups of them that have a name of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meridian.bench import cores, decode, loop
+from meridian.bench import coordination, cores, decode, loop
 from meridian.bench.row import Row
 
-ROWS: list[Row] = [*decode.ROWS, *cores.ROWS, *loop.ROWS]
+ROWS: list[Row] = [*decode.ROWS, *cores.ROWS, *loop.ROWS, *coordination.ROWS]
+GROUPS: dict[str, list[Row]] = {"coordination": coordination.ROWS}
 
 
 def find(names: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """The rows of these names in the order of printing, all of them for none; and a sentence for each unknown name."""
-    known = {row.name: row for row in ROWS}
+    """The rows of these names and groups in the order of printing, all of them for none; and a sentence for each unknown name."""
+    known = {row.name: [row] for row in ROWS} | GROUPS
     unknown = [f"row {name}: allowed are {', '.join(known)}" for name in names if name not in known]
-    return [row for row in ROWS if not names or row.name in names], unknown
+    chosen = {row.name for name in names for row in known.get(name, [])}
+    return [row for row in ROWS if not names or row.name in chosen], unknown

@@ -10,7 +10,7 @@ import pytest
 from meridian.bench import report
 from meridian.bench.method import Estimate, alternate, estimate, ratios
 from meridian.bench.row import Goal, Peer, Result
-from meridian.bench.rows import ROWS
+from meridian.bench.rows import GROUPS, ROWS, find
 from meridian.console import BadInput
 from tests.conftest import Meridian
 
@@ -59,6 +59,14 @@ def test_lines_are_name_value_unit_peer_ratio(meridian: Meridian) -> None:
     lines = done.stdout.splitlines()
     assert any(line.startswith("matching ") and " ns/command | " in line for line in lines)
     assert any(line.startswith("strategy_call ") and line.count(" | ") == 2 and "[" in line for line in lines)
+
+
+def test_a_group_names_its_rows() -> None:
+    found, unknown = find(["coordination"])
+    assert [row.name for row in found] == ["limit_change_in_force", "position_other_region"] and not unknown
+    assert not set(GROUPS) & {row.name for row in ROWS}
+    both, _ = find(["coordination", "matching", "position_other_region"])
+    assert [row.name for row in both] == ["matching", "limit_change_in_force", "position_other_region"]
 
 
 def test_an_unknown_row_is_refused_before_anything_runs(meridian: Meridian) -> None:
