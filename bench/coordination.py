@@ -100,9 +100,11 @@ class Limits:
 
     def _acked(self) -> dict[str, Any]:
         event = self.acks.next(0.1)
-        for entry in [] if event is None else event.key_values or [event.key_value]:
-            if entry is not None:
-                self.ack = json.loads(bytes(entry.value))
+        entries = [] if event is None else list(event.key_values)
+        if event is not None and event.key_value is not None:
+            entries.append(event.key_value)
+        for entry in entries:
+            self.ack = json.loads(bytes(entry.value))
         return self.ack
 
     def lower(self, count: int) -> list[float]:
