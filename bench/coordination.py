@@ -24,7 +24,7 @@ from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
 if TYPE_CHECKING:
     from meridian.coordination import EtcdServer, Watch
 
-FILES = Path(__file__).resolve().parent.parent / "deploy" / "topologies" / "new-york"
+FILES = Path(__file__).resolve().parent.parent / "deploy" / "topologies" / "firm"
 REGION, FAR = "ny", "chicago"
 LIMIT = 6
 """The firm's position limit: lowering it needs no second person."""
@@ -171,6 +171,7 @@ def limits(run: Run) -> Iterator[Limits]:
             "etcd": store.endpoints,
             "limits": str(made / "limits.toml"),
             "reference": str(made / "reference.toml"),
+            "holders": [f"{REGION}-1", f"{FAR}-2"],
         }
         with Supervisor(bare.topology("bench", made, agent, api)) as supervisor:
             yield Limits(address, token, store, Path(supervisor.run.data_directory))
