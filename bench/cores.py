@@ -1,11 +1,17 @@
-"""Rows of the cores: matching, pre-trade risk, a compiled strategy's call.
+"""Rows of the cores: matching, the exchange around it, pre-trade risk, a compiled strategy's call.
 
 Invariant: each block does the same work from the same seed; where a hash of the result exists, it must not change.
 """
 
 from __future__ import annotations
 
+import tempfile
+from typing import TYPE_CHECKING
+
 from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
+
+if TYPE_CHECKING:
+    from meridian._native.exchange import PipelineBench
 
 
 def matching(run: Run) -> Result:
@@ -33,6 +39,42 @@ def matching(run: Run) -> Result:
         peers=[Peer(name="exchange-core (direct)", table_value=128, why_missing="needs a Java runtime and Maven")],
         goals=[Goal(bound=64)], blocks=run.blocks,
         details={"commands": commands, "resting": resting, "state_hash": f"{next(iter(hashes)):016x}"},
+    )  # fmt: skip
+
+
+def exchange_pipeline(run: Run) -> Result:
+    """The whole exchange but its sockets, one thread."""
+    from meridian._native import exchange
+
+    commands = run.pick(200_000, 5_000)
+    seen: list[PipelineBench] = []
+    whole: list[float] = []
+
+    def ours() -> float:
+        with tempfile.TemporaryDirectory(prefix="meridian-bench-") as directory:
+            measured = exchange.bench_pipeline(directory, commands, run.seed)
+        seen.append(measured)
+        whole.append(measured["commands"] * 1e9 / measured["elapsed_ns"])
+        return 1e12 / measured["median_ps"]
+
+    value, _, _ = run.compare(ours, None)
+    told = [
+        {key: count for key, count in measured.items() if key not in ("elapsed_ns", "median_ps")} for measured in seen
+    ]
+    if any(each != told[0] for each in told):
+        raise AssertionError("equal requests gave different packets, answers or states")
+    return Result(
+        name="exchange_pipeline",
+        title="the house exchange's pipeline, one thread: OUCH in, sequence, journal, matching, ITCH on two lines, OUCH out",
+        unit="commands/s",
+        input=f"{commands:,} OUCH requests a block in reads of 32, seed {run.seed}, the mix of the row matching; journal in "
+        "mapped segments at durability process; MoldUDP64 packets for lines A and B and SoupBinTCP frames copied to memory",
+        value=value,
+        peers=[Peer(name="exchange-core (whole pipeline)", table_value=4_400_000,
+                    why_missing="needs a Java runtime and Maven")],
+        goals=[Goal(bound=5_000_000, at_most=False)], blocks=run.blocks,
+        details={**told[0], "state_hash": f"{seen[0]['state_hash']:016x}",
+                 "whole_block_commands_per_second": run.estimate(whole).median},
     )  # fmt: skip
 
 
@@ -102,6 +144,7 @@ def strategy_call(run: Run) -> Result:
 
 ROWS = [
     Row(name="matching", title="matching core", unit="ns/command", measure=matching),
+    Row(name="exchange_pipeline", title="the house exchange's pipeline", unit="commands/s", measure=exchange_pipeline),
     Row(name="risk", title="pre-trade risk, all controls", unit="ns/order", measure=risk),
     Row(name="strategy_call", title="compiled strategy call", unit="ns/call", measure=strategy_call),
 ]

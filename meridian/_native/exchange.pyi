@@ -11,6 +11,18 @@ class MatchingBench(TypedDict):
     resting: int
     state_hash: int
 
+class PipelineBench(TypedDict):
+    commands: int
+    elapsed_ns: int
+    median_ps: int
+    packets: int
+    feed_bytes: int
+    feed_messages: int
+    answers: int
+    answer_bytes: int
+    request_bytes: int
+    state_hash: int
+
 class Matching:
     def __init__(
         self,
@@ -32,3 +44,4 @@ class Matching:
     def events_hash(self) -> int: ...
 
 def bench_matching(commands: int, seed: int) -> MatchingBench: ...
+def bench_pipeline(directory: str, commands: int, seed: int) -> PipelineBench: ...

@@ -11,7 +11,8 @@ use records::{ExchangeEvent, Header, Side, Stamp, bytes_of, read_from};
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyMatching>()?;
-    module.add_function(wrap_pyfunction!(bench_matching, module)?)
+    module.add_function(wrap_pyfunction!(bench_matching, module)?)?;
+    module.add_function(wrap_pyfunction!(bench_pipeline, module)?)
 }
 
 struct Bytes(Vec<u8>);
@@ -115,6 +116,31 @@ fn bench_matching(py: Python<'_>, commands: usize, seed: u64) -> PyResult<Bound<
     found.set_item("events", report.events)?;
     found.set_item("refused", report.refused)?;
     found.set_item("resting", report.resting)?;
+    found.set_item("state_hash", report.state_hash)?;
+    Ok(found)
+}
+
+/// Times `commands` seeded requests through a fresh exchange with its journal in `directory`; see `exchange::bench`.
+#[pyfunction]
+fn bench_pipeline<'py>(
+    py: Python<'py>,
+    directory: std::path::PathBuf,
+    commands: usize,
+    seed: u64,
+) -> PyResult<Bound<'py, PyDict>> {
+    let report = py
+        .detach(|| exchange::bench::run_pipeline(&directory, commands, seed))
+        .map_err(|error| PyValueError::new_err(error.0))?;
+    let found = PyDict::new(py);
+    found.set_item("commands", report.commands)?;
+    found.set_item("elapsed_ns", report.elapsed_ns)?;
+    found.set_item("median_ps", report.median_ps)?;
+    found.set_item("packets", report.packets)?;
+    found.set_item("feed_bytes", report.feed_bytes)?;
+    found.set_item("feed_messages", report.feed_messages)?;
+    found.set_item("answers", report.answers)?;
+    found.set_item("answer_bytes", report.answer_bytes)?;
+    found.set_item("request_bytes", report.request_bytes)?;
     found.set_item("state_hash", report.state_hash)?;
     Ok(found)
 }
