@@ -27,15 +27,22 @@ const HOLDER: u32 = 1;
 
 const DOLLAR: i64 = 1_000_000_000;
 const START_NS: u64 = 1_000_000_000_000;
-/// Orders made ahead; the measured loop goes round them.
+/// Wishes made ahead; the measured loop goes round them.
 const PREPARED: usize = 1 << 14;
+/// Orders made, untimed, right before they are checked: few enough to stand in the first-level cache, where a strategy's
+/// intents stand when the engine takes them.
+const BLOCK: usize = 64;
+/// Orders alive at a time.
+const ALIVE: usize = 1_024;
+/// One order in so many is filled before it ends; the others are cancelled.
+const FILLED_ONE_IN: usize = 4;
 
 /// What a run saw, in nanoseconds an order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
     /// A check that holds.
     pub check_hold_ns: f64,
-    /// The end of an order: release.
+    /// The end of an order: release, after a fill of every fourth.
     pub release_ns: f64,
     /// Headroom of both sides.
     pub headroom_ns: f64,
@@ -43,43 +50,61 @@ pub struct Measured {
     pub limit_change_ns: f64,
 }
 
-/// Runs `orders` new orders, then releases and headrooms as many.
+/// Runs `orders` new orders, ends those of long before, and asks headrooms as many.
 pub fn run(orders: usize, seed: u64) -> Measured {
     let (mut tree, bindings) = firm();
-    let prepared = prepare(&bindings, seed);
+    let wishes = wish(seed);
     let rounds = orders.div_ceil(PREPARED).max(1);
-    let mut holds = vec![Hold::default(); PREPARED];
-    let mut spent_ns = [0_u128; 3];
+    let mut holds = vec![(Hold::default(), 0); ALIVE];
+    let mut asked = vec![(bindings[0], NewOrder::new(), Reference::NONE); BLOCK];
+    let mut now_ns = START_NS;
+    let mut sums_ns = [0_u128; 3];
     for round in 0..=rounds {
-        let mut now_ns = START_NS + (round * PREPARED) as u64 * PACE_NS;
+        let mut spent_ns = [0_u128; 3];
+        for (block, wishes) in wishes.chunks_exact(BLOCK).enumerate() {
+            let oldest = &mut holds[block * BLOCK % ALIVE..][..BLOCK];
+            let begun = Instant::now();
+            end_orders(&mut tree, oldest);
+            spent_ns[1] += begun.elapsed().as_nanos();
+            for (ask, wish) in asked.iter_mut().zip(wishes) {
+                wish.write(ask, &bindings, now_ns);
+            }
+            let begun = Instant::now();
+            for ((binding, order, reference), (hold, price_nanos)) in asked.iter().zip(oldest) {
+                now_ns += PACE_NS;
+                let held = tree.check_new(*binding, order, now_ns, reference);
+                *hold = held.expect("every measured order passes");
+                *price_nanos = order.price_nanos;
+            }
+            spent_ns[0] += begun.elapsed().as_nanos();
+        }
         let begun = Instant::now();
-        for (at, (binding, order, reference)) in prepared.iter().enumerate() {
-            now_ns += PACE_NS;
-            let held = tree.check_new(*binding, order, now_ns, reference);
-            holds[at] = held.expect("every measured order passes");
+        for wish in &wishes {
+            black_box(tree.headroom(bindings[wish.rank]));
         }
-        let checked = Instant::now();
-        for (binding, _, _) in &prepared {
-            black_box(tree.headroom(*binding));
-        }
-        let asked = Instant::now();
-        for hold in &mut holds {
-            tree.on_closed(hold, 0);
-        }
-        let closed = Instant::now();
+        spent_ns[2] += begun.elapsed().as_nanos();
         if round > 0 {
             // The first round warms up.
-            spent_ns[0] += (checked - begun).as_nanos();
-            spent_ns[1] += (closed - asked).as_nanos();
-            spent_ns[2] += (asked - checked).as_nanos();
+            sums_ns.iter_mut().zip(spent_ns).for_each(|(sum_ns, spent_ns)| *sum_ns += spent_ns);
         }
     }
     let an_order = |total_ns: u128| total_ns as f64 / (rounds * PREPARED) as f64;
     Measured {
-        check_hold_ns: an_order(spent_ns[0]),
-        release_ns: an_order(spent_ns[1]),
-        headroom_ns: an_order(spent_ns[2]),
+        check_hold_ns: an_order(sums_ns[0]),
+        release_ns: an_order(sums_ns[1]),
+        headroom_ns: an_order(sums_ns[2]),
         limit_change_ns: change_limits(&mut tree),
+    }
+}
+
+/// Ends orders with the prices they were held at; a place that never held one stays as it is.
+fn end_orders(tree: &mut LimitTree, holds: &mut [(Hold, i64)]) {
+    for (at, (hold, price_nanos)) in holds.iter_mut().enumerate().filter(|(_, (hold, _))| hold.is_alive()) {
+        if at % FILLED_ONE_IN == 0 {
+            let lots = hold.held_lots();
+            tree.on_fill(hold, lots, *price_nanos);
+        }
+        tree.on_closed(hold, 0);
     }
 }
 
@@ -121,12 +146,11 @@ fn firm() -> (LimitTree, Vec<Binding>) {
                 metric: metric.code(),
                 value: MoneyNanos::new(match metric {
                     Metric::PriceCollar => 100_000,
-                    Metric::GrossExposure | Metric::DailyValue => wide * 1_000,
+                    Metric::GrossExposure | Metric::DailyValue => wide * 1_000_000_000,
                     _ => wide,
                 }),
                 window_ns: match metric {
                     Metric::DuplicateOrders => 1_000 * PACE_NS,
-                    Metric::PriceCollar => u64::MAX, // The references are made ahead.
                     _ => 1_000_000_000,
                 },
                 burst: if metric == Metric::MessageRate { u32::MAX } else { 0 },
@@ -193,7 +217,42 @@ fn list(tree: &mut LimitTree, instrument: u32) -> Binding {
     tree.bind(LEVELS as u32, 1, 1, instrument).expect("a known listing")
 }
 
-fn prepare(bindings: &[Binding], seed: u64) -> Vec<(Binding, NewOrder, Reference)> {
+/// What an order will be.
+struct Wish {
+    rank: usize,
+    side: Side,
+    lots: i64,
+}
+
+impl Wish {
+    fn write(
+        &self,
+        (binding, order, reference): &mut (Binding, NewOrder, Reference),
+        bindings: &[Binding],
+        now_ns: u64,
+    ) {
+        *binding = bindings[self.rank];
+        // Buys below and sales above one price an instrument: no order crosses another of ours.
+        let middle = (50 + self.rank as i64 % 100) * DOLLAR;
+        *order = NewOrder {
+            side: self.side.code(),
+            order_type: OrderType::Limit.code(),
+            lots: self.lots,
+            self_trade: SelfTrade::CancelNewest.code(),
+            price_nanos: middle - self.side.sign() * 10_000_000,
+            ..NewOrder::new()
+        };
+        *reference = Reference {
+            bid_nanos: middle - 10_000_000,
+            ask_nanos: middle + 10_000_000,
+            touch_time_ns: now_ns,
+            live: true,
+            ..Reference::NONE
+        };
+    }
+}
+
+fn wish(seed: u64) -> Vec<Wish> {
     let mut state = seed;
     let mut random = move || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15); // splitmix64 (Steele, Lea, Flood 2014).
@@ -202,7 +261,7 @@ fn prepare(bindings: &[Binding], seed: u64) -> Vec<(Binding, NewOrder, Reference
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^ (word >> 31)
     };
-    let weights: Vec<f64> = (1..=bindings.len()).map(|rank| 1.0 / rank as f64).collect();
+    let weights: Vec<f64> = (1..=INSTRUMENTS).map(|rank| 1.0 / f64::from(rank)).collect();
     let total: f64 = weights.iter().sum();
     let choose = |word: u64| {
         let mut left = word as f64 / u64::MAX as f64 * total;
@@ -214,27 +273,9 @@ fn prepare(bindings: &[Binding], seed: u64) -> Vec<(Binding, NewOrder, Reference
     (0..PREPARED)
         .map(|_| {
             let rank = choose(random()).unwrap_or(0);
-            let binding = bindings[rank];
             let word = random();
             let side = if word & 1 == 0 { Side::Buy } else { Side::Sell };
-            // Buys below and sales above one price an instrument: no order crosses another of ours.
-            let middle = (50 + rank as i64 % 100) * DOLLAR;
-            let order = NewOrder {
-                side: side.code(),
-                order_type: OrderType::Limit.code(),
-                lots: 1 + (word >> 32) as i64 % 50_000,
-                self_trade: SelfTrade::CancelNewest.code(),
-                price_nanos: middle - side.sign() * 10_000_000,
-                ..NewOrder::new()
-            };
-            let reference = Reference {
-                bid_nanos: middle - 10_000_000,
-                ask_nanos: middle + 10_000_000,
-                touch_time_ns: START_NS,
-                live: true,
-                ..Reference::NONE
-            };
-            (binding, order, reference)
+            Wish { rank, side, lots: 1 + (word >> 32) as i64 % 50_000 }
         })
         .collect()
 }

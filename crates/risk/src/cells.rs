@@ -28,6 +28,13 @@ pub(crate) struct Bound {
     pub warned: bool,
 }
 
+/// The limits' places in the table behind a bound: of the hard one and of the soft one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slots {
+    pub hard: u32,
+    pub soft: u32,
+}
+
 /// No limit stands there.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 
@@ -42,6 +49,12 @@ impl Bound {
         if other.soft < self.soft {
             (self.soft, self.soft_slot) = (other.soft, other.soft_slot);
         }
+    }
+
+    /// Whether [`Self::crosses`] would change anything.
+    #[inline]
+    pub fn is_unsettled(&self, used: i64) -> bool {
+        (used > self.soft) != self.warned
     }
 
     /// Whether `used` crosses the soft bound now, for the first time since it was last below.
@@ -78,6 +91,12 @@ impl MoneyBound {
         }
     }
 
+    /// As [`Bound::is_unsettled`].
+    #[inline]
+    pub fn is_unsettled(&self, used_nanos: i128) -> bool {
+        (used_nanos > self.soft_nanos) != self.warned
+    }
+
     /// As [`Bound::crosses`].
     #[inline]
     pub fn crosses(&mut self, used_nanos: i128) -> bool {
@@ -88,18 +107,46 @@ impl MoneyBound {
     }
 }
 
-/// Lots of one instrument in the scope (node, venue, trader): limits 12.
+/// Lots of one instrument in the scope (node, venue, trader): limits 12. One line of memory: an order looks at one for each
+/// level, and they are seldom warm. Which limits stand behind the bounds is kept apart, for those who are refused.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct PositionCell {
     pub position_lots: i64,
     /// Open lots by side.
     pub open_lots: [i64; 2],
     /// Largest worst case by side: long, short.
-    pub bounds: [Bound; 2],
+    pub hard: [i64; 2],
+    soft: [i64; 2],
+    warned: [bool; 2],
 }
 
+const _: () = assert!(size_of::<PositionCell>() == 64);
+
 impl PositionCell {
-    pub const EMPTY: Self = Self { position_lots: 0, open_lots: [0; 2], bounds: [Bound::NONE; 2] };
+    /// Nothing counted yet under these bounds.
+    pub fn new(bounds: &[Bound; 2]) -> Self {
+        let (hard, soft) = (bounds.map(|bound| bound.hard), bounds.map(|bound| bound.soft));
+        Self { position_lots: 0, open_lots: [0; 2], hard, soft, warned: [false; 2] }
+    }
+
+    /// Whether a soft bound was crossed, in either direction, since [`Self::settle`] looked at it last.
+    #[inline]
+    pub fn is_unsettled(&self) -> bool {
+        let changed = |side: Side| {
+            let at = side.index();
+            (self.worst_lots(side, 0) > self.soft[at]) != self.warned[at]
+        };
+        changed(Side::Buy) | changed(Side::Sell)
+    }
+
+    /// Whether the soft bound of a side is crossed upwards now, for the first time since it was last below.
+    pub fn settle(&mut self, side: Side) -> bool {
+        let at = side.index();
+        let above = self.worst_lots(side, 0) > self.soft[at];
+        let was_above = std::mem::replace(&mut self.warned[at], above);
+        above && !was_above
+    }
 
     /// The worst case of a side after `lots` more: positive where it is long (buys) or short (sales).
     #[inline]
@@ -154,6 +201,14 @@ impl TotalCell {
     #[inline]
     pub fn total_lots(&self) -> i64 {
         self.used_lots.saturating_add(self.held_lots)
+    }
+
+    /// Whether a soft bound was crossed, in either direction, since it was looked at last.
+    #[inline]
+    pub fn is_unsettled(&self) -> bool {
+        self.orders_bound.is_unsettled(self.orders)
+            | self.lots_bound.is_unsettled(self.total_lots())
+            | self.money_bound.is_unsettled(self.total_nanos())
     }
 
     #[inline]
@@ -254,7 +309,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "more lots released than held")]
     fn releasing_more_than_held_is_our_own_bug() {
-        let mut cell = PositionCell::EMPTY;
+        let mut cell = PositionCell::new(&[Bound::NONE; 2]);
         cell.book(Side::Buy, &Delta { open_lots: -1, ..Delta::default() });
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Invariant: nothing is changed before the last check has passed, but for the warned flag of a soft bound.
 
-use records::{KillNew, Metric, NewOrder, OrderType, RejectCode, Side, TimeInForce, UNDEF_PRICE};
+use records::{KillNew, Metric, NewOrder, OrderType, RejectCode, Side, TimeInForce, UNDEF_PRICE, prefetch};
 
 use crate::cells::{Delta, NO_SLOT};
 use crate::hold::{Hold, Phase};
@@ -63,16 +63,15 @@ impl LimitTree {
     ) -> Result<Hold, Refusal> {
         let ask = read_intent(order)?;
         let path = self.path(binding);
-        self.gate(binding, path, ask.side, ask.lots)?;
-        // Asked for early, so that its line is there when it is needed.
+        let instrument = path.subject.instrument;
         let mark = fingerprint(path.identity, ask.side.code(), ask.price_nanos, ask.lots);
-        let newest_ns = if path.duplicate_window_ns_max == 0 { 0 } else { self.recent.newest_ns(mark) };
+        self.ask_for_lines(path, instrument, mark);
+        self.gate(binding, path, ask.side, ask.lots)?;
         let priced = self.check_order(path, &ask, now_ns, reference)?;
         let held_nanos = path.notional_nanos(ask.lots, priced.worst_nanos);
         let growth = Growth { side: ask.side, lots: ask.lots, orders: 1, held_nanos };
         self.check_counters(path, &growth, now_ns)?;
-        let sender = self.check_duplicate(path, mark, newest_ns, now_ns)?;
-        let instrument = path.subject.instrument;
+        let sender = self.check_duplicate(path, mark, now_ns)?;
         if order.self_trade != 0 && self.own.may_cross(instrument, ask.side, ask.price_nanos) {
             return Err(self.refuse_crossing(instrument, &ask));
         }
@@ -230,7 +229,7 @@ impl LimitTree {
         for place in path.counters.of(Counter::Position) {
             let cell = &self.positions[*place as usize];
             for side in [Side::Buy, Side::Sell] {
-                let free = cell.bounds[side.index()].hard.saturating_sub(cell.worst_lots(side, 0));
+                let free = cell.hard[side.index()].saturating_sub(cell.worst_lots(side, 0));
                 room[side.index()] = room[side.index()].min(free);
             }
         }
@@ -271,6 +270,16 @@ impl LimitTree {
     /// under "cancel increasing".
     pub fn increases(&self, hold: &Hold) -> bool {
         hold.is_alive() && self.account_cell(hold.binding()).worst_lots(hold.side(), 0) > 0
+    }
+
+    /// Asks for the memory that the later checks look at, so that it is there when they come: seldom is any of it warm.
+    #[inline]
+    fn ask_for_lines(&self, path: &Path, instrument: u32, mark: u64) {
+        for place in path.counters.of(Counter::Position) {
+            prefetch(self.positions.as_ptr().wrapping_add(*place as usize));
+        }
+        self.own.prefetch(instrument);
+        self.recent.prefetch(mark);
     }
 
     /// What concerns every order here, whatever its price: activity, missing limits, permission, kill fields.
@@ -391,7 +400,7 @@ impl LimitTree {
         let (more_orders, more_lots, more_nanos) = (growth.orders > 0, growth.lots > 0, growth.held_nanos > 0);
         for place in path.counters.of(Counter::Position) {
             let cell = &self.positions[*place as usize];
-            beyond |= more_lots & (cell.worst_lots(growth.side, growth.lots) > cell.bounds[growth.side.index()].hard);
+            beyond |= more_lots & (cell.worst_lots(growth.side, growth.lots) > cell.hard[growth.side.index()]);
         }
         for place in path.counters.of(Counter::Total) {
             let cell = &self.totals[*place as usize];
@@ -421,10 +430,11 @@ impl LimitTree {
         let code = if growth.side == Side::Buy { RejectCode::PosLong } else { RejectCode::PosShort };
         for place in path.counters.of(Counter::Position) {
             let cell = &self.positions[*place as usize];
-            let bound = &cell.bounds[growth.side.index()];
+            let hard = cell.hard[growth.side.index()];
             let worst_lots = cell.worst_lots(growth.side, growth.lots);
-            if growth.lots > 0 && worst_lots > bound.hard {
-                return self.refuse(code, bound.slot, bound.hard.into(), worst_lots.into(), UNDEF_PRICE);
+            if growth.lots > 0 && worst_lots > hard {
+                let slot = self.position_slots[*place as usize][growth.side.index()].hard;
+                return self.refuse(code, slot, hard.into(), worst_lots.into(), UNDEF_PRICE);
             }
         }
         for cell in totals() {
@@ -452,14 +462,13 @@ impl LimitTree {
 
     /// Control 7. Who is to be remembered when the order passes, where any limit wants to know.
     #[inline]
-    fn check_duplicate(&self, path: &Path, mark: u64, newest_ns: u64, now_ns: u64) -> Result<Option<Sender>, Refusal> {
+    fn check_duplicate(&self, path: &Path, mark: u64, now_ns: u64) -> Result<Option<Sender>, Refusal> {
         let window_ns = path.duplicate_window_ns_max;
         if window_ns == 0 {
             return Ok(None);
         }
         let rare = path.duplicate_zero | self.recent.is_full(now_ns, window_ns);
-        let recently = newest_ns != 0 && now_ns.saturating_sub(newest_ns) < window_ns;
-        if rare || (recently && self.recent.has_seen(mark, now_ns, window_ns)) {
+        if rare || self.recent.has_seen(mark, now_ns, window_ns) {
             self.count_duplicates(path, mark, now_ns)?;
         }
         Ok(Some(Sender { trader: path.subject.trader, venue: path.subject.venue }))

@@ -128,23 +128,41 @@ impl LimitTree {
     #[inline]
     pub(crate) fn book(&mut self, binding: Binding, side: Side, delta: &Delta) {
         assert!(binding.0 != 0, "an unused binding");
-        let Self { paths, positions, totals, limits, warnings, .. } = self;
+        let Self { paths, positions, totals, .. } = self;
         let path = &mut paths[binding.0 as usize];
         path.exposure.book(side, delta);
+        let mut unsettled = false;
         for place in path.counters.of(Counter::Position) {
             let cell = &mut positions[*place as usize];
             cell.book(side, delta);
+            unsettled |= cell.is_unsettled();
+        }
+        for place in path.counters.of(Counter::Total) {
+            let cell = &mut totals[*place as usize];
+            cell.book(delta);
+            unsettled |= cell.is_unsettled();
+        }
+        if unsettled {
+            self.settle_soft_bounds(binding);
+        }
+    }
+
+    /// Tells of soft bounds that a path's counters have just crossed.
+    #[cold]
+    fn settle_soft_bounds(&mut self, binding: Binding) {
+        let Self { paths, positions, position_slots, totals, limits, warnings, .. } = self;
+        let path = &paths[binding.0 as usize];
+        for place in path.counters.of(Counter::Position) {
+            let cell = &mut positions[*place as usize];
             for side in [Side::Buy, Side::Sell] {
-                let worst_lots = cell.worst_lots(side, 0);
-                let bound = &mut cell.bounds[side.index()];
-                if bound.crosses(worst_lots) {
-                    warn(warnings, limits.get(bound.soft_slot), worst_lots.into(), binding);
+                if cell.settle(side) {
+                    let slot = position_slots[*place as usize][side.index()].soft;
+                    warn(warnings, limits.get(slot), cell.worst_lots(side, 0).into(), binding);
                 }
             }
         }
         for place in path.counters.of(Counter::Total) {
             let cell = &mut totals[*place as usize];
-            cell.book(delta);
             let (orders, lots, nanos) = (cell.orders, cell.total_lots(), cell.total_nanos());
             if cell.orders_bound.crosses(orders) {
                 warn(warnings, limits.get(cell.orders_bound.soft_slot), orders.into(), binding);

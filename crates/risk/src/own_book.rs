@@ -4,7 +4,7 @@
 //! They may be better, since the end of an order leaves them as they are; whoever hears "may cross" looks at the orders
 //! themselves and then sets the exact price.
 
-use records::{Side, UNDEF_PRICE};
+use records::{Side, UNDEF_PRICE, prefetch};
 
 const NO_BID: i64 = i64::MIN;
 const NO_ASK: i64 = i64::MAX;
@@ -25,6 +25,12 @@ impl OwnBook {
     pub fn new(instruments_max: usize) -> Self {
         let empty = Cell { best_nanos: [NO_BID, NO_ASK], orders: [0; 2] };
         Self { cells: vec![empty; instruments_max + 1].into_boxed_slice() }
+    }
+
+    /// Asks for an instrument's prices, which will be looked at soon.
+    #[inline]
+    pub fn prefetch(&self, instrument: u32) {
+        prefetch(self.cells.as_ptr().wrapping_add(instrument as usize));
     }
 
     /// Whether an order may cross one of the other side; an undefined price crosses all.

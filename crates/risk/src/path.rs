@@ -249,8 +249,9 @@ pub(crate) struct Path {
     /// Account and instrument in a word, for fingerprints.
     pub identity: u64,
     pub duplicate_window_ns_max: u64,
-    pub counters: Counters,
     pub exposure: Exposure,
+    pub subject: Subject,
+    pub counters: Counters,
     pub units_per_lot_e8: i64,
     pub market: Bound,
     pub reference_age_slot: u32,
@@ -264,7 +265,6 @@ pub(crate) struct Path {
     /// The instrument's bands.
     pub bands_nanos: (i64, i64),
     pub nodes: List<LEVELS>,
-    pub subject: Subject,
 }
 
 impl Path {

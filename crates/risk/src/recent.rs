@@ -4,6 +4,8 @@
 //! have to is refused by the check (`is_full`). An order is found by a fingerprint of account, instrument, side, type, price
 //! and lots; nothing but engine time ends a window, so that a replay counts alike.
 
+use records::prefetch;
+
 /// An order that passed.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
@@ -22,12 +24,26 @@ pub(crate) struct Sender {
     pub venue: u16,
 }
 
-/// The newest order of a bucket: its time stands here, so that a bucket without any in the window costs one line.
+/// The newest order of a bucket: about when it was stands here, so that a bucket without any in the window costs one line.
 #[derive(Clone, Copy, Debug, Default)]
 struct Head {
-    time_ns: u64,
+    /// Engine time in steps of 2^[`STEP_BITS`] ns, the lower 32 bits.
+    step: u32,
     /// Its number, 0: none.
     number: u32,
+}
+
+/// 16 µs: steps wrap after 19 hours.
+const STEP_BITS: u32 = 14;
+
+impl Head {
+    /// Whether an order of the window may stand in the bucket: certain when it says no. What is older than half the wrap may
+    /// look young, and then its own time is looked at.
+    #[inline]
+    fn may_be_within(self, now_ns: u64, window_ns: u64) -> bool {
+        let steps = ((now_ns >> STEP_BITS) as u32).wrapping_sub(self.step) as i32;
+        self.number != 0 && i64::from(steps) <= (window_ns >> STEP_BITS) as i64 + 1
+    }
 }
 
 #[derive(Debug)]
@@ -58,16 +74,17 @@ impl Recent {
         oldest.time_ns != 0 && now_ns.saturating_sub(oldest.time_ns) < window_ns
     }
 
-    /// When an order of the same bucket was last sent: none of the window there, no same order there.
+    /// Asks for what is read and written when an order with this fingerprint passes.
     #[inline]
-    pub fn newest_ns(&self, fingerprint: u64) -> u64 {
-        self.heads[self.bucket(fingerprint)].time_ns
+    pub fn prefetch(&self, fingerprint: u64) {
+        prefetch(self.heads.as_ptr().wrapping_add(self.bucket(fingerprint)));
     }
 
     /// Whether the same order was sent at all within a window.
     #[inline]
     pub fn has_seen(&self, fingerprint: u64, now_ns: u64, window_ns: u64) -> bool {
-        self.same(fingerprint, now_ns, window_ns).next().is_some()
+        let head = self.heads[self.bucket(fingerprint)];
+        head.may_be_within(now_ns, window_ns) && self.same(fingerprint, now_ns, window_ns).next().is_some()
     }
 
     /// How often the same order was sent within a window, looked at by a limit that selects a venue or a trader (0: all).
@@ -84,7 +101,7 @@ impl Recent {
     pub fn note(&mut self, fingerprint: u64, now_ns: u64, sender: Sender) {
         self.newest = self.newest.wrapping_add(1).max(1);
         let bucket = self.bucket(fingerprint);
-        let head = Head { time_ns: now_ns.max(1), number: self.newest };
+        let head = Head { step: (now_ns >> STEP_BITS) as u32, number: self.newest };
         let previous = std::mem::replace(&mut self.heads[bucket], head).number;
         let place = self.place(self.newest);
         let Sender { trader, venue } = sender;

@@ -7,7 +7,7 @@ use records::{
     Allocation, Definition, Hash64, IdMap, Kill, LimitSet, Listing, Metric, Node, Permission, Restricted, TickBand,
 };
 
-use crate::cells::{PositionCell, RateCell, TotalCell};
+use crate::cells::{PositionCell, RateCell, Slots, TotalCell};
 use crate::limits::{KillTable, LimitTable, Selector, Subject};
 use crate::nodes::Nodes;
 use crate::own_book::OwnBook;
@@ -37,6 +37,8 @@ pub struct LimitTree {
     owners: Vec<(u32, u32)>,
     scopes: Vec<(u16, u32)>,
     pub(crate) positions: Vec<PositionCell>,
+    /// The limits behind the bounds of each, by side.
+    pub(crate) position_slots: Vec<[Slots; 2]>,
     /// Node, place of the pair of venue and trader, and instrument of each.
     pub(crate) position_keys: Vec<(u32, u32, u32)>,
     position_by_key: IdMap<u32>,
@@ -74,6 +76,7 @@ impl LimitTree {
             owners: Vec::with_capacity(capacity.bindings_max),
             scopes: Vec::with_capacity(capacity.limits_max + 1),
             positions: Vec::with_capacity(cells_max),
+            position_slots: Vec::with_capacity(cells_max),
             position_keys: Vec::with_capacity(cells_max),
             position_by_key: IdMap::with_capacity(cells_max),
             totals: Vec::with_capacity(capacity.limits_max),
@@ -317,6 +320,7 @@ impl LimitTree {
     /// Resolves every path anew and sums the counters up again.
     fn rebuild(&mut self) {
         self.positions.clear();
+        self.position_slots.clear();
         self.position_keys.clear();
         self.position_by_key.clear();
         self.scopes.clear();
@@ -386,7 +390,8 @@ impl LimitTree {
         }
         let key = self.cell_key(scope.node, instrument, pair).expect("the pair is known now");
         let cell = self.positions.len() as u32;
-        self.positions.push(PositionCell { bounds: scope.bounds, ..PositionCell::EMPTY });
+        self.positions.push(PositionCell::new(&scope.bounds));
+        self.position_slots.push(scope.bounds.map(|bound| Slots { hard: bound.slot, soft: bound.soft_slot }));
         self.position_keys.push((scope.node, self.scope_at(pair).expect("as above"), instrument));
         assert!(self.position_by_key.insert(key, cell), "room for every binding's counters");
         cell
