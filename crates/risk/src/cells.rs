@@ -35,6 +35,26 @@ pub(crate) struct Slots {
     pub soft: u32,
 }
 
+/// A saturating sum, of which the end of the numbers is the seldom case: a branch never taken is cheaper than a choice.
+#[inline(always)]
+pub(crate) fn capped_sum(left: i64, right: i64) -> i64 {
+    #[cold]
+    fn capped(left: i64, right: i64) -> i64 {
+        left.saturating_add(right)
+    }
+    left.checked_add(right).unwrap_or_else(|| capped(left, right))
+}
+
+/// As [`capped_sum`], of money.
+#[inline(always)]
+pub(crate) fn capped_money_sum(left: i128, right: i128) -> i128 {
+    #[cold]
+    fn capped(left: i128, right: i128) -> i128 {
+        left.saturating_add(right)
+    }
+    left.checked_add(right).unwrap_or_else(|| capped(left, right))
+}
+
 /// No limit stands there.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 
@@ -155,7 +175,7 @@ impl PositionCell {
             Side::Buy => self.position_lots,
             Side::Sell => -self.position_lots,
         };
-        position.saturating_add(self.open_lots[side.index()]).saturating_add(lots)
+        capped_sum(capped_sum(position, self.open_lots[side.index()]), lots)
     }
 
     #[inline]
@@ -195,12 +215,12 @@ impl TotalCell {
 
     #[inline]
     pub fn total_nanos(&self) -> i128 {
-        self.used_nanos.saturating_add(self.held_nanos)
+        capped_money_sum(self.used_nanos, self.held_nanos)
     }
 
     #[inline]
     pub fn total_lots(&self) -> i64 {
-        self.used_lots.saturating_add(self.held_lots)
+        capped_sum(self.used_lots, self.held_lots)
     }
 
     /// Whether a soft bound was crossed, in either direction, since it was looked at last.

@@ -9,7 +9,7 @@
 
 use records::{KillNew, Metric, NewOrder, OrderType, RejectCode, Side, TimeInForce, UNDEF_PRICE, prefetch};
 
-use crate::cells::{Delta, NO_SLOT};
+use crate::cells::{Delta, NO_SLOT, capped_money_sum, capped_sum};
 use crate::hold::{Hold, Phase};
 use crate::limits::{Limit, LimitTable};
 use crate::path::{Counter, Path};
@@ -405,8 +405,8 @@ impl LimitTree {
         for place in path.counters.of(Counter::Total) {
             let cell = &self.totals[*place as usize];
             beyond |= more_orders & (cell.orders >= cell.orders_bound.hard);
-            beyond |= more_lots & (cell.total_lots().saturating_add(growth.lots) > cell.lots_bound.hard);
-            let total_nanos = cell.total_nanos().saturating_add(growth.held_nanos);
+            beyond |= more_lots & (capped_sum(cell.total_lots(), growth.lots) > cell.lots_bound.hard);
+            let total_nanos = capped_money_sum(cell.total_nanos(), growth.held_nanos);
             beyond |= more_nanos & (total_nanos > cell.money_bound.hard_nanos);
         }
         if beyond { Err(self.beyond(path, growth, now_ns)) } else { Ok(()) }
