@@ -229,8 +229,9 @@ pub struct EngineTile {
     turn: usize,
     outbox: TileOutbox,
     feeds: Vec<FeedLink>,
-    /// Requests made in this life.
-    resyncs: u64,
+    /// The latest request: the input sequence at which it was made. It grows from life to life, as the journal does, also
+    /// where a life has its epoch from the one before.
+    resync: u64,
     state: Option<Box<dyn Segment>>,
     counters: TileCounters,
     last_input_ns: u64,
@@ -324,7 +325,7 @@ impl EngineTile {
             turn: 0,
             outbox,
             feeds,
-            resyncs: 0,
+            resync: 0,
             state: None,
             counters: tile_counters,
             last_input_ns: 0,
@@ -426,13 +427,13 @@ impl EngineTile {
         for feed in self.feeds.iter_mut().filter(|feed| feed.owed) {
             let mut record = Resync::new();
             record.header.venue = feed.venue;
-            (record.epoch, record.request) = (u64::from(self.engine.identity().epoch), self.resyncs);
+            (record.epoch, record.request) = (u64::from(self.engine.identity().epoch), self.resync);
             feed.owed = feed.link.offer(bytes_of(&record)) != Offer::Sent;
         }
     }
 
     fn owe_resync(&mut self) {
-        self.resyncs += 1;
+        self.resync = self.merger.last().sequence;
         self.feeds.iter_mut().for_each(|feed| feed.owed = true);
     }
 

@@ -367,7 +367,7 @@ record! {
     pub struct Resync [56] v 1 {
         /// Epoch of who asks.
         pub epoch: u64,
-        /// Which request of this epoch: one that was answered is not answered again.
+        /// Which request of this epoch: the input sequence it was made at. One that was answered is not answered again.
         pub request: u64,
     }
 }

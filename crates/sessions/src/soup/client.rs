@@ -6,8 +6,8 @@
 use wire::soupbin::{LoginAccepted, LoginRequestFields};
 
 use super::{
-    End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_BYTES_MAX, LOGIN_NS, PACKET_HEADER_BYTES, SILENCE_NS, frame_in,
-    frame_out, packet,
+    End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_BYTES_MAX, LOGIN_NS, PACKET_HEADER_BYTES, SILENCE_NS, Side, Then,
+    frame_out, packet, take_frames,
 };
 use crate::ByteQueue;
 
@@ -88,6 +88,16 @@ pub struct Client {
     last_heard_ns: u64,
 }
 
+impl Side for Client {
+    fn input(&mut self) -> &mut ByteQueue {
+        &mut self.input
+    }
+
+    fn is_over(&self) -> bool {
+        self.state == ClientState::Down
+    }
+}
+
 impl Client {
     /// A client with room for `output_bytes` that the socket did not take at once.
     pub fn new(config: ClientConfig, output_bytes: usize) -> Self {
@@ -152,17 +162,8 @@ impl Client {
             return self.input.clear(); // Whatever comes after the end is not for us.
         }
         self.last_heard_ns = now_ns;
-        while self.state != ClientState::Down {
-            let (kind, length, whole) = match frame_in(self.input.as_slice()) {
-                Ok(Some((kind, payload, whole))) => (kind, payload.len(), whole),
-                Ok(None) => return,
-                Err(end) => return self.end(end, event),
-            };
-            let result = self.on_frame(kind, length, event);
-            self.input.consume(whole);
-            if let Err(end) = result {
-                return self.end(end, event);
-            }
+        if let Err(end) = take_frames(self, |client, kind, length| client.on_frame(kind, length, event)) {
+            self.end(end, event);
         }
     }
 
@@ -212,11 +213,11 @@ impl Client {
         event(ClientEvent::Down(end));
     }
 
-    fn on_frame(&mut self, kind: u8, length: usize, event: &mut impl FnMut(ClientEvent<'_>)) -> Result<(), End> {
+    fn on_frame(&mut self, kind: u8, length: usize, event: &mut impl FnMut(ClientEvent<'_>)) -> Result<Then, End> {
         let payload = &self.input.as_slice()[PACKET_HEADER_BYTES..PACKET_HEADER_BYTES + length];
         match (self.state, kind) {
             (_, packet::DEBUG) => event(ClientEvent::Debug(payload)),
-            (ClientState::LoggingIn, packet::LOGIN_ACCEPTED) => return self.on_accepted(length, event),
+            (ClientState::LoggingIn, packet::LOGIN_ACCEPTED) => self.on_accepted(length, event)?,
             (ClientState::LoggingIn, packet::LOGIN_REJECTED) => {
                 return Err(if payload == b"S" { End::NoSuchSession } else { End::NotAuthorized });
             }
@@ -231,7 +232,7 @@ impl Client {
             (ClientState::Up, packet::END_OF_SESSION) => return Err(End::Goodbye),
             _ => return Err(End::UnexpectedType(kind)),
         }
-        Ok(())
+        Ok(Then::GoOn)
     }
 
     fn on_accepted(&mut self, length: usize, event: &mut impl FnMut(ClientEvent<'_>)) -> Result<(), End> {

@@ -86,6 +86,42 @@ pub(crate) fn frame_in(queue: &[u8]) -> Result<Option<Frame<'_>>, End> {
     Ok(queue.get(PACKET_HEADER_BYTES..whole).map(|payload| (kind, payload, whole)))
 }
 
+/// A side of a session, as the frame loop sees it.
+pub(crate) trait Side {
+    /// What was read and not handled yet.
+    fn input(&mut self) -> &mut ByteQueue;
+    /// Whether the session is over: what follows is not handled.
+    fn is_over(&self) -> bool;
+}
+
+/// What follows a frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The next one.
+    GoOn,
+    /// Nothing, until the caller says so.
+    Wait,
+}
+
+/// Hands over the whole frames that wait (type and length of the payload; the frame stands first in the input), each once
+/// and in order. `Err`: the session must end.
+#[inline]
+pub(crate) fn take_frames<S: Side>(
+    side: &mut S,
+    mut on_frame: impl FnMut(&mut S, u8, usize) -> Result<Then, End>,
+) -> Result<(), End> {
+    while !side.is_over() {
+        let Some((kind, payload, whole)) = frame_in(side.input().as_slice())? else { return Ok(()) };
+        let length = payload.len();
+        let then = on_frame(side, kind, length);
+        side.input().consume(whole);
+        if then? == Then::Wait {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
 /// Queues a frame; `false` when it does not fit.
 pub(crate) fn frame_out(queue: &mut ByteQueue, kind: u8, payload: &[u8]) -> bool {
     assert!(payload.len() <= PAYLOAD_BYTES_MAX);

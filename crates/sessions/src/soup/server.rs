@@ -7,8 +7,8 @@
 use wire::soupbin::{LoginAcceptedFields, LoginRequest};
 
 use super::{
-    End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_BYTES_MAX, LOGIN_NS, PACKET_HEADER_BYTES, SILENCE_NS, frame_in,
-    frame_out, packet,
+    End, FRAME_BYTES_MAX, HEARTBEAT_NS, LOGIN_BYTES_MAX, LOGIN_NS, PACKET_HEADER_BYTES, SILENCE_NS, Side, Then,
+    frame_out, packet, take_frames,
 };
 use crate::{ByteQueue, MessageStore};
 
@@ -55,6 +55,16 @@ pub struct Server {
     opened_ns: u64,
     last_sent_ns: u64,
     last_heard_ns: u64,
+}
+
+impl Side for Server {
+    fn input(&mut self) -> &mut ByteQueue {
+        &mut self.input
+    }
+
+    fn is_over(&self) -> bool {
+        self.state == ServerState::Down
+    }
 }
 
 impl Server {
@@ -123,19 +133,8 @@ impl Server {
 
     /// Handles whole packets that wait.
     pub fn go_on(&mut self, event: &mut impl FnMut(ServerEvent<'_>)) {
-        while self.state != ServerState::Down {
-            let (kind, length, whole) = match frame_in(self.input.as_slice()) {
-                Ok(Some((kind, payload, whole))) => (kind, payload.len(), whole),
-                Ok(None) => return,
-                Err(end) => return self.end(end, event),
-            };
-            let result = self.on_frame(kind, length, event);
-            self.input.consume(whole);
-            match result {
-                Ok(()) if kind == packet::LOGIN_REQUEST => return,
-                Ok(()) => {}
-                Err(end) => return self.end(end, event),
-            }
+        if let Err(end) = take_frames(self, |server, kind, length| server.on_frame(kind, length, event)) {
+            self.end(end, event);
         }
     }
 
@@ -192,12 +191,13 @@ impl Server {
         event(ServerEvent::Down(end));
     }
 
-    fn on_frame(&mut self, kind: u8, length: usize, event: &mut impl FnMut(ServerEvent<'_>)) -> Result<(), End> {
+    fn on_frame(&mut self, kind: u8, length: usize, event: &mut impl FnMut(ServerEvent<'_>)) -> Result<Then, End> {
         let payload = &self.input.as_slice()[PACKET_HEADER_BYTES..PACKET_HEADER_BYTES + length];
         match (self.state, kind) {
             (_, packet::DEBUG) => event(ServerEvent::Debug(payload)),
             (ServerState::Waiting, packet::LOGIN_REQUEST) => {
-                return on_login(&self.input.as_slice()[..PACKET_HEADER_BYTES + length], event);
+                on_login(&self.input.as_slice()[..PACKET_HEADER_BYTES + length], event)?;
+                return Ok(Then::Wait);
             }
             (ServerState::Up, packet::UNSEQUENCED) => event(ServerEvent::Unsequenced(payload)),
             (ServerState::Up, packet::CLIENT_HEARTBEAT) if length == 0 => {}
@@ -205,7 +205,7 @@ impl Server {
             (_, packet::CLIENT_HEARTBEAT) => return Err(End::Length(kind, length as u16 + 1)),
             _ => return Err(End::UnexpectedType(kind)),
         }
-        Ok(())
+        Ok(Then::GoOn)
     }
 }
 
