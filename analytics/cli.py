@@ -38,7 +38,10 @@ def reconcile(run: str | None, as_json: bool) -> None:
     from meridian.analytics import Run
     from meridian.analytics import reconcile as compare
 
-    found = compare(Run.open(run))
+    opened = Run.open(run)
+    if not opened.is_over:
+        note("this run has not ended: what one side has and the other not yet shows as a difference")
+    found = compare(opened)
 
     def for_people() -> None:
         columns = ["venue", "instrument", "side of", "fills", "bought", "sold", "net", "notional", "busts"]

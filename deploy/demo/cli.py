@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import math
+import os
 import shutil
 import signal
 import sys
 import time
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = ("plain",)
 RUNS_KEPT = 5
+LOCK = "demo.lock"
 SECONDS_MAX = 86_400
 READY_SECONDS_MAX = 20.0
 LOOK_SECONDS = 0.05
@@ -38,21 +43,47 @@ def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bo
     from meridian.deploy import runs
 
     paths = [Path(part.strip()) for part in flow.split(",") if part.strip()]
-    if wrong := [f"--flow = {path}: there is no such file or directory" for path in paths if not path.exists()]:
-        raise BadInput(wrong)
-    directory = runs.own(runs.root()) / "demos" / time.strftime("%Y%m%d-%H%M%S")
-    number = 1
-    while directory.exists():
-        number += 1
-        directory = directory.with_name(f"{directory.name.split('.')[0]}.{number}")
-    if math.isnan(seconds):
-        raise BadInput(f"--seconds = nan: must be a number from 1 to {SECONDS_MAX}")
+    wrong = [f"--flow = {path}: there is no such file or directory" for path in paths if not path.exists()]
     if flow and not paths:
-        raise BadInput(f'--flow = "{flow}": names no file or directory; without --flow the demo generates its flow')
-    plan = _prepare(directory, paths, as_json)
+        wrong.append(f'--flow = "{flow}": names no file or directory; without --flow the demo generates its flow')
+    if math.isnan(seconds):
+        wrong.append(f"--seconds = nan: must be a number from 1 to {SECONDS_MAX}")
+    if html and not Path(html).absolute().parent.is_dir():
+        wrong.append(f"--html = {html}: its directory does not exist")
+    if wrong:
+        raise BadInput(wrong)
+    directory, lock = _claim(runs.own(runs.root()) / "demos")
+    try:
+        plan = _prepare(directory, paths, as_json)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)  # Nothing ran.
+        raise
     _trade(plan, seconds, as_json)
     _report(plan, Path(html) if html else directory / "report.html", as_json)
+    os.close(lock)
     _forget_old(directory.parent)
+
+
+def _claim(parent: Path) -> tuple[Path, int]:
+    """A directory for this demo alone, and the lock that keeps it while the demo runs."""
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for name in chain([stamp], (f"{stamp}.{number}" for number in count(2))):
+        with contextlib.suppress(FileExistsError):
+            (parent / name).mkdir(mode=0o700)
+            return parent / name, _lock(parent / name)
+    raise AssertionError("names do not end")
+
+
+def _lock(directory: Path) -> int:
+    """The descriptor of its locked file. Raises BlockingIOError while a demo runs there."""
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
@@ -183,10 +214,13 @@ def _report(plan: Plan, html: Path, as_json: bool) -> None:
 
 
 def _forget_old(parent: Path) -> None:
-    """Keeps the last few runs."""
+    """Keeps the last few runs, and those that still trade."""
     directories = sorted(path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
     for old in directories[:-RUNS_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            lock = _lock(old)
+            shutil.rmtree(old, ignore_errors=True)
+            os.close(lock)
 
 
 COMMANDS = [demo]

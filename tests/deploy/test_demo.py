@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from meridian.console import BadInput
 from meridian.deploy import runs
+from meridian.deploy.demo import cli
 from tests.support import ROOT, need_data
 
 SECONDS = 15
@@ -166,3 +169,23 @@ def test_two_at_the_same_time() -> None:
     assert not first.shared & second.shared
     for demo in (second, first):
         report_of(demo.ends())
+
+
+def test_demos_of_one_second_have_directories_of_their_own_and_running_ones_are_kept(tmp_path: Path) -> None:
+    claimed = [cli._claim(tmp_path) for _ in range(cli.RUNS_KEPT + 3)]
+    assert len({directory for directory, _ in claimed}) == len(claimed)
+    cli._forget_old(tmp_path)
+    assert all(directory.is_dir() for directory, _ in claimed), "they still trade"
+    for _, lock in claimed:
+        os.close(lock)
+    cli._forget_old(tmp_path)
+    assert len(list(tmp_path.iterdir())) == cli.RUNS_KEPT
+
+
+def test_all_that_is_wrong_with_the_options_is_told_at_once(tmp_path: Path) -> None:
+    missing, page = tmp_path / "no.csv", tmp_path / "no" / "page.html"
+    result = CliRunner().invoke(cli.demo, ["--flow", str(missing), "--html", str(page), "--seconds", "nan"])
+    assert isinstance(result.exception, BadInput)
+    assert [str(missing) in line or str(page) in line or "nan" in line for line in result.exception.errors] == [
+        True
+    ] * 3
