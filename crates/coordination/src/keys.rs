@@ -60,6 +60,11 @@ pub fn unquoted(word: &str) -> Option<String> {
     (quoted(&name) == word).then_some(name)
 }
 
+/// A number as keys have it: without sign or leading zeros, so that no two keys name one limit.
+fn whole(word: &str) -> Option<u32> {
+    word.parse().ok().filter(|number: &u32| number.to_string() == word)
+}
+
 /// The key's text below [`ROOT`] taken apart.
 pub fn parse(key: &str) -> Key {
     let Some(rest) = key.strip_prefix(ROOT) else { return Key::Other };
@@ -68,9 +73,9 @@ pub fn parse(key: &str) -> Key {
         ["generation"] => Key::Generation,
         ["tree"] => Key::Tree,
         ["reference"] => Key::Reference,
-        ["limits", number] => number.parse().map_or(Key::Other, Key::Limit),
-        ["parts", number, holder] => match (number.parse(), unquoted(holder)) {
-            (Ok(number), Some(holder)) => Key::Part(number, holder),
+        ["limits", number] => whole(number).map_or(Key::Other, Key::Limit),
+        ["parts", number, holder] => match (whole(number), unquoted(holder)) {
+            (Some(number), Some(holder)) => Key::Part(number, holder),
             _ => Key::Other,
         },
         ["kill", node, selector] => Key::Kill(format!("{node}/{selector}")),
@@ -141,7 +146,10 @@ mod tests {
         assert_eq!(parse(&local_kill("ny", "firm/all")), Key::LocalKill("ny".into(), "firm/all".into()));
         assert_eq!(parse(&of_region("regions", "ny")), Key::Region("ny".into()));
         assert_eq!(ack("ny", &part(7, "ny-1")), "/meridian/v1/acks/ny/parts/7/ny-1");
-        for foreign in ["", "/meridian/v2/tree", "/meridian/v1/limits/x", "/meridian/v1/limits/7/8", &ack("ny", "x")] {
+        let others =
+            ["limits/x", "limits/7/8", "limits/007", "limits/+7", "parts/07/ny-1"].map(|rest| format!("{ROOT}{rest}"));
+        let others = others.iter().map(String::as_str);
+        for foreign in others.chain(["", "/meridian/v2/tree", &ack("ny", "x")]) {
             assert_eq!(parse(foreign), Key::Other, "{foreign}");
         }
     }

@@ -18,6 +18,9 @@ const RESEND_NS: u64 = 1_000_000_000;
 const APPLIED: u8 = 1;
 const OLDER: u8 = 2;
 const REFUSED: u8 = 3;
+/// A kill is in force but for its flatten, which engines do not do yet.
+const WITHOUT_FLATTEN: u8 = 5;
+const FLATTEN_WORDS: &str = "in force but for flatten, which the engine does not do: positions stay open";
 
 /// One thing that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,6 +331,8 @@ impl Agent {
         }
         let fresh = sent.confirmed.is_none();
         let input = *sent.confirmed.get_or_insert(applied.input);
+        let undone = applied.outcome == WITHOUT_FLATTEN || applied.outcome == OLDER && sent.what.flatten;
+        let told = if undone { WITHOUT_FLATTEN } else { APPLIED };
         if fresh && applied.outcome == OLDER {
             self.keep_input(&key, version);
         }
@@ -335,10 +340,10 @@ impl Agent {
         let covers = self.kills.get(&place).is_some_and(|known| known.version == version);
         if let Some(one) = over.filter(|one| one.local.is_some()) {
             let key = keys::local_kill(&self.region, &one.kill.place);
-            self.acknowledge(key, version, APPLIED, input, true);
+            self.acknowledge(key, version, told, input, true);
         }
         if covers {
-            self.acknowledge(key, version, APPLIED, input, true);
+            self.acknowledge(key, version, told, input, true);
         }
     }
 
@@ -366,14 +371,18 @@ impl Agent {
         let ack = keys::ack(&self.region, &key);
         let known = self.delivery.acks.get(&ack).copied();
         let input = match known {
-            Some((same, APPLIED, first, _)) if same == version && outcome == APPLIED => first,
+            Some((same, before, first, _)) if same == version && before != REFUSED && outcome != REFUSED => first,
             _ => input,
         };
         if known == Some((version, outcome, input, inside)) {
             return;
         }
         self.delivery.acks.insert(ack.clone(), (version, outcome, input, inside));
-        let why = self.findings.get(&key).filter(|_| outcome == REFUSED);
+        let why = match outcome {
+            REFUSED => self.findings.get(&key).map(String::as_str),
+            WITHOUT_FLATTEN => Some(FLATTEN_WORDS),
+            _ => None,
+        };
         let word = if outcome == REFUSED { "refused" } else { "in_force" };
         let value = json!({
             "v": 1, "revision": version.1, "generation": version.0, "outcome": word, "input": input, "inside": inside,

@@ -91,7 +91,7 @@ impl Agent {
         match record {
             RecordRef::Heartbeat(heartbeat) => self.engine.epoch = heartbeat.epoch,
             RecordRef::Applied(applied) => {
-                if applied.outcome == 1 {
+                if matches!(applied.outcome, 1 | 5) {
                     self.engine.newest = self.engine.newest.max((applied.generation, applied.revision));
                 }
                 self.on_applied(&applied);

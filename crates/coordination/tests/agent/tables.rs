@@ -264,6 +264,19 @@ fn a_local_kill_outlives_the_agent_while_the_store_is_away() {
 }
 
 #[test]
+fn a_flatten_that_is_not_done_is_told_as_such() {
+    let mut desk = stood();
+    desk.put("kill/firm/all", &kill("firm", (3, 3, 1)), 11);
+    assert_eq!(desk.fields(1), Some((3, 3, 0)), "the rest of the kill is in force");
+    let ack = desk.ack("kill/firm/all");
+    assert_eq!((ack["outcome"].as_str(), ack["revision"].as_u64()), (Some("in_force"), Some(11)));
+    assert!(ack["why"].as_str().expect("a reason").contains("flatten"));
+    desk.put("kill/firm/all", &kill("firm", (3, 3, 0)), 12);
+    let ack = desk.ack("kill/firm/all");
+    assert_eq!((ack["why"].as_str(), ack["revision"].as_u64()), (None, Some(12)));
+}
+
+#[test]
 fn the_local_socket_never_re_arms() {
     let mut desk = stood();
     for (change, why) in [

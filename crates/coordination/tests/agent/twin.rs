@@ -99,9 +99,10 @@ impl Twin {
         self.say(record);
     }
 
+    /// Flatten is neither done nor kept, and the answer says so (5).
     fn kill(&mut self, kill: &Kill) {
         let key = (kill.node, kill.selector, kill.selected, kill.venue, kill.trader);
-        let (version, fields) = ((kill.generation, kill.revision), (kill.new_orders, kill.resting, kill.flatten));
+        let (version, fields) = ((kill.generation, kill.revision), (kill.new_orders, kill.resting, 0));
         let mut outcome = 1;
         match self.kills.get_mut(&key) {
             Some(known) if version > known.0 => *known = (version, fields, self.input),
@@ -114,6 +115,7 @@ impl Twin {
                 self.kills.insert(key, (version, fields, self.input));
             }
         }
+        let outcome = if kill.flatten == 1 && outcome == 1 { 5 } else { outcome };
         self.applied(Kind::Kill, kill.node, version, outcome, 0);
     }
 

@@ -285,12 +285,19 @@ impl Engine {
             order.cancel_owed = reason.code();
             return;
         }
+        self.send_cancel(place, 0, reason, out);
+    }
+
+    /// Asks the venue to leave an order so many lots in all, 0: none.
+    pub(super) fn send_cancel(&mut self, place: u32, total_lots: i64, reason: Reason, out: &mut dyn Outbox) {
+        let order = self.orders.get_mut(place);
         order.cancel_sent = true;
         let order = *order;
         let mut command = CancelOrder::new();
         command.header.venue = order.venue;
         command.header.instrument = order.instrument;
         command.owner = Owner { epoch: self.identity.epoch, ..order.owner };
+        command.lots = total_lots;
         command.reason = reason.code();
         command.slot = order.slot;
         self.limits.count_cancel(self.orders.hold(place).binding(), self.time_ns);

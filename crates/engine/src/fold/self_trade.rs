@@ -3,7 +3,7 @@
 //! Invariant: nothing is cancelled for an order that another check refuses; what the resting orders still hold stays held until
 //! their venues answer. Only orders of slots that ask for prevention are held up; every order of the engine is looked at.
 
-use records::{CancelOrder, NewOrder, OrderState, Owner, Reason, RejectCode, SelfTrade, Side, UNDEF_PRICE};
+use records::{NewOrder, OrderState, Reason, RejectCode, SelfTrade, Side, UNDEF_PRICE};
 use risk::{Binding, Hold, Reference, Refusal};
 
 use super::Engine;
@@ -154,25 +154,12 @@ impl Engine {
     /// Asks the venue to leave an order so many lots in all. While a cancel is under way, or the session is down, it goes
     /// whole instead.
     fn reduce(&mut self, place: u32, total_lots: i64, reason: Reason, out: &mut dyn Outbox) {
-        let order = self.orders.get_mut(place);
+        let order = self.orders.get(place);
         let up = self.venues.get(usize::from(order.venue)).is_some_and(|venue| venue.up);
         if order.cancel_sent || !up {
             self.cancel(place, reason, true, out);
-            return;
+        } else {
+            self.send_cancel(place, total_lots, reason, out);
         }
-        order.cancel_sent = true;
-        let order = *order;
-        let mut command = CancelOrder::new();
-        command.header.venue = order.venue;
-        command.header.instrument = order.instrument;
-        command.owner = Owner { epoch: self.identity.epoch, ..order.owner };
-        command.lots = total_lots;
-        command.reason = reason.code();
-        command.slot = order.slot;
-        self.limits.count_cancel(self.orders.hold(place).binding(), self.time_ns);
-        self.statistics.cancels += 1;
-        self.hash_cell(place);
-        self.show_order(place);
-        self.send(command, out);
     }
 }
