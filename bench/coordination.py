@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,10 @@ class Limits:
             self.ack = json.loads(bytes(entry.value))
         return self.ack
 
+    def _acked_since(self, revision: int) -> dict[str, Any] | None:
+        ack = self._acked()
+        return ack if ack.get("revision", 0) >= revision else None
+
     def lower(self, count: int) -> list[float]:
         """Lowers the limit so many times, each after the one before is in force; how long each took in ms from the time at which
         the API took the request, which stands in the limit."""
@@ -118,7 +123,7 @@ class Limits:
             done = self.client.write("PUT", f"/v1/limits/{LIMIT}", body, version=self.limit["version"])
             answered_ns = time.time_ns()
             self.limit = done["limit"]
-            ack = soon(lambda at=done["revision"]: (a := self._acked()).get("revision", 0) >= at and a, "an ack")  # type: ignore[misc]
+            ack = soon(partial(self._acked_since, done["revision"]), "an ack")
             times[int(ack["input"])] = (int(self.limit["at_ns"]), begun_ns, answered_ns)
         inputs = self._journaled(set(times))
         took, from_request, from_answer = (

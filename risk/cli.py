@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 5.0
 API_PORT = "limits-api"
 SOCKETS = "*agent*.socket"
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
 
 def api_options(command: Command) -> Command:
@@ -53,7 +53,7 @@ def api_options(command: Command) -> Command:
 
         return command(*arguments, client=client, **more)
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 def _address() -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,9 @@ from meridian.venues.reference import ReferenceData
 
 VERSION = 1
 """The version of the format."""
+Enforced = Literal["engine", "global"]
+NewOrders = Literal["allow", "reduce_only", "none"]
+Resting = Literal["keep", "cancel_increasing", "cancel"]
 METRICS = {one.name.lower(): one for one in Metric}
 LEVELS = {one.name.lower(): one for one in NodeLevel}
 VALUES = {
@@ -127,7 +130,7 @@ class Limit(Selected):
     )
     reference_age: Duration | None = Field(default=None, gt=0, le=DAY_NS, description="a time such as 5s, at most 24h")
     soft_percent: int = Field(default=0, ge=0, le=100, description="a whole number from 0 (none) to 100")
-    enforcement: str = Field(default="engine", pattern="^(engine|global)$", description="engine or global")
+    enforcement: Enforced = Field(default="engine", description="engine or global")
     parts: list[Part] = Field(default_factory=list, description="a list of parts: holder and its share of the bound")
 
     @property
@@ -140,12 +143,8 @@ class Limit(Selected):
 class Kill(Selected):
     """Kill fields that are in force from the start."""
 
-    new_orders: str = Field(
-        default="allow", pattern="^(allow|reduce_only|none)$", description="allow, reduce_only or none"
-    )
-    resting: str = Field(
-        default="keep", pattern="^(keep|cancel_increasing|cancel)$", description="keep, cancel_increasing or cancel"
-    )
+    new_orders: NewOrders = Field(default="allow", description="allow, reduce_only or none")
+    resting: Resting = Field(default="keep", description="keep, cancel_increasing or cancel")
     flatten: bool = Field(default=False, description="true or false")
 
 

@@ -282,7 +282,7 @@ class Orders:
     def working(self) -> Iterator[WorkingOrder]:
         """The slot's live orders at the bound listing, in no order that may be relied on."""
         view = self._bound.memory
-        for place in working_places(self._bound):  # type: ignore[arg-type]
+        for place in working_places(self._bound):
             yield WorkingOrder(view.working[place])
 
     def on(self, instrument: int, venue: int) -> "Orders":

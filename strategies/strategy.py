@@ -37,6 +37,7 @@ class Strategy:
     """
 
     table: ClassVar[Table] = Table("Strategy", [])
+    _program: ClassVar[Program]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -86,6 +87,5 @@ def program_of(cls: type[Strategy]) -> Program:
     cached = cls.__dict__.get("_program")
     if isinstance(cached, Program):
         return cached
-    made = transform(cls, cls.table, Strategy)
-    cls._program = made  # type: ignore[attr-defined]
-    return made
+    cls._program = transform(cls, cls.table, Strategy)
+    return cls._program

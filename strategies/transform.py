@@ -262,10 +262,11 @@ class Rewriter(ast.NodeTransformer):
         return [ast.Expr(self.expression(node.value))]
 
     def statement_Return(self, node: ast.Return) -> list[ast.stmt]:
-        empty = node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
-        if self.name in CALLBACKS and not empty:
+        if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None):
+            return [ast.Return(None)]
+        if self.name in CALLBACKS:
             self.refuse(node, f"{self.name} returns nothing")
-        return [ast.Return(None if empty else self.expression(node.value))]  # type: ignore[arg-type]
+        return [ast.Return(self.expression(node.value))]
 
     def statement_Raise(self, node: ast.Raise) -> list[ast.stmt]:
         return [self.call_statement("fail", self.context(node), ast.Constant(checks.RAISED), self.line(node))]
@@ -350,9 +351,12 @@ class Rewriter(ast.NodeTransformer):
             ):
                 self.refuse(target, f"{target.id} is an argument of the callback and stays what it is")
             return ast.Assign([ast.Name(target.id, ast.Store())], value)
-        if isinstance(target, ast.Tuple) and all(isinstance(each, ast.Name) for each in target.elts):
-            names: list[ast.expr] = [ast.Name(each.id, ast.Store()) for each in target.elts]  # type: ignore[attr-defined]
-            return ast.Assign([ast.Tuple(names, ast.Store())], value)
+        if isinstance(target, ast.Tuple):
+            names: list[ast.expr] = [
+                ast.Name(each.id, ast.Store()) for each in target.elts if isinstance(each, ast.Name)
+            ]
+            if len(names) == len(target.elts):
+                return ast.Assign([ast.Tuple(names, ast.Store())], value)
         if isinstance(target, ast.Attribute) and self.is_me(target.value):
             declared = self.table.fields.get(target.attr)
             if declared is None or declared.is_parameter or declared.length:
@@ -461,8 +465,10 @@ class Rewriter(ast.NodeTransformer):
 
     def expression_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         operand = node.operand
-        if isinstance(node.op, ast.USub) and isinstance(operand, ast.Constant) and type(operand.value) in (int, float):
-            return self.constant(node, -operand.value)  # type: ignore[operator]
+        if isinstance(node.op, ast.USub) and isinstance(operand, ast.Constant):
+            number = operand.value
+            if isinstance(number, (int, float)) and not isinstance(number, bool):
+                return self.constant(node, -number)
         inner = self.expression(operand)
         if isinstance(node.op, ast.Not):
             return ast.UnaryOp(ast.Not(), inner)

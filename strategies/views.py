@@ -385,7 +385,7 @@ class WorkingOrder(View):
     live: bool
 
 
-def working_places(working: WorkingBound) -> Iterator[int]:
+def working_places(working: WorkingBound | OrdersBound) -> Iterator[int]:
     """The places of the bound listing's orders among all of the slot."""
     for place in range(working.memory.working_count):
         if working.memory.working[place].listing == working.listing:

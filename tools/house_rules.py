@@ -182,9 +182,11 @@ def room_imports(files: list[Source]) -> Iterator[Finding]:
             yield Finding(source.path, error.lineno or 1, f"is no Python: {error.msg}")
             continue
         for node in ast.walk(tree):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
             for name in _imported(node):
                 if name.split(".")[0] in ROOMS:
-                    yield Finding(source.path, node.lineno, f"import meridian.{name}, not {name}")  # type: ignore[attr-defined]
+                    yield Finding(source.path, node.lineno, f"import meridian.{name}, not {name}")
         if source.path.endswith("/cli.py"):
             for statement in tree.body:
                 for name in _imported(statement):

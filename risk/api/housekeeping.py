@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -76,14 +77,13 @@ class Housekeeping:
         """Does everything that can be done now; what fails is tried at the next look."""
         actor = self.actor()
         while self.unwritten and self.view.live:
-            kill = self.unwritten[0]
-            if not await self._try(lambda kill=kill: kill(actor), actor):  # type: ignore[misc]
+            if not await self._try(partial(self.unwritten[0], actor), actor):
                 break
             self.unwritten.pop(0)
         for limit in pending(self.view):
-            await self._try(lambda limit=limit: self._step(limit.id, actor), actor)  # type: ignore[misc]
+            await self._try(partial(self._step, limit.id, actor), actor)
         for approval in self._overdue(actor.now_ns):
-            await self._try(lambda one=approval: self._expire(one.id, actor), actor)  # type: ignore[misc]
+            await self._try(partial(self._expire, approval.id, actor), actor)
         if actor.now_ns - self._swept_ns >= SWEEP_NS:
             self._swept_ns = actor.now_ns
             await self._take_away_old(actor.now_ns)

@@ -7,6 +7,7 @@ anything, is written last, so that a region sees all of the import or none of it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from meridian.console import BadInput
 from meridian.risk import limits as file_format
@@ -47,7 +48,7 @@ def limit_of(one: file_format.Limit, actor: Actor, reason: str) -> Limit:
         burst=one.burst,
         reference_age_ns=one.reference_age,
         soft_percent=one.soft_percent,
-        enforcement=one.enforcement,  # type: ignore[arg-type]
+        enforcement=one.enforcement,
         reason=reason,
         by=actor.name,
         at_ns=actor.now_ns,
@@ -97,9 +98,8 @@ async def bring_in(view: View, writer: Writer, loaded: file_format.Limits, actor
         raise BadInput(wrong)
     waiting = [one for one in loaded.limits if not view.at(keys.limit(one.id))]
     for at in range(0, len(waiting), 16):
-        batch = waiting[at : at + 16]
-        await writer.run(lambda batch=batch: _batch(view, batch, holders, actor, reason), actor)  # type: ignore[misc]
-    await writer.run(lambda: _last(view, loaded, actor, reason), actor)
+        await writer.run(partial(_batch, view, waiting[at : at + 16], holders, actor, reason), actor)
+    await writer.run(partial(_last, view, loaded, actor, reason), actor)
     return len(waiting)
 
 
@@ -131,8 +131,8 @@ def _last(view: View, loaded: file_format.Limits, actor: Actor, reason: str) -> 
         kill = Kill(
             node=one.node,
             selector=selector_of(one),
-            new_orders=one.new_orders,  # type: ignore[arg-type]
-            resting=one.resting,  # type: ignore[arg-type]
+            new_orders=one.new_orders,
+            resting=one.resting,
             flatten=one.flatten,
             version=1,
             reason=reason,

@@ -12,8 +12,9 @@ from meridian.risk.api.errors import bad_input, problem, refused
 from meridian.risk.api.models import KillRequest, RearmRequest
 from meridian.risk.api.plans import Actor, Plan
 from meridian.risk.api.tokens import Token
-from meridian.risk.api.values import NEW_ORDERS, RESTING, Kill, NewOrders, RearmChange, Resting, Selector
+from meridian.risk.api.values import NEW_ORDERS, RESTING, Kill, RearmChange, Selector
 from meridian.risk.api.view import View
+from meridian.risk.limits import NewOrders, Resting
 
 LEVELS: dict[str, tuple[NewOrders, Resting, bool]] = {
     "K1": ("reduce_only", "cancel_increasing", False),

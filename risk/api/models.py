@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from meridian.risk.api.values import Approval, Kill, Limit, Metric, Name, NewOrders, Resting, Selector
-from meridian.risk.limits import DAY_NS
+from meridian.risk.api.values import Approval, Kill, Limit, Metric, Name, Selector
+from meridian.risk.limits import DAY_NS, NewOrders, Resting
 
 
 def _as_text(value: object) -> object:

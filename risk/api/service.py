@@ -165,7 +165,6 @@ def allow(action: Action) -> Any:
             raise refused(403, "role", "role", token.role, f"a role that may {action.replace('_', ' ')}")
         return token
 
-    check.action = action  # type: ignore[attr-defined]
     return Depends(check)
 
 

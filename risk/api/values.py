@@ -11,12 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from meridian.risk.limits import LEVELS, METRICS
+from meridian.risk.limits import LEVELS, METRICS, Enforced, NewOrders, Resting
 
 Number = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-NewOrders = Literal["allow", "reduce_only", "none"]
-Resting = Literal["keep", "cancel_increasing", "cancel"]
 Metric = Annotated[str, StringConstraints(pattern=f"^({'|'.join(METRICS)})$")]
 Level = Annotated[str, StringConstraints(pattern=f"^({'|'.join(LEVELS)})$")]
 NEW_ORDERS: list[NewOrders] = ["allow", "reduce_only", "none"]
@@ -107,7 +105,7 @@ class Limit(Value):
     burst: Number | None = None
     reference_age_ns: Number | None = None
     soft_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    enforcement: Literal["engine", "global"] = "engine"
+    enforcement: Enforced = "engine"
     pending: Pending | None = None
     removed: bool = False
     reason: str
@@ -247,7 +245,7 @@ class LimitChange(BaseModel):
     burst: int | None = None
     reference_age_ns: int | None = None
     soft_percent: int = 0
-    enforcement: Literal["engine", "global"] = "engine"
+    enforcement: Enforced = "engine"
     parts: dict[str, str] | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,8 +45,8 @@ def stores(tmp_path: Path) -> Iterator[Stores]:
     """Starts stores that a test may break: `stores(members=3)`."""
     started: list[EtcdServer] = []
 
-    def start(**options: object) -> EtcdServer:
-        server = EtcdServer(tmp_path / f"store-{len(started)}", **options)  # type: ignore[arg-type]
+    def start(**options: Any) -> EtcdServer:
+        server = EtcdServer(tmp_path / f"store-{len(started)}", **options)
         started.append(server)
         return server.start()
 

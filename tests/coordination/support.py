@@ -46,6 +46,11 @@ class Writer:
             except Unreachable as error:
                 self.refused.append(str(error))
 
+    def wait_for_more(self, count: int) -> None:
+        """Waits until more than so many further writes were acknowledged."""
+        before = len(self.sure)
+        wait_for(lambda: len(self.sure) > before + count)
+
     def __enter__(self) -> Writer:
         self.thread.start()
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,7 @@ def test_e5_a_watch_loses_and_repeats_nothing_while_its_member_is(how: str, stor
             wait_for(lambda: watch.status.live)
             at = watch.status.endpoint
             BREAKS[how](store, store.members[store.endpoints.index(at)])
-            before = len(writer.sure)
-            wait_for(lambda before=before: len(writer.sure) > before + 50)  # type: ignore[misc]
+            writer.wait_for_more(50)
         writer.stopping.set()
         writer.thread.join()
         told = collect_until(watch, max(writer.sure.values()))
@@ -298,7 +298,13 @@ def test_e1_a_lock_whose_lease_ended_is_not_returned_and_its_guard_fails(stores:
     held = holder.lock("/test/lock", lease)
     waiting = other.lease(2, renew=False)
     # The waiter's own lease ends while it waits: it must not come back as a holder.
-    keep = threading.Thread(target=lambda: [time.sleep(0.4) or lease.renew() for _ in range(8)])  # type: ignore[func-returns-value]
+
+    def renew() -> None:
+        for _ in range(8):
+            time.sleep(0.4)
+            lease.renew()
+
+    keep = threading.Thread(target=renew)
     keep.start()
     with pytest.raises(LeaseLost):
         other.lock("/test/lock", waiting, timeout_s=10)
@@ -339,8 +345,7 @@ def test_e4_what_was_acknowledged_survives_kills_at_any_moment(stores: Stores) -
     [member] = store.members
     with Writer(etcd, "/test/") as writer:
         for pause_ms in (30, 170, 310, 590, 730):
-            before = len(writer.sure)
-            wait_for(lambda before=before: len(writer.sure) > before + 20)  # type: ignore[misc]
+            writer.wait_for_more(20)
             time.sleep(pause_ms / 1000)
             member.kill()
             store.start_member(member)
@@ -357,15 +362,18 @@ def test_e4_members_have_equal_hashes_after_kills(stores: Stores) -> None:
     etcd = store.client()
     with Writer(etcd, "/test/") as writer:
         for member in store.members:
-            before = len(writer.sure)
-            wait_for(lambda before=before: len(writer.sure) > before + 50)  # type: ignore[misc]
+            writer.wait_for_more(50)
             member.kill()
             time.sleep(0.5)
             store.start_member(member)
             store.wait_healthy()
     revision = etcd.put("/test/end", "1")
+
+    def reached(member: int) -> bool:
+        return etcd.status()[member].revision >= revision
+
     for at in range(3):
-        wait_for(lambda at=at: etcd.status()[at].revision >= revision)  # type: ignore[misc]
+        wait_for(partial(reached, at))
     hashes = [etcd.hash(at, revision=revision) for at in range(3)]
     assert len({(one.hash, one.revision) for one in hashes}) == 1
 
@@ -511,8 +519,7 @@ def test_e7_a_compacted_read_in_a_transaction_is_refused_and_harms_nothing(store
     last = etcd.put("/test/a", "last")
     with Writer(store.client(), "/test/churn/") as writer:
         for _ in range(5):
-            before = len(writer.sure)
-            wait_for(lambda before=before: len(writer.sure) > before + 20)  # type: ignore[misc]
+            writer.wait_for_more(20)
             etcd.compact(etcd.put("/test/mark", "1"))
     assert not writer.refused
     found = etcd.get("/test/a")

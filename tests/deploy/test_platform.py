@@ -69,6 +69,15 @@ class World:
             time.sleep(0.02)
         return value
 
+    def until_store(self, region: str, state: str) -> None:
+        """Waits until a region's agent says so of the store."""
+        self.until(lambda: self.agent(region)["store"]["state"] == state)
+
+    def first_peer(self, region: str) -> dict[str, Any]:
+        """What a region's agent says of another region, as soon as it does."""
+        peer: dict[str, Any] = self.until(lambda: self.agent(region)["peers"])[0]
+        return peer
+
     def in_force(self, path: str) -> dict[str, int]:
         """Region → the engine input at which it is in force, as soon as it is everywhere."""
         *_, found = self.first.propagation(path, SECONDS_MAX)
@@ -177,7 +186,7 @@ def test_without_the_store_regions_trade_and_kill_and_catch_up_when_it_is_back(w
     platform = world.platform
     platform.store.members[0].kill()
     for region in REGIONS:
-        world.until(lambda region=region: world.agent(region)["store"]["state"] == "away")  # type: ignore[misc]
+        world.until_store(region, "away")
         assert world.quotes(region)
     socket = platform.below["chicago"].places.socket("agent")
     kill = {"command": "kill", "node": "chicago", "new_orders": "none", "resting": "cancel", "by": "test"}
@@ -203,7 +212,7 @@ def test_without_the_store_regions_trade_and_kill_and_catch_up_when_it_is_back(w
 
 def test_positions_of_each_region_are_seen_in_the_other(world: World) -> None:
     for region, other in (("new-york", "chicago"), ("chicago", "new-york")):
-        peer = world.until(lambda region=region: world.agent(region)["peers"])[0]  # type: ignore[misc]
+        peer = world.first_peer(region)
         assert peer["region"] == other and peer["watermark"] > 0, peer
 
 

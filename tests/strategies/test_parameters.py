@@ -86,7 +86,7 @@ def test_a_class_with_wrong_fields_is_not_made() -> None:
 
 def test_unknown_bounds_are_named() -> None:
     with pytest.raises(ParameterError, match=r"param.minimum=…. is not known"):
-        param(1, minimum=3)  # type: ignore[call-overload]
+        param(1, minimum=3)  # type: ignore[call-overload]  # what the type checker refuses too
 
 
 def test_an_instance_reads_and_checks_its_fields() -> None:

@@ -34,7 +34,7 @@ def test_every_line_that_cannot_run_is_named(cls: type[Strategy], code_directory
 
 def test_a_wrong_signature_is_refused() -> None:
     class Wrong(Strategy):
-        def on_book(self, book: Book) -> None:  # type: ignore[override]
+        def on_book(self, book: Book) -> None:  # type: ignore[override]  # the mistake that is refused
             pass
 
         def on_tick(self, book: Book, orders: Orders) -> None:

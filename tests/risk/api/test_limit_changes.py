@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 from meridian.risk.api import keys
 from meridian.risk.api.importing import strangers
@@ -49,9 +50,9 @@ def test_tightening_is_done_at_once_by_one_person_with_its_audit_entry(tmp_path:
     run(go, tmp_path)
 
 
-async def _audit(api: Api) -> list[dict]:  # type: ignore[type-arg]
+async def _audit(api: Api) -> list[dict[str, Any]]:
     answer = await api.as_("viewer").get("/v1/audit?limit=500")
-    found: list[dict] = answer.json()["entries"]  # type: ignore[type-arg]
+    found: list[dict[str, Any]] = answer.json()["entries"]
     return found
 
 
@@ -296,7 +297,7 @@ def test_lowering_is_pending_until_every_holder_has_given_back(tmp_path: Path) -
 
 
 def test_a_lowering_goes_on_by_itself_and_after_a_restart(tmp_path: Path) -> None:
-    store: list[object] = []
+    store: list[Double] = []
 
     async def begin(api: Api) -> None:
         await api.make_global("100", {"new-york-1": "60", "chicago-1": "40"})
@@ -320,7 +321,7 @@ def test_a_lowering_goes_on_by_itself_and_after_a_restart(tmp_path: Path) -> Non
 
     run(begin, tmp_path)
     (tmp_path / "tokens.json").unlink()
-    run(go_on, tmp_path, store=store[0])  # type: ignore[arg-type]
+    run(go_on, tmp_path, store=store[0])
 
 
 def test_raising_what_is_being_lowered_needs_two(tmp_path: Path) -> None:
@@ -361,7 +362,7 @@ def test_absent_parts_are_equal_and_add_up(tmp_path: Path) -> None:
 
 
 def test_a_later_start_says_how_file_and_store_differ_and_the_store_wins(tmp_path: Path) -> None:
-    stores: list[object] = []
+    stores: list[Double] = []
 
     async def first(api: Api) -> None:
         await api.as_("risk").put("/v1/limits/6", json={"value": "80"}, headers={"If-Match": '"1"'})
@@ -385,7 +386,7 @@ def test_a_later_start_says_how_file_and_store_differ_and_the_store_wins(tmp_pat
     (tmp_path / "tokens.json").unlink()
     text = LIMITS.replace('"position_short", lots = 100, soft', '"position_short", lots = 55, soft')
     text = text.replace('  { id = 34, node = "desk", metric = "position_short", lots = 45, venue = "XBOS" },\n', "")
-    run(later, tmp_path, store=stores[0], text=text)  # type: ignore[arg-type]
+    run(later, tmp_path, store=stores[0], text=text)
 
 
 def test_an_import_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
