@@ -14,6 +14,11 @@ pub(crate) struct Execution {
     pub owner: Owner,
     pub price_nanos: i64,
     pub lots: i64,
+    /// As it was booked first: a fill that is replayed after its correction says this.
+    pub first_price_nanos: i64,
+    pub first_lots: i64,
+    /// The session's number of the latest report that changed it, 0: none.
+    pub changed_by: u64,
     pub instrument: u32,
     pub venue: u16,
     pub side: Side,
@@ -38,6 +43,12 @@ impl Key {
 }
 
 impl Execution {
+    /// Whether it says so of itself, or said so before it was corrected.
+    pub fn is_told_as(&self, lots: i64, price_nanos: i64) -> bool {
+        (self.lots, self.price_nanos) == (lots, price_nanos)
+            || (self.first_lots, self.first_price_nanos) == (lots, price_nanos)
+    }
+
     fn key(&self) -> Key {
         Key { execution_id: self.execution_id, instrument: self.instrument, venue: self.venue, side: self.side }
     }
@@ -102,6 +113,9 @@ mod tests {
             owner: Owner::zeroed(),
             price_nanos: 1,
             lots: 1,
+            first_price_nanos: 1,
+            first_lots: 1,
+            changed_by: 0,
             instrument: 1,
             venue: 1,
             side: Side::Buy,

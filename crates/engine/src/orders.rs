@@ -58,6 +58,8 @@ pub struct Order {
     pub cancel_sent: bool,
     /// Nobody can say how it stands.
     pub unknown: bool,
+    /// The venue's session that it was sent in is no more: what was said of it until then is all that will be said.
+    pub forsaken: bool,
     /// A `Reason` code: a cancel is owed and has to be sent (again) as soon as it can be; 0: none.
     pub cancel_owed: u8,
     /// How it ended.
@@ -131,6 +133,7 @@ impl Order {
             acknowledged: false,
             cancel_sent: false,
             unknown: false,
+            forsaken: false,
             cancel_owed: 0,
             ended: None,
             chain,
@@ -173,10 +176,15 @@ impl Order {
         changed
     }
 
+    /// The venue has begun another session, which knows nothing of this order.
+    pub(crate) fn forsake(&mut self) {
+        (self.unknown, self.forsaken, self.cancel_sent) = (true, true, false);
+    }
+
     /// The session is up and all that was missed has been told. Whether the order's state is certain now; when it is not,
     /// a cancel settles it.
     pub(crate) fn session_up(&mut self) -> bool {
-        let certain = self.acknowledged && self.pending_id == 0;
+        let certain = self.acknowledged && self.pending_id == 0 && !self.forsaken;
         if certain {
             self.unknown = false;
             if self.cancel_sent {
@@ -190,6 +198,11 @@ impl Order {
     /// Takes a report. The caller has ruled out executions that were booked before.
     pub(crate) fn step(&mut self, event: &OrderEvent, kind: OrderEventKind) -> Step {
         match kind {
+            OrderEventKind::Canceled | OrderEventKind::Expired | OrderEventKind::NotFound
+                if self.was_replaced(event.owner.order_id) =>
+            {
+                Step::repeated()
+            }
             OrderEventKind::Accepted => self.accepted(event),
             OrderEventKind::Rejected if self.is_pending(event) => self.replace_rejected(event),
             OrderEventKind::Rejected => self.rejected(event),
@@ -207,6 +220,13 @@ impl Order {
             // Of an execution, not of the order's life: the engine has them.
             OrderEventKind::Broken | OrderEventKind::Corrected => Step::default(),
         }
+    }
+
+    /// Whether this id's end was told by the replace that took its place: some venues say "canceled" of it, too.
+    fn was_replaced(&self, id: u64) -> bool {
+        let ids = &self.chain[..self.chain_count];
+        let at = |id: u64| ids.iter().position(|known| *known == id);
+        at(id).is_some_and(|named| at(self.owner.order_id).is_some_and(|in_force| named < in_force))
     }
 
     fn is_pending(&self, event: &OrderEvent) -> bool {

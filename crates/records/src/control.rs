@@ -283,12 +283,14 @@ record! {
     pub struct Session [64] v 1 {
         /// A [`crate::SessionState`] code.
         pub state: u8,
-        /// 1: the venue cancels our orders when this session drops.
+        /// A [`crate::CancelOnDisconnect`] code: what the venue promises to cancel when this session drops.
         pub cancel_on_disconnect: u8,
         /// A [`crate::Reason`] code, 0: none.
         pub reason: u8,
+        /// 1, with `Up`: not the session that was up before; it knows nothing of earlier orders.
+        pub renewed: u8,
         /// Zero.
-        pub reserved: [u8; 5],
+        pub reserved: [u8; 4],
         /// Epoch the gateway obeys.
         pub epoch: u64,
         /// Free slots in the gateway's window (mirrored throttle), 0: not told.
@@ -359,6 +361,16 @@ record! {
         pub signal: u32,
         /// Zero.
         pub reserved: [u8; 12],
+    }
+}
+
+record! {
+    /// In a gateway's journal: the venue's session, as it names it, and how far it was heard. Orders that follow were sent in it.
+    pub struct VenueSession [64] v 1 {
+        /// The name, padded with zeros.
+        pub name: [u8; 16],
+        /// Number of the venue's next message.
+        pub next_sequence: u64,
     }
 }
 

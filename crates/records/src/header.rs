@@ -72,6 +72,8 @@ codes! {
         Permission = 65,
         /// An instrument on or off the restricted list.
         Restricted = 66,
+        /// In a gateway's journal: the venue's session, and how far it was heard.
+        VenueSession = 67,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.

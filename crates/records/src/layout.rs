@@ -202,6 +202,7 @@ layouts! {
     control::Signal = Kind::Signal as u16, control::EngineStart = Kind::EngineStart as u16,
     control::StateRequest = Kind::StateRequest as u16, control::Permission = Kind::Permission as u16,
     control::Restricted = Kind::Restricted as u16,
+    control::VenueSession = Kind::VenueSession as u16,
     outputs::RiskReject = Kind::RiskReject as u16, outputs::SlotState = Kind::SlotState as u16,
     outputs::Position = Kind::Position as u16, outputs::Break = Kind::Break as u16,
     outputs::Applied = Kind::Applied as u16, outputs::Heartbeat = Kind::Heartbeat as u16,

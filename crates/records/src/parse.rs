@@ -58,7 +58,7 @@ parser! {
     control::Node, control::LimitSet, control::Allocation, control::Kill, control::Slot, control::SlotBind,
     control::StrategyControl, control::Parameter, control::Timer, control::Session, control::DayRoll,
     control::SnapshotMark, control::Intent, control::Signal, control::EngineStart, control::Resync,
-    control::StateRequest, control::Permission, control::Restricted,
+    control::StateRequest, control::Permission, control::Restricted, control::VenueSession,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
     outputs::LimitWarning, outputs::LimitUsage,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,

@@ -37,6 +37,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::SlotRun::TABLE,
     crate::codes::CallStatus::TABLE,
     crate::codes::BreakKind::TABLE,
+    crate::codes::CancelOnDisconnect::TABLE,
     crate::codes::IntentKind::TABLE,
     crate::codes::Callback::TABLE,
     crate::codes::SessionState::TABLE,

@@ -95,6 +95,14 @@ impl Nodes {
         Some(path)
     }
 
+    /// The firm's node alone, for what belongs to no account; `None` before the firm is there.
+    pub fn firm_path(&self) -> Option<List<LEVELS>> {
+        let is_firm = |entry: &Option<Entry>| entry.is_some_and(|entry| entry.level == NodeLevel::Firm);
+        let mut path = List::EMPTY;
+        let firm = self.entries.iter().position(is_firm)?;
+        path.push(u32::try_from(firm).ok()?).then_some(path)
+    }
+
     /// The node of a level on a path, 0: none.
     pub fn at_level(&self, path: &[u32], level: NodeLevel) -> u32 {
         path.iter().copied().find(|node| self.level(*node) == Some(level)).unwrap_or(0)

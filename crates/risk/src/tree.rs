@@ -9,7 +9,7 @@ use records::{
 
 use crate::cells::{PositionCell, RateCell, Slots, TotalCell};
 use crate::limits::{KillTable, LimitTable, Selector, Subject};
-use crate::nodes::Nodes;
+use crate::nodes::{LEVELS, List, Nodes};
 use crate::own_book::OwnBook;
 use crate::path::{COUNTERS_MAX, Counter, Gathered, Path, Scope, TotalScope, gather};
 use crate::permits::{Permissions, RestrictedList};
@@ -199,6 +199,26 @@ impl LimitTree {
     /// [`Refused`] when the account is no account node, the listing is not known, or there is no room.
     pub fn bind(&mut self, account: u32, trader: u32, venue: u16, instrument: u32) -> Result<Binding, Refused> {
         let nodes = self.nodes.path(account).ok_or(Refused::Node)?;
+        self.bind_path(nodes, account, trader, venue, instrument)
+    }
+
+    /// Resolves a listing for orders and fills whose account nobody knows: they count at the firm's node.
+    ///
+    /// # Errors
+    /// [`Refused`] when there is no firm yet, the listing is not known, or there is no room.
+    pub fn bind_unassigned(&mut self, venue: u16, instrument: u32) -> Result<Binding, Refused> {
+        let nodes = self.nodes.firm_path().ok_or(Refused::Node)?;
+        self.bind_path(nodes, 0, 0, venue, instrument)
+    }
+
+    fn bind_path(
+        &mut self,
+        nodes: List<LEVELS>,
+        account: u32,
+        trader: u32,
+        venue: u16,
+        instrument: u32,
+    ) -> Result<Binding, Refused> {
         let definition = *self.reference_tables.instrument(instrument).ok_or(Refused::Instrument)?;
         let (listing, _) = self.reference_tables.listing(venue, instrument).ok_or(Refused::Listing)?;
         let owner = (account, trader);

@@ -139,8 +139,7 @@ impl Engine {
         let Some(booked) = self.executions.find(key) else { return false };
         let booked = *self.executions.get_mut(booked);
         self.statistics.repeated += 1;
-        let same = booked.lots == event.lots && booked.price_nanos == event.price_nanos;
-        if event.possible_duplicate != 1 || !same {
+        if event.possible_duplicate != 1 || !booked.is_told_as(event.lots, event.price_nanos) {
             self.tell_break(event, booked.owner, (BreakKind::DuplicateExecution, event.lots, booked.lots), out);
         }
         true
@@ -171,6 +170,9 @@ impl Engine {
                 owner: booking.owner,
                 price_nanos: booking.price_nanos,
                 lots: booking.lots,
+                first_price_nanos: booking.price_nanos,
+                first_lots: booking.lots,
+                changed_by: 0,
                 instrument: booking.instrument,
                 venue: booking.venue,
                 side: booking.side,
@@ -241,7 +243,11 @@ impl Engine {
     }
 
     fn binding_for(&mut self, owner: &Owner, venue: u16, instrument: u32) -> Option<Binding> {
-        self.limits.bind(owner.account, owner.trader, venue, instrument).ok()
+        match self.limits.bind(owner.account, owner.trader, venue, instrument) {
+            Ok(binding) => Some(binding),
+            // Nobody's as far as we know, and the firm's all the same.
+            Err(_) => self.limits.bind_unassigned(venue, instrument).ok(),
+        }
     }
 
     /// A fill of an order that we do not know: the venue is right, so it is booked, to the account that it names.
@@ -327,6 +333,13 @@ impl Engine {
             return;
         }
         let broken = kind == OrderEventKind::Broken;
+        let (number, again) = (event.header.sequence, event.possible_duplicate == 1);
+        let same = !broken && (was.lots, was.price_nanos) == (event.lots, event.price_nanos);
+        if again && (same || (was.changed_by != 0 && number <= was.changed_by)) {
+            self.statistics.repeated += 1;
+            return;
+        }
+        entry.changed_by = number;
         if broken {
             entry.broken = true;
         } else {
@@ -382,15 +395,20 @@ impl Engine {
         if up == was_up {
             return;
         }
+        let renewed = up && record.renewed == 1;
         for at in 0..self.orders.live().len() {
             let place = self.orders.live()[at];
             let order = self.orders.get_mut(place);
             if order.venue != venue {
                 continue;
             }
+            if renewed {
+                self.forsake(place, out);
+            }
+            let order = self.orders.get_mut(place);
             // Cancel-on-disconnect is the venue's promise, not a fact: only its reports end an order.
             let certain = if up { order.session_up() } else { !order.session_down() };
-            if up && !certain {
+            if up && !certain && !order.forsaken {
                 self.cancel(place, Reason::Disconnected, true, out);
             }
             self.hash_cell(place);
@@ -400,6 +418,15 @@ impl Engine {
             self.send_owed_cancels(out);
         }
         self.venue_changed(venue, out);
+    }
+
+    /// The venue's new session knows nothing of this order: held until someone has looked, or the day ends.
+    fn forsake(&mut self, place: u32, out: &mut dyn Outbox) {
+        let order = self.orders.get_mut(place);
+        order.forsake();
+        let order = *order;
+        let event = report_of(&order, OrderEventKind::Unknown, Reason::Disconnected);
+        self.tell_break(&event, order.owner, (BreakKind::ImpossibleTransition, 0, order.leaves_lots), out);
     }
 
     pub(super) fn on_day_roll(&mut self, record: &DayRoll, out: &mut dyn Outbox) {
@@ -436,14 +463,7 @@ impl Engine {
     }
 
     fn end_of_day(&mut self, place: u32, order: &Order, out: &mut dyn Outbox) {
-        let mut event = OrderEvent::new();
-        event.header.venue = order.venue;
-        event.header.instrument = order.instrument;
-        event.owner = order.owner;
-        event.event = OrderEventKind::Expired.code();
-        event.reason = Reason::DayEnd.code();
-        event.price_nanos = UNDEF_PRICE;
-        (event.leaves_lots, event.cumulative_lots) = (-1, -1);
+        let event = report_of(order, OrderEventKind::Expired, Reason::DayEnd);
         if order.state() == OrderState::Unknown {
             // Nobody ever said what became of it: the venue's day is over, and someone must look.
             self.tell_break(&event, order.owner, (BreakKind::ImpossibleTransition, 0, order.leaves_lots), out);
@@ -451,4 +471,15 @@ impl Engine {
         self.on_known(place, &event, OrderEventKind::Expired, out);
         self.tell(out);
     }
+}
+
+/// A report of the engine's own making.
+fn report_of(order: &Order, kind: OrderEventKind, reason: Reason) -> OrderEvent {
+    let mut event = OrderEvent::new();
+    (event.header.venue, event.header.instrument) = (order.venue, order.instrument);
+    event.owner = order.owner;
+    (event.event, event.reason) = (kind.code(), reason.code());
+    event.price_nanos = UNDEF_PRICE;
+    (event.leaves_lots, event.cumulative_lots) = (-1, -1);
+    event
 }
