@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
 
 if TYPE_CHECKING:
-    from meridian.coordination import EtcdServer, Watch
+    from meridian.coordination import Etcd, EtcdServer, Watch
 
 FILES = Path(__file__).resolve().parent.parent / "deploy" / "topologies" / "firm"
 REGION, FAR = "ny", "chicago"
@@ -78,6 +78,20 @@ def files(folder: Path) -> Path:
 
     bare.write_files(folder / "f", (FILES / "reference.toml").read_text(), (FILES / "limits.toml").read_text())
     return folder / "f"
+
+
+def put_to_watch(etcd: Etcd, count: int) -> list[float]:
+    """The floor: a key put into a store until a watch tells it, in ms."""
+    key = "/bench/floor"
+    took = []
+    with etcd.watch(key) as watch:
+        soon(lambda: watch.next(1.0), "the floor's watch")
+        for number in range(count):
+            begun_ns = time.perf_counter_ns()
+            etcd.put(key, str(number))
+            soon(lambda: watch.next(1.0), "the floor's change")
+            took.append((time.perf_counter_ns() - begun_ns) / 1e6)
+    return took
 
 
 class Limits:
@@ -143,19 +157,6 @@ class Limits:
         assert set(found) == wanted, "what an agent acknowledges is in the journal"
         return found
 
-    def put_to_watch(self, count: int) -> list[float]:
-        """The floor: a key put into the same store until a watch tells it, in ms."""
-        key = "/bench/floor"
-        took = []
-        with self.etcd.watch(key) as watch:
-            soon(lambda: watch.next(1.0), "the floor's watch")
-            for number in range(count):
-                begun_ns = time.perf_counter_ns()
-                self.etcd.put(key, str(number))
-                soon(lambda: watch.next(1.0), "the floor's change")
-                took.append((time.perf_counter_ns() - begun_ns) / 1e6)
-        return took
-
 
 @contextmanager
 def limits(run: Run) -> Iterator[Limits]:
@@ -189,7 +190,7 @@ def limit_change(run: Run) -> Result:
     each = run.pick(10, 3)
     with limits(run) as made:
         value, peer_value, ratio = run.compare(
-            lambda: float(np.median(made.lower(each))), lambda: float(np.median(made.put_to_watch(each)))
+            lambda: float(np.median(made.lower(each))), lambda: float(np.median(put_to_watch(made.etcd, each)))
         )
     percentiles = told(made.in_force_ms)
     return Result(

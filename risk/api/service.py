@@ -137,7 +137,7 @@ class Service:
         return sorted(there | set(self.settings.kill_sockets) | {region_of(holder) for holder in holders})
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service of this application."""
     found: Service = request.app.state.service
     return found
@@ -211,7 +211,7 @@ async def again_if_asked(
     return await _again(request, idempotency_key) if idempotency_key is not None else None
 
 
-def version_asked(
+async def version_asked(
     if_match: Annotated[
         str | None,
         Header(

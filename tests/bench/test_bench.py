@@ -63,10 +63,14 @@ def test_lines_are_name_value_unit_peer_ratio(meridian: Meridian) -> None:
 
 def test_a_group_names_its_rows() -> None:
     found, unknown = find(["coordination"])
-    assert [row.name for row in found] == ["limit_change_in_force", "position_other_region"] and not unknown
+    assert [row.name for row in found] == [
+        "limit_change_in_force",
+        "position_other_region",
+        "kill_to_wire",
+    ] and not unknown
     assert not set(GROUPS) & {row.name for row in ROWS}
     both, _ = find(["coordination", "matching", "position_other_region"])
-    assert [row.name for row in both] == ["matching", "limit_change_in_force", "position_other_region"]
+    assert [row.name for row in both] == ["matching", "limit_change_in_force", "position_other_region", "kill_to_wire"]
 
 
 def test_an_unknown_row_is_refused_before_anything_runs(meridian: Meridian) -> None:
