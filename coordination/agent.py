@@ -25,7 +25,16 @@ import structlog
 from meridian._native import coordination as native
 from meridian.console import BadInput
 from meridian.coordination import keys, local
-from meridian.coordination.agent_settings import Settings, address, directory, next_start, remembered, replace, secret
+from meridian.coordination.agent_settings import (
+    MEMORY,
+    Settings,
+    address,
+    directory,
+    next_start,
+    remembered,
+    replace,
+    secret,
+)
 from meridian.coordination.client import Etcd, Lease
 from meridian.coordination.values import Delete as DeleteStep
 from meridian.coordination.values import EventKind, Put, Step
@@ -40,6 +49,7 @@ RETRY_S = 0.5
 WRITES_AT_ONCE = 100
 DIGEST_BYTES = 32
 CONFIRM_S = 0.5
+LEFT_S = 0.5
 log = structlog.get_logger("agent")
 
 
@@ -90,6 +100,9 @@ class AgentProcess:
         self.unsigned = 0
         self.offers_refused = 0
         self.store_error = ""
+        self.left_at = 0.0
+        self.unremembered: str | None = None
+        self.disk_error = ""
         self.threads: list[Thread] = []
 
     def start(self) -> None:
@@ -104,6 +117,26 @@ class AgentProcess:
         with self.lock:
             self.machine.on_tick(self.clock.now_ns())
             self._act()
+        if time.monotonic() >= self.left_at:
+            self.left_at = time.monotonic() + LEFT_S
+            with self.lock:
+                if self.unremembered is not None:
+                    self._remember(self.unremembered)
+            self._take_left()
+
+    def _take_left(self) -> None:
+        """Takes in kills that went past this agent while it was away; the files go once this process remembers them."""
+        for path, text in local.left_kills(self.directory):
+            try:
+                with self.lock:
+                    self.machine.on_local_kill(self.clock.now_ns(), text)
+                    self._act()
+            except ValueError as error:
+                log.error("a kill that was left for this agent is none", path=str(path), error=str(error))
+            if self.unremembered is not None:
+                return
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def close(self) -> None:
         """Ends everything; the membership's lease runs out."""
@@ -120,7 +153,17 @@ class AgentProcess:
         known["datagrams"]["unsigned"] = self.unsigned
         known["engine"]["offers_refused"] = self.offers_refused
         known["store"]["error"] = self.store_error
+        known["sentences"] += self._own_sentences()
         return known
+
+    def _own_sentences(self) -> list[str]:
+        """What is wrong with this process, rather than with what it knows."""
+        if self.unremembered is None:
+            return []
+        path = self.directory / MEMORY
+        return [
+            f"disk: {path} cannot be written ({self.disk_error}); a restart would forget what it holds; make room there"
+        ]
 
     def _forever(self, work: Callable[[], None]) -> None:
         """A thread's work, again and again; what goes wrong with it is said and tried again."""
@@ -145,8 +188,16 @@ class AgentProcess:
             elif what == "resync":
                 self.resync.set()
             elif what == "remember":
-                with contextlib.suppress(OSError):
-                    replace(self.directory / "memory.json", action[1])
+                self._remember(action[1])
+
+    def _remember(self, memory: str) -> None:
+        """What must outlive this process; tried again as long as the disk does not take it."""
+        try:
+            replace(self.directory / MEMORY, memory)
+        except OSError as error:
+            self.unremembered, self.disk_error = memory, error.strerror or str(error)
+        else:
+            self.unremembered = None
 
     def _send(self, datagram: bytes) -> None:
         signed = datagram + hmac.digest(self.secret, datagram, hashlib.sha256)

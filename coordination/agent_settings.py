@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SECRET_BYTES_MIN = 32
+MEMORY = "memory.json"
 NAME = r"^[a-z][a-z0-9_-]{0,31}$"
 
 
@@ -136,7 +137,7 @@ def next_start(directory: Path) -> int:
 def remembered(directory: Path) -> dict[str, Any]:
     """What an earlier run of this agent was told to remember; nothing when there is none or it cannot be read."""
     try:
-        memory = json.loads((directory / "memory.json").read_text(encoding="utf-8"))
+        memory = json.loads((directory / MEMORY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return memory if isinstance(memory, dict) else {}

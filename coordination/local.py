@@ -13,13 +13,16 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 LINE_BYTES_MAX = 65_536
 PATIENCE_S = 2.0
 PATH_BYTES_MAX = 107
+LEFT = "kills"
+"""The folder of an agent's in which kills are left that went past it."""
 
 
 def ask(path: str | Path, command: dict[str, Any], *, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
@@ -69,6 +72,27 @@ def serve(listener: socket.socket, answer: Callable[[dict[str, Any]], dict[str, 
         except (ValueError, RecursionError) as error:
             said = {"ok": False, "error": str(error)}
         caller.sendall(json.dumps(said).encode() + b"\n")
+
+
+def leave_kill(directory: Path, command: dict[str, Any]) -> Path:
+    """Leaves a kill that went past the agent in its folder, for when it runs again. Raises OSError."""
+    folder = directory / LEFT
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = f"{time.time_ns():020d}-{os.getpid()}"
+    making = folder / f".{name}"
+    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({key: value for key, value in command.items() if key != "command"}, file)
+    return making.rename(folder / f"{name}.json")
+
+
+def left_kills(directory: Path) -> Iterator[tuple[Path, str]]:
+    """The kills that were left, oldest first. One that cannot be read is empty."""
+    for path in sorted((directory / LEFT).glob("*.json")):
+        try:
+            yield path, path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            yield path, ""
 
 
 def _line(one: socket.socket, bytes_max: int) -> bytes:

@@ -125,7 +125,10 @@ class Member:
             os.killpg(self.process.pid, number)
 
     def last_words(self) -> str:
-        """The end of its log, for an error."""
+        """The end of its log, for an error; nothing is there of one that was killed."""
+        code = self.process.poll() if self.process else None
+        if code is not None and code < 0:
+            return f"ended by {signal.Signals(-code).name}"
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         told = [line for line in lines if '"level":"fatal"' in line or '"level":"panic"' in line or "rror" in line]
         return (told or lines or ["no log"])[-1][:400]

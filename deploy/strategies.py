@@ -10,12 +10,13 @@ module calls done is in force at the input sequence that it returns.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,37 +113,64 @@ class RunningEngine:
 
     def command(self, commands: list[bytes], request: int) -> int:
         """Sends control records that carry this request number; returns the input sequence at which the last is in force."""
+        after = self.recorded()
+        self.tell(commands, request)
+        answers = self.answers(lambda one: int(one["request"]) == request, len(commands), after)
+        if refused := [one for one in answers if int(one["outcome"]) != 1]:
+            raise BadInput(f"the engine refused it at input {int(refused[0]['input'])}")
+        return max(int(one["input"]) for one in answers)
+
+    def tell(self, commands: list[bytes], request: int) -> None:
+        """Puts control records into the inbox, all or none. Raises Unreachable with the place when they cannot be written."""
         inbox = self.directory / self.document["engine"]["inbox"]
-        after = self._recorded()
         body = b"".join(commands)
         message = struct.pack("<Q", len(body)) + body
         making = inbox / f".{request:016x}"
-        descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(message.ljust(MESSAGE_BYTES, b"\0"))
-        making.rename(inbox / f"{time.time_ns():020d}-{request:016x}.control")
-        return self._answer(request, len(commands), after)
+        try:
+            descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(message.ljust(MESSAGE_BYTES, b"\0"))
+            making.rename(inbox / f"{time.time_ns():020d}-{request:016x}.control")
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                making.unlink()
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                why = f"the disk is full; make room for {MESSAGE_BYTES} bytes there and ask again"
+            else:
+                why = f"{error.strerror or error}; the engine's user must be able to write there"
+            raise Unreachable(f"{inbox}: {why}; nothing was sent") from None
 
-    def _recorded(self) -> int:
+    def recorded(self) -> int:
         """The last record that the recorder kept: an answer comes after it."""
-        last = 0
-        with contextlib.suppress(OSError, ValueError):
-            for sequence, _, _ in native.Reader(self.directory / self.document["engine"]["outputs"]):
-                last = sequence
+        outputs = self.directory / self.document["engine"]["outputs"]
+
+        def first_after(sequence: int) -> int | None:
+            try:
+                return next((at for at, _, _ in native.Reader(outputs, sequence)), None)
+            except (OSError, ValueError):
+                return None
+
+        # A day's outputs are not read through for this: a command, a kill above all, must not wait for it.
+        last, step = 0, 1
+        while (found := first_after(last + step - 1)) is not None:
+            last, step = found, step * 2
+        while step > 1:
+            step //= 2
+            if (found := first_after(last + step - 1)) is not None:
+                last = found
         return last
 
-    def _answer(self, request: int, count: int, after: int) -> int:
+    def answers(self, is_mine: Callable[[Any], bool], count: int, after: int) -> list[Any]:
+        """The engine's answers to a command. Raises Unreachable when they do not come."""
         outputs = self.directory / self.document["engine"]["outputs"]
         deadline = time.monotonic() + ANSWER_SECONDS_MAX
-        answers: list[Any] = []
+        found: list[Any] = []
         while time.monotonic() < deadline:
             for sequence, one in _kept(outputs, "Applied", after):
                 after = sequence
-                answers += [one] if int(one["request"]) == request else []
-            if len(answers) >= count:
-                if refused := [one for one in answers if int(one["outcome"]) != 1]:
-                    raise BadInput(f"the engine refused it at input {int(refused[0]['input'])}")
-                return max(int(one["input"]) for one in answers)
+                found += [one] if is_mine(one) else []
+            if len(found) >= count:
+                return found
             time.sleep(LOOK_SECONDS)
         raise Unreachable(
             f"the engine did not answer within {ANSWER_SECONDS_MAX:.0f} s; the command may still take effect"

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 5.0
 API_PORT = "limits-api"
-SOCKETS = "*agent*.socket"
 Command = Callable[..., Any]
 
 
@@ -417,7 +416,7 @@ def remove_token(name: str, tokens: str, as_json: bool) -> None:
 @click.option(
     "--select", "selected", multiple=True, metavar="NAME=VALUE", help="instrument, venue, trader, ...: only these."
 )
-@click.option("--local", is_flag=True, help="Past the API: to the sockets of this host's regions.")
+@click.option("--local", is_flag=True, help="Past the API: to this host's agents, else to the engines themselves.")
 @click.option("--socket", "sockets", multiple=True, type=click.Path(), help="With --local: this socket.")
 @reason_option
 @wait_option
@@ -470,10 +469,10 @@ def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_js
 
     from pydantic import ValidationError
 
+    from meridian.risk import local_kill
     from meridian.risk.api import kills
     from meridian.risk.api.errors import Refused
     from meridian.risk.api.models import KillRequest
-    from meridian.risk.api.sockets import send_all
     from meridian.risk.api.values import Kill
 
     try:
@@ -481,8 +480,9 @@ def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_js
         new, resting, flatten = kills.wanted(request)
     except (ValidationError, Refused) as error:
         raise BadInput(str(error).splitlines()) from None
-    paths = {path: Path(path) for path in sockets} or _local_sockets()
-    if not paths:
+    named = [local_kill.Place(name=path, socket=Path(path), engine=None) for path in sockets]
+    where = named or list(local_kill.places())
+    if not where:
         raise Unreachable("no region runs on this host; name its socket with --socket.")
     asked = Kill(
         node=node,
@@ -495,20 +495,13 @@ def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_js
         by=getpass.getuser(),
         at_ns=time.time_ns(),
     )
-    said = asyncio.run(send_all(paths, asked))
+    said = asyncio.run(local_kill.stop_all(where, asked))
     answers = {name: {"taken": taken, "said": sentence} for name, (taken, sentence) in said.items()}
     rows = [[name, one["taken"], one["said"]] for name, one in answers.items()]
     columns = ["region", "taken", "said"]
     show("kill-local", {"regions": answers}, as_json, lambda: print_table("Regions", columns, rows))
     if not all(taken for taken, _ in said.values()):
         raise CheckFailed("not every region has taken it.")
-
-
-def _local_sockets() -> dict[str, Path]:
-    from meridian.deploy import runs
-
-    found = [path for run in runs.runs() for path in sorted(Path(run.run_directory).rglob(SOCKETS))]
-    return {path.stem: path for path in found}
 
 
 @click.command()

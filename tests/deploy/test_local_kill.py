@@ -1,0 +1,166 @@
+"""A kill needs no more than the engine that it is for: with the agent, the limits API and the store killed it is in force all
+the same, and everybody knows of it once they are back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meridian import records
+from meridian._native import journal
+from meridian.console import Unreachable
+from meridian.coordination.install import installed
+from meridian.deploy import platform as platforms
+from meridian.deploy import runs
+from meridian.deploy.platform import Platform
+from meridian.deploy.strategies import MESSAGE_BYTES, RunningEngine, new_request, start_stop
+from tests.deploy.test_platform import World
+from tests.support import ROOT, skip_unchecked
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+REGION = "chicago"
+
+
+class Chicago(World):
+    """A platform of one region."""
+
+    @property
+    def engine(self) -> RunningEngine:
+        """Its engine, as commands find it."""
+        return RunningEngine.of(Path(self.platform.below[REGION].run.data_directory).parent)
+
+    def kill_nine(self, *names: str) -> None:
+        """SIGKILL to processes, which nobody starts again before `platform.look`."""
+        for one in (self.platform.above, *self.platform.below.values()):
+            for name in set(names) & set(one.run.processes):
+                os.kill(one.run.processes[name]["pid"], signal.SIGKILL)
+
+    def goes_on(self) -> int:
+        """Two officers let the region go on; the input at which its engine does."""
+        asked = self.first.write("POST", f"/v1/rearm/{REGION}", {"reason": "it was a test"})
+        assert self.second.write("POST", f"/v1/proposals/{asked['proposal']['id']}/confirm")["applied"]
+
+        def armed() -> int | None:
+            (row,) = self.agent(REGION)["kills"]
+            return row["input"] if (row["new_orders"], row["local"]) == ("allow", False) else None
+
+        return int(self.until(armed))
+
+    def starts_again(self) -> None:
+        """Everything that was killed is there again and knows the store."""
+
+        def there() -> bool:
+            self.platform.look()
+            try:
+                return bool(self.agent(REGION)["store"]["state"] == "present" and self.first.get("/v1/kill"))
+            except (OSError, ValueError, Unreachable):
+                return False
+
+        self.until(there)
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """A command of a person on this host."""
+    line = [sys.executable, "-m", "meridian", *words]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Chicago]:
+    """The platform, in a folder with a short path."""
+    installed()
+    folder = Path(tempfile.mkdtemp(prefix="mrdn-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        patch.delenv("MERIDIAN_TOKEN", raising=False)
+        patch.delenv("MERIDIAN_API", raising=False)
+        with Platform(platforms.load([REGION]), folder / "data") as platform:
+            made = Chicago(platform)
+            made.until(lambda: made.agent(REGION)["store"]["state"] == "present")
+            made.until(lambda: len(made.first.get("/v1/limits")["limits"]) > 1)
+            yield made
+        assert not platform.failures
+        assert list(runs.runs()) == [] and runs.leftovers() == []
+    shutil.rmtree(folder)
+
+
+def test_a_kill_is_in_force_with_agent_api_and_store_killed_and_known_when_they_are_back(world: Chicago) -> None:
+    world.kill_nine("agent", "limits-api", "etcd")
+    done = command("kill", "chicago", "--local", "--reason", "all of them are gone", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)["regions"][REGION]["said"]
+    at = int(said.partition("in force at input ")[2].partition(",")[0])
+    taken = world.journaled(REGION, at)
+    assert int(taken["new_orders"]) == records.KillNew.NONE and int(taken["resting"]) == records.KillResting.CANCEL
+    assert "through the engine's inbox: the agent was passed by" in said
+    again = command("kill", "chicago", "--local", "--json")
+    assert "was in force already" in json.loads(again.stdout)["regions"][REGION]["said"]
+    # What it names is looked up where the engine's own names are.
+    wrong = command("kill", "chicargo", "--local", "--select", "venue=XMOO")
+    assert wrong.returncode == 1 and "node = chicargo: the limits file has no such node" in wrong.stdout
+    world.starts_again()
+    place = "chicago/all"
+    world.until(lambda: [row["place"] for row in world.agent(REGION)["kills"] if row["input"]] == [place])
+    assert f"kill at {place}: from the local socket" in " ".join(world.agent(REGION)["sentences"])
+    # The API knows of it, and two persons let the region go on.
+    world.until(lambda: world.etcd.range("/meridian/v1/local/chicago/").key_values)
+    assert world.goes_on() > at
+    world.until(lambda: not world.agent(REGION)["sentences"])
+    assert not list((Path(world.platform.below[REGION].run.data_directory) / "agent" / "kills").iterdir())
+
+
+def test_an_agent_that_is_paused_is_passed_by(world: Chicago) -> None:
+    pid = world.platform.below[REGION].run.processes["agent"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = command("kill", "chicago", "--local", "--level", "K1", "--json")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert done.returncode == 0, done.stdout
+    assert "unknown: no answer within 2 s" in json.loads(done.stdout)["regions"][REGION]["said"]
+    world.until(lambda: world.etcd.range("/meridian/v1/local/chicago/").key_values)
+    assert world.goes_on()
+
+
+def test_a_full_disk_is_said_with_the_place_and_what_to_do(world: Chicago, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        skip_unchecked("strategies: a command on a full disk", "a disk of our own needs root")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", tmp_path], check=False).returncode:
+        skip_unchecked("strategies: a command on a full disk", "no disk can be mounted here")
+    try:
+        live = world.engine
+        inbox = tmp_path / "inbox"
+        inbox.mkdir()
+        with pytest.raises(OSError, match="No space"):
+            (tmp_path / "filler").write_bytes(bytes(64 << 10))
+        about = live.document["engine"] | {"inbox": str(inbox)}
+        full = RunningEngine(live.directory, {**live.document, "engine": about})
+        request = new_request()
+        with pytest.raises(Unreachable) as refused:
+            full.command(start_stop(full.slots()[0], request, start=False), request)
+        (sentence,) = refused.value.errors
+        assert (
+            sentence
+            == f"{inbox}: the disk is full; make room for {MESSAGE_BYTES} bytes there and ask again; nothing was sent"
+        )
+        assert list(inbox.iterdir()) == [], "nothing half-written is left"
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_where_the_outputs_end_is_found_without_reading_them_all(world: Chicago) -> None:
+    world.platform.stop()
+    engine = RunningEngine.of(next(Path(os.environ["XDG_RUNTIME_DIR"]).rglob("record.json")).parent)
+    outputs = engine.directory / engine.document["engine"]["outputs"]
+    *_, (last, _, _) = journal.Reader(outputs)
+    assert last > 100
+    assert engine.recorded() == last
