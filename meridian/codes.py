@@ -11,6 +11,7 @@ __all__ = [
     "BreakKind",
     "CallStatus",
     "Callback",
+    "CancelOnDisconnect",
     "Enforcement",
     "ExchangeAction",
     "ExchangeEventKind",
@@ -104,6 +105,8 @@ class Kind(IntEnum):
     """Who may trade what at a node."""
     RESTRICTED = 66
     """An instrument on or off the restricted list."""
+    VENUE_SESSION = 67
+    """In a gateway's journal: the venue's session, and how far it was heard."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
@@ -527,6 +530,17 @@ class BreakKind(IntEnum):
     """Cumulative quantity differs from the fills seen."""
     BUST = 7
     """A trade was busted by the venue."""
+
+
+class CancelOnDisconnect(IntEnum):
+    """Which orders a venue promises to cancel when the session that they came over drops; 0: none. A promise: only
+    its reports end an order.
+    """
+
+    ALL = 1
+    """All."""
+    DAY_ORDERS = 2
+    """All but those that name their own end (good till time, good till cancel)."""
 
 
 class IntentKind(IntEnum):

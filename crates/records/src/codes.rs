@@ -468,11 +468,9 @@ codes! {
 }
 
 codes! {
-    /// Which orders a venue promises to cancel when the session that they came over drops. A promise: only its reports end
-    /// an order.
+    /// Which orders a venue promises to cancel when the session that they came over drops; 0: none. A promise: only its
+    /// reports end an order.
     pub enum CancelOnDisconnect: u8 {
-        /// None of them.
-        Nothing = 0,
         /// All.
         All = 1,
         /// All but those that name their own end (good till time, good till cancel).

@@ -283,7 +283,7 @@ record! {
     pub struct Session [64] v 1 {
         /// A [`crate::SessionState`] code.
         pub state: u8,
-        /// A [`crate::CancelOnDisconnect`] code: what the venue promises to cancel when this session drops.
+        /// A [`crate::CancelOnDisconnect`] code, 0: none: what the venue promises to cancel when this session drops.
         pub cancel_on_disconnect: u8,
         /// A [`crate::Reason`] code, 0: none.
         pub reason: u8,

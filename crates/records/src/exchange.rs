@@ -263,7 +263,7 @@ record! {
         pub participant: [u8; 4],
         /// 1: order numbers must rise (OUCH); 0: they must only differ from those of live orders.
         pub rising: u8,
-        /// A [`crate::CancelOnDisconnect`] code.
+        /// A [`crate::CancelOnDisconnect`] code, 0: none.
         pub cancel_on_disconnect: u8,
         /// A [`crate::SelfTrade`] code for orders that name none, 0: none.
         pub self_trade: u8,
