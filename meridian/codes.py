@@ -9,6 +9,8 @@ __all__ = [
     "BookAction",
     "BookEffect",
     "BreakKind",
+    "BreakerCause",
+    "BreakerState",
     "CallStatus",
     "Callback",
     "CancelOnDisconnect",
@@ -107,6 +109,10 @@ class Kind(IntEnum):
     """An instrument on or off the restricted list."""
     VENUE_SESSION = 67
     """In a gateway's journal: the venue's session, and how far it was heard."""
+    SESSION_GUARD = 68
+    """When a venue session is no longer trusted with new orders, and how many messages it takes."""
+    SESSION_RESET = 69
+    """Someone asks that an open breaker lets probes through."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
@@ -123,6 +129,8 @@ class Kind(IntEnum):
     """Output: the soft value of a limit was reached."""
     LIMIT_USAGE = 103
     """Output: how far a limit is used."""
+    SESSION_HEALTH = 104
+    """Output: how a venue session does, and the state of its breaker."""
     EXCHANGE_ENTER = 128
     """House exchange: a new order."""
     EXCHANGE_REPLACE = 129
@@ -455,6 +463,10 @@ class RejectCode(IntEnum):
     """23: the price is outside the instrument's bands."""
     SELF_TRADE = 31
     """25: it would cross an order of our own."""
+    BREAKER_OPEN = 32
+    """The breaker of the venue session is open, or its probes are under way."""
+    THROTTLE = 33
+    """The venue's throttle would hold the message up."""
 
 
 class KillNew(IntEnum):
@@ -588,6 +600,30 @@ class SessionState(IntEnum):
     """Not connected."""
     RECOVERING = 3
     """Connected, recovering what was missed."""
+
+
+class BreakerState(IntEnum):
+    """State of a venue session's circuit breaker."""
+
+    CLOSED = 1
+    """Orders flow."""
+    OPEN = 2
+    """New orders are refused; cancels pass."""
+    HALF_OPEN = 3
+    """A few new orders pass as probes: their answers decide."""
+
+
+class BreakerCause(IntEnum):
+    """Why a breaker opened."""
+
+    REJECTS = 1
+    """Too many of the venue's answers were rejects."""
+    ROUND_TRIP = 2
+    """Too many answers took too long."""
+    UNANSWERED = 3
+    """A request was not answered for too long."""
+    SESSION = 4
+    """The session went down, and what was under way then is not known until it is back."""
 
 
 class OrderState(IntEnum):

@@ -2,6 +2,7 @@
 //!
 //! Invariant: state is the fold of stamped records. Live trading, recovery, replay and backtest run this same code.
 
+mod breaker;
 mod config;
 mod executions;
 mod fold;
@@ -14,8 +15,10 @@ mod orders;
 mod outbox;
 mod positions;
 mod replay;
+mod sessions;
 mod settings;
 mod state_file;
+mod throttle;
 mod tile;
 
 pub use config::EngineConfig;
@@ -27,6 +30,7 @@ pub use orders::Order;
 pub use outbox::{NoOutbox, Outbox, Stage};
 pub use positions::PositionCell;
 pub use replay::{Replay, ReplayError, recorded, replay, replay_reader};
+pub use sessions::SessionSettings;
 pub use settings::{EngineSettings, check_engine, disk_bytes};
 pub use state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
 pub use tile::{EngineTile, EngineTileConfig, not_sent};

@@ -60,6 +60,8 @@ pub struct Order {
     pub unknown: bool,
     /// The venue's session that it was sent in is no more: what was said of it until then is all that will be said.
     pub forsaken: bool,
+    /// Engine time of the request that waits longest for its answer, 0: none does.
+    pub asked_ns: u64,
     /// A `Reason` code: a cancel is owed and has to be sent (again) as soon as it can be; 0: none.
     pub cancel_owed: u8,
     /// How it ended.
@@ -134,6 +136,7 @@ impl Order {
             cancel_sent: false,
             unknown: false,
             forsaken: false,
+            asked_ns: 0,
             cancel_owed: 0,
             ended: None,
             chain,
@@ -150,6 +153,28 @@ impl Order {
             None if self.pending_id != 0 => OrderState::PendingReplace,
             None if !self.acknowledged => OrderState::PendingNew,
             None => OrderState::Live,
+        }
+    }
+
+    /// A request about it is sent.
+    #[inline]
+    pub(crate) fn asks(&mut self, now_ns: u64) {
+        if self.asked_ns == 0 {
+            self.asked_ns = now_ns;
+        }
+    }
+
+    /// A report was taken: whether something still waits, and since when.
+    #[inline]
+    pub(crate) fn hears(&mut self, kind: OrderEventKind, now_ns: u64) {
+        let waits = self.ended.is_none() && (!self.acknowledged || self.pending_id != 0 || self.cancel_sent);
+        match kind {
+            // The venue works on it, for as long as it takes.
+            OrderEventKind::CancelPending => self.asked_ns = 0,
+            _ if self.asked_ns == 0 || !waits => self.asked_ns = 0,
+            // One of two requests was answered; not by a trade, which answers neither.
+            OrderEventKind::Filled => {}
+            _ => self.asked_ns = now_ns,
         }
     }
 

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use records::{EngineStart, Header, Record, read_from};
+use records::{EngineStart, Header, Record, SessionGuard, read_from};
 use tiles::{Ends, StartError, TileSpec, settings};
 
 use crate::config::EngineConfig;
+use crate::sessions::SessionSettings;
 use crate::state_file::STATE_FILE_BYTES;
 use crate::tile::EngineTileConfig;
 
@@ -23,6 +24,8 @@ settings! {
         pub commands: BTreeMap<u16, String>, "names of links by the number of their venue";
         /// Venue id → link to its feed, for asking it for everything again.
         pub feeds: BTreeMap<u16, String> = BTreeMap::new(), "names of links by the number of their venue";
+        /// Venue id → when its session is trusted with orders and how many messages it takes; the usual rules where not named.
+        pub sessions: BTreeMap<u16, SessionSettings> = BTreeMap::new(), "tables by the number of their venue";
         /// Link for outputs.
         pub outputs: Option<String> = None, "the name of a link";
         /// Directory of the strategies' object code.
@@ -73,7 +76,22 @@ impl EngineSettings {
                 problems.push(format!("{key}.commands.{venue}: the number of a venue must be from 1 to {most}"));
             }
         }
+        config.guards = self.guards(&key, &mut problems);
         if problems.is_empty() { Ok(config) } else { Err(StartError(problems.join("\n"))) }
+    }
+
+    /// The rules of every venue that orders go to.
+    fn guards(&self, key: &str, problems: &mut Vec<String>) -> Vec<SessionGuard> {
+        for (venue, session) in &self.sessions {
+            let key = format!("{key}.sessions.{venue}");
+            if !self.commands.contains_key(venue) {
+                let known: Vec<String> = self.commands.keys().map(u16::to_string).collect();
+                problems.push(format!("{key}: no orders go to this venue; allowed are {}", known.join(", ")));
+            }
+            problems.extend(session.problems(&key));
+        }
+        let usual = SessionSettings::default();
+        self.commands.keys().map(|venue| self.sessions.get(venue).unwrap_or(&usual).record(*venue)).collect()
     }
 
     fn read_bootstrap(&self, key: &str, problems: &mut Vec<String>) -> Vec<u8> {

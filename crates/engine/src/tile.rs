@@ -10,7 +10,7 @@ use journal::{Identity, JournalConfig, Reader, Writer};
 use links::{Counter, Histogram, Offer, Publication, Subscription};
 use records::{
     Applied, CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Reason, Record,
-    ReplaceOrder, Resync, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
+    ReplaceOrder, Resync, SessionGuard, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
 };
 use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
 
@@ -36,6 +36,8 @@ pub struct EngineTileConfig {
     pub inputs: Vec<String>,
     /// The command link of each venue.
     pub commands: Vec<(u16, String)>,
+    /// When the sessions of venues are trusted with orders, and how many they take; a venue without is trusted always.
+    pub guards: Vec<SessionGuard>,
     /// The request link to the feed of each venue, where there is one.
     pub feeds: Vec<(u16, String)>,
     /// Link for outputs, if anyone listens.
@@ -58,6 +60,7 @@ impl EngineTileConfig {
             segment_bytes: 16 << 20,
             inputs: Vec::new(),
             commands: Vec::new(),
+            guards: Vec::new(),
             feeds: Vec::new(),
             outputs: None,
             poll_limit: 16,
@@ -216,6 +219,10 @@ struct TileCounters {
     refused: Counter,
     warnings: Counter,
     disabled: Counter,
+    breakers_open: Counter,
+    breaker_trips: Counter,
+    refused_breaker: Counter,
+    refused_throttle: Counter,
     state_hash: Counter,
 }
 
@@ -252,6 +259,10 @@ impl TileCounters {
             refused: counters.counter("refused"),
             warnings: counters.counter("soft_limits_reached"),
             disabled: counters.counter("slots_disabled"),
+            breakers_open: counters.counter("breakers_open"),
+            breaker_trips: counters.counter("breaker_trips"),
+            refused_breaker: counters.counter("refused_by_breaker"),
+            refused_throttle: counters.counter("refused_for_throttle"),
             state_hash: counters.counter("state_hash"),
         }
     }
@@ -395,6 +406,10 @@ impl EngineTile {
             self.take(now_ns, &rest[..length]);
             at += length;
         }
+        // In each life anew: they are of the topology, not of what the first life was told.
+        for guard in std::mem::take(&mut self.config.guards) {
+            self.take(now_ns, bytes_of(&guard));
+        }
         match self.outbox.refused.take() {
             Some(refused) if !refused.is_empty() => {
                 let lines: Vec<_> = refused.iter().map(|line| format!("{}.{line}", self.config.name)).collect();
@@ -447,6 +462,10 @@ impl EngineTile {
         self.counters.refused.set(statistics.refused);
         self.counters.warnings.set(statistics.warnings);
         self.counters.disabled.set(statistics.disabled);
+        self.counters.breakers_open.set(self.engine.breakers_open() as u64);
+        self.counters.breaker_trips.set(statistics.trips);
+        self.counters.refused_breaker.set(statistics.refused_breaker);
+        self.counters.refused_throttle.set(statistics.refused_throttle);
         self.counters.state_hash.set(self.engine.state_hash());
         let lost = self.subscriptions.iter().map(|subscription| subscription.lost()).sum();
         if lost > self.counters.lost.get() {

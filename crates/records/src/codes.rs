@@ -384,6 +384,10 @@ codes! {
         PriceBand = 30,
         /// 25: it would cross an order of our own.
         SelfTrade = 31,
+        /// The breaker of the venue session is open, or its probes are under way.
+        BreakerOpen = 32,
+        /// The venue's throttle would hold the message up.
+        Throttle = 33,
     }
 }
 
@@ -525,6 +529,32 @@ codes! {
         Down = 2,
         /// Connected, recovering what was missed.
         Recovering = 3,
+    }
+}
+
+codes! {
+    /// State of a venue session's circuit breaker.
+    pub enum BreakerState: u8 {
+        /// Orders flow.
+        Closed = 1,
+        /// New orders are refused; cancels pass.
+        Open = 2,
+        /// A few new orders pass as probes: their answers decide.
+        HalfOpen = 3,
+    }
+}
+
+codes! {
+    /// Why a breaker opened.
+    pub enum BreakerCause: u8 {
+        /// Too many of the venue's answers were rejects.
+        Rejects = 1,
+        /// Too many answers took too long.
+        RoundTrip = 2,
+        /// A request was not answered for too long.
+        Unanswered = 3,
+        /// The session went down, and what was under way then is not known until it is back.
+        Session = 4,
     }
 }
 

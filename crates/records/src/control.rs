@@ -299,6 +299,53 @@ record! {
 }
 
 record! {
+    /// When the session of a venue (`header.venue`) is no longer trusted with new orders, and how many messages it takes.
+    /// Without such a record it is trusted always, and takes any number.
+    pub struct SessionGuard [128] v 1 {
+        /// Bad answers count while they are younger than this and among the last `answers`.
+        pub window_ns: u64,
+        /// An answer that took longer is slow.
+        pub round_trip_ns_max: u64,
+        /// A request without an answer for so long opens the breaker.
+        pub answer_ns_max: u64,
+        /// How long the breaker stays open at first.
+        pub hold_ns_min: u64,
+        /// The hold doubles with each probe that fails, up to this.
+        pub hold_ns_max: u64,
+        /// The venue counts messages in any window of this length, what they may be delayed on their way included.
+        pub throttle_window_ns: u64,
+        /// Latest answers looked at.
+        pub answers: u32,
+        /// So many rejects among them open the breaker.
+        pub rejects_max: u32,
+        /// So many slow ones among them open it, too.
+        pub slow_max: u32,
+        /// Orders that pass while it is half open; that many good answers close it.
+        pub probes: u32,
+        /// Messages that the venue takes in a window; 0: any number.
+        pub throttle_messages: u32,
+        /// How many of them new orders and replaces leave to cancels.
+        pub throttle_reserved: u32,
+        /// 1: the breaker works; 0: the session is trusted as long as it is up.
+        pub breaker: u8,
+        /// Zero.
+        pub reserved: [u8; 15],
+    }
+}
+
+record! {
+    /// An open breaker (`header.venue`) is to let probes through now.
+    pub struct SessionReset [152] v 1 {
+        /// Token of who asked, for the answer.
+        pub request: u64,
+        /// Who asked, UTF-8, zero-padded.
+        pub by: [u8; 24],
+        /// Why, UTF-8, zero-padded; what does not fit is with who asked.
+        pub reason: [u8; 80],
+    }
+}
+
+record! {
     /// The trading day changes: day limits reset, DAY orders are gone.
     pub struct DayRoll [64] v 1 {
         /// Start of the new day, ns UTC.

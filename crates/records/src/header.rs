@@ -74,6 +74,10 @@ codes! {
         Restricted = 66,
         /// In a gateway's journal: the venue's session, and how far it was heard.
         VenueSession = 67,
+        /// When a venue session is no longer trusted with new orders, and how many messages it takes.
+        SessionGuard = 68,
+        /// Someone asks that an open breaker lets probes through.
+        SessionReset = 69,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.
@@ -90,6 +94,8 @@ codes! {
         LimitWarning = 102,
         /// Output: how far a limit is used.
         LimitUsage = 103,
+        /// Output: how a venue session does, and the state of its breaker.
+        SessionHealth = 104,
         /// House exchange: a new order.
         ExchangeEnter = 128,
         /// House exchange: new terms for an order.

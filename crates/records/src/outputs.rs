@@ -214,3 +214,60 @@ record! {
         pub reserved: [u8; 4],
     }
 }
+
+record! {
+    /// How the session of a venue (`header.venue`) does and what state its breaker is in: said when the breaker changes, and
+    /// regularly where anything changed.
+    pub struct SessionHealth [192] v 1 {
+        /// Answers of the venue to new orders and replaces.
+        pub answers: u64,
+        /// Rejects among them that count against the session.
+        pub rejects: u64,
+        /// Slow ones among them.
+        pub slow: u64,
+        /// New orders and replaces that the breaker refused.
+        pub refused_breaker: u64,
+        /// New orders and replaces that would have met the venue's throttle.
+        pub refused_throttle: u64,
+        /// Requests that the venue refused for its throttle all the same.
+        pub throttled: u64,
+        /// How often the breaker opened.
+        pub trips: u64,
+        /// From request to answer, the latest; 0: none yet.
+        pub round_trip_ns: u64,
+        /// The longest since this was said last.
+        pub round_trip_max_ns: u64,
+        /// Engine time of the session's last word; 0: none yet.
+        pub heard_ns: u64,
+        /// While open: engine time when probes may pass; 0: when the session is up, or not open.
+        pub until_ns: u64,
+        /// How long it stays open the next time.
+        pub hold_ns: u64,
+        /// Engine time.
+        pub time_ns: u64,
+        /// Input sequence.
+        pub input: u64,
+        /// Rejects that count now.
+        pub rejects_now: u32,
+        /// Slow answers that count now.
+        pub slow_now: u32,
+        /// Messages in the throttle's window.
+        pub throttle_used: u32,
+        /// Messages that the venue takes in a window; 0: any number.
+        pub throttle_messages: u32,
+        /// How many of them are for cancels alone.
+        pub throttle_reserved: u32,
+        /// Half open: probes that may still pass.
+        pub probes_left: u32,
+        /// A [`crate::BreakerState`] code.
+        pub state: u8,
+        /// A [`crate::BreakerCause`] code of when it opened last, 0: never.
+        pub cause: u8,
+        /// A [`crate::SessionState`] code.
+        pub session: u8,
+        /// 1: the breaker has this state from this input on.
+        pub changed: u8,
+        /// Zero.
+        pub reserved: [u8; 12],
+    }
+}

@@ -58,9 +58,9 @@ parser! {
     control::Node, control::LimitSet, control::Allocation, control::Kill, control::Slot, control::SlotBind,
     control::StrategyControl, control::Parameter, control::Timer, control::Session, control::DayRoll,
     control::SnapshotMark, control::Intent, control::Signal, control::EngineStart, control::Resync,
-    control::StateRequest, control::Permission, control::Restricted, control::VenueSession,
+    control::StateRequest, control::Permission, control::Restricted, control::VenueSession, control::SessionGuard, control::SessionReset,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
-    outputs::LimitWarning, outputs::LimitUsage,
+    outputs::LimitWarning, outputs::LimitUsage, outputs::SessionHealth,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,
     exchange::ExchangeListing, exchange::ExchangeSession, exchange::ExchangeEvent,
 }

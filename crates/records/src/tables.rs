@@ -41,6 +41,8 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::IntentKind::TABLE,
     crate::codes::Callback::TABLE,
     crate::codes::SessionState::TABLE,
+    crate::codes::BreakerState::TABLE,
+    crate::codes::BreakerCause::TABLE,
     crate::codes::OrderState::TABLE,
     crate::codes::InstrumentClass::TABLE,
     crate::exchange::ExchangeAction::TABLE,

@@ -8,6 +8,8 @@ use records::{
 };
 use risk::Binding;
 
+use super::guard::Guard;
+
 /// A venue: its order session and its feed.
 pub(crate) struct VenueCell {
     pub up: bool,
@@ -21,6 +23,8 @@ pub(crate) struct VenueCell {
     pub fed_at_ns: u64,
     /// When its last packet reached us, as the feed's tile stamped it.
     pub received_ns: u64,
+    /// Breaker and throttle of its order session.
+    pub guard: Guard,
     pub books: Option<book::VenueBooks>,
 }
 
@@ -35,6 +39,7 @@ impl VenueCell {
             fed: false,
             fed_at_ns: 0,
             received_ns: 0,
+            guard: Guard::new(),
             books: None,
         }
     }

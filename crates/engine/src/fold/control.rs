@@ -14,9 +14,9 @@ use super::{Engine, EngineIdentity, NO_LISTING};
 use crate::outbox::Outbox;
 
 const TICK_TABLES_MAX: usize = 64;
-const APPLIED: u8 = 1;
-const OLDER: u8 = 2;
-const REFUSED: u8 = 3;
+pub(super) const APPLIED: u8 = 1;
+pub(super) const OLDER: u8 = 2;
+pub(super) const REFUSED: u8 = 3;
 const WITHOUT_FLATTEN: u8 = 5;
 
 /// The first rows of every tick table, as strategies see them.
@@ -381,7 +381,9 @@ impl Engine {
         }
         self.tell(out);
         let usages = self.tell_usages(out);
-        self.next_due_ns = self.next_due_ns.min(silence).min(timers).min(self.positions_due_ns).min(usages);
+        let sessions = self.watch_sessions(out);
+        let due = silence.min(timers).min(self.positions_due_ns).min(usages).min(sessions);
+        self.next_due_ns = self.next_due_ns.min(due);
     }
 
     /// Tells the soft limits that were reached: by and by, never between an order and its command.

@@ -98,7 +98,9 @@ impl Engine {
         };
         out.stage(Stage::RiskPassed);
         self.use_order_id();
-        let order = self.orders.insert(Order::new(&command, side), hold);
+        let order = Order { asked_ns: self.time_ns, ..Order::new(&command, side) };
+        let order = self.orders.insert(order, hold);
+        self.order_goes(command.header.venue);
         self.exposures += 1;
         self.statistics.orders += 1;
         self.hash_cell(order);
@@ -108,7 +110,7 @@ impl Engine {
     }
 
     /// Whether new exposure can go to a listing now.
-    fn can_trade(&self, place: u16) -> Result<(), Refusal> {
+    fn can_trade(&mut self, place: u16) -> Result<(), Refusal> {
         let listing = &self.listings[usize::from(place)];
         let venue = &self.venues[usize::from(listing.venue)];
         if !venue.up {
@@ -116,6 +118,10 @@ impl Engine {
         }
         if !listing.tradable(venue) {
             return Err(refusal(RejectCode::Halted));
+        }
+        if !venue.guard.passes(self.time_ns, 0) {
+            let venue = listing.venue;
+            return Err(self.guarded(venue));
         }
         Ok(())
     }
@@ -193,6 +199,8 @@ impl Engine {
         command.post_only = order.post_only;
         command.slot = slot;
         let gone = self.orders.get_mut(place).replace_sent(id, intent.price_nanos, intent.lots);
+        self.orders.get_mut(place).asks(self.time_ns);
+        self.order_goes(order.venue);
         self.orders.add_id(place, id, gone);
         self.exposures += 1;
         self.statistics.replaces += 1;
@@ -292,6 +300,7 @@ impl Engine {
     pub(super) fn send_cancel(&mut self, place: u32, total_lots: i64, reason: Reason, out: &mut dyn Outbox) {
         let order = self.orders.get_mut(place);
         order.cancel_sent = true;
+        order.asks(self.time_ns);
         let order = *order;
         let mut command = CancelOrder::new();
         command.header.venue = order.venue;

@@ -6,6 +6,7 @@
 mod calls;
 mod cells;
 mod control;
+mod guard;
 mod intents;
 mod market;
 mod reports;
@@ -65,6 +66,12 @@ pub struct Statistics {
     pub calls: u64,
     /// Events that a slot was not told because the queue was full.
     pub untold: u64,
+    /// How often breakers of venue sessions opened.
+    pub trips: u64,
+    /// Intents among those refused that an open breaker refused.
+    pub refused_breaker: u64,
+    /// Intents among those refused that would have met a venue's throttle.
+    pub refused_throttle: u64,
 }
 
 /// Something a slot has to be told within this pass.
@@ -114,6 +121,7 @@ pub struct Engine {
     next_due_ns: u64,
     positions_due_ns: u64,
     usages: usage::Usages,
+    guards_due_ns: u64,
     hash: Hash64,
     statistics: Statistics,
 }
@@ -155,6 +163,7 @@ impl Engine {
             next_due_ns: u64::MAX,
             positions_due_ns: u64::MAX,
             usages: usage::Usages::new(capacity.limits_max),
+            guards_due_ns: u64::MAX,
             hash: Hash64::default(),
             statistics: Statistics::default(),
         }
@@ -213,6 +222,8 @@ impl Engine {
             Ok(RecordRef::Permission(record)) => self.on_permission(&record, out),
             Ok(RecordRef::Restricted(record)) => self.on_restricted(&record, out),
             Ok(RecordRef::StateRequest(record)) => self.on_state_request(&record, out),
+            Ok(RecordRef::SessionGuard(record)) => self.on_session_guard(&record, out),
+            Ok(RecordRef::SessionReset(record)) => self.on_session_reset(&record, out),
             Ok(RecordRef::Slot(record)) => self.on_slot(&record, out),
             Ok(RecordRef::SlotBind(record)) => self.on_slot_bind(&record, out),
             Ok(RecordRef::StrategyControl(record)) => self.on_strategy_control(&record, out),
@@ -243,6 +254,9 @@ impl Engine {
             if let Some(books) = &self.venues[usize::from(listing.venue)].books {
                 books.hash(listing.instrument, &mut hash);
             }
+        }
+        for venue in &self.venues {
+            venue.guard.hash(&mut hash);
         }
         for slot in self.slots.iter().flatten() {
             hash.word(u64::from(slot.run.code()));
@@ -354,6 +368,9 @@ impl Engine {
         let header = record.header_mut();
         (header.sequence, header.venue_time_ns, header.receive_time_ns) = (input, time_ns, received_ns);
         let venue = header.venue;
+        if let Some(cell) = self.venues.get_mut(usize::from(venue)) {
+            self.next_due_ns = self.next_due_ns.min(cell.guard.sent(time_ns));
+        }
         self.hash.bytes(bytes_of(&record));
         out.command(venue, bytes_of(&record));
     }

@@ -41,6 +41,9 @@ impl Engine {
             self.tell_break(event, event.owner, (BreakKind::ImpossibleTransition, event.lots, 0), out);
             return;
         }
+        if kind != OrderEventKind::NotSent {
+            self.session_spoke(event.header.venue);
+        }
         let place = self.orders.find(event.owner.order_id).or_else(|| self.orders.find(event.original_id));
         match (kind, place) {
             (OrderEventKind::Broken | OrderEventKind::Corrected, _) => {
@@ -57,7 +60,9 @@ impl Engine {
         let order = self.orders.get_mut(place);
         let before = order.state();
         let was_ended = order.ended.is_some();
+        let (asked_ns, was_acknowledged) = (order.asked_ns, order.acknowledged);
         let step = order.step(event, kind);
+        order.hears(kind, self.time_ns);
         let order = *order;
         if step.repeated {
             self.statistics.repeated += 1;
@@ -79,6 +84,9 @@ impl Engine {
         let state = order.state();
         if step.told && (step.filled == 0 || state != before) {
             self.tell_order(place, event.event, event.reason);
+        }
+        if asked_ns != 0 && (kind != OrderEventKind::Filled || !was_acknowledged) {
+            self.answered(order.venue, event, kind, asked_ns, out);
         }
         if matches!(kind, OrderEventKind::Rejected | OrderEventKind::ReplaceRejected | OrderEventKind::NotSent) {
             self.goes_on_after_refusal(order.slot, out);
@@ -392,10 +400,13 @@ impl Engine {
         let was_up = cell.up;
         cell.up = up;
         cell.cancel_on_disconnect = record.cancel_on_disconnect == 1;
+        cell.guard.session = SessionState::from_code(record.state).unwrap_or(SessionState::Down).code();
+        self.session_spoke(venue);
         if up == was_up {
             return;
         }
         let renewed = up && record.renewed == 1;
+        self.session_changed(venue, up, out);
         for at in 0..self.orders.live().len() {
             let place = self.orders.live()[at];
             let order = self.orders.get_mut(place);
@@ -406,6 +417,7 @@ impl Engine {
                 self.forsake(place, out);
             }
             let order = self.orders.get_mut(place);
+            order.asked_ns = 0; // What was asked on a lost connection is answered by the replay, or by nobody.
             // Cancel-on-disconnect is the venue's promise, not a fact: only its reports end an order.
             let certain = if up { order.session_up() } else { !order.session_down() };
             if up && !certain && !order.forsaken {

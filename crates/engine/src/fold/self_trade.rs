@@ -75,6 +75,12 @@ impl Engine {
             Some(SelfTrade::Decrement) => (command.lots - crossing_lots).max(0),
             _ => 0,
         };
+        let venue = command.header.venue;
+        let cancels = self.crossing_orders(&incoming, venue);
+        if goes_on_lots > 0 && !self.venues[usize::from(venue)].guard.passes(self.time_ns, cancels) {
+            // The cancels that go first would take its place in the venue's throttle.
+            return Err(self.guarded(venue));
+        }
         let held = if goes_on_lots > 0 {
             let asked = NewOrder { lots: goes_on_lots, self_trade: 0, ..*command };
             Ok(self.limits.check_new(binding, &asked, self.time_ns, reference)?)
@@ -126,6 +132,11 @@ impl Engine {
             .filter(|order| incoming.is_against(order) && incoming.crosses(order))
             .map(|order| order.leaves_lots)
             .sum()
+    }
+
+    fn crossing_orders(&self, incoming: &Incoming, venue: u16) -> usize {
+        let orders = self.orders.live().iter().map(|place| self.orders.get(*place));
+        orders.filter(|order| order.venue == venue && incoming.is_against(order) && incoming.crosses(order)).count()
     }
 
     /// Takes lots off the crossing orders, oldest first: whole orders are cancelled, and seen to go; the last is reduced.

@@ -3,10 +3,11 @@
 //! Invariant: outside the path of an order: nothing here is done between a packet and its order, and one pass looks at few
 //! limits only. What is said depends on the input alone, and the memory for it is taken at the start.
 
-use records::{Applied, Enforcement, LimitUsage, MoneyNanos, OrderState, Session, SessionState, StateRequest};
+use records::{Applied, Enforcement, LimitUsage, MoneyNanos, OrderState, Session, StateRequest};
 use risk::Usage;
 
 use super::Engine;
+use super::guard::Telling;
 use crate::outbox::Outbox;
 
 /// Limits that one pass looks at.
@@ -153,10 +154,11 @@ impl Engine {
             }
             let mut session = Session::new();
             session.header.venue = venue as u16;
-            session.state = if cell.up { SessionState::Up.code() } else { SessionState::Down.code() };
+            session.state = cell.guard.session;
             session.cancel_on_disconnect = u8::from(cell.cancel_on_disconnect);
             session.epoch = u64::from(self.identity.epoch);
             self.say(session, out);
+            self.tell_health(venue as u16, Telling::Asked, out);
         }
         self.say_versions(out);
         self.applied(record, 0, (0, 0, record.request), 1, out);

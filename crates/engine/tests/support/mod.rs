@@ -443,7 +443,8 @@ fn pick<T: Record>(record: &RecordRef) -> Option<T> {
         Applied,
         LimitWarning,
         LimitUsage,
-        Session
+        Session,
+        SessionHealth
     )
 }
 
