@@ -297,7 +297,7 @@ def slots(run: Run) -> list[dict[str, Any]]:
                 "class": classes.get(number, ""),
                 "state": SlotRun(int(row["run"])).name.lower() if row is not None else "stopped",
                 "failure": CallStatus(status).name if status else None,
-                "line": int(row["line"]) if row is not None and status else None,
+                "line": int(row["line"]) or None if row is not None and status else None,
             }
         )
     return found
@@ -382,7 +382,7 @@ def feeds(run: Run) -> list[dict[str, Any]]:
         keys = {"messages": (feed, "messages"), "packets": (feed, "packets"), "gaps": (feed, "gaps")}
         keys |= {"resends asked": (feed, "retransmission_requests"), "snapshots": (feed, "snapshots")}
         keys |= {"malformed": (feed, "messages_malformed"), "commands sent": (gateway, "sent")}
-        keys |= {"not sent": (gateway, "not_sent"), "connects": (gateway, "connects")}
+        keys |= {"commands not sent": (gateway, "not_sent"), "connects": (gateway, "connects")}
         for key, (scope, name) in keys.items():
             value = counters.get(scope + name)
             row[key.replace(" ", "_")] = value if isinstance(value, int) else None

@@ -122,7 +122,7 @@ def _checks(facts: dict[str, Any]) -> str:
         lines.append(_check(about["replay_agrees"], sentence))
     lines += [_check(False, f"{problem}.") for problem in facts["problems"]]
     lines += [
-        _check(False, f"Slot {slot['name']} is disabled: {slot['failure']}, line {slot['line']}.")
+        _check(False, f"Slot {slot['name']} is disabled: {text.failure(slot)}.")
         for slot in facts["slots"]
         if slot["failure"]
     ]

@@ -69,7 +69,7 @@ def _print_notes(facts: dict[str, Any]) -> None:
     print()
     for slot in facts["slots"]:
         if slot["failure"]:
-            out.print(f"[red]slot {slot['name']} is disabled: {slot['failure']}, line {slot['line']}[/]")
+            out.print(f"[red]slot {slot['name']} is disabled: {failure(slot)}[/]")
     for skipped in facts["skipped_files"]:
         out.print(f"skipped {skipped.get('path')}: {skipped.get('reason')}")
     for problem in facts["problems"]:
@@ -88,6 +88,11 @@ def _print_notes(facts: dict[str, Any]) -> None:
 
 
 Section = tuple[str, list[str], list[list[Any]]]
+
+
+def failure(slot: dict[str, Any]) -> str:
+    """Why a slot is disabled, and the line of its code, where it was one."""
+    return f"{slot['failure']}, line {slot['line']}" if slot["line"] else str(slot["failure"])
 
 
 def profit_rows(facts: dict[str, Any]) -> Section:
@@ -155,20 +160,21 @@ def fill_rows(facts: dict[str, Any]) -> Section:
     return "Fills, first and last" if left_out else "Fills", columns, rows
 
 
+def of_limit(row: dict[str, Any]) -> list[Any]:
+    """Which limit it was."""
+    return [row["limit"], row["node"], row["metric"]]
+
+
+def bound_and_observed(row: dict[str, Any]) -> list[Any]:
+    """What the limit allows, and what was found."""
+    return [amount(row[key], row["is_money"]) for key in ("bound", "observed")]
+
+
 def refusal_rows(facts: dict[str, Any]) -> Section:
     """Refusals by code."""
     columns = ["code", "count", "limit", "at", "metric", "bound", "observed (last)", "last"]
     rows = [
-        [
-            row["code"],
-            row["count"],
-            row["limit"],
-            row["node"],
-            row["metric"],
-            amount(row["bound"], row["is_money"]),
-            amount(row["observed"], row["is_money"]),
-            moment(row["last_time_ns"]),
-        ]
+        [row["code"], row["count"], *of_limit(row), *bound_and_observed(row), moment(row["last_time_ns"])]
         for row in facts["refusals"]
     ]
     return "Refused by risk", columns, rows
@@ -179,12 +185,9 @@ def warning_rows(facts: dict[str, Any]) -> Section:
     columns = ["limit", "at", "metric", "times", "bound", "observed (last)", "first", "last"]
     rows = [
         [
-            row["limit"],
-            row["node"],
-            row["metric"],
+            *of_limit(row),
             row["count"],
-            amount(row["bound"], row["is_money"]),
-            amount(row["observed"], row["is_money"]),
+            *bound_and_observed(row),
             moment(row["first_time_ns"]),
             moment(row["last_time_ns"]),
         ]

@@ -66,31 +66,8 @@ async def _ask(verb: Callable[..., Any], *arguments: Any) -> Any:
             pending.cancel()
 
 
-class AsyncLease:
+class AsyncLease(verbs.Granted):
     """As `Lease`."""
-
-    def __init__(self, native: _native.Lease, timeout_s: float) -> None:
-        self.native = native
-        self.timeout_s = timeout_s
-
-    @property
-    def id(self) -> int:
-        """The store's name for it."""
-        return self.native.id
-
-    @property
-    def ttl_s(self) -> int:
-        """How long it lasts after a renewal."""
-        return self.native.ttl_s
-
-    @property
-    def remaining_s(self) -> float:
-        """How long it still lasts without a renewal; 0 when it is lost, and then for good."""
-        return self.native.remaining_s
-
-    def check(self) -> None:
-        """Raises LeaseLost unless it surely still holds."""
-        self.native.check()
 
     async def renew(self, *, timeout_s: float | None = None) -> None:
         """Renews it once."""
@@ -99,10 +76,6 @@ class AsyncLease:
     async def revoke(self, *, timeout_s: float | None = None) -> None:
         """Gives it back; its keys go at once."""
         await _ask(self.native.revoke, timeout_s or self.timeout_s)
-
-    def stop(self) -> None:
-        """Ends its renewal; it runs out by itself."""
-        self.native.stop()
 
 
 class AsyncWatch:

@@ -41,31 +41,8 @@ from meridian.coordination.values import (
 )
 
 
-class Lease:
+class Lease(verbs.Granted):
     """A promise to be here; keys that go with it vanish when it ends. `check()` belongs before every act that needs it."""
-
-    def __init__(self, native: _native.Lease, timeout_s: float) -> None:
-        self.native = native
-        self.timeout_s = timeout_s
-
-    @property
-    def id(self) -> int:
-        """The store's name for it."""
-        return self.native.id
-
-    @property
-    def ttl_s(self) -> int:
-        """How long it lasts after a renewal; the store may have made it longer than asked."""
-        return self.native.ttl_s
-
-    @property
-    def remaining_s(self) -> float:
-        """How long it still lasts without a renewal; 0 when it is lost, and then for good."""
-        return self.native.remaining_s
-
-    def check(self) -> None:
-        """Raises LeaseLost unless it surely still holds, also after this process or host was paused."""
-        self.native.check()
 
     def renew(self, *, timeout_s: float | None = None) -> None:
         """Renews it once."""
@@ -74,10 +51,6 @@ class Lease:
     def revoke(self, *, timeout_s: float | None = None) -> None:
         """Gives it back; its keys go at once."""
         self.native.revoke(timeout_s or self.timeout_s)
-
-    def stop(self) -> None:
-        """Ends its renewal; it runs out by itself."""
-        self.native.stop()
 
 
 class Watch(Iterator[Event]):

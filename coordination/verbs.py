@@ -56,6 +56,37 @@ class Access:
         return found
 
 
+class Granted:
+    """What a lease of either client says without asking the store."""
+
+    def __init__(self, native: _native.Lease, timeout_s: float) -> None:
+        self.native = native
+        self.timeout_s = timeout_s
+
+    @property
+    def id(self) -> int:
+        """The store's name for it."""
+        return self.native.id
+
+    @property
+    def ttl_s(self) -> int:
+        """How long it lasts after a renewal; the store may have made it longer than asked."""
+        return self.native.ttl_s
+
+    @property
+    def remaining_s(self) -> float:
+        """How long it still lasts without a renewal; 0 when it is lost, and then for good."""
+        return self.native.remaining_s
+
+    def check(self) -> None:
+        """Raises LeaseLost unless it surely still holds, also after this process or host was paused."""
+        self.native.check()
+
+    def stop(self) -> None:
+        """Ends its renewal; it runs out by itself."""
+        self.native.stop()
+
+
 class Connected:
     """A handle on the store, before it is known whether its calls wait or are awaited."""
 

@@ -14,6 +14,7 @@ import click
 from meridian.console import (
     BadInput,
     CheckFailed,
+    FiniteRange,
     Unreachable,
     json_option,
     note,
@@ -194,9 +195,7 @@ def status(name: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option(
-    "--interval", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Seconds between looks."
-)
+@click.option("--interval", type=FiniteRange(0.1, 60), default=1.0, show_default=True, help="Seconds between looks.")
 @click.option("--once", is_flag=True, help="Look for one interval, print, and end.")
 @json_option
 def top(name: str | None, interval: float, once: bool, as_json: bool) -> None:

@@ -6,10 +6,10 @@ Invariant: it returns runs that are running, or raises what the started process 
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
+from meridian import child as python
 from meridian.console import EXIT_BAD_INPUT, EXIT_UNREACHABLE, BadInput, CheckFailed, Unreachable
 from meridian.deploy import runs
 from meridian.deploy.runs import Run
@@ -20,13 +20,14 @@ WAIT_SECONDS_MAX = 40.0
 
 def start(arguments: Sequence[str], what: str, count: int) -> list[Run]:
     """The `count` runs that this `meridian up` starts. Raises Failure."""
-    command = [sys.executable, "-m", "meridian", "up", *arguments, "--json"]
+    command = [*python.module("meridian"), "up", *arguments, "--json"]
     before = {run.name for run in runs.runs()}
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        env=python.environment(),
         start_new_session=True,
         text=True,
     )

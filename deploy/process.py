@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from meridian._native import links, tiles
@@ -28,6 +29,19 @@ def die_with(parent: int) -> None:
         sys.exit(0)
 
 
+def exit_code(work: Callable[[], None]) -> int:
+    """Does a process's work: 0 when it ended as asked; else the reason on standard error, 2 for bad input, 1 for all else."""
+    try:
+        work()
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (OSError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Runs what the file says until asked to stop."""
     if len(arguments) != 1:
@@ -40,19 +54,15 @@ def main(arguments: list[str]) -> int:
         die_with(int(parent))
     text = Path(arguments[0]).read_text(encoding="utf-8")
     document = json.loads(text)
-    try:
+
+    def work() -> None:
         if "media_driver" in document:
             about = document["media_driver"]
             links.run_media_driver(about["directory"], about["logs_bytes"], about["spin"], stop)
         else:
             tiles.run(text, stop)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (OSError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from threading import Event
 from typing import Any
 
 from meridian._native import links as native
-from meridian.deploy.process import die_with
+from meridian.deploy.process import die_with, exit_code
 
 KINDS: dict[str, str] = {
     "limits-api": "meridian.risk.api.server",
@@ -111,12 +111,4 @@ def run(main: Callable[[Service, Event], None]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := os.environ.get("MERIDIAN_SUPERVISOR"):
         die_with(int(parent))
-    try:
-        main(Service.read(sys.argv[1]), stop)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (OSError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: main(Service.read(sys.argv[1]), stop))

@@ -34,6 +34,9 @@ MESSAGE_BYTES = 4096
 """As in crates/engine/src/inbox.rs."""
 ANSWER_SECONDS_MAX = 5.0
 LOOK_SECONDS = 0.02
+APPLIED = 1
+FLOAT, BOOL = 2, 3
+"""As `scalar` of a `Parameter` record."""
 RUNNING, STOPPED = int(records.SlotRun.RUNNING), int(records.SlotRun.STOPPED)
 
 
@@ -105,6 +108,20 @@ class RunningEngine:
         outputs = self.directory / self.document["engine"]["outputs"]
         return {int(one["slot"]): one for _, one in _kept(outputs, "SlotState")}
 
+    def parameters(self) -> dict[int, dict[str, Any]]:
+        """Slot → its parameters as they are in force: those that it began with, and what was set since."""
+        found = {int(about["slot"]): dict(about["parameters"]) for about in self.document["slots"]}
+        engine = self.document["engine"]
+        for _, applied in _kept(self.directory / engine["outputs"], "Applied"):
+            if int(applied["control"]) != records.Kind.PARAMETER or int(applied["outcome"]) != APPLIED:
+                continue
+            data = _input(self.directory / engine["journal"], int(applied["input"]))
+            if data is not None and records.name_of(data) == "Parameter":
+                one = records.parse(data)
+                if int(one["slot"]) in found:
+                    found[int(one["slot"])][records.text(one["name"])] = _value(int(one["scalar"]), int(one["bits"]))
+        return found
+
     def runs(self, slot: RunningSlot) -> bool | None:
         """Whether a slot runs; None for one that was disabled."""
         state = self.states().get(slot.number)
@@ -116,7 +133,7 @@ class RunningEngine:
         after = self.recorded()
         self.tell(commands, request)
         answers = self.answers(lambda one: int(one["request"]) == request, len(commands), after)
-        if refused := [one for one in answers if int(one["outcome"]) != 1]:
+        if refused := [one for one in answers if int(one["outcome"]) != APPLIED]:
             raise BadInput(f"the engine refused it at input {int(refused[0]['input'])}")
         return max(int(one["input"]) for one in answers)
 
@@ -234,6 +251,22 @@ def _parsed(kind: str, text: str) -> Any:
             raise ValueError(text)
         return text == "true"
     return int(text) if kind == "int" else float(text)
+
+
+def _value(scalar: int, bits: int) -> int | float | bool:
+    """A parameter's value from its bits, as `Artifact.bits` made them."""
+    word = bits.to_bytes(8, "little")
+    return bool(bits) if scalar == BOOL else struct.unpack("<d" if scalar == FLOAT else "<q", word)[0]
+
+
+def _input(directory: Path, sequence: int) -> bytes | None:
+    """One input of an engine, from its journal; None where it is not there any more."""
+    try:
+        for found, _, data in native.Reader(directory, sequence - 1):
+            return bytes(data) if found == sequence else None
+    except (OSError, ValueError):
+        return None
+    return None
 
 
 def _kept(directory: Path, name: str, after: int = 0) -> Iterator[tuple[int, Any]]:

@@ -33,7 +33,7 @@ def list_command(run_name: str | None, as_json: bool) -> None:
     from meridian import records
 
     engine = _engine(run_name)
-    states = engine.states()
+    states, parameters = engine.states(), engine.parameters()
     rows: list[dict[str, Any]] = []
     for slot in engine.slots():
         state = states.get(slot.number)
@@ -45,7 +45,7 @@ def list_command(run_name: str | None, as_json: bool) -> None:
         listings = ", ".join(f"{one['instrument']} {one['venue']}" for one in slot.listings)
         rows.append(
             {"name": slot.name, "slot": slot.number, "class": slot.artifact.name, "state": run, "reason": reason}
-            | {"listings": listings, "parameters": dict(slot.initial)}
+            | {"listings": listings, "parameters": parameters[slot.number]}
         )
     columns = ["name", "slot", "class", "state", "reason", "listings"]
     show(

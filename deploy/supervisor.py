@@ -12,7 +12,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from meridian import child as python
 from meridian._native import links as native
 from meridian._native import tiles
 from meridian.deploy import runs, services
@@ -228,8 +228,8 @@ class Supervisor:
         service = self.topology.services.get(child.name)
         module = services.KINDS[service.kind] if service else "meridian.deploy.process"
         self.places.ready(child.name).unlink(missing_ok=True)
-        command = [sys.executable, "-m", module, str(child.spec)]
-        environment = os.environ | {"MERIDIAN_SUPERVISOR": str(os.getpid())}
+        command = [*python.module(module), str(child.spec)]
+        environment = python.environment(MERIDIAN_SUPERVISOR=str(os.getpid()))
         with child.log.open("ab") as output:
             child.popen = subprocess.Popen(
                 command,

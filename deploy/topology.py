@@ -40,7 +40,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from meridian.console import BadInput
+from meridian.console import BadInput, cut
 from meridian.deploy import services
 from meridian.venues.checking import read_toml, shown
 
@@ -364,8 +364,7 @@ def nearest(word: str, allowed: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else shown(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(f'"{value}"' if isinstance(value, str) else shown(value))
 
 
 def _strings(value: Any) -> list[str]:

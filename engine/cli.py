@@ -72,6 +72,45 @@ def _price(price_nanos: int | None) -> str:
     return f"{sign}{whole}.{text:0<2}"
 
 
+ORDER_COLUMNS = {
+    "sent": "sent_time_ns",
+    "order": "order_id",
+    "venue": "venue",
+    "instrument": "instrument",
+    "account": "account",
+    "side": "side",
+    "price": "price_nanos",
+    "lots": "lots",
+    "filled": "filled_lots",
+    "open": "leaves_lots",
+    "state": "state",
+}
+"""Heading → key of a row."""
+FILL_COLUMNS = {
+    "time": "time_ns",
+    "order": "order_id",
+    "execution": "execution_id",
+    "venue": "venue",
+    "instrument": "instrument",
+    "account": "account",
+    "side": "side",
+    "price": "price_nanos",
+    "lots": "lots",
+}
+WORDS: dict[str, Callable[[Any], str]] = {
+    "sent_time_ns": _time,
+    "time_ns": _time,
+    "side": lambda side: SIDES.get(side, "?"),
+    "price_nanos": _price,
+}
+"""Key of a row → its value in words, where it is not shown as it is."""
+
+
+def _print_rows(title: str, columns: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    shown = ([WORDS[key](row[key]) if key in WORDS else row[key] for key in columns.values()] for row in rows)
+    print_table(title, list(columns), shown)
+
+
 @click.group()
 def journal() -> None:
     """Read, check and replay the journals of engines."""
@@ -231,31 +270,7 @@ def orders(directory: str, libraries: str | None, live: bool, as_json: bool) -> 
         for order in result.get("orders", [])
         if not (live and order["state"] in ended)
     ]
-    columns = ["sent", "order", "venue", "instrument", "account", "side", "price", "lots", "filled", "open", "state"]
-
-    def for_people() -> None:
-        print_table(
-            "Orders",
-            columns,
-            (
-                [
-                    _time(row["sent_time_ns"]),
-                    row["order_id"],
-                    row["venue"],
-                    row["instrument"],
-                    row["account"],
-                    SIDES.get(row["side"], "?"),
-                    _price(row["price_nanos"]),
-                    row["lots"],
-                    row["filled_lots"],
-                    row["leaves_lots"],
-                    row["state"],
-                ]
-                for row in rows
-            ),
-        )
-
-    show("orders", {"orders": rows}, as_json, for_people)
+    show("orders", {"orders": rows}, as_json, lambda: _print_rows("Orders", ORDER_COLUMNS, rows))
 
 
 @click.command()
@@ -270,29 +285,7 @@ def fills(directory: str, libraries: str | None, as_json: bool) -> None:
         for path, result in _collected(directory, libraries)
         for fill in result.get("fills", [])
     ]
-    columns = ["time", "order", "execution", "venue", "instrument", "account", "side", "price", "lots"]
-
-    def for_people() -> None:
-        print_table(
-            "Fills",
-            columns,
-            (
-                [
-                    _time(row["time_ns"]),
-                    row["order_id"],
-                    row["execution_id"],
-                    row["venue"],
-                    row["instrument"],
-                    row["account"],
-                    SIDES.get(row["side"], "?"),
-                    _price(row["price_nanos"]),
-                    row["lots"],
-                ]
-                for row in rows
-            ),
-        )
-
-    show("fills", {"fills": rows}, as_json, for_people)
+    show("fills", {"fills": rows}, as_json, lambda: _print_rows("Fills", FILL_COLUMNS, rows))
 
 
 @click.command()

@@ -10,6 +10,7 @@ Invariant: help lists what exists and nothing else; one broken room does not tak
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -17,7 +18,17 @@ from pathlib import Path
 import click
 
 import meridian
-from meridian.console import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, Failure, Unreachable, fail, note, print_json
+from meridian.console import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    Failure,
+    Unreachable,
+    cut_words,
+    fail,
+    note,
+    print_json,
+)
 
 ROOMS = {
     "engine": "Trade",
@@ -117,8 +128,10 @@ def main() -> None:
         sys.exit(ending.exit_code)
     except click.ClickException as error:
         if as_json:
-            print_json("errors", {"errors": [error.format_message()], "exit_code": EXIT_BAD_INPUT})
-        error.show()
+            print_json("errors", {"errors": [cut_words(error.format_message())], "exit_code": EXIT_BAD_INPUT})
+        shown = io.StringIO()
+        error.show(shown)
+        note(cut_words(shown.getvalue().rstrip()))
         sys.exit(EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
         note("interrupted")

@@ -14,6 +14,8 @@ program may read goes to standard output, what only a person reads goes to stand
 from __future__ import annotations
 
 import json
+import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,8 +31,24 @@ EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_UNREACHABLE = 3
 EXIT_INTERRUPTED = 130
+SHOWN_MAX = 80
+"""Characters of a value that a sentence shows."""
+WORD_MAX = 240
+"""Characters of one word of an error: paths are shown whole."""
+WORDS_TOO_LONG = re.compile(rf"\S{{{WORD_MAX + 1},}}")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def cut(text: str, most: int = SHOWN_MAX) -> str:
+    """A value as a sentence shows it: its beginning, where it is long."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def cut_words(sentence: str) -> str:
+    """A sentence whose words are at most as long as a path may be; of a longer one both ends are kept."""
+    half = WORD_MAX // 2
+    return WORDS_TOO_LONG.sub(lambda word: f"{word[0][:half]}…{word[0][-half:]}", sentence)
 
 
 class Failure(Exception):
@@ -39,7 +57,7 @@ class Failure(Exception):
     exit_code = EXIT_CHECK_FAILED
 
     def __init__(self, errors: str | Iterable[str]) -> None:
-        self.errors = [errors] if isinstance(errors, str) else list(errors)
+        self.errors = [cut_words(error) for error in ([errors] if isinstance(errors, str) else errors)]
         super().__init__("\n".join(self.errors))
 
 
@@ -63,6 +81,16 @@ def json_option(command: Command) -> Command:
     """Adds `--json`; the command gets it as `as_json`."""
     option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people.")
     return option(command)
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that has no place for `nan`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 def print_json(schema: str, value: dict[str, Any], *, version: int = 1, stream: IO[str] | None = None) -> None:

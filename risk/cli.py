@@ -17,6 +17,7 @@ import click
 from meridian.console import (
     BadInput,
     CheckFailed,
+    FiniteRange,
     Unreachable,
     json_option,
     note,
@@ -67,7 +68,7 @@ def _address() -> str:
 
 wait_option = click.option(
     "--wait",
-    type=click.FloatRange(0, 600),
+    type=FiniteRange(0, 600),
     default=WAIT_SECONDS,
     show_default=True,
     help="Seconds to wait until it is in force in every region.",
@@ -337,8 +338,7 @@ def serve(file: str, check: bool, as_json: bool) -> None:
 
     settings = server.load(Path(file))
     if check:
-        wrong = server.problems_of(settings)
-        if wrong:
+        if wrong := server.examine(settings):
             raise BadInput(wrong)
         show("limits-api", {"listen": settings.listen}, as_json, lambda: note(f"{file}: no errors"))
         return
@@ -386,7 +386,7 @@ def list_tokens(tokens: str, as_json: bool) -> None:
     """Who holds a token."""
     from meridian.risk.api import tokens as kept
 
-    found = [one.model_dump(include={"name", "role", "strategies"}) for one in kept.load(Path(tokens)).tokens]
+    found = [one.model_dump(include={"name", "role", "strategies"}) for one in kept.existing(Path(tokens)).tokens]
     rows = [[one["name"], one["role"], ", ".join(one["strategies"])] for one in found]
     columns = ["name", "role", "strategies"]
     show("tokens", {"tokens": found}, as_json, lambda: print_table("Tokens", columns, rows))
@@ -471,15 +471,17 @@ def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_js
 
     from meridian.risk import local_kill
     from meridian.risk.api import kills
-    from meridian.risk.api.errors import Refused
+    from meridian.risk.api.errors import Refused, problems_of
     from meridian.risk.api.models import KillRequest
     from meridian.risk.api.values import Kill
 
     try:
         request = KillRequest.model_validate(body)
         new, resting, flatten = kills.wanted(request)
-    except (ValidationError, Refused) as error:
-        raise BadInput(str(error).splitlines()) from None
+    except ValidationError as error:
+        raise BadInput(one.sentence for one in problems_of(KillRequest, error)) from None
+    except Refused as error:
+        raise BadInput(one.sentence for one in error.body.errors) from None
     named = [local_kill.Place(name=path, socket=Path(path), engine=None) for path in sockets]
     where = named or list(local_kill.places())
     if not where:

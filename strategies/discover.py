@@ -88,7 +88,11 @@ def find(spec: str) -> type[Strategy]:
 
 def load_file(path: Path) -> ModuleType:
     """A file as a module, under a name that follows from where it lies. Raises NotFound."""
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError:  # A name that no file system takes.
+        there = False
+    if not there:
         raise NotFound(f"{path}: there is no such file.")
     place = path.resolve()
     # One module a file: a class asked for twice is one class.

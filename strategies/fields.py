@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from meridian.console import cut
+
 __all__ = ["Field", "ParameterError", "Scalar", "Table", "collect", "param", "state"]
 
 Scalar = int | float | bool
@@ -229,7 +231,7 @@ def collect(owner: str, annotations: Mapping[str, Any], namespace: Mapping[str, 
 
 
 def _listed(default: Any) -> str:
-    return f"a list of {len(default)}" if isinstance(default, list) else repr(default)[:80]
+    return f"a list of {len(default)}" if isinstance(default, list) else cut(repr(default))
 
 
 def _field(owner: str, name: str, annotation: Any, declared: Declaration) -> tuple[Field | None, str | None]:

@@ -5,14 +5,14 @@ told in sentences. The platform's own plugins are read at once.
 """
 
 import json
-import os
 import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from meridian.console import EXIT_BAD_INPUT, BadInput, CheckFailed, Failure
+from meridian import child
+from meridian.console import EXIT_BAD_INPUT, BadInput, CheckFailed, Failure, cut
 from meridian.strategies import discover
 from meridian.strategies.fields import ParameterError
 from meridian.strategies.strategy import Strategy
@@ -21,6 +21,8 @@ __all__ = ["SECONDS_MAX", "classes_guarded", "find_guarded"]
 
 SECONDS_MAX = 20.0
 """Much longer than it takes to import numba."""
+MESSAGE_MAX = 200
+"""Characters of what a file raises that are shown."""
 MEMORY_BYTES_MAX = 4 << 30
 """Of addresses; numba's libraries take one of them."""
 
@@ -68,19 +70,18 @@ def _raised(spec: str, error: Exception) -> str:
         if trace.tb_frame.f_code.co_filename.endswith(spec.partition(":")[0]):
             place = f"{spec.partition(':')[0]}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{place}: {type(error).__name__}: {error}."
+    return f"{place}: {type(error).__name__}: {cut(str(error), MESSAGE_MAX)}."
 
 
 def _try_in_child(spec: str) -> None:
     """Raises what the child found, or a sentence for how it ended."""
     with tempfile.TemporaryDirectory(prefix="meridian-check-") as folder:
         answer = Path(folder) / "answer.json"
-        command = [sys.executable, "-m", "meridian.strategies.guard", spec, str(answer)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        command = [*child.module("meridian.strategies.guard"), spec, str(answer)]
         try:
-            child = subprocess.run(
+            done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                env=environment, timeout=SECONDS_MAX, check=False,
+                env=child.environment(), timeout=SECONDS_MAX, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise CheckFailed(
@@ -89,7 +90,7 @@ def _try_in_child(spec: str) -> None:
         try:
             told = json.loads(answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            how = f"with signal {-child.returncode}" if child.returncode < 0 else f"with code {child.returncode}"
+            how = f"with signal {-done.returncode}" if done.returncode < 0 else f"with code {done.returncode}"
             raise CheckFailed(
                 f"{spec}: it ends the process while it is read ({how}); a strategy's file must not."
             ) from None

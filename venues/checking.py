@@ -19,13 +19,12 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from meridian.console import BadInput
+from meridian.console import BadInput, cut
 
 NANOS = 10**9
 DIGITS_MAX = 60
 """Of a number; more than any amount needs, and few enough to reckon with."""
 EXACT = Context(prec=2 * DIGITS_MAX)
-SHOWN_MAX = 80
 
 
 class Entry(BaseModel):
@@ -85,7 +84,10 @@ class Problems:
         self._wrong: set[int] = set()
 
     def add(self, key: str, value: object, allowed: str) -> None:
-        """One error."""
+        """One error; a value that is not there is said to be missing."""
+        if value is None:
+            self.missing(key, allowed)
+            return
         self.sentences.append(f"{self.source}: {key} = {shown(value)}: allowed is {allowed}.")
 
     def missing(self, key: str, allowed: str) -> None:
@@ -214,8 +216,7 @@ def _partial(model: type[Entry]) -> type[Entry]:
 
 def shown(value: object) -> str:
     """A value as a person wrote it, cut where it is long."""
-    text = _text(value)
-    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+    return cut(_text(value))
 
 
 def _text(value: object) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
-SHOWN_CHARACTERS_MAX = 80
+from meridian.console import cut
 
 
 class Problem(BaseModel):
@@ -46,8 +46,7 @@ def shown(value: object) -> str | None:
     """A value as a person wrote it, cut where it is long, without control characters."""
     if value is None:
         return None
-    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 3] + "..."
+    return cut("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value)))
 
 
 def problem(key: str, value: object, allowed: str) -> Problem:
@@ -55,6 +54,27 @@ def problem(key: str, value: object, allowed: str) -> Problem:
     text = shown(value)
     what = f"{key} is missing" if text is None else f"{key} = {text}"
     return Problem(key=key, value=text, allowed=allowed, sentence=f"{what}: allowed is {allowed}.")
+
+
+def problems_of(model: type[BaseModel], error: ValidationError) -> list[Problem]:
+    """What pydantic found wrong with a model's values, in our words: what is allowed is the description of the field."""
+    return [_problem_of(model, one["type"], one["loc"], one["input"]) for one in error.errors(include_url=False)]
+
+
+def _problem_of(model: type[BaseModel], kind: str, place: tuple[int | str, ...], value: object) -> Problem:
+    found: type[BaseModel] | None = model
+    allowed = "another value"
+    for part in place:
+        fields = found.model_fields if found is not None else {}
+        field = fields.get(str(part))
+        if field is None:
+            allowed = f"one of {', '.join(fields)}" if kind == "extra_forbidden" and fields else allowed
+            break
+        allowed = field.description or allowed
+        found = (
+            field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) else None
+        )
+    return problem(".".join(map(str, place)) or "the request", None if kind == "missing" else value, allowed)
 
 
 def bad_input(problems: Iterable[Problem]) -> Refused:

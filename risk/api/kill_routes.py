@@ -12,10 +12,10 @@ from fastapi import APIRouter, Path, Response
 
 from meridian.risk.api import approvals, keys, kills, sockets
 from meridian.risk.api.errors import Problem, Refused, refused
-from meridian.risk.api.limit_routes import SECOND_NS, written
+from meridian.risk.api.limit_routes import SECOND_NS, Writes, written
 from meridian.risk.api.models import KillRequest, KillsAnswer, KillView, RearmRequest, Written
 from meridian.risk.api.plans import Actor, Plan
-from meridian.risk.api.service import MaybeRepeatable, Reader, Repeatable, Served, Service, allow
+from meridian.risk.api.service import MaybeRepeatable, Reader, Served, Service, allow
 from meridian.risk.api.tokens import Token
 from meridian.risk.api.values import Kill
 
@@ -99,14 +99,13 @@ async def _hand_over(
 
 @router.post("/rearm/{node}", summary="Propose to let go on", status_code=202)
 async def rearm(
-    service: Served,
     token: Annotated[Token, allow("rearm")],
     node: Node,
     request: RearmRequest,
-    again: Repeatable,
-    response: Response,
+    writes: Writes,
 ) -> Written:
     """A second person confirms it under `/proposals`."""
+    service = writes.service
     kills.check_node(service.view, node, request.selector, service.settings.world)
     actor = service.actor(token)
     lasts = service.settings.proposal_seconds * SECOND_NS
@@ -116,4 +115,4 @@ async def rearm(
         why = ["a re-arm lets orders through again"]
         return approvals.plan_proposal(service.view, change, actor, reason=request.reason, why=why, lasts_ns=lasts)
 
-    return written(service, await service.writer.run(planner, actor, again), response)
+    return writes.written(await writes.run(planner, actor))

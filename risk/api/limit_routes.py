@@ -5,9 +5,11 @@ Invariant: tightening is done at once, by one person; loosening becomes a propos
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from meridian.risk.api import amounts, approvals, changes
 from meridian.risk.api.errors import bad_input, refused
@@ -26,7 +28,7 @@ from meridian.risk.api.plans import Actor, Plan
 from meridian.risk.api.service import Reader, Repeatable, Served, Service, Version, allow
 from meridian.risk.api.tokens import Token
 from meridian.risk.api.values import Limit, LimitChange, Metric
-from meridian.risk.api.writer import Answered
+from meridian.risk.api.writer import Again, Answered
 
 router = APIRouter(prefix="/v1")
 Number = Annotated[int, Path(ge=1, lt=2**32, description="a limit's id", examples=[1])]
@@ -52,6 +54,30 @@ def written(service: Service, answer: Answered, response: Response, number: int 
         response.headers["ETag"] = f'"{limit.version}"'
         return Written.model_validate({**answer, "limit": service.limit_view(limit)})
     return Written.model_validate(dict(answer))
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What every route that writes needs beside its token."""
+
+    service: Service
+    again: Again
+    response: Response
+
+    async def run(self, planner: Callable[[], Plan], actor: Actor) -> Answered:
+        """Does it once, however often it is asked for. Raises Refused."""
+        return await self.service.writer.run(planner, actor, self.again)
+
+    def written(self, answer: Answered, number: int | None = None) -> Written:
+        """As `written`."""
+        return written(self.service, answer, self.response, number)
+
+
+async def _writing(service: Served, again: Repeatable, response: Response) -> Writing:
+    return Writing(service, again, response)
+
+
+Writes = Annotated[Writing, Depends(_writing)]
 
 
 @router.get("/limits", tags=["limits"], summary="Limits in force")
@@ -142,14 +168,13 @@ def _decide(service: Service, change: LimitChange, actor: Actor, reason: str) ->
 
 @router.post("/limits", tags=["limits"], summary="A new limit", status_code=200)
 async def create(
-    service: Served,
     token: Annotated[Token, allow("propose")],
     new: LimitNew,
-    again: Repeatable,
-    response: Response,
+    writes: Writes,
 ) -> Written:
     """Written at once when a limit of the same metric is there already and binds as widely; else it waits for a second
     person, since orders without it are refused."""
+    service = writes.service
     actor = service.actor(token)
     made: list[int] = []
 
@@ -158,21 +183,20 @@ async def create(
         made.append(change.id)
         return _decide(service, change, actor, new.reason)
 
-    answer = await service.writer.run(planner, actor, again)
-    return written(service, answer, response, made[-1] if made else None)
+    answer = await writes.run(planner, actor)
+    return writes.written(answer, made[-1] if made else None)
 
 
 @router.put("/limits/{number}", tags=["limits"], summary="Change a limit")
 async def change(
-    service: Served,
     token: Annotated[Token, allow("tighten")],
     number: Number,
     write: LimitWrite,
     version: Version,
-    again: Repeatable,
-    response: Response,
+    writes: Writes,
 ) -> Written:
     """Tightening is written at once; loosening is answered 202 with a proposal that a second person confirms."""
+    service = writes.service
     actor = service.actor(token)
 
     def planner() -> Plan:
@@ -180,20 +204,19 @@ async def change(
         changes.stale(current, number, version)
         return _decide(service, changes.set_change(current, write), actor, write.reason)
 
-    return written(service, await service.writer.run(planner, actor, again), response, number)
+    return writes.written(await writes.run(planner, actor), number)
 
 
 @router.delete("/limits/{number}", tags=["limits"], summary="Remove a limit", status_code=202)
 async def remove(
-    service: Served,
     token: Annotated[Token, allow("propose")],
     number: Number,
     version: Version,
-    again: Repeatable,
-    response: Response,
+    writes: Writes,
     reason: Annotated[str, Query(min_length=1, max_length=500, description="why")],
 ) -> Written:
     """Always loosening: it waits for a second person."""
+    service = writes.service
     actor = service.actor(token)
 
     def planner() -> Plan:
@@ -201,7 +224,7 @@ async def remove(
         changes.stale(current, number, version)
         return _decide(service, changes.remove_change(current), actor, reason)
 
-    return written(service, await service.writer.run(planner, actor, again), response, number)
+    return writes.written(await writes.run(planner, actor), number)
 
 
 @router.get("/proposals", tags=["proposals"], summary="Proposals that wait or waited for a second person")
@@ -223,33 +246,29 @@ async def proposal(service: Served, _: Reader, proposal: Proposal) -> ProposalsA
 
 @router.post("/proposals/{proposal}/confirm", tags=["proposals"], summary="Confirm somebody else's proposal")
 async def confirm(
-    service: Served,
     token: Annotated[Token, allow("confirm")],
     proposal: Proposal,
-    again: Repeatable,
-    response: Response,
+    writes: Writes,
 ) -> Written:
     """Writes the change and closes the proposal in one transaction."""
+    service = writes.service
     actor = service.actor(token)
-    answer = await service.writer.run(
-        lambda: approvals.plan_confirmation(service.view, proposal, actor, service.settings.world), actor, again
+    answer = await writes.run(
+        lambda: approvals.plan_confirmation(service.view, proposal, actor, service.settings.world), actor
     )
     change = approvals.found(service.view, proposal).change
-    return written(service, answer, response, change.id if isinstance(change, LimitChange) else None)
+    return writes.written(answer, change.id if isinstance(change, LimitChange) else None)
 
 
 @router.post("/proposals/{proposal}/refuse", tags=["proposals"], summary="Refuse or withdraw a proposal")
 async def refuse(
-    service: Served,
     token: Annotated[Token, allow("withdraw")],
     proposal: Proposal,
     why: Why,
-    again: Repeatable,
-    response: Response,
+    writes: Writes,
 ) -> Written:
     """Nothing is changed but the proposal."""
+    service = writes.service
     actor = service.actor(token)
-    answer = await service.writer.run(
-        lambda: approvals.plan_refusal(service.view, proposal, actor, why.reason), actor, again
-    )
-    return written(service, answer, response)
+    answer = await writes.run(lambda: approvals.plan_refusal(service.view, proposal, actor, why.reason), actor)
+    return writes.written(answer)

@@ -31,6 +31,7 @@ from meridian.risk.api.importing import strangers
 from meridian.risk.api.models import Holder
 from meridian.risk.api.service import Service
 from meridian.risk.api.service import Settings as ServiceSettings
+from meridian.risk.api.tokens import existing
 from meridian.risk.limits import Limits
 from meridian.venues.checking import Entry, Problems, read_toml
 from meridian.venues.reference import ReferenceData
@@ -110,6 +111,33 @@ def problems_of(settings: Settings) -> list[str]:
     return found
 
 
+def examine(settings: Settings) -> list[str]:
+    """Every error of the settings and of the files that they name: what a start would be refused for, or be of no use."""
+    found = problems_of(settings)
+    try:
+        if not existing(Path(settings.tokens)).tokens:
+            found.append(
+                f"tokens = {settings.tokens}: it holds no token; allowed is a file with one (`limits token create`)."
+            )
+    except BadInput as error:
+        found += error.errors
+    if not found:
+        try:
+            _files(settings)
+        except BadInput as error:
+            found += error.errors
+    return found
+
+
+def _files(settings: Settings) -> tuple[ReferenceData | None, Limits | None]:
+    """The reference data and the limits that the settings name. Raises BadInput with every error."""
+    reference = ReferenceData.load(settings.reference) if settings.reference else None
+    limits = Limits.load(settings.limits, reference) if settings.limits and reference else None
+    if limits and settings.holders and (unknown := strangers(limits, settings.holders)):
+        raise BadInput(unknown)
+    return reference, limits
+
+
 def load(path: Path) -> Settings:
     """Settings of a file. Raises BadInput with every error."""
     document, _ = read_toml(path)
@@ -125,10 +153,7 @@ def build(settings: Settings) -> Service:
     wrong = problems_of(settings)
     if wrong:
         raise BadInput(wrong)
-    reference = ReferenceData.load(settings.reference) if settings.reference else None
-    limits = Limits.load(settings.limits, reference) if settings.limits and reference else None
-    if limits and settings.holders and (unknown := strangers(limits, settings.holders)):
-        raise BadInput(unknown)
+    reference, limits = _files(settings)
     paths = [Path(one) if one else None for one in (settings.etcd_ca, settings.etcd_certificate, settings.etcd_key)]
     access = Access(ca=paths[0], certificate=paths[1], key=paths[2])
     # The view reads the generation itself, with everything else that is written there; watches need not.

@@ -98,6 +98,13 @@ def load(path: Path) -> TokenFile:
         raise BadInput(f"tokens = {path}: {where or 'the file'} is not what `limits token` writes.") from None
 
 
+def existing(path: Path) -> TokenFile:
+    """As `load`; a file that is not there is bad input too."""
+    if not path.exists():
+        raise BadInput(f"tokens = {path}: there is no such file; allowed is one that `limits token create` made.")
+    return load(path)
+
+
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -151,6 +158,7 @@ def create(path: Path, name: str, role: Role, strategies: list[str]) -> str:
 
 def remove(path: Path, name: str) -> None:
     """Takes a holder's token away. Raises BadInput when there is none."""
+    existing(path)  # Before the lock makes a file beside it.
     with _locked(path):
         there = load(path)
         left = [one for one in there.tokens if one.name != name]

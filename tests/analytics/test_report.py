@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from meridian._native import links
-from meridian.analytics import Run, facts, live, plots
+from meridian.analytics import Run, facts, live, plots, text
 from meridian.analytics.report import print_summary, summary, write_html
 from tests.analytics.support import make_run
 
@@ -182,3 +182,15 @@ class _Evenly:
     def count_up_to_ns(self, value_ns: int) -> int:
         """Those not above."""
         return min(max(value_ns // 1000, 0), 1000)
+
+
+def test_orders_and_commands_that_were_not_sent_are_counts_of_two_names(run: Run) -> None:
+    everything = summary(run)
+    orders, columns = text.order_rows(everything)[1], text.feed_rows(everything)[1]
+    assert "not sent" in orders and "commands not sent" in columns
+    assert not set(orders) & set(columns)
+
+
+def test_a_slot_that_no_line_of_its_code_ended_has_no_line() -> None:
+    assert text.failure({"failure": "REJECT_STORM", "line": None}) == "REJECT_STORM"
+    assert text.failure({"failure": "RAISED", "line": 7}) == "RAISED, line 7"

@@ -73,6 +73,15 @@ def collect_until(watch: Watch, revision: int, timeout_s: float = 60) -> list[Ev
     raise AssertionError(f"not at {revision} in time: {watch.status}")
 
 
+def empty_the_store(store: EtcdServer) -> None:
+    """The only member comes back as a store that has nothing and knows nobody."""
+    [member] = store.members
+    member.kill()
+    member.empty()
+    store.start_member(member)
+    store.wait_healthy()
+
+
 def check_history(told: list[Event], writer: Writer) -> None:
     """Nothing lost, nothing twice, nothing back, nothing that nobody wrote."""
     assert [one.kind for one in told[:1]] == [EventKind.RESYNC]

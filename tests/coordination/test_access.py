@@ -23,6 +23,7 @@ from meridian.coordination import (
 )
 from meridian.coordination.certificates import Authority
 from tests.coordination.conftest import Stores
+from tests.coordination.support import empty_the_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -159,11 +160,7 @@ def test_a_user_whose_rights_end_is_told_by_its_watch(stores: Stores) -> None:
     viewer = store.client("viewer")
     with viewer.watch(keys.ROOT, prefix=True, silence_max_s=0.3) as watch:
         assert watch.next(5)
-        [member] = store.members
-        member.kill()
-        member.empty()
-        store.start_member(member)
-        store.wait_healthy()
+        empty_the_store(store)
         root = store.client()
         root.add_role("root", [])
         root.add_user("root", ["root"])

@@ -29,7 +29,7 @@ from meridian.coordination import (
 )
 from meridian.coordination.server import Member
 from tests.coordination.conftest import Stores
-from tests.coordination.support import Writer, check_history, collect_until, leader, serving, wait_for
+from tests.coordination.support import Writer, check_history, collect_until, empty_the_store, leader, serving, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -210,11 +210,7 @@ def test_an_emptied_store_is_told_and_never_taken_for_the_old_one(stores: Stores
     before = etcd.identity
     with etcd.watch("/test/", prefix=True, silence_max_s=0.5) as watch:
         assert watch.next(5)
-        [member] = store.members
-        member.kill()
-        member.empty()
-        store.start_member(member)
-        store.wait_healthy()
+        empty_the_store(store)
         with pytest.raises(StoreReplaced, match="earlier state"):
             for _ in range(2):
                 etcd.get("/test/a", timeout_s=10)

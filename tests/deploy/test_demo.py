@@ -189,3 +189,16 @@ def test_all_that_is_wrong_with_the_options_is_told_at_once(tmp_path: Path) -> N
     assert [str(missing) in line or str(page) in line or "nan" in line for line in result.exception.errors] == [
         True
     ] * 3
+
+
+def test_of_several_paths_the_missing_one_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    paths = [tmp_path / name for name in ("a", "b", "missing")]
+    result = CliRunner().invoke(cli.demo, ["--flow", ",".join(map(str, paths))])
+    assert isinstance(result.exception, BadInput)
+    assert result.exception.errors == [f"--flow = {paths[2]}: there is no such file or directory"]
+    assert not (tmp_path / "runtime").exists()

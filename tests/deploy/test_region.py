@@ -74,6 +74,10 @@ def test_new_york_comes_up_trades_is_seen_and_goes_down(tmp_path: Path) -> None:
         assert [row["state"] for row in printed("strategy", "list")["strategies"]] == ["stopped"] * 4
         for name in ("maker-aapl-xnas", "taker-aapl"):
             printed("strategy", "start", name)
+        was = {row["name"]: row["parameters"] for row in printed("strategy", "list")["strategies"]}
+        printed("strategy", "set", "taker-aapl", "edge_nanos=12000000")
+        now = {row["name"]: row["parameters"] for row in printed("strategy", "list")["strategies"]}
+        assert now == was | {"taker-aapl": was["taker-aapl"] | {"edge_nanos": 12_000_000}} != was
         top = printed("top", "--interval", "3")
         assert next(row for row in top["counters"] if row["name"] == "engine.inputs")["per_second"] > 10
         printed("strategy", "stop", "maker-aapl-xnas")

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from meridian import console
-from meridian.cli import cli, rooms_with_commands
+from meridian.cli import cli, main, rooms_with_commands
 
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -42,6 +42,85 @@ def test_every_command_says_what_it_does_and_offers_json() -> None:
         if not isinstance(command, click.Group) and "--json" not in text:
             wrong.append(f"meridian {name} has no --json")
     assert not wrong, "\n".join(wrong)
+
+
+BAD_INPUT = {
+    "bench": ["no-such-row"],
+    "book": ["absent.csv"],
+    "demo": ["--flow", "absent.csv"],
+    "down": ["one", "two"],
+    "fills": ["absent"],
+    "journal cat": ["absent"],
+    "journal replay": ["absent"],
+    "journal verify": ["absent"],
+    "kill": ["firm", "--select", "venue"],
+    "limits confirm": ["1", "--token-file", "absent"],
+    "limits list": ["--token-file", "absent"],
+    "limits propagation": ["0"],
+    "limits serve": ["absent.toml"],
+    "limits set": ["1", "5", "--part", "ny"],
+    "limits show": ["0"],
+    "limits token create": ["", "--role", "risk"],
+    "limits token list": ["--tokens", "absent.json"],
+    "limits token remove": ["jo", "--tokens", "absent.json"],
+    "limits usage": ["--limit", "0"],
+    "orders": ["absent"],
+    "positions": ["absent"],
+    "rearm": ["firm", "--reason", "x", "--select", "venue"],
+    "reconcile": ["absent"],
+    "report": ["absent"],
+    "status": ["one", "two"],
+    "strategy available": ["all"],
+    "strategy check": ["absent.py"],
+    "strategy list": ["all"],
+    "strategy set": ["maker", "size"],
+    "strategy start": [],
+    "strategy stop": [],
+    "top": ["--interval", "nan"],
+    "up": ["absent.toml"],
+    "wire decode": ["absent.pcap"],
+}
+"""Every command → words that it refuses."""
+
+
+def test_bad_input_is_known_of_every_command() -> None:
+    leaves = {name for name, command in every_command() if not isinstance(command, click.Group)}
+    assert leaves == set(BAD_INPUT), "a new command needs a row of bad input; one that is gone needs none"
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("MERIDIAN_TOKEN", raising=False)
+    monkeypatch.setattr(sys, "argv", ["meridian", *name.split(), *BAD_INPUT[name], "--json"])
+    with pytest.raises(SystemExit) as ending:
+        main()
+    printed = capsys.readouterr()
+    assert ending.value.code == console.EXIT_BAD_INPUT, printed.err
+    told = json.loads(printed.out)
+    assert told["exit_code"] == console.EXIT_BAD_INPUT
+    (sentence,) = told["errors"]
+    assert " " in sentence and "\n" not in sentence and sentence in printed.err
+
+
+def test_long_values_are_cut_and_paths_are_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console.cut("x" * 80) == "x" * 80
+    assert console.cut("x" * 81) == "x" * 79 + "…"
+    path = "/".join(["folder"] * 30)
+    assert console.BadInput(f"{path}: there is no such file.").errors == [f"{path}: there is no such file."]
+    (sentence,) = console.BadInput(f"FILE = {'x' * 1_000}: there is none.").errors
+    assert len(sentence) < 280 and "…" in sentence and sentence.endswith(" there is none.")
+    for words in (["kill", "firm", "--level", "x" * 1_000], ["strategy", "check", "x" * 1_000 + ".py"]):
+        monkeypatch.setattr(sys, "argv", ["meridian", *words])
+        with pytest.raises(SystemExit) as ending:
+            main()
+        assert ending.value.code == console.EXIT_BAD_INPUT
+        assert max(map(len, capsys.readouterr().err.splitlines())) < 400
 
 
 def test_every_room_can_be_loaded(meridian: Meridian) -> None:

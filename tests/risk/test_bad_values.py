@@ -64,16 +64,21 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place for key, part in parts for place in [(*path, key), *places(part, (*path, key))]]
 
 
-def spoilt(document: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    """The document with one value changed, or taken away by None."""
-    made = copy.deepcopy(document)
-    holder: Any = made
+def spoil(document: dict[str, Any], place: tuple[Any, ...], value: Any) -> None:
+    """Changes one value of the document, or takes it away by None."""
+    holder: Any = document
     for key in place[:-1]:
         holder = holder[key]
     if value is None:
         del holder[place[-1]]
     else:
         holder[place[-1]] = value
+
+
+def spoilt(document: dict[str, Any], place: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    """The document with one value changed, or taken away by None."""
+    made = copy.deepcopy(document)
+    spoil(made, place, value)
     return made
 
 
@@ -121,13 +126,7 @@ def test_many_spoilt_values_at_once_are_refused_at_once(monkeypatch: pytest.Monk
         document = data.draw(st.sampled_from([reference, limits]))
         place = data.draw(st.sampled_from(places(document)))
         value = data.draw(st.sampled_from(ABSURD))
-        holder: Any = document
-        for key in place[:-1]:
-            holder = holder[key]
-        if value is None:
-            del holder[place[-1]]
-        else:
-            holder[place[-1]] = value
+        spoil(document, place, value)
         if not places(reference) or not places(limits):
             return
     both(monkeypatch, reference, limits)

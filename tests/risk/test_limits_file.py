@@ -173,3 +173,8 @@ def test_the_benchmarks_row_runs() -> None:
     row = native.bench_row(1, 7)
     assert row["ns_per_order"] > 0 and row["controls"] == [1, 2, 3, 4, 7, 8, 11, 12, 14, 15, 21, 23, 25, 31, 32]
     assert native.bench(1, 7) > 0
+
+
+def test_a_version_that_is_not_there_is_missing(tmp_path: Path, reference: ReferenceData) -> None:
+    text = LIMITS.replace("version = 1\n", "", 1)
+    assert errors(tmp_path, reference, text) == ["version is missing: allowed is 1."]

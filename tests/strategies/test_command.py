@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from meridian.console import BadInput, CheckFailed
 from meridian.strategies import discover
 from meridian.strategies.cli import strategy
+from tests.conftest import Meridian
 from tests.support import ROOT
 
 
@@ -59,3 +60,13 @@ def test_plugins_are_listed() -> None:
     done = CliRunner().invoke(strategy, ["available", "--json"])
     assert {"cross-taker", "inventory-maker"} <= {each["name"] for each in json.loads(done.stdout)["plugins"]}
     assert discover.find("cross-taker").__name__ == "CrossTaker"
+
+
+def test_files_called_as_the_standard_librarys_are_not_taken_for_them(tmp_path: Path, meridian: Meridian) -> None:
+    for name in ("random.py", "json.py", "signal.py"):
+        (tmp_path / name).write_text("raise RuntimeError('not the standard library')\n")
+    (tmp_path / "mine.py").write_text((ROOT / "strategies" / "plugins" / "market_maker.py").read_text())
+    done = meridian("strategy", "check", "mine.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    own = meridian("strategy", "check", "random.py", cwd=tmp_path)
+    assert own.returncode == 1 and "random.py:1: RuntimeError: not the standard library." in own.stderr

@@ -17,22 +17,26 @@ fn run(seed: u64, flaw: fn(u64) -> Flaw) -> World {
     world
 }
 
+fn is_disabled_and_the_engine_goes_on(world: &mut World, seed: u64) {
+    assert_eq!(world.with_engine(|engine| engine.slot_run(SLOT)), Some(SlotRun::Disabled), "seed {seed}");
+    assert_eq!(world.with_engine(|engine| engine.live_orders().count()), 0, "seed {seed}: all are pulled");
+    let input = world.with_engine(|engine| engine.input());
+    world.run_to_rest();
+    assert!(world.with_engine(|engine| engine.input()) > input + 100, "seed {seed}: the engine goes on");
+    assert!(world.check_at_rest().fills > 0, "seed {seed}");
+    let hash = world.with_engine(|engine| engine.full_hash());
+    assert_eq!(world.breaks(), [""; 0], "seed {seed}");
+    let replay = world.replay();
+    assert_eq!((replay.agrees(), replay.full_hash), (Some(true), hash), "seed {seed}");
+}
+
 #[test]
 fn a_strategy_that_fails_is_disabled_its_orders_pulled_and_the_engine_goes_on() {
     for (seed, flaw) in [(1, Flaw::Fails as fn(u64) -> Flaw), (2, Flaw::Overfills), (3, Flaw::Fails)] {
         let mut world = run(seed, flaw);
         world.run(20 * MILLISECOND);
         assert!(world.sim.clock.now_ns() < world.stop_ns);
-        assert_eq!(world.with_engine(|engine| engine.slot_run(SLOT)), Some(SlotRun::Disabled), "seed {seed}");
-        assert_eq!(world.with_engine(|engine| engine.live_orders().count()), 0, "seed {seed}: all are pulled");
-        let input = world.with_engine(|engine| engine.input());
-        world.run_to_rest();
-        assert!(world.with_engine(|engine| engine.input()) > input + 100, "seed {seed}: the engine goes on");
-        assert!(world.check_at_rest().fills > 0, "seed {seed}");
-        let hash = world.with_engine(|engine| engine.full_hash());
-        assert_eq!(world.breaks(), [""; 0], "seed {seed}");
-        let replay = world.replay();
-        assert_eq!((replay.agrees(), replay.full_hash), (Some(true), hash), "seed {seed}");
+        is_disabled_and_the_engine_goes_on(&mut world, seed);
     }
 }
 
@@ -43,15 +47,6 @@ fn a_strategy_that_floods_is_refused_then_disabled_and_the_engine_goes_on() {
         world.run(30 * MILLISECOND);
         let refused = world.with_engine(|engine| engine.statistics().refused);
         assert!((1_000..2_000).contains(&refused), "seed {seed}: {refused} within a second, and no more");
-        assert_eq!(world.with_engine(|engine| engine.slot_run(SLOT)), Some(SlotRun::Disabled), "seed {seed}");
-        assert_eq!(world.with_engine(|engine| engine.live_orders().count()), 0, "seed {seed}: all are pulled");
-        let input = world.with_engine(|engine| engine.input());
-        world.run_to_rest();
-        assert!(world.with_engine(|engine| engine.input()) > input + 100, "seed {seed}: the engine goes on");
-        assert!(world.check_at_rest().fills > 0, "seed {seed}");
-        let hash = world.with_engine(|engine| engine.full_hash());
-        assert_eq!(world.breaks(), [""; 0], "seed {seed}");
-        let replay = world.replay();
-        assert_eq!((replay.agrees(), replay.full_hash), (Some(true), hash), "seed {seed}");
+        is_disabled_and_the_engine_goes_on(&mut world, seed);
     }
 }
