@@ -71,10 +71,11 @@ def test_new_york_comes_up_trades_is_seen_and_goes_down(tmp_path: Path) -> None:
         (status,) = printed("status")["runs"]
         assert {row["name"] for row in status["processes"]} >= {"engine", "exchange_xnas", "gateway_xbos"}
         assert all(row["ready"] for row in status["processes"])
-        assert [row["state"] for row in printed("strategy", "list")["strategies"]] == ["stopped"] * 4
+        listed = printed("strategy", "list")["strategies"]
+        assert [row["state"] for row in listed] == ["stopped"] * 4
         for name in ("maker-aapl-xnas", "taker-aapl"):
             printed("strategy", "start", name)
-        was = {row["name"]: row["parameters"] for row in printed("strategy", "list")["strategies"]}
+        was = {row["name"]: row["parameters"] for row in listed}
         printed("strategy", "set", "taker-aapl", "edge_nanos=12000000")
         now = {row["name"]: row["parameters"] for row in printed("strategy", "list")["strategies"]}
         assert now == was | {"taker-aapl": was["taker-aapl"] | {"edge_nanos": 12_000_000}} != was
