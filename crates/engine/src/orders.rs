@@ -501,6 +501,9 @@ impl Order {
         if !reason.is_some_and(|reason| could_not_leave.contains(&reason)) {
             self.cancel_owed = 0;
         }
+        if reason == Some(Reason::Throttled) && self.cancel_owed == 0 {
+            self.cancel_owed = Reason::UserRequested.code(); // No cancel is given up for a throttle.
+        }
         if reason == Some(Reason::UnknownOrder) {
             // The venue has no such order, and nobody told us its end: hold until someone does.
             self.unknown = true;

@@ -6,8 +6,8 @@ use OrderEventKind::{
     Accepted, CancelPending, CancelRejected, Canceled, Expired, Filled, NotFound, NotSent, Refreshed, Rejected,
     ReplaceRejected, Replaced, Restated, Unknown,
 };
-use records::{BreakKind, Callback, OrderEventKind, OrderState, Reason, Side};
-use support::{Heard, World, cancel_intent, replace_intent};
+use records::{BreakKind, Callback, EngineStart, OrderEventKind, OrderId, OrderState, Reason, ReplaceOrder, Side};
+use support::{Heard, PRICE, TICK, World, cancel_intent, replace_intent};
 
 const LOTS: i64 = 10;
 
@@ -472,4 +472,31 @@ fn the_owner_is_told_of_every_change() {
         .collect();
     assert_eq!(heard, ["order 2 10", "fill 4 6 4", "fill 6 0 10", "order 6 0"]);
     let _ = Callback::Order;
+}
+
+#[test]
+fn a_replayed_acceptance_under_an_id_that_was_forgotten_is_a_repetition_in_this_epoch_and_the_next() {
+    let mut world = World::new();
+    let first = world.live_order(Side::Buy, 5);
+    let mut id = first;
+    for turn in 1..=10 {
+        world.intend(vec![replace_intent(id, PRICE - turn * TICK, 5)]);
+        let replacement = world.commands::<ReplaceOrder>().last().unwrap().owner.order_id;
+        world.report(replacement, OrderEventKind::Replaced, |event| (event.original_id, event.lots) = (id, 5));
+        id = replacement;
+    }
+    assert!(world.engine.order(first).is_none(), "ids of one order are kept for a while");
+    let replayed = |world: &mut World, order_id: u64| {
+        world.report(order_id, OrderEventKind::Accepted, |event| {
+            (event.side, event.lots, event.possible_duplicate) = (Side::Buy.code(), 5, 1);
+        });
+        (world.breaks().len(), world.engine.live_orders().count())
+    };
+    assert_eq!(replayed(&mut world, first), (0, 1));
+    let mut start = EngineStart::new();
+    (start.day, start.day_start_ns) = (OrderId::day_of(support::START_NS), support::START_NS);
+    (start.shard, start.epoch, start.firm) = (1, 2, 1);
+    world.give(&start);
+    assert_eq!(replayed(&mut world, first), (0, 1));
+    assert_eq!(replayed(&mut world, first + 1_000), (1, 2), "one that we never gave is adopted");
 }

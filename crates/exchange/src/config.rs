@@ -11,6 +11,7 @@ use tiles::{StartError, settings};
 
 use crate::door::DoorConfig;
 use crate::flow::FlowConfig;
+use crate::throttle::ThrottleConfig;
 
 /// Longest day of a session kept for those who reconnect.
 const SESSION_MESSAGES: usize = 1 << 17;
@@ -89,6 +90,8 @@ settings! {
         /// `none`, `newest`, `oldest`, `both` or `decrement`.
         pub self_trade: String = String::new(), "none, newest, oldest, both or decrement",
             |word| self_trade(word).is_some();
+        /// How many messages it may send in a window.
+        pub throttle: ThrottleConfig = ThrottleConfig::default(), "a table";
     }
 }
 

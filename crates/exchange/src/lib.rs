@@ -16,10 +16,12 @@ mod ouch;
 mod port;
 mod sequencer;
 mod snapshot;
+mod throttle;
 mod tile;
 
 pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
 pub use door::DoorConfig;
 pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
+pub use throttle::ThrottleConfig;
 pub use tile::{CommandSource, ExchangeTile, KIND};

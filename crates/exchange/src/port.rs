@@ -7,7 +7,7 @@
 use std::net::Ipv4Addr;
 
 use links::Counter;
-use records::ExchangeAction;
+use records::{ExchangeAction, ExchangeEnter, ExchangeReplace, Header, Kind, Reason, Record, bytes_of, read_from};
 use sessions::soup::{End, Server, ServerEvent, ServerState};
 use tiles::{Context, StartError, Tcp, TcpRead};
 
@@ -15,6 +15,7 @@ use crate::config::{ExchangeConfig, PortConfig, padded};
 use crate::door::{Door, Waiting};
 use crate::ouch::inbound::{self, Origin};
 use crate::sequencer::Sequencer;
+use crate::throttle::Throttle;
 
 /// Bytes that a client may leave unread.
 const OUTPUT_BYTES: usize = 1 << 18;
@@ -47,6 +48,8 @@ pub(crate) struct Port {
     participant: [u8; 4],
     venue: u16,
     midnight_ns: u64,
+    throttle: Throttle,
+    throttled: Counter,
     door: Door,
     /// The one that is logged in, and those that would like to be.
     connections: Box<[Connection]>,
@@ -82,6 +85,8 @@ impl Port {
             participant: if port.participant.is_empty() { [0; 4] } else { padded(&port.participant) },
             venue: config.venue,
             midnight_ns: config.midnight_ns,
+            throttle: Throttle::new(&port.throttle),
+            throttled: scope.counter("throttled"),
             door: Door::new(listener, config.door.clone(), &scope),
             connections: (0..=config.door.waiting_max).map(connection).collect(),
             waiting: 0,
@@ -179,6 +184,7 @@ impl Port {
     ) {
         let (session, venue, midnight_ns, participant) = (self.session, self.venue, self.midnight_ns, self.participant);
         let (requests, bad_requests) = (&self.requests, &self.bad_requests);
+        let (throttle, throttled) = (&mut self.throttle, &self.throttled);
         let mut on_event = |event: ServerEvent<'_>| match event {
             ServerEvent::Login { username, password, session, sequence } => {
                 *login = Some(Login { username, password, session, sequence });
@@ -189,7 +195,13 @@ impl Port {
                 let listings = &sequencer.outputs.listings;
                 let origin = Origin { venue, session, now_ns, midnight_ns, participant, listings };
                 match inbound::command(bytes, &origin, |record| command.set(record)) {
-                    Ok(()) => sequencer.submit(now_ns, command.bytes()),
+                    Ok(()) => {
+                        if command.is_order_message() && !throttle.takes(now_ns, command.only_takes_away()) {
+                            throttled.add(1);
+                            command.refuse(Reason::Throttled);
+                        }
+                        sequencer.submit(now_ns, command.bytes());
+                    }
                     Err(_) => bad_requests.add(1),
                 }
             }
@@ -294,5 +306,31 @@ impl Command {
 
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        read_from::<Header>(self.bytes()).and_then(|header| header.kind())
+    }
+
+    /// Whether it asks something of an order: what a throttle counts.
+    fn is_order_message(&self) -> bool {
+        self.kind() != Some(Kind::ExchangeControl)
+    }
+
+    fn only_takes_away(&self) -> bool {
+        !matches!(self.kind(), Some(Kind::ExchangeEnter | Kind::ExchangeReplace))
+    }
+
+    /// Makes it an order or a replace that is refused, in sequence.
+    fn refuse(&mut self, reason: Reason) {
+        if let Some(order) =
+            read_from::<ExchangeEnter>(self.bytes()).filter(|order| order.header.kind == ExchangeEnter::KIND as u16)
+        {
+            self.set(bytes_of(&ExchangeEnter { refused: reason.code(), ..order }));
+        } else if let Some(replace) = read_from::<ExchangeReplace>(self.bytes())
+            .filter(|replace| replace.header.kind == ExchangeReplace::KIND as u16)
+        {
+            self.set(bytes_of(&ExchangeReplace { refused: reason.code(), ..replace }));
+        }
     }
 }

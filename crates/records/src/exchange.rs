@@ -181,10 +181,8 @@ record! {
         pub short_sale: u8,
         /// 1: `lots` is the number of lots to take off, not the total to keep (feeds say it so).
         pub relative: u8,
-        /// A [`crate::Reason`] code for which the port refuses the cancel, else 0.
-        pub refused: u8,
         /// Zero.
-        pub reserved: [u8; 3],
+        pub reserved: [u8; 4],
     }
 }
 

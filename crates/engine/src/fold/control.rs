@@ -93,10 +93,12 @@ impl Engine {
             roll.day = identity.day;
             self.on_day_roll(&roll, out);
         }
+        if restarted {
+            self.end_order_ids();
+        }
         self.started = true;
         self.identity = identity;
         self.limits.set_holder(u32::from(identity.shard));
-        self.order_counter = 0;
         self.positions_due_ns = self.time_ns.saturating_add(self.config.position_interval_ns);
         if self.config.usage_interval_ns != 0 {
             self.usages.due_ns = self.time_ns.saturating_add(self.config.usage_interval_ns);

@@ -32,6 +32,8 @@ use cells::{ListingCell, SlotCell, VenueCell};
 
 const NO_LISTING: u16 = u16::MAX;
 const QUEUE_MAX: usize = 8_192;
+/// Earlier epochs and days of which it is known how far order ids went.
+const LAST_IDS: usize = 64;
 
 /// What the engine counted. Part of no hash; the same in a replay all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub struct Engine {
     identity: EngineIdentity,
     started: bool,
     order_counter: u32,
+    /// The last order id of earlier epochs and days, the latest ones.
+    last_ids: [u64; LAST_IDS],
     input: u64,
     time_ns: u64,
     /// When the record under way reached us; commands carry it, for latency.
@@ -144,6 +148,7 @@ impl Engine {
             identity: EngineIdentity::default(),
             started: false,
             order_counter: 0,
+            last_ids: [0; LAST_IDS],
             input: 0,
             time_ns: 0,
             received_ns: 0,
@@ -353,6 +358,22 @@ impl Engine {
         let id = self.next_order_id();
         self.order_counter = self.order_counter.checked_add(1).expect("2^32 orders in an epoch");
         id
+    }
+
+    /// Begins new order ids: the epoch or the day is about to change.
+    fn end_order_ids(&mut self) {
+        if self.order_counter > 0 {
+            self.last_ids.rotate_right(1);
+            self.last_ids[0] = self.next_order_id() - 1;
+        }
+        self.order_counter = 0;
+    }
+
+    /// Whether this engine gave an order this id, though it may have forgotten which: orders and ids are kept for a while.
+    fn has_given(&self, order_id: u64) -> bool {
+        let next = self.next_order_id();
+        let given = |last: u64| order_id >> 32 == last >> 32 && (1..=last as u32).contains(&(order_id as u32));
+        given(next - 1) || self.last_ids.iter().any(|last| given(*last))
     }
 
     fn say<T: Record>(&mut self, mut record: T, out: &mut dyn Outbox) {

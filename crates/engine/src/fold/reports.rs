@@ -283,7 +283,8 @@ impl Engine {
 
     /// Any other report of an order that we do not know. One that is alive is adopted, with its hold.
     fn on_stray(&mut self, event: &OrderEvent, kind: OrderEventKind, out: &mut dyn Outbox) {
-        if event.possible_duplicate == 1 && kind != OrderEventKind::Accepted {
+        let forgotten = || self.has_given(event.owner.order_id);
+        if event.possible_duplicate == 1 && (kind != OrderEventKind::Accepted || forgotten()) {
             self.statistics.repeated += 1;
             return;
         }
@@ -452,8 +453,8 @@ impl Engine {
     }
 
     fn roll_day(&mut self, day: u32, out: &mut dyn Outbox) {
+        self.end_order_ids();
         self.identity.day = day;
-        self.order_counter = 0;
         self.executions.clear();
         self.limits.day_roll();
         self.usages.day_roll();

@@ -219,6 +219,7 @@ fn config(commands: usize) -> ExchangeConfig {
             participant: String::new(),
             cancel_on_disconnect: false,
             self_trade: "none".into(),
+            throttle: crate::ThrottleConfig::default(),
         }],
         inner: Vec::new(),
         flow: Vec::new(),

@@ -9,7 +9,9 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use exchange::{CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig};
+use exchange::{
+    CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig, ThrottleConfig,
+};
 use journal::MemoryStorage;
 use sessions::mold::{Event, PacketHeader, Receiver};
 use sessions::soup::{Client, ClientConfig, ClientEvent};
@@ -39,6 +41,7 @@ pub fn config() -> ExchangeConfig {
         participant: if session == 1 { "MMKR".into() } else { String::new() },
         cancel_on_disconnect: session == 1,
         self_trade: "newest".into(),
+        throttle: ThrottleConfig::default(),
     };
     let listing = |instrument: u32, symbol: &str, tick_nanos: i64| ListingConfig {
         instrument,

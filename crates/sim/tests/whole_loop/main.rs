@@ -4,6 +4,7 @@
 //! Invariant: every failure names the seed that repeats it.
 
 mod bootstrap;
+mod breaker;
 mod calm;
 mod doors;
 mod feed;

@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use engine::{
     EngineConfig, EngineTile, EngineTileConfig, NoOutbox, Outbox, Recorded, Replay, STATE_FILE, STATE_FILE_BYTES,
+    SessionSettings,
 };
 use exchange::{
     Capacity, CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, Matching,
-    PortConfig, RestingOrder,
+    PortConfig, RestingOrder, ThrottleConfig,
 };
 use journal::Reader;
 use links::{Reading, RingConfig};
@@ -77,6 +78,9 @@ pub struct Setup {
     pub cancel_on_disconnect: bool,
     pub engine_silence_ns_max: u64,
     pub segment_bytes: usize,
+    /// What the ports take in a window, and what the engine is told of sessions.
+    pub throttle: ThrottleConfig,
+    pub guard: SessionGuard,
     pub around: Around,
     pub wrap: Wrap,
 }
@@ -99,6 +103,8 @@ impl Setup {
             cancel_on_disconnect: false,
             engine_silence_ns_max: 60 * MILLISECOND,
             segment_bytes: 1 << 20,
+            throttle: ThrottleConfig::default(),
+            guard: SessionSettings::default().record(0),
             around: |_, work| work(),
             wrap: |net| net,
         }
@@ -158,6 +164,7 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
             participant: String::new(),
             cancel_on_disconnect: setup.cancel_on_disconnect,
             self_trade: "oldest".into(),
+            throttle: setup.throttle.clone(),
         }],
         inner: (FLOW_SESSION..FLOW_SESSION + LIVES).map(|session| InnerConfig { session, owner: 0 }).collect(),
         flow: Vec::new(),
@@ -246,6 +253,8 @@ pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
         config.inputs.push(format!("feed{venue}_engine"));
         config.commands.push((venue, format!("engine_gateway{venue}")));
         config.feeds.push((venue, format!("engine_feed{venue}")));
+        let header = Header { venue, ..setup.guard.header };
+        config.guards.push(SessionGuard { header, ..setup.guard });
     }
     (config.timer_ns, config.heartbeat_ns) = (MILLISECOND, 10 * MILLISECOND);
     config

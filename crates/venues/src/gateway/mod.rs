@@ -35,6 +35,9 @@ const COMMANDS_A_CYCLE: usize = 64;
 const OUTPUT_ROOM_BYTES: usize = 256;
 /// Bytes that the socket may be behind.
 const OUTPUT_BYTES: usize = 1 << 20;
+/// Bytes that may wait for the socket before new orders are refused: what one cycle may write. They are never queued behind a
+/// venue that does not read; cancels are.
+const ORDERS_BEHIND_BYTES_MAX: usize = COMMANDS_A_CYCLE * OUTPUT_ROOM_BYTES;
 /// Sweeps (mass cancels, pulling on silence) under way at once.
 const SWEEPS_MAX: usize = 8;
 /// Bad messages kept for inspection at once, and in all.
@@ -227,9 +230,15 @@ impl GatewayTile {
         if self.recovered && self.soup.state() == ClientState::Up { Ok(()) } else { Err(Reason::Closed) }
     }
 
+    /// As [`Self::admit`], of a command that adds to what we have at the venue: it goes out now, or not at all.
+    fn admit_order(&mut self, owner: &Owner) -> Result<(), Reason> {
+        self.admit(owner)?;
+        if self.soup.output().len() > ORDERS_BEHIND_BYTES_MAX { Err(Reason::BackPressure) } else { Ok(()) }
+    }
+
     fn on_new(&mut self, mut order: NewOrder, now_ns: u64) {
         let next = self.ouch.orders.next_ref();
-        let result = self.admit(&order.owner).and_then(|()| self.ouch.enter(&order, now_ns, &mut self.message));
+        let result = self.admit_order(&order.owner).and_then(|()| self.ouch.enter(&order, now_ns, &mut self.message));
         order.header.source = next;
         match result.and_then(|length| self.send(bytes_of(&order), length, now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
@@ -239,7 +248,7 @@ impl GatewayTile {
 
     fn on_replace(&mut self, mut order: ReplaceOrder, now_ns: u64) {
         let next = self.ouch.orders.next_ref();
-        let result = self.admit(&order.owner).and_then(|()| self.ouch.replace(&order, now_ns, &mut self.message));
+        let result = self.admit_order(&order.owner).and_then(|()| self.ouch.replace(&order, now_ns, &mut self.message));
         order.header.source = next;
         match result.and_then(|length| self.send(bytes_of(&order), length, now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
