@@ -36,6 +36,7 @@ from meridian.coordination.agent_settings import (
     secret,
 )
 from meridian.coordination.client import Etcd, Lease
+from meridian.coordination.clock import Clock
 from meridian.coordination.values import Delete as DeleteStep
 from meridian.coordination.values import EventKind, Put, Step
 from meridian.coordination.verbs import Access
@@ -50,18 +51,8 @@ WRITES_AT_ONCE = 100
 DIGEST_BYTES = 32
 CONFIRM_S = 0.5
 LEFT_S = 0.5
+NO_GENERATION = keys.ROOT + "agent/generation"
 log = structlog.get_logger("agent")
-
-
-class Clock:
-    """Time that never goes back, whatever the host's clock does; UTC as of the start."""
-
-    def __init__(self) -> None:
-        self.base_ns = time.time_ns() - time.monotonic_ns()
-
-    def now_ns(self) -> int:
-        """Nanoseconds."""
-        return self.base_ns + time.monotonic_ns()
 
 
 class AgentProcess:
@@ -158,12 +149,15 @@ class AgentProcess:
 
     def _own_sentences(self) -> list[str]:
         """What is wrong with this process, rather than with what it knows."""
-        if self.unremembered is None:
-            return []
-        path = self.directory / MEMORY
-        return [
-            f"disk: {path} cannot be written ({self.disk_error}); a restart would forget what it holds; make room there"
-        ]
+        found = [self.clock.sentence()]
+        if self.store_error:
+            found.append(f"store: {self.store_error}")
+        if self.unremembered is not None:
+            path = self.directory / MEMORY
+            found.append(
+                f"disk: {path} cannot be written ({self.disk_error}); a restart would forget it; make room there"
+            )
+        return [sentence for sentence in found if sentence]
 
     def _forever(self, work: Callable[[], None]) -> None:
         """A thread's work, again and again; what goes wrong with it is said and tried again."""
@@ -238,7 +232,8 @@ class AgentProcess:
         store = self.settings.store
         ca, certificate, key = (Path(path) if path else None for path in (store.ca, store.certificate, store.key))
         access = Access(ca=ca, certificate=certificate, key=key)
-        return Etcd(store.endpoints, access, timeout_s=STORE_TIMEOUT_S)
+        # The machine reads the generation itself, with all that is wrong with it; watches need not.
+        return Etcd(store.endpoints, access, timeout_s=STORE_TIMEOUT_S, generation_key=NO_GENERATION)
 
     def _watch(self) -> None:
         """Follows the store, until it has to be read whole again."""

@@ -164,13 +164,13 @@ def down(name: str | None, as_json: bool) -> None:
 @click.argument("name", required=False)
 @json_option
 def status(name: str | None, as_json: bool) -> None:
-    """Runs of this user, their processes and tiles."""
-    from meridian.deploy import runs, view
+    """Runs of this user: processes, store, agents, kills in force, and what is wrong with any of them."""
+    from meridian.deploy import condition, runs, view
 
     left = [one for one in runs.leftovers() if name in (None, one.name)]
     found = [_run(name)] if name and not left else list(runs.runs()) if not name else []
     value = {
-        "runs": [run.facts() | {"processes": view.processes(run), "agents": view.agents(run)} for run in found],
+        "runs": [run.facts() | {"processes": view.processes(run)} | condition.described(run) for run in found],
         "left": [asdict(one) for one in left],
     }
 
@@ -185,10 +185,8 @@ def status(name: str | None, as_json: bool) -> None:
             size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
             note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")
         for run in value["runs"]:
-            for agent in run["agents"]:
-                note(f"{run['name']}: agent {agent['name']} of region {agent['region']}: store {agent['store']}")
-                for sentence in agent["sentences"]:
-                    note(f"  {sentence}")
+            for line in condition.told(run):
+                note(line)
 
     show("status", value, as_json, for_people)
 

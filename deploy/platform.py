@@ -335,7 +335,8 @@ class Platform:
         process = self.store.members[0].process
         run = self.above.run
         if process is not None:
-            run.processes[STORE] = {"pid": process.pid, "restarts": self._store_restarts, "service": STORE}
+            about = {"pid": process.pid, "restarts": self._store_restarts, "service": STORE}
+            run.processes[STORE] = about | {"endpoints": self.store.endpoints}
             self.above.places.ready(STORE).write_text(str(process.pid), encoding="ascii")
             run.write()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meridian._native import links as native
+from meridian.deploy.condition import state_of
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 
@@ -28,31 +29,12 @@ def processes(run: Run) -> list[dict[str, Any]]:
     rows = []
     for name, about in run.processes.items():
         counters = dict(read(run.counters(name)))
-        alive = Path(f"/proc/{about['pid']}").exists()
+        alive = state_of(about["pid"]) != "gone"
         # Services and the media driver write no counters of ours: one says so by a file, the other is ready when it lives.
         ready = counters.get("process.ready") == 1 if counters else alive
         if about.get("service"):
             ready = alive and (Path(run.run_directory) / f"{name}.ready").exists()
         rows.append({"name": name, "pid": about["pid"], "alive": alive, "ready": ready, "restarts": about["restarts"]})
-    return rows
-
-
-def agents(run: Run) -> list[dict[str, Any]]:
-    """What each region's agent of a run says of itself; one that does not answer is said to."""
-    from meridian.coordination import local
-
-    rows = []
-    for name, about in run.processes.items():
-        if about.get("service") != "agent":
-            continue
-        row: dict[str, Any] = {"name": name, "region": None, "store": "not known", "sentences": [], "status": None}
-        try:
-            status = local.ask(Path(run.run_directory) / f"{name}.socket", {"command": "status"})["status"]
-            row |= {"region": status["region"], "store": status["store"]["state"], "sentences": status["sentences"]}
-            row["status"] = status
-        except (OSError, ValueError, KeyError) as error:
-            row["sentences"] = [f"it does not answer: {error}"]
-        rows.append(row)
     return rows
 
 

@@ -72,6 +72,8 @@ class Guarded:
         except TimeoutError:
             await _refuse(send, 408, "too_slow", "body", None, f"a body within {BODY_SECONDS_MAX:.0f} s")
             return
+        except ConnectionError:
+            return
         if body is None:
             await _refuse(send, 413, "too_long", "body", None, f"up to {BODY_BYTES_MAX} bytes")
             return
@@ -98,12 +100,13 @@ class Guarded:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is longer than allowed."""
+    """The whole body; None when it is longer than allowed. Raises ConnectionError when its sender is gone: what was not heard
+    to the end is not done."""
     parts, length = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b""
+            raise ConnectionError
         part: bytes = message.get("body", b"")
         length += len(part)
         if length > BODY_BYTES_MAX:

@@ -23,7 +23,7 @@ from pydantic import Field
 
 from meridian.console import BadInput, Unreachable
 from meridian.coordination import Access, AsyncEtcd
-from meridian.risk.api import keys
+from meridian.risk.api import connections, keys
 from meridian.risk.api.app import create_app
 from meridian.risk.api.changes import World
 from meridian.risk.api.etcd import EtcdStore
@@ -40,11 +40,7 @@ if TYPE_CHECKING:
     from meridian.deploy.services import Service as Process
 
 UNIX = "unix:"
-STOP_SECONDS = 2
 LOOK_SECONDS = 0.1
-CONNECTIONS_MAX = 256
-HEAD_BYTES_MAX = 16_384
-BACKLOG = 128
 NO_GENERATION = keys.ROOT + "api/generation"
 
 
@@ -183,7 +179,7 @@ def bound(listen: str) -> socket.socket:
             path.chmod(0o600)
             return local
         host, port = address_of(listen)
-        listening = socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=_family(host), backlog=connections.BACKLOG)
         # Connections inherit it; without it an answer waits 40 ms for the acknowledgement of its head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
@@ -210,21 +206,7 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
     """Serves until asked to stop. Raises BadInput or Unreachable before anything starts."""
     service = build(settings)
     listening = bound(settings.listen)
-    config = uvicorn.Config(
-        create_app(service),
-        http="h11",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
-        backlog=BACKLOG,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=STOP_SECONDS,
-        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
-        ssl_certfile=settings.certificate,
-        ssl_keyfile=settings.key,
-    )
+    config = connections.config(create_app(service), ssl_certfile=settings.certificate, ssl_keyfile=settings.key)
     server = Server(config)
 
     async def main() -> None:

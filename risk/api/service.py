@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import structlog
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from meridian.coordination.clock import Clock
 from meridian.risk.api import amounts, keys
 from meridian.risk.api.changes import World
 from meridian.risk.api.errors import refused
@@ -57,10 +57,11 @@ class Settings:
 class Service:
     """Everything that routes share."""
 
-    def __init__(self, settings: Settings, store: Store, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, settings: Settings, store: Store, clock_ns: Callable[[], int] | None = None) -> None:
         self.settings = settings
         self.store = store
-        self.clock_ns = clock_ns
+        self.clock = Clock()
+        self.clock_ns = clock_ns = clock_ns or self.clock.now_ns
         self.view = View()
         self.writer = Writer(self.view, store)
         self.housekeeping = Housekeeping(self.view, self.writer, store, clock_ns)

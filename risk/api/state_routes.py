@@ -44,9 +44,9 @@ AUDIT_PAGE_MAX = 500
 RegionName = Annotated[str | None, Query(max_length=64, description="only this region")]
 
 
-def age_ms(service: Service, at_ns: int) -> int:
-    """Since a time of another host's clock; never below zero."""
-    return max(0, (service.clock_ns() - at_ns) // 1_000_000)
+def age_ms(service: Service, key: str, at_ns: int) -> int:
+    """Since a region said something: by its clock, and never less than since it arrived here, whatever its clock says."""
+    return max(service.view.arrived_ms(key), (service.clock_ns() - at_ns) // 1_000_000)
 
 
 @router.get("/tree", tags=["limits"], summary="The limit tree")
@@ -101,7 +101,7 @@ def state_in(service: Service, region: str, wanted: dict[str, int]) -> RegionSta
                     "revision": ack.revision,
                     "input": ack.input,
                     "inside": ack.inside,
-                    "age_ms": age_ms(service, ack.at_ns),
+                    "age_ms": age_ms(service, keys.acked(region, key), ack.at_ns),
                     "why": ack.why,
                 }
             )
@@ -174,7 +174,7 @@ async def regions(service: Served, _: Reader) -> RowsAnswer:
 
 def _rows(service: Service, kind: str, region: str | None) -> list[dict[str, Any]]:
     return [
-        {"region": words[1], "age_ms": age_ms(service, one.at_ns), **row}
+        {"region": words[1], "age_ms": age_ms(service, keys.region(kind, words[1]), one.at_ns), **row}
         for words, one in service.view.of(kind)
         if region in (None, words[1])
         for row in one.rows
@@ -206,7 +206,7 @@ async def positions(
     for words, one in service.view.of("positions"):
         if region not in (None, words[1]):
             continue
-        age = age_ms(service, one.at_ns)
+        age = age_ms(service, keys.region("positions", words[1]), one.at_ns)
         parts.append({"region": words[1], "watermark": one.watermark, "age_ms": age, "stale": age > STALE_MS})
         for row in one.rows:
             if account not in (None, row.account) or instrument not in (None, row.instrument):
@@ -246,7 +246,7 @@ async def utilisation(
     for words, usage in view.of("usage"):
         if region not in (None, words[1]):
             continue
-        age = age_ms(service, usage.at_ns)
+        age = age_ms(service, keys.region("usage", words[1]), usage.at_ns)
         stale = age > STALE_MS or not view.live
         for row in usage.rows:
             known = view.limit(row.limit)
@@ -326,8 +326,7 @@ async def health(service: Served, _: Reader) -> HealthAnswer:
     """Whether writes are possible, and what somebody should look at."""
     view = service.view
     findings = [*view.findings.values(), *service.differences]
-    if service.tokens.trouble:
-        findings.append(service.tokens.trouble)
+    findings += [found for found in (service.tokens.trouble, service.clock.sentence()) if found]
     for limit in view.limits().values():
         if limit.enforcement == "global" and not limit.removed:
             side = amounts.side_of(limit.metric)

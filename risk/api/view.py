@@ -56,6 +56,8 @@ MODELS: dict[tuple[str, int], type[Value]] = {
 """First word of a key and how many there are → its model."""
 LASTING = {"generation", "tree", "limits", "parts", "kill", "audit"}
 """Keys that nobody takes away: one that is gone is a finding."""
+TIMED = {"acks", "positions", "usage", "slots", "sessions"}
+"""Keys of regions whose age is told."""
 KEPT_MAX = {"audit": 1_000, "idempotency": 10_000}
 """Of these only the newest are kept in memory."""
 QUEUE_EVENTS_MAX = 2_000
@@ -105,6 +107,8 @@ class View:
         """Key → the revision that wrote it, whatever it holds."""
         self.values: dict[str, OrderedDict[str, Value]] = {}
         """First word → key → the last value that was in order."""
+        self.arrived: dict[str, float] = {}
+        """Key of a region's → when its value came here, by the monotonic clock."""
         self.findings: dict[str, str] = {}
         self.live = False
         self.why_away = "not reached since the start"
@@ -171,6 +175,10 @@ class View:
         """Since etcd was last heard."""
         return max(0, int((self.clock() - self.seen_at) * 1_000))
 
+    def arrived_ms(self, key: str) -> int:
+        """Since a region's value came here."""
+        return max(0, int((self.clock() - self.arrived.get(key, self.clock())) * 1_000))
+
     def audit_head(self) -> tuple[int, str]:
         """The last audit entry's sequence and key; 0 when there is none."""
         entries = self.values.get("audit")
@@ -236,6 +244,7 @@ class View:
         self.findings.pop(keys.ROOT, None)
         self.revisions, self.values, self.revision = shadow.revisions, shadow.values, shadow.revision
         self.findings, self.cluster_id = shadow.findings, shadow.cluster_id
+        self.arrived = shadow.arrived
         self._shadow, self.live, self.seen_at = None, True, self.clock()
         self._tell(Change("reset", "", self.revision, {}))
 
@@ -266,6 +275,8 @@ class View:
         self.findings.pop(entry.key, None)
         table = self.values.setdefault(words[0], OrderedDict())
         table[entry.key] = value
+        if words[0] in TIMED:
+            self.arrived[entry.key] = self.clock()
         while len(table) > KEPT_MAX.get(words[0], len(table)):
             oldest, _ = table.popitem(last=False)
             if words[0] == "idempotency":
@@ -283,6 +294,7 @@ class View:
         if not words or revision < self.at(key):
             return
         self.revisions.pop(key, None)
+        self.arrived.pop(key, None)
         if words[0] in LASTING:
             self._find(key, "it was taken away by somebody else; what it held is still shown and in force")
             return

@@ -4,10 +4,7 @@ changes. Schemathesis makes the requests from the API's own description; further
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,62 +12,17 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from meridian.risk.api import Service, create_app, guard
 from meridian.risk.api.errors import Errors
 from tests.risk.api.double import Double
-from tests.risk.api.harness import loaded_limits, made_tokens
 from tests.risk.api.harness import settings as api_settings
+from tests.risk.api.target import Target
 
 EXAMPLES = 12
 """For every operation and every holder of a token."""
-
-
-class Quiet(uvicorn.Server):
-    """uvicorn in a thread."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The test's own handlers stay."""
-        yield
-
-
-class Target:
-    """A running API over a double."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = Double()
-        self.secrets = made_tokens(folder / "tokens.json")
-        self.service = Service(api_settings(folder, loaded_limits(folder)), self.store)
-        self.service.failed_rates = guard.Buckets(1e6, 1e6)
-        self.app = create_app(self.service)
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-        config = uvicorn.Config(self.app, http="h11", log_config=None, h11_max_incomplete_event_size=16_384)
-        self.server = Quiet(config)
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
-
-    def __enter__(self) -> Target:
-        self.thread.start()
-        while not (self.server.started and self.service.view.generation):
-            time.sleep(0.01)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.should_exit = True
-        self.thread.join(10)
-
-    def state(self) -> dict[str, Any]:
-        """All that is in the store."""
-        return dict(self.store.entries_by_key)
-
-    def changes(self) -> dict[str, Any]:
-        """What is in the store of limits, parts, kills, nodes and proposals."""
-        words = ("limits", "parts", "kill", "tree", "approvals", "generation")
-        return {key: value for key, value in self.state().items() if key.split("/")[3] in words}
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,8 @@ async def play(api: Api, steps: list[tuple[str, object]], engines: Engines) -> N
                 parts = {"chicago-1": str(value[0]), "new-york-1": str(value[1])}
                 body = {"value": str(sum(value)), "parts": parts, "reason": "r"}
             answer = await risk.put(f"/v1/limits/{GLOBAL_ID}", json=body, headers={"If-Match": f'"{version}"'})
-            assert answer.status_code in (200, 202, 503), answer.text
+            # 412: a lowering's next step, which goes on by itself, came between reading and writing.
+            assert answer.status_code in (200, 202, 412, 503), answer.text
         elif kind == "confirm":
             waiting = (await second.get("/v1/proposals", params={"state": "open"})).json()["proposals"]
             for one in waiting:

@@ -1,0 +1,152 @@
+"""What a person is told of runs: of each part what it is doing, what that means for trading, and what to do.
+
+Invariant: whatever keeps a change from coming into force, or a part from its work, is a sentence here; who does not answer is
+told with what stays in force meanwhile. Nothing here waits longer than `PATIENCE_S` for anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from meridian.coordination import Access, Etcd, EtcdError, keys, local
+from meridian.deploy.runs import Run
+
+PATIENCE_S = 1.0
+OLD_MS = 5_000
+"""Positions of another region that are older than this may be wrong."""
+STOPPED = {"T": "paused", "t": "paused", "Z": "gone", "X": "gone"}
+GOES_ON = "regions trade on within what is in force"
+
+NO_GENERATION = (
+    "store: it has no generation: it is empty or was emptied; agents take nothing of it but kills. Restore it, look at what "
+    "it holds, then raise the generation (docs/coordination.md)"
+)
+WITHOUT_AGENT = "the engine trades on within what is in force, no change reaches it, `meridian kill NODE --local` does"
+
+
+def state_of(pid: int) -> str:
+    """What a process does: runs, paused (SIGSTOP, a debugger), gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return "gone"
+    return STOPPED.get(text.rpartition(")")[2].split()[0], "runs")
+
+
+def store(run: Run) -> dict[str, Any] | None:
+    """The store of a platform's run: what it says of itself, and a sentence for what is wrong; None where it has none."""
+    found = [(name, about) for name, about in run.processes.items() if about.get("endpoints")]
+    if not found:
+        return None
+    name, about = found[0]
+    facts: dict[str, Any] = {"name": name, "endpoints": about["endpoints"], "tls": bool(about.get("access"))}
+    facts |= {"state": "away", "revision": None, "generation": None, "version": None, "sentences": []}
+    if (state := state_of(about["pid"])) != "runs":
+        facts["state"] = state
+        return facts
+    given = about.get("access", {})
+    ca, certificate, key = (Path(given[part]) if part in given else None for part in ("ca", "certificate", "key"))
+    access = Access(ca=ca, certificate=certificate, key=key)
+    try:
+        etcd = Etcd(about["endpoints"], access, timeout_s=PATIENCE_S)
+        found_generation = etcd.get(keys.GENERATION.key())
+        member = etcd.status()[0]
+    except EtcdError as error:
+        facts["sentences"] = [f"store: {name} does not answer ({error}); {GOES_ON}"]
+        return facts
+    facts |= {"state": "present", "revision": member.revision, "version": member.version}
+    if found_generation is None:
+        facts["state"] = "empty"
+        facts["sentences"] = [NO_GENERATION]
+        return facts
+    try:
+        facts["generation"] = keys.generation(found_generation.value)
+    except ValueError as error:
+        facts["sentences"] = [f"store: its generation cannot be read ({error}); agents take nothing of it but kills"]
+    return facts
+
+
+def agents(run: Run) -> list[dict[str, Any]]:
+    """What each region's agent of a run says of itself; one that does not answer is said to."""
+    rows = []
+    for name, about in run.processes.items():
+        if about.get("service") != "agent":
+            continue
+        row: dict[str, Any] = {"name": name, "region": None, "store": "not known", "sentences": [], "status": None}
+        try:
+            path = Path(run.run_directory) / f"{name}.socket"
+            status = local.ask(path, {"command": "status"}, timeout_s=PATIENCE_S)["status"]
+            row |= {"region": status["region"], "store": status["store"]["state"], "sentences": status["sentences"]}
+            row["status"] = status
+        except (OSError, ValueError, KeyError) as error:
+            row["sentences"] = [f"agent: it does not answer ({error}); {WITHOUT_AGENT}"]
+        rows.append(row)
+    return rows
+
+
+def stopped(run: Run) -> Iterator[str]:
+    """A sentence for each process that is not at work."""
+    for name, about in run.processes.items():
+        state = state_of(about["pid"])
+        what = f"{name} (process {about['pid']})"
+        if state == "paused":
+            yield f"{what}: is paused; `kill -CONT {about['pid']}` lets it go on{_meaning(about)}"
+        elif state == "gone":
+            yield f"{what}: is gone; its supervisor starts it again where the topology says so{_meaning(about)}"
+
+
+def _meaning(about: dict[str, Any]) -> str:
+    return f"; {GOES_ON}" if about.get("service") else ""
+
+
+def store_line(facts: dict[str, Any]) -> str:
+    """A store in one line."""
+    if facts["revision"] is None:
+        return f"store: {facts['state']}"
+    tls = "over TLS" if facts["tls"] else "plain, on this host"
+    return (
+        f"store: {facts['state']}, revision {facts['revision']}, generation {facts['generation'] or 'none'}, "
+        f"etcd {facts['version']}, {tls}"
+    )
+
+
+def agent_lines(row: dict[str, Any]) -> Iterator[str]:
+    """An agent: its store, engine, epoch, kills and what it knows of other regions."""
+    status = row["status"]
+    if status is None:
+        return
+    seen, engine = status["store"], status["engine"]
+    yield (
+        f"store {seen['state']}, revision {seen['revision']}, generation {seen['generation']}; engine {engine['state']} at "
+        f"input {engine['watermark']}, epoch {engine['epoch']}"
+    )
+    for kill in status["kills"]:
+        if (kill["new_orders"], kill["resting"], kill["flatten"]) == ("allow", "keep", False):
+            continue
+        since = "not confirmed by the engine yet" if kill["input"] is None else f"since input {kill['input']}"
+        flatten = ", flatten" if kill["flatten"] else ""
+        yield f"kill at {kill['place']}: new orders {kill['new_orders']}, resting {kill['resting']}{flatten}; {since}"
+    for peer in status["peers"]:
+        if peer["age_ns"] is not None:
+            age_ms = peer["age_ns"] // 1_000_000
+            old = "; old: its agent, or the line to it, is away" if age_ms > OLD_MS else ""
+            yield f"positions of {peer['region']}: {age_ms} ms old, as of its input {peer['watermark']}{old}"
+
+
+def told(run: dict[str, Any]) -> Iterator[str]:
+    """Everything to be told of a run as `meridian status` describes it."""
+    name = run["name"]
+    if run["store"]:
+        yield f"{name}: {store_line(run['store'])}"
+        yield from (f"  {sentence}" for sentence in run["store"]["sentences"])
+    for agent in run["agents"]:
+        yield f"{name}: agent of region {agent['region'] or name}"
+        yield from (f"  {line}" for line in [*agent_lines(agent), *agent["sentences"]])
+    yield from (f"{name}: {sentence}" for sentence in run["stopped"])
+
+
+def described(run: Run) -> dict[str, Any]:
+    """What `meridian status` adds to a run's processes."""
+    return {"store": store(run), "agents": agents(run), "stopped": list(stopped(run))}
