@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from meridian.console import BadInput, CheckFailed, json_option, note, print_json, print_table, show
+
+if TYPE_CHECKING:
+    from meridian.analytics.reconciliation import Reconciliation
 
 
 @click.command()
@@ -14,19 +18,19 @@ from meridian.console import BadInput, CheckFailed, json_option, note, print_jso
 @click.option("--html", type=click.Path(dir_okay=False), help="Write the report as one page with plots, too.")
 @json_option
 def report(run: str | None, html: str | None, as_json: bool) -> None:
-    """Positions, PnL, orders, fills, refusals, latency and flow of a run (default: the latest)."""
-    from meridian.analytics import Run
+    """Positions, PnL, orders, fills, refusals, latency and flow of a run or of several regions (default: the latest)."""
+    from meridian.analytics.platform import Platform, opened
     from meridian.analytics.report import print_summary, summary, write_html
 
-    opened = Run.open(run)
+    found = opened(run)
     if html and not Path(html).absolute().parent.is_dir():
         raise BadInput(f"--html = {html}: its directory does not exist")
     if as_json:
-        print_json("report", summary(opened))
+        print_json("platform_report" if isinstance(found, Platform) else "report", summary(found))
     else:
-        print_summary(opened)
+        print_summary(found)
     if html:
-        write_html(opened, Path(html))
+        write_html(found, Path(html))
         note(f"report: {html}")
 
 
@@ -34,40 +38,59 @@ def report(run: str | None, html: str | None, as_json: bool) -> None:
 @click.argument("run", required=False, type=click.Path(file_okay=False))
 @json_option
 def reconcile(run: str | None, as_json: bool) -> None:
-    """Compare positions and fills with the exchanges' own journals; exit code 1 on a difference."""
-    from meridian.analytics import Run
+    """Compare positions, fills and orders with the exchanges' own journals; exit code 1 on a difference."""
     from meridian.analytics import reconcile as compare
+    from meridian.analytics.platform import Platform, opened
 
-    opened = Run.open(run)
-    if not opened.is_over:
+    run_or_platform = opened(run)
+    if not run_or_platform.is_over:
         note("this run has not ended: what one side has and the other not yet shows as a difference")
-    found = compare(opened)
+    if isinstance(run_or_platform, Platform):
+        found = {name: compare(one) for name, one in run_or_platform.regions.items()}
+        differences = [*run_or_platform.problems]
+        differences += [f"{name}: {sentence}" for name, one in found.items() for sentence in one.differences]
+        described = {name: one.described() for name, one in found.items()}
+        value = {"agrees": not differences, "differences": differences, "regions": described}
+        show("platform_reconcile", value, as_json, lambda: _print_regions(found))
+    else:
+        single = compare(run_or_platform)
+        differences = single.differences
+        show("reconcile", single.described(), as_json, lambda: _print_reconciliation(single))
+    if differences:
+        raise CheckFailed(differences)
 
-    def for_people() -> None:
-        columns = ["venue", "instrument", "side of", "fills", "bought", "sold", "net", "notional", "busts"]
-        rows = [
-            [
-                line.venue,
-                line.instrument,
-                who,
-                said.fills,
-                said.bought_lots,
-                said.sold_lots,
-                said.net_lots,
-                f"{said.notional_nanos / 1e9:,.2f}",
-                said.busts,
-            ]
-            for line in found.lines
-            for who, said in (("engine", line.engine), ("exchange", line.exchange))
+
+def _print_regions(found: dict[str, Reconciliation]) -> None:
+    for name, one in found.items():
+        print(f"{name}:")
+        _print_reconciliation(one)
+
+
+def _print_reconciliation(found: Reconciliation) -> None:
+    columns = ["venue", "instrument", "side of", "fills", "bought", "sold", "net", "notional", "busts"]
+    rows = [
+        [
+            line.venue,
+            line.instrument,
+            who,
+            said.fills,
+            said.bought_lots,
+            said.sold_lots,
+            said.net_lots,
+            f"{said.notional_nanos / 1e9:,.2f}",
+            said.busts,
         ]
-        print_table("Fills by the engine's journal and by each exchange's own", columns, rows)
-        rows = [[one["instrument"], one["engine_lots"], one["exchange_lots"]] for one in found.positions]
-        print_table("Positions, lots", ["instrument", "engine", "exchanges"], rows)
-        print(found.sentence)
-
-    show("reconcile", found.described(), as_json, for_people)
-    if not found.agrees:
-        raise CheckFailed(found.differences)
+        for line in found.lines
+        for who, said in (("engine", line.engine), ("exchange", line.exchange))
+    ]
+    print_table("Fills by the engine's journal and by each exchange's own", columns, rows)
+    rows = [[one["instrument"], one["engine_lots"], one["exchange_lots"]] for one in found.positions]
+    print_table("Positions, lots", ["instrument", "engine", "exchanges"], rows)
+    states = [*found.orders[0].states] if found.orders else []
+    rows = [[one.venue, one.sent, *one.states.values(), *one.exchange.values()] for one in found.orders]
+    theirs = [f"exchange: {key}" for key in (found.orders[0].exchange if found.orders else ())]
+    print_table("Orders by what became of them", ["venue", "sent", *states, *theirs], rows)
+    print(found.sentence)
 
 
 COMMANDS = [report, reconcile]

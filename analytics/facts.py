@@ -95,7 +95,11 @@ def reconciliation(run: Run) -> dict[str, Any]:
         return reconcile(run).described()
     except Failure as failure:
         why = "; ".join(failure.errors)
-        return {"agrees": None, "sentence": f"not checked: {why}", "lines": [], "positions": [], "differences": []}
+        return {"agrees": None, "sentence": f"not checked: {why}", "lines": [], "positions": []} | {
+            "differences": [],
+            "exchange_trades": {},
+            "orders": [],
+        }
 
 
 def profit(run: Run) -> list[dict[str, Any]]:

@@ -68,10 +68,10 @@ def live_run(run: Run) -> LiveRun | None:
     return None
 
 
-def keep(directory: Path, live: LiveRun, *, warm: bool = False) -> None:
+def keep(directory: Path, live: LiveRun, *, warm: bool = False, supervisor: bool = False) -> None:
     """Copies what lies in shared memory beside the journals, before it is taken away with the processes.
 
-    `warm`: as it stands now is where latencies begin to count.
+    `warm`: as it stands now is where latencies begin to count. `supervisor`: its own process is told of too.
     """
     kept = directory / (WARM if warm else COUNTERS)
     kept.mkdir(exist_ok=True)
@@ -80,7 +80,10 @@ def keep(directory: Path, live: LiveRun, *, warm: bool = False) -> None:
             making = kept / f".{name}.making"
             shutil.copyfile(live.counters(name), making)
             making.replace(kept / name)
-    (directory / PROCESSES).write_text(json.dumps(_processes(live), indent=1), encoding="utf-8")
+    about = _processes(live)
+    if supervisor:
+        about.append({"name": "supervisor", "pss_bytes": pss_bytes(live.supervisor_pid), "restarts": 0})
+    (directory / PROCESSES).write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
 def _processes(live: LiveRun) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from meridian.analytics import text
+from meridian.analytics import platform_text, text
 from meridian.analytics.plots import Plot
 
 STYLE = """
@@ -68,6 +68,56 @@ def page(facts: dict[str, Any], plots: dict[str, list[Plot]]) -> str:
         _section("Latency", [_table(text.latency_rows(facts)), *_cards(plots["latency"])]),
         _section("Feeds, flow and processes", _machinery(facts)),
     ]
+    return _document(title, sections)
+
+
+def platform_page(facts: dict[str, Any], plots: dict[str, dict[str, list[Plot]]]) -> str:
+    """The whole page of several regions: what they have together, then each with its plots."""
+    about = facts["run"]
+    regions = ", ".join(about["regions"])
+    state = "" if about["over"] else " It was still running when this page was made."
+    sentence = f"{about['seconds']:,.1f} seconds from {text.moment(about['started_ns'])[:8]} UTC in {regions}.{state}"
+    together = platform_text.sections(facts)
+    first, kills, positions, orders, profit, fills, *risk_and_rest = together
+    risk, (latency, *machinery) = risk_and_rest[:3], risk_and_rest[3:]
+    checks = [
+        _check(agrees, f"{sentence[:1].upper()}{sentence[1:]}.")
+        for agrees, sentence in platform_text.check_lines(facts)
+    ]
+    checks += [_check(False, f"{one}.") for one in [*facts["reconciliation"]["differences"], *facts["problems"]]]
+    sections = [
+        f'<h1>{escape(about["name"])}</h1>\n<p class="muted">{escape(sentence)}</p>',
+        _platform_tiles(facts),
+        f'<div class="card">{"".join(checks)}</div>',
+        _section("Under one hand", [_table(first), _table(kills)]),
+        _section("Positions and PnL", [_table(positions), _table(profit)]),
+        _section("Orders and fills", [_table(orders, sums=1), _table(fills)]),
+    ]
+    for name, found in plots.items():
+        sections.append(_section(name, _cards([*found["profit"], *found["fills"], *found["latency"]])))
+    sections.append(_section("Risk", [_table(one) for one in risk]))
+    sections.append(_section("Latency", [_table(latency)]))
+    sections.append(_section("Feeds, flow and processes", [_table(one) for one in machinery if one[2]]))
+    return _document(f"{about['name']} · {text.moment(about['started_ns'])[:8]} UTC", sections)
+
+
+def _platform_tiles(facts: dict[str, Any]) -> str:
+    check = facts["reconciliation"]
+    tiles = [
+        (
+            f"{total['total_nanos'] / 1e9:+,.2f}",
+            f"PnL, {total['currency']}",
+            "good" if total["total_nanos"] >= 0 else "bad",
+        )
+        for total in facts["totals"]
+    ]
+    tiles += [(f"{check['sent']:,}", "orders sent", ""), (f"{check['fills']:,}", "fills", "")]
+    tiles += [(f"{row['lots']:+,}", f"{row['instrument']} over all regions", "") for row in facts["positions"]]
+    tiles.append((f"{facts['memory_bytes'] / 2**20:,.0f} MiB", "memory of all processes", ""))
+    return _tiles_of(tiles)
+
+
+def _document(title: str, sections: list[str]) -> str:
     body = "\n".join(sections)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -104,6 +154,11 @@ def _tiles(facts: dict[str, Any]) -> str:
     wire = [row for row in facts["latency"] if row["hop"] == "packet → wire"]
     if wire:
         tiles.append((f"{min(row['p50_ns'] for row in wire) / 1e3:,.1f} µs", "packet → wire, p50", ""))
+    return _tiles_of(tiles)
+
+
+def _tiles_of(tiles: list[tuple[str, str, str]]) -> str:
+    """`tiles`: value, what it is, and its colour."""
     cells = (
         f'<div class="tile"><b class="{kind}">{escape(value)}</b><span>{escape(label)}</span></div>'
         for value, label, kind in tiles

@@ -3,7 +3,8 @@
 The two sides share nothing but the executions' numbers: one folds the engine's journal (what its gateways told it), the other
 applies each exchange's sequenced input to a fresh matching core and sums the trades of our order sessions.
 
-Invariant: every difference is one sentence; without one, positions, fills, lots and notional agree to the last lot and nano.
+Invariant: every difference is one sentence; without one, positions, fills, lots and notional agree to the last lot and nano, and
+every order that was sent is accounted for on both sides (`accounting`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from meridian._native import analytics as native
+from meridian.analytics.accounting import Accounted, accounted, unaccounted
 from meridian.analytics.run import Rows, Run, table
 from meridian.console import BadInput, Unreachable
 from meridian.records import ExchangeEventKind, OrderEventKind, Side
@@ -84,6 +86,8 @@ class Reconciliation:
     differences: list[str]
     exchange_trades: dict[str, int]
     """Venue → trades of everybody there."""
+    orders: list[Accounted]
+    """What became of every order, by venue."""
 
     @property
     def agrees(self) -> bool:
@@ -97,7 +101,11 @@ class Reconciliation:
         if self.differences:
             return f"{len(self.differences)} differences between the engine and the exchanges' own journals"
         venues = len({line.venue for line in self.lines})
-        return f"{fills:,} fills at {venues} venues and all positions equal the exchanges' own journals"
+        orders = sum(one.sent for one in self.orders)
+        return (
+            f"{fills:,} fills at {venues} venues and all positions equal the exchanges' own journals; "
+            f"all {orders:,} orders are accounted for"
+        )
 
     def described(self) -> dict[str, Any]:
         """For JSON."""
@@ -113,6 +121,7 @@ class Reconciliation:
             "positions": self.positions,
             "differences": self.differences,
             "exchange_trades": self.exchange_trades,
+            "orders": [one.described() for one in self.orders],
         }
 
 
@@ -150,8 +159,12 @@ def reconcile(run: Run) -> Reconciliation:
         for one in positions
         if one["engine_lots"] != one["exchange_lots"]
     ]
+    orders = accounted(run)
+    differences += unaccounted(run, orders) + [sentence for one in orders for sentence in one.differences]
     ordered = [lines[key] for key in sorted(lines)]
-    return Reconciliation(lines=ordered, positions=positions, differences=differences, exchange_trades=trades)
+    return Reconciliation(
+        lines=ordered, positions=positions, differences=differences, exchange_trades=trades, orders=orders
+    )
 
 
 def executions(journal: Path, sessions: list[int]) -> native.Executed:

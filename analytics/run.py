@@ -34,6 +34,8 @@ Rows = NDArray[np.void]
 NAMES = ("record.json", "run.json")
 """What describes a run, in the order in which it is looked for."""
 SCHEMA = "meridian.run/1"
+PLATFORM = "platform.json"
+"""What describes several regions under one hand (`meridian.analytics.platform`)."""
 NANOS = 1e9
 UNITS_E8 = 100_000_000
 
@@ -125,6 +127,10 @@ class Run:
     def open(cls, path: str | Path | None = None) -> Run:
         """Opens a run's directory, or the latest run. Raises BadInput when it is none."""
         directory = Path(path) if path is not None else latest()
+        if is_platform(directory):
+            raise BadInput(
+                f"RUN = {directory}: holds several regions; name the directory of one, or open it as a Platform"
+            )
         found = [directory / name for name in NAMES if (directory / name).is_file()]
         if not found:
             raise BadInput(f"RUN = {directory}: holds no {NAMES[0]}; give the directory of a run")
@@ -307,8 +313,13 @@ def latest() -> Path:
     return max(found)[1]
 
 
+def is_platform(directory: Path) -> bool:
+    """Whether the directory describes several regions under one hand."""
+    return (directory / PLATFORM).is_file()
+
+
 def _started_ns(directory: Path) -> int | None:
-    for path in (directory / name for name in NAMES):
+    for path in (directory / name for name in (PLATFORM, *NAMES)):
         try:
             return int(json.loads(path.read_text(encoding="utf-8")).get("started_ns") or 0)
         except (OSError, ValueError, AttributeError):

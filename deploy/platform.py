@@ -11,6 +11,7 @@ ends is started again, an API that ends is started again, a region that fails is
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import time
@@ -23,6 +24,7 @@ import structlog
 
 from meridian import records
 from meridian._native import links as native
+from meridian.analytics import live
 from meridian.console import BadInput, Failure
 from meridian.coordination import EtcdServer
 from meridian.coordination.agent_settings import Settings as AgentSettings
@@ -45,6 +47,10 @@ OUTPUTS_DEPTH_MIN = 4096
 CONTROLS_DEPTH = 1024
 TOKEN_HOLDERS = ("risk-1", "risk-2")
 """Two people, since what loosens needs two."""
+STORE_BYTES = 192 << 20
+"""Two segments of the store's journal, made ahead, and what it holds."""
+RECORD = "platform.json"
+RECORD_SCHEMA = "meridian.platform/1"
 RESTART_SECONDS = 1.0
 RESTART_SECONDS_MAX = 30.0
 
@@ -162,6 +168,18 @@ class Platform:
     regions: list[Region]
     data: Path
     """What outlives the runs: the store, the tokens, the agents' secret."""
+    directory: Path | None = None
+    """Where its record goes, of which reports over all regions are made; its own run's directory where nothing is said."""
+    prefix: str = ""
+    """Before the names of its runs."""
+    skipped: Sequence[tuple[str, str]] = ()
+    """Files of recorded flow that were passed over, with the reason; for the record."""
+    tell: Callable[[str], None] = lambda sentence: None
+    """Hears how far the start is, a sentence a step."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """What was done to it while it ran; for the record."""
+    places: dict[str, Path] = field(default_factory=dict)
+    """The directory of each region's records, also of one that has failed."""
     store: EtcdServer = field(init=False)
     above: Supervisor = field(init=False)
     """The limits API and the line between the regions."""
@@ -218,13 +236,16 @@ class Platform:
 
     def _start(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _room_for_store(self.data)
         secret = self._secret()
         self._make_tokens()
         self.store = EtcdServer(self.data / STORE)
+        self.tell("starting the store (etcd) …")
         self.store.start()
         names = [one.topology.name for one in self.regions]
         pairs = [(a, b) for a in names for b in names if a != b]
         ports = free_ports([*names, *(f"{a}-to-{b}" for a, b in pairs)])
+        promised = list(ports.values())
         for one in self.regions:
             name = one.topology.name
             peers = {b: f"127.0.0.1:{ports[f'{a}-to-{b}']}" for a, b in pairs if a == name}
@@ -239,20 +260,53 @@ class Platform:
                 "secret": str(secret),
             }
             own = with_agent(one, settings)
-            self.below[name] = Supervisor(own.topology, own, promised=list(ports.values()))
+            self.below[name] = Supervisor(own.topology, own, promised=promised, name=self.prefix + name)
         routes = [
             {"listen": f"127.0.0.1:{ports[f'{a}-to-{b}']}", "to": f"127.0.0.1:{ports[b]}", "delay": LINE_DELAY}
             for a, b in pairs
         ]
-        self.above = Supervisor(self._topology(routes), promised=list(ports.values()))
-        self._go_on()
-        self.above.start()
-        self._show_store()
-        for supervisor in self.below.values():
+        self.above = Supervisor(self._topology(routes), promised=promised, name=self.prefix + NAME)
+        self._start_all(promised)
+
+    def _start_all(self, promised: list[int]) -> None:
+        """All runs come up together; none takes a port that another was given and has not opened yet."""
+        for one in (self.above, *self.below.values()):
             self._go_on()
-            supervisor.start()
-            assert supervisor.region is not None
-            supervisor.region.write_record(_place(supervisor), started_ns=self.started_ns)
+            self.tell(f"starting {one.topology.name}: {', '.join(_parts(one.topology))} …")
+            one.promised = list(promised)
+            with _named(one):
+                one.launch()
+            promised += one.run.ports.values()
+        self._show_store()
+        for name, one in self.below.items():
+            assert one.region is not None
+            self.places[name] = place = one.places.data_directory.parent
+            one.region.write_record(place, started_ns=self.started_ns)
+        self.write_record()
+        for one in (self.above, *self.below.values()):
+            self._go_on()
+            with _named(one):
+                one.wait()
+            self.tell(f"up: {one.topology.name}")
+
+    def write_record(self, ended_ns: int | None = None) -> None:
+        """What a report over all regions reads: where each lies, what was done, what failed."""
+        document = {
+            "schema": RECORD_SCHEMA,
+            "name": (self.prefix + NAME) if self.directory is None else self.prefix.rstrip("-"),
+            "started_ns": self.started_ns,
+            "ended_ns": ended_ns,
+            "failures": self.failures,
+            "regions": {name: os.path.relpath(path, self._own()) for name, path in self.places.items()},
+            "skipped_files": [{"path": path, "reason": reason} for path, reason in self.skipped],
+            "events": self.events,
+        }
+        making = self._own() / f"{RECORD}.making"
+        making.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        making.replace(self._own() / RECORD)
+
+    def _own(self) -> Path:
+        return self.directory or Path(self.above.run.run_directory)
 
     def _go_on(self) -> None:
         if self.asked:
@@ -297,6 +351,18 @@ class Platform:
             if each:
                 each()
             time.sleep(LOOK_SECONDS)
+
+    def pause(self, seconds: float) -> None:
+        """Watches for so long, whatever it was asked."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.look()
+            time.sleep(LOOK_SECONDS)
+
+    def keep_warm(self) -> None:
+        """From now on latencies count."""
+        for name, supervisor in self.below.items():
+            live.keep(self.places[name], supervisor.run, warm=True)
 
     def look(self) -> None:
         """Looks at everything once."""
@@ -344,25 +410,56 @@ class Platform:
         """Stops everything, regions first. Again is no harm."""
         while self.below:
             self._end(self.below.popitem()[1])
+        above = self.above if hasattr(self, "above") and hasattr(self.above, "claim") else None
+        if above is not None and hasattr(above, "run"):
+            with contextlib.suppress(OSError):
+                live.keep(self._own(), above.run, supervisor=True)
+                self.write_record(time.time_ns())
+            # Its clients first: a store that is asked to end waits for those who watch it.
+            above.halt()
         # The run of what is above ends last: who waits for it to be over finds no store left either.
         if hasattr(self, "store"):
             self.store.stop()
-        if hasattr(self, "above"):
-            self.above.stop()
+        if above is not None:
+            above.stop()
 
     def _end(self, supervisor: Supervisor) -> None:
         failures = list(supervisor.failures)
+        place = self.places.get(supervisor.topology.name)
+        if place is not None and hasattr(supervisor, "run"):
+            with contextlib.suppress(OSError):
+                live.keep(place, supervisor.run)
         supervisor.stop()
-        if supervisor.region is not None and hasattr(supervisor, "places"):
-            place = _place(supervisor)
+        if place is not None and supervisor.region is not None:
             with contextlib.suppress(OSError):
                 supervisor.region.write_record(
                     place, started_ns=self.started_ns, ended_ns=time.time_ns(), failures=failures
                 )
 
 
-def _place(supervisor: Supervisor) -> Path:
-    return supervisor.places.data_directory.parent
+def _parts(topology: Topology) -> list[str]:
+    return [*topology.services, *topology.process_names()]
+
+
+@contextlib.contextmanager
+def _named(supervisor: Supervisor) -> Iterator[None]:
+    """What keeps a run from starting, with the region's name."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except CannotStart as error:
+        raise CannotStart([f"{supervisor.topology.name}: {sentence}" for sentence in error.errors]) from None
+
+
+def _room_for_store(data: Path) -> None:
+    """Raises CannotStart where the store would find no room for its own journal."""
+    about = os.statvfs(data)
+    free = about.f_bavail * about.f_frsize
+    if free < STORE_BYTES:
+        raise CannotStart(
+            [f"{data}: the store needs {STORE_BYTES} bytes, {free} are free there; make room or name another"]
+        )
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     from meridian.deploy.region import Region
 
 MEDIA_DRIVER = "media-driver"
-START_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 5.0
 LOOK_SECONDS = 0.05
 RESTART_SECONDS = 0.5
 RESTARTS_MAX = 10
 """Of one process in a run; one that dies more often has a reason that a restart does not cure."""
 
+# What a program reads goes to standard output; looked up at each line, since a live table stands in for it while it shows.
+structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 log = structlog.get_logger("supervisor")
 
 
@@ -83,6 +85,8 @@ class Supervisor:
     """What the topology's engine starts from; its files are written into the run."""
     promised: Sequence[int] = ()
     """Ports that this run must leave to others."""
+    name: str = ""
+    """What the run is called; the topology's own name where nothing is said."""
     claim: runs.Claim = field(init=False)
     places: Places = field(init=False)
     run: runs.Run = field(init=False)
@@ -106,17 +110,34 @@ class Supervisor:
         """Takes the run's directory, before the start if others must know it; returns it. Raises CannotStart."""
         if not hasattr(self, "claim"):
             try:
-                self.claim = runs.claim(self.topology.name)
+                self.claim = runs.claim(self.name or self.topology.name)
             except OSError as error:
                 raise CannotStart([in_words(error)]) from None
         return self.claim.directory
 
     def start(self) -> None:
         """Brings everything up. Raises CannotStart, with nothing left running."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Starts every process and waits for none, so that several runs may come up together. Raises CannotStart."""
         self.reserve()
-        try:
+        with self._or_nothing():
             self._prepare()
-            self._start_all()
+            self._launch_all()
+
+    def wait(self) -> None:
+        """Waits until every process of a launched run is ready. Raises CannotStart, with nothing left running."""
+        with self._or_nothing():
+            self._until(self._all_ready, "every process")
+            self.run.state = "running"
+            self.run.write()
+
+    @contextlib.contextmanager
+    def _or_nothing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self.stop()
             raise CannotStart([in_words(error)]) from None
@@ -141,18 +162,22 @@ class Supervisor:
         """Stops all processes in the reverse order of their start, then takes away what they shared. Again is no harm."""
         if not hasattr(self, "claim"):
             return
+        self.halt()
+        if self.exporter:
+            self.exporter.close()
+            self.exporter = None
+        self.claim.release()
+        del self.claim
+
+    def halt(self) -> None:
+        """Stops all processes and keeps the run's directory, for who must end before the run is over."""
         if hasattr(self, "run"):
             self.run.state = "stopping"
             with contextlib.suppress(OSError):  # A full disk must not keep processes alive.
                 self.run.write()
         for child in reversed(self.children):
             _end(child)
-        if self.exporter:
-            self.exporter.close()
-            self.exporter = None
         self.children.clear()
-        self.claim.release()
-        del self.claim
 
     def _prepare(self) -> None:
         directory = self.claim.directory
@@ -194,7 +219,7 @@ class Supervisor:
                 reliable = [how == "reliable" for how in link.consumers.values()]
                 native.create_ring(self.places.ring(name), link.depth, link.record_bytes_max, reliable)
 
-    def _start_all(self) -> None:
+    def _launch_all(self) -> None:
         if needed := logs_bytes(self.topology):
             directory = self.places.aeron_directory
             try:
@@ -212,9 +237,6 @@ class Supervisor:
         for process in self.topology.process_names():
             spec = process_spec(self.topology, process, self.places)
             self._spawn(self._child(process, spec, self.topology.restart_of(process)))
-        self._until(self._all_ready, "every process")
-        self.run.state = "running"
-        self.run.write()
 
     def _child(self, name: str, spec: dict[str, object], policy: str) -> Child:
         path = self.claim.directory / "specs" / f"{name}.json"

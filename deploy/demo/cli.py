@@ -12,24 +12,33 @@ import sys
 import time
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from meridian.console import BadInput, CheckFailed, json_option, note, print_json
+from meridian.console import BadInput, CheckFailed, Failure, json_option, note, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meridian.deploy.demo.live import Live
     from meridian.deploy.demo.plan import Plan
-    from meridian.deploy.supervisor import Supervisor
+    from meridian.deploy.demo.story import Story
+    from meridian.deploy.platform import Platform
 
 SCENARIOS = ("plain",)
 RUNS_KEPT = 5
 LOCK = "demo.lock"
 SECONDS_MAX = 86_400
-READY_SECONDS_MAX = 20.0
+READY_SECONDS_MAX = 40.0
 LOOK_SECONDS = 0.05
 QUIET_SECONDS = 0.5
 """From the last cancel to the stop: many round trips."""
+AGREE_SECONDS_MAX = 10.0
+"""Until what the regions publish is what their engines say, at rest."""
+LINE_SECONDS = 5.0
+ABOVE = "platform"
+"""The store and the tokens, in the demo's directory."""
 
 
 @click.command()
@@ -39,7 +48,8 @@ QUIET_SECONDS = 0.5
 @click.option("--html", type=click.Path(dir_okay=False), help="Where the report page goes; default: beside the run.")
 @json_option
 def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bool) -> None:
-    """Trade on two stand-in venues in New York, on real or generated order flow, and report."""
+    """Trade in New York and Chicago under one hand, on real or generated order flow: on the way a global limit is lowered and
+    a kill switch tripped and re-armed; then report on both regions."""
     from meridian.deploy import runs
 
     paths = [Path(part.strip()) for part in flow.split(",") if part.strip()]
@@ -58,10 +68,22 @@ def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bo
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)  # Nothing ran.
         raise
-    _trade(plan, seconds, as_json)
-    _report(plan, Path(html) if html else directory / "report.html", as_json)
+    try:
+        failures = _trade(plan, seconds, as_json)
+    except NotStarted as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise error.why from None
+    _report(plan, Path(html) if html else directory / "report.html", failures, as_json)
     os.close(lock)
     _forget_old(directory.parent)
+
+
+class NotStarted(Exception):
+    """Nothing ran, and why."""
+
+    def __init__(self, why: BaseException) -> None:
+        self.why = why
+        super().__init__(str(why))
 
 
 def _claim(parent: Path) -> tuple[Path, int]:
@@ -94,7 +116,8 @@ def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
     plan = Plan(directory=directory, market=market)
     if not as_json:
         symbols = ", ".join(
-            f"{one.symbol} ({one.file.name if one.file else 'generated'})" for one in market.instruments
+            f"{one.symbol} at {', '.join(one.venues)} ({one.file.name if one.file else 'generated'})"
+            for one in market.instruments
         )
         note(f"flow: {symbols}")
         for path, reason in market.skipped:
@@ -104,113 +127,160 @@ def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
     return plan
 
 
-def _trade(plan: Plan, seconds: float, as_json: bool) -> None:
-    from meridian.analytics.live import keep
-    from meridian.deploy.supervisor import CannotStart, Interrupted, Supervisor
-
-    supervisor = Supervisor(plan.topology, plan.region)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: supervisor.ask())
-    plan.started_ns = time.time_ns()
-    plan.write_record()
-    try:
-        supervisor.start()
-    except Interrupted:
-        raise KeyboardInterrupt from None
-    except CannotStart as error:
-        raise CheckFailed(error.errors) from None
-    try:
-        if _ready(plan, supervisor):
-            _command_all(plan, start=True)
-            _watch(plan, supervisor, seconds, as_json)
-            if not supervisor.failures:
-                _command_all(plan, start=False)
-                time.sleep(QUIET_SECONDS)
-    finally:
-        keep(plan.directory, supervisor.run)
-        logs = [f"logs of the processes: {supervisor.run.run_directory}/logs"] if supervisor.failures else []
-        supervisor.stop()
-        plan.write_record(time.time_ns(), [*supervisor.failures, *logs])
-
-
-def _ready(plan: Plan, supervisor: Supervisor) -> bool:
-    """Waits until every order session is up and every feed is live; False when it was asked to stop before."""
+def _trade(plan: Plan, seconds: float, as_json: bool) -> list[str]:
+    """Brings the platform up, trades, stops it. What failed on the way, a sentence each."""
     from meridian.deploy.demo.live import Live
+    from meridian.deploy.demo.story import Story
+    from meridian.deploy.platform import Platform
+    from meridian.deploy.supervisor import CannotStart, Interrupted
 
-    live, deadline = Live(plan, supervisor.run), time.monotonic() + READY_SECONDS_MAX
-    while not live.ready():
-        if supervisor.asked:
-            return False
+    tell: Callable[[str], None] = (lambda _: None) if as_json else note
+    platform = Platform(
+        list(plan.regions.values()), plan.directory / ABOVE, directory=plan.directory, prefix="demo-",
+        skipped=plan.market.skipped, tell=tell,
+    )  # fmt: skip
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: platform.ask())
+    try:
+        platform.start()
+    except Interrupted:
+        raise NotStarted(KeyboardInterrupt()) from None
+    except CannotStart as error:
+        raise NotStarted(CheckFailed(error.errors)) from None
+    try:
+        live, story = Live(plan, platform), Story(platform, plan.global_limit, seconds)
+        if _ready(plan, platform, live, story, tell):
+            _command_all(platform, start=True)
+            tell("trading …")
+            _watch(platform, live, story, seconds, as_json)
+            _command_all(platform, start=False)
+            platform.pause(QUIET_SECONDS)
+            story.tell_positions(live.published, AGREE_SECONDS_MAX)
+            tell("stopping …")
+    finally:
+        platform.stop()
+    return platform.failures
+
+
+def _ready(plan: Plan, platform: Platform, live: Live, story: Story, tell: Callable[[str], None]) -> bool:
+    """Waits until every order session is up, every feed is live, and every region has its part of the global limits; False
+    when it was asked to stop before, or a region failed."""
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    wanted, known = set(plan.venues), set[str]()
+    while True:
+        found = set(live.ready())
+        if found - known:
+            tell(f"ready: {', '.join(venue for venue in plan.venues if venue in found)}")
+            known |= found
+        if found == wanted and story.ready():
+            tell("ready: the global limits' parts, in both regions")
+            return True
         if time.monotonic() > deadline:
+            missing = ", ".join(sorted(wanted - found)) or "the global limits"
             raise CheckFailed(
-                f"the venues were not ready after {READY_SECONDS_MAX:.0f} s; see {supervisor.run.run_directory}/logs"
+                f"not ready after {READY_SECONDS_MAX:.0f} s: {missing}; see {platform.above.run.run_directory}/logs "
+                "and those of the regions beside it"
             )
-        supervisor.look()
-        if supervisor.failures:
+        platform.look()
+        if platform.asked or platform.failures:
             return False
         time.sleep(LOOK_SECONDS)
-    return True
 
 
-def _command_all(plan: Plan, *, start: bool) -> None:
-    """Starts or stops every strategy; stopped ones take their orders back."""
+def _command_all(platform: Platform, *, start: bool) -> None:
+    """Starts or stops every strategy of every region that runs; stopped ones take their orders back."""
     from meridian.deploy.strategies import RunningEngine, new_request, start_stop
 
-    engine = RunningEngine.of(plan.directory)
-    request = new_request()
-    commands = [record for slot in engine.slots() for record in start_stop(slot, request, start=start)]
-    engine.command(commands, request)
+    for region in list(platform.below):
+        engine = RunningEngine.of(platform.places[region])
+        request = new_request()
+        commands = [record for slot in engine.slots() for record in start_stop(slot, request, start=start)]
+        try:
+            engine.command(commands, request)
+        except Failure as error:
+            platform.failures += [f"{region}: {sentence}" for sentence in error.errors]
 
 
-def _watch(plan: Plan, supervisor: Supervisor, seconds: float, as_json: bool) -> None:
-    from meridian.analytics.live import keep
+def _watch(platform: Platform, live: Live, story: Story, seconds: float, as_json: bool) -> None:
+    """Shows what happens until time is over and the story is told, or until somebody asks to stop."""
     from meridian.console import console
-    from meridian.deploy.demo.live import WARM_SECONDS, Live
+    from meridian.deploy.demo.live import WARM_SECONDS
 
-    live, begun, shown, warm = Live(plan, supervisor.run), time.monotonic(), 0.0, False
+    begun, shown, warm = time.monotonic(), 0.0, False
+    story.start()
 
-    def each(show: Any = None) -> None:
+    def each(show: Callable[[float], None], every: float) -> None:
         nonlocal shown, warm
         now = time.monotonic()
         if not warm and now - begun >= min(WARM_SECONDS, seconds / 3):
             warm = True
-            keep(plan.directory, supervisor.run, warm=True)
-        if now - begun >= seconds:
-            supervisor.ask()
-        if show is not None and now - shown >= 1:
+            platform.keep_warm()
+        if now - begun >= seconds and not story.is_alive():
+            platform.ask()
+        if now - shown >= every:
             shown = now
-            show(live.tables(now - begun, seconds))
+            show(now - begun)
 
-    if as_json or not sys.stdout.isatty():
-        supervisor.watch(each)
-        return
-    from rich.live import Live as Display
+    try:
+        if as_json:
+            platform.watch(lambda: each(lambda _: None, 1))
+        elif sys.stdout.isatty():
+            from rich.live import Live as Display
 
-    with Display(console=console(), refresh_per_second=4, transient=False) as display:
-        supervisor.watch(lambda: each(display.update))
+            with Display(console=console(), refresh_per_second=4, transient=False) as display:
+                platform.watch(lambda: each(lambda at: display.update(live.tables(at, seconds)), 1))
+        else:
+            lines = Lines(live)
+            platform.watch(lambda: each(lines.show, 0.2))
+            lines.show(time.monotonic() - begun)
+    finally:
+        story.end()
 
 
-def _report(plan: Plan, html: Path, as_json: bool) -> None:
-    from meridian.analytics import Run
+class Lines:
+    """What is told where there is no terminal: each step as it happens, and every few seconds how things stand."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.told: set[str] = set()
+        self.stood = 0.0
+
+    def show(self, seconds: float) -> None:
+        """Prints what is new."""
+        for line in self.live.lines():
+            if line not in self.told:
+                self.told.add(line)
+                note(line)
+        if seconds - self.stood >= LINE_SECONDS:
+            self.stood = seconds
+            note(self.live.sentence(seconds))
+
+
+def _report(plan: Plan, html: Path, failures: list[str], as_json: bool) -> None:
+    from meridian.analytics.platform import Platform
     from meridian.analytics.report import print_summary, summary, write_html
 
-    run = Run.open(plan.directory)
+    if not as_json:
+        note("reading the journals of both regions …")
+    run = Platform.open(plan.directory)
     found = summary(run)
     write_html(run, html)
     latest = plan.directory.parent / "latest"
     latest.unlink(missing_ok=True)
     latest.symlink_to(plan.directory.name)
     if as_json:
-        print_json("demo", {"directory": str(plan.directory), "html": str(html), "report": found})
+        document = {"directory": str(plan.directory), "html": str(html), "report": found}
+        print_json("demo", document, version=2)
     else:
         print_summary(run)
         note(f"report: {html}")
         note(f"run: {plan.directory}")
     differences = [*found["problems"], *found["reconciliation"]["differences"]]
-    if not found["run"]["replay_agrees"]:
-        differences.append("replay: the journal does not give the live engine's state hash")
+    differences += [one for one in failures if one not in differences]
     if differences:
         raise CheckFailed(differences)
+    # What the store held is told; nobody needs a demo's tokens again.
+    shutil.rmtree(plan.directory / ABOVE, ignore_errors=True)
 
 
 def _forget_old(parent: Path) -> None:

@@ -1,8 +1,7 @@
-"""The demo's files: those of New York (deploy/topologies/new-york.toml), with the instruments of its flow in place of New
-York's own.
+"""The demo's files: those of New York and Chicago (deploy/topologies), with the instruments of its flow in place of their own.
 
-Invariant: what a file of the demo says comes from New York's files: an instrument is traded, limited and quoted as the one
-that it is like. For New York's own instruments the files are New York's, but for name and place.
+Invariant: what a file of the demo says comes from the regions' files: an instrument is traded, limited and quoted as the one
+that it is like. For the regions' own instruments the files are theirs, but for name and place.
 """
 
 from __future__ import annotations
@@ -13,13 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from meridian.deploy.demo.market import Instrument, Market, venues_of
+from meridian.deploy.demo.market import FUTURE, Instrument, Market
 from meridian.deploy.topology import document_of
 from meridian.records import NANOS
 from meridian.venues.checking import read_toml
 
-NEW_YORK = Path(__file__).parent.parent / "topologies" / "new-york.toml"
-FILES = ("reference", "limits", "strategies")
+TOPOLOGIES = Path(__file__).parent.parent / "topologies"
+REGIONS = ("new-york", "chicago")
+SHARED = ("reference", "limits")
+"""Files of the firm, the same for every region."""
 MAKER, TAKER = "inventory-maker", "cross-taker"
 FLOW_SESSION_FIRST = 100
 Document = dict[str, Any]
@@ -27,44 +28,39 @@ Document = dict[str, Any]
 
 @cache
 def _shipped() -> dict[str, Document]:
-    topology = document_of(NEW_YORK)
-    return {"topology": topology} | {name: read_toml(NEW_YORK.parent / topology["region"][name])[0] for name in FILES}
-
-
-def shipped() -> dict[str, Document]:
-    """New York's files, without what the firm's say of other regions."""
-    files = copy.deepcopy(_shipped())
-    venues, reference, limits = files["topology"]["venues"], files["reference"], files["limits"]
-    reference["venues"] = {name: one for name, one in reference["venues"].items() if name in venues}
-    calendars = {one["calendar"] for one in reference["venues"].values()}
-    reference["calendars"] = {name: one for name, one in reference["calendars"].items() if name in calendars}
-    reference["listings"] = [one for one in reference["listings"] if one["venue"] in venues]
-    nodes, kept = limits["nodes"], set[str]()
-    for name in files["strategies"]["strategies"]:
-        at: str | None = name
-        kept.add(f"{name}-account")
-        while at is not None:
-            kept.add(at)
-            at = nodes[at].get("parent")
-    limits["nodes"] = {name: one for name, one in nodes.items() if name in kept}
-    # What bounds several regions together has no meaning in one.
-    limits["limits"] = [one for one in limits["limits"] if one["node"] in kept and one.get("enforcement") != "global"]
+    files: dict[str, Document] = {}
+    for region in REGIONS:
+        topology = document_of(TOPOLOGIES / f"{region}.toml")
+        files[f"{region}/topology"] = topology
+        files[f"{region}/strategies"] = read_toml(TOPOLOGIES / topology["region"]["strategies"])[0]
+        # The same file for every region: who starts them together checks that.
+        files |= {name: read_toml(TOPOLOGIES / topology["region"][name])[0] for name in SHARED}
     return files
 
 
-def documents(market: Market, data_directory: Path) -> dict[str, Document]:
-    """The files of a demo of this market, by name."""
+def shipped() -> dict[str, Document]:
+    """The regions' files as they come with the platform: reference, limits, and of each region topology and strategies."""
+    return copy.deepcopy(_shipped())
+
+
+def documents(market: Market, directory: Path) -> dict[str, Document]:
+    """The files of a demo of this market, by their place below its directory, without `.toml`."""
     files = shipped()
     reference = _reference(files["reference"], market)
-    strategies = _strategies(files, market)
-    return {
-        "reference": reference,
-        "strategies": strategies,
-        "limits": _limits(files["limits"], list(strategies["strategies"])),
-        "topology": _topology(files["topology"], market)
-        | {"name": "demo", "data_directory": str(data_directory)}
-        | {"region": files["topology"]["region"] | {name: f"{name}.toml" for name in FILES}},
-    }
+    made = {"reference": reference}
+    strategies: dict[str, Document] = {}
+    for region in REGIONS:
+        topology, given = files[f"{region}/topology"], files[f"{region}/strategies"]
+        strategies[region] = _strategies(given, reference, market, list(topology["venues"]))
+        own = {"reference": "../reference.toml", "limits": "../limits.toml", "strategies": "strategies.toml"}
+        made[f"{region}/strategies"] = strategies[region]
+        made[f"{region}/topology"] = _topology(topology, market) | {
+            "region": topology["region"] | own,
+            "data_directory": str(directory / region / "data"),
+        }
+    future = next(one.symbol for one in market.instruments if "XCME" in one.venues)
+    names = {region: list(one["strategies"]) for region, one in strategies.items()}
+    return made | {"limits": _limits(files["limits"], names, future)}
 
 
 def _reference(reference: Document, market: Market) -> Document:
@@ -73,7 +69,7 @@ def _reference(reference: Document, market: Market) -> Document:
     reference["listings"] = [
         _at(listings, one.like, venue) | {"instrument": one.symbol, "venue": venue, "symbol": one.symbol}
         for one in market.instruments
-        for venue in venues_of(one)
+        for venue in one.venues
     ]
     return reference
 
@@ -84,24 +80,26 @@ def _at(listings: list[Document], instrument: str, venue: str) -> Document:
     return next((one for one in own if one["venue"] == venue), own[0])
 
 
-def _strategies(files: dict[str, Document], market: Market) -> Document:
-    given = list(files["strategies"]["strategies"].values())
+def _strategies(file: Document, reference: Document, market: Market, venues: list[str]) -> Document:
+    """A maker for each listing of the region, and a taker for what is listed at two of its venues."""
+    given = list(file["strategies"].values())
     makers = {
         (one["listings"][0]["instrument"], one["listings"][0]["venue"]): one for one in given if one["class"] == MAKER
     }
-    taker = next(one for one in given if one["class"] == TAKER)
+    here = {one.symbol: [venue for venue in one.venues if venue in venues] for one in market.instruments}
     made: Document = {}
     for one in market.instruments:
-        for venue in venues_of(one):
+        for venue in here[one.symbol]:
             like = makers.get((one.like, venue)) or next(held for key, held in makers.items() if key[0] == one.like)
             named = {"listings": [{"instrument": one.symbol, "venue": venue}]}
             made[f"maker-{one.symbol}-{venue}".lower()] = like | named
-    for one in (one for one in market.instruments if one.both_venues):
+    for one in (one for one in market.instruments if len(here[one.symbol]) > 1):
+        taker = next(each for each in given if each["class"] == TAKER)
         size = next(held for key, held in makers.items() if key[0] == one.like)["parameters"]["size_lots"]
-        own = {"edge_nanos": _tick_nanos(files["reference"], one), "size_lots": size, "position_lots_max": 10 * size}
-        listings = [{"instrument": one.symbol, "venue": venue} for venue in venues_of(one)]
+        own = {"edge_nanos": _tick_nanos(reference, one), "size_lots": size, "position_lots_max": 10 * size}
+        listings = [{"instrument": one.symbol, "venue": venue} for venue in here[one.symbol]]
         made[f"taker-{one.symbol}".lower()] = taker | {"listings": listings, "parameters": taker["parameters"] | own}
-    return files["strategies"] | {"strategies": made}
+    return file | {"strategies": made}
 
 
 def _tick_nanos(reference: Document, one: Instrument) -> int:
@@ -110,32 +108,46 @@ def _tick_nanos(reference: Document, one: Instrument) -> int:
     return int(Decimal(reference["tick_tables"][listing["tick_table"]]["rows"][-1]["tick"]) * NANOS)
 
 
-def _limits(limits: Document, strategies: list[str]) -> Document:
-    """Limits of the first strategy for each."""
-    nodes = {name: node for name, node in limits["nodes"].items() if node["level"] in ("firm", "region", "desk")}
-    like = next(name for name, node in limits["nodes"].items() if node["level"] == "strategy")
-    rows = [row for row in limits["limits"] if row["node"] in nodes]
-    for strategy in strategies:
-        nodes[strategy] = limits["nodes"][like] | {"id": len(nodes) + 1}
-        nodes[f"{strategy}-account"] = {"id": len(nodes) + 1, "level": "account", "parent": strategy}
-        own = [row for row in limits["limits"] if row["node"] == like]
-        rows += [row | {"id": len(rows) + at, "node": strategy} for at, row in enumerate(own, start=1)]
+def _limits(limits: Document, strategies: dict[str, list[str]], future: str) -> Document:
+    """The firm's limits: those of a region's first strategy for each of its own; what bounds the future of both regions
+    bounds the future that both trade here."""
+    given, nodes = limits["nodes"], dict[str, Document]()
+    held: dict[str, list[Document]] = {}
+    for row in limits["limits"]:
+        held.setdefault("global" if row.get("enforcement") == "global" else row["node"], []).append(row)
+    own: dict[str, list[Document]] = {}
+
+    def add(name: str, like: str, parent: dict[str, str]) -> None:
+        nodes[name] = given[like] | {"id": len(nodes) + 1} | parent
+        own[name] = [row | {"node": name} for row in held.get(like, [])]
+
+    for name in (name for name, node in given.items() if node["level"] == "firm"):
+        add(name, name, {})
+    for region, names in strategies.items():
+        desk = next(name for name, node in given.items() if node.get("parent") == region)
+        like = next(name for name, node in given.items() if node.get("parent") == desk)
+        add(region, region, {})
+        add(desk, desk, {})
+        for name in names:
+            add(name, like, {})
+            add(f"{name}-account", f"{like}-account", {"parent": name})
+    shared = [row | ({"instrument": future} if row.get("instrument") == FUTURE else {}) for row in held["global"]]
+    rows = [row | {"id": at} for at, row in enumerate([row for one in own.values() for row in one] + shared, start=1)]
     return limits | {"nodes": nodes, "limits": rows}
 
 
 def _topology(topology: Document, market: Market) -> Document:
     for venue, about in topology["venues"].items():
-        listed = [one for one in market.instruments if venue in venues_of(one)]
+        listed = [one for one in market.instruments if venue in one.venues]
         for tile in topology["tiles"].values():
             settings = tile.get("settings", {})
             if settings.get("venue") != about["id"]:
                 continue
             if tile["kind"] == "exchange":
-                settings["flow"] = [_flow(topology, settings, one) for one in listed]
+                settings["flow"] = [_flow(venue, settings, one) for one in listed]
                 settings["inner"] = [{"session": FLOW_SESSION_FIRST + one.id} for one in listed]
                 settings["listings"] = [
-                    _like(topology, "listings", settings, one)
-                    | {"instrument": one.id, "symbol": one.symbol, "locate": one.id}
+                    _like("listings", settings, one) | {"instrument": one.id, "symbol": one.symbol, "locate": one.id}
                     for one in listed
                 ]
             else:
@@ -143,33 +155,34 @@ def _topology(topology: Document, market: Market) -> Document:
     return topology
 
 
-def _like(topology: Document, key: str, settings: Document, one: Instrument) -> Document:
+def _exchanges() -> dict[str, Document]:
+    """The settings of every shipped exchange, by its tile."""
+    tiles = [_shipped()[f"{region}/topology"]["tiles"] for region in REGIONS]
+    return {name: about["settings"] for each in tiles for name, about in each.items() if about["kind"] == "exchange"}
+
+
+def _like(key: str, settings: Document, one: Instrument) -> Document:
     """The entry of what an instrument is like at this exchange, else at another."""
-    own = next((row for row in _shipped_settings(settings["name"])[key] if row["symbol"] == one.like), None)
-    exchanges = [tile["settings"] for tile in _shipped()["topology"]["tiles"].values() if tile["kind"] == "exchange"]
-    return dict(own or next(row for about in exchanges for row in about[key] if row["symbol"] == one.like))
+    exchanges = _exchanges()
+    places = [exchanges[settings["name"]], *exchanges.values()]
+    return dict(next(row for about in places for row in about[key] if row["symbol"] == one.like))
 
 
-def _shipped_settings(name: str) -> Document:
-    found: Document = _shipped()["topology"]["tiles"][name]["settings"]
-    return found
-
-
-def _flow(topology: Document, settings: Document, one: Instrument) -> Document:
-    like = _like(topology, "flow", settings, one)
+def _flow(venue: str, settings: Document, one: Instrument) -> Document:
+    like = _like("flow", settings, one)
     # How a venue's flow differs (lag, noise) belongs to the venue, whatever is traded there.
-    first = _shipped_settings(settings["name"])["flow"][0]
-    venue = {
+    first = _exchanges()[settings["name"]]["flow"][0]
+    differs = {
         key: value
         for key, value in first.items()
         if key not in ("session", "instrument", "symbol", "fit", "seed", "file")
     }
-    seed = like["seed"] - like["instrument"] + one.id
     made = {
         "session": FLOW_SESSION_FIRST + one.id,
         "instrument": one.id,
         "symbol": one.symbol,
         "fit": like["fit"],
-        "seed": seed,
+        "seed": like["seed"] - like["instrument"] + one.id,
     }
-    return made | venue | ({"file": str(one.file.resolve())} if one.file is not None else {})
+    driven = one.file is not None and venue in one.driven
+    return made | differs | ({"file": str(one.file.resolve())} if driven and one.file is not None else {})

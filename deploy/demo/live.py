@@ -1,4 +1,5 @@
-"""The live table of a demo: orders, fills, positions, PnL, limit use, latency per hop, feeds, flow.
+"""The live table of a demo: what risk officers did and where it is in force, and by region orders, fills, positions, PnL,
+limit use, feeds, latency per hop.
 
 Invariant: it only reads: counters in shared memory and what the recorder kept; it never speaks to a trading process.
 """
@@ -13,7 +14,8 @@ from meridian._native import journal as native
 from meridian._native import links
 from meridian.deploy.demo.plan import Plan
 from meridian.deploy.metrics import read
-from meridian.deploy.runs import Run
+from meridian.deploy.platform import Platform
+from meridian.deploy.region import Region
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -28,8 +30,8 @@ HOPS = {
     "packet → decision": ("engine", "engine.receive_to_decision_ns"),
     "packet → risk passed": ("engine", "engine.receive_to_risk_ns"),
     "packet → command": ("engine", "engine.receive_to_sent_ns"),
-    "packet → wire": ("gateway_xnas", "gateway_xnas.gateway.packet_to_wire_ns"),
-    "order round trip": ("gateway_xnas", "gateway_xnas.gateway.round_trip_ns"),
+    "packet → wire": ("gateway_{venue}", "gateway_{venue}.gateway.packet_to_wire_ns"),
+    "order round trip": ("gateway_{venue}", "gateway_{venue}.gateway.round_trip_ns"),
 }
 
 
@@ -77,30 +79,76 @@ def money(record: Any) -> float:
     return ((int(record["high"]) << 64) | int(record["low"])) / NANOS
 
 
+Counters = dict[str, int | links.Histogram]
+
+
 class Live:
     """What the table shows, gathered once a second."""
 
-    def __init__(self, plan: Plan, run: Run) -> None:
-        self.plan, self.run = plan, run
-        self.tail = Tail(plan.directory / "data" / "recorder")
-        self.warm: dict[str, int | links.Histogram] = {}
+    def __init__(self, plan: Plan, platform: Platform) -> None:
+        self.plan, self.platform = plan, platform
+        self.tails = {name: Tail(place / "data" / "recorder") for name, place in platform.places.items()}
+        self.warm: dict[str, Counters] = {}
 
-    def counters(self) -> dict[str, int | links.Histogram]:
-        """All counters of all processes, by process and name."""
+    def counters(self) -> dict[str, Counters]:
+        """All counters of all processes of each region that runs, by process and name."""
         return {
-            f"{process}/{name}": value
-            for process in self.run.processes
-            for name, value in dict(read(self.run.counters(process))).items()
+            region: {
+                f"{process}/{name}": value
+                for process in one.run.processes
+                for name, value in dict(read(one.run.counters(process))).items()
+            }
+            for region, one in self.platform.below.items()
         }
 
-    def ready(self) -> bool:
-        """Whether every order session is up and every feed is live."""
-        counters = self.counters()
-        venues = [name.lower() for name in self.plan.venues]
-        up = [counters.get(f"gateway_{venue}/gateway_{venue}.gateway.state") for venue in venues]
-        live = [counters.get(f"feed_{venue}/feed_{venue}.feed.mode") for venue in venues]
-        heard = [counters.get(f"feed_{venue}/feed_{venue}.feed.messages") for venue in venues]
-        return up == [SESSION_UP] * len(venues) and live == [FEED_LIVE] * len(venues) and all(heard)
+    def ready(self) -> list[str]:
+        """The venues whose order session is up and whose feed is live."""
+        found = []
+        for region, counters in self.counters().items():
+            for venue in self.plan.regions[region].topology.venues:
+                gateway, feed = f"gateway_{venue}".lower(), f"feed_{venue}".lower()
+                up = counters.get(f"{gateway}/{gateway}.gateway.state") == SESSION_UP
+                live = counters.get(f"{feed}/{feed}.feed.mode") == FEED_LIVE
+                if up and live and counters.get(f"{feed}/{feed}.feed.messages"):
+                    found.append(venue)
+        return found
+
+    def lots(self) -> dict[tuple[str, str], int]:
+        """Position of each account and instrument that an engine has said, by name."""
+        found = {}
+        for region, tail in self.tails.items():
+            tail.update()
+            names = {number: name for name, number in _nodes(self.plan.regions[region]).items()}
+            symbols = {one.id: one.symbol for one in self.plan.market.instruments}
+            for (account, instrument), record in tail.positions.items():
+                found[names[account], symbols[instrument]] = int(record["lots"])
+        return found
+
+    def published(self, rows: list[dict[str, Any]]) -> bool:
+        """Whether positions as the limits API tells them are what the engines said last."""
+        told = {(row["account"], row["instrument"]): row["lots"] for row in rows}
+        return all(told.get(key, 0) == lots for key, lots in self.lots().items())
+
+    def lines(self) -> list[str]:
+        """What was done so far and where it is in force, a line each."""
+        found = []
+        for event in [one for one in self.platform.events if one["kind"] != "positions"]:
+            head = f"{event['seconds']:5.1f} s  {event['by']}: {event['what']}"
+            found.append(f"{head}: pending")
+            for region, known in event["regions"].items():
+                if known["input"] is not None:
+                    found.append(f"{head}: {region} {state_of(known)}")
+            if event["trouble"]:
+                found.append(f"{head}: {event['trouble']}")
+        return found
+
+    def sentence(self, seconds: float) -> str:
+        """The state of things in a line, where there is no terminal."""
+        parts = []
+        for region, counters in self.counters().items():
+            engine = {key: counters.get(f"engine/engine.{key}", 0) for key in ("orders", "fills", "refused")}
+            parts.append(f"{region}: " + ", ".join(f"{value:,} {key}" for key, value in engine.items()))
+        return f"{seconds:5.1f} s  " + "; ".join(parts)
 
     def tables(self, seconds: float, seconds_max: float) -> Group:
         """The whole picture."""
@@ -108,75 +156,123 @@ class Live:
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
-        self.tail.update()
+        for tail in self.tails.values():
+            tail.update()
         counters = self.counters()
         if not self.warm and seconds >= min(WARM_SECONDS, seconds_max / 3):
             self.warm = counters
-        head = Text(f"New York · {seconds:4.0f} of {seconds_max:.0f} s", style="bold")
+        head = Text(f"New York and Chicago · {seconds:4.0f} of {seconds_max:.0f} s", style="bold")
         bar = ProgressBar(total=seconds_max, completed=min(seconds, seconds_max), width=60)
-        return Group(
-            head, bar, Text(), self._positions(), self._venues(counters), self._hops(counters), self._notes(counters)
+        parts = [self._events(), self._global(), self._positions(), self._venues(counters), self._hops(counters)]
+        return Group(head, bar, Text(), *parts, *self._notes(counters))
+
+    def _events(self) -> Any:
+        regions = list(self.plan.regions)
+        table = _table("Under one hand", "at", "by", "what", *regions, left=3 + len(regions))
+        for event in [one for one in self.platform.events if one["kind"] != "positions"]:
+            states = [state_of(event["regions"].get(region, {})) for region in regions]
+            by = event["by"] + (f", {event['confirmed_by']}" if event.get("confirmed_by") else "")
+            table.add_row(f"{event['seconds']:.1f} s", by, event["what"], *states)
+        if not table.row_count:
+            table.add_row("", "", "[dim]nothing yet[/]", *[""] * len(regions))
+        return table
+
+    def _global(self) -> Any:
+        regions = list(self.plan.regions)
+        table = _table("Positions over regions, lots", "instrument", *regions, "all", "global limit")
+        bounds = [one["after"] for one in self.platform.events if one["kind"] == "limit" and one["in_force"]]
+        limit = self.plan.global_limit
+        for one in self.plan.market.instruments:
+            lots = [self._lots_of(region, one.id) for region in regions]
+            bound = (bounds[-1] if bounds else str(limit.hard)) if one.symbol == limit.instrument else ""
+            table.add_row(one.symbol, *(f"{part:+,}" for part in lots), f"{sum(lots):+,}", bound)
+        return table
+
+    def _lots_of(self, region: str, instrument: int) -> int:
+        return sum(
+            int(one["lots"]) for (_, number), one in self.tails[region].positions.items() if number == instrument
         )
 
     def _positions(self) -> Any:
         table = _table("Strategies", "strategy", "instrument", "position", "of limit", "bought", "sold", "PnL")
-        accounts = {self.plan.region.limits.node(slot.account): slot for slot in self.plan.slots}
         symbols = {one.id: one.symbol for one in self.plan.market.instruments}
-        for (account, instrument), record in sorted(self.tail.positions.items()):
-            if account not in accounts:
-                continue
-            lots, pnl = int(record["lots"]), money(record["realised"]) + money(record["unrealised"])
-            limit = self.plan.position_lots_max(accounts[account].name)
-            colour = "green" if pnl >= 0 else "red"
-            table.add_row(
-                accounts[account].name,
-                symbols.get(instrument, str(instrument)),
-                f"{lots:+,}",
-                f"{abs(lots) / limit:.0%}" if limit else "",
-                f"{int(record['bought_lots']):,}",
-                f"{int(record['sold_lots']):,}",
-                f"[{colour}]{pnl:+,.2f}[/]",
-            )
+        for name, region in self.plan.regions.items():
+            accounts = {region.limits.node(slot.account): slot for slot in region.slots}
+            for (account, instrument), record in sorted(self.tails[name].positions.items()):
+                if account not in accounts:
+                    continue
+                lots, pnl = int(record["lots"]), money(record["realised"]) + money(record["unrealised"])
+                limit = self.plan.position_lots_max(accounts[account].name)
+                colour = "green" if pnl >= 0 else "red"
+                table.add_row(
+                    accounts[account].name,
+                    symbols.get(instrument, str(instrument)),
+                    f"{lots:+,}",
+                    f"{abs(lots) / limit:.0%}" if limit else "",
+                    f"{int(record['bought_lots']):,}",
+                    f"{int(record['sold_lots']):,}",
+                    f"[{colour}]{pnl:+,.2f}[/]",
+                )
         return table
 
-    def _venues(self, counters: dict[str, Any]) -> Any:
+    def _venues(self, counters: dict[str, Counters]) -> Any:
         table = _table("Venues", "venue", "feed messages", "gaps", "snapshots", "orders sent", "answers", "not sent")
-        for venue in [name.lower() for name in self.plan.venues]:
-            feed = f"feed_{venue}/feed_{venue}.feed."
-            gateway = f"gateway_{venue}/gateway_{venue}.gateway."
-            keys = ("messages", "gaps", "snapshots"), ("sent", "events", "not_sent")
-            values = [counters.get(feed + key, 0) for key in keys[0]] + [
-                counters.get(gateway + key, 0) for key in keys[1]
-            ]
-            table.add_row(venue.upper(), *(f"{value:,}" for value in values))
+        for region, known in counters.items():
+            for venue in [name.lower() for name in self.plan.regions[region].topology.venues]:
+                feed = f"feed_{venue}/feed_{venue}.feed."
+                gateway = f"gateway_{venue}/gateway_{venue}.gateway."
+                values = [known.get(feed + key, 0) for key in ("messages", "gaps", "snapshots")]
+                values += [known.get(gateway + key, 0) for key in ("sent", "events", "not_sent")]
+                table.add_row(f"{venue.upper()}, {region}", *(f"{value:,}" for value in values))
         return table
 
-    def _hops(self, counters: dict[str, Any]) -> Any:
-        table = _table("Latency, µs", "hop", "count", "p50", "p99", "p99.9", "max")
-        for hop, (process, name) in HOPS.items():
-            histogram = counters.get(f"{process}/{name}")
-            warm = self.warm.get(f"{process}/{name}")
-            if isinstance(histogram, links.Histogram) and isinstance(warm, links.Histogram):
-                histogram = histogram.since(warm)
-            if isinstance(histogram, links.Histogram) and histogram.count:
-                shares = [f"{histogram.percentile_ns(share) / 1e3:,.1f}" for share in (0.5, 0.99, 0.999)]
-                table.add_row(hop, f"{histogram.count:,}", *shares, f"{histogram.max_ns / 1e3:,.1f}")
+    def _hops(self, counters: dict[str, Counters]) -> Any:
+        table = _table("Latency, µs", "hop", "region", "count", "p50", "p99", "p99.9", "max", left=2)
+        for hop, place in HOPS.items():
+            for region, known in counters.items():
+                venue = next(iter(self.plan.regions[region].topology.venues)).lower()
+                key = "/".join(part.format(venue=venue) for part in place)
+                histogram, warm = known.get(key), self.warm.get(region, {}).get(key)
+                if isinstance(histogram, links.Histogram) and isinstance(warm, links.Histogram):
+                    histogram = histogram.since(warm)
+                if isinstance(histogram, links.Histogram) and histogram.count:
+                    shares = [f"{histogram.percentile_ns(share) / 1e3:,.1f}" for share in (0.5, 0.99, 0.999)]
+                    table.add_row(hop, region, f"{histogram.count:,}", *shares, f"{histogram.max_ns / 1e3:,.1f}")
         return table
 
-    def _notes(self, counters: dict[str, Any]) -> Any:
+    def _notes(self, counters: dict[str, Counters]) -> list[Any]:
         from rich.text import Text
 
-        engine = {key: counters.get(f"engine/engine.{key}", 0) for key in ("inputs", "orders", "fills", "refused")}
-        parts = [f"{value:,} {key}" for key, value in engine.items()] + [f"{self.tail.breaks} breaks"]
-        parts += [f"{code} {count:,}" for code, count in sorted(self.tail.refusals.items())] + self.tail.disabled
-        parts += [f"soft limit {metric} reached {count:,}×" for metric, count in sorted(self.tail.warnings.items())]
-        return Text(" · ".join(parts), style="dim")
+        found = []
+        for region, tail in self.tails.items():
+            known = counters.get(region)
+            if known is None:
+                found.append(Text(f"{region}: stopped, it failed", style="red"))
+                continue
+            engine = {key: known.get(f"engine/engine.{key}", 0) for key in ("inputs", "orders", "fills", "refused")}
+            parts = [f"{value:,} {key}" for key, value in engine.items()] + [f"{tail.breaks} breaks"]
+            parts += [f"{code} {count:,}" for code, count in sorted(tail.refusals.items())] + tail.disabled
+            parts += [f"soft limit {metric} reached {count:,}×" for metric, count in sorted(tail.warnings.items())]
+            found.append(Text(f"{region}: " + " · ".join(parts), style="dim"))
+        return found
 
 
-def _table(title: str, *columns: str) -> Any:
+def state_of(known: dict[str, Any]) -> str:
+    """Where a change stands in a region, in words."""
+    if known.get("input") is not None:
+        return f"in force at input {known['input']:,}"
+    return str(known.get("state", "pending"))
+
+
+def _nodes(region: Region) -> dict[str, int]:
+    return {name: region.limits.node(name) for name in region.limits.nodes}
+
+
+def _table(title: str, *columns: str, left: int = 1) -> Any:
+    """`left`: how many columns hold words, not numbers."""
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True)
+        table.add_column(column, justify="left" if place < left else "right", no_wrap=True)
     return table

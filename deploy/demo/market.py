@@ -14,10 +14,10 @@ from meridian.console import BadInput
 
 INSTRUMENTS_MAX = 8
 """Of one demo: a laptop's share. The busiest are taken."""
-
-
 SHARE, FUTURE = "AAPL", "ESM4"
-"""Instruments of New York's files that others are like: in ticks, sizes, strategies, generated flow."""
+"""Instruments of the regions' files that others are like: in ticks, sizes, strategies, generated flow."""
+FIRST, SECOND, CHICAGO = "XNAS", "XBOS", "XCME"
+"""New York's venues and Chicago's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +27,18 @@ class Instrument:
     id: int
     symbol: str
     like: str = SHARE
-    """The instrument of New York's files that says how it trades."""
+    """The instrument of the regions' files that says how it trades."""
     file: Path | None = None
     """Recorded flow that drives it first; None: the generator from the start."""
     live: bool = True
     """Whether its file holds more than a snapshot."""
-    both_venues: bool = False
-    """Whether the second venue lists it too, driven by a lagged copy."""
+    venues: tuple[str, ...] = (FIRST,)
+    """Where it is listed. New York's second venue is driven by a lagged copy of the first's flow, Chicago's by a generator."""
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """The venues that its file drives."""
+        return tuple(venue for venue in self.venues if venue in (FIRST, SECOND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +54,14 @@ def like_of(symbol: str) -> str:
     return FUTURE if symbol.startswith("ES") and len(symbol) in (3, 4, 5) else SHARE
 
 
-def venues_of(one: Instrument) -> list[str]:
-    """The venues that list it."""
-    return ["XNAS", "XBOS"] if one.both_venues else ["XNAS"]
-
-
 def generated() -> Market:
-    """Without files: New York's own instruments, AAPL at both venues, ES at the first."""
-    return Market([Instrument(id=1, symbol=SHARE, both_venues=True), Instrument(id=2, symbol=FUTURE, like=FUTURE)])
+    """Without files: the regions' own instruments, AAPL at both of New York's venues, ES at the first and in Chicago."""
+    return Market(
+        [
+            Instrument(id=1, symbol=SHARE, venues=(FIRST, SECOND)),
+            Instrument(id=2, symbol=FUTURE, like=FUTURE, venues=(FIRST, CHICAGO)),
+        ]
+    )
 
 
 def from_files(paths: Sequence[Path]) -> Market:
@@ -85,10 +90,19 @@ def from_files(paths: Sequence[Path]) -> Market:
                     like=like,
                     file=file.path,
                     live=live_records > 0,
-                    both_venues=like == SHARE,
+                    venues=(FIRST, SECOND) if like == SHARE else (FIRST,),
                 )
             )
-    if not any(one.both_venues for one in instruments):
+    if not any(SECOND in one.venues for one in instruments):
         # The second venue needs something to trade: the first instrument, copied.
-        instruments[0] = replace(instruments[0], both_venues=True)
-    return Market(instruments, skipped)
+        instruments[0] = replace(instruments[0], venues=(FIRST, SECOND))
+    return Market(with_chicago(instruments), skipped)
+
+
+def with_chicago(instruments: list[Instrument]) -> list[Instrument]:
+    """Chicago lists the busiest future of the flow, or the regions' own one where the flow has none."""
+    for place, one in enumerate(instruments):
+        if one.like == FUTURE:
+            instruments[place] = replace(one, venues=(*one.venues, CHICAGO))
+            return instruments
+    return [*instruments, Instrument(id=len(instruments) + 1, symbol=FUTURE, like=FUTURE, venues=(CHICAGO,))]

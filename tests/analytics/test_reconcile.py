@@ -51,6 +51,8 @@ def test_a_fill_that_the_engine_never_heard_of_is_named(tmp_path: Path) -> None:
         "AAPL at XNAS: net_lots is 10 in the engine and 15 at the exchange",
         "AAPL at XNAS: notional_nanos is 1,000,000,000,000 in the engine and 1,495,000,000,000 at the exchange",
         "AAPL: the engine's positions are +6 lots, the exchanges' trades add up to +11",
+        "XNAS: 2 orders are filled in the engine and 3 at the exchange",
+        "XNAS: 1 orders are open in the engine and 0 at the exchange",
     ]
 
 

@@ -1,4 +1,5 @@
-"""The demo, short: it trades on every venue, its books agree with the exchanges', its replay is equal, and it leaves nothing.
+"""The demo, short: both regions trade, a limit and a kill are in force in both by their inputs, every order is accounted for,
+the books agree with the exchanges', replays are equal, and it leaves nothing.
 
 Invariant: these runs lie apart from the user's own, and what one leaves behind fails it.
 """
@@ -7,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,18 +27,29 @@ from meridian.deploy import runs
 from meridian.deploy.demo import cli
 from tests.support import ROOT, need_data
 
-SECONDS = 15
-"""Long enough that the market maker is hit at both venues; the seed of the generated flow is fixed."""
+SECONDS = 20
+"""Long enough that makers are hit; the seed of the generated flow is fixed."""
+REGIONS = ("new-york", "chicago")
+RUNS = 1 + len(REGIONS)
 MEMORY_BYTES_MAX = 1 << 30
-END_SECONDS_MAX = 90.0
+END_SECONDS_MAX = 150.0
 
 
 @pytest.fixture(autouse=True)
-def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs of these tests lie apart from the user's own, and none is left."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+def own_runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs of these tests lie apart from the user's own, below a short path, for sockets; and none is left."""
+    folder = Path(tempfile.mkdtemp(prefix="mrdn-"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     yield
-    assert list(runs.runs()) == []
+    for demo in STARTED.copy():
+        os.kill(demo.process.pid, signal.SIGINT)  # Its test has failed.
+        demo.ends()
+    assert list(runs.runs()) == [] and runs.leftovers() == []
+    shutil.rmtree(folder)
+
+
+STARTED: list[Demo] = []
+"""Demos that have not ended."""
 
 
 @dataclass(slots=True)
@@ -58,15 +72,20 @@ class Demo:
             stderr=subprocess.PIPE,
             text=True,
         )
+        STARTED.append(self)
 
     def look(self) -> bool:
         """Takes note of its processes and shared memory; whether all of them run."""
         children = [self.process.pid, *_children(self.process.pid)]
         self.pids.update(children)
         self.pss_bytes = max(self.pss_bytes, sum(_pss_bytes(pid) for pid in children))
-        mine = [run for run in runs.runs() if run.supervisor_pid == self.process.pid]
+        mine = self.runs()
         self.shared.update(Path(run.shared_directory) for run in mine)
-        return any(run.state == "running" for run in mine)
+        return len(mine) == RUNS and all(run.state == "running" for run in mine)
+
+    def runs(self) -> list[runs.Run]:
+        """Its runs: what is above the regions, and each of them."""
+        return [run for run in runs.runs() if run.supervisor_pid == self.process.pid]
 
     def comes_up(self) -> None:
         """Waits until it trades."""
@@ -84,6 +103,7 @@ class Demo:
             time.sleep(0.2)
         if self.process.poll() is None:
             self.process.terminate()
+        STARTED.remove(self)
         out, errors = self.process.communicate(timeout=30)
         assert [pid for pid in self.pids if Path(f"/proc/{pid}").exists()] == []
         assert [path for path in self.shared if path.exists()] == []
@@ -112,62 +132,105 @@ def report_of(ended: tuple[int, str, str]) -> dict[str, Any]:
     code, out, errors = ended
     assert code == 0, errors
     printed = json.loads(out)
+    assert printed["schema"] == "meridian.demo/2"
     assert Path(printed["html"]).stat().st_size > 10_000
     report: dict[str, Any] = printed["report"]
-    assert report["reconciliation"]["agrees"], report["reconciliation"]["differences"]
-    assert report["run"]["replay_agrees"]
+    check = report["reconciliation"]
+    assert check["agrees"] and report["problems"] == [], (check["differences"], report["problems"])
+    ends = sum(check[key] for key in ("filled", "cancelled", "expired", "rejected", "not_sent", "open"))
+    assert ends == check["sent"] == sum(row["sent"] for row in report["orders"])
+    assert list(report["regions"]) == list(REGIONS)
+    assert all(region["run"]["replay_agrees"] for region in report["regions"].values())
+    for row in report["positions"]:
+        assert row["lots"] == sum(row["regions"].values())
     return report
+
+
+def steps(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """What risk officers did, each in force in both regions at an input of its own."""
+    told = {event["kind"]: event for event in report["events"]}
+    found = [told[kind] for kind in ("limit", "kill", "rearm")]
+    for event in found:
+        assert event["in_force"] and event["trouble"] is None and list(event["regions"]) == list(REGIONS), event
+    for region in REGIONS:
+        inputs = [event["regions"][region]["input"] for event in found]
+        assert inputs == sorted(set(inputs))
+    return found
 
 
 def fills_by_venue(report: dict[str, Any]) -> dict[str, int]:
     """Our fills, as the exchanges' own journals say."""
-    fills = dict.fromkeys(report["run"]["venues"], 0)
-    for line in report["reconciliation"]["lines"]:
-        fills[line["venue"]] += line["exchange"]["fills"]
+    fills = dict.fromkeys(("XNAS", "XBOS", "XCME"), 0)
+    for region in report["regions"].values():
+        for line in region["reconciliation"]["lines"]:
+            fills[line["venue"]] += line["exchange"]["fills"]
     return fills
 
 
-def test_generated_flow_fills_our_orders_on_every_venue(meridian: Any) -> None:
-    demo = Demo(SECONDS)
-    report = report_of(demo.ends())
-    assert min(fills_by_venue(report).values()) > 0
-    assert 0 < demo.pss_bytes < MEMORY_BYTES_MAX, f"{demo.pss_bytes >> 20} MiB"
-
-    directory = report["run"]["directory"]
-    told = meridian("reconcile", directory, "--json")
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout)["agrees"]
-    replayed = meridian("journal", "replay", str(Path(directory) / "data" / "engine"), "--json")
-    assert replayed.returncode == 0, replayed.stderr
-    assert report["run"]["state_hash"] in replayed.stdout
+def etcd_of(demo: Demo) -> int:
+    """The process that is the store."""
+    return next(int(run.processes["etcd"]["pid"]) for run in demo.runs() if "etcd" in run.processes)
 
 
 @pytest.mark.timeout(240)
-def test_recorded_flow_fills_our_orders_on_every_venue() -> None:
-    data = need_data("lobster", "the demo on recorded flow").parent
-    report = report_of(Demo(SECONDS, f"{data / 'lobster'},{data / 'dbn'}").ends())
-    assert min(fills_by_venue(report).values()) > 0
-    assert sum(flow["replayed"] for flow in report["flow"]) > 0
-
-
-def test_an_interrupt_ends_it_early_with_a_report_and_leaves_nothing() -> None:
-    demo = Demo(100)
+def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridian: Any) -> None:
+    demo = Demo(SECONDS)
     demo.comes_up()
     time.sleep(2)
-    os.kill(demo.process.pid, signal.SIGINT)
-    started = time.monotonic()
-    report_of(demo.ends())
-    assert time.monotonic() - started < 40
+    os.kill(etcd_of(demo), signal.SIGKILL)
+    report = report_of(demo.ends())
+    assert sum(fills_by_venue(report).values()) > 0
+    assert 0 < demo.pss_bytes < MEMORY_BYTES_MAX, f"{demo.pss_bytes >> 20} MiB"
+    assert 0 < report["memory_bytes"] < MEMORY_BYTES_MAX
+    assert {row["name"]: row["restarts"] for row in report["processes"] if row["region"] is None}["etcd"] == 1
+
+    limit, kill, rearm = steps(report)
+    assert (limit["before"], limit["after"]) == ("200", "120")
+    assert rearm["own_confirmation_refused"] and rearm["confirmed_by"] != rearm["by"]
+    for region in REGIONS:
+        assert limit["regions"][region]["record"] == "Allocation" and kill["regions"][region]["record"] == "Kill"
+        told = kill["regions"][region]
+        assert told["resting"] > 0 and told["cancelled"] + told["filled"] == told["resting"], told
+        assert told["left"] == told["sent_while_killed"] == 0 and told["sent_after"] > 0, told
+        bounds = [one["bound"] for one in report["regions"][region]["limits"] if one["limit"] == limit["limit"]]
+        assert bounds == [60]
+
+    directory = report["run"]["directory"]
+    told = json.loads(meridian("reconcile", directory, "--json").stdout)
+    assert told["agrees"] and list(told["regions"]) == list(REGIONS)
+    again = json.loads(meridian("report", directory, "--json").stdout)
+    assert again["orders"] == report["orders"] and again["events"] == report["events"]
+    orders = json.loads(meridian("orders", directory, "--json").stdout)["orders"]
+    assert len(orders) >= report["reconciliation"]["sent"] and len({row["journal"] for row in orders}) == len(REGIONS)
+    fills = json.loads(meridian("fills", directory, "--json").stdout)["fills"]
+    assert len(fills) == report["reconciliation"]["fills"]
+    for region in REGIONS:
+        single = json.loads(meridian("report", f"{directory}/{region}", "--json").stdout)
+        assert single["schema"] == "meridian.report/1" and single["reconciliation"]["agrees"]
+    replayed = json.loads(meridian("journal", "replay", directory, "--json").stdout)
+    assert replayed["agree"]
 
 
 @pytest.mark.timeout(240)
-def test_two_at_the_same_time() -> None:
-    first = Demo(8)
+def test_recorded_flow_fills_our_orders() -> None:
+    data = need_data("lobster", "the demo on recorded flow").parent
+    report = report_of(Demo(SECONDS, f"{data / 'lobster'},{data / 'dbn'}").ends())
+    steps(report)
+    assert min(fills_by_venue(report)[venue] for venue in ("XNAS", "XBOS")) > 0
+    assert sum(flow["replayed"] for flow in report["regions"]["new-york"]["flow"]) > 0
+    assert [flow["replayed"] for flow in report["regions"]["chicago"]["flow"]] == [0]
+
+
+@pytest.mark.timeout(240)
+def test_an_interrupt_ends_it_early_with_a_report_and_leaves_nothing_also_beside_another() -> None:
+    first = Demo(100)
     first.comes_up()
-    second = Demo(5)
+    second = Demo(100)
     second.comes_up()
     assert not first.shared & second.shared
-    for demo in (second, first):
+    for demo in (first, second):
+        os.kill(demo.process.pid, signal.SIGINT)
+    for demo in (first, second):
         report_of(demo.ends())
 
 

@@ -17,7 +17,7 @@ import pytest
 from meridian.console import BadInput
 from meridian.deploy import runs
 from meridian.deploy.demo.documents import documents, shipped
-from meridian.deploy.demo.market import SHARE, Instrument, Market, generated
+from meridian.deploy.demo.market import FUTURE, SHARE, Instrument, Market, generated, with_chicago
 from meridian.deploy.demo.toml_text import dumps
 from meridian.deploy.region import load
 from tests.support import ROOT
@@ -102,32 +102,45 @@ def test_a_second_start_goes_on_from_the_first_ones_journals(tmp_path: Path) -> 
     assert printed("journal", "replay", run["run_directory"])["agree"]
 
 
-def test_the_demo_and_new_york_are_one() -> None:
+def test_the_demo_and_the_regions_are_one() -> None:
     files, made = shipped(), documents(generated(), Path("/somewhere"))
-    topology = made.pop("topology")
-    assert made == {name: files[name] for name in made}
-    own = {key: value for key, value in topology.items() if key not in ("name", "data_directory", "region")}
-    assert own == {key: value for key, value in files["topology"].items() if key not in ("name", "region")}
+    assert made.keys() == files.keys()
+    for name, document in made.items():
+        if name.endswith("/topology"):
+            document = {key: value for key, value in document.items() if key not in ("data_directory", "region")}
+            files[name].pop("region")
+        assert document == files[name], name
 
 
 def test_other_instruments_are_traded_as_those_that_they_are_like() -> None:
-    share = Instrument(id=1, symbol="GOOGL", like=SHARE, file=Path("/flow/googl.csv"), both_venues=True)
-    future = Instrument(id=2, symbol="ESH5", like="ESM4", both_venues=True)
+    share = Instrument(id=1, symbol="GOOGL", like=SHARE, file=Path("/flow/googl.csv"), venues=("XNAS", "XBOS"))
+    future = Instrument(id=2, symbol="ESH5", like=FUTURE, file=Path("/flow/es.dbn"), venues=("XNAS", "XBOS", "XCME"))
     made = documents(Market([share, future]), Path("/somewhere"))
-    strategies = made["strategies"]["strategies"]
+    strategies = made["new-york/strategies"]["strategies"]
     assert list(strategies) == [
         "maker-googl-xnas", "maker-googl-xbos", "maker-esh5-xnas", "maker-esh5-xbos", "taker-googl", "taker-esh5",
     ]  # fmt: skip
+    assert list(made["chicago/strategies"]["strategies"]) == ["maker-esh5-xcme"]
     assert strategies["taker-esh5"]["parameters"]["edge_nanos"] == 250_000_000
-    assert len(made["limits"]["limits"]) == 8 * 7 and len(made["limits"]["nodes"]) == 3 + 2 * 6
-    flow = made["topology"]["tiles"]["exchange_xbos"]["settings"]["flow"]
+    limits = made["limits"]
+    assert len(limits["limits"]) == 8 * (1 + 7) + 2 and len(limits["nodes"]) == 5 + 2 * 7
+    assert [row["instrument"] for row in limits["limits"] if row.get("enforcement") == "global"] == ["ESH5"] * 2
+    flow = made["new-york/topology"]["tiles"]["exchange_xbos"]["settings"]["flow"]
     assert [(one["symbol"], one["fit"], one["lag_ns"]) for one in flow] == [
         ("GOOGL", "aapl", 4 * 10**7),
         ("ESH5", "es", 4 * 10**7),
     ]
-    assert flow[0]["file"] == "/flow/googl.csv" and "file" not in flow[1]
+    assert flow[0]["file"] == "/flow/googl.csv" and flow[1]["file"] == "/flow/es.dbn"
+    (chicago,) = made["chicago/topology"]["tiles"]["exchange_xcme"]["settings"]["flow"]
+    assert chicago["symbol"] == "ESH5" and "file" not in chicago, "recorded flow drives New York alone"
     for document in made.values():
         assert tomllib.loads(dumps(document), parse_float=Decimal) == document
+
+
+def test_chicago_lists_a_future_also_where_the_flow_has_none() -> None:
+    (share, future) = with_chicago([Instrument(id=1, symbol="GOOGL", file=Path("/flow/googl.csv"))])
+    assert share.venues == ("XNAS",)
+    assert (future.id, future.symbol, future.file, future.venues) == (2, FUTURE, None, ("XCME",))
 
 
 def test_errors_of_all_four_files_come_at_once(tmp_path: Path) -> None:

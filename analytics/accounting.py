@@ -1,0 +1,156 @@
+"""Every order accounted for: what became of each by the engine's journal, and of as many by the exchanges' own.
+
+An order is counted once with all its replacements. The exchanges' side applies their sequenced input to a fresh matching core and
+follows each order of our sessions through its replacements to its end.
+
+Invariant: the final states of a venue add up to the orders sent there; where they do not, or where an exchange counts otherwise,
+there is a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meridian import records
+from meridian._native import exchange as native
+from meridian._native import journal as journals
+from meridian.analytics.run import Rows, Run
+from meridian.console import BadInput, Unreachable
+from meridian.records import ExchangeEventKind, OrderEventKind, OrderState
+
+ENDS = {
+    OrderState.FILLED: "filled",
+    OrderState.CANCELED: "cancelled",
+    OrderState.REJECTED: "rejected",
+    OrderState.NOT_SENT: "not_sent",
+    OrderState.LIVE: "open",
+    OrderState.PENDING_REPLACE: "open",
+    OrderState.PENDING_CANCEL: "open",
+    OrderState.PENDING_NEW: "unanswered",
+    OrderState.UNKNOWN: "unknown",
+}
+STATES = ("filled", "cancelled", "expired", "rejected", "not_sent", "open", "unanswered", "unknown")
+"""What an order can have become; the first five are ends."""
+AT_ONCE = 4096
+"""Commands that a core takes in one call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounted:
+    """The orders of one venue."""
+
+    venue: str
+    sent: int
+    states: dict[str, int]
+    """State → orders, by the engine's journal."""
+    exchange: dict[str, int]
+    """accepted, filled, cancelled, open: by the exchange's own journal."""
+
+    @property
+    def differences(self) -> list[str]:
+        """Sums that are none, and what the exchange counts otherwise."""
+        found = []
+        told = sum(self.states.values())
+        if told != self.sent:
+            found.append(f"{self.venue}: {self.sent:,} orders were sent and {told:,} are accounted for")
+        ours = {
+            "filled": self.states["filled"],
+            # A venue cancels what expires.
+            "cancelled": self.states["cancelled"] + self.states["expired"],
+            "open": self.states["open"],
+        }
+        for key, count in ours.items():
+            if count != self.exchange[key]:
+                found.append(
+                    f"{self.venue}: {count:,} orders are {key} in the engine and {self.exchange[key]:,} at the exchange"
+                )
+        return found
+
+    def described(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"venue": self.venue, "sent": self.sent} | self.states | {"exchange": self.exchange}
+
+
+def accounted(run: Run) -> list[Accounted]:
+    """The orders of each venue. Raises Unreachable or BadInput for an exchange's journal that is not there or damaged."""
+    events = run.order_events
+    expired = set(events["order_id"][events["event"] == OrderEventKind.EXPIRED].tolist())
+    found = []
+    for venue in run.venues:
+        here = run.orders[run.orders["venue"] == venue["id"]]
+        states = dict.fromkeys(STATES, 0)
+        for row in here:
+            end = ENDS[OrderState(int(row["state"]))]
+            states["expired" if end == "cancelled" and int(row["order_id"]) in expired else end] += 1
+        sent = len(np.unique(here["first_id"]))
+        theirs = at_exchange(run.directory / str(venue["exchange_journal"]), int(venue["session"]))
+        found.append(Accounted(venue=str(venue["name"]), sent=sent, states=states, exchange=theirs))
+    return found
+
+
+def unaccounted(run: Run, found: list[Accounted]) -> list[str]:
+    """Orders that the engine counted as sent and that belong to none of the venues."""
+    counted, sent = sum(one.sent for one in found), run.folded["statistics"]["orders"]
+    return [] if counted == sent else [f"the engine sent {sent:,} orders, {counted:,} of them to the run's venues"]
+
+
+def at_exchange(journal: Path, session: int) -> dict[str, int]:
+    """What became of a session's orders by the exchange's own journal. Raises Unreachable or BadInput."""
+    try:
+        events = _events(journal, session)
+    except FileNotFoundError as error:
+        raise Unreachable(f"{journal}: {error}") from None
+    except ValueError as error:
+        raise BadInput(f"{journal}: {error}") from None
+    alive: set[int] = set()
+    counts = {"accepted": 0, "filled": 0, "cancelled": 0}
+
+    def over(order: int, how: str) -> None:
+        if order in alive:
+            alive.discard(order)
+            counts[how] += 1
+
+    for row in events:
+        kind, order, other = int(row["event"]), int(row["order_ref"]), int(row["other_ref"])
+        if kind == ExchangeEventKind.ACCEPTED:
+            counts["accepted"] += 1
+            alive.add(order)
+        elif kind == ExchangeEventKind.REPLACED:
+            alive.discard(other)
+            alive.add(order)
+        elif kind == ExchangeEventKind.CANCELED and row["leaves_lots"] == 0:
+            over(order, "cancelled")
+        elif kind == ExchangeEventKind.EXECUTED:
+            # One event for both sides of a trade; either may be ours, or both.
+            for side, leaves in ((order, row["leaves_lots"]), (other, row["other_leaves_lots"])):
+                if leaves == 0:
+                    over(side, "filled")
+    return counts | {"open": len(alive)}
+
+
+def _events(journal: Path, session: int) -> Rows:
+    """What the exchange said to a session."""
+    commands = [data for _, _, data in journals.Reader(journal)]
+    core = native.Matching(**_sizes(commands))
+    layout = records.dtype("ExchangeEvent")
+    found = []
+    for at in range(0, len(commands), AT_ONCE):
+        said = np.frombuffer(core.apply(b"".join(commands[at : at + AT_ONCE])), dtype=layout)
+        found.append(said[(said["header"]["source"] == session) | (said["other_source"] == session)])
+    return np.concatenate(found) if found else np.zeros(0, dtype=layout)
+
+
+def _sizes(commands: list[bytes]) -> dict[str, int]:
+    """Numbers of instruments and sessions that these commands name: how large their core has to be."""
+    instruments = sessions = 1
+    for data in commands:
+        name = records.name_of(data)
+        if name == "ExchangeListing":
+            instruments = max(instruments, int(records.parse(data)["header"]["instrument"]))
+        elif name == "ExchangeSession":
+            sessions = max(sessions, int(records.parse(data)["header"]["source"]))
+    return {"instruments": instruments, "sessions": sessions, "orders": 1 << 18, "trades": 1 << 18}
