@@ -52,23 +52,16 @@ def merged(facts: dict[str, Any], rows_of: Rows) -> Section:
 
 
 def event_rows(facts: dict[str, Any]) -> Section:
-    """What was done to all regions, and the engine input at which each had it in force."""
-    regions = facts["run"]["regions"]
-    rows = []
+    """What was done to all regions, and the engine input at which each had it in force; a row for each region."""
+    rows: list[list[Any]] = []
     for event in (one for one in facts["events"] if one["kind"] != "positions"):
         by = event["by"] + (f", {event['confirmed_by']}" if event.get("confirmed_by") else "")
-        states = [_state(event["regions"].get(name)) for name in regions]
-        rows.append([text.moment(event["at_ns"])[:12], by, event["what"], *states])
-    return "Under one hand", ["at", "by", "what", *regions], rows
-
-
-def _state(known: dict[str, Any] | None) -> str:
-    if known is None:
-        return "was not up"
-    if known.get("input") is None:
-        return f"{known['state']}: {known['why']}" if known.get("why") else str(known["state"])
-    after = f", after {known['after_ms']:,.1f} ms" if "after_ms" in known else ""
-    return f"in force at input {known['input']:,}{after}"
+        head = [text.moment(event["at_ns"])[:12], by, event["what"]]
+        for name, known in event["regions"].items():
+            state = str(known["state"]).replace("_", " ")
+            rows.append([*head, name, state, known["input"], known.get("after_ms")])
+            head = [""] * len(head)
+    return "Under one hand", ["at", "by", "what", "region", "state", "at input", "after ms"], rows
 
 
 def kill_rows(facts: dict[str, Any]) -> Section:

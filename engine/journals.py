@@ -5,6 +5,7 @@ Invariant: what is shown of orders, fills and positions is what the fold makes o
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JournalNotFound", "engines", "find", "libraries_of", "records", "replay", "verify"]
 
+PLATFORM = "platform.json"
 SEGMENT_PATTERN = "journal-*.segment"
 
 
@@ -25,14 +27,25 @@ class JournalNotFound(Exception):
 
 
 def find(path: Path | str) -> list[Path]:
-    """The journal directories at or below `path`, sorted. Raises JournalNotFound when there is none."""
+    """The journal directories at or below `path`, sorted; those of its regions, where it describes several under one hand.
+    Raises JournalNotFound when there is none."""
     top = Path(path)
     if not top.is_dir():
         raise JournalNotFound(f"{top}: no such directory; give a journal's directory or a run's")
-    found = sorted({segment.parent for segment in top.rglob(SEGMENT_PATTERN)})
+    found = sorted({segment.parent for place in (top, *_regions(top)) for segment in place.rglob(SEGMENT_PATTERN)})
     if not found:
         raise JournalNotFound(f"{top}: no journal here or below; its files are called {SEGMENT_PATTERN}")
     return found
+
+
+def _regions(top: Path) -> list[Path]:
+    """The regions of a platform's directory that lie elsewhere."""
+    try:
+        regions = json.loads((top / PLATFORM).read_text(encoding="utf-8"))["regions"].values()
+        places = [(top / str(place)).resolve() for place in regions]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [place for place in places if not place.is_relative_to(top.resolve())]
 
 
 def engines(path: Path | str) -> list[Path]:

@@ -114,9 +114,10 @@ class Live:
         return found
 
     def lots(self) -> dict[tuple[str, str], int]:
-        """Position of each account and instrument that an engine has said, by name."""
+        """Position of each account and instrument that an engine has said, by name; of the regions that run."""
         found = {}
-        for region, tail in self.tails.items():
+        for region in self.platform.below:
+            tail = self.tails[region]
             tail.update()
             names = {number: name for name, number in _nodes(self.plan.regions[region]).items()}
             symbols = {one.id: one.symbol for one in self.plan.market.instruments}
@@ -167,14 +168,15 @@ class Live:
         return Group(head, bar, Text(), *parts, *self._notes(counters))
 
     def _events(self) -> Any:
-        regions = list(self.plan.regions)
-        table = _table("Under one hand", "at", "by", "what", *regions, left=3 + len(regions))
+        table = _table("Under one hand", "at", "by", "what", "region", "stands", left=5)
         for event in [one for one in self.platform.events if one["kind"] != "positions"]:
-            states = [state_of(event["regions"].get(region, {})) for region in regions]
             by = event["by"] + (f", {event['confirmed_by']}" if event.get("confirmed_by") else "")
-            table.add_row(f"{event['seconds']:.1f} s", by, event["what"], *states)
+            head = [f"{event['seconds']:.1f} s", by, event["what"]]
+            for region, known in event["regions"].items():
+                table.add_row(*head, region, state_of(known))
+                head = [""] * len(head)
         if not table.row_count:
-            table.add_row("", "", "[dim]nothing yet[/]", *[""] * len(regions))
+            table.add_row("", "", "[dim]nothing yet[/]", "", "")
         return table
 
     def _global(self) -> Any:
@@ -261,7 +263,7 @@ def state_of(known: dict[str, Any]) -> str:
     """Where a change stands in a region, in words."""
     if known.get("input") is not None:
         return f"in force at input {known['input']:,}"
-    return str(known.get("state", "pending"))
+    return str(known["state"])
 
 
 def _nodes(region: Region) -> dict[str, int]:

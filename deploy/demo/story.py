@@ -21,6 +21,7 @@ from meridian.risk.limits import Limit
 STEP_SECONDS_MAX = 20.0
 """For one step to be in force everywhere; a store that is away comes back in less."""
 AGAIN_SECONDS = 0.2
+LOOK_SECONDS = 0.01
 LIMIT_AT, KILL_AT = 0.2, 0.5
 """Shares of the demo's time."""
 KILLED_SHARE, KILLED_SECONDS_MIN, KILLED_SECONDS_MAX = 0.1, 1.5, 5.0
@@ -97,26 +98,27 @@ class Story(Thread):
     def _step(self, event: dict[str, Any], write: Callable[[], dict[str, Any]], path: str) -> None:
         """Writes, then follows it into each region. A store that is away for a moment is waited for."""
         deadline = time.monotonic() + STEP_SECONDS_MAX
+        regions = event["regions"]
         try:
             event["revision"] = self._persist(write, deadline)["revision"]
-            while not event["in_force"]:
+            while True:
                 found = self._persist(lambda: self.first.get(path), deadline)
                 event["in_force"] = found["in_force"]
                 for one in found["regions"]:
-                    known = event["regions"].setdefault(one["region"], {})
                     state = "pending" if one["state"] == "waiting" else one["state"]
-                    known |= {"state": state, "input": one["input"] if state == "in_force" else None, "why": one["why"]}
-                if time.monotonic() >= deadline or self.asked.is_set():
+                    known = {"state": state, "input": one["input"] if state == "in_force" else None, "why": one["why"]}
+                    regions.setdefault(one["region"], {}).update(known)
+                # A region that was stopped is not waited for; that it is missing is said below.
+                there = all(known["input"] for name, known in regions.items() if name in self.platform.below)
+                if there or time.monotonic() >= deadline or self.asked.is_set():
                     break
-                time.sleep(0.01)
+                time.sleep(LOOK_SECONDS)
         except Failure as error:
             event["trouble"] = " ".join(error.errors)
             return
-        missing = [
-            f"{name}: {one['why'] or one['state']}" for name, one in event["regions"].items() if not one["input"]
-        ]
+        missing = [f"{name} ({one['why'] or one['state']})" for name, one in regions.items() if not one["input"]]
         if missing and not self.asked.is_set():
-            event["trouble"] = f"not in force after {STEP_SECONDS_MAX:.0f} s in {', '.join(missing)}"
+            event["trouble"] = f"not in force in {', '.join(missing)}"
 
     def _persist(self, ask: Callable[[], dict[str, Any]], deadline: float) -> dict[str, Any]:
         while True:

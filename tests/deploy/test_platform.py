@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +27,7 @@ from meridian.deploy import runs
 from meridian.deploy.metrics import read
 from meridian.deploy.platform import Platform
 from meridian.deploy.strategies import RunningEngine, new_request, start_stop
+from meridian.deploy.supervisor import CannotStart
 from meridian.engine import journals
 from meridian.risk.api import keys
 from meridian.risk.api.client import Client, read_token
@@ -146,43 +150,7 @@ def world(home: Path) -> Iterator[World]:
     assert not platform.failures
 
 
-def part_of(record: np.void, side: str) -> int:
-    """The share of an `Allocation`."""
-    return int(record[side]["low"]) | int(record[side]["high"]) << 64
-
-
-def test_a_lowered_global_limit_is_in_force_in_both_engines_by_its_input(world: World) -> None:
-    for number, side in ((LONG, "upper"), (SHORT, "lower")):
-        version = world.first.get(f"/v1/limits/{number}")["limit"]["version"]
-        written = world.first.write(
-            "PUT", f"/v1/limits/{number}", {"value": "120", "reason": "less before the figures"}, version=version
-        )
-        assert written["applied"], written
-        inputs = world.in_force(f"/v1/propagation/limits/{number}")
-        assert set(inputs) == set(REGIONS)
-        for region, shard in SHARDS.items():
-            said = world.ack(region, keys.part(number, f"{region}-{shard}"))
-            assert said["outcome"] == "in_force" and said["inside"], said
-            taken = world.journaled(region, said["input"])
-            assert (int(taken["limit"]), int(taken["holder"]), part_of(taken, side)) == (number, shard, 60)
-    assert all(world.quotes(region) for region in REGIONS)
-
-
-def test_a_kill_and_its_rearm_are_in_force_in_both_engines(world: World) -> None:
-    assert world.first.write("POST", "/v1/kill/firm", {"level": "K3", "reason": "a test"})["applied"]
-    for region, at in world.in_force("/v1/propagation/kill/firm").items():
-        assert int(world.journaled(region, at)["new_orders"]) == records.KillNew.NONE
-        # What was on its way is cancelled, and nothing follows it.
-        time.sleep(0.5)
-        sent = world.counter(region, "engine.commands_sent")
-        time.sleep(0.5)
-        assert world.counter(region, "engine.commands_sent") == sent
-    for region, at in world.rearm("firm").items():
-        assert int(world.journaled(region, at)["new_orders"]) == records.KillNew.ALLOW
-        assert world.quotes(region)
-
-
-def test_without_the_store_regions_trade_and_kill_and_catch_up_when_it_is_back(world: World) -> None:
+def test_killing_etcd_stops_no_trading_and_no_kill_and_its_return_is_caught_up_without_a_restart(world: World) -> None:
     platform = world.platform
     platform.store.members[0].kill()
     for region in REGIONS:
@@ -216,6 +184,30 @@ def test_positions_of_each_region_are_seen_in_the_other(world: World) -> None:
         assert peer["region"] == other and peer["watermark"] > 0, peer
 
 
+def test_a_region_that_fails_is_stopped_alone(world: World) -> None:
+    platform = world.platform
+    os.kill(platform.below["chicago"].run.processes["engine"]["pid"], signal.SIGKILL)
+
+    def stopped() -> bool:
+        platform.look()
+        return "chicago" not in platform.below
+
+    world.until(stopped)
+    assert any(one.startswith("chicago: process engine ended") for one in platform.failures), platform.failures
+    platform.failures.clear()
+    assert [run.name for run in runs.runs()] == ["new-york", "platform"]
+    assert world.quotes("new-york")
+    # What is written now is in force where somebody trades; the region that is gone is named.
+    version = world.first.get(f"/v1/limits/{LONG}")["limit"]["version"]
+    world.first.write("PUT", f"/v1/limits/{LONG}", {"value": "100", "reason": "less"}, version=version)
+
+    def states() -> dict[str, str]:
+        found = world.first.get(f"/v1/propagation/limits/{LONG}")
+        return {one["region"]: one["state"] for one in found["regions"]}
+
+    world.until(lambda: states() == {"new-york": "in_force", "chicago": "unreachable"})
+
+
 def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: Path) -> None:
     world.platform.stop()
 
@@ -232,13 +224,29 @@ def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: 
     assert "etcd" in [row["name"] for run in shown for row in run["processes"]]
     assert all(row["ready"] for run in shown for row in run["processes"])
     limit = command("limits", "show", str(LONG), "--json", "--token-file", facts["token_files"][0])
-    assert json.loads(limit.stdout)["limit"]["value"] == "110", "the store of the run before is there again"
+    assert json.loads(limit.stdout)["limit"]["value"] == "100", "the store of the run before is there again"
     down = command("down", "--json")
     assert sorted(json.loads(down.stdout)["runs"]) == ["chicago", "platform"], down.stderr
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
     token = read_token(Path(facts["token_files"][0]))
     files = [path for path in (home / "meridian").rglob("*") if path.is_file() and path.suffix in (".log", ".json")]
     assert files and not [path for path in files if token in path.read_text(errors="replace")]
+
+
+def test_a_region_that_cannot_start_is_named_and_nothing_is_left(home: Path, tmp_path: Path) -> None:
+    for name in ("firm", "chicago"):
+        shutil.copytree(platforms.TOPOLOGIES / name, tmp_path / name)
+    text = (platforms.TOPOLOGIES / "chicago.toml").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "chicago.toml").write_text(text.replace("{port:ouch_xcme}", str(port)))
+        platform = Platform(platforms.load(["ny", str(tmp_path / "chicago.toml")]), home / "other")
+        with pytest.raises(CannotStart) as refused:
+            platform.start()
+    assert refused.value.errors[0] == "chicago: process exchange_xcme ended with code 1"
+    assert any(str(port) in error for error in refused.value.errors), refused.value.errors
+    assert not platform.store.members[0].running
+    assert list(runs.runs()) == [] and runs.leftovers() == []
 
 
 def test_regions_that_do_not_go_together_are_refused_all_at_once(tmp_path: Path) -> None:
