@@ -31,6 +31,7 @@ class Connection(H11Protocol):
     waits_since: float = 0.0
     head_timer: asyncio.TimerHandle | None = None
 
+    # uvicorn's own method takes no less than a transport that can be written to.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A newcomer: it gets a place, somebody else's if need be."""
         super().connection_made(transport)
