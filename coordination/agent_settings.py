@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from meridian.coordination.verbs import leaves_in_plain
+
 SECRET_BYTES_MIN = 32
 MEMORY = "memory.json"
 NAME = r"^[a-z][a-z0-9_-]{0,31}$"
@@ -31,6 +33,14 @@ class Store(Strict):
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None
+
+    @field_validator("endpoints")
+    @classmethod
+    def _endpoints(cls, endpoints: list[str]) -> list[str]:
+        for one in endpoints:
+            if leaves_in_plain(one):
+                raise ValueError(f"{one}: beyond this host it must be https, with ca, certificate and key")
+        return endpoints
 
 
 class Settings(Strict):

@@ -32,7 +32,7 @@ from meridian.coordination.certificates import Authority
 from meridian.coordination.client import Etcd
 from meridian.coordination.install import installed
 from meridian.coordination.users import ADMINISTRATOR, set_up
-from meridian.coordination.verbs import Access
+from meridian.coordination.verbs import Access, is_loopback
 
 LAUNCH = (
     "import ctypes, os, signal, sys\n"
@@ -159,6 +159,12 @@ class EtcdServer:
             wrong.append(
                 "users_of_regions is given without tls; allowed: with tls, since users are known by certificates"
             )
+        if not tls:
+            wrong += [f"hosts: {host}: allowed beyond loopback is tls alone" for host in hosts if not is_loopback(host)]
+            if (folder / "tls" / f"{ADMINISTRATOR}.pem").exists():
+                wrong.append(
+                    f"tls is false; the store in {folder} lets users with certificates in alone: allowed is true"
+                )
         if election_ms < 5 * heartbeat_ms:
             wrong.append(f"election_ms is {election_ms}; allowed: at least 5 × heartbeat_ms, {5 * heartbeat_ms}")
         if wrong:
@@ -216,11 +222,10 @@ class EtcdServer:
         """Starts every member that does not run and waits until all are healthy. Unreachable when they do not become so.
 
         Call it from a thread that lives as long as the store: to the system, that thread is the members' parent."""
-        fresh = not any(member.data.exists() for member in self.members)
         for member in self.members:
             self.start_member(member)
         self.wait_healthy()
-        if fresh and self.users_of_regions is not None:
+        if self.users_of_regions is not None:
             set_up(self.client(), self.users_of_regions)
         return self
 

@@ -5,10 +5,12 @@ Invariant: all that is wrong with a configuration is told at once, with key, val
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from meridian._native import coordination as _native
 from meridian._native.coordination import KeyValue
@@ -85,6 +87,20 @@ class Granted:
     def stop(self) -> None:
         """Ends its renewal; it runs out by itself."""
         self.native.stop()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address. A name other than localhost counts as reachable from outside."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def leaves_in_plain(address: str) -> bool:
+    """Whether what is sent to an http address leaves this machine, where everybody between may read it."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 class Connected:

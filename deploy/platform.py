@@ -26,8 +26,9 @@ from meridian import records
 from meridian._native import links as native
 from meridian.analytics import live
 from meridian.console import BadInput, Failure
-from meridian.coordination import EtcdServer
+from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
+from meridian.coordination.certificates import Authority
 from meridian.deploy import region as region_files
 from meridian.deploy.region import Region
 from meridian.deploy.specs import free_ports
@@ -40,6 +41,10 @@ ALIASES = {"ny": "new-york"}
 NAME = "platform"
 STORE = "etcd"
 AGENT = "agent"
+TLS = "tls"
+"""Where the limits API's own authority and certificate lie."""
+API = "api.json"
+"""In the run's directory: where the limits API is and what it is known by."""
 LINE_DELAY = "4ms"
 """One way between New York and Chicago."""
 OUTPUTS_DEPTH_MIN = 4096
@@ -107,6 +112,9 @@ def _together(found: Sequence[Region]) -> Iterator[str]:
         names[name] = one
         if (other := shards.setdefault(one.shard, name)) != name:
             yield f"{name}: region.shard = {one.shard}: {other} has it; each engine of a firm has its own"
+        if one.topology.coordination != first.topology.coordination:
+            said = "true" if one.topology.coordination.tls else "false"
+            yield f"{name}: coordination.tls = {said}: differs from that of {first.topology.name}; all regions share one store"
         for what in ("reference", "limits"):
             if getattr(one, what).hash != getattr(first, what).hash:
                 yield f"{name}: region.{what}: differs from that of {first.topology.name}; all regions share one file"
@@ -209,9 +217,19 @@ class Platform:
         return self.data / f"{holder}.token"
 
     @property
+    def tls(self) -> bool:
+        """Whether the store and the limits API speak TLS."""
+        return self.regions[0].topology.coordination.tls
+
+    @property
     def api(self) -> str:
         """The address of the limits API."""
-        return f"http://127.0.0.1:{self.above.run.ports['limits-api']}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.above.run.ports['limits-api']}"
+
+    @property
+    def ca(self) -> Path | None:
+        """The authority that the limits API is known by, where it speaks TLS."""
+        return self.data / TLS / "ca.pem" if self.tls else None
 
     def ask(self) -> None:
         """Asks `watch` to return; safe in a signal handler."""
@@ -239,10 +257,10 @@ class Platform:
         _room_for_store(self.data)
         secret = self._secret()
         self._make_tokens()
-        self.store = EtcdServer(self.data / STORE)
+        names = [one.topology.name for one in self.regions]
+        self.store = EtcdServer(self.data / STORE, tls=self.tls, users_of_regions=names if self.tls else None)
         self.tell("starting the store (etcd) …")
         self.store.start()
-        names = [one.topology.name for one in self.regions]
         pairs = [(a, b) for a in names for b in names if a != b]
         ports = free_ports([*names, *(f"{a}-to-{b}" for a, b in pairs)])
         promised = list(ports.values())
@@ -254,7 +272,7 @@ class Platform:
                 "shard": one.shard,
                 "limits": str(one.files["limits"].resolve()),
                 "reference": str(one.files["reference"].resolve()),
-                "store": {"endpoints": self.store.endpoints},
+                "store": {"endpoints": self.store.endpoints, **self._certified(users.agent(name))},
                 "listen": f"127.0.0.1:{ports[name]}",
                 "peers": peers,
                 "secret": str(secret),
@@ -278,6 +296,8 @@ class Platform:
                 one.launch()
             promised += one.run.ports.values()
         self._show_store()
+        address = {"address": self.api, "ca": str(self.ca.resolve()) if self.ca else None}
+        (Path(self.above.run.run_directory) / API).write_text(json.dumps(address), encoding="utf-8")
         for name, one in self.below.items():
             assert one.region is not None
             self.places[name] = place = one.places.data_directory.parent
@@ -324,11 +344,23 @@ class Platform:
             "holders": holders(self.regions),
             "kill_sockets": {name: str(one.reserve() / f"{AGENT}.socket") for name, one in self.below.items()},
         }
+        if self.tls:
+            api |= {f"etcd_{name}": path for name, path in self._certified("limits-api").items()}
+            # Another authority than the store's: who is known to one is not thereby let in by the other.
+            own = Authority.in_folder(self.data.resolve() / TLS, "meridian limits API")
+            files = own.issue("limits-api", server_names=["localhost", "127.0.0.1"])
+            api |= {"certificate": str(files.certificate), "key": str(files.key)}
         services: dict[str, Any] = {"limits-api": {"kind": "limits-api", "settings": api}}
         if routes:
             services["relay"] = {"kind": "relay", "settings": {"routes": routes}}
         document = {"name": NAME, "restart": "always", "services": services, "metrics": {"enabled": False}}
         return check(document, kinds=[], aeron=native.AERON)
+
+    def _certified(self, user: str) -> dict[str, str]:
+        """The files that let a component into the store; none without TLS."""
+        access = self.store.access(user)
+        found = {"ca": access.ca, "certificate": access.certificate, "key": access.key}
+        return {name: str(Path(path).resolve()) for name, path in found.items() if path is not None}
 
     def _secret(self) -> Path:
         """The key that agents sign with, made once."""
@@ -402,7 +434,7 @@ class Platform:
         run = self.above.run
         if process is not None:
             about = {"pid": process.pid, "restarts": self._store_restarts, "service": STORE}
-            run.processes[STORE] = about | {"endpoints": self.store.endpoints}
+            run.processes[STORE] = about | {"endpoints": self.store.endpoints, "access": self._certified("viewer")}
             self.above.places.ready(STORE).write_text(str(process.pid), encoding="ascii")
             run.write()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,13 +67,15 @@ def _detach(regions: str, place: Path, found: list[Region], as_json: bool) -> No
 
 def told(place: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """What a person needs to know of a platform that is up; where tokens lie, never a token."""
-    from meridian.deploy.platform import TOKEN_HOLDERS
+    from meridian.deploy.platform import API, TOKEN_HOLDERS
 
-    port = next(run["ports"]["limits-api"] for run in runs if "limits-api" in run["ports"])
+    (above,) = (run for run in runs if "limits-api" in run["ports"])
+    api = json.loads((Path(above["run_directory"]) / API).read_text(encoding="utf-8"))
     files = [place / f"{holder}.token" for holder in TOKEN_HOLDERS]
     return {
         "runs": runs,
-        "api": f"http://127.0.0.1:{port}",
+        "api": api["address"],
+        "ca": api["ca"],
         "data": str(place),
         "tokens": str(place / "tokens.json"),
         "token_files": [str(path) for path in files if path.exists()],

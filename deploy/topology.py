@@ -9,6 +9,8 @@ chosen here: `{port:NAME}` in a setting is filled in by the supervisor.
     reference = "reference.toml"
     limits = "limits.toml"
     strategies = "strategies.toml"
+    [coordination]                       # optional: what regions under one hand share
+    tls = true                           # store and limits API over TLS, a certificate for each component
     [processes.engine]
     idle = "back-off"                    # spin, yield, park, back-off
     placement = "threads"                # a thread for each tile; or "one-thread": tiles take turns
@@ -123,6 +125,13 @@ class RegionFiles(Strict):
     """The engine's number among all of the firm's: what its part of a global limit is named by."""
 
 
+class Coordination(Strict):
+    """What the regions of a firm share when they are under one hand (`meridian up --regions`); the same in all of them."""
+
+    tls: bool = False
+    """The store and the limits API speak TLS, and the store lets known components in alone, each by its certificate."""
+
+
 class Metrics(Strict):
     """The Prometheus exporter."""
 
@@ -141,6 +150,7 @@ class Topology(Strict):
     """Where journals and other lasting files go, a directory a tile; without it, `data` in the run directory."""
     metrics: Metrics = Metrics()
     region: RegionFiles | None = None
+    coordination: Coordination = Coordination()
     processes: dict[str, Process] = Field(default_factory=dict)
     venues: dict[str, Venue] = Field(default_factory=dict)
     tiles: dict[str, Tile] = Field(default_factory=dict)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 5.0
 API_PORT = "limits-api"
+API_FILE = "api.json"
+"""What `meridian up --regions` leaves in its run's directory."""
 Command = Callable[..., Any]
 
 
@@ -49,21 +51,32 @@ def api_options(command: Command) -> Command:
             from meridian.risk.api.client import Client, read_token
 
             token = read_token(Path(token_file) if token_file else None)
-            return Client(api or _address(), token, ca=Path(ca) if ca else None)
+            known = _known() if api is None else {"address": api, "ca": None}
+            authority = ca or known["ca"]
+            return Client(str(known["address"]), token, ca=Path(authority) if authority else None)
 
         return command(*arguments, client=client, **more)
 
     return run
 
 
-def _address() -> str:
+def _known() -> dict[str, str | None]:
+    """The address of the API of the run that is up, and the authority that it is known by."""
+    import json
+
     from meridian.deploy import runs
     from meridian.risk.api.client import DEFAULT
 
-    ports = {run.ports[API_PORT] for run in runs.runs() if API_PORT in run.ports}
-    if len(ports) > 1:
+    found = [run for run in runs.runs() if API_PORT in run.ports]
+    if len(found) > 1:
         raise BadInput("api is missing: several runs have one; allowed is the address of one of them.")
-    return f"http://127.0.0.1:{ports.pop()}" if ports else DEFAULT
+    if not found:
+        return {"address": DEFAULT, "ca": None}
+    try:
+        told: dict[str, str | None] = json.loads((Path(found[0].run_directory) / API_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"address": f"http://127.0.0.1:{found[0].ports[API_PORT]}", "ca": None}
+    return told
 
 
 wait_option = click.option(

@@ -21,7 +21,7 @@ from meridian import records
 from meridian.console import BadInput, Failure
 from meridian.coordination.local import leave_kill
 from meridian.deploy import runs
-from meridian.deploy.strategies import RECORD, RunningEngine, new_request
+from meridian.deploy.strategies import RunningEngine, new_request
 from meridian.risk.api import sockets
 from meridian.risk.api.values import Kill
 from meridian.risk.limits import Limits
@@ -47,8 +47,11 @@ def places() -> Iterator[Place]:
     """The regions that run here."""
     for run in runs.runs():
         agents = [name for name, about in run.processes.items() if about.get("service") == "agent"]
-        here = Path(run.data_directory).parent
-        engine = here if (here / RECORD).is_file() else None
+        engine: Path | None = Path(run.data_directory).parent
+        try:
+            RunningEngine.of(Path(run.data_directory).parent)
+        except Failure:
+            engine = None  # A run without an engine: what is above the regions.
         if agents or engine:
             yield Place(
                 name=run.name,

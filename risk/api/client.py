@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from typing import Any
 import httpx
 
 from meridian.console import BadInput, CheckFailed, Unreachable
+from meridian.coordination.verbs import leaves_in_plain
 
 DEFAULT = "http://127.0.0.1:8420"
 UNIX = "unix:"
@@ -54,7 +56,14 @@ class Client:
     """Requests with one token."""
 
     def __init__(self, address: str, token: str, *, ca: Path | None = None) -> None:
-        verify: Any = True if ca is None else str(ca)
+        if leaves_in_plain(address):
+            raise BadInput(
+                f"api = {address}: allowed beyond this host is https; a token sent there could be read on the way."
+            )
+        try:
+            verify: Any = True if ca is None else ssl.create_default_context(cafile=ca)
+        except OSError as error:
+            raise BadInput(f"ca = {ca}: {error.strerror or error}; allowed is a PEM file of an authority.") from None
         if address.startswith(UNIX):
             transport = httpx.HTTPTransport(uds=address.removeprefix(UNIX))
             self._http = httpx.Client(transport=transport, base_url="http://api", timeout=SECONDS_MAX)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 import socket
 import stat
@@ -23,6 +22,7 @@ from pydantic import Field
 
 from meridian.console import BadInput, Unreachable
 from meridian.coordination import Access, AsyncEtcd
+from meridian.coordination.verbs import is_loopback, leaves_in_plain
 from meridian.risk.api import connections, keys
 from meridian.risk.api.app import create_app
 from meridian.risk.api.changes import World
@@ -71,14 +71,6 @@ def address_of(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address. A name other than localhost counts as reachable from outside."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def problems_of(settings: Settings) -> list[str]:
     """Every error of the settings as a whole."""
     found = []
@@ -92,6 +84,11 @@ def problems_of(settings: Settings) -> list[str]:
         found.append(
             f"listen = {settings.listen}: allowed beyond loopback is only an address with certificate and key."
         )
+    for address in settings.etcd:
+        if leaves_in_plain(address):
+            found.append(
+                f"etcd = {address}: allowed beyond loopback is https, with etcd_ca, etcd_certificate and etcd_key."
+            )
     if (settings.certificate is None) != (settings.key is None):
         found.append("certificate and key: allowed is both or neither.")
     for name in ("certificate", "key", "reference", "limits", "etcd_ca", "etcd_certificate", "etcd_key"):

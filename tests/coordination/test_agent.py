@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from meridian.console import BadInput
 from meridian.coordination import EtcdServer, local
-from meridian.coordination.agent_settings import next_start, secret
+from meridian.coordination.agent_settings import Store, next_start, secret
 from meridian.deploy import runs
 from meridian.deploy.supervisor import Supervisor
 from tests.coordination.region import Region, generation, kill, limit, soon, topology, write_files
@@ -171,6 +172,15 @@ def test_a_membership_goes_with_its_agent(region: Region) -> None:
     soon(lambda: not there())
     os.kill(region.pid("agent"), signal.SIGCONT)
     soon(there)
+
+
+def test_what_leaves_the_host_is_never_plain() -> None:
+    for plain in ("http://10.0.0.5:2379", "http://etcd.example:2379", "http://[2001:db8::1]:2379"):
+        with pytest.raises(ValueError, match="beyond this host it must be https"):
+            Store(endpoints=["http://127.0.0.1:2379", plain])
+    assert Store(endpoints=["https://10.0.0.5:2379", "http://localhost:1", "http://[::1]:1"])
+    with pytest.raises(BadInput, match=r"hosts: 10\.0\.0\.5: allowed beyond loopback is tls alone"):
+        EtcdServer(Path("none"), hosts=["10.0.0.5"])
 
 
 def test_a_start_is_later_than_every_start_before(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ class World:
         self.platform = platform
         self.etcd = platform.store.client(timeout_s=2)
         self.first, self.second = (
-            Client(platform.api, read_token(platform.token_file(holder))) for holder in platforms.TOKEN_HOLDERS
+            Client(platform.api, read_token(platform.token_file(holder)), ca=platform.ca)
+            for holder in platforms.TOKEN_HOLDERS
         )
 
     def until(self, what: Callable[[], Any]) -> Any:
@@ -254,6 +255,8 @@ def test_regions_that_do_not_go_together_are_refused_all_at_once(tmp_path: Path)
         shutil.copytree(platforms.TOPOLOGIES / name, tmp_path / name)
     text = (platforms.TOPOLOGIES / "chicago.toml").read_text()
     (tmp_path / "other.toml").write_text(text.replace("shard = 2", "shard = 1").replace('"chicago"', '"chicargo"', 1))
+    with (tmp_path / "other.toml").open("a") as file:
+        file.write("\n[coordination]\ntls = true\n")
     limits = tmp_path / "firm" / "limits.toml"
     limits.write_text(limits.read_text().replace("lots = 1000", "lots = 999", 1))
     with pytest.raises(BadInput) as refused:
@@ -261,6 +264,7 @@ def test_regions_that_do_not_go_together_are_refused_all_at_once(tmp_path: Path)
     expected = [
         '--regions = "bosten": no such topology; allowed are chicago, new-york',
         "chicargo: region.shard = 1: new-york has it",
+        "chicargo: coordination.tls = true: differs from that of new-york",
         "chicargo: region.limits: differs from that of new-york",
         'chicargo: name = "chicargo": the limits have no such region; did you mean chicago?',
     ]

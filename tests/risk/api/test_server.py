@@ -10,6 +10,7 @@ import pytest
 
 from meridian.console import BadInput, Unreachable
 from meridian.risk.api import server
+from meridian.risk.api.client import Client
 
 
 def settings(**more: Any) -> server.Settings:
@@ -34,6 +35,13 @@ def test_everything_else_does(listen: str, tmp_path: Path) -> None:
     assert "600" in server.problems_of(settings(listen=listen, certificate=str(pem), key=str(pem)))[0]
     with pytest.raises(BadInput):
         server.build(settings(listen=listen))
+
+
+def test_neither_store_nor_client_is_reached_in_plain_beyond_this_host() -> None:
+    (wrong,) = server.problems_of(settings(etcd=["http://127.0.0.1:1", "http://10.0.0.5:2379"]))
+    assert "etcd = http://10.0.0.5:2379: allowed beyond loopback is https" in wrong
+    with pytest.raises(BadInput, match="a token sent there could be read on the way"):
+        Client("http://risk.example:8420", "token")
 
 
 def test_all_errors_of_a_file_are_told_at_once(tmp_path: Path) -> None:

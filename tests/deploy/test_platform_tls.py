@@ -1,5 +1,6 @@
-"""A kill needs no more than the engine that it is for: with the agent, the limits API and the store killed it is in force all
-the same, and everybody knows of it once they are back."""
+"""A platform whose store and API speak TLS, each component known by its certificate and denied what is not its own. And a kill
+needs no more than the engine that it is for: with the agent, the API and the store killed it is in force all the same, and
+everybody knows of it once they are back."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ import pytest
 
 from meridian import records
 from meridian._native import journal
-from meridian.console import Unreachable
+from meridian.console import BadInput, Unreachable
+from meridian.coordination import Access, Etcd, EtcdError, EtcdServer, Forbidden
+from meridian.coordination.certificates import Authority
 from meridian.coordination.install import installed
 from meridian.deploy import platform as platforms
 from meridian.deploy import runs
@@ -83,7 +86,11 @@ def world() -> Iterator[Chicago]:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))
         patch.delenv("MERIDIAN_TOKEN", raising=False)
         patch.delenv("MERIDIAN_API", raising=False)
-        with Platform(platforms.load([REGION]), folder / "data") as platform:
+        for name in ("firm", REGION):
+            shutil.copytree(platforms.TOPOLOGIES / name, folder / name)
+        text = (platforms.TOPOLOGIES / f"{REGION}.toml").read_text(encoding="utf-8")
+        (folder / f"{REGION}.toml").write_text(f"{text}\n[coordination]\ntls = true\n", encoding="utf-8")
+        with Platform(platforms.load([str(folder / f"{REGION}.toml")]), folder / "data") as platform:
             made = Chicago(platform)
             made.until(lambda: made.agent(REGION)["store"]["state"] == "present")
             made.until(lambda: len(made.first.get("/v1/limits")["limits"]) > 1)
@@ -91,6 +98,63 @@ def world() -> Iterator[Chicago]:
         assert not platform.failures
         assert list(runs.runs()) == [] and runs.leftovers() == []
     shutil.rmtree(folder)
+
+
+def test_all_that_could_leave_the_host_is_tls_and_commands_know_the_authority(world: Chicago) -> None:
+    assert all(address.startswith("https://") for address in (world.platform.api, *world.platform.store.endpoints))
+    token = str(world.platform.token_file("risk-1"))
+    listed = command("limits", "list", "--json", "--token-file", token)
+    assert listed.returncode == 0 and len(json.loads(listed.stdout)["limits"]) > 1, listed.stderr
+    plain = world.platform.api.replace("https", "http")
+    refused = command("limits", "list", "--token-file", token, "--api", plain)
+    assert refused.returncode == 3, refused.stderr
+    unknown = command("limits", "list", "--token-file", token, "--api", world.platform.api)
+    assert unknown.returncode == 3 and "ertificate" in unknown.stderr, "its authority is none of the system's"
+    (store,) = [run["store"] for run in json.loads(command("status", "--json").stdout)["runs"] if run["store"]]
+    assert (store["state"], store["tls"], store["sentences"]) == ("present", True, [])
+    assert "over TLS" in command("status").stderr
+
+
+OWN = {
+    "agent-chicago": "acks/chicago/limits/999",
+    "limits-api": "limits/999",
+    "operator": "epochs/elsewhere-1",
+    "viewer": None,
+}
+
+
+@pytest.mark.parametrize("user", OWN)
+def test_each_component_writes_what_is_its_own_and_nothing_else(world: Chicago, user: str) -> None:
+    etcd = world.platform.store.client(user)
+    for owner, key in OWN.items():
+        if key is None:
+            continue
+        if owner == user:
+            assert etcd.put(f"/meridian/v1/{key}", "{}") > 0
+            assert world.platform.store.client().delete(f"/meridian/v1/{key}") == 1
+        else:
+            with pytest.raises(Forbidden):
+                etcd.put(f"/meridian/v1/{key}", "{}")
+    assert etcd.range("/meridian/v1/").key_values
+
+
+def test_who_has_no_certificate_of_the_store_is_not_let_in(world: Chicago) -> None:
+    store = world.platform.store
+    ca = store.access("viewer").ca
+    with pytest.raises(EtcdError):
+        Etcd(store.endpoints, Access(ca=ca), timeout_s=3).get("/meridian/v1/tree")
+    with pytest.raises(EtcdError):
+        Etcd([one.replace("https", "http") for one in store.endpoints], timeout_s=3).get("/meridian/v1/tree")
+    # The API's authority is another one: what it signed opens no store.
+    strange = Authority.in_folder(world.platform.data / "tls").issue("root")
+    access = Access(ca=ca, certificate=strange.certificate, key=strange.key)
+    with pytest.raises(EtcdError):
+        Etcd(store.endpoints, access, timeout_s=3).put("/meridian/v1/limits/1", "{}")
+
+
+def test_a_store_with_users_is_not_started_without(world: Chicago) -> None:
+    with pytest.raises(BadInput, match="allowed is true"):
+        EtcdServer(world.platform.data / "etcd")
 
 
 def test_a_kill_is_in_force_with_agent_api_and_store_killed_and_known_when_they_are_back(world: Chicago) -> None:
