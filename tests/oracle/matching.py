@@ -12,6 +12,7 @@ from typing import Any
 from meridian.records import (
     UNDEF_PRICE,
     BookEffect,
+    CancelOnDisconnect,
     ExchangeAction,
     ExchangeEventKind,
     OrderType,
@@ -327,9 +328,12 @@ class Twin:
             self.last_refs = dict.fromkeys(self.last_refs, 0)
             self.say(ExchangeEventKind.DAY_ROLLED, 0, 0)
         elif action == ExchangeAction.DISCONNECT and session in self.sessions:
-            if self.sessions[session]["cancel_on_disconnect"]:
+            promised = self.sessions[session]["cancel_on_disconnect"]
+            own_end = (TimeInForce.GOOD_TILL_TIME, TimeInForce.GOOD_TILL_CANCEL)
+            spared = own_end if promised == CancelOnDisconnect.DAY_ORDERS else ()
+            if promised:
                 for order in self.walk():
-                    if order.session == session:
+                    if order.session == session and order.time_in_force not in spared:
                         self.take_off(order, order.leaves, Reason.DISCONNECTED)
         elif action == ExchangeAction.SYSTEM_EVENT:
             self.say(ExchangeEventKind.SYSTEM_EVENT, 0, 0, letter=letter)

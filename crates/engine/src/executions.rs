@@ -17,6 +17,8 @@ pub(crate) struct Execution {
     /// As it was booked first: a fill that is replayed after its correction says this.
     pub first_price_nanos: i64,
     pub first_lots: i64,
+    /// Which of the venue's sessions told it: another one gives the same numbers to other executions.
+    pub generation: u16,
     /// The session's number of the latest report that changed it, 0: none.
     pub changed_by: u64,
     pub instrument: u32,
@@ -78,8 +80,13 @@ impl Executions {
         &mut self.entries[place as usize]
     }
 
+    /// Keeps an execution; one of an earlier session under the same number gives way.
     pub fn enter(&mut self, execution: Execution) {
         let hash = execution.key().hash();
+        if let Some(place) = self.find(execution.key()) {
+            self.entries[place as usize] = execution;
+            return;
+        }
         if self.entries.len() < self.capacity {
             self.index.insert(hash, self.entries.len() as u32);
             self.entries.push(execution);
@@ -115,6 +122,7 @@ mod tests {
             lots: 1,
             first_price_nanos: 1,
             first_lots: 1,
+            generation: 0,
             changed_by: 0,
             instrument: 1,
             venue: 1,

@@ -236,3 +236,34 @@ fn r8_a_session_that_knows_nothing_of_our_orders_does_not_make_us_flat() {
     world.report(id, Canceled, |event| (event.lots, event.leaves_lots, event.possible_duplicate) = (6, 0, 1));
     assert_eq!((world.state(id), world.held()), (OrderState::Canceled, 1));
 }
+
+/// Another session counts its executions from the start again: the same number is another trade.
+#[test]
+fn v3_an_execution_number_of_another_session_is_another_execution() {
+    let mut world = World::new();
+    let id = world.live_order(Side::Buy, LOTS);
+    let execution = world.fill(id, 4);
+    let mut up = Session::new();
+    (up.header.venue, up.state, up.renewed) = (VENUE, SessionState::Up.code(), 1);
+    world.session(VENUE, SessionState::Down);
+    world.give(&up);
+    world.clear();
+    let other = world.live_order(Side::Buy, 6);
+    let fill = |again: u8, lots: i64| {
+        move |event: &mut records::OrderEvent| {
+            (event.lots, event.price_nanos, event.execution_id) = (lots, PRICE, execution);
+            event.possible_duplicate = again;
+        }
+    };
+    // The venue kept its name and replays what we know already.
+    world.report(id, Filled, fill(1, 4));
+    assert_eq!((world.position(SHARE), world.state(other)), (4, OrderState::Live));
+    world.report(other, Filled, fill(0, 6));
+    assert_eq!((world.position(SHARE), world.state(other)), (LOTS, OrderState::Filled));
+    assert!(world.breaks().is_empty(), "{:?}", world.breaks());
+    world.report(other, Filled, fill(1, 6));
+    assert_eq!(world.position(SHARE), LOTS);
+    // In the session that told it, it stays a break.
+    world.report(other, Filled, fill(0, 6));
+    assert_eq!((world.position(SHARE), world.breaks()), (LOTS, vec![BreakKind::DuplicateExecution]));
+}

@@ -5,8 +5,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use records::{ExchangeListing, ExchangeSession, SelfTrade, TradingState, UNDEF_PRICE};
-use tiles::settings::secret;
+use records::{CancelOnDisconnect, ExchangeListing, ExchangeSession, SelfTrade, TradingState, UNDEF_PRICE};
+use tiles::settings::{none_all_or_word, secret};
 use tiles::{StartError, settings};
 
 use crate::door::DoorConfig;
@@ -85,8 +85,10 @@ settings! {
         pub owner: u32 = 0, "a whole number, 0 for none";
         /// Participant shown for attributable orders, four letters.
         pub participant: String = String::new(), "at most four characters", |text| text.len() <= 4;
-        /// Whether losing the connection cancels its orders.
-        pub cancel_on_disconnect: bool = false, "true or false";
+        /// Which of its orders are cancelled when the connection is lost: `none`, `all`, or `day_orders` (all but those that
+        /// name their own end).
+        pub cancel_on_disconnect: String as "cancel_on_disconnect" by none_all_or_word = "none".into(), "none, all or day_orders",
+            |word| CancelOnDisconnect::code_of_word(word).is_some();
         /// `none`, `newest`, `oldest`, `both` or `decrement`.
         pub self_trade: String = String::new(), "none, newest, oldest, both or decrement",
             |word| self_trade(word).is_some();
@@ -219,7 +221,7 @@ impl PortConfig {
             record.participant = padded(&self.participant);
         }
         record.rising = 1;
-        record.cancel_on_disconnect = u8::from(self.cancel_on_disconnect);
+        record.cancel_on_disconnect = CancelOnDisconnect::code_of_word(&self.cancel_on_disconnect).unwrap_or(0);
         record.self_trade = self_trade(&self.self_trade).unwrap_or(0);
         record
     }

@@ -10,6 +10,7 @@ use tiles::{Context, StartError, Tile};
 use crate::config::ExchangeConfig;
 use crate::feed::Feed;
 use crate::flow::{FLOW_FILE, FlowSource};
+use crate::matching::RestingOrder;
 use crate::port::Port;
 use crate::sequencer::Sequencer;
 use crate::snapshot::Snapshots;
@@ -67,6 +68,15 @@ impl ExchangeTile {
     /// Hash over the core's state and events; 0 before the start.
     pub fn state_hash(&self) -> u64 {
         self.running.as_ref().map_or(0, |running| running.sequencer.core.state_hash())
+    }
+}
+
+impl ExchangeTile {
+    /// Every resting order, in the fixed order; none before the start.
+    pub fn for_each_resting(&self, take: impl FnMut(&RestingOrder)) {
+        if let Some(running) = &self.running {
+            running.sequencer.core.for_each_resting(take);
+        }
     }
 }
 

@@ -482,6 +482,18 @@ codes! {
     }
 }
 
+impl CancelOnDisconnect {
+    /// The code of a settings file's word; `None` for a word that is none of `none`, `all`, `day_orders`.
+    pub fn code_of_word(word: &str) -> Option<u8> {
+        match word {
+            "none" => Some(0),
+            "all" => Some(Self::All.code()),
+            "day_orders" => Some(Self::DayOrders.code()),
+            _ => None,
+        }
+    }
+}
+
 codes! {
     /// What a strategy asks for.
     pub enum IntentKind: u8 {

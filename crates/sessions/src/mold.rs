@@ -38,6 +38,11 @@ impl PacketHeader {
         Some(Self { session: view.session(), sequence: view.sequence_number(), count: view.message_count() })
     }
 
+    /// Sequence after the last message; where there is none, the one that is to come.
+    pub fn end(&self) -> u64 {
+        self.sequence.saturating_add(if self.count == COUNT_END { 0 } else { u64::from(self.count) })
+    }
+
     /// Writes the header: a request, a heartbeat, or the start of a packet.
     pub fn write(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];

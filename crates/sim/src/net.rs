@@ -80,6 +80,7 @@ struct Pipe {
 }
 
 struct Stream {
+    to: SocketAddrV4,
     /// Towards the listener's side (0) and towards the connecting side (1).
     pipes: [Pipe; 2],
     made_ns: u64,
@@ -97,6 +98,10 @@ pub(crate) struct World {
     faults: Faults,
     /// Faults of datagrams to these addresses, where they are not those of the whole network.
     to_faults: BTreeMap<SocketAddrV4, Faults>,
+    /// Streams to an address, and a direction: break after so many more bytes.
+    cuts: BTreeMap<(SocketAddrV4, usize), u64>,
+    /// Bytes that streams to an address took so far, by direction.
+    taken: BTreeMap<(SocketAddrV4, usize), u64>,
     next_number: u64,
     next_port: u16,
     ports: BTreeMap<usize, Port>,
@@ -214,10 +219,20 @@ impl World {
             return Err(broken());
         }
         let mut taken = bytes.len().min(window - stream.pipes[out].bytes.min(window));
-        let cut = taken > 0 && self.random.chance(self.faults.tcp_cut);
+        let mut cut = taken > 0 && self.random.chance(self.faults.tcp_cut);
         if cut {
             taken = self.random.between(0, taken as u64) as usize;
         }
+        let place = (stream.to, out);
+        if let Some(left) = self.cuts.get_mut(&place) {
+            taken = taken.min(usize::try_from(*left).unwrap_or(taken));
+            *left -= taken as u64;
+            cut |= *left == 0;
+        }
+        if cut && self.cuts.remove(&place).is_some() {
+            self.lose_under_way(id, 1 - out);
+        }
+        *self.taken.entry(place).or_default() += taken as u64;
         if taken > 0 {
             let at_ns = self.stream_arrival(id, out);
             let pipe = &mut self.streams.get_mut(&id).ok_or_else(broken)?.pipes[out];
@@ -273,6 +288,8 @@ impl SimNet {
             random: Random::new(seed),
             faults,
             to_faults: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            taken: BTreeMap::new(),
             next_number: 0,
             next_port: 40_000,
             ports: BTreeMap::new(),
@@ -314,6 +331,17 @@ impl SimNet {
         }
     }
 
+    /// Breaks the streams to an address after so many more bytes towards the listener, or from it; once. What is under way in
+    /// the other direction is lost from a seeded byte on.
+    pub fn cut_after(&self, to: SocketAddrV4, towards_listener: bool, bytes: u64) {
+        self.world.borrow_mut().cuts.insert((to, usize::from(!towards_listener)), bytes);
+    }
+
+    /// Bytes that streams to an address took so far, towards the listener or from it.
+    pub fn bytes_taken(&self, to: SocketAddrV4, towards_listener: bool) -> u64 {
+        self.world.borrow().taken.get(&(to, usize::from(!towards_listener))).copied().unwrap_or(0)
+    }
+
     fn bind(&self, bound: SocketAddrV4, group: bool) -> Result<Box<dyn Udp>> {
         let mut world = self.world.borrow_mut();
         let local = world.local(bound);
@@ -347,7 +375,7 @@ impl Net for SimNet {
         if let Some(listener) = listener {
             listener.pending.push_back((made_ns, id, from));
         }
-        world.streams.insert(id, Stream { pipes: [Pipe::default(), Pipe::default()], made_ns, refused });
+        world.streams.insert(id, Stream { to, pipes: [Pipe::default(), Pipe::default()], made_ns, refused });
         Ok(Box::new(SimTcp { net: self.clone(), id, out: 0 }))
     }
 

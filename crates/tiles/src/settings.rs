@@ -119,6 +119,14 @@ pub fn secret(value: &Value, place: &str, allowed: &str, errors: &mut Vec<String
     }
 }
 
+/// Reads a word; `false` stands for `none` and `true` for `all`.
+pub fn none_all_or_word(value: &Value, place: &str, allowed: &str, errors: &mut Vec<String>) -> Option<String> {
+    match value.as_bool() {
+        Some(all) => Some(if all { "all" } else { "none" }.to_owned()),
+        None => String::read(value, place, allowed, errors),
+    }
+}
+
 /// A table whose keys are taken one by one.
 pub struct Table<'a> {
     map: &'a Map<String, Value>,
@@ -261,6 +269,8 @@ mod tests {
             links: BTreeMap<u16, String> = BTreeMap::new(), "links by number";
             big: Option<u64> = None, "a whole number";
             yes: bool = false, "true or false";
+            some: String as "some" by none_all_or_word = "none".to_owned(), "none, all or some",
+                |word| ["none", "all", "some"].contains(&word.as_str());
         }
     }
 
@@ -272,26 +282,27 @@ mod tests {
     #[test]
     fn a_good_table_is_read_with_its_defaults() {
         let (outer, errors) = read(&json!({
-            "address": "127.0.0.1:7", "parts": [{"number": 3}], "links": {"2": "a_b"}, "big": u64::MAX
+            "address": "127.0.0.1:7", "parts": [{"number": 3}], "links": {"2": "a_b"}, "big": u64::MAX,
+            "some": true
         }));
         assert_eq!(errors, Vec::<String>::new());
         let outer = outer.expect("no errors");
         assert_eq!((outer.address.port(), outer.parts[0].number, outer.parts[0].word.as_str()), (7, 3, "plain"));
         assert_eq!((outer.links[&2].as_str(), outer.big, outer.yes), ("a_b", Some(u64::MAX), false));
-        assert_eq!(outer.hidden, "");
+        assert_eq!((outer.hidden.as_str(), outer.some.as_str()), ("", "all"));
     }
 
     #[test]
     fn every_error_of_a_table_is_told_at_once() {
         let (outer, errors) = read(&json!({
-            "parts": [{"number": 10}, {"number": "x", "wrod": 1}, 5], "links": {"two": 1}, "big": -1, "yes": 1,
+            "parts": [{"number": 10}, {"number": "x", "wrod": 1}, 5], "links": {"two": 1}, "big": -1, "yes": 1, "some": "many",
             "hidden_file": "/no/such/file", "adress": ""
         }));
         assert!(outer.is_none());
         assert_eq!(
             errors,
             [
-                "tiles.x.settings.adress = \"\": is not a key here; allowed are address, parts, hidden_file, links, big, yes",
+                "tiles.x.settings.adress = \"\": is not a key here; allowed are address, parts, hidden_file, links, big, yes, some",
                 "tiles.x.settings.address: is missing; must be an address such as 127.0.0.1:9000",
                 "tiles.x.settings.parts[0].number = 10: must be a whole number from 1 to 9",
                 "tiles.x.settings.parts[1].wrod = 1: is not a key here; allowed are number, word",
@@ -301,6 +312,7 @@ mod tests {
                 "tiles.x.settings.links.two = 1: must be links by number",
                 "tiles.x.settings.big = -1: must be a whole number",
                 "tiles.x.settings.yes = 1: must be true or false",
+                "tiles.x.settings.some = \"many\": must be none, all or some",
             ]
         );
     }

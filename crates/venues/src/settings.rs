@@ -4,8 +4,9 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use records::CancelOnDisconnect;
 use sessions::soup::ClientConfig;
-use tiles::settings::secret;
+use tiles::settings::{none_all_or_word, secret};
 use tiles::{Context, Ends, StartError, Tile, TileKind, TileSpec, settings};
 
 use crate::feed::{FeedConfig, FeedListing, FeedTile};
@@ -58,7 +59,7 @@ settings! {
         midnight_ns: u64, "the UTC of the venue's midnight in ns, a whole number";
         commands: String, "the name of a link";
         events: String, "the name of a link";
-        cancel_on_disconnect: bool, "true or false";
+        cancel_on_disconnect: String as "cancel_on_disconnect" by none_all_or_word, "none, all or day_orders", |word| CancelOnDisconnect::code_of_word(word).is_some();
         orders_max: usize = 100_000, "a whole number from 1 to 16777216", |orders| (1..=1 << 24).contains(orders);
         engine_silence_ns_max: u64 = 500_000_000, "a whole number of ns from 1000000 to 60000000000",
             |ns| (1_000_000..=60_000_000_000).contains(ns);
@@ -172,7 +173,7 @@ fn make_gateway(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, 
         events: settings.events,
         engine_silence_ns_max: settings.engine_silence_ns_max,
         reconnect_ns: settings.reconnect_ns,
-        cancel_on_disconnect: settings.cancel_on_disconnect,
+        cancel_on_disconnect: CancelOnDisconnect::code_of_word(&settings.cancel_on_disconnect).unwrap_or(0),
         journal_segment_bytes: settings.journal_segment_bytes,
     };
     Ok(Box::new(GatewayTile::new(config, &mut context)?))

@@ -13,7 +13,10 @@ use super::guard::Guard;
 /// A venue: its order session and its feed.
 pub(crate) struct VenueCell {
     pub up: bool,
-    pub cancel_on_disconnect: bool,
+    /// A `CancelOnDisconnect` code, 0: none.
+    pub cancel_on_disconnect: u8,
+    /// How often its order session was another one than before.
+    pub generation: u16,
     pub trading: u8,
     pub feed_stale: bool,
     pub silent: bool,
@@ -32,7 +35,8 @@ impl VenueCell {
     pub fn new() -> Self {
         Self {
             up: false,
-            cancel_on_disconnect: false,
+            cancel_on_disconnect: 0,
+            generation: 0,
             trading: 0,
             feed_stale: false,
             silent: false,

@@ -146,11 +146,24 @@ impl Engine {
         }
         let Some(booked) = self.executions.find(key) else { return false };
         let booked = *self.executions.get_mut(booked);
+        if booked.generation != self.generation(key.venue) {
+            // Told by a session that is no more. Only its own words, said again of the same order, are a repetition.
+            let same_order = booked.owner.order_id == event.owner.order_id
+                || (place.is_some() && self.orders.find(booked.owner.order_id) == place);
+            let again = event.possible_duplicate == 1 && booked.is_told_as(event.lots, event.price_nanos);
+            if !(same_order && again) {
+                return false;
+            }
+        }
         self.statistics.repeated += 1;
         if event.possible_duplicate != 1 || !booked.is_told_as(event.lots, event.price_nanos) {
             self.tell_break(event, booked.owner, (BreakKind::DuplicateExecution, event.lots, booked.lots), out);
         }
         true
+    }
+
+    fn generation(&self, venue: u16) -> u16 {
+        self.venues.get(usize::from(venue)).map_or(0, |cell| cell.generation)
     }
 
     /// Books a fill of a known order and queues it for its slot.
@@ -180,6 +193,7 @@ impl Engine {
                 lots: booking.lots,
                 first_price_nanos: booking.price_nanos,
                 first_lots: booking.lots,
+                generation: self.generation(booking.venue),
                 changed_by: 0,
                 instrument: booking.instrument,
                 venue: booking.venue,
@@ -400,13 +414,14 @@ impl Engine {
         let up = record.state == SessionState::Up.code();
         let was_up = cell.up;
         cell.up = up;
-        cell.cancel_on_disconnect = record.cancel_on_disconnect == 1;
+        cell.cancel_on_disconnect = record.cancel_on_disconnect;
+        let renewed = up && record.renewed == 1;
+        cell.generation = cell.generation.wrapping_add(u16::from(renewed));
         cell.guard.session = SessionState::from_code(record.state).unwrap_or(SessionState::Down).code();
         self.session_spoke(venue);
         if up == was_up {
             return;
         }
-        let renewed = up && record.renewed == 1;
         self.session_changed(venue, up, out);
         for at in 0..self.orders.live().len() {
             let place = self.orders.live()[at];

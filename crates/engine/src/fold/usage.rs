@@ -155,7 +155,7 @@ impl Engine {
             let mut session = Session::new();
             session.header.venue = venue as u16;
             session.state = cell.guard.session;
-            session.cancel_on_disconnect = u8::from(cell.cancel_on_disconnect);
+            session.cancel_on_disconnect = cell.cancel_on_disconnect;
             session.epoch = u64::from(self.identity.epoch);
             self.say(session, out);
             self.tell_health(venue as u16, Telling::Asked, out);

@@ -217,7 +217,7 @@ fn config(commands: usize) -> ExchangeConfig {
             password: "bench".into(),
             owner: 0,
             participant: String::new(),
-            cancel_on_disconnect: false,
+            cancel_on_disconnect: "none".into(),
             self_trade: "none".into(),
             throttle: crate::ThrottleConfig::default(),
         }],

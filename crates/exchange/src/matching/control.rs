@@ -3,7 +3,8 @@
 //! Invariant: each is a command of the sequenced input; there is no other way to change these things.
 
 use records::{
-    ExchangeAction, ExchangeControl, ExchangeEventKind, ExchangeListing, ExchangeSession, Reason, Stamp, TradingState,
+    CancelOnDisconnect, ExchangeAction, ExchangeControl, ExchangeEventKind, ExchangeListing, ExchangeSession, Reason,
+    Stamp, TimeInForce, TradingState,
 };
 
 use super::ladder::Ladder;
@@ -48,11 +49,7 @@ impl Matching {
             Some(ExchangeAction::State) => self.change_state(moment, command, sink),
             Some(ExchangeAction::Bust) => self.bust(moment, command, sink),
             Some(ExchangeAction::DayRoll) => self.roll(moment, sink),
-            Some(ExchangeAction::Disconnect) => {
-                if self.port(session).is_some_and(|port| port.record.cancel_on_disconnect != 0) {
-                    self.cancel_where(moment, Reason::Disconnected, sink, |order, _| order.session == session);
-                }
-            }
+            Some(ExchangeAction::Disconnect) => self.disconnect(moment, session, sink),
             Some(ExchangeAction::SystemEvent) => {
                 self.say_letter(moment, ExchangeEventKind::SystemEvent, 0, command, sink)
             }
@@ -63,6 +60,23 @@ impl Matching {
             Some(ExchangeAction::DisableEntry) => self.switch_entry(moment, command, true, sink),
             Some(ExchangeAction::EnableEntry) => self.switch_entry(moment, command, false, sink),
             Some(ExchangeAction::Connect | ExchangeAction::Timer) | None => {}
+        }
+    }
+
+    /// What was promised to be cancelled when this session's connection is lost.
+    fn disconnect<S: Sink>(&mut self, moment: Moment, session: u32, sink: &mut S) {
+        let promised = self.port(session).map_or(0, |port| port.record.cancel_on_disconnect);
+        let own_end = [TimeInForce::GoodTillTime.code(), TimeInForce::GoodTillCancel.code()];
+        match CancelOnDisconnect::from_code(promised) {
+            Some(CancelOnDisconnect::All) => {
+                self.cancel_where(moment, Reason::Disconnected, sink, |order, _| order.session == session);
+            }
+            Some(CancelOnDisconnect::DayOrders) => {
+                self.cancel_where(moment, Reason::Disconnected, sink, |order, terms| {
+                    order.session == session && !own_end.contains(&terms.time_in_force)
+                });
+            }
+            None => {}
         }
     }
 

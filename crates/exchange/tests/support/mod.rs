@@ -39,7 +39,7 @@ pub fn config() -> ExchangeConfig {
         password: "secret".into(),
         owner: session,
         participant: if session == 1 { "MMKR".into() } else { String::new() },
-        cancel_on_disconnect: session == 1,
+        cancel_on_disconnect: if session == 1 { "all" } else { "none" }.into(),
         self_trade: "newest".into(),
         throttle: ThrottleConfig::default(),
     };

@@ -219,7 +219,7 @@ fn gateway_config(setup: &Setup, at: &Addresses, midnight_ns: u64) -> GatewayCon
         events: "gateway_engine".to_owned(),
         engine_silence_ns_max: NEVER_NS,
         reconnect_ns: 1_000_000,
-        cancel_on_disconnect: false,
+        cancel_on_disconnect: 0,
         journal_segment_bytes: SEGMENT_BYTES,
     }
 }

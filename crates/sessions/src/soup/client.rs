@@ -218,9 +218,12 @@ impl Client {
         match (self.state, kind) {
             (_, packet::DEBUG) => event(ClientEvent::Debug(payload)),
             (ClientState::LoggingIn, packet::LOGIN_ACCEPTED) => self.on_accepted(length, event)?,
-            (ClientState::LoggingIn, packet::LOGIN_REJECTED) => {
-                return Err(if payload == b"S" { End::NoSuchSession } else { End::NotAuthorized });
+            (ClientState::LoggingIn, packet::LOGIN_REJECTED) if payload == b"S" => {
+                // The session that we knew is no more: the next login asks for the one there is.
+                self.session = self.config.session;
+                return Err(End::NoSuchSession);
             }
+            (ClientState::LoggingIn, packet::LOGIN_REJECTED) => return Err(End::NotAuthorized),
             (ClientState::Up, packet::SEQUENCED) => {
                 let sequence = self.next_sequence;
                 event(ClientEvent::Sequenced { sequence, bytes: payload });

@@ -1,12 +1,15 @@
 //! Market data on a bad network: lines that lose, double and reorder, late joins, blackouts, readers that die. The engine's
 //! book is the exchange's in the end, and until then its strategy knows that it is not.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use records::BOOK_STALE;
 use sim::Faults;
 
 use crate::bootstrap::INSTRUMENT;
+use crate::flow::Held;
 use crate::world::{MILLISECOND, Setup, World, line};
 
 const LOSSY: Faults = Faults {
@@ -62,6 +65,62 @@ fn one_bad_line_costs_nothing_and_two_are_healed_by_retransmission() {
     }
     assert_eq!(requests[..2], [0, 0], "with one good line nothing is missing");
     assert!(requests[2] > 10, "{requests:?}");
+}
+
+/// The engine's book is the exchange's whenever flow rests, and stale while a line's loss has left it with less.
+#[test]
+fn lines_lost_in_turn_and_together_leave_the_book_right_or_stale() {
+    for seed in 61..=66 {
+        let mut world = World::empty(Setup { feed_messages: 256, run_ns: 20_000 * MILLISECOND, ..setup(seed) });
+        let holds = Rc::new(Cell::new(false));
+        let storm = world.storm(1);
+        world.start_exchange(1, Box::new(Held { source: storm, holds: Rc::clone(&holds) }));
+        world.start_rest();
+        world.start_feed(1);
+        let is_stale = |world: &World| {
+            world.with_engine(|engine| engine.book_view(1, INSTRUMENT).unwrap().flags & BOOK_STALE != 0)
+        };
+        let rest = |world: &mut World, holds: &Cell<bool>, what: &str| {
+            holds.set(true);
+            // A heartbeat tells of what was lost last.
+            world.run(HEARTBEAT);
+            assert!(!is_stale(world) && world.counter("feed1.feed.mode") == 1, "seed {seed}, {what}");
+            world.check_book_now(1);
+            holds.set(false);
+        };
+        world.run(10 * MILLISECOND);
+        // One line after the other: the other one carries everything.
+        for (what, a, b) in [("A is lost", DARK, Faults::NONE), ("B is lost", Faults::NONE, DARK)] {
+            set_lines(&world, a, b);
+            for _ in 0..20 {
+                world.run(MILLISECOND);
+                assert!(!is_stale(&world), "seed {seed}, {what}");
+            }
+            rest(&mut world, &holds, what);
+            assert_eq!(world.counter("feed1.feed.gaps"), 0, "seed {seed}, {what}");
+        }
+        // Both for a moment: retransmission closes the gap.
+        set_lines(&world, DARK, DARK);
+        world.run(4 * MILLISECOND);
+        set_lines(&world, Faults::NONE, Faults::NONE);
+        rest(&mut world, &holds, "both are lost for a moment");
+        let asked = world.counter("feed1.feed.retransmission_requests");
+        assert!(world.counter("feed1.feed.gaps") > 0 && asked > 0, "seed {seed}");
+        assert_eq!(world.counter("feed1.feed.snapshots"), 0, "seed {seed}");
+        // Both for longer than what is kept to be sent again, flow going on: a snapshot, and stale until it is in.
+        set_lines(&world, DARK, DARK);
+        world.run(80 * MILLISECOND);
+        set_lines(&world, Faults::NONE, Faults::NONE);
+        let mut was_stale = false;
+        while world.counter("feed1.feed.snapshots") == 0 || world.counter("feed1.feed.mode") != 1 {
+            world.run(100_000);
+            let incomplete = world.counter("feed1.feed.mode") != 1;
+            was_stale |= incomplete && is_stale(&world);
+        }
+        assert!(was_stale, "seed {seed}");
+        rest(&mut world, &holds, "both are lost beyond the window");
+        assert_eq!(world.with_engine(|engine| engine.statistics().book_anomalies), 0, "seed {seed}");
+    }
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //!
 //! Invariant: the seed decides what is ordered; each life of an exchange has a session of its own for it.
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
 use exchange::CommandSource;
 use records::*;
 use sim::Random;
@@ -63,5 +67,64 @@ impl CommandSource for Storm {
                 put(bytes_of(&record))
             }
         }
+    }
+}
+
+/// Where a [`Desk`]'s book begins.
+pub const BID: i64 = 580 * NANOS;
+pub const ASK: i64 = 590 * NANOS;
+
+/// Flow that a test makes itself, order by order.
+#[derive(Clone)]
+pub struct Desk {
+    session: u32,
+    queue: Rc<RefCell<VecDeque<Vec<u8>>>>,
+    next_ref: Rc<Cell<u64>>,
+}
+
+impl Desk {
+    pub fn new(session: u32) -> Self {
+        Self { session, queue: Rc::default(), next_ref: Rc::default() }
+    }
+
+    pub fn enter(&self, side: Side, price_nanos: i64, lots: i64, time_in_force: TimeInForce) {
+        let mut record = ExchangeEnter::new();
+        (record.header.source, record.header.instrument) = (self.session, INSTRUMENT);
+        self.next_ref.set(self.next_ref.get() + 1);
+        (record.user_ref, record.price_nanos, record.lots) = (self.next_ref.get(), price_nanos, lots);
+        (record.side, record.order_type) = (side.code(), OrderType::Limit.code());
+        record.time_in_force = time_in_force.code();
+        self.queue.borrow_mut().push_back(bytes_of(&record).to_vec());
+    }
+
+    /// Trades with what rests at this price or better.
+    pub fn hit(&self, side: Side, price_nanos: i64, lots: i64) {
+        self.enter(side, price_nanos, lots, TimeInForce::ImmediateOrCancel);
+    }
+
+    pub fn bust(&self, match_id: u64) {
+        let mut record = ExchangeControl::new();
+        (record.action, record.value) = (ExchangeAction::Bust.code(), match_id);
+        self.queue.borrow_mut().push_back(bytes_of(&record).to_vec());
+    }
+}
+
+impl CommandSource for Desk {
+    fn next(&mut self, _now_ns: u64, out: &mut [u8; RECORD_BYTES_MAX]) -> Option<usize> {
+        let bytes = self.queue.borrow_mut().pop_front()?;
+        out[..bytes.len()].copy_from_slice(&bytes);
+        Some(bytes.len())
+    }
+}
+
+/// A storm that a test can hold.
+pub struct Held {
+    pub source: Box<dyn CommandSource>,
+    pub holds: Rc<Cell<bool>>,
+}
+
+impl CommandSource for Held {
+    fn next(&mut self, now_ns: u64, out: &mut [u8; RECORD_BYTES_MAX]) -> Option<usize> {
+        if self.holds.get() { None } else { self.source.next(now_ns, out) }
     }
 }

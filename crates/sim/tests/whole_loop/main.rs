@@ -5,12 +5,15 @@
 
 mod bootstrap;
 mod breaker;
+mod bytes;
 mod calm;
+mod days;
 mod doors;
 mod feed;
 mod flaws;
 mod flow;
 mod garbage;
+mod named;
 mod session;
 mod strategy;
 mod world;

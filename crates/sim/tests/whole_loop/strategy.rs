@@ -3,8 +3,8 @@
 //!
 //! Invariant: what it does follows from its seed and what it is called with.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use engine::EventRef;
 use records::*;
@@ -12,6 +12,8 @@ use sim::Random;
 use strategies::{Failure, RustStrategy};
 
 use crate::bootstrap::TICK;
+
+const HOUR_NS: u64 = 3_600_000_000_000;
 
 /// How it goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +36,22 @@ pub struct Seen {
     pub fills: AtomicU64,
 }
 
+/// What a test has it do, each at the first timer after its time.
+pub type Script = Arc<Mutex<Vec<(u64, Step)>>>;
+
+/// One thing to do at the first listing; an order is named by its price.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    New(Side, i64, i64, TimeInForce),
+    /// To this price and total.
+    Replace(i64, i64, i64),
+    Cancel(i64),
+}
+
 #[derive(Clone)]
 pub struct Plan {
+    /// Instead of what the seed decides.
+    pub script: Option<Script>,
     pub seed: u64,
     pub stop_ns: u64,
     pub flaw: Flaw,
@@ -47,11 +63,13 @@ pub struct Wanderer {
     random: Random,
     calls: u64,
     was_stale: bool,
+    /// Steps of the script that were taken.
+    taken: usize,
 }
 
 impl Wanderer {
     pub fn new(plan: Plan) -> Self {
-        Self { random: Random::new(plan.seed), plan, calls: 0, was_stale: false }
+        Self { random: Random::new(plan.seed), plan, calls: 0, was_stale: false, taken: 0 }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -120,6 +138,44 @@ impl Wanderer {
     }
 }
 
+impl Wanderer {
+    /// Takes the steps of the script that are due.
+    fn follow(&mut self, script: &Script, orders: &mut OrdersView) {
+        let steps = script.lock().unwrap();
+        while let Some((due_ns, step)) = steps.get(self.taken)
+            && *due_ns < orders.time_ns
+            && (orders.intents_count as usize) < INTENTS_MAX
+        {
+            self.taken += 1;
+            let working = &orders.working[..orders.working_count as usize];
+            let at = |price: i64| working.iter().find(|order| order.price_nanos == price);
+            let intent = match *step {
+                Step::New(side, price, lots, time_in_force) => {
+                    let mut intent = new_intent(0, side, price, lots);
+                    intent.time_in_force = time_in_force.code();
+                    if time_in_force == TimeInForce::GoodTillTime {
+                        intent.expire_time_ns = self.plan.stop_ns + HOUR_NS;
+                    }
+                    Some(intent)
+                }
+                Step::Replace(price, new_price, lots) => at(price).map(|order| OrderIntent {
+                    intent: u32::from(IntentKind::Replace.code()),
+                    order_id: order.order_id,
+                    ..new_intent(0, Side::Buy, new_price, lots)
+                }),
+                Step::Cancel(price) => at(price).map(|order| OrderIntent {
+                    intent: u32::from(IntentKind::Cancel.code()),
+                    order_id: order.order_id,
+                    ..OrderIntent::zeroed()
+                }),
+            };
+            if let Some(intent) = intent {
+                push(orders, intent);
+            }
+        }
+    }
+}
+
 fn new_intent(listing: u32, side: Side, price_nanos: i64, lots: i64) -> OrderIntent {
     let mut intent = OrderIntent::zeroed();
     (intent.listing, intent.side) = (listing, u32::from(side.code()));
@@ -173,8 +229,11 @@ impl RustStrategy for Wanderer {
             }
             return Ok(());
         }
-        if self.below(3) == 0 {
-            self.act(orders);
+        match self.plan.script.clone() {
+            Some(script) if callback == Callback::Timer => self.follow(&script, orders),
+            Some(_) => {}
+            None if self.below(3) == 0 => self.act(orders),
+            None => {}
         }
         Ok(())
     }

@@ -28,8 +28,8 @@ use venues::feed::{FeedConfig, FeedListing, FeedTile};
 use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig};
 
 use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL, TICK};
-use crate::flow::{FLOW_SESSION, Storm};
-use crate::strategy::{Flaw, Plan, Seen, Wanderer};
+use crate::flow::{ASK, BID, Desk, FLOW_SESSION, Storm};
+use crate::strategy::{Flaw, Plan, Script, Seen, Step, Wanderer};
 
 pub const OUR_SESSION: u32 = 1;
 pub const MILLISECOND: u64 = 1_000_000;
@@ -75,7 +75,15 @@ pub struct Setup {
     pub gap_messages_max: u64,
     pub link_depth: usize,
     pub step_ns: (u64, u64),
-    pub cancel_on_disconnect: bool,
+    /// The word of both sides' settings.
+    pub cancel_on_disconnect: &'static str,
+    /// What the gateway is told that the venue does, where that is not what it does.
+    pub promised: Option<&'static str>,
+    /// The strategy does what the test says.
+    pub scripted: bool,
+    pub orders_max: usize,
+    /// Where this world listens, for those that share a machine's sockets with others.
+    pub ports: Ports,
     pub engine_silence_ns_max: u64,
     pub segment_bytes: usize,
     /// What the ports take in a window, and what the engine is told of sessions.
@@ -100,7 +108,11 @@ impl Setup {
             gap_messages_max: 5_000,
             link_depth: 4_096,
             step_ns: (1_000, 30_000),
-            cancel_on_disconnect: false,
+            cancel_on_disconnect: "none",
+            promised: None,
+            scripted: false,
+            orders_max: 20_000,
+            ports: Ports::default(),
             engine_silence_ns_max: 60 * MILLISECOND,
             segment_bytes: 1 << 20,
             throttle: ThrottleConfig::default(),
@@ -111,11 +123,36 @@ impl Setup {
     }
 }
 
+/// The first port of each kind; a venue's number is added.
+#[derive(Clone, Copy)]
+pub struct Ports {
+    pub lines: u16,
+    pub retransmission: u16,
+    pub snapshot: u16,
+    pub orders: u16,
+}
+
+impl Ports {
+    fn lines(&self, venue: u16) -> Vec<SocketAddrV4> {
+        let port = self.lines + venue;
+        (1..=2).map(|number| SocketAddrV4::new(*line(venue, number).ip(), port)).collect()
+    }
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self { lines: 5_000, retransmission: 7_000, snapshot: 7_100, orders: 7_200 }
+    }
+}
+
 pub struct Venue {
     pub exchange: Held<ExchangeTile>,
     pub feed: Held<FeedTile>,
     pub gateway: Held<GatewayTile>,
     lives: u32,
+    /// Its own day: each has a journal of its own, and a session's name unless the venue keeps it.
+    day: u32,
+    pub keeps_session_name: bool,
 }
 
 pub struct World {
@@ -125,7 +162,12 @@ pub struct World {
     pub engine: Held<EngineTile>,
     pub seen: Arc<Seen>,
     pub stop_ns: u64,
+    pub script: Script,
     engine_lives: u16,
+}
+
+fn exchange_disk(venue: u16, day: u32) -> String {
+    if day == 0 { format!("exchange{venue}") } else { format!("exchange{venue} day {day}") }
 }
 
 pub fn line(venue: u16, line: u8) -> SocketAddrV4 {
@@ -149,20 +191,20 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
         name: format!("exchange{venue}"),
         venue,
         feed_session: format!("HOUSE{venue:05}"),
-        lines: vec![line(venue, 1), line(venue, 2)],
+        lines: setup.ports.lines(venue),
         interface: Ipv4Addr::LOCALHOST,
-        retransmission: at(7_000, venue),
-        snapshot: snapshot_port(venue),
+        retransmission: at(setup.ports.retransmission, venue),
+        snapshot: at(setup.ports.snapshot, venue),
         snapshot_username: "feed".into(),
         snapshot_password: "secret".into(),
         ports: vec![PortConfig {
             session: OUR_SESSION,
-            listen: order_port(venue),
+            listen: at(setup.ports.orders, venue),
             username: "mrdn".into(),
             password: "secret".into(),
             owner: 1,
             participant: String::new(),
-            cancel_on_disconnect: setup.cancel_on_disconnect,
+            cancel_on_disconnect: setup.cancel_on_disconnect.into(),
             self_trade: "oldest".into(),
             throttle: setup.throttle.clone(),
         }],
@@ -195,10 +237,10 @@ pub fn feed_config(setup: &Setup, venue: u16) -> FeedConfig {
     FeedConfig {
         name: format!("feed{venue}"),
         venue,
-        lines: vec![line(venue, 1), line(venue, 2)],
+        lines: setup.ports.lines(venue),
         interface: Ipv4Addr::LOCALHOST,
-        retransmission: at(7_000, venue),
-        snapshot: snapshot_port(venue),
+        retransmission: at(setup.ports.retransmission, venue),
+        snapshot: at(setup.ports.snapshot, venue),
         username: *b"feed  ",
         password: *b"secret    ",
         listings: vec![FeedListing { symbol: SYMBOL, instrument: INSTRUMENT }],
@@ -215,7 +257,7 @@ pub fn feed_config(setup: &Setup, venue: u16) -> FeedConfig {
 fn gateway_config(setup: &Setup, venue: u16) -> GatewayConfig {
     GatewayConfig {
         name: format!("gateway{venue}"),
-        address: order_port(venue),
+        address: at(setup.ports.orders, venue),
         login: ClientConfig { username: *b"mrdn  ", password: *b"secret    ", session: [b' '; 10], first_sequence: 1 },
         ouch: OuchConfig {
             venue,
@@ -223,12 +265,13 @@ fn gateway_config(setup: &Setup, venue: u16) -> GatewayConfig {
             symbols: vec![(INSTRUMENT, SYMBOL)],
             midnight_ns: bootstrap::midnight_ns(),
         },
-        orders_max: 20_000,
+        orders_max: setup.orders_max,
         commands: format!("engine_gateway{venue}"),
         events: format!("gateway{venue}_engine"),
         engine_silence_ns_max: setup.engine_silence_ns_max,
         reconnect_ns: 2 * MILLISECOND,
-        cancel_on_disconnect: setup.cancel_on_disconnect,
+        cancel_on_disconnect: CancelOnDisconnect::code_of_word(setup.promised.unwrap_or(setup.cancel_on_disconnect))
+            .unwrap(),
         journal_segment_bytes: setup.segment_bytes,
     }
 }
@@ -236,8 +279,8 @@ fn gateway_config(setup: &Setup, venue: u16) -> GatewayConfig {
 pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
     let mut config = EngineTileConfig::new("engine", bootstrap);
     config.engine = EngineConfig {
-        orders_max: 20_000,
-        executions_max: 20_000,
+        orders_max: setup.orders_max,
+        executions_max: setup.orders_max,
         positions_max: 16,
         instruments_max: 4,
         venues_max: 2,
@@ -261,6 +304,52 @@ pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
 }
 
 impl World {
+    /// One venue whose flow is the test's own, with a book of one order a side; the strategy follows the test's script.
+    pub fn scripted(setup: Setup) -> (Self, Desk) {
+        let mut world = Self::empty(Setup {
+            scripted: true,
+            orders_max: 256,
+            feed_messages: 1 << 10,
+            segment_bytes: 64 << 10,
+            step_ns: (10_000, 60_000),
+            ..setup
+        });
+        let desk = Desk::new(FLOW_SESSION);
+        desk.enter(Side::Buy, BID, 5_000, TimeInForce::Day);
+        desk.enter(Side::Sell, ASK, 5_000, TimeInForce::Day);
+        world.start_exchange(1, Box::new(desk.clone()));
+        world.start_rest();
+        world.start_feed(1);
+        world.run(10 * MILLISECOND);
+        (world, desk)
+    }
+
+    /// Runs until the strategy has taken back what it has, and all is at rest.
+    pub fn finish(&mut self) {
+        while self.sim.clock.now_ns() < self.stop_ns + 30 * MILLISECOND {
+            self.sim.run_for(MILLISECOND);
+        }
+    }
+
+    /// Prices of the live orders.
+    pub fn live(&self) -> Vec<i64> {
+        let mut prices: Vec<_> =
+            self.with_engine(|engine| engine.live_orders().map(|(order, _)| order.price_nanos).collect());
+        prices.sort_unstable();
+        prices
+    }
+
+    /// Lots held for orders, and how many orders nobody can say anything of.
+    pub fn held(&self) -> (i64, usize) {
+        self.with_engine(|engine| (engine.live_orders().map(|(_, held)| held).sum(), engine.unknown_orders()))
+    }
+
+    pub fn kill_gateway(&mut self, venue: u16) {
+        let (tile, id) = self.venue(venue).gateway.take().expect("a gateway runs");
+        self.sim.kill(id);
+        drop(tile);
+    }
+
     /// Everything made and started, the order session not yet up.
     pub fn new(setup: Setup) -> Self {
         let mut world = Self::without_feeds(setup);
@@ -295,9 +384,19 @@ impl World {
             sim.link(&format!("engine_feed{venue}"), &orders, "engine", &[&feed]).unwrap();
         }
         let stop_ns = sim.clock.now_ns() + setup.run_ns;
-        let venue = |_| Venue { exchange: None, feed: None, gateway: None, lives: 0 };
+        let venue =
+            |_| Venue { exchange: None, feed: None, gateway: None, lives: 0, day: 0, keeps_session_name: false };
         let venues = (1..=setup.venues).map(venue).collect();
-        Self { setup, sim, venues, engine: None, seen: Arc::default(), stop_ns, engine_lives: 0 }
+        Self {
+            setup,
+            sim,
+            venues,
+            engine: None,
+            seen: Arc::default(),
+            stop_ns,
+            script: Script::default(),
+            engine_lives: 0,
+        }
     }
 
     /// Gateways and engine.
@@ -331,13 +430,33 @@ impl World {
     }
 
     pub fn start_exchange(&mut self, venue: u16, source: Box<dyn CommandSource>) {
-        let config = exchange_config(&self.setup, venue);
-        let context = self.sim.context(&config.name);
+        let mut config = exchange_config(&self.setup, venue);
+        let (day, keeps) = (self.venue(venue).day, self.venue(venue).keeps_session_name);
+        if day > 0 && !keeps {
+            config.feed_session = format!("DAY{day}");
+        }
+        let mut context = self.context(&config.name);
+        context.storage = Rc::new(self.sim.disk(&exchange_disk(venue, day)));
         let name = config.name.clone();
         let tile = ExchangeTile::new(config, context).unwrap().with_source(source);
         let held = self.add(name, tile);
         let venue = self.venue(venue);
         (venue.exchange, venue.lives) = (Some(held), venue.lives + 1);
+    }
+
+    /// The venue's day ends and the next one begins: nothing of the old one is known, numbers count from the start.
+    pub fn next_day(&mut self, venue: u16, source: Box<dyn CommandSource>) {
+        if let Some((tile, id)) = self.venue(venue).exchange.take() {
+            self.sim.kill(id);
+            drop(tile);
+        }
+        self.venue(venue).day += 1;
+        self.start_exchange(venue, source);
+    }
+
+    /// Has the strategy do this next.
+    pub fn script(&mut self, step: Step) {
+        self.script.lock().unwrap().push((self.sim.clock.now_ns(), step));
     }
 
     pub fn start_feed(&mut self, venue: u16) {
@@ -359,8 +478,13 @@ impl World {
     }
 
     pub fn host(&self) -> Box<RustHost> {
-        let plan =
-            Plan { seed: self.setup.seed, stop_ns: self.stop_ns, flaw: self.setup.flaw, seen: Arc::clone(&self.seen) };
+        let plan = Plan {
+            script: self.setup.scripted.then(|| Arc::clone(&self.script)),
+            seed: self.setup.seed,
+            stop_ns: self.stop_ns,
+            flaw: self.setup.flaw,
+            seen: Arc::clone(&self.seen),
+        };
         let mut host = RustHost::default();
         host.register(CODE, Box::new(move |_| Box::new(Wanderer::new(plan.clone()))));
         Box::new(host)
@@ -375,6 +499,12 @@ impl World {
         let context = self.context("engine");
         let tile = EngineTile::new(context, engine_config(&self.setup, bootstrap), self.host()).unwrap();
         self.engine = Some(self.add("engine".into(), tile));
+    }
+
+    /// An engine that remembers nothing, as on a new host.
+    pub fn begin_engine_anew(&mut self) {
+        self.engine_lives = 0;
+        self.start_engine();
     }
 
     pub fn run(&mut self, ns: u64) {
@@ -460,7 +590,8 @@ impl World {
             self.sim.kill(id);
             drop(tile);
         }
-        Truth::read(&self.sim.disk(&format!("exchange{venue}")), self.setup.segment_bytes)
+        let day = self.venue(venue).day;
+        Truth::read(&self.sim.disk(&exchange_disk(venue, day)), self.setup.segment_bytes)
     }
 
     /// Everything that must hold once all is at rest: positions, fills, orders, holds, books. Ends the exchanges.
@@ -551,6 +682,14 @@ impl World {
         lines.join("\n")
     }
 
+    /// The engine's book against what rests in the exchange that runs. Nothing may be under way.
+    pub fn check_book_now(&self, venue: u16) {
+        let mut truth = Truth::default();
+        let tile = self.venues[usize::from(venue) - 1].exchange.as_ref().expect("an exchange runs");
+        tile.0.borrow().for_each_resting(|order| truth.resting.push(*order));
+        self.check_book(venue, &truth);
+    }
+
     /// The engine's book against the exchange's own.
     pub fn check_book(&self, venue: u16, truth: &Truth) {
         let seed = self.setup.seed;
@@ -629,6 +768,7 @@ pub struct TrueOrder {
 }
 
 /// The exchange's own journal, folded.
+#[derive(Default)]
 pub struct Truth {
     pub position: i64,
     pub fills: u64,
@@ -650,7 +790,7 @@ impl Truth {
         while let Some((stamp, record)) = reader.next().unwrap() {
             core.apply(stamp, record, &mut events).unwrap();
         }
-        let mut truth = Self { position: 0, fills: 0, orders: BTreeMap::new(), resting: Vec::new() };
+        let mut truth = Self::default();
         core.for_each_resting(|order| truth.resting.push(*order));
         let (mut first_of, mut ids) = (BTreeMap::new(), BTreeSet::new());
         for event in &events {

@@ -97,6 +97,7 @@ struct Counts {
     packets: Counter,
     malformed: Counter,
     other_session: Counter,
+    past: Counter,
     gaps: Counter,
     requests: Counter,
     snapshots: Counter,
@@ -132,6 +133,8 @@ pub struct FeedTile {
     told: (u64, u64),
     /// 0: nothing was heard yet.
     heard_ns: u64,
+    /// When something was heard that had been heard before.
+    past_ns: u64,
     counts: Counts,
     packet: Box<[u8]>,
 }
@@ -171,6 +174,7 @@ impl FeedTile {
             silent: true,
             told: (0, 0),
             heard_ns: 0,
+            past_ns: 0,
             counts: Counts::new(&context.counters),
             packet: vec![0; 64 << 10].into_boxed_slice(),
             config,
@@ -190,8 +194,7 @@ impl FeedTile {
                 }
                 let Some(length) = self.receive(line) else { break };
                 work += 1;
-                self.heard_ns = now_ns;
-                self.on_packet(length);
+                self.on_packet(length, now_ns);
                 if self.receiver.is_waiting() {
                     return work;
                 }
@@ -230,8 +233,9 @@ impl FeedTile {
         }
     }
 
-    fn on_packet(&mut self, length: usize) {
+    fn on_packet(&mut self, length: usize, now_ns: u64) {
         self.counts.packets.add(1);
+        let next = self.receiver.next();
         let received_ns = self.clock.now_ns();
         let (output, counts) = (&mut self.output, &self.counts);
         let (mut new_session, mut malformed) = (None, false);
@@ -244,7 +248,17 @@ impl FeedTile {
         match new_session {
             Some(session) => self.on_other_session(session, received_ns),
             None if malformed => counts.malformed.add(1),
-            None => self.other_session.1 = 0,
+            None => {
+                self.other_session.1 = 0;
+                // What ends before that which is to come says nothing of now: a line that is late, or a venue that began anew.
+                match PacketHeader::read(&self.packet[..length]) {
+                    Some(header) if header.end() < next => {
+                        counts.past.add(1);
+                        self.past_ns = now_ns;
+                    }
+                    _ => self.heard_ns = now_ns,
+                }
+            }
         }
         self.counts.next_sequence.set(self.receiver.next());
     }
@@ -281,9 +295,9 @@ impl FeedTile {
             }
             (Mode::Gap { .. }, Some(_)) if self.receiver.is_waiting() => {}
             (Mode::Gap { .. }, None) => {
-                self.output.feed_state(FeedState::Live, 0, now_ns);
                 self.snapshots_in_a_row = 0;
                 self.mode = Mode::Live;
+                self.output.feed_state(self.state(), 0, now_ns);
             }
             (Mode::Gap { since_ns, asked_ns, asked_to }, Some((from, to))) => {
                 let due = from >= asked_to || now_ns.saturating_sub(asked_ns) >= self.config.request_interval_ns;
@@ -381,6 +395,11 @@ impl FeedTile {
             return;
         }
         self.silent = silent;
+        if silent && self.past_ns > self.heard_ns && self.mode == Mode::Live {
+            // The venue speaks, and of nothing new: perhaps it counts from the start again. A snapshot says where it stands.
+            self.receiver.hold();
+            self.mode = Mode::Snapshot { retry_ns: now_ns };
+        }
         self.output.feed_state(self.state(), 0, now_ns);
     }
 
@@ -450,6 +469,7 @@ impl Counts {
             packets: counters.counter("feed.packets"),
             malformed: counters.counter("feed.packets_malformed"),
             other_session: counters.counter("feed.packets_of_another_session"),
+            past: counters.counter("feed.packets_of_the_past"),
             gaps: counters.counter("feed.gaps"),
             requests: counters.counter("feed.retransmission_requests"),
             snapshots: counters.counter("feed.snapshots"),

@@ -14,6 +14,16 @@ const WAITING_BYTES: usize = 1 << 20;
 /// Room that must be free before more is read.
 const ROOM_BYTES: usize = 64 << 10;
 
+/// What is told with the session's state.
+pub struct About {
+    /// A `CancelOnDisconnect` code, 0: none.
+    pub cancel_on_disconnect: u8,
+    /// Epoch that the gateway obeys.
+    pub epoch: u16,
+    /// It is not the session that was up before.
+    pub renewed: bool,
+}
+
 /// Publication and what waits for it.
 pub struct Events {
     link: Box<dyn Publication>,
@@ -44,13 +54,14 @@ impl Events {
     }
 
     /// Publishes or keeps the session's state.
-    pub fn session(&mut self, state: SessionState, config: &OuchConfig, cancels: bool, epoch: u16, now_ns: u64) {
+    pub fn session(&mut self, state: SessionState, config: &OuchConfig, about: &About, now_ns: u64) {
         let mut record = Session::new();
         (record.header.venue, record.header.source) = (config.venue, config.source);
         record.header.receive_time_ns = now_ns;
         record.state = state.code();
-        record.cancel_on_disconnect = u8::from(cancels);
-        record.epoch = u64::from(epoch);
+        record.cancel_on_disconnect = about.cancel_on_disconnect;
+        record.renewed = u8::from(about.renewed && state == SessionState::Up);
+        record.epoch = u64::from(about.epoch);
         self.offer_bytes(bytes_of(&record));
     }
 

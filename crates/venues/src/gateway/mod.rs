@@ -16,7 +16,7 @@ use journal::{Identity, JournalConfig, Writer};
 use links::{Counter, Histogram, Subscription};
 use records::{
     CancelOrder, Heartbeat, MassCancel, NewOrder, OrderEvent, OrderEventKind, Owner, RECORD_BYTES_MAX, Reason,
-    RecordRef, ReplaceOrder, SessionState, Stamp, UNDEF_PRICE, bytes_of, parse,
+    RecordRef, ReplaceOrder, SessionState, Stamp, UNDEF_PRICE, VenueSession, bytes_of, parse,
 };
 use sessions::soup::{Client, ClientConfig, ClientState};
 use tiles::{Clock, Context, Net, StartError, Storage, Tile};
@@ -25,7 +25,7 @@ pub use orders::{Entry, Orders, Phase};
 pub use ouch::{Ouch, OuchConfig, client_order_id};
 
 use crate::samples::SamplesFile;
-use events::Events;
+use events::{About, Events};
 use recovery::Sweep;
 use socket::Socket;
 
@@ -64,8 +64,8 @@ pub struct GatewayConfig {
     pub engine_silence_ns_max: u64,
     /// Pause before connecting again.
     pub reconnect_ns: u64,
-    /// The venue cancels our orders when the session drops.
-    pub cancel_on_disconnect: bool,
+    /// What the venue promises to cancel when the session drops: a `CancelOnDisconnect` code, 0: none.
+    pub cancel_on_disconnect: u8,
     /// Size of a segment of the map's journal.
     pub journal_segment_bytes: usize,
 }
@@ -80,6 +80,9 @@ struct Counts {
     messages: Counter,
     connects: Counter,
     disconnects: Counter,
+    renewed: Counter,
+    disbelieved: Counter,
+    adopted: Counter,
     pulled: Counter,
     state: Counter,
     round_trip: Histogram,
@@ -110,6 +113,14 @@ pub struct GatewayTile {
     next_sequence: u64,
     /// Where the venue's messages ended when it was last asked: what comes before is replay. `None`: to be asked.
     replay_end: Option<u64>,
+    /// The venue's session as it was last known, and how far it was heard.
+    venue_session: Option<VenueSession>,
+    /// It is not the one that the engine knows of: told with the next `Up`.
+    renewed: bool,
+    /// Answers to the account query, one after the other, that cannot be.
+    disbelieved_in_a_row: u32,
+    /// When how far it was heard was last journaled.
+    marked_ns: u64,
     /// Reconciling goes on: the next number that the venue would take, and the number looked at next.
     reconciling: Option<(u32, u32)>,
     counts: Counts,
@@ -154,6 +165,10 @@ impl GatewayTile {
             queried: false,
             next_sequence: config.login.first_sequence.max(1),
             replay_end: None,
+            venue_session: None,
+            renewed: false,
+            disbelieved_in_a_row: 0,
+            marked_ns: 0,
             reconciling: None,
             counts: Counts::new(counters),
             sampler: wire::Sampler::new(SAMPLES.0, SAMPLES.1),
@@ -321,8 +336,10 @@ impl GatewayTile {
 
     fn publish_state(&mut self, state: SessionState, now_ns: u64) {
         self.counts.state.set(u64::from(state.code()));
-        let config = &self.config;
-        self.events.session(state, &config.ouch, config.cancel_on_disconnect, self.epoch, now_ns);
+        let cancel_on_disconnect = self.config.cancel_on_disconnect;
+        let about = About { cancel_on_disconnect, epoch: self.epoch, renewed: self.renewed };
+        self.events.session(state, &self.config.ouch, &about, now_ns);
+        self.renewed &= state != SessionState::Up;
     }
 }
 
@@ -363,6 +380,7 @@ impl Tile for GatewayTile {
         if let Some(journal) = self.journal.as_mut().filter(|_| work == 0) {
             // Cold work, for cycles without other. A segment that cannot be prepared shows as back-pressure when it is needed.
             let _prepared = journal.prepare();
+            self.mark_session(now_ns);
         }
         if let Some(samples) = self.samples.as_mut().filter(|_| !self.sampler.samples().is_empty()) {
             // A full file keeps the first ones.
@@ -407,6 +425,9 @@ impl Counts {
             messages: counters.counter("gateway.messages"),
             connects: counters.counter("gateway.connects"),
             disconnects: counters.counter("gateway.disconnects"),
+            renewed: counters.counter("gateway.sessions_renewed"),
+            disbelieved: counters.counter("gateway.queries_disbelieved"),
+            adopted: counters.counter("gateway.orders_adopted"),
             pulled: counters.counter("gateway.pulled"),
             state: counters.counter("gateway.state"),
             round_trip: counters.histogram("gateway.round_trip_ns"),

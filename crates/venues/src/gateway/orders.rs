@@ -61,7 +61,12 @@ pub struct Orders {
     by_order: IdMap<u32>,
     /// Every number given out so far stands for an order that is known here.
     whole: bool,
+    /// Highest number that the venue has answered about.
+    highest_told: u32,
 }
+
+/// A number further ahead than that was not given out by an earlier life of ours.
+const ADOPT_AHEAD_MAX: u32 = 4_096;
 
 impl Orders {
     /// Room for so many orders and replaces a day.
@@ -71,7 +76,7 @@ impl Orders {
         entries.clear();
         let mut by_order = IdMap::with_capacity(capacity);
         by_order.touch_memory();
-        Self { entries, by_order, whole: true }
+        Self { entries, by_order, whole: true, highest_told: 0 }
     }
 
     /// The number that the next order gets.
@@ -96,6 +101,47 @@ impl Orders {
         prefetch_bytes(self.entries.as_ptr().wrapping_add(self.entries.len()), size_of::<Entry>());
         assert!(self.by_order.insert(entry.owner.order_id, user_ref));
         user_ref
+    }
+
+    /// The venue has begun another session: numbers count from 1 again. What was sent in the one before is known to the engine.
+    pub fn begin_session(&mut self) {
+        self.entries.clear();
+        self.by_order.clear();
+        // An order that is not here may have been sent in the session before.
+        (self.whole, self.highest_told) = (false, 0);
+    }
+
+    /// Keeps an order that the venue has under this number and that is not known here: the map was lost. `false` when it
+    /// cannot be one of ours.
+    pub fn adopt(&mut self, user_ref: u32, filler: Entry, entry: Entry) -> bool {
+        let id = entry.owner.order_id;
+        let near = user_ref > 0 && user_ref.saturating_sub(self.next_ref()) <= ADOPT_AHEAD_MAX;
+        if id == 0 || !near || !self.by_order.has_room() || self.by_order.get(id).is_some() {
+            return false;
+        }
+        self.skip_to(user_ref, filler);
+        if user_ref == self.next_ref() && self.has_room() {
+            self.push(entry);
+            return true;
+        }
+        match self.get(user_ref).filter(|known| known.owner.order_id == 0) {
+            Some(known) => {
+                *known = entry;
+                self.by_order.insert(id, user_ref)
+            }
+            None => false,
+        }
+    }
+
+    /// The venue has answered about this number.
+    pub fn told_of(&mut self, user_ref: u32) {
+        self.highest_told = self.highest_told.max(user_ref);
+    }
+
+    /// Whether the venue can mean this as the next number that it would take: it is after all that it has answered about,
+    /// and a day does not have more orders than there is room for.
+    pub fn can_be_next(&self, next: u32) -> bool {
+        next > self.highest_told && next as usize <= self.entries.capacity() + 1
     }
 
     /// Passes numbers over that were used by someone else, so that the next one is `next`.

@@ -44,6 +44,8 @@ pub struct Ouch {
     symbols: IdMap<[u8; 8]>,
     /// The orders.
     pub orders: Orders,
+    /// Orders that the venue told of and that were not known here.
+    pub adopted: u64,
 }
 
 impl Ouch {
@@ -53,7 +55,7 @@ impl Ouch {
         for (instrument, symbol) in &config.symbols {
             symbols.insert(u64::from(*instrument), *symbol);
         }
-        Self { config, symbols, orders: Orders::with_capacity(capacity) }
+        Self { config, symbols, orders: Orders::with_capacity(capacity), adopted: 0 }
     }
 
     /// Writes a new order's message; keeps the order. Nothing is kept on an error.
@@ -217,7 +219,10 @@ impl Ouch {
                 (event.lots, event.price_nanos) = (i64::from(view.quantity()), price_nanos(view.price()));
                 event
             }
-            Outbound::Rejected(view) => self.on_rejected(view.user_ref_num(), view.reason()),
+            Outbound::Rejected(view) => {
+                self.adopt(view.user_ref_num(), |_| fresh(owner_of(view.cl_ord_id()), 0));
+                self.on_rejected(view.user_ref_num(), view.reason())
+            }
             Outbound::CancelPending(view) => self.event(view.user_ref_num(), OrderEventKind::CancelPending),
             Outbound::CancelReject(view) => {
                 if let Some(entry) = self.orders.get(view.user_ref_num()) {
@@ -263,6 +268,14 @@ impl Ouch {
 
     fn on_accepted(&mut self, view: &ouch50::Accepted<'_>) -> OrderEvent {
         let dead = view.order_state() == b'D';
+        self.adopt(view.user_ref_num(), |ouch| Entry {
+            price_nanos: price_nanos(view.price()),
+            lots: i64::from(view.quantity()),
+            instrument: ouch.instrument(view.symbol()),
+            side: side_code(view.side()),
+            time_in_force: time_in_force_code(view.time_in_force()),
+            ..fresh(owner_of(view.cl_ord_id()), 0)
+        });
         if let Some(entry) = self.orders.get(view.user_ref_num()) {
             entry.phase = if dead { Phase::Gone } else { Phase::Live };
             entry.venue_order_ref = view.order_reference_number();
@@ -279,6 +292,14 @@ impl Ouch {
     /// The venue's quantity is what is open now; what was filled before is carried over.
     fn on_replaced(&mut self, view: &ouch50::Replaced<'_>) -> OrderEvent {
         let dead = view.order_state() == b'D';
+        self.adopt(view.user_ref_num(), |ouch| Entry {
+            original_id: ouch.orders.get(view.orig_user_ref_num()).map_or(0, |original| original.owner.order_id),
+            original_ref: view.orig_user_ref_num(),
+            instrument: ouch.instrument(view.symbol()),
+            side: side_code(view.side()),
+            time_in_force: time_in_force_code(view.time_in_force()),
+            ..fresh(owner_of(view.cl_ord_id()), 0)
+        });
         let mut filled_lots = 0;
         if let Some(original) = self.orders.get(view.orig_user_ref_num()) {
             filled_lots = original.filled_lots;
@@ -386,6 +407,21 @@ impl Ouch {
         event
     }
 
+    /// The venue tells of a number: when it stands for nothing here, it is one of ours of before the map was lost.
+    fn adopt(&mut self, user_ref: u32, entry: impl FnOnce(&mut Self) -> Entry) {
+        self.orders.told_of(user_ref);
+        if self.orders.get(user_ref).is_some_and(|known| known.owner.order_id != 0) {
+            return;
+        }
+        let entry = entry(self);
+        self.adopted += u64::from(self.orders.adopt(user_ref, super::recovery::gone(), entry));
+    }
+
+    fn instrument(&self, symbol: [u8; 8]) -> u32 {
+        let found = self.config.symbols.iter().find(|(_, known)| *known == symbol);
+        found.map_or(0, |(instrument, _)| *instrument)
+    }
+
     fn symbol(&self, instrument: u32) -> Option<[u8; 8]> {
         self.symbols.get(u64::from(instrument))
     }
@@ -427,6 +463,34 @@ pub fn client_order_id(order_id: u64) -> [u8; 14] {
         rest /= 36;
     }
     text
+}
+
+/// The id in a text that is ours; 0 in any other.
+fn order_id(text: [u8; 14]) -> u64 {
+    let digit = |letter: u8| char::from(letter).to_digit(36).filter(|_| !letter.is_ascii_lowercase());
+    let id =
+        text[..13].iter().try_fold(0_u64, |sum, letter| sum.checked_mul(36)?.checked_add(u64::from(digit(*letter)?)));
+    if text[13] == b' ' { id.unwrap_or(0) } else { 0 }
+}
+
+fn owner_of(text: [u8; 14]) -> Owner {
+    Owner { order_id: order_id(text), ..Owner::zeroed() }
+}
+
+fn side_code(letter: u8) -> u8 {
+    match letter {
+        b'B' => Side::Buy.code(),
+        b'S' | b'T' | b'E' => Side::Sell.code(),
+        _ => 0,
+    }
+}
+
+fn time_in_force_code(letter: u8) -> u8 {
+    match letter {
+        b'3' => TimeInForce::ImmediateOrCancel.code(),
+        b'6' => TimeInForce::GoodTillTime.code(),
+        _ => TimeInForce::Day.code(),
+    }
 }
 
 /// All messages about orders carry their time right after the type.

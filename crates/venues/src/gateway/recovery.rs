@@ -5,10 +5,16 @@
 //! venue said before, so an order with an earlier number and no answer cannot be, and one with a later number never arrived.
 //! Answers to queries of earlier connections lie before the end and are passed over: orders may have been sent since.
 //!
+//! The venue's session is known by its name and by how far it was heard, both journaled. Another name, or fewer messages than
+//! were heard, is another session: its silence about an order of the one before proves nothing. The map begins anew, and the
+//! engine is told with `Up`. Orders that the venue tells of and the map does not know are adopted by the id in their text.
+//!
 //! Invariant: commands are taken only after the venue's replay is complete; an order whose fate is not proven stays open.
 
 use journal::JournalError;
-use records::{MassCancel, OrderEventKind, Owner, Reason, RecordRef, SessionState, parse};
+use records::{
+    MassCancel, OrderEventKind, Owner, Reason, RecordRef, SessionState, Stamp, VenueSession, bytes_of, parse,
+};
 use sessions::soup::{ClientEvent, ClientState};
 use tiles::StartError;
 use wire::ouch50;
@@ -20,6 +26,10 @@ use super::{GatewayTile, OUTPUT_BYTES, OUTPUT_ROOM_BYTES, SWEEPS_MAX};
 
 /// Orders looked at in one cycle of a sweep.
 const ORDERS_A_CYCLE: usize = 256;
+/// How far the venue was heard is journaled so often at most.
+const MARK_NS: u64 = 1_000_000_000;
+/// An account query is answered with what cannot be: after so many in a row the venue means it, and has begun anew.
+const DISBELIEVED_MAX: u32 = 3;
 /// Of orders only looked at, in one cycle of reconciling.
 const LOOKED_AT_A_CYCLE: u32 = 4_096;
 
@@ -59,7 +69,7 @@ impl Sweep {
 impl GatewayTile {
     /// Rebuilds the map from its journal: a restart in the middle of the day. Returns where the journal goes on.
     pub(super) fn recover_map(&mut self) -> Result<(u64, u64), StartError> {
-        let orders = &mut self.ouch.orders;
+        let (orders, venue_session) = (&mut self.ouch.orders, &mut self.venue_session);
         let result = journal::resume(&*self.storage, self.config.journal_segment_bytes, &mut |stamp, bytes| {
             let (user_ref, entry) = match parse(bytes) {
                 Ok(RecordRef::NewOrder(order)) => (
@@ -90,6 +100,13 @@ impl GatewayTile {
                         ..fresh(order.owner, stamp.time_ns)
                     },
                 ),
+                Ok(RecordRef::VenueSession(session)) => {
+                    if venue_session.is_some_and(|known| is_another(&known, &session)) {
+                        orders.begin_session();
+                    }
+                    *venue_session = Some(session);
+                    return;
+                }
                 _ => return,
             };
             orders.skip_to(user_ref, gone());
@@ -134,7 +151,7 @@ impl GatewayTile {
         let (recovered, replay_end) = (self.recovered, self.replay_end);
         let next_sequence = &mut self.next_sequence;
         self.soup.on_bytes(now_ns, count, &mut |event| match event {
-            ClientEvent::Up { sequence, .. } => up = Some(sequence),
+            ClientEvent::Up { sequence, session } => up = Some((session, sequence)),
             ClientEvent::Sequenced { .. } if replay_end.is_none() => {}
             ClientEvent::Sequenced { sequence, bytes } => {
                 *next_sequence = sequence + 1;
@@ -165,7 +182,9 @@ impl GatewayTile {
             ClientEvent::Down(_) => down = true,
             ClientEvent::Unsequenced(_) | ClientEvent::Debug(_) => {}
         });
-        if let (Some(end), None) = (up, self.replay_end) {
+        counts.adopted.set(ouch.adopted);
+        if let (Some((name, end)), None) = (up, self.replay_end) {
+            self.meet_session(name, end);
             self.replay_end = Some(end);
             self.soup.on_disconnected();
             self.socket.connect_again(now_ns);
@@ -179,12 +198,71 @@ impl GatewayTile {
             self.query(now_ns);
         }
         if let Some(next_ref) = answer.filter(|_| self.queried && !self.recovered && self.reconciling.is_none()) {
-            self.ouch.orders.skip_to(next_ref, gone());
-            self.reconciling = Some((next_ref, 1));
+            down |= !self.believe(next_ref);
         }
         if down {
             self.socket.close(now_ns);
             self.on_lost(now_ns);
+        }
+    }
+
+    /// Where the venue's session stands, before anything of it is asked for: the one that we know, or another.
+    fn meet_session(&mut self, name: [u8; 10], end: u64) {
+        let mut met = VenueSession::new();
+        met.name[..name.len()].copy_from_slice(&name);
+        met.next_sequence = end;
+        let heard = VenueSession {
+            next_sequence: self.next_sequence.max(self.venue_session.map_or(0, |known| known.next_sequence)),
+            ..self.venue_session.unwrap_or(met)
+        };
+        if is_another(&heard, &met) {
+            self.begin_session();
+            self.next_sequence = 1;
+        }
+        // Journaled once commands are taken: until then a restart has to find the difference again.
+        self.venue_session = Some(met);
+    }
+
+    /// The session that our orders were sent in is no more.
+    fn begin_session(&mut self) {
+        self.counts.renewed.add(1);
+        self.ouch.orders.begin_session();
+        self.sweeps.clear();
+        self.renewed = true;
+    }
+
+    /// Goes on from the number that the venue names next; `false` when it cannot mean it.
+    fn believe(&mut self, next_ref: u32) -> bool {
+        if !self.ouch.orders.can_be_next(next_ref) {
+            self.counts.disbelieved.add(1);
+            self.disbelieved_in_a_row += 1;
+            if self.disbelieved_in_a_row < DISBELIEVED_MAX || next_ref == 0 {
+                return false;
+            }
+            self.begin_session();
+        }
+        self.disbelieved_in_a_row = 0;
+        self.ouch.orders.skip_to(next_ref, gone());
+        self.reconciling = Some((next_ref, 1));
+        true
+    }
+
+    /// Journals the venue's session and how far it was heard, when that is news.
+    pub(super) fn mark_session(&mut self, now_ns: u64) {
+        let Some(known) = self.venue_session.filter(|_| self.recovered) else { return };
+        let due = now_ns.saturating_sub(self.marked_ns) >= MARK_NS && known.next_sequence != self.next_sequence;
+        if due {
+            self.journal_session(known, now_ns);
+        }
+    }
+
+    fn journal_session(&mut self, mut session: VenueSession, now_ns: u64) {
+        session.next_sequence = self.next_sequence;
+        let stamp = Stamp { sequence: self.journal_next, time_ns: now_ns };
+        let journaled = self.journal.as_mut().is_some_and(|journal| journal.append(stamp, bytes_of(&session)).is_ok());
+        self.journal_next += u64::from(journaled);
+        if journaled {
+            (self.venue_session, self.marked_ns) = (Some(session), now_ns);
         }
     }
 
@@ -218,6 +296,9 @@ impl GatewayTile {
         }
         self.reconciling = None;
         self.recovered = true;
+        if let Some(session) = self.venue_session {
+            self.journal_session(session, now_ns);
+        }
         self.publish_state(SessionState::Up, now_ns);
         1
     }
@@ -282,7 +363,12 @@ impl GatewayTile {
     }
 }
 
+/// Whether what is met cannot be the session that was heard.
+fn is_another(heard: &VenueSession, met: &VenueSession) -> bool {
+    heard.name != met.name || met.next_sequence < heard.next_sequence
+}
+
 /// A number that was used, by us before the journal began or by someone else: nothing is open there for us.
-fn gone() -> Entry {
+pub(super) fn gone() -> Entry {
     Entry { phase: Phase::Gone, ..fresh(Owner::zeroed(), 0) }
 }
