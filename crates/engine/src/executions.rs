@@ -45,6 +45,11 @@ impl Key {
 }
 
 impl Execution {
+    /// Whether a bust or correction (no lots: a bust) that may be a replay has been applied before.
+    pub fn was_changed_by(&self, number: u64, corrected: Option<(i64, i64)>) -> bool {
+        corrected == Some((self.lots, self.price_nanos)) || (self.changed_by != 0 && number <= self.changed_by)
+    }
+
     /// Whether it says so of itself, or said so before it was corrected.
     pub fn is_told_as(&self, lots: i64, price_nanos: i64) -> bool {
         (self.lots, self.price_nanos) == (lots, price_nanos)

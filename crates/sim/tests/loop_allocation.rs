@@ -18,6 +18,8 @@ mod bootstrap;
 mod flow;
 #[path = "whole_loop/strategy.rs"]
 mod strategy;
+#[path = "whole_loop/truth.rs"]
+mod truth;
 #[path = "whole_loop/world.rs"]
 mod world;
 

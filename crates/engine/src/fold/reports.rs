@@ -329,6 +329,17 @@ impl Engine {
         self.pull_if_killed(place, out);
     }
 
+    /// Carries a bust, or a correction to lots and price, over to the limits.
+    fn change_limits(&mut self, was: &Execution, corrected: Option<(i64, i64)>) {
+        let Some(binding) = self.binding_for(&was.owner, was.venue, was.instrument) else { return };
+        match corrected {
+            None => self.limits.on_bust(binding, was.side, was.lots),
+            Some((lots, price_nanos)) => {
+                self.limits.on_correction(binding, was.side, was.lots, was.price_nanos, lots, price_nanos);
+            }
+        }
+    }
+
     /// A trade was broken or corrected by its venue.
     fn on_execution_changed(
         &mut self,
@@ -356,13 +367,12 @@ impl Engine {
             return;
         }
         let broken = kind == OrderEventKind::Broken;
-        let (number, again) = (event.header.sequence, event.possible_duplicate == 1);
-        let same = !broken && (was.lots, was.price_nanos) == (event.lots, event.price_nanos);
-        if again && (same || (was.changed_by != 0 && number <= was.changed_by)) {
+        let corrected = (!broken).then_some((event.lots, event.price_nanos));
+        if event.possible_duplicate == 1 && was.was_changed_by(event.header.sequence, corrected) {
             self.statistics.repeated += 1;
             return;
         }
-        entry.changed_by = number;
+        entry.changed_by = event.header.sequence;
         if broken {
             entry.broken = true;
         } else {
@@ -380,14 +390,7 @@ impl Engine {
             price_nanos: was.price_nanos,
             fee_nanos: 0,
         };
-        if let Some(binding) = self.binding_for(&was.owner, was.venue, was.instrument) {
-            if broken {
-                self.limits.on_bust(binding, was.side, was.lots);
-            } else {
-                let (lots, price_nanos) = (event.lots, event.price_nanos);
-                self.limits.on_correction(binding, was.side, was.lots, was.price_nanos, lots, price_nanos);
-            }
-        }
+        self.change_limits(&was, corrected);
         self.book_trade(booking, -1, out);
         if !broken {
             (booking.lots, booking.price_nanos) = (event.lots, event.price_nanos);

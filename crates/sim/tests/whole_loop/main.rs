@@ -16,4 +16,5 @@ mod garbage;
 mod named;
 mod session;
 mod strategy;
+mod truth;
 mod world;

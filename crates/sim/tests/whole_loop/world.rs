@@ -4,7 +4,6 @@
 //! tiles believes.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,14 +13,13 @@ use engine::{
     SessionSettings,
 };
 use exchange::{
-    Capacity, CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, Matching,
-    PortConfig, RestingOrder, ThrottleConfig,
+    CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig, ThrottleConfig,
 };
 use journal::Reader;
 use links::{Reading, RingConfig};
 use records::*;
 use sessions::soup::ClientConfig;
-use sim::{Faults, SimDisk, Simulation, TileId};
+use sim::{Faults, Simulation, TileId};
 use strategies::RustHost;
 use tiles::{Clock, Context, Net, StartError, Storage, Tile};
 use venues::feed::{FeedConfig, FeedListing, FeedTile};
@@ -30,6 +28,7 @@ use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig};
 use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL, TICK};
 use crate::flow::{ASK, BID, Desk, FLOW_SESSION, Storm};
 use crate::strategy::{Flaw, Plan, Script, Seen, Step, Wanderer};
+use crate::truth::{TrueOrder, Truth};
 
 pub const OUR_SESSION: u32 = 1;
 pub const MILLISECOND: u64 = 1_000_000;
@@ -756,93 +755,4 @@ pub struct Checked {
     pub accepted: usize,
     pub breaks: u64,
     pub position: i64,
-}
-
-/// One of our orders as the exchange has it, replacements included.
-#[derive(Clone, Debug)]
-pub struct TrueOrder {
-    /// Our id of the latest that was accepted.
-    pub id: u64,
-    pub filled: i64,
-    pub resting: bool,
-}
-
-/// The exchange's own journal, folded.
-#[derive(Default)]
-pub struct Truth {
-    pub position: i64,
-    pub fills: u64,
-    /// By the number of the first in the chain.
-    pub orders: BTreeMap<u64, TrueOrder>,
-    pub resting: Vec<RestingOrder>,
-}
-
-fn order_id(tag: [u8; 16]) -> u64 {
-    tag[..13].iter().fold(0, |sum, letter| sum * 36 + u64::from((*letter as char).to_digit(36).unwrap_or(0)))
-}
-
-impl Truth {
-    pub fn read(disk: &SimDisk, segment_bytes: usize) -> Self {
-        let capacity =
-            Capacity { instruments: 4, sessions: 200, orders: 1 << 13, levels_per_side: 512, trades: 1 << 12 };
-        let (mut core, mut events) = (Matching::new(capacity), Vec::<ExchangeEvent>::new());
-        let mut reader = Reader::from_storage(disk, segment_bytes).unwrap();
-        while let Some((stamp, record)) = reader.next().unwrap() {
-            core.apply(stamp, record, &mut events).unwrap();
-        }
-        let mut truth = Self::default();
-        core.for_each_resting(|order| truth.resting.push(*order));
-        let (mut first_of, mut ids) = (BTreeMap::new(), BTreeSet::new());
-        for event in &events {
-            truth.take(event, &mut first_of, &mut ids);
-        }
-        for order in truth.resting.iter().filter(|order| order.session == OUR_SESSION) {
-            let first = first_of[&order.user_ref];
-            truth.orders.get_mut(&first).unwrap().resting = true;
-        }
-        truth
-    }
-
-    fn take(&mut self, event: &ExchangeEvent, first_of: &mut BTreeMap<u64, u64>, ids: &mut BTreeSet<u64>) {
-        let (ours, incoming) = (event.header.source == OUR_SESSION, event.other_source == OUR_SESSION);
-        match ExchangeEventKind::from_code(event.event) {
-            Some(ExchangeEventKind::Accepted) if ours => {
-                let id = order_id(event.tag);
-                assert!(ids.insert(id), "order {id:x} was taken twice");
-                first_of.insert(event.user_ref, event.user_ref);
-                self.orders.insert(event.user_ref, TrueOrder { id, filled: 0, resting: false });
-            }
-            Some(ExchangeEventKind::Replaced) if ours => {
-                let id = order_id(event.tag);
-                assert!(ids.insert(id), "order {id:x} was taken twice");
-                let first = first_of[&event.other_user_ref];
-                first_of.insert(event.user_ref, first);
-                self.orders.get_mut(&first).unwrap().id = id;
-            }
-            Some(ExchangeEventKind::Executed) => {
-                let resting = Side::from_code(event.side).unwrap();
-                for (ours, side, number) in
-                    [(ours, resting, event.user_ref), (incoming, resting.opposite(), event.other_user_ref)]
-                {
-                    if ours {
-                        self.fills += 1;
-                        self.position += side.sign() * event.lots;
-                        self.orders.get_mut(&first_of[&number]).unwrap().filled += event.lots;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The best levels of a side: price, lots, orders.
-    pub fn levels(&self, side: Side) -> Vec<(i64, i64, i64)> {
-        let mut levels: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
-        for order in self.resting.iter().filter(|order| order.side == side && !order.hidden) {
-            let level = levels.entry(-side.sign() * order.price_nanos).or_default();
-            *level = (level.0 + order.front_lots, level.1 + 1);
-        }
-        let level = |(key, (lots, orders)): (i64, (i64, i64))| (-side.sign() * key, lots, orders);
-        levels.into_iter().take(VIEW_LEVELS).map(level).collect()
-    }
 }

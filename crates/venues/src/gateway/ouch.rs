@@ -219,10 +219,7 @@ impl Ouch {
                 (event.lots, event.price_nanos) = (i64::from(view.quantity()), price_nanos(view.price()));
                 event
             }
-            Outbound::Rejected(view) => {
-                self.adopt(view.user_ref_num(), |_| fresh(owner_of(view.cl_ord_id()), 0));
-                self.on_rejected(view.user_ref_num(), view.reason())
-            }
+            Outbound::Rejected(view) => self.on_rejected(&view),
             Outbound::CancelPending(view) => self.event(view.user_ref_num(), OrderEventKind::CancelPending),
             Outbound::CancelReject(view) => {
                 if let Some(entry) = self.orders.get(view.user_ref_num()) {
@@ -365,7 +362,9 @@ impl Ouch {
         event
     }
 
-    fn on_rejected(&mut self, user_ref: u32, code: u16) -> OrderEvent {
+    fn on_rejected(&mut self, view: &ouch50::Rejected<'_>) -> OrderEvent {
+        let (user_ref, code) = (view.user_ref_num(), view.reason());
+        self.adopt(user_ref, |_| fresh(owner_of(view.cl_ord_id()), 0));
         let mut kind = OrderEventKind::Rejected;
         if let Some(entry) = self.orders.get(user_ref) {
             (entry.phase, entry.leaves_lots) = (Phase::Gone, 0);
