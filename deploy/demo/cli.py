@@ -264,6 +264,8 @@ def _report(plan: Plan, html: Path, failures: list[str], as_json: bool) -> None:
         note("reading the journals of both regions …")
     run = Platform.open(plan.directory)
     found = summary(run)
+    if not as_json:
+        note("drawing the page …")
     write_html(run, html)
     latest = plan.directory.parent / "latest"
     latest.unlink(missing_ok=True)

@@ -108,8 +108,11 @@ class Story(Thread):
                     state = "pending" if one["state"] == "waiting" else one["state"]
                     known = {"state": state, "input": one["input"] if state == "in_force" else None, "why": one["why"]}
                     regions.setdefault(one["region"], {}).update(known)
-                # A region that was stopped is not waited for; that it is missing is said below.
-                there = all(known["input"] for name, known in regions.items() if name in self.platform.below)
+                for name, known in regions.items():
+                    if not known["input"] and name not in self.platform.below:
+                        known |= {"state": "stopped", "why": "it has failed and was stopped"}
+                # Such a region is not waited for; that it is missing is said below.
+                there = all(known["input"] or known["state"] == "stopped" for known in regions.values())
                 if there or time.monotonic() >= deadline or self.asked.is_set():
                     break
                 time.sleep(LOOK_SECONDS)

@@ -25,10 +25,11 @@ from click.testing import CliRunner
 from meridian.console import BadInput
 from meridian.deploy import runs
 from meridian.deploy.demo import cli
+from meridian.deploy.metrics import read
 from tests.support import ROOT, need_data
 
 SECONDS = 20
-"""Long enough that makers are hit; the seed of the generated flow is fixed."""
+"""Long enough that makers are hit by recorded flow; generated flow is slower."""
 REGIONS = ("new-york", "chicago")
 RUNS = 1 + len(REGIONS)
 MEMORY_BYTES_MAX = 1 << 30
@@ -93,6 +94,16 @@ class Demo:
         while not self.look():
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline, "the demo does not come up"
+            time.sleep(0.1)
+
+    def trades(self) -> None:
+        """Waits until each region's engine has sent orders."""
+        self.comes_up()
+        engines = [run.counters("engine") for run in self.runs() if "engine" in run.processes]
+        deadline = time.monotonic() + END_SECONDS_MAX
+        while not all(dict(read(path))["engine.orders"] for path in engines):
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, "the demo does not trade"
             time.sleep(0.1)
 
     def ends(self) -> tuple[int, str, str]:
@@ -175,11 +186,9 @@ def etcd_of(demo: Demo) -> int:
 @pytest.mark.timeout(240)
 def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridian: Any) -> None:
     demo = Demo(SECONDS)
-    demo.comes_up()
-    time.sleep(2)
+    demo.trades()
     os.kill(etcd_of(demo), signal.SIGKILL)
     report = report_of(demo.ends())
-    assert sum(fills_by_venue(report).values()) > 0
     assert 0 < demo.pss_bytes < MEMORY_BYTES_MAX, f"{demo.pss_bytes >> 20} MiB"
     assert 0 < report["memory_bytes"] < MEMORY_BYTES_MAX
     assert {row["name"]: row["restarts"] for row in report["processes"] if row["region"] is None}["etcd"] == 1
@@ -232,6 +241,41 @@ def test_an_interrupt_ends_it_early_with_a_report_and_leaves_nothing_also_beside
         os.kill(demo.process.pid, signal.SIGINT)
     for demo in (first, second):
         report_of(demo.ends())
+
+
+@pytest.mark.timeout(240)
+def test_what_a_killed_demo_leaves_is_read_and_cleared(meridian: Any) -> None:
+    demo = Demo(100)
+    demo.trades()
+    demo.process.kill()
+    demo.process.communicate()
+    STARTED.remove(demo)
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while any(Path(f"/proc/{pid}").exists() for pid in demo.pids):
+        assert time.monotonic() < deadline, "its processes end with it"
+        time.sleep(0.1)
+    assert len(runs.leftovers()) == RUNS and all(path.exists() for path in demo.shared)
+    cleared = json.loads(meridian("down", "--json").stdout)["cleared"]
+    assert sorted(cleared) == ["demo-chicago", "demo-new-york", "demo-platform"]
+    assert [path for path in demo.shared if path.exists()] == []
+    report = json.loads(meridian("report", "--json").stdout)
+    assert list(report["regions"]) == list(REGIONS) and not report["run"]["over"]
+    assert any("ended without its supervisor" in sentence for sentence in report["problems"]), report["problems"]
+
+
+@pytest.mark.timeout(240)
+def test_a_region_that_dies_is_named_and_the_other_trades_on() -> None:
+    demo = Demo(8)
+    demo.trades()
+    engine = next(run.processes["engine"]["pid"] for run in demo.runs() if run.name == "demo-chicago")
+    os.kill(int(engine), signal.SIGKILL)
+    code, out, errors = demo.ends()
+    assert code == 1 and "chicago: process engine ended with code -9" in errors, errors
+    report = json.loads(out.splitlines()[0])["report"]
+    assert any(one.startswith("chicago: process engine ended") for one in report["problems"]), report["problems"]
+    told = {event["kind"]: event for event in report["events"]}
+    assert told["kill"]["regions"]["new-york"]["input"] and "chicago" in told["kill"]["trouble"]
+    assert told["kill"]["regions"]["new-york"]["sent_after"] > 0, "New York goes on after the re-arm"
 
 
 def test_demos_of_one_second_have_directories_of_their_own_and_running_ones_are_kept(tmp_path: Path) -> None:

@@ -229,6 +229,12 @@ def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: 
     down = command("down", "--json")
     assert sorted(json.loads(down.stdout)["runs"]) == ["chicago", "platform"], down.stderr
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    where = next(run["run_directory"] for run in facts["runs"] if run["name"] == "platform")
+    report = json.loads(command("report", where, "--json").stdout)
+    assert report["schema"] == "meridian.platform_report/1" and list(report["regions"]) == ["chicago"]
+    assert json.loads(command("reconcile", where, "--json").stdout)["agrees"]
+    sent = report["reconciliation"]["sent"]
+    assert 0 < sent <= len(json.loads(command("orders", where, "--json").stdout)["orders"])
     token = read_token(Path(facts["token_files"][0]))
     files = [path for path in (home / "meridian").rglob("*") if path.is_file() and path.suffix in (".log", ".json")]
     assert files and not [path for path in files if token in path.read_text(errors="replace")]
