@@ -15,6 +15,7 @@ mod flow;
 mod garbage;
 mod named;
 mod session;
+mod sockets;
 mod strategy;
 mod truth;
 mod world;
