@@ -229,18 +229,25 @@ class Live:
         return table
 
     def _hops(self, counters: dict[str, Counters]) -> Any:
-        table = _table("Latency, µs", "hop", "region", "count", "p50", "p99", "p99.9", "max", left=2)
+        columns = [word for region in counters for word in (f"{region}: count", "p50", "p99", "max")]
+        table = _table("Latency, µs", "hop", *columns)
         for hop, place in HOPS.items():
-            for region, known in counters.items():
-                venue = next(iter(self.plan.regions[region].topology.venues)).lower()
-                key = "/".join(part.format(venue=venue) for part in place)
-                histogram, warm = known.get(key), self.warm.get(region, {}).get(key)
-                if isinstance(histogram, links.Histogram) and isinstance(warm, links.Histogram):
-                    histogram = histogram.since(warm)
-                if isinstance(histogram, links.Histogram) and histogram.count:
-                    shares = [f"{histogram.percentile_ns(share) / 1e3:,.1f}" for share in (0.5, 0.99, 0.999)]
-                    table.add_row(hop, region, f"{histogram.count:,}", *shares, f"{histogram.max_ns / 1e3:,.1f}")
+            cells = [cell for region in counters for cell in self._latency(region, counters[region], place)]
+            if any(cells):
+                table.add_row(hop, *cells)
         return table
+
+    def _latency(self, region: str, known: Counters, place: tuple[str, str]) -> list[str]:
+        """Count and percentiles of a hop since the warm-up; empty texts where nothing was measured."""
+        venue = next(iter(self.plan.regions[region].topology.venues)).lower()
+        key = "/".join(part.format(venue=venue) for part in place)
+        histogram, warm = known.get(key), self.warm.get(region, {}).get(key)
+        if isinstance(histogram, links.Histogram) and isinstance(warm, links.Histogram):
+            histogram = histogram.since(warm)
+        if not isinstance(histogram, links.Histogram) or not histogram.count:
+            return [""] * 4
+        shares = [f"{histogram.percentile_ns(share) / 1e3:,.1f}" for share in (0.5, 0.99)]
+        return [f"{histogram.count:,}", *shares, f"{histogram.max_ns / 1e3:,.1f}"]
 
     def _notes(self, counters: dict[str, Counters]) -> list[Any]:
         from rich.text import Text

@@ -42,7 +42,9 @@ class Story(Thread):
         self.asked = Event()
         self.begun = 0.0
         first, second = TOKEN_HOLDERS
-        self.first, self.second = (Client(platform.api, self._token(holder)) for holder in (first, second))
+        self.first, self.second = (
+            Client(platform.api, self._token(holder), ca=platform.ca) for holder in (first, second)
+        )
 
     def _token(self, holder: str) -> str:
         return read_token(self.platform.token_file(holder))
@@ -112,7 +114,9 @@ class Story(Thread):
                     if not known["input"] and name not in self.platform.below:
                         known |= {"state": "stopped", "why": "it has failed and was stopped"}
                 # Such a region is not waited for; that it is missing is said below.
-                there = all(known["input"] or known["state"] == "stopped" for known in regions.values())
+                stopped = [name for name, known in regions.items() if known["state"] == "stopped"]
+                rest = all(known["input"] for name, known in regions.items() if name not in stopped)
+                there = found["in_force"] or (bool(stopped) and rest)
                 if there or time.monotonic() >= deadline or self.asked.is_set():
                     break
                 time.sleep(LOOK_SECONDS)
@@ -140,6 +144,7 @@ class Story(Thread):
         def write() -> dict[str, Any]:
             version = self.first.get(f"/v1/limits/{number}")["limit"]["version"]
             body = {"value": str(to), "reason": "less before the figures"}
+            event["at_ns"] = time.time_ns()
             return self.first.write("PUT", f"/v1/limits/{number}", body, version=version)
 
         self._step(event, write, f"/v1/propagation/limits/{number}")
@@ -166,6 +171,7 @@ class Story(Thread):
                 self.first.write("POST", confirm)
             except CheckFailed:
                 event["own_confirmation_refused"] = True
+            event["at_ns"] = time.time_ns()
             return self.second.write("POST", confirm)
 
         self._step(event, write, f"/v1/propagation/kill/{KILL_NODE}")
