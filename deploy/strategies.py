@@ -106,13 +106,13 @@ class RunningEngine:
     def states(self) -> dict[int, Any]:
         """The last `SlotState` of each slot that ever changed its state."""
         outputs = self.directory / self.document["engine"]["outputs"]
-        return {int(one["slot"]): one for _, one in _kept(outputs, "SlotState")}
+        return {int(one["slot"]): one for _, one in kept(outputs, "SlotState")}
 
     def parameters(self) -> dict[int, dict[str, Any]]:
         """Slot → its parameters as they are in force: those that it began with, and what was set since."""
         found = {int(about["slot"]): dict(about["parameters"]) for about in self.document["slots"]}
         engine = self.document["engine"]
-        for _, applied in _kept(self.directory / engine["outputs"], "Applied"):
+        for _, applied in kept(self.directory / engine["outputs"], "Applied"):
             if int(applied["control"]) != records.Kind.PARAMETER or int(applied["outcome"]) != APPLIED:
                 continue
             data = _input(self.directory / engine["journal"], int(applied["input"]))
@@ -183,7 +183,7 @@ class RunningEngine:
         deadline = time.monotonic() + ANSWER_SECONDS_MAX
         found: list[Any] = []
         while time.monotonic() < deadline:
-            for sequence, one in _kept(outputs, "Applied", after):
+            for sequence, one in kept(outputs, "Applied", after):
                 after = sequence
                 found += [one] if is_mine(one) else []
             if len(found) >= count:
@@ -269,7 +269,7 @@ def _input(directory: Path, sequence: int) -> bytes | None:
     return None
 
 
-def _kept(directory: Path, name: str, after: int = 0) -> Iterator[tuple[int, Any]]:
+def kept(directory: Path, name: str, after: int = 0) -> Iterator[tuple[int, Any]]:
     """Sequence and record of those of one kind that a recorder kept so far, from the one after `after`."""
     try:
         kept = list(native.Reader(directory, after))

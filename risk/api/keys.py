@@ -22,6 +22,7 @@ __all__ = [
     "part",
     "parts",
     "region",
+    "request",
     "selector_name",
     "words",
 ]
@@ -66,6 +67,11 @@ def acked(region: str, key: str) -> str:
 def region(what: str, name: str) -> str:
     """What a region publishes about itself: regions, positions, usage, slots, sessions."""
     return PUBLISHED[what].key(name)
+
+
+def request(region: str, number: int) -> str:
+    """What somebody asks of a region."""
+    return layout.REQUESTS.key(region, f"{number:016x}")
 
 
 def approval(number: str) -> str:

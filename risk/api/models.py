@@ -258,6 +258,27 @@ class RowsAnswer(Answer):
     rows: list[dict[str, Any]]
 
 
+class SessionResetRequest(Request):
+    """Why an open breaker is to let probes through."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"reason": "the venue answers again"}]}
+    )
+
+    reason: Reason = Field(description="why, in 1 to 500 characters", min_length=1)
+
+
+class SessionResetAnswer(Answer):
+    """What became of a reset: in force at an engine input, refused, or not answered yet."""
+
+    region: str
+    venue: str
+    request: str = Field(description="its number; asked again with the same Idempotency-Key, the same one is told of")
+    outcome: Literal["in_force", "refused", "waiting"]
+    input: int | None = Field(default=None, description="the engine input with which it came into force")
+    why: str | None = None
+
+
 class PositionsAnswer(Answer):
     """Positions added up over regions, and how old each region's part is."""
 

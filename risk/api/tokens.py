@@ -30,7 +30,9 @@ SECRET_BYTES = 32
 TOKEN_CHARACTERS_MAX = 200
 Role = Literal["viewer", "trader", "risk"]
 ROLES: list[Role] = ["viewer", "trader", "risk"]
-Action = Literal["read", "validate", "tighten", "propose", "confirm", "withdraw", "kill", "kill_own", "rearm", "tree"]
+Action = Literal[
+    "read", "validate", "tighten", "propose", "confirm", "withdraw", "kill", "kill_own", "rearm", "tree", "session"
+]
 ACTIONS: dict[Action, set[Role]] = {
     "read": {"viewer", "trader", "risk"},
     "validate": {"trader", "risk"},
@@ -42,6 +44,7 @@ ACTIONS: dict[Action, set[Role]] = {
     "withdraw": {"risk"},
     "rearm": {"risk"},
     "tree": {"risk"},
+    "session": {"trader", "risk"},
 }
 """Action → the roles that may."""
 

@@ -228,6 +228,17 @@ class Rows(Value):
     rows: list[dict[str, str | int | bool | None]] = []
 
 
+class SessionRequest(Value):
+    """What an operator asks of a region's session: that its open breaker lets probes through."""
+
+    kind: Literal["session_reset"] = "session_reset"
+    venue: Name
+    reason: str
+    by: str
+    at_ns: Number
+    expires_ns: Number
+
+
 class LimitChange(BaseModel):
     """What a proposal would write of a limit; parts are whole targets a holder, absent for the engine's own limits."""
 

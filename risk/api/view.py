@@ -32,6 +32,7 @@ from meridian.risk.api.values import (
     Positions,
     Region,
     Rows,
+    SessionRequest,
     Tree,
     Usage,
     Value,
@@ -48,6 +49,7 @@ MODELS: dict[tuple[str, int], type[Value]] = {
     ("usage", 2): Usage,
     ("slots", 2): Rows,
     ("sessions", 2): Rows,
+    ("requests", 3): SessionRequest,
     ("approvals", 2): Approval,
     ("audit", 2): AuditEntry,
     ("idempotency", 2): Idempotency,
@@ -58,7 +60,7 @@ LASTING = {"generation", "tree", "limits", "parts", "kill", "audit"}
 """Keys that nobody takes away: one that is gone is a finding."""
 TIMED = {"acks", "positions", "usage", "slots", "sessions"}
 """Keys of regions whose age is told."""
-KEPT_MAX = {"audit": 1_000, "idempotency": 10_000}
+KEPT_MAX = {"audit": 1_000, "idempotency": 10_000, "requests": 1_000}
 """Of these only the newest are kept in memory."""
 QUEUE_EVENTS_MAX = 2_000
 FINDINGS_MAX = 200

@@ -27,6 +27,8 @@ pub enum Key {
     LocalKill(String, String),
     /// A region's agent, as long as its lease.
     Region(String),
+    /// What an operator asks of a region: region, number of the request.
+    Request(String, u64),
     /// Something else, of this layout or not.
     Other,
 }
@@ -65,6 +67,11 @@ fn whole(word: &str) -> Option<u32> {
     word.parse().ok().filter(|number: &u32| number.to_string() == word)
 }
 
+/// The number of a request: sixteen hexadecimal digits, in one way only.
+fn request_number(word: &str) -> Option<u64> {
+    u64::from_str_radix(word, 16).ok().filter(|number| format!("{number:016x}") == word)
+}
+
 /// The key's text below [`ROOT`] taken apart.
 pub fn parse(key: &str) -> Key {
     let Some(rest) = key.strip_prefix(ROOT) else { return Key::Other };
@@ -83,6 +90,10 @@ pub fn parse(key: &str) -> Key {
         ["local", region, "kill", node, selector] => {
             unquoted(region).map_or(Key::Other, |region| Key::LocalKill(region, format!("{node}/{selector}")))
         }
+        ["requests", region, number] => match (unquoted(region), request_number(number)) {
+            (Some(region), Some(number)) => Key::Request(region, number),
+            _ => Key::Other,
+        },
         ["regions", region] => unquoted(region).map_or(Key::Other, Key::Region),
         _ => Key::Other,
     }
@@ -118,6 +129,11 @@ pub fn ack(region: &str, key: &str) -> String {
     format!("{ROOT}acks/{}/{}", quoted(region), key.strip_prefix(ROOT).unwrap_or(key))
 }
 
+/// What an operator asks of a region.
+pub fn request(region: &str, number: u64) -> String {
+    format!("{ROOT}requests/{}/{number:016x}", quoted(region))
+}
+
 /// What a region publishes about itself: `regions`, `positions`, `usage`, `slots`, `sessions`.
 pub fn of_region(what: &str, region: &str) -> String {
     format!("{ROOT}{what}/{}", quoted(region))
@@ -145,6 +161,8 @@ mod tests {
         assert_eq!(parse(&epoch("ny-1")), Key::Epoch("ny-1".into()));
         assert_eq!(parse(&local_kill("ny", "firm/all")), Key::LocalKill("ny".into(), "firm/all".into()));
         assert_eq!(parse(&of_region("regions", "ny")), Key::Region("ny".into()));
+        assert_eq!(parse(&request("ny", 255)), Key::Request("ny".into(), 255));
+        assert_eq!(parse(&format!("{ROOT}requests/ny/ff")), Key::Other);
         assert_eq!(ack("ny", &part(7, "ny-1")), "/meridian/v1/acks/ny/parts/7/ny-1");
         let others =
             ["limits/x", "limits/7/8", "limits/007", "limits/+7", "parts/07/ny-1"].map(|rest| format!("{ROOT}{rest}"));

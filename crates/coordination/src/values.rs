@@ -329,7 +329,7 @@ struct ReferenceVersion {
     hash: String,
 }
 
-fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))?;
     match value.get("v").map(serde_json::Value::as_u64) {
         Some(Some(FORMAT)) => serde_json::from_value(value).map_err(|error| error.to_string()),

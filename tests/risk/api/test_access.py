@@ -41,6 +41,7 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("GET", "/v1/regions", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/strategies", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/sessions", None, {"viewer", "trader", "risk"}),
+    ("POST", "/v1/sessions/new-york/XNAS/reset", {"reason": "x"}, {"trader", "risk"}),
     ("GET", "/v1/positions", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/utilisation", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/audit", None, {"viewer", "trader", "risk"}),
@@ -62,6 +63,8 @@ def template(path: str) -> str:
         parts[3] = "{proposal}"
     elif parts[2] in ("kill", "rearm") and len(parts) > 3:
         parts[3] = "{node}"
+    elif parts[2] == "sessions" and len(parts) > 3:
+        parts[3:5] = ["{region}", "{venue}"]
     elif parts[2] == "propagation":
         parts[4] = "{number}" if parts[3] == "limits" else "{node}"
     return "/".join(parts)

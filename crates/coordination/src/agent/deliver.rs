@@ -220,6 +220,7 @@ impl Agent {
             Some(Kind::Kill) => self.kill_applied(applied),
             Some(Kind::EngineStart) => self.engine_started(applied),
             Some(Kind::StateRequest) => self.state_told(applied.request),
+            Some(Kind::SessionReset) => self.request_applied(applied),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use records::{Applied, LimitUsage, Position, RecordRef, Session, SlotState, StateRequest, bytes_of};
+use records::{Applied, LimitUsage, Position, RecordRef, Session, SessionHealth, SlotState, StateRequest, bytes_of};
 
 use super::{Action, Agent};
 use crate::values::Version;
@@ -48,6 +48,8 @@ pub(crate) struct EngineView {
     pub usage: BTreeMap<u32, LimitUsage>,
     pub slots: BTreeMap<u8, SlotState>,
     pub sessions: BTreeMap<(u16, u32), Session>,
+    /// By venue.
+    pub health: BTreeMap<u16, SessionHealth>,
     /// What a request under way has told so far.
     told: Option<Positions>,
     request: u64,
@@ -107,6 +109,9 @@ impl Agent {
             RecordRef::Session(session) => {
                 self.engine.sessions.insert((session.header.venue, session.header.source), session);
             }
+            RecordRef::SessionHealth(health) => {
+                self.engine.health.insert(health.header.venue, health);
+            }
             RecordRef::RiskReject(_) => self.engine.rejects += 1,
             _ => {}
         }
@@ -158,6 +163,7 @@ impl Agent {
             view.usage.clear();
             view.slots.clear();
             view.sessions.clear();
+            view.health.clear();
         }
         self.forget_confirmed(anew);
         self.request_state();

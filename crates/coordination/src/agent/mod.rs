@@ -11,6 +11,7 @@ mod engine;
 mod local;
 mod peers;
 mod publish;
+mod requests;
 mod status;
 mod store;
 mod trust;
@@ -32,6 +33,7 @@ use engine::EngineView;
 use local::Overrides;
 use peers::{Outgoing, PeerView};
 use publish::Outbound;
+use requests::Requests;
 use trust::StoreState;
 
 /// Who an agent is and what it knows from the start.
@@ -93,6 +95,7 @@ pub struct Agent {
     pub(crate) outgoing: Outgoing,
     pub(crate) peers: BTreeMap<String, PeerView>,
     pub(crate) outbound: Outbound,
+    pub(crate) requests: Requests,
     pub(crate) actions: VecDeque<Action>,
     remembered: Memory,
 }
@@ -119,6 +122,7 @@ impl Agent {
             outgoing: Outgoing::default(),
             peers: config.peers.into_iter().map(|region| (region, PeerView::default())).collect(),
             outbound: Outbound::default(),
+            requests: Requests::default(),
             actions: VecDeque::new(),
             remembered: config.memory.clone(),
         };
@@ -137,6 +141,7 @@ impl Agent {
     pub fn on_tick(&mut self, now_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);
         self.watch_engine();
+        self.send_requests();
         self.publish_regularly();
     }
 

@@ -38,6 +38,11 @@ impl Outbound {
         self.there.get(key)
     }
 
+    /// Whether the store has the key, or is to have it.
+    pub fn has(&self, key: &str) -> bool {
+        self.there.contains_key(key) || self.wanted.contains_key(key)
+    }
+
     /// The key is no longer in the store.
     pub fn forget(&mut self, key: &str) {
         self.there.remove(key);
@@ -216,19 +221,33 @@ impl Agent {
         json!({"v": 1, "at_ns": self.now_ns, "rows": rows})
     }
 
+    /// Sessions as the engine last said, each with its breaker where it has one. A session that was told of only by its health
+    /// (the whole state was not asked for since it came up) stands here too.
     fn sessions_value(&self) -> Value {
-        let rows: Vec<Value> = self
-            .engine
-            .sessions
-            .iter()
-            .map(|((venue, source), session)| {
-                let name = self.directory.venues.iter().find(|(_, id)| *id == venue).map(|(name, _)| name.clone());
-                let state = records::SessionState::from_code(session.state).map(|state| format!("{state:?}").to_lowercase());
-                let venue = name.unwrap_or_else(|| format!("#{venue}"));
-                json!({"venue": venue, "source": source, "state": state, "epoch": session.epoch, "window": session.window})
-            })
-            .collect();
-        json!({"v": 1, "at_ns": self.now_ns, "rows": rows})
+        let mut rows: BTreeMap<(u16, u32), Value> = BTreeMap::new();
+        for ((venue, source), session) in &self.engine.sessions {
+            let state = records::SessionState::from_code(session.state).map(|state| words(&format!("{state:?}")));
+            let (epoch, window) = (session.epoch, session.window);
+            let row = json!({
+                "venue": self.venue_or_id(*venue), "source": source, "state": state, "epoch": epoch, "window": window,
+            });
+            rows.insert((*venue, *source), row);
+        }
+        for (venue, health) in &self.engine.health {
+            let known = rows.range((*venue, 0)..=(*venue, u32::MAX)).next().map(|(place, _)| *place);
+            let bare =
+                || json!({"venue": self.venue_or_id(*venue), "source": 0, "epoch": self.engine.epoch, "window": 0});
+            let row = rows.entry(known.unwrap_or((*venue, 0))).or_insert_with(bare);
+            for (name, value) in health_fields(health) {
+                row[name] = value;
+            }
+        }
+        json!({"v": 1, "at_ns": self.now_ns, "rows": rows.into_values().collect::<Vec<_>>()})
+    }
+
+    fn venue_or_id(&self, venue: u16) -> String {
+        let name = self.directory.venues.iter().find(|(_, id)| **id == venue).map(|(name, _)| name.clone());
+        name.unwrap_or_else(|| format!("#{venue}"))
     }
 
     /// Whether this region runs the reference data that the store names.
@@ -252,4 +271,36 @@ impl Agent {
     pub(super) fn instrument_or_id(&self, id: u32) -> String {
         self.directory.instrument_name(id).map_or_else(|| format!("#{id}"), str::to_owned)
     }
+}
+
+/// A name of an enumeration as the store has it: `HalfOpen` → `half_open`.
+fn words(name: &str) -> String {
+    values::metric_name(name)
+}
+
+/// What is published of a session's health.
+fn health_fields(health: &records::SessionHealth) -> Vec<(&'static str, Value)> {
+    let session = records::SessionState::from_code(health.session).map(|state| words(&format!("{state:?}")));
+    let breaker = records::BreakerState::from_code(health.state).map(|state| words(&format!("{state:?}")));
+    let cause = records::BreakerCause::from_code(health.cause).map(|cause| words(&format!("{cause:?}")));
+    vec![
+        ("state", json!(session)),
+        ("breaker", json!(breaker)),
+        ("cause", json!(cause)),
+        ("trips", json!(health.trips)),
+        ("until_ns", json!(health.until_ns)),
+        ("probes_left", json!(health.probes_left)),
+        ("answers", json!(health.answers)),
+        ("rejects", json!(health.rejects)),
+        ("rejects_now", json!(health.rejects_now)),
+        ("slow_now", json!(health.slow_now)),
+        ("round_trip_ns", json!(health.round_trip_ns)),
+        ("throttle_used", json!(health.throttle_used)),
+        ("throttle_messages", json!(health.throttle_messages)),
+        ("throttle_reserved", json!(health.throttle_reserved)),
+        ("refused_breaker", json!(health.refused_breaker)),
+        ("refused_throttle", json!(health.refused_throttle)),
+        ("heard_ns", json!(health.heard_ns)),
+        ("input", json!(health.input)),
+    ]
 }

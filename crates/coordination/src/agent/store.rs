@@ -220,6 +220,7 @@ impl Agent {
                 self.reference = Some(Known { value: hash, version });
                 true
             }),
+            Key::Request(region, number) if region == self.region => self.take_request(number, entry, version),
             Key::Epoch(holder) if holder == self.holder() => values::epoch(&entry.value).map(|epoch| {
                 self.epoch = Some(epoch);
                 true

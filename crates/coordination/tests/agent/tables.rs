@@ -420,3 +420,92 @@ fn nodes_that_the_tree_adds_come_before_their_limits() {
     desk.put("tree", &tree.replace("\"id\":1", "\"id\":9"), 11);
     assert!(desk.says("tree: nodes.firm"));
 }
+
+fn reset(venue: &str, kind: &str, expires_ns: u64) -> String {
+    format!(
+        r#"{{"v":1,"kind":"{kind}","venue":"{venue}","reason":"it answers","by":"ann","at_ns":1,"expires_ns":{expires_ns}}}"#
+    )
+}
+
+const YOUNG: u64 = u64::MAX / 4;
+
+#[test]
+fn a_reset_reaches_the_engine_once_and_is_answered_by_its_input() {
+    for (outcome, word, why) in [
+        (1, "in_force", None),
+        (2, "in_force", Some("its breaker was not open")),
+        (3, "refused", Some("its session is down, or has no breaker")),
+    ] {
+        let mut desk = Desk::new();
+        desk.reset(1, 5, &[("generation", &generation(1), 2)]);
+        desk.twin.reset_outcome = outcome;
+        desk.put("requests/ny/00000000000000ff", &reset("XNAS", "session_reset", YOUNG), 6);
+        desk.settle();
+        assert_eq!(desk.twin.resets.len(), 1);
+        let sent = desk.twin.resets[0];
+        assert_eq!(
+            (sent.header.venue, sent.request, &sent.by[..4], &sent.reason[..3]),
+            (4, 255, &b"ann\0"[..], &b"it "[..])
+        );
+        let ack = desk.ack("requests/ny/00000000000000ff");
+        assert_eq!(
+            (ack["outcome"].as_str(), ack["why"].as_str(), ack["revision"].as_u64()),
+            (Some(word), why, Some(6))
+        );
+        assert!(ack["input"].as_u64().is_some_and(|input| input > 0));
+        // A store that is read anew shows the request again.
+        let request = reset("XNAS", "session_reset", YOUNG);
+        desk.reset(1, 9, &[("generation", &generation(1), 2), ("requests/ny/00000000000000ff", &request, 6)]);
+        desk.settle();
+        assert_eq!(desk.twin.resets.len(), 1);
+    }
+}
+
+#[test]
+fn a_request_that_is_old_unknown_or_unanswered_is_refused_with_its_reason() {
+    let mut desk = Desk::new();
+    desk.reset(1, 5, &[("generation", &generation(1), 2)]);
+    for (number, value, why) in [
+        (1, reset("XBAD", "session_reset", YOUNG), "no venue has this name"),
+        (2, reset("XNAS", "session_close", YOUNG), "must be session_reset"),
+        (3, reset("XNAS", "session_reset", 1), "its time was over"),
+        (4, "[]".to_owned(), "v: must be 1"),
+    ] {
+        let key = format!("requests/ny/{number:016x}");
+        desk.put(&key, &value, 5 + number);
+        let ack = desk.ack(&key);
+        assert_eq!(ack["outcome"], "refused");
+        assert!(ack["why"].as_str().is_some_and(|text| text.contains(why)), "{ack}");
+    }
+    assert!(desk.twin.resets.is_empty());
+    desk.put("requests/chicago/0000000000000001", &reset("XNAS", "session_reset", YOUNG), 20);
+    assert!(desk.twin.resets.is_empty(), "another region's");
+    let expires_ns = desk.now_ns + 3_000_000_000;
+    desk.put("requests/ny/0000000000000009", &reset("XNAS", "session_reset", expires_ns), 21);
+    for _ in 0..8 {
+        desk.settle();
+    }
+    assert!((2..=4).contains(&desk.twin.resets.len()), "asked again while it is young: {}", desk.twin.resets.len());
+    assert!(
+        desk.ack("requests/ny/0000000000000009")["why"].as_str().is_some_and(|text| text.contains("did not answer"))
+    );
+}
+
+#[test]
+fn sessions_are_published_with_their_breakers() {
+    let mut desk = Desk::new();
+    desk.reset(1, 5, &[("generation", &generation(1), 2)]);
+    desk.twin.health(|health| {
+        (health.session, health.state, health.cause, health.trips) = (1, 3, 2, 7);
+        (health.throttle_used, health.throttle_messages, health.probes_left) = (5, 60, 2);
+    });
+    desk.settle();
+    desk.settle();
+    let value: Value =
+        serde_json::from_str(&desk.stored["/meridian/v1/sessions/ny"]).expect("what is published is JSON");
+    let row = &value["rows"][0];
+    let words = ["venue", "state", "breaker", "cause"].map(|name| row[name].as_str().unwrap_or(""));
+    assert_eq!(words, ["XNAS", "up", "half_open", "round_trip"]);
+    let numbers = ["trips", "throttle_used", "throttle_messages", "probes_left"].map(|name| row[name].as_u64());
+    assert_eq!(numbers, [Some(7), Some(5), Some(60), Some(2)]);
+}

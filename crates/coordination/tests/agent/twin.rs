@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use coordination::values::Version;
 use records::{
-    Allocation, Applied, Heartbeat, Kill, Kind, LimitSet, LimitUsage, MoneyNanos, Position, Record, RecordRef, bytes_of,
+    Allocation, Applied, Heartbeat, Kill, Kind, LimitSet, LimitUsage, MoneyNanos, Position, Record, RecordRef,
+    SessionHealth, SessionReset, bytes_of,
 };
 
 type KillKey = (u32, u8, u32, u16, u32);
@@ -23,6 +24,9 @@ pub struct Twin {
     pub outputs: Vec<Vec<u8>>,
     /// Limits that it refuses, whatever they say.
     pub refuses: Vec<u32>,
+    /// Resets that came, and how they are answered; 0: not at all.
+    pub resets: Vec<SessionReset>,
+    pub reset_outcome: u8,
     /// What global limits use on the long side.
     pub used: BTreeMap<u32, i128>,
 }
@@ -53,6 +57,18 @@ impl Twin {
             RecordRef::Allocation(part) => self.part(&part),
             RecordRef::StateRequest(ask) => self.tell(ask.request),
             RecordRef::Node(node) => self.applied(Kind::Node, node.node, (0, 0), 1, 0),
+            RecordRef::SessionReset(reset) => {
+                self.resets.push(reset);
+                if self.reset_outcome != 0 {
+                    self.applied(
+                        Kind::SessionReset,
+                        u32::from(reset.header.venue),
+                        (0, 0),
+                        self.reset_outcome,
+                        reset.request,
+                    );
+                }
+            }
             other => panic!("an agent sent {other:?}"),
         }
     }
@@ -149,6 +165,14 @@ impl Twin {
         let lots = *position;
         self.next();
         self.position(account, instrument, lots);
+    }
+
+    pub fn health(&mut self, change: impl FnOnce(&mut SessionHealth)) {
+        let mut record = SessionHealth::new();
+        record.header.venue = 4;
+        change(&mut record);
+        self.next();
+        self.say(record);
     }
 
     pub fn heartbeat(&mut self) {
