@@ -81,6 +81,14 @@ def test_new_york_comes_up_trades_is_seen_and_goes_down(tmp_path: Path) -> None:
         assert now == was | {"taker-aapl": was["taker-aapl"] | {"edge_nanos": 12_000_000}} != was
         top = printed("top", "--interval", "3")
         assert next(row for row in top["counters"] if row["name"] == "engine.inputs")["per_second"] > 10
+        sessions = {row["venue"]: row for row in printed("session", "list")["sessions"]}
+        assert {"XNAS", "XBOS"} <= set(sessions)
+        assert [sessions["XNAS"][word] for word in ("state", "breaker", "cause")] == ["up", "closed", None]
+        assert sessions["XNAS"]["answers"] > 0 and sessions["XNAS"]["throttle_messages"] == 0
+        refused = command("session", "reset", "XNAS", "--reason", "to see")
+        assert (refused.returncode, "XNAS: its breaker is not open" in refused.stderr) == (1, True), refused.stderr
+        unknown = command("session", "reset", "XBAD", "--reason", "")
+        assert unknown.returncode == 2 and "VENUE = XBAD" in unknown.stderr and "--reason" in unknown.stderr
         printed("strategy", "stop", "maker-aapl-xnas")
         orders = printed("orders", run["run_directory"])["orders"]
         assert orders and {row["venue"] for row in orders} <= {1, 2}
