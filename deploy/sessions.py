@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meridian import records
 from meridian.console import BadInput, CheckFailed
@@ -67,7 +68,7 @@ def reset(engine: RunningEngine, venue: str, *, reason: str, by: str) -> int:
     if errors:
         raise BadInput(errors)
     request, after = new_request(), engine.recorded()
-    fields = {"by": cut(by, BY_BYTES), "reason": cut(reason, REASON_BYTES)}
+    fields = {"by": field(by, BY_BYTES), "reason": field(reason, REASON_BYTES)}
     record = records.new("SessionReset", venue=numbers[venue], request=np.uint64(request), **fields)
     engine.tell([record.tobytes()], request)
     (answer,) = engine.answers(lambda one: int(one["request"]) == request, 1, after)
@@ -79,6 +80,7 @@ def reset(engine: RunningEngine, venue: str, *, reason: str, by: str) -> int:
     return int(answer["input"])
 
 
-def cut(text: str, size: int) -> str:
-    """As much of a text as fits so many bytes, at a letter's end."""
-    return text.encode()[:size].decode(errors="ignore")
+def field(text: str, size: int) -> NDArray[np.uint8]:
+    """As much of a text as fits so many bytes, cut at a letter's end and padded with zeros."""
+    cut = text.encode()[:size].decode(errors="ignore").encode()
+    return np.frombuffer(cut.ljust(size, b"\0"), np.uint8)
