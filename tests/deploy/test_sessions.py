@@ -107,7 +107,12 @@ def test_a_row_has_the_words_that_regions_publish() -> None:
 )
 def test_a_reset_through_the_api(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], code: int, word: str) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(Client, "write", lambda _, *arguments: asked.append(arguments) or answer)
+
+    def write(_: Client, *arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        return answer
+
+    monkeypatch.setattr(Client, "write", write)
     arguments = ["reset", "XNAS", "--reason", "it answers", "--region", "new/york", "--api", "http://127.0.0.1:1"]
     done = CliRunner().invoke(session_cli.session, arguments, env={"MERIDIAN_TOKEN": "t"})
     said = done.output + "".join(getattr(done.exception, "errors", []))

@@ -95,7 +95,13 @@ fn controls(message: &[u8]) -> Option<Vec<&[u8]>> {
         let header: Header = read_from(rest)?;
         let allowed = matches!(
             header.kind()?,
-            Kind::StrategyControl | Kind::Parameter | Kind::Kill | Kind::LimitSet | Kind::DayRoll | Kind::SnapshotMark
+            Kind::StrategyControl
+                | Kind::Parameter
+                | Kind::Kill
+                | Kind::LimitSet
+                | Kind::DayRoll
+                | Kind::SnapshotMark
+                | Kind::SessionReset
         );
         let length = usize::from(header.length);
         if !allowed || length > RECORD_BYTES_MAX {
@@ -144,7 +150,7 @@ impl Tile for InboxTile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::{NewOrder, StrategyControl, bytes_of};
+    use records::{NewOrder, SessionReset, StrategyControl, bytes_of};
 
     fn message(records: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; MESSAGE_BYTES];
@@ -159,6 +165,7 @@ mod tests {
         let good = [bytes_of(&control), bytes_of(&control)].concat();
         assert_eq!(controls(&message(&good)).map(|records| records.len()), Some(2));
         assert_eq!(controls(&message(&good[..good.len() - 1])), None);
+        assert!(controls(&message(bytes_of(&SessionReset::new()))).is_some());
         assert_eq!(controls(&message(bytes_of(&NewOrder::new()))), None);
         assert_eq!(controls(&message(&[])), None);
         let mut long = message(&good);
