@@ -69,6 +69,8 @@ BAD_INPUT = {
     "rearm": ["firm", "--reason", "x", "--select", "venue"],
     "reconcile": ["absent"],
     "report": ["absent"],
+    "session list": ["all"],
+    "session reset": ["XNAS"],
     "status": ["one", "two"],
     "strategy available": ["all"],
     "strategy check": ["absent.py"],
