@@ -14,6 +14,7 @@ __all__ = [
     "CallStatus",
     "Callback",
     "CancelOnDisconnect",
+    "ConsolidatedState",
     "Enforcement",
     "ExchangeAction",
     "ExchangeEventKind",
@@ -332,6 +333,21 @@ class FeedState(IntEnum):
     """Nothing arrives."""
 
 
+class ConsolidatedState(IntEnum):
+    """How the best prices of an instrument over venues stand to each other."""
+
+    NORMAL = 1
+    """The best bid lies below the best ask."""
+    LOCKED = 2
+    """They are equal."""
+    CROSSED = 3
+    """The best bid lies above the best ask."""
+    ONE_SIDED = 4
+    """Only one side has a price."""
+    EMPTY = 5
+    """Neither side has a price, or no venue counts."""
+
+
 class NodeLevel(IntEnum):
     """A level of the limit tree."""
 
@@ -589,6 +605,10 @@ class Callback(IntEnum):
     """The slot's timer."""
     STOP = 8
     """The slot stops."""
+    CONSOLIDATED = 9
+    """The consolidated book of a bound instrument changed: its best prices, their lots or venues, its state, who
+    counts.
+    """
 
 
 class SessionState(IntEnum):

@@ -5,14 +5,26 @@ Invariant: importing this package imports neither numba nor numpy; `build` does 
 
 from typing import TYPE_CHECKING, Any
 
-from meridian.codes import CallStatus, OrderState, OrderType, Side, TimeInForce
+from meridian.codes import CallStatus, ConsolidatedState, OrderState, OrderType, Side, TimeInForce
 from meridian.strategies import math
 from meridian.strategies.fields import Field, ParameterError, param, state
 from meridian.strategies.orders import Orders
 from meridian.strategies.plain import Plain
 from meridian.strategies.strategy import Strategy
 from meridian.strategies.transform import StrategyRefused
-from meridian.strategies.views import UNDEF_PRICE, Book, Fill, Level, Order, Status, Timer, Trade, WorkingOrder
+from meridian.strategies.views import (
+    UNDEF_PRICE,
+    Book,
+    Consolidated,
+    Fill,
+    Level,
+    Order,
+    Status,
+    Timer,
+    Trade,
+    VenueTop,
+    WorkingOrder,
+)
 
 if TYPE_CHECKING:
     from meridian.strategies.artifact import Artifact
@@ -21,6 +33,8 @@ __all__ = [
     "UNDEF_PRICE",
     "Book",
     "CallStatus",
+    "Consolidated",
+    "ConsolidatedState",
     "Field",
     "Fill",
     "Level",
@@ -37,6 +51,7 @@ __all__ = [
     "TimeInForce",
     "Timer",
     "Trade",
+    "VenueTop",
     "WorkingOrder",
     "build",
     "math",

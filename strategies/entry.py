@@ -13,7 +13,7 @@ from meridian.strategies.fields import SCALAR_CODES, Table
 
 __all__ = ["ABI_VERSION", "entry_points"]
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 
 # numba's convention: (result, error, arguments…) → 0 or -2 (None) when it returned. The error's text stays unread.
 _CALLBACK = """
@@ -44,8 +44,8 @@ def _bytes(name: str, content: bytes) -> str:
     return f'@{name} = constant [{len(content)} x i8] c"{spelled}", align 8\n'
 
 
-def entry_points(table: Table, symbols: dict[str, str]) -> str:
-    """The module's text: data about the record, and a function for each callback's native symbol."""
+def entry_points(table: Table, symbols: dict[str, str], *, reads_consolidated: bool) -> str:
+    """The module's text: data about the record and what the class looks at, and a function for each callback's symbol."""
     parameters = b"".join(
         struct.pack("<32sII", field.name.encode(), field.offset, SCALAR_CODES[field.scalar])
         for field in table.parameters.values()
@@ -54,6 +54,7 @@ def entry_points(table: Table, symbols: dict[str, str]) -> str:
     text += f"@meridian_record_bytes = constant i64 {table.record_bytes}\n"
     text += f"@meridian_state_offset = constant i64 {table.state_offset}\n"
     text += f"@meridian_parameters_count = constant i64 {len(table.parameters)}\n"
+    text += f"@meridian_consolidated = constant i64 {int(reads_consolidated)}\n"
     text += _bytes("meridian_initial", table.initial())
     text += _bytes("meridian_parameters", parameters or bytes(40))
     failure = layouts.structure("OrdersView").failure.offset

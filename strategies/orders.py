@@ -14,7 +14,7 @@ from meridian._native import records as _records
 from meridian.codes import IntentKind, OrderState, OrderType, Side, TimeInForce
 from meridian.strategies import checks, layouts
 from meridian.strategies.checks import fail, need_int
-from meridian.strategies.views import GETTERS, UNDEF_PRICE, OrdersBound, WorkingOrder, working_places
+from meridian.strategies.views import GETTERS, UNDEF_PRICE, Consolidated, OrdersBound, WorkingOrder, working_places
 
 __all__ = ["METHODS", "Orders"]
 
@@ -284,6 +284,11 @@ class Orders:
         view = self._bound.memory
         for place in working_places(self._bound):
             yield WorkingOrder(view.working[place])
+
+    @property
+    def consolidated(self) -> Consolidated:
+        """The consolidated book of the bound listing's instrument."""
+        return Consolidated(GETTERS["consolidated"](self._bound))
 
     def on(self, instrument: int, venue: int) -> "Orders":
         """The same, bound to another of the slot's listings; fails when it has none such."""

@@ -24,7 +24,7 @@ Mode = Literal["plain", "debug"]
 _CODES = {name: int(Callback[name.removeprefix("on_").upper()]) for name in CALLBACKS}
 _OBJECTS: dict[str, type[views.View]] = {
     "BookView": views.Book, "TradeView": views.Trade, "StatusView": views.Status, "OrderView": views.Order,
-    "FillView": views.Fill, "TimerView": views.Timer,
+    "FillView": views.Fill, "TimerView": views.Timer, "ConsolidatedView": views.Consolidated,
 }  # fmt: skip
 
 
@@ -59,6 +59,11 @@ class Plain:
     def parameters(self) -> list[tuple[str, int, int]]:
         """Name, offset and scalar code of each parameter, as a host checks them."""
         return [(field.name, field.offset, SCALAR_CODES[field.scalar]) for field in self.table.parameters.values()]
+
+    @property
+    def wants(self) -> tuple[bool, bool]:
+        """Whether the class reads consolidated books, and whether it is called when they change."""
+        return self.program.wants
 
     def call(self, callback: int, record: int, event: int, orders: int) -> int:
         """Calls a callback by its code over memory at these addresses. A callback that the class lacks returns 0."""

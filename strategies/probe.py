@@ -6,7 +6,7 @@ Invariant: a seed gives the same views; counts and places (which the engine guar
 import random
 from typing import Any
 
-from meridian.codes import Callback
+from meridian.codes import Callback, ConsolidatedState
 from meridian.strategies.layouts import LISTINGS_MAX, WORKING_MAX, structure
 
 UNDEF = 2**63 - 1
@@ -15,6 +15,7 @@ CENT = 10_000_000
 EVENTS = {
     Callback.START: "TimerView", Callback.BOOK: "BookView", Callback.TRADE: "TradeView", Callback.STATUS: "StatusView",
     Callback.ORDER: "OrderView", Callback.FILL: "FillView", Callback.TIMER: "TimerView", Callback.STOP: "TimerView",
+    Callback.CONSOLIDATED: "ConsolidatedView",
 }  # fmt: skip
 
 
@@ -39,6 +40,13 @@ def orders_view(rng: random.Random, *, fuel: int = 10_000, listings: int | None 
         order.side = rng.choice((1, 2))
         order.state = rng.choice((1, 2, 2, 2, 3, 4, 5))
         order.time_in_force = 1
+    for place in range(view.listings_count):
+        book = structure("ConsolidatedView")()
+        book.time_ns = view.time_ns
+        _consolidated(rng, book)
+        top = view.consolidated[place]
+        for field in (each[0] for each in top._fields_):
+            setattr(top, field, getattr(book, field))
     assert view.listings_count <= LISTINGS_MAX
     return view
 
@@ -76,7 +84,7 @@ def event(rng: random.Random, callback: Callback, orders: Any) -> Any:
     view.time_ns = orders.time_ns
     {
         Callback.BOOK: _book, Callback.TRADE: _trade, Callback.STATUS: _status, Callback.ORDER: _order,
-        Callback.FILL: _fill,
+        Callback.FILL: _fill, Callback.CONSOLIDATED: _consolidated,
     }.get(callback, _timer)(rng, view)  # fmt: skip
     return view
 
@@ -94,6 +102,41 @@ def _book(rng: random.Random, view: Any) -> None:
             side[place].orders = rng.randrange(5)
     if not view.flags & 1:
         view.asks[0].price_nanos = UNDEF
+
+
+def _consolidated(rng: random.Random, view: Any) -> None:
+    """One to four venues, now and then one that is out; the rest follows from them."""
+    view.since_ns = view.time_ns - rng.randrange(10**9)
+    view.venues_count = rng.randrange(1, 5)
+    middle = rng.randrange(9_000, 11_000) * CENT
+    for place in range(view.venues_count):
+        top = view.tops[place]
+        top.venue = place + 1
+        top.out = rng.choice((0, 0, 0, 0, 1, 4))
+        top.bid_nanos = rng.choice((UNDEF, *(middle - CENT * away for away in range(-1, 3))))
+        top.ask_nanos = rng.choice((UNDEF, *(middle + CENT * away for away in range(-1, 3))))
+        top.bid_lots = 0 if top.bid_nanos == UNDEF else rng.randrange(1, 500)
+        top.ask_lots = 0 if top.ask_nanos == UNDEF else rng.randrange(1, 500)
+    live = [view.tops[place] for place in range(view.venues_count) if view.tops[place].out == 0]
+    view.live_count = len(live)
+    for side, best in (("bid", max), ("ask", min)):
+        prices = [price for top in live if (price := getattr(top, f"{side}_nanos")) != UNDEF]
+        price = best(prices) if prices else UNDEF
+        shown = [top for top in live if prices and getattr(top, f"{side}_nanos") == price]
+        setattr(view, f"{side}_nanos", price)
+        setattr(view, f"{side}_lots", sum(getattr(top, f"{side}_lots") for top in shown))
+        setattr(view, f"{side}_venues", sum(1 << (top.venue - 1) for top in shown))
+        most = max(shown, key=lambda top: int(getattr(top, f"{side}_lots")), default=None)
+        setattr(view, f"{side}_venue", 0 if most is None else most.venue)
+    view.state = int(_state(view.bid_nanos, view.ask_nanos))
+
+
+def _state(bid_nanos: int, ask_nanos: int) -> ConsolidatedState:
+    if UNDEF in (bid_nanos, ask_nanos):
+        return ConsolidatedState.EMPTY if bid_nanos == ask_nanos else ConsolidatedState.ONE_SIDED
+    if bid_nanos == ask_nanos:
+        return ConsolidatedState.LOCKED
+    return ConsolidatedState.NORMAL if bid_nanos < ask_nanos else ConsolidatedState.CROSSED
 
 
 def _trade(rng: random.Random, view: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from meridian.strategies.fields import Field, ParameterError, Table, collect
 from meridian.strategies.orders import Orders
 from meridian.strategies.transform import Program, transform
-from meridian.strategies.views import Book, Fill, Order, Status, Timer, Trade
+from meridian.strategies.views import Book, Consolidated, Fill, Order, Status, Timer, Trade
 
 __all__ = ["Strategy", "program_of"]
 
@@ -80,6 +80,12 @@ class Strategy:
 
     def on_stop(self, orders: Orders) -> None:
         """The slot stops."""
+
+    def on_consolidated(self, consolidated: Consolidated, orders: Orders) -> None:
+        """The best prices over venues changed, their lots or venues, their state, or which venues count.
+
+        `orders` is bound to the first of the slot's listings of the instrument.
+        """
 
 
 def program_of(cls: type[Strategy]) -> Program:

@@ -25,7 +25,7 @@ __all__ = ["CALLBACKS", "Program", "StrategyRefused", "transform"]
 # Callback → what stands between self and orders.
 CALLBACKS: dict[str, str | None] = {
     "on_start": None, "on_book": "BookView", "on_trade": "TradeView", "on_status": "StatusView", "on_order": "OrderView",
-    "on_fill": "FillView", "on_timer": "TimerView", "on_stop": None,
+    "on_fill": "FillView", "on_timer": "TimerView", "on_stop": None, "on_consolidated": "ConsolidatedView",
 }  # fmt: skip
 
 BINARY = {
@@ -81,7 +81,18 @@ class Program:
     tree: dict[str, ast.FunctionDef] = field(default_factory=dict)
     callbacks: list[str] = field(default_factory=list)
     calls: dict[str, dict[str, int]] = field(default_factory=dict)  # Function → called function → line.
-    getters: set[str] = field(default_factory=set)
+
+    @property
+    def reads_consolidated(self) -> bool:
+        """Whether anything here looks at `orders.consolidated`."""
+        names = (each for tree in self.tree.values() for each in ast.walk(tree) if isinstance(each, ast.Name))
+        return any(each.id == f"{PREFIX}get_consolidated" for each in names)
+
+    @property
+    def wants(self) -> tuple[bool, bool]:
+        """Whether the class reads consolidated books, and whether it is called when they change."""
+        called = "on_consolidated" in self.callbacks
+        return called or self.reads_consolidated, called
 
     def source(self) -> str:
         """The rewritten source with its lines, for the hash and for reading."""

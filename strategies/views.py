@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from meridian._native import records as _records
-from meridian.codes import OrderState, Side
+from meridian.codes import ConsolidatedState, OrderState, Side
 from meridian.strategies import layouts
 
-__all__ = ["Book", "Fill", "Level", "Order", "Status", "Timer", "Trade", "WorkingOrder"]
+__all__ = [
+    "Book", "Consolidated", "Fill", "Level", "Order", "Status", "Timer", "Trade", "VenueTop", "WorkingOrder",
+]  # fmt: skip
 
 UNDEF_PRICE: int = _records.CONSTANTS["UNDEF_PRICE"]
 TWO_SIDED: int = _records.CONSTANTS["BOOK_TWO_SIDED"]
@@ -22,6 +24,8 @@ STALE: int = _records.CONSTANTS["BOOK_STALE"]
 CROSSED: int = _records.CONSTANTS["BOOK_CROSSED"]
 TRADABLE: int = _records.CONSTANTS["BOOK_TRADABLE"]
 LIVE = int(OrderState.LIVE)
+STATE_NORMAL, STATE_LOCKED = int(ConsolidatedState.NORMAL), int(ConsolidatedState.LOCKED)
+STATE_CROSSED, STATE_ONE_SIDED = int(ConsolidatedState.CROSSED), int(ConsolidatedState.ONE_SIDED)
 NAN = float("nan")
 
 
@@ -93,6 +97,42 @@ def _microprice(obj: Any) -> float:
     if (obj.flags & TWO_SIDED) == 0 or lots <= 0.0:
         return NAN
     return (float(bid.price_nanos) * ask_lots + float(ask.price_nanos) * bid_lots) / lots
+
+
+def _both_sides(obj: Any) -> bool:
+    return STATE_NORMAL <= obj.state <= STATE_CROSSED
+
+
+def _state_locked(obj: Any) -> bool:
+    return obj.state == STATE_LOCKED
+
+
+def _state_crossed(obj: Any) -> bool:
+    return obj.state == STATE_CROSSED
+
+
+def _state_one_sided(obj: Any) -> bool:
+    return obj.state == STATE_ONE_SIDED
+
+
+def _consolidated_spread(obj: Any) -> float:
+    if obj.state > STATE_CROSSED:
+        return NAN
+    return float(obj.ask_nanos) - float(obj.bid_nanos)
+
+
+def _consolidated_mid(obj: Any) -> float:
+    if obj.state > STATE_CROSSED:
+        return NAN
+    return 0.5 * (float(obj.bid_nanos) + float(obj.ask_nanos))
+
+
+def _counts(obj: Any) -> bool:
+    return obj.out == 0
+
+
+def _orders_consolidated(obj: Any) -> Any:
+    return obj.memory.consolidated[obj.listing]
 
 
 def _true_tradable(obj: Any) -> bool:
@@ -197,23 +237,28 @@ def _listing_watch_only(obj: Any) -> bool:
 
 # Property → kind of view → what computes it. A name that is no property is a field of the record.
 PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
-    "two_sided": {"BookView": _two_sided, "Orders": _listing_two_sided},
+    "two_sided": {"BookView": _two_sided, "Orders": _listing_two_sided, "ConsolidatedView": _both_sides,
+                  "ConsolidatedTop": _both_sides},
     "stale": {"BookView": _flag_stale, "StatusView": _true_stale, "Orders": _listing_stale},
-    "crossed": {"BookView": _crossed},
+    "crossed": {"BookView": _crossed, "ConsolidatedView": _state_crossed, "ConsolidatedTop": _state_crossed},
+    "locked": {"ConsolidatedView": _state_locked, "ConsolidatedTop": _state_locked},
+    "one_sided": {"ConsolidatedView": _state_one_sided, "ConsolidatedTop": _state_one_sided},
+    "consolidated": {"Orders": _orders_consolidated},
     "tradable": {"BookView": _flag_tradable, "StatusView": _true_tradable, "Orders": _listing_tradable},
     "bid_nanos": {"BookView": _book_bid, "Orders": _listing_bid},
     "ask_nanos": {"BookView": _book_ask, "Orders": _listing_ask},
     "bid_lots": {"BookView": _book_bid_lots, "Orders": _listing_bid_lots},
     "ask_lots": {"BookView": _book_ask_lots, "Orders": _listing_ask_lots},
-    "spread_nanos": {"BookView": _spread},
-    "mid_nanos": {"BookView": _mid},
+    "spread_nanos": {"BookView": _spread, "ConsolidatedView": _consolidated_spread,
+                     "ConsolidatedTop": _consolidated_spread},
+    "mid_nanos": {"BookView": _mid, "ConsolidatedView": _consolidated_mid, "ConsolidatedTop": _consolidated_mid},
     "microprice_nanos": {"BookView": _microprice},
     "connected": {"StatusView": _true_connected},
     "busted": {"TradeView": _true_busted},
     "cross": {"TradeView": _true_cross},
     "broken": {"FillView": _true_broken},
     "maker": {"FillView": _maker},
-    "live": {"OrderView": _live, "WorkingOrder": _live},
+    "live": {"OrderView": _live, "WorkingOrder": _live, "VenueTop": _counts},
     "refused": {"OrderView": _refused},
     "time_ns": {"Orders": _orders_time},
     "working": {"Orders": _orders_working},
@@ -224,7 +269,7 @@ PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "instrument": {"Orders": _listing_instrument},
     "venue": {"Orders": _listing_venue},
     "watch_only": {"Orders": _listing_watch_only},
-}
+}  # fmt: skip
 
 
 def kind_of(obj: Any) -> str:
@@ -297,6 +342,49 @@ class Book(View):
     spread_nanos: float
     mid_nanos: float
     microprice_nanos: float
+
+
+class VenueTop(View):
+    """The best prices of one venue in a consolidated book; `live`: it counts. `out` says why it does not (`OUT_*` bits)."""
+
+    bid_nanos: int
+    bid_lots: int
+    ask_nanos: int
+    ask_lots: int
+    venue: int
+    out: int
+    live: bool
+
+
+class Consolidated(View):
+    """The best prices of an instrument over all venues that the engine hears and that count.
+
+    `bid_venue` and `ask_venue` show most lots there. `orders.consolidated` has no `tops` and none of the fields that stand
+    here from `time_ns` on.
+    """
+
+    since_ns: int
+    bid_nanos: int
+    bid_lots: int
+    ask_nanos: int
+    ask_lots: int
+    state: int
+    bid_venue: int
+    ask_venue: int
+    live_count: int
+    two_sided: bool
+    one_sided: bool
+    locked: bool
+    crossed: bool
+    spread_nanos: float
+    mid_nanos: float
+    time_ns: int
+    sequence: int
+    instrument: int
+    venues_count: int
+    bid_venues: int
+    ask_venues: int
+    tops: list[VenueTop]
 
 
 class Trade(View):

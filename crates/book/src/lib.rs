@@ -19,5 +19,5 @@ mod sides;
 pub use anomaly::{Anomalies, Anomaly, Change};
 pub use batch::Batch;
 pub use books::{Capacity, RestingOrder, VenueBooks};
-pub use consolidated::{BestOffer, Consolidated};
+pub use consolidated::{Consolidated, Spells};
 pub use order_book::OrderBook;

@@ -4,7 +4,8 @@
 //! environment, so that a replay's calls have the same results. A host never keeps the references it is given.
 
 use records::{
-    BookView, CallStatus, Callback, FillView, OrderView, OrdersView, Parameter, Slot, StatusView, TimerView, TradeView,
+    BookView, CallStatus, Callback, ConsolidatedView, FillView, OrderView, OrdersView, Parameter, Slot, StatusView,
+    TimerView, TradeView,
 };
 
 /// The event of one callback. [`EventRef::as_ptr`] is what compiled code is given.
@@ -22,6 +23,8 @@ pub enum EventRef<'a> {
     Fill(&'a FillView),
     /// [`Callback::Timer`], [`Callback::Start`], [`Callback::Stop`].
     Timer(&'a TimerView),
+    /// [`Callback::Consolidated`].
+    Consolidated(&'a ConsolidatedView),
 }
 
 impl EventRef<'_> {
@@ -34,8 +37,18 @@ impl EventRef<'_> {
             Self::Order(view) => std::ptr::from_ref(*view).cast(),
             Self::Fill(view) => std::ptr::from_ref(*view).cast(),
             Self::Timer(view) => std::ptr::from_ref(*view).cast(),
+            Self::Consolidated(view) => std::ptr::from_ref(*view).cast(),
         }
     }
+}
+
+/// What a slot's class looks at, beyond what every slot is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// It reads the consolidated books in its orders view.
+    pub consolidated: bool,
+    /// It is called when they change.
+    pub consolidated_calls: bool,
 }
 
 /// Runs the strategies of an engine's slots.
@@ -63,6 +76,11 @@ pub trait Host {
     /// the source line shifted left by eight bits: the fold takes none of its intents and disables the slot. A callback
     /// that the class does not define returns 0.
     fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32;
+
+    /// What the class of a loaded slot looks at; what it does not want is not kept for it.
+    fn wants(&self, _slot: u8) -> Wants {
+        Wants::default()
+    }
 
     /// Hash of the slot's record, for comparing primary, standby and replay; 0 when the host keeps none.
     fn state_hash(&self, _slot: u8) -> u64 {

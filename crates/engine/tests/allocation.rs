@@ -5,10 +5,10 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use engine::{Engine, EventRef, Host, Merger, Outbox};
+use engine::{Engine, EventRef, Host, Merger, Outbox, Wants};
 use journal::{Identity, JournalConfig, MemoryStorage, Writer};
 use records::*;
-use support::{PRICE, SHARE, TICK, VENUE};
+use support::{OTHER_VENUE, PRICE, SHARE, TICK, VENUE};
 
 thread_local! {
     static COUNTED: Cell<Option<u64>> = const { Cell::new(None) };
@@ -44,6 +44,7 @@ static ALLOCATOR: Counting = Counting;
 #[derive(Default)]
 struct Quoter {
     turn: u64,
+    consolidated: std::rc::Rc<Cell<u64>>,
 }
 
 impl Host for Quoter {
@@ -57,7 +58,14 @@ impl Host for Quoter {
 
     fn reset(&mut self, _slot: u8) {}
 
+    fn wants(&self, _slot: u8) -> Wants {
+        Wants { consolidated: true, consolidated_calls: true }
+    }
+
     fn call(&mut self, _slot: u8, callback: Callback, _event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        if callback == Callback::Consolidated {
+            self.consolidated.set(self.consolidated.get() + 1);
+        }
         if callback == Callback::Book {
             self.turn += 1;
             let turn = self.turn / 3;
@@ -112,6 +120,18 @@ fn market(turn: u64) -> MarketOrder {
     record
 }
 
+/// An order of the other venue that locks the market, and goes.
+fn elsewhere(turn: u64) -> MarketOrder {
+    let mut record = MarketOrder::new();
+    (record.header.venue, record.header.instrument, record.header.flags) = (OTHER_VENUE, SHARE, FLAG_LAST);
+    record.side = Side::Sell.code();
+    record.order_ref = turn / 2 + 1;
+    let add = turn.is_multiple_of(2);
+    record.action = if add { BookAction::Add.code() } else { BookAction::Delete.code() };
+    (record.price_nanos, record.lots) = (PRICE - TICK, i64::from(add));
+    record
+}
+
 fn answer(command: &RecordRef, execution: u64, out: &mut [OrderEvent; 3]) -> usize {
     let event = |owner: Owner, kind: OrderEventKind, side: u8| {
         let mut event = OrderEvent::new();
@@ -156,6 +176,7 @@ impl Loop {
 
     fn turn(&mut self, turn: u64) {
         self.give(bytes_of(&market(turn)));
+        self.give(bytes_of(&elsewhere(turn)));
         let mut events = [OrderEvent::new(); 3];
         let mut at = 0;
         while at < self.venue.count {
@@ -176,8 +197,10 @@ fn no_allocation_after_configuration() {
     let identity = Identity { settings: support::config().words(), ..Identity::default() };
     let journal = JournalConfig { segment_bytes: 1 << 26, ..JournalConfig::new(identity) };
     let writer = Writer::create(MemoryStorage::new(), journal).unwrap();
+    let told = std::rc::Rc::new(Cell::new(0));
+    let quoter = Quoter { consolidated: told.clone(), ..Quoter::default() };
     let mut world = Loop {
-        engine: Engine::new(support::config(), Box::new(Quoter::default())),
+        engine: Engine::new(support::config(), Box::new(quoter)),
         merger: Merger::new(Some(writer), Stamp::zeroed()),
         venue: Venue { commands: [None; 8], count: 0 },
         now_ns: support::START_NS,
@@ -188,9 +211,9 @@ fn no_allocation_after_configuration() {
     let mut session = Session::new();
     (session.header.venue, session.state) = (VENUE, SessionState::Up.code());
     world.give(bytes_of(&session));
-    for instrument in [support::SHARE, support::FUTURE] {
+    for (venue, instrument) in [(VENUE, SHARE), (VENUE, support::FUTURE), (OTHER_VENUE, SHARE)] {
         let mut status = Status::new();
-        (status.header.venue, status.header.instrument) = (VENUE, instrument);
+        (status.header.venue, status.header.instrument) = (venue, instrument);
         status.trading = TradingState::Trading.code();
         world.give(bytes_of(&status));
     }
@@ -202,6 +225,7 @@ fn no_allocation_after_configuration() {
     let statistics = world.engine.statistics();
     assert!(statistics.orders > 10_000 && statistics.fills > 10_000 && statistics.refused > 1_000, "{statistics:?}");
     assert!(statistics.replaces > 100 && statistics.cancels > 100, "{statistics:?}");
+    assert!(told.get() > 50_000, "{} changes of the consolidated book were told", told.get());
     assert_eq!(counted, Some(0));
 }
 

@@ -6,12 +6,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::{Engine, EngineConfig, EventRef, Host, Outbox};
+use engine::{Engine, EngineConfig, EventRef, Host, Outbox, Wants};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use records::{
-    BookView, CallStatus, Callback, FillView, OrderView, OrdersView, Parameter, Plain, Slot, Stamp, StatusView,
+    BookView, CallStatus, Callback, ConsolidatedView, FillView, OrderView, OrdersView, Parameter, Plain, Slot, Stamp, StatusView,
     TimerView, TradeView,
 };
 use strategies::{CompiledHost, Hosts, Library, LoadError, ParameterPlace, SlotRecord, measure_calls, time_calls};
@@ -34,6 +34,7 @@ struct PlainClass {
     initial: Vec<u8>,
     state_offset: usize,
     parameters: Vec<ParameterPlace>,
+    wants: Wants,
 }
 
 impl PlainClass {
@@ -54,7 +55,9 @@ impl PlainClass {
         if initial.is_empty() || !initial.len().is_multiple_of(8) || state_offset > initial.len() {
             return Err(PyValueError::new_err("The record of a plain strategy is a positive multiple of 8 bytes."));
         }
-        Ok(Self { object: object.clone().unbind(), initial, state_offset, parameters })
+        let (consolidated, consolidated_calls) = object.getattr("wants")?.extract()?;
+        let wants = Wants { consolidated, consolidated_calls };
+        Ok(Self { object: object.clone().unbind(), initial, state_offset, parameters, wants })
     }
 }
 
@@ -115,6 +118,10 @@ impl Host for PlainHost {
                 u32::from(CallStatus::Raised.code())
             })
         })
+    }
+
+    fn wants(&self, slot: u8) -> Wants {
+        self.slots[usize::from(slot)].as_ref().map_or(Wants::default(), |(class, _)| class.wants)
     }
 
     fn state_hash(&self, slot: u8) -> u64 {
@@ -338,6 +345,7 @@ fn with_event<R>(callback: Callback, bytes: &[u8], run: impl FnOnce(EventRef<'_>
         Callback::Status => run(EventRef::Status(&view_of::<StatusView>("event", bytes)?)),
         Callback::Order => run(EventRef::Order(&view_of::<OrderView>("event", bytes)?)),
         Callback::Fill => run(EventRef::Fill(&view_of::<FillView>("event", bytes)?)),
+        Callback::Consolidated => run(EventRef::Consolidated(&view_of::<ConsolidatedView>("event", bytes)?)),
         Callback::Timer | Callback::Start | Callback::Stop => {
             run(EventRef::Timer(&view_of::<TimerView>("event", bytes)?))
         }

@@ -250,6 +250,22 @@ codes! {
 }
 
 codes! {
+    /// How the best prices of an instrument over venues stand to each other.
+    pub enum ConsolidatedState: u8 {
+        /// The best bid lies below the best ask.
+        Normal = 1,
+        /// They are equal.
+        Locked = 2,
+        /// The best bid lies above the best ask.
+        Crossed = 3,
+        /// Only one side has a price.
+        OneSided = 4,
+        /// Neither side has a price, or no venue counts.
+        Empty = 5,
+    }
+}
+
+codes! {
     /// A level of the limit tree.
     pub enum NodeLevel: u8 {
         /// The firm.
@@ -529,6 +545,8 @@ codes! {
         Timer = 7,
         /// The slot stops.
         Stop = 8,
+        /// The consolidated book of a bound instrument changed: its best prices, their lots or venues, its state, who counts.
+        Consolidated = 9,
     }
 }
 

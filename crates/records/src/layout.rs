@@ -220,5 +220,5 @@ layouts! {
     strategy::BookView = 0, strategy::TradeView = 0, strategy::StatusView = 0, strategy::OrderView = 0,
     strategy::FillView = 0, strategy::TimerView = 0,
     strategy::TickRow = 0, strategy::ListingView = 0, strategy::WorkingOrder = 0, strategy::OrderIntent = 0,
-    strategy::OrdersView = 0,
+    strategy::VenueTop = 0, strategy::ConsolidatedView = 0, strategy::ConsolidatedTop = 0, strategy::OrdersView = 0,
 }

@@ -22,6 +22,9 @@ pub const INTENTS_MAX: usize = 32;
 /// Rows of a listing's tick table in a view.
 pub const TICK_ROWS: usize = 6;
 
+/// Venues of an instrument that a consolidated book takes.
+pub const CONSOLIDATED_VENUES_MAX: usize = 16;
+
 /// Book flag: both sides have a price.
 pub const BOOK_TWO_SIDED: u32 = 1;
 /// Book flag: the feed is not to be trusted.
@@ -30,6 +33,13 @@ pub const BOOK_STALE: u32 = 2;
 pub const BOOK_CROSSED: u32 = 4;
 /// Book flag: the instrument trades now.
 pub const BOOK_TRADABLE: u32 = 8;
+
+/// Why a venue is out of a consolidated book: its feed says that the book is not to be trusted.
+pub const OUT_STALE: u32 = 1;
+/// The same: its feed has fallen silent.
+pub const OUT_SILENT: u32 = 2;
+/// The same: the instrument does not trade there (halted, closed, or nobody has said that it does).
+pub const OUT_NOT_TRADING: u32 = 4;
 
 part! {
     /// A price level.
@@ -70,6 +80,90 @@ part! {
         pub asks: [Level; VIEW_LEVELS],
         /// Zero.
         pub reserved: u64,
+    }
+}
+
+part! {
+    /// The best prices of one venue.
+    pub struct VenueTop [40] {
+        /// Best bid, undefined: none.
+        pub bid_nanos: i64,
+        /// Lots there.
+        pub bid_lots: i64,
+        /// Best ask, undefined: none.
+        pub ask_nanos: i64,
+        /// Lots there.
+        pub ask_lots: i64,
+        /// Venue id.
+        pub venue: u32,
+        /// `OUT_*` bits, 0: it counts.
+        pub out: u32,
+    }
+}
+
+part! {
+    /// The best prices of an instrument over all venues that the engine hears. A venue that is out has no part in them.
+    pub struct ConsolidatedView [736] {
+        /// Engine time of the last change.
+        pub time_ns: u64,
+        /// Engine time when the state was entered.
+        pub since_ns: u64,
+        /// Best bid over venues, undefined: none.
+        pub bid_nanos: i64,
+        /// Lots there, all venues.
+        pub bid_lots: i64,
+        /// Best ask over venues, undefined: none.
+        pub ask_nanos: i64,
+        /// Lots there, all venues.
+        pub ask_lots: i64,
+        /// Engine input sequence of the last change.
+        pub sequence: u64,
+        /// A [`crate::ConsolidatedState`] code.
+        pub state: u32,
+        /// The venue that shows most lots at the best bid (of equals the one listed first), 0: none.
+        pub bid_venue: u32,
+        /// The same of the best ask.
+        pub ask_venue: u32,
+        /// Venues that count.
+        pub live_count: u32,
+        /// Venues in `tops`.
+        pub venues_count: u32,
+        /// Bit k: the venue of `tops[k]` shows the best bid.
+        pub bid_venues: u32,
+        /// The same of the best ask.
+        pub ask_venues: u32,
+        /// Instrument id.
+        pub instrument: u32,
+        /// Index of the slot's first listing of the instrument.
+        pub listing: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// Each venue, in the order in which they were listed; those beyond `venues_count` have the venue 0.
+        pub tops: [VenueTop; CONSOLIDATED_VENUES_MAX],
+    }
+}
+
+part! {
+    /// The head of a consolidated book, as `orders` shows it in every callback.
+    pub struct ConsolidatedTop [56] {
+        /// Engine time when the state was entered.
+        pub since_ns: u64,
+        /// Best bid over venues, undefined: none.
+        pub bid_nanos: i64,
+        /// Lots there, all venues.
+        pub bid_lots: i64,
+        /// Best ask over venues, undefined: none.
+        pub ask_nanos: i64,
+        /// Lots there, all venues.
+        pub ask_lots: i64,
+        /// A [`crate::ConsolidatedState`] code.
+        pub state: u32,
+        /// The venue that shows most lots at the best bid, 0: none.
+        pub bid_venue: u32,
+        /// The same of the best ask.
+        pub ask_venue: u32,
+        /// Venues that count.
+        pub live_count: u32,
     }
 }
 
@@ -311,7 +405,7 @@ part! {
 
 part! {
     /// The `orders` argument of every callback: the slot's listings and live orders, and the buffer of intents.
-    pub struct OrdersView [7152] {
+    pub struct OrdersView [7600] {
         /// Engine time.
         pub time_ns: u64,
         /// Fuel left; a callback that takes it below zero fails.
@@ -334,5 +428,7 @@ part! {
         pub failure: u64,
         /// Zero.
         pub reserved: u64,
+        /// The consolidated book of each listing's instrument; kept only for classes that look at it.
+        pub consolidated: [ConsolidatedTop; LISTINGS_MAX],
     }
 }

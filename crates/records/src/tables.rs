@@ -27,6 +27,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::Reason::TABLE,
     crate::codes::TradingState::TABLE,
     crate::codes::FeedState::TABLE,
+    crate::codes::ConsolidatedState::TABLE,
     crate::codes::NodeLevel::TABLE,
     crate::codes::Metric::TABLE,
     crate::codes::Enforcement::TABLE,
@@ -60,7 +61,7 @@ macro_rules! constants {
 constants! {
     FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, UNDEF_PRICE, NONE, RECORD_BYTES_MAX, DAY_NS, NANOS, UNITS_E8, ORDER_DAY_ZERO_NS,
     EPOCH_MAX, LISTINGS_MAX, VIEW_LEVELS, WORKING_MAX, INTENTS_MAX, TICK_ROWS, BOOK_TWO_SIDED, BOOK_STALE, BOOK_CROSSED,
-    BOOK_TRADABLE,
+    BOOK_TRADABLE, CONSOLIDATED_VENUES_MAX, OUT_STALE, OUT_SILENT, OUT_NOT_TRADING,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::{EventRef, Host};
+use engine::{EventRef, Host, Wants};
 use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
 
 use crate::library::{Library, LoadError};
@@ -89,6 +89,10 @@ impl Host for CompiledHost {
         // its class was compiled for, the event's view is the callback's, and the code writes inside these alone (every
         // index is checked before it is used).
         unsafe { entry(loaded.record.as_mut_ptr(), event.as_ptr(), orders) }
+    }
+
+    fn wants(&self, slot: u8) -> Wants {
+        self.slots[usize::from(slot)].as_ref().map_or(Wants::default(), |loaded| loaded.library.wants())
     }
 
     fn state_hash(&self, slot: u8) -> u64 {

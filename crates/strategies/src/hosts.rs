@@ -2,7 +2,7 @@
 //!
 //! Invariant: a slot's host is chosen at `load` and stays until the next `load`.
 
-use engine::{EventRef, Host};
+use engine::{EventRef, Host, Wants};
 use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
 
 /// Hosts in the order in which they are asked for a slot's code.
@@ -51,6 +51,10 @@ impl Host for Hosts {
             Some(host) => host.call(slot, callback, event, orders),
             None => u32::from(CallStatus::Raised.code()),
         }
+    }
+
+    fn wants(&self, slot: u8) -> Wants {
+        self.chosen[usize::from(slot)].map_or(Wants::default(), |chosen| self.hosts[chosen].wants(slot))
     }
 
     fn state_hash(&self, slot: u8) -> u64 {

@@ -8,11 +8,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
+use engine::Wants;
 use records::{Callback, OrdersView};
 use sha2::{Digest, Sha256};
 
-/// The binary interface of objects that this build opens; `strategies/entry.py` writes it into them.
-pub const ABI_VERSION: u64 = 1;
+/// The binary interface of this build's objects; `strategies/entry.py` writes it into them. Objects of 1 are opened as well:
+/// what they know of the views lies where it lay, and they look at no consolidated book.
+pub const ABI_VERSION: u64 = 2;
+const ABI_VERSION_FIRST: u64 = 1;
+/// Place of a callback's entry: its code.
+const ENTRIES: usize = 10;
 /// Records larger than this are refused: a slot's record is hashed and copied.
 const RECORD_BYTES_MAX: u64 = 16 << 20;
 const PARAMETERS_MAX: u64 = 4096;
@@ -89,10 +94,11 @@ pub fn code_hash(content: &[u8]) -> [u8; 32] {
 #[derive(Debug)]
 pub struct Library {
     handle: NonNull<c_void>,
-    entries: [Option<Entry>; 9],
+    entries: [Option<Entry>; ENTRIES],
     initial: Vec<u8>,
     state_offset: usize,
     parameters: Vec<ParameterPlace>,
+    wants: Wants,
 }
 
 // SAFETY: the handle is only closed, once, on drop; the code behind the entries is position-independent and keeps no state.
@@ -132,15 +138,21 @@ impl Library {
         // SAFETY: the name is a C string; objects of ours have no initialisers that run on opening.
         let opened = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         let handle = NonNull::new(opened).ok_or_else(last_error)?;
-        let mut library =
-            Self { handle, entries: [None; 9], initial: Vec::new(), state_offset: 0, parameters: Vec::new() };
+        let mut library = Self {
+            handle,
+            entries: [None; ENTRIES],
+            initial: Vec::new(),
+            state_offset: 0,
+            parameters: Vec::new(),
+            wants: Wants::default(),
+        };
         library.read()?;
         Ok(library)
     }
 
     fn read(&mut self) -> Result<(), LoadError> {
         let abi = self.number(c"meridian_abi_version")?;
-        if abi != ABI_VERSION {
+        if !(ABI_VERSION_FIRST..=ABI_VERSION).contains(&abi) {
             return Err(LoadError::WrongAbi(abi));
         }
         let bytes = self.number(c"meridian_record_bytes")?;
@@ -177,6 +189,9 @@ impl Library {
                     Some(unsafe { std::mem::transmute::<*mut c_void, Entry>(address) });
             }
         }
+        let consolidated = abi > 1 && self.number(c"meridian_consolidated")? != 0;
+        let consolidated_calls = self.entry(Callback::Consolidated).is_some();
+        self.wants = Wants { consolidated: consolidated || consolidated_calls, consolidated_calls };
         Ok(())
     }
 
@@ -195,6 +210,11 @@ impl Library {
     #[inline]
     pub fn entry(&self, callback: Callback) -> Option<Entry> {
         self.entries[callback.code() as usize]
+    }
+
+    /// What the class looks at.
+    pub fn wants(&self) -> Wants {
+        self.wants
     }
 
     /// The bytes of a new record.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{EventRef, Host};
+use engine::{EventRef, Host, Wants};
 use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
 
 /// Why a callback failed: the status and a line of the strategy's source.
@@ -32,6 +32,11 @@ pub trait RustStrategy: Send {
     /// # Errors
     /// A failure disables the slot.
     fn call(&mut self, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> Result<(), Failure>;
+
+    /// What it looks at.
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
 
     /// Hash of its state and parameters.
     fn state_hash(&self) -> u64;
@@ -81,6 +86,10 @@ impl Host for RustHost {
             Ok(()) => 0,
             Err(failure) => u32::from(failure.status.code()) | failure.line << 8,
         }
+    }
+
+    fn wants(&self, slot: u8) -> Wants {
+        self.slots.get(&slot).map_or(Wants::default(), |strategy| strategy.wants())
     }
 
     fn state_hash(&self, slot: u8) -> u64 {

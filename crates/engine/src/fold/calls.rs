@@ -215,6 +215,14 @@ impl Engine {
             view.ask_lots = listing.view.asks[0].lots;
             view.flags = flags;
         }
+        let mut touched = cell.consolidated_touched;
+        cell.consolidated_touched = 0;
+        while touched != 0 {
+            let index = touched.trailing_zeros() as usize;
+            touched &= touched - 1;
+            let listing = &self.listings[usize::from(cell.listings[index])];
+            cell.view.consolidated[index] = self.consolidations.top(listing.consolidated_cell);
+        }
         if cell.orders_changed {
             cell.orders_changed = false;
             sum_open(cell);

@@ -3,12 +3,13 @@
 //! Invariant: all of it is made from configuration records, before the first order, and nothing of it grows afterwards.
 
 use records::{
-    BOOK_CROSSED, BOOK_STALE, BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, LISTINGS_MAX, Listing, OrdersView, Slot,
-    SlotRun, TICK_ROWS, TickRow, TradingState, UNDEF_PRICE, WORKING_MAX,
+    BOOK_CROSSED, BOOK_STALE, BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, LISTINGS_MAX, Listing, OUT_NOT_TRADING,
+    OUT_SILENT, OUT_STALE, OrdersView, Slot, SlotRun, TICK_ROWS, TickRow, TradingState, UNDEF_PRICE, WORKING_MAX,
 };
 use risk::Binding;
 
 use super::guard::Guard;
+use crate::host::Wants;
 
 /// A venue: its order session and its feed.
 pub(crate) struct VenueCell {
@@ -68,6 +69,12 @@ pub(crate) struct ListingCell {
     pub changed: bool,
     /// The same, of the touch.
     pub touched: bool,
+    /// Its instrument's consolidated book is kept: it is at several venues, or a slot looks.
+    pub consolidated: bool,
+    /// Its venue's place in that book.
+    pub consolidated_place: u8,
+    /// The book's cell.
+    pub consolidated_cell: u16,
     pub touch_time_ns: u64,
     pub last_nanos: i64,
     pub last_time_ns: u64,
@@ -96,6 +103,9 @@ impl ListingCell {
             feed_stale: false,
             changed: false,
             touched: false,
+            consolidated: false,
+            consolidated_place: 0,
+            consolidated_cell: 0,
             touch_time_ns: 0,
             last_nanos: UNDEF_PRICE,
             last_time_ns: 0,
@@ -113,6 +123,19 @@ impl ListingCell {
 
     pub fn stale(&self, venue: &VenueCell) -> bool {
         self.feed_stale || venue.stale()
+    }
+
+    /// Why it has no part in the consolidated book, as `OUT_*` bits.
+    pub fn out(&self, venue: &VenueCell) -> u32 {
+        let mut out = 0;
+        for (bit, set) in [
+            (OUT_STALE, self.feed_stale || venue.feed_stale),
+            (OUT_SILENT, venue.silent),
+            (OUT_NOT_TRADING, !self.tradable(venue)),
+        ] {
+            out |= if set { bit } else { 0 };
+        }
+        out
     }
 
     pub fn flags(&self, venue: &VenueCell) -> u32 {
@@ -147,6 +170,9 @@ pub(crate) struct SlotCell {
     pub timer_due_ns: u64,
     /// Listings whose touch or flags changed since the last call, by bit.
     pub touched: u8,
+    /// Listings whose consolidated book changed since the last call, by bit; only for slots that look.
+    pub consolidated_touched: u8,
+    pub wants: Wants,
     /// Its orders changed since the last call.
     pub orders_changed: bool,
     /// Version of exposures at the last call.
@@ -170,6 +196,8 @@ impl SlotCell {
             working_count: 0,
             timer_due_ns: u64::MAX,
             touched: u8::MAX,
+            consolidated_touched: 0,
+            wants: Wants::default(),
             orders_changed: true,
             exposures_seen: 0,
             refusals: 0,

@@ -149,7 +149,8 @@ impl Engine {
         let (venue, instrument) = (record.header.venue, record.header.instrument);
         let within = usize::from(venue) <= self.config.venues_max && instrument as usize <= self.config.instruments_max;
         let known = self.listing(venue, instrument);
-        let room = known.is_some() || self.listings.len() < self.config.listings_max;
+        let room = known.is_some()
+            || (self.listings.len() < self.config.listings_max && self.consolidations.has_room(instrument));
         if !within || !room {
             self.applied(record, instrument, (0, 0, 0), REFUSED, out);
             return;
@@ -157,7 +158,12 @@ impl Engine {
         let outcome = self.limits.apply_listing(record);
         if outcome == Outcome::Applied {
             match known {
-                Some(place) => self.listings[usize::from(place)].record = *record,
+                Some(place) => {
+                    self.listings[usize::from(place)].record = *record;
+                    if self.consolidate(place) {
+                        self.call_consolidated(place, out);
+                    }
+                }
                 None => self.add_listing(record),
             }
         }
@@ -178,6 +184,7 @@ impl Engine {
         };
         // Configuration, before the first order: this is where a venue's books take their memory.
         self.venues[venue].books.get_or_insert_with(|| book::VenueBooks::new(capacity));
+        self.join_consolidated(self.listings.len() as u16 - 1);
     }
 
     pub(super) fn on_node(&mut self, record: &Node, out: &mut dyn Outbox) {
@@ -274,9 +281,13 @@ impl Engine {
         for listing in &mut self.listings {
             listing.watchers &= !(1 << place);
         }
+        self.consolidations.forget_slot(record.slot);
         let loaded = self.host.load(record).is_ok();
         let mut cell = SlotCell::new(*record);
         cell.loaded = loaded;
+        if loaded {
+            cell.wants = self.host.wants(record.slot);
+        }
         self.slots[place] = Some(cell);
         self.applied(record, u32::from(record.slot), about, if loaded { APPLIED } else { REFUSED }, out);
     }
@@ -325,6 +336,8 @@ impl Engine {
         view.ticks = listing.ticks;
         cell.view.listings[index] = view;
         (cell.touched, cell.exposures_seen, cell.orders_changed) = (u8::MAX, 0, true);
+        let wants = cell.wants;
+        self.look_at_consolidated(record.slot, place, record.index, wants);
         Some(())
     }
 

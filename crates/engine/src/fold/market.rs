@@ -86,6 +86,7 @@ impl Engine {
         view.sequence = self.input;
         view.flags = flags;
         let (bid, ask) = (listing.view.bids[0], listing.view.asks[0]);
+        let consolidated = listing.touched && listing.consolidated;
         if listing.touched {
             listing.touched = false;
             listing.touch_time_ns = self.time_ns;
@@ -99,12 +100,16 @@ impl Engine {
                 self.marks[listing.instrument as usize] = middle as i64;
             }
         }
-        out.stage(Stage::Booked);
         let mut watchers = listing.watchers;
+        let told = consolidated && self.consolidate(place);
+        out.stage(Stage::Booked);
         while watchers != 0 {
             let slot = watchers.trailing_zeros() as u8;
             watchers &= watchers - 1;
             self.call_book(slot, place, out);
+        }
+        if told {
+            self.call_consolidated(place, out);
         }
     }
 
@@ -199,6 +204,7 @@ impl Engine {
             self.hash.word(word);
         }
         let mut watchers = listing.watchers;
+        let told = self.consolidate(place);
         while watchers != 0 {
             let slot = watchers.trailing_zeros() as u8;
             watchers &= watchers - 1;
@@ -207,6 +213,9 @@ impl Engine {
                 cell.touched |= 1 << view.listing;
             }
             self.call(slot, Callback::Status, EventRef::Status(&view), view.listing, true, out);
+        }
+        if told {
+            self.call_consolidated(place, out);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod calls;
 mod cells;
+mod consolidated;
 mod control;
 mod guard;
 mod intents;
@@ -29,6 +30,7 @@ use crate::orders::Order;
 use crate::outbox::Outbox;
 use crate::positions::{PositionCell, Positions};
 use cells::{ListingCell, SlotCell, VenueCell};
+use consolidated::Consolidations;
 
 const NO_LISTING: u16 = u16::MAX;
 const QUEUE_MAX: usize = 8_192;
@@ -118,6 +120,7 @@ pub struct Engine {
     listing_of: Box<[u16]>,
     instrument_units_e8: Box<[i64]>,
     marks: Box<[i64]>,
+    consolidations: Consolidations,
     ticks: control::TickTables,
     slots: Vec<Option<SlotCell>>,
     queue: VecDeque<(u8, Told)>,
@@ -161,6 +164,7 @@ impl Engine {
             listing_of: vec![NO_LISTING; (config.venues_max + 1) * (config.instruments_max + 1)].into_boxed_slice(),
             instrument_units_e8: vec![0; config.instruments_max + 1].into_boxed_slice(),
             marks: vec![0; config.instruments_max + 1].into_boxed_slice(),
+            consolidations: Consolidations::new(&config),
             ticks: control::TickTables::default(),
             slots: (0..=config.slots_max).map(|_| None).collect(),
             queue: VecDeque::with_capacity(QUEUE_MAX),
@@ -262,6 +266,10 @@ impl Engine {
         }
         for venue in &self.venues {
             venue.guard.hash(&mut hash);
+        }
+        for (view, _) in self.consolidated() {
+            hash.word(u64::from(view.instrument) << 32 | u64::from(view.state));
+            hash.word(view.since_ns);
         }
         for slot in self.slots.iter().flatten() {
             hash.word(u64::from(slot.run.code()));

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use engine::{Engine, EngineConfig, EventRef, Host, Outbox};
+use engine::{Engine, EngineConfig, EventRef, Host, Outbox, Wants};
 use records::*;
 
 pub const VENUE: u16 = 1;
@@ -28,6 +28,7 @@ pub enum Heard {
     Order(OrderView),
     Fill(FillView),
     Timer(u64),
+    Consolidated(ConsolidatedView),
 }
 
 /// A host that writes what it is told to write.
@@ -46,6 +47,8 @@ pub struct ScriptState {
     /// The same intent at every callback of this kind.
     pub always: Option<(Callback, OrderIntent)>,
     pub refuse_load: bool,
+    /// What every slot's class looks at.
+    pub wants: Wants,
     /// Calls so far, and which of them made which intents.
     pub calls: usize,
     pub taken: Vec<(usize, Vec<OrderIntent>)>,
@@ -62,6 +65,10 @@ impl Host for Script {
 
     fn reset(&mut self, _slot: u8) {}
 
+    fn wants(&self, _slot: u8) -> Wants {
+        self.0.borrow().wants
+    }
+
     fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
         let mut state = self.0.borrow_mut();
         let heard = match event {
@@ -71,6 +78,7 @@ impl Host for Script {
             EventRef::Order(view) => Heard::Order(*view),
             EventRef::Fill(view) => Heard::Fill(*view),
             EventRef::Timer(view) => Heard::Timer(view.callback),
+            EventRef::Consolidated(view) => Heard::Consolidated(*view),
         };
         state.heard.push((slot, heard));
         if state.keep_views {
