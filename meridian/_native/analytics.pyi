@@ -21,6 +21,16 @@ class PositionEntry(TypedDict):
     unrealised_nanos: int
     fees_nanos: int
 
+class ConsolidatedEntry(TypedDict):
+    instrument: int
+    venues: list[int]
+    state: int
+    """A ConsolidatedState, at the end."""
+    locked: int
+    crossed: int
+    locked_ns: int
+    crossed_ns: int
+
 class Folded(Summary):
     state_hash: str
     agrees: bool | None
@@ -32,6 +42,7 @@ class Folded(Summary):
     limits: list[tuple[int, int, int, int, int, int]]
     """(limit, node, metric, bound, used at the end, most used)."""
     live_orders: int
+    consolidated: list[ConsolidatedEntry]
     statistics: dict[str, int]
     market_records: dict[tuple[int, int], int]
     outputs: bytes

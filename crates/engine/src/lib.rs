@@ -4,6 +4,7 @@
 
 mod breaker;
 mod config;
+mod consolidated_counters;
 mod executions;
 mod fold;
 mod host;

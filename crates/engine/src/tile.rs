@@ -15,6 +15,7 @@ use records::{
 use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
 
 use crate::config::EngineConfig;
+use crate::consolidated_counters::ConsolidatedCounters;
 use crate::fold::Engine;
 use crate::host::Host;
 use crate::merger::Merger;
@@ -241,6 +242,7 @@ pub struct EngineTile {
     resync: u64,
     state: Option<Box<dyn Segment>>,
     counters: TileCounters,
+    consolidated: ConsolidatedCounters,
     last_input_ns: u64,
     heartbeat_due_ns: u64,
     state_due_ns: u64,
@@ -315,6 +317,7 @@ impl EngineTile {
         }
         let counters = &context.counters;
         let tile_counters = TileCounters::new(counters);
+        let consolidated = ConsolidatedCounters::new(&config.bootstrap, counters);
         let outbox = TileOutbox {
             clock: context.clock.clone(),
             commands,
@@ -339,6 +342,7 @@ impl EngineTile {
             resync: 0,
             state: None,
             counters: tile_counters,
+            consolidated,
             last_input_ns: 0,
             heartbeat_due_ns: 0,
             state_due_ns: 0,
@@ -421,6 +425,7 @@ impl EngineTile {
 
     fn heartbeat(&mut self, now_ns: u64) {
         self.heartbeat_due_ns = now_ns + self.config.heartbeat_ns;
+        self.consolidated.write(&self.engine);
         let identity = self.engine.identity();
         let mut record = Heartbeat::new();
         record.input = self.engine.input();

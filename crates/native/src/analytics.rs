@@ -15,7 +15,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use records::{
-    Break, BreakKind, ExchangeEvent, ExchangeEventKind, Header, Kind, NONE, OrderEvent, OrderEventKind, RecordRef,
+    Break, BreakKind, ConsolidatedView, ExchangeEvent, ExchangeEventKind, Header, Kind, NONE, OrderEvent, OrderEventKind, RecordRef,
     Side, Stamp, UNDEF_PRICE, read_from,
 };
 use strategies::{CompiledHost, Hosts, RustHost};
@@ -366,12 +366,30 @@ fn position_entry<'py>(py: Python<'py>, cell: &engine::PositionCell) -> PyResult
     Ok(entry)
 }
 
+/// How often and how long an instrument at several venues was locked and crossed, and how it stood at the end.
+fn consolidated_entry<'py>(
+    py: Python<'py>,
+    (view, spells): &(ConsolidatedView, book::Spells),
+) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("instrument", view.instrument)?;
+    let tops = &view.tops[..view.venues_count as usize];
+    entry.set_item("venues", tops.iter().map(|top| top.venue).collect::<Vec<_>>())?;
+    entry.set_item("state", view.state)?;
+    entry.set_item("locked", spells.locked)?;
+    entry.set_item("crossed", spells.crossed)?;
+    entry.set_item("locked_ns", spells.locked_ns)?;
+    entry.set_item("crossed_ns", spells.crossed_ns)?;
+    Ok(entry)
+}
+
 /// What is taken out of the engine at the end of its journal.
 #[derive(Default)]
 struct Last {
     positions: Vec<engine::PositionCell>,
     usages: Vec<(u32, u32, u16, i128, i128)>,
     live: u64,
+    consolidated: Vec<(ConsolidatedView, book::Spells)>,
 }
 
 fn last_of(engine: &Engine) -> Last {
@@ -380,6 +398,7 @@ fn last_of(engine: &Engine) -> Last {
         last.usages.push((usage.limit, usage.node, usage.metric.code(), usage.bound.unwrap_or(0), usage.used().max(0)));
     });
     last.live = engine.live_orders().count() as u64;
+    last.consolidated = engine.consolidated().map(|(view, spells)| (*view, spells)).collect();
     last
 }
 
@@ -438,6 +457,8 @@ fn fold(
         .collect();
     entry.set_item("limits", PyList::new(py, usages)?)?;
     entry.set_item("live_orders", last.live)?;
+    let consolidated = last.consolidated.iter().map(|one| consolidated_entry(py, one)).collect::<PyResult<Vec<_>>>()?;
+    entry.set_item("consolidated", PyList::new(py, consolidated)?)?;
     entry.set_item("statistics", statistics_entry(py, &replayed.statistics)?)?;
     entry.set_item("market_records", observer.market_records)?;
     entry.set_item("outputs", PyBytes::new(py, &outputs))?;

@@ -19,7 +19,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(open_flow, module)?)?;
     module.add_function(wrap_pyfunction!(check_figures, module)?)?;
     module.add_function(wrap_pyfunction!(itch_stream, module)?)?;
-    module.add_function(wrap_pyfunction!(bench_books, module)?)
+    module.add_function(wrap_pyfunction!(bench_books, module)?)?;
+    crate::consolidated::register(module)
 }
 
 fn side_of(name: &str) -> PyResult<Side> {

@@ -4,6 +4,8 @@
 
 use pyo3::prelude::*;
 
+mod consolidated;
+
 macro_rules! rooms {
     ($($room:ident),* $(,)?) => {
         $(mod $room;)*
