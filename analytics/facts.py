@@ -20,6 +20,7 @@ from meridian.records import (
     UNDEF_PRICE,
     BreakKind,
     CallStatus,
+    ConsolidatedState,
     Metric,
     OrderEventKind,
     OrderState,
@@ -62,6 +63,7 @@ def summary(run: Run) -> dict[str, Any]:
         "limits": [_limit(one) for one in run.limits if one.bound > 0 and one.metric in _counting()],
         "latency_since_warm_up": (run.directory / live.WARM).is_dir(),
         "latency": [{key: value for key, value in one.items() if key != "histogram"} for one in histograms],
+        "consolidated": consolidated(run),
         "feeds": feeds(run),
         "problems": problems(run),
         "flow": flow(run),
@@ -305,6 +307,22 @@ def slots(run: Run) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def consolidated(run: Run) -> list[dict[str, Any]]:
+    """Instruments at several venues: how often and how long their best prices were locked and crossed."""
+    return [
+        {
+            "instrument": run.names.instrument(one["instrument"]),
+            "venues": [run.names.venue(venue) for venue in one["venues"]],
+            "state": ConsolidatedState(one["state"]).name.lower(),
+            "locked": one["locked"],
+            "locked_ns": one["locked_ns"],
+            "crossed": one["crossed"],
+            "crossed_ns": one["crossed_ns"],
+        }
+        for one in run.folded["consolidated"]
+    ]
 
 
 def _counting() -> tuple[Metric, ...]:

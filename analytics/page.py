@@ -204,7 +204,13 @@ def _orders(facts: dict[str, Any], plots: list[Plot]) -> list[str]:
 
 
 def _machinery(facts: dict[str, Any]) -> list[str]:
-    made = [text.feed_rows(facts), text.flow_rows(facts), text.reason_rows(facts), text.process_rows(facts)]
+    made = [
+        text.consolidated_rows(facts),
+        text.feed_rows(facts),
+        text.flow_rows(facts),
+        text.reason_rows(facts),
+        text.process_rows(facts),
+    ]
     tables = [rows for rows in made if rows[2]]
     parts = [_table(rows) for rows in tables]
     skipped = facts["skipped_files"]

@@ -56,7 +56,7 @@ def print_report(facts: dict[str, Any]) -> None:
         title, columns, found = rows(facts)
         print()
         print_table(title, columns, found)
-    for rows in (warning_rows, feed_rows, flow_rows, reason_rows, process_rows):
+    for rows in (consolidated_rows, warning_rows, feed_rows, flow_rows, reason_rows, process_rows):
         title, columns, found = rows(facts)
         if found:
             print()
@@ -194,6 +194,24 @@ def warning_rows(facts: dict[str, Any]) -> Section:
         for row in facts["warnings"]
     ]
     return "Soft limits reached", columns, rows
+
+
+def consolidated_rows(facts: dict[str, Any]) -> Section:
+    """Locked and crossed best prices over venues."""
+    columns = ["instrument", "venues", "at the end", "times locked", "locked, ms", "times crossed", "crossed, ms"]
+    rows = [
+        [
+            row["instrument"],
+            " and ".join(row["venues"]),
+            row["state"].replace("_", "-"),
+            row["locked"],
+            f"{row['locked_ns'] / 1e6:,.1f}",
+            row["crossed"],
+            f"{row['crossed_ns'] / 1e6:,.1f}",
+        ]
+        for row in facts["consolidated"]
+    ]
+    return "Best prices over venues", columns, rows
 
 
 def break_rows(facts: dict[str, Any]) -> Section:

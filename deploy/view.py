@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meridian._native import links as native
+from meridian.codes import ConsolidatedState
 from meridian.deploy.condition import state_of
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999}
 RUNNER = ("cycles", "busy_cycles", "busy_ns", "cycle_ns_max", "heartbeat_ns")
 """What the runner itself writes for every tile."""
+CONSOLIDATED = ".consolidated."
+"""In the names of counters that an engine writes for each instrument at several venues."""
 
 
 def processes(run: Run) -> list[dict[str, Any]]:
@@ -55,6 +58,7 @@ class Look:
         seconds, before = max(now - self._time, 1e-9), self._before
         self._time, self._before = now, after
         tiles, counters, latencies = [], [], []
+        consolidated = [row for name, readings in after.items() for row in _consolidated(name, readings)]
         for process, readings in after.items():
             earlier = before.get(process, {})
             tiles += [_tile(process, name, readings, earlier, seconds) for name in _tile_names(readings)]
@@ -63,13 +67,14 @@ class Look:
                 if isinstance(value, native.Histogram):
                     since = value.since(then) if isinstance(then, native.Histogram) else value
                     latencies.append({"process": process, "name": name, "count": since.count} | _percentiles(since))
-                elif name.rpartition(".")[2] not in RUNNER and name != "process.ready":
+                elif name.rpartition(".")[2] not in RUNNER and name != "process.ready" and CONSOLIDATED not in name:
                     rate = round((value - (then if isinstance(then, int) else 0)) / seconds, 1)
                     counters.append({"process": process, "name": name, "value": value, "per_second": rate})
         return {
             "run": self.run.name,
             "seconds": round(seconds, 3),
             "tiles": tiles,
+            "consolidated": consolidated,
             "counters": counters,
             "latencies": latencies,
         }
@@ -94,6 +99,34 @@ def _tile(process: str, tile: str, after: dict[str, Any], before: dict[str, Any]
     }
 
 
+def _consolidated(process: str, readings: dict[str, int | native.Histogram]) -> list[dict[str, Any]]:
+    """The best prices over venues of each instrument that an engine hears from several."""
+    books: dict[str, dict[str, int]] = {}
+    for name, value in readings.items():
+        if CONSOLIDATED in name and isinstance(value, int):
+            instrument, _, field = name.partition(CONSOLIDATED)[2].rpartition(".")
+            books.setdefault(instrument, {})[field] = value
+    rows = []
+    for instrument, book in books.items():
+        known = book.get("state", 0) in list(ConsolidatedState)
+        rows.append(
+            {
+                "process": process,
+                "instrument": instrument,
+                "state": ConsolidatedState(book["state"]).name.lower() if known else "not known",
+                "venues": book.get("live", 0),
+                "bid_lots": book.get("bid_lots", 0),
+                "bid": book.get("bid_nanos", 0) / 1e9,
+                "ask": book.get("ask_nanos", 0) / 1e9,
+                "ask_lots": book.get("ask_lots", 0),
+                "locked_ms": round(book.get("locked_ns", 0) / 1e6, 1),
+                "crossed_ms": round(book.get("crossed_ns", 0) / 1e6, 1),
+                "crossings": book.get("crossings", 0),
+            }
+        )
+    return rows
+
+
 def _percentiles(histogram: native.Histogram) -> dict[str, float]:
     values = {f"{name}_us": round(histogram.percentile_ns(share) / 1e3, 3) for name, share in SHARES.items()}
     return values | {"max_us": round(histogram.max_ns / 1e3, 3)}
@@ -113,7 +146,13 @@ def tables(look: dict[str, Any]) -> Group:
             made.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in row.values()))
         return made
 
-    parts = {"Tiles": look["tiles"], "Latencies": look["latencies"], "Counters": look["counters"]}
+    names = {
+        "Tiles": "tiles",
+        "Best prices over venues": "consolidated",
+        "Latencies": "latencies",
+        "Counters": "counters",
+    }
+    parts = {title: look[name] for title, name in names.items()}
     return Group(*(table(title, rows) for title, rows in parts.items() if rows))
 
 

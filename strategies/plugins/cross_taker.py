@@ -27,7 +27,9 @@ class CrossTaker(Strategy):
     position_lots_max: int = param(200, ge=1, help="Most lots long or short.")
     pause_ns: int = param(5_000_000, ge=0, help="Least time between two pairs of legs.")
     hedge: bool = param(True, help="Flatten what one leg traded more than the other.")
-    hedge_loss_nanos: int = param(50_000_000, help="Most that flattening may cost against the leg, in nanos of the price.")
+    hedge_loss_nanos: int = param(
+        50_000_000, help="Most that flattening may cost against the leg, in nanos of the price."
+    )
     hedge_ns_max: int = param(1_000_000_000, ge=0, help="Time after which it may cost what it costs; 0: never.")
     hedge_pause_ns: int = param(5_000_000, ge=0, help="Least time between two attempts to flatten.")
 

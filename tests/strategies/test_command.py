@@ -26,14 +26,15 @@ def test_a_plugin_is_checked_by_name() -> None:
     assert {each["callback"] for each in report["callbacks"]} == {"on_book", "on_trade", "on_status", "on_fill"}
 
 
-def test_the_example_of_the_guide_loads(tmp_path: Path) -> None:
-    guide = (ROOT / "docs" / "quants.md").read_text()
-    source = guide.split("```python\n", 1)[1].split("```", 1)[0]
-    file = tmp_path / "joiner.py"
+@pytest.mark.parametrize("name", ["Joiner", "CrossedBuyer"])
+def test_the_examples_of_the_guide_load(name: str, tmp_path: Path) -> None:
+    blocks = (ROOT / "docs" / "quants.md").read_text().split("```python\n")[1:]
+    (source,) = [block.split("```", 1)[0] for block in blocks if f"class {name}(Strategy)" in block]
+    file = tmp_path / f"{name.lower()}.py"
     file.write_text(source)
-    done = CliRunner().invoke(strategy, ["check", f"{file}:Joiner"])
+    done = CliRunner().invoke(strategy, ["check", f"{file}:{name}"])
     assert done.exit_code == 0, done.output
-    assert "Joiner: loads, no allocation" in done.output
+    assert f"{name}: loads, no allocation" in done.output
 
 
 def test_what_is_refused_names_the_line(tmp_path: Path) -> None:

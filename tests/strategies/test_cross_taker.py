@@ -229,4 +229,3 @@ def test_an_order_of_unknown_state_holds_everything_back(code_directory: Path) -
         s.give(record("Session", venue=A, state=2))
         s.timer(10 * PAUSE_NS)
         assert s.sent() == [], "the buy may have traded: nobody knows"
-

@@ -2,6 +2,8 @@
 
 from meridian.strategies import (
     Book,
+    Consolidated,
+    ConsolidatedState,
     Fill,
     Order,
     Orders,
@@ -137,6 +139,23 @@ class Everything(Strategy):
             total += value if math.isfinite(value) else 0.0
         self.spread = total / len(self.window)
         self.crossed = bool(late_ns % 2)
+
+    def on_consolidated(self, consolidated: Consolidated, orders: Orders) -> None:
+        """Venues, states, and the head that every callback sees."""
+        more_lots = 0
+        for top in consolidated.tops:
+            if top.live and top.venue > 0:
+                more_lots += top.bid_lots - top.ask_lots
+        self.mix(more_lots + consolidated.live_count * 8 + (consolidated.bid_venues ^ consolidated.ask_venues))
+        head = orders.consolidated
+        if consolidated.two_sided and head.two_sided:
+            self.level = consolidated.mid_nanos
+            self.spread = head.spread_nanos - consolidated.spread_nanos
+        elif consolidated.one_sided or head.state == ConsolidatedState.EMPTY:
+            orders.cancel_all()
+        if consolidated.locked or head.crossed:
+            self.mix(consolidated.time_ns - consolidated.since_ns + head.bid_venue - head.ask_venue)
+            orders.sell(consolidated.bid_nanos, 1 + consolidated.tops[0].venue)
 
     def on_stop(self, orders: Orders) -> None:
         """The end."""
