@@ -12,6 +12,7 @@ import pytest
 from meridian import records
 from meridian.book import Book, consolidated
 from meridian.codes import BookAction
+from meridian.venues import flow
 from tests.support import ROOT
 
 UNDEF = records.UNDEF_PRICE
@@ -23,7 +24,7 @@ def arrays(seed: int) -> dict[str, Any]:
     chance = random.Random(seed)
     made: dict[str, Any] = {}
     for venue in ("XNAS", "XBOS", "XCHI"):
-        time_ns, resting, rows = 0, [], []
+        time_ns, resting, rows = 0, list[int](), list[bytes]()
         for reference in range(1, 250):
             time_ns += chance.randrange(50)
             fields: dict[str, Any] = {"flags": records.FLAG_LAST, "venue_time_ns": time_ns}
@@ -88,20 +89,26 @@ def test_rows_agree_with_the_venues_own_books_seed(seed: int) -> None:
     assert {"normal", "locked", "crossed", "one_sided"} <= set(found["state"].tolist())
 
 
-def test_the_lines_of_the_guide_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_of_the_guide_run() -> None:
     blocks = (ROOT / "docs" / "quants.md").read_text().split("```python\n")[1:]
     (source,) = [block.split("```", 1)[0] for block in blocks if "meridian.book" in block]
-    for name, price in (("xnas", 1_000_000), ("xbos", 1_020_000)):
-        rows = f"34200.5,1,1,3,{price},1\n34200.6,1,2,4,{price + 10_000},-1\n"
-        (tmp_path / name).mkdir()
-        (tmp_path / name / f"{FILE}_message_10.csv").write_text(rows)
-        level = f"{price + 10_000},4,{price},3" + ",9999999999,0,-9999999999,0" * 9
-        first = f"9999999999,0,{price},3" + ",9999999999,0,-9999999999,0" * 9
-        (tmp_path / name / f"{FILE}_orderbook_10.csv").write_text(f"{first}\n{level}\n")
-    monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(compile(source, "quants.md", "exec"), names)
-    crossed = names["rows"][names["rows"]["state"] == "crossed"]
+    assert names["rows"]["state"].tolist() == ["one_sided", "crossed"]
+    assert (names["rows"]["bid_venue"][1], names["rows"]["ask_venue"][1]) == ("XBOS", "XNAS")
+
+
+def test_recorded_files_of_two_venues(tmp_path: Path) -> None:
+    for name, price in (("xnas", 1_000_000), ("xbos", 1_020_000)):
+        lines = f"34200.5,1,1,3,{price},1\n34200.6,1,2,4,{price + 10_000},-1\n"
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{FILE}_message_1.csv").write_text(lines)
+        (tmp_path / name / f"{FILE}_orderbook_1.csv").write_text(
+            f"9999999999,0,{price},3\n{price + 10_000},4,{price},3\n"
+        )
+    found = [flow.open_files([tmp_path / name / f"{FILE}_message_1.csv"]).files[0] for name in ("xnas", "xbos")]
+    rows = consolidated({"XNAS": flow.orders(found[0]), "XBOS": flow.orders(found[1])})
+    crossed = rows[rows["state"] == "crossed"]
     assert crossed["bid_venue"].tolist() == ["XBOS"] * len(crossed)
     assert (int(crossed["bid_nanos"][0]), int(crossed["ask_nanos"][0])) == (102_000_000_000, 101_000_000_000)
 

@@ -317,7 +317,6 @@ impl EngineTile {
         }
         let counters = &context.counters;
         let tile_counters = TileCounters::new(counters);
-        let consolidated = ConsolidatedCounters::new(&config.bootstrap, counters);
         let outbox = TileOutbox {
             clock: context.clock.clone(),
             commands,
@@ -331,6 +330,7 @@ impl EngineTile {
             outputs_dropped: counters.counter("outputs_dropped"),
         };
         Ok(Self {
+            consolidated: ConsolidatedCounters::new(&config.bootstrap, counters),
             engine: Engine::new(config.engine, host),
             config,
             storage: context.storage,
@@ -342,7 +342,6 @@ impl EngineTile {
             resync: 0,
             state: None,
             counters: tile_counters,
-            consolidated,
             last_input_ns: 0,
             heartbeat_due_ns: 0,
             state_due_ns: 0,
