@@ -33,7 +33,7 @@ SECONDS = 20
 REGIONS = ("new-york", "chicago")
 RUNS = 1 + len(REGIONS)
 MEMORY_BYTES_MAX = 1 << 30
-END_SECONDS_MAX = 150.0
+END_SECONDS_MAX = 400.0
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ class Demo:
         if self.process.poll() is None:
             self.process.terminate()
         STARTED.remove(self)
-        out, errors = self.process.communicate(timeout=30)
+        out, errors = self.process.communicate(timeout=120)
         assert [pid for pid in self.pids if Path(f"/proc/{pid}").exists()] == []
         assert [path for path in self.shared if path.exists()] == []
         return self.process.returncode, out, errors
@@ -183,7 +183,7 @@ def etcd_of(demo: Demo) -> int:
     return next(int(run.processes["etcd"]["pid"]) for run in demo.runs() if "etcd" in run.processes)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridian: Any) -> None:
     demo = Demo(SECONDS)
     demo.trades()
@@ -220,7 +220,7 @@ def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridi
     assert replayed["agree"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_recorded_flow_fills_our_orders() -> None:
     data = need_data("lobster", "the demo on recorded flow").parent
     report = report_of(Demo(SECONDS, f"{data / 'lobster'},{data / 'dbn'}").ends())
@@ -230,7 +230,7 @@ def test_recorded_flow_fills_our_orders() -> None:
     assert [flow["replayed"] for flow in report["regions"]["chicago"]["flow"]] == [0]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_an_interrupt_ends_it_early_with_a_report_and_leaves_nothing_also_beside_another() -> None:
     first = Demo(100)
     first.comes_up()
@@ -243,7 +243,7 @@ def test_an_interrupt_ends_it_early_with_a_report_and_leaves_nothing_also_beside
         report_of(demo.ends())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_what_a_killed_demo_leaves_is_read_and_cleared(meridian: Any) -> None:
     demo = Demo(100)
     demo.trades()
@@ -263,7 +263,7 @@ def test_what_a_killed_demo_leaves_is_read_and_cleared(meridian: Any) -> None:
     assert any("ended without its supervisor" in sentence for sentence in report["problems"]), report["problems"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_region_that_dies_is_named_and_the_other_trades_on() -> None:
     demo = Demo(8)
     demo.trades()
