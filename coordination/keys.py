@@ -130,6 +130,16 @@ KILL = Kind(
     value="what is killed at a node: new orders, resting, flatten; who and why; re-armed by writing, never deleted",
     writers=("limits-api",),
 )
+PERMISSIONS = Kind(
+    path="permissions/NODE/SELECTOR",
+    value="who may trade what at a node: allow or not; who and why; removed by a mark, never deleted",
+    writers=("limits-api",),
+)
+RESTRICTED = Kind(
+    path="restricted/INSTRUMENT",
+    value="the firm's restricted list: what new orders in an instrument may do; who and why; taken off by writing, never deleted",
+    writers=("limits-api",),
+)
 REFERENCE = Kind(
     path="reference",
     value="the hash of the reference data that all regions trade on",
@@ -137,7 +147,7 @@ REFERENCE = Kind(
 )
 EPOCHS = Kind(
     path="epochs/HOLDER",
-    value="the epoch that gateways take orders of; only rises",
+    value="the epoch of the engine in office; each life of an engine raises it before it trades; only rises",
     writers=("operator",),
 )
 REGIONS = Kind(
@@ -209,6 +219,8 @@ KINDS = (
     LIMITS,
     PARTS,
     KILL,
+    PERMISSIONS,
+    RESTRICTED,
     REFERENCE,
     EPOCHS,
     REGIONS,

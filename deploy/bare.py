@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from meridian import records
 from meridian._native import links, tiles
 from meridian.deploy.topology import Topology, check
@@ -27,7 +29,8 @@ def write_files(directory: Path, reference: str, limits: str) -> None:
     (directory / "limits.toml").write_text(limits, encoding="utf-8")
     known = ReferenceData.load(directory / "reference.toml")
     tree = Limits.load(directory / "limits.toml", known)
-    start = records.new("EngineStart", day=DAY, shard=1, epoch=1, firm=1)
+    digest = np.frombuffer(bytes.fromhex(known.hash), dtype=np.uint8)
+    start = records.new("EngineStart", day=DAY, shard=1, epoch=1, firm=1, reference_hash=digest)
     (directory / "bootstrap.rec").write_bytes(start.tobytes() + known.records() + tree.records())
     secret = directory / "secret"
     secret.touch(mode=0o600)

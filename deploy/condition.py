@@ -120,7 +120,7 @@ def agent_lines(row: dict[str, Any]) -> Iterator[str]:
     seen, engine = status["store"], status["engine"]
     yield (
         f"store {seen['state']}, revision {seen['revision']}, generation {seen['generation']}; engine {engine['state']} at "
-        f"input {engine['watermark']}, epoch {engine['epoch']}"
+        f"input {engine['watermark']}, epoch {engine['epoch']} of {status['holder']}, {engine['store_epoch']} in the store"
     )
     for kill in status["kills"]:
         if (kill["new_orders"], kill["resting"], kill["flatten"]) == ("allow", "keep", False):

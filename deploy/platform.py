@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from meridian.console import BadInput, Failure
 from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
 from meridian.coordination.certificates import Authority
+from meridian.deploy import epochs
 from meridian.deploy import region as region_files
 from meridian.deploy.region import Region
 from meridian.deploy.specs import free_ports
@@ -196,6 +198,9 @@ class Platform:
     started_ns: int = 0
     asked: bool = False
     failures: list[str] = field(default_factory=list)
+    epochs: epochs.Epochs = field(init=False)
+    _epochs_at: float = 0.0
+    """When epochs that the store does not know are told to it again."""
     _store_at: float = 0.0
     """When a store that ended is started again."""
     _store_restarts: int = 0
@@ -261,6 +266,9 @@ class Platform:
         self.store = EtcdServer(self.data / STORE, tls=self.tls, users_of_regions=names if self.tls else None)
         self.tell("starting the store (etcd) …")
         self.store.start()
+        self.epochs = epochs.Epochs(
+            lambda: self.store.client("operator", timeout_s=epochs.TIMEOUT_S), self.data / epochs.FILE
+        )
         pairs = [(a, b) for a in names for b in names if a != b]
         ports = free_ports([*names, *(f"{a}-to-{b}" for a, b in pairs)])
         promised = list(ports.values())
@@ -279,6 +287,7 @@ class Platform:
             }
             own = with_agent(one, settings)
             self.below[name] = Supervisor(own.topology, own, promised=promised, name=self.prefix + name)
+            self.below[name].before_start = partial(self._before_start, self.below[name])
         routes = [
             {"listen": f"127.0.0.1:{ports[f'{a}-to-{b}']}", "to": f"127.0.0.1:{ports[b]}", "delay": LINE_DELAY}
             for a, b in pairs
@@ -327,6 +336,22 @@ class Platform:
 
     def _own(self) -> Path:
         return self.directory or Path(self.above.run.run_directory)
+
+    def _before_start(self, supervisor: Supervisor, process: str) -> None:
+        """Every life of an engine has an epoch of its own."""
+        region = supervisor.region
+        assert region is not None and region.topology.region is not None
+        if process == region.topology.process_of(region.topology.region.engine):
+            holder = f"{region.topology.name}-{region.shard}"
+            epoch, confirmed = self.epochs.take(holder)
+            place = supervisor.places.data_directory.parent / region_files.BOOTSTRAP
+            epochs.write(place, epoch, unconfirmed=not confirmed if holder in self.epochs.marked else None)
+
+    def _confirm_epochs(self) -> None:
+        now = time.monotonic()
+        if self.epochs.unconfirmed and self.store.members[0].running and now >= self._epochs_at:
+            self._epochs_at = now + RESTART_SECONDS
+            self.epochs.confirm()
 
     def _go_on(self) -> None:
         if self.asked:
@@ -399,6 +424,7 @@ class Platform:
     def look(self) -> None:
         """Looks at everything once."""
         self._look_at_store()
+        self._confirm_epochs()
         self.above.look()
         if self.above.failures:
             log.error("the limits API or the line does not stay up; the regions go on", why=self.above.failures)

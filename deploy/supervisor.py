@@ -95,6 +95,8 @@ class Supervisor:
     exporter: Exporter | None = None
     asked: bool = False
     failures: list[str] = field(default_factory=list)
+    before_start: Callable[[str], None] | None = None
+    """Called with a process's name before each of its lives."""
 
     def __enter__(self) -> Supervisor:
         self.start()
@@ -251,6 +253,8 @@ class Supervisor:
         service = self.topology.services.get(child.name)
         module = services.KINDS[service.kind] if service else "meridian.deploy.process"
         self.places.ready(child.name).unlink(missing_ok=True)
+        if self.before_start:
+            self.before_start(child.name)
         command = [*python.module(module), str(child.spec)]
         environment = python.environment(MERIDIAN_SUPERVISOR=str(os.getpid()))
         with child.log.open("ab") as output:

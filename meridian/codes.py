@@ -114,6 +114,10 @@ class Kind(IntEnum):
     """When a venue session is no longer trusted with new orders, and how many messages it takes."""
     SESSION_RESET = 69
     """Someone asks that an open breaker lets probes through."""
+    EPOCH_SET = 72
+    """What the coordination store says of this engine's epoch."""
+    REFERENCE_SET = 73
+    """The reference data that the coordination store names."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97

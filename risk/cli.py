@@ -96,13 +96,15 @@ def _pairs(what: str, values: Sequence[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in values)
 
 
-def _selector(values: Sequence[str]) -> dict[str, Any]:
+def selector(values: Sequence[str]) -> dict[str, Any]:
+    """A selector given as NAME=VALUE."""
     chosen: dict[str, Any] = _pairs("select", values)
     trader = chosen.get("trader")
     return chosen | ({"trader": int(trader)} if trader is not None and trader.isdigit() else {})
 
 
-def _say_age(answer: dict[str, Any]) -> None:
+def say_age(answer: dict[str, Any]) -> None:
+    """A line where an answer is from before the store went away."""
     view = answer.get("view")
     if view and not view["live"]:
         note(f"the store is away ({view['why']}); this is what was known {view['age_ms'] / 1000:.1f} s ago")
@@ -132,7 +134,7 @@ def wait_for(client: Client, path: str, seconds: float) -> dict[str, Any] | None
     return found
 
 
-def _finish(written: dict[str, Any], found: dict[str, Any] | None, seconds: float) -> None:
+def finish(written: dict[str, Any], found: dict[str, Any] | None, seconds: float) -> None:
     """Exit code 1 when it was waited for and is not in force everywhere."""
     if found is not None and not found["in_force"]:
         raise CheckFailed(
@@ -140,7 +142,8 @@ def _finish(written: dict[str, Any], found: dict[str, Any] | None, seconds: floa
         )
 
 
-def _tell_written(written: dict[str, Any], what: str) -> None:
+def tell_written(written: dict[str, Any], what: str) -> None:
+    """What became of a write, in a line."""
     proposal = written.get("proposal")
     if written["applied"]:
         note(f"{what}: written at revision {written['revision']}")
@@ -178,7 +181,7 @@ def list_limits(node: str | None, metric: str | None, as_json: bool, client: Cal
     """Limits in force."""
     with client() as api:
         answer = api.get("/v1/limits", node=node, metric=metric)
-    _say_age(answer)
+    say_age(answer)
     rows = [_limit_row(one) for one in answer["limits"]]
     show("limits", answer, as_json, lambda: print_table("Limits", LIMIT_COLUMNS, rows))
 
@@ -192,7 +195,7 @@ def show_limit(limit: int, as_json: bool, client: Callable[[], Client]) -> None:
     with client() as api:
         answer = api.get(f"/v1/limits/{limit}")
         answer["propagation"] = api.get(f"/v1/propagation/limits/{limit}")["regions"]
-    _say_age(answer)
+    say_age(answer)
 
     def for_people() -> None:
         one = answer["limit"]
@@ -238,12 +241,12 @@ def set_limit(
     with client() as api:
         version = version or api.get(f"/v1/limits/{limit}")["limit"]["version"]
         written = api.write("PUT", f"/v1/limits/{limit}", body, version=version)
-        _tell_written(written, f"limit {limit}")
+        tell_written(written, f"limit {limit}")
         path = f"/v1/propagation/limits/{limit}"
         found = wait_for(api, path, wait) if written["applied"] else None
     if as_json:
         show("limit-set", {"written": written, "propagation": found}, True, lambda: None)
-    _finish(written, found, wait)
+    finish(written, found, wait)
 
 
 @limits.command()
@@ -265,23 +268,27 @@ def confirm(
             written = api.write("POST", f"/v1/proposals/{quote(proposal, safe='')}/refuse", {"reason": reason})
         else:
             written = api.write("POST", f"/v1/proposals/{quote(proposal, safe='')}/confirm")
-        _tell_written(written, f"proposal {proposal}")
+        tell_written(written, f"proposal {proposal}")
         path = _path_of(written["proposal"]["change"])
         found = wait_for(api, path, wait) if written["applied"] else None
     if as_json:
         show("confirmed", {"written": written, "propagation": found}, True, lambda: None)
-    _finish(written, found, wait)
+    finish(written, found, wait)
 
 
 def _path_of(change: dict[str, Any]) -> str:
     if change["kind"] == "limit":
         return f"/v1/propagation/limits/{change['id']}"
-    return _kill_path(change["node"], change["selector"])
+    if change["kind"] == "restricted":
+        return f"/v1/propagation/restricted/{quote(change['instrument'], safe='')}"
+    kind = "permissions" if change["kind"] == "permission" else "kill"
+    return propagation_path(kind, change["node"], change["selector"])
 
 
-def _kill_path(node: str, selector: dict[str, Any]) -> str:
-    chosen = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in selector.items() if value is not None)
-    return f"/v1/propagation/kill/{quote(node, safe='')}" + (f"?{chosen}" if chosen else "")
+def propagation_path(kind: str, node: str, chosen: dict[str, Any]) -> str:
+    """Where a kill or a permission stands in every region."""
+    query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in chosen.items() if value is not None)
+    return f"/v1/propagation/{kind}/{quote(node, safe='')}" + (f"?{query}" if query else "")
 
 
 def _list_proposals(api: Client, as_json: bool) -> None:
@@ -289,11 +296,9 @@ def _list_proposals(api: Client, as_json: bool) -> None:
     rows = []
     for one in answer["proposals"]:
         change = one["change"]
-        what = (
-            f"limit {change['id']} {change['action']} {change['value']}"
-            if change["kind"] == "limit"
-            else change["node"]
-        )
+        what = change.get("node") or change.get("instrument")
+        if change["kind"] == "limit":
+            what = f"limit {change['id']} {change['action']} {change['value']}"
         rows.append([one["id"], change["kind"], what, one["by"], one["reason"]])
     columns = ["proposal", "kind", "what", "by", "reason"]
     show("proposals", answer, as_json, lambda: print_table("Proposals", columns, rows))
@@ -323,7 +328,7 @@ def usage(limit: int | None, region: str | None, as_json: bool, client: Callable
     """Use of every limit, region by region, with the age of what each region said."""
     with client() as api:
         answer = api.get("/v1/utilisation", limit=limit, region=region)
-    _say_age(answer)
+    say_age(answer)
     columns = [
         "limit",
         "region",
@@ -454,7 +459,7 @@ def kill(
     body: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
     if level or not body:
         body["level"] = level or "K3"
-    body |= {"selector": _selector(selected), "reason": reason}
+    body |= {"selector": selector(selected), "reason": reason}
     if local:
         _kill_locally(node, body, sockets, as_json)
         return
@@ -467,12 +472,16 @@ def kill(
             if not written["handed_over"]
             else "; ".join(written["why"])
         )
-        found = wait_for(api, _kill_path(node, body["selector"]), wait) if not written["handed_over"] else None
+        found = (
+            wait_for(api, propagation_path("kill", node, body["selector"]), wait)
+            if not written["handed_over"]
+            else None
+        )
     if as_json:
         show("kill", {"written": written, "propagation": found}, True, lambda: None)
     if not written["applied"]:
         raise CheckFailed("not every region has taken it.")
-    _finish(written, found, wait)
+    finish(written, found, wait)
 
 
 def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_json: bool) -> None:
@@ -527,10 +536,10 @@ def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_js
 @api_options
 def rearm(node: str, selected: Sequence[str], reason: str, as_json: bool, client: Callable[[], Client]) -> None:
     """Propose to let NODE go on; a second person confirms with `meridian limits confirm`."""
-    body = {"selector": _selector(selected), "reason": reason}
+    body = {"selector": selector(selected), "reason": reason}
     with client() as api:
         written = api.write("POST", f"/v1/rearm/{quote(node, safe='')}", body)
-    _tell_written(written, node)
+    tell_written(written, node)
     if as_json:
         show("rearm", {"written": written}, True, lambda: None)
 
@@ -539,7 +548,7 @@ def show_positions(client: Callable[[], Client], as_json: bool) -> None:
     """`meridian positions --all-regions`."""
     with client() as api:
         answer = api.get("/v1/positions")
-    _say_age(answer)
+    say_age(answer)
 
     def for_people() -> None:
         rows = [
@@ -557,3 +566,13 @@ def show_positions(client: Callable[[], Client], as_json: bool) -> None:
 
 
 COMMANDS: list[click.Command] = [limits, kill, rearm]
+
+
+def _add_rules() -> None:
+    from meridian.risk.rules_cli import RULES
+
+    for command in RULES:
+        limits.add_command(command)
+
+
+_add_rules()

@@ -148,6 +148,19 @@ class Kill(Selected):
     flatten: bool = Field(default=False, description="true or false")
 
 
+class Permission(Selected):
+    """What a node may trade. `allow = false` at the firm: nothing but what nodes below allow."""
+
+    allow: bool = Field(description="true or false")
+
+
+class Restricted(Entry):
+    """An instrument of the firm's restricted list."""
+
+    instrument: str = Field(description="the name of an instrument")
+    new_orders: NewOrders = Field(description="reduce_only or none")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """A loaded file."""
@@ -156,6 +169,8 @@ class Limits:
     nodes: dict[str, Node]
     limits: list[Limit]
     kills: list[Kill]
+    permissions: list[Permission]
+    restricted: list[Restricted]
     reference: ReferenceData
 
     @classmethod
@@ -197,11 +212,22 @@ class Limits:
         ]
 
     def records(self, *, generation: int = 0, revision: int = 1, holder: int = 0) -> bytes:
-        """Node, LimitSet and Kill records, parents first; the limits are one set. `holder`: with the parts of that engine."""
+        """Node, LimitSet, Kill, Permission and Restricted records, parents first; the limits are one set. `holder`: with the
+        parts of that engine."""
         parts = self._parts(generation, revision, holder)
+        rules = self._rules(generation, revision)
         return b"".join(
-            [*self._nodes(), *self._limits(generation, revision), *parts, *self._kills(generation, revision)]
+            [*self._nodes(), *self._limits(generation, revision), *parts, *self._kills(generation, revision), *rules]
         )
+
+    def _rules(self, generation: int, revision: int) -> Iterator[bytes]:
+        version = {"generation": generation, "revision": revision}
+        for one in self.permissions:
+            yield records.new("Permission", allow=int(one.allow), **version, **self._selector(one)).tobytes()
+        for listed in self.restricted:
+            number = self.reference.instruments[listed.instrument].id
+            new_orders = KillNew[listed.new_orders.upper()]
+            yield records.new("Restricted", instrument=number, new_orders=new_orders, **version).tobytes()
 
     def _parts(self, generation: int, revision: int, holder: int) -> Iterator[bytes]:
         for limit in self.limits:
@@ -270,12 +296,14 @@ class Limits:
 
 
 def _check(document: dict[str, Any], digest: str, reference: ReferenceData, problems: Problems) -> Limits:
-    problems.keys(document, {"version", "nodes", "limits", "kills"})
+    problems.keys(document, {"version", "nodes", "limits", "kills", "permissions", "restricted"})
     if document.get("version") != VERSION:
         problems.add("version", document.get("version"), str(VERSION))
     nodes = problems.tables(document, "nodes", Node)
     limits = problems.rows(document, "limits", Limit)
     kills = problems.rows(document, "kills", Kill)
+    permissions = problems.rows(document, "permissions", Permission)
+    restricted = problems.rows(document, "restricted", Restricted)
     raw = document.get("nodes", {})
     names: dict[str, Any] = raw if isinstance(raw, dict) else {}
     problems.dense("nodes", {name: nodes[name].id if name in nodes else None for name in names})
@@ -290,6 +318,7 @@ def _check(document: dict[str, Any], digest: str, reference: ReferenceData, prob
             _check_parts(key, limit, problems)
     for key, kill in kills:
         _check_selector(key, kill, names, reference, problems)
+    _check_rules(permissions, restricted, names, reference, problems)
     seen: dict[int, str] = {}
     for key, limit in limits:
         if given(limit.id) is None:
@@ -302,6 +331,8 @@ def _check(document: dict[str, Any], digest: str, reference: ReferenceData, prob
         nodes=nodes,
         limits=[limit for _, limit in limits],
         kills=[kill for _, kill in kills],
+        permissions=[permission for _, permission in permissions],
+        restricted=[one for _, one in restricted],
         reference=reference,
     )
 
@@ -336,6 +367,27 @@ def _check_selector(
     chosen = [name for name in ("instrument", "underlying", "sector") if getattr(one, name)]
     if len(chosen) > 1:
         problems.add(key, " and ".join(chosen), "one of instrument, underlying and sector")
+
+
+def _check_rules(
+    permissions: list[tuple[str, Permission]], restricted: list[tuple[str, Restricted]], names: dict[str, Any],
+    reference: ReferenceData, problems: Problems,
+) -> None:  # fmt: skip
+    places: dict[tuple[Any, ...], str] = {}
+    for key, one in permissions:
+        _check_selector(key, one, names, reference, problems)
+        place = (one.node, one.instrument, one.underlying, one.sector, one.venue, one.trader)
+        if place in places:
+            problems.add(key, one.node, f"one permission for a node and selector ({places[place]} has this one)")
+        places.setdefault(place, key)
+    listed: dict[str, str] = {}
+    for key, entry in restricted:
+        problems.known(f"{key}.instrument", entry.instrument, reference.instruments)
+        if entry.new_orders == "allow":
+            problems.add(f"{key}.new_orders", entry.new_orders, "reduce_only or none; what is not listed is allowed")
+        if given(entry.instrument) is not None and entry.instrument in listed:
+            problems.add(f"{key}.instrument", entry.instrument, f"each once ({listed[entry.instrument]} has this one)")
+        listed.setdefault(entry.instrument, key)
 
 
 def _check_value(key: str, limit: Limit, document: dict[str, Any], problems: Problems) -> None:

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 import meridian
-from meridian.risk.api import kill_routes, limit_routes, session_routes, state_routes, stream
+from meridian.risk.api import kill_routes, limit_routes, rule_routes, session_routes, state_routes, stream
 from meridian.risk.api.errors import Errors, Problem, Refused, problem
 from meridian.risk.api.guard import Guarded
 from meridian.risk.api.service import Reader, Service
@@ -73,7 +73,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    for routes in (limit_routes, kill_routes, session_routes, state_routes, stream):
+    for routes in (limit_routes, kill_routes, rule_routes, session_routes, state_routes, stream):
         app.include_router(routes.router)
 
     @app.get("/v1/openapi.json", tags=["health"], summary="This description")

@@ -6,20 +6,19 @@ and in the same transaction as the change itself; so it is done at most once.
 
 from __future__ import annotations
 
-from meridian.risk.api import changes, keys, kills
+from meridian.risk.api import changes, keys, kills, rules
 from meridian.risk.api.changes import World
 from meridian.risk.api.errors import bad_input, problem, refused
 from meridian.risk.api.plans import Actor, Plan
-from meridian.risk.api.values import Approval, LimitChange, RearmChange
+from meridian.risk.api.values import Approval, LimitChange, PermissionChange, RearmChange, RestrictedChange
 from meridian.risk.api.view import View
 
 OPEN_MAX = 200
+Proposed = LimitChange | RearmChange | PermissionChange | RestrictedChange
 MINUTE_NS = 60 * 10**9
 
 
-def plan_proposal(
-    view: View, change: LimitChange | RearmChange, actor: Actor, *, reason: str, why: list[str], lasts_ns: int
-) -> Plan:
+def plan_proposal(view: View, change: Proposed, actor: Actor, *, reason: str, why: list[str], lasts_ns: int) -> Plan:
     """Writes a proposal. Refuses one without a reason."""
     if not reason.strip():
         raise bad_input([problem("reason", None, "why, in 1 to 500 characters, for what loosens")])
@@ -65,6 +64,9 @@ def plan_confirmation(view: View, number: str, actor: Actor, world: World) -> Pl
     change = approval.change
     if isinstance(change, RearmChange):
         answer = kills.plan_rearm(view, change, actor, reason=approval.reason, by=approval.by)
+    elif isinstance(change, PermissionChange | RestrictedChange):
+        rules.checked(view, change, world)
+        answer = rules.plan(view, change, actor, reason=approval.reason, by=approval.by)
     else:
         current = view.limit(change.id)
         if (current.version if current else 0) != change.base_version:

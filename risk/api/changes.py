@@ -113,7 +113,7 @@ def problems_of(view: View, change: LimitChange, world: World) -> list[Problem]:
     found: list[Problem] = []
     nodes = {node.name: node for node in view.tree.nodes}
     if change.node not in nodes:
-        found.append(problem("node", change.node, _one_of(nodes)))
+        found.append(problem("node", change.node, one_of(nodes)))
     found += _selector_problems(change.selector, world.reference)
     found += _amount_problems("value", change.metric, change.value)
     found += _extra_problems(change)
@@ -135,7 +135,8 @@ def _new_problems(view: View, change: LimitChange) -> list[Problem]:
     return []
 
 
-def _one_of(names: Any) -> str:
+def one_of(names: Any) -> str:
+    """What is allowed, of these names."""
     listed = sorted(names)
     if not listed:
         return "nothing: none is defined"
@@ -158,7 +159,7 @@ def _selector_problems(selector: Selector, reference: ReferenceData | None) -> l
     for name, table in tables.items():
         value = getattr(selector, name)
         if value is not None and value not in table:
-            found.append(problem(f"selector.{name}", value, _one_of(table)))
+            found.append(problem(f"selector.{name}", value, one_of(table)))
     return found
 
 

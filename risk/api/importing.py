@@ -15,7 +15,18 @@ from meridian.risk.api import amounts, keys
 from meridian.risk.api.changes import World, holders_of
 from meridian.risk.api.parts import Parts, share
 from meridian.risk.api.plans import Actor, Plan
-from meridian.risk.api.values import Generation, Kill, Limit, Part, Selector, Tree, TreeNode
+from meridian.risk.api.values import (
+    Generation,
+    Kill,
+    Limit,
+    Part,
+    Permission,
+    Restricted,
+    Selector,
+    Tree,
+    TreeNode,
+    Value,
+)
 from meridian.risk.api.view import View
 from meridian.risk.api.writer import Writer
 
@@ -99,6 +110,9 @@ async def bring_in(view: View, writer: Writer, loaded: file_format.Limits, actor
     waiting = [one for one in loaded.limits if not view.at(keys.limit(one.id))]
     for at in range(0, len(waiting), 16):
         await writer.run(partial(_batch, view, waiting[at : at + 16], holders, actor, reason), actor)
+    rules = [(key, rule) for key, rule in rules_of(loaded, actor, reason).items() if not view.at(key)]
+    for at in range(0, len(rules), 16):
+        await writer.run(partial(_rules, view, rules[at : at + 16], reason), actor)
     await writer.run(partial(_last, view, loaded, actor, reason), actor)
     return len(waiting)
 
@@ -142,7 +156,34 @@ def _last(view: View, loaded: file_format.Limits, actor: Actor, reason: str) -> 
         key = keys.kill(kill.node, kill.selector)
         if not view.at(key):
             answer.put(view, key, kill)
-    answer.put(view, keys.GENERATION, Generation(generation=1))
+    answer.put(
+        view, keys.GENERATION, Generation(generation=1, cluster=f"{view.cluster_id:x}" if view.cluster_id else None)
+    )
+    return answer
+
+
+def rules_of(loaded: file_format.Limits, actor: Actor, reason: str) -> dict[str, Value]:
+    """Permissions and the restricted list of the file as the store has them, by key."""
+    found: dict[str, Value] = {}
+    for one in loaded.permissions:
+        permission = Permission(
+            node=one.node, selector=selector_of(one), allow=one.allow, version=1, reason=reason, by=actor.name,
+            at_ns=actor.now_ns,
+        )  # fmt: skip
+        found[keys.permission(permission.node, permission.selector)] = permission
+    for entry in loaded.restricted:
+        found[keys.restricted(entry.instrument)] = Restricted(
+            instrument=entry.instrument, new_orders=entry.new_orders, version=1, reason=reason, by=actor.name,
+            at_ns=actor.now_ns,
+        )  # fmt: skip
+    return found
+
+
+def _rules(view: View, batch: Sequence[tuple[str, Value]], reason: str) -> Plan:
+    names = [key.removeprefix(keys.ROOT) for key, _ in batch]
+    answer = Plan(action="import", target="rules", reason=reason, after={"rules": names})
+    for key, rule in batch:
+        answer.put(view, key, rule)
     return answer
 
 
@@ -168,6 +209,14 @@ def differences(view: View, loaded: file_format.Limits) -> list[str]:
                 found.append(f"limit {one.id} is another one in the store ({limit.metric} at {limit.node})")
             elif limit.value != value:
                 found.append(f"limit {one.id}: the file says {value}, the store {limit.value}, which is in force")
+    for rule in loaded.permissions:
+        there_rule = view.get(keys.permission(rule.node, selector_of(rule)))
+        if there_rule is None or there_rule.removed or there_rule.allow != rule.allow:
+            found.append(f"the permission of the file at {rule.node} is another one in the store, which is in force")
+    for entry in loaded.restricted:
+        listed = view.get(keys.restricted(entry.instrument))
+        if listed is None or listed.new_orders != entry.new_orders:
+            found.append(f"{entry.instrument} is restricted otherwise in the store, which is in force")
     missing = set(view.limits()) - {one.id for one in loaded.limits}
     found += [f"limit {number} of the store is not in the file" for number in sorted(missing)]
     return found

@@ -21,8 +21,10 @@ __all__ = [
     "limit",
     "part",
     "parts",
+    "permission",
     "region",
     "request",
+    "restricted",
     "selector_name",
     "words",
 ]
@@ -57,6 +59,16 @@ def selector_name(selector: Selector) -> str:
 def kill(node: str, selector: Selector) -> str:
     """The kill fields of a node for a selector."""
     return layout.KILL.key(node, selector_name(selector))
+
+
+def permission(node: str, selector: Selector) -> str:
+    """Who may trade what at a node."""
+    return layout.PERMISSIONS.key(node, selector_name(selector))
+
+
+def restricted(instrument: str) -> str:
+    """An instrument of the restricted list."""
+    return layout.RESTRICTED.key(instrument)
 
 
 def acked(region: str, key: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from meridian.risk.api.values import Approval, Kill, Limit, Metric, Name, Selector
+from meridian.risk.api.values import Approval, Kill, Limit, Metric, Name, Permission, Restricted, Selector
 from meridian.risk.limits import DAY_NS, NewOrders, Resting
 
 
@@ -130,6 +130,33 @@ class RearmRequest(Request):
     reason: Reason = Field(description="why, in 1 to 500 characters", min_length=1)
 
 
+class PermissionWrite(Request):
+    """What a node may trade."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"state": "deny", "selector": {"instrument": "ES"}, "reason": "not trained"}]},
+    )
+
+    state: Literal["allow", "deny", "removed"] = Field(description="allow, deny or removed")
+    selector: Selector = Field(default=Selector(), description="what it selects; absent is all")
+    reason: Reason = Field(default="", description="why, in up to 500 characters; needed to loosen")
+
+
+class RestrictedWrite(Request):
+    """What new orders in an instrument may do."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"new_orders": "none", "reason": "we advise the company"}]},
+    )
+
+    new_orders: NewOrders = Field(description="allow (off the list), reduce_only or none")
+    reason: Reason = Field(default="", description="why, in up to 500 characters; needed to loosen")
+
+
 class NodeNew(Request):
     """A node to add to the tree."""
 
@@ -191,6 +218,7 @@ class Written(BaseModel):
     why: list[str] = Field(default=[], description="why it is loosening")
     limit: LimitView | None = None
     kill: Kill | None = None
+    rule: dict[str, Any] | None = Field(default=None, description="the permission or the restriction as written")
     proposal: Approval | None = None
     handed_over: dict[str, str] = Field(default={}, description="region → what its local socket said")
 
@@ -223,6 +251,31 @@ class KillsAnswer(Answer):
     """Kill fields of every node that has some."""
 
     kills: list[KillView]
+
+
+class PermissionView(Permission):
+    """A permission."""
+
+    state: str = Field(description="allow, deny or removed")
+    revision: int
+
+
+class PermissionsAnswer(Answer):
+    """Permissions."""
+
+    permissions: list[PermissionView]
+
+
+class RestrictedView(Restricted):
+    """An instrument that is or was on the restricted list."""
+
+    revision: int
+
+
+class RestrictedAnswer(Answer):
+    """The restricted list."""
+
+    restricted: list[RestrictedView]
 
 
 class TreeAnswer(Answer):

@@ -172,6 +172,21 @@ async def regions(service: Served, _: Reader) -> RowsAnswer:
     return RowsAnswer(view=service.seen(), rows=rows)
 
 
+@router.get("/epochs", tags=["regions"], summary="The epoch of every engine")
+async def epochs(service: Served, _: Reader) -> RowsAnswer:
+    """The store's epoch of each holder beside the one that its engine has, and what keeps the engine from opening positions:
+    `epoch_unconfirmed`, `fenced`, `reference_differs`."""
+    stored = {words[1]: one.epoch for words, one in service.view.of("epochs")}
+    regions = {one.holder: one for _, one in service.view.of("regions")}
+    rows = []
+    for holder in sorted(stored | regions | dict.fromkeys(service.settings.world.holders)):
+        region = regions.get(holder)
+        engine = {"engine_epoch": region.epoch, "engine": region.engine, "standing": region.standing} if region else {}
+        nothing: dict[str, Any] = {"engine_epoch": None, "engine": "not known", "standing": []}
+        rows.append({"holder": holder, "epoch": stored.get(holder), **nothing, **engine})
+    return RowsAnswer(view=service.seen(), rows=rows)
+
+
 def _rows(service: Service, kind: str, region: str | None) -> list[dict[str, Any]]:
     return [
         {"region": words[1], "age_ms": age_ms(service, keys.region(kind, words[1]), one.at_ns), **row}

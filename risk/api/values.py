@@ -134,10 +134,49 @@ class Kill(Value):
         return self.new_orders == "allow" and self.resting == "keep" and not self.flatten
 
 
+class Permission(Value):
+    """Whether a node may trade what the selector names; removed ones stay, marked."""
+
+    node: Name
+    selector: Selector = Selector()
+    allow: bool
+    removed: bool = False
+    version: Number
+    reason: str
+    by: str
+    confirmed_by: str | None = None
+    at_ns: Number
+
+
+class Restricted(Value):
+    """What new orders in an instrument may do, in the whole firm."""
+
+    instrument: Name
+    new_orders: NewOrders
+    version: Number
+    reason: str
+    by: str
+    confirmed_by: str | None = None
+    at_ns: Number
+
+
 class Generation(Value):
     """A number that an operator raises after a restore."""
 
     generation: Number
+    cluster: str | None = None
+
+
+class Epoch(Value):
+    """The epoch of a holder's engine."""
+
+    epoch: Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Reference(Value):
+    """The reference data that all regions are to run."""
+
+    hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
 class LocalKill(Value):
@@ -173,6 +212,8 @@ class Region(Value):
     engine: str
     epoch: Number = 0
     store_revision: Number = 0
+    standing: list[str] = []
+    """What keeps its engine from opening positions."""
     status: list[str] = []
 
 
@@ -274,11 +315,35 @@ class RearmChange(BaseModel):
     flatten: bool = False
 
 
+class PermissionChange(BaseModel):
+    """What a proposal would write of a permission."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Literal["permission"] = "permission"
+    node: str
+    selector: Selector = Selector()
+    base_version: int
+    allow: bool
+    removed: bool = False
+
+
+class RestrictedChange(BaseModel):
+    """What a proposal would write of the restricted list."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Literal["restricted"] = "restricted"
+    instrument: str
+    base_version: int
+    new_orders: NewOrders
+
+
 class Approval(Value):
     """A proposal that waits, or waited, for a second person."""
 
     id: str
-    change: Annotated[LimitChange | RearmChange, Field(discriminator="kind")]
+    change: Annotated[LimitChange | RearmChange | PermissionChange | RestrictedChange, Field(discriminator="kind")]
     reason: str
     by: str
     at_ns: Number

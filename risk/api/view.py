@@ -23,14 +23,18 @@ from meridian.risk.api.values import (
     Ack,
     Approval,
     AuditEntry,
+    Epoch,
     Generation,
     Idempotency,
     Kill,
     Limit,
     LocalKill,
     Part,
+    Permission,
     Positions,
+    Reference,
     Region,
+    Restricted,
     Rows,
     SessionRequest,
     Tree,
@@ -44,6 +48,10 @@ MODELS: dict[tuple[str, int], type[Value]] = {
     ("limits", 2): Limit,
     ("parts", 3): Part,
     ("kill", 3): Kill,
+    ("permissions", 3): Permission,
+    ("restricted", 2): Restricted,
+    ("epochs", 2): Epoch,
+    ("reference", 1): Reference,
     ("regions", 2): Region,
     ("positions", 2): Positions,
     ("usage", 2): Usage,
@@ -56,7 +64,7 @@ MODELS: dict[tuple[str, int], type[Value]] = {
     ("local", 5): LocalKill,
 }
 """First word of a key and how many there are → its model."""
-LASTING = {"generation", "tree", "limits", "parts", "kill", "audit"}
+LASTING = {"generation", "tree", "limits", "parts", "kill", "permissions", "restricted", "epochs", "reference", "audit"}
 """Keys that nobody takes away: one that is gone is a finding."""
 TIMED = {"acks", "positions", "usage", "slots", "sessions"}
 """Keys of regions whose age is told."""
@@ -290,6 +298,12 @@ class View:
             raise ValueError(f"its id is {value.id}")
         if isinstance(value, Kill) and keys.kill(value.node, value.selector) != keys.kill(words[1], value.selector):
             raise ValueError(f"its node is {value.node}")
+        if isinstance(value, Permission) and keys.permission(words[1], value.selector) != keys.permission(
+            value.node, value.selector
+        ):
+            raise ValueError(f"its node is {value.node}")
+        if isinstance(value, Restricted) and value.instrument != words[1]:
+            raise ValueError(f"its instrument is {value.instrument}")
 
     def _delete(self, key: str, revision: int) -> None:
         words = keys.words(key)

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from meridian.console import BadInput
-from meridian.coordination import EtcdServer, local
+from meridian.coordination import EtcdServer, keys, local
 from meridian.coordination.agent_settings import Store, next_start, secret
 from meridian.deploy import runs
 from meridian.deploy.supervisor import Supervisor
+from meridian.venues.reference import ReferenceData
 from tests.coordination.region import Region, generation, kill, limit, soon, topology, write_files
 
 Stores = Callable[..., EtcdServer]
@@ -70,6 +71,33 @@ def test_a_global_limit_binds_by_its_part(region: Region) -> None:
     revision = region.put("limits/6", limit(6, 100, pending=pending, **bound))
     ack = soon(lambda: (one := region.ack("parts/6/ny-1"))["revision"] == revision and one["inside"] and one)
     assert int(region.journaled(ack["input"])["upper"]["low"]) == 20
+
+
+def test_rules_epoch_and_reference_data_reach_the_engine_and_are_told(region: Region) -> None:
+    listed = region.put("restricted/ES", json.dumps({"v": 1, "instrument": "ES", "new_orders": "none"}))
+    ack = region.acknowledged("restricted/ES", listed)
+    record = region.journaled(ack["input"])
+    assert (ack["outcome"], int(record["new_orders"]), int(record["revision"])) == ("in_force", 3, listed)
+    allowed = region.put("permissions/maker/all", json.dumps({"v": 1, "node": "maker", "allow": True}))
+    record = region.journaled(region.acknowledged("permissions/maker/all", allowed)["input"])
+    assert (int(record["allow"]), int(record["revision"])) == (1, allowed)
+    # Both stay when etcd is read anew, and when a key is taken away by hand.
+    region.etcd.delete(keys.RESTRICTED.key("ES"))
+    soon(lambda: region.says("restricted/ES: it was deleted by hand"))
+
+    other = region.put("reference", json.dumps({"v": 1, "hash": "ab" * 32}))
+    assert region.acknowledged("reference", other)["outcome"] == "refused"
+    soon(lambda: region.status()["engine"]["standing"] == ["reference_differs"])
+    own = ReferenceData.load(Path(region.supervisor.topology.services["agent"].settings["reference"])).hash
+    same = region.put("reference", json.dumps({"v": 1, "hash": own}))
+    assert region.acknowledged("reference", same)["outcome"] == "in_force"
+    soon(lambda: region.status()["engine"]["standing"] == [])
+
+    first = region.put("epochs/ny-1", json.dumps({"v": 1, "epoch": 1}))
+    assert region.acknowledged("epochs/ny-1", first)["outcome"] == "in_force"
+    region.put("epochs/ny-1", json.dumps({"v": 1, "epoch": 2}))
+    soon(lambda: region.status()["engine"]["standing"] == ["fenced"])
+    assert region.says("a newer epoch than 1 is in its place")
 
 
 def test_etcd_killed_stops_nothing_and_back_it_catches_up(region: Region) -> None:

@@ -160,6 +160,10 @@ def test_every_key_that_the_api_writes_is_in_the_layout_and_nobody_elses(tmp_pat
         await api.make_global()
         done = await api.as_("risk").post("/v1/kill/desk", json={"level": "K3", "reason": "test"})
         assert done.status_code < 300, done.text
+        done = await api.as_("risk").put("/v1/permissions/desk", json={"state": "deny", "reason": "test"})
+        assert done.status_code == 200, done.text
+        done = await api.as_("risk").put("/v1/restricted/ES", json={"new_orders": "none", "reason": "test"})
+        assert done.status_code == 200, done.text
         waiting = await api.as_("risk").post("/v1/rearm/desk", json={"reason": "test"})
         assert waiting.status_code == 202, waiting.text
         seen = set()

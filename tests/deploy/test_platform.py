@@ -20,7 +20,7 @@ import pytest
 
 from meridian import records
 from meridian.console import BadInput, CheckFailed
-from meridian.coordination import local
+from meridian.coordination import epochs, local
 from meridian.coordination.install import installed
 from meridian.deploy import platform as platforms
 from meridian.deploy import runs
@@ -176,7 +176,17 @@ def test_killing_etcd_stops_no_trading_and_no_kill_and_its_return_is_caught_up_w
     assert set(world.in_force(f"/v1/propagation/limits/{LONG}")) == set(REGIONS)
     world.until(lambda: world.etcd.range(f"{keys.ROOT}local/chicago/").key_values)
     assert world.rearm("chicago")["chicago"] > at
-    assert world.quotes("chicago")
+
+
+def test_an_engine_starts_with_an_epoch_of_the_store_and_everybody_sees_it(world: World) -> None:
+    rows = {row["holder"]: row for row in world.first.get("/v1/epochs")["rows"]}
+    for region, shard in SHARDS.items():
+        epoch = epochs.current(world.etcd, f"{region}-{shard}")
+        engine = world.agent(region)["engine"]
+        assert epoch > 0 and (engine["epoch"], engine["store_epoch"]) == (epoch, epoch)
+        row = rows[f"{region}-{shard}"]
+        assert (row["epoch"], row["engine_epoch"], row["standing"]) == (epoch, epoch, [])
+        assert int(world.journaled(region, 1)["epoch"]) == epoch, "its first record"
 
 
 def test_positions_of_each_region_are_seen_in_the_other(world: World) -> None:

@@ -19,6 +19,10 @@ pub enum Key {
     Part(u32, String),
     /// Kill fields: what stands after `kill/`, quoted.
     Kill(String),
+    /// Who may trade what at a node: what stands after `permissions/`, quoted.
+    Permission(String),
+    /// An instrument of the restricted list.
+    Restricted(String),
     /// The reference data's version.
     Reference,
     /// A holder's epoch.
@@ -85,6 +89,8 @@ pub fn parse(key: &str) -> Key {
             (Some(number), Some(holder)) => Key::Part(number, holder),
             _ => Key::Other,
         },
+        ["permissions", node, selector] => Key::Permission(format!("{node}/{selector}")),
+        ["restricted", instrument] => unquoted(instrument).map_or(Key::Other, Key::Restricted),
         ["kill", node, selector] => Key::Kill(format!("{node}/{selector}")),
         ["epochs", holder] => unquoted(holder).map_or(Key::Other, Key::Epoch),
         ["local", region, "kill", node, selector] => {

@@ -105,7 +105,7 @@ impl Selector {
         if words.is_empty() { "all".to_owned() } else { words.join(",") }
     }
 
-    fn resolve(&self, directory: &Directory) -> Result<Resolved, String> {
+    pub(crate) fn resolve(&self, directory: &Directory) -> Result<Resolved, String> {
         let find = |what: &str, name: &String, known: &BTreeMap<String, u32>| {
             known.get(name).copied().ok_or_else(|| format!("selector.{what} = {name}: no {what} here has this name"))
         };
@@ -131,11 +131,11 @@ impl Selector {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Resolved {
-    kind: u8,
-    selected: u32,
-    venue: u16,
-    trader: u32,
+pub(crate) struct Resolved {
+    pub kind: u8,
+    pub selected: u32,
+    pub venue: u16,
+    pub trader: u32,
 }
 
 /// A part of a global limit: `upper` for long positions and amounts, `lower` for short positions.
@@ -261,8 +261,7 @@ impl KillFields {
     /// # Errors
     /// A sentence that names the field.
     pub fn read(new_orders: &str, resting: &str, flatten: bool) -> Result<Self, String> {
-        let new_orders = word_at(&NEW_ORDERS, new_orders)
-            .ok_or_else(|| format!("new_orders = {new_orders}: allowed are {}", NEW_ORDERS.join(", ")))?;
+        let new_orders = new_orders_code(new_orders)?;
         let resting = word_at(&RESTING, resting)
             .ok_or_else(|| format!("resting = {resting}: allowed are {}", RESTING.join(", ")))?;
         Ok(Self { new_orders, resting, flatten })
@@ -276,6 +275,10 @@ impl KillFields {
 }
 
 const NEW_ORDERS: [&str; 3] = ["allow", "reduce_only", "none"];
+pub(crate) fn new_orders_code(word: &str) -> Result<u8, String> {
+    word_at(&NEW_ORDERS, word).ok_or_else(|| format!("new_orders = {word}: allowed are {}", NEW_ORDERS.join(", ")))
+}
+
 const RESTING: [&str; 3] = ["keep", "cancel_increasing", "cancel"];
 
 fn word_at(words: &[&str; 3], word: &str) -> Option<u8> {
@@ -448,7 +451,7 @@ pub fn limit(id: u32, bytes: &[u8], directory: &Directory) -> Result<Limit, Stri
     Ok(Limit { record, global, pending })
 }
 
-fn node_id(name: &str, directory: &Directory) -> Result<u32, String> {
+pub(crate) fn node_id(name: &str, directory: &Directory) -> Result<u32, String> {
     let node = directory.nodes.get(name).ok_or_else(|| format!("node = {name}: no node here has this name"))?;
     Ok(node.id)
 }
@@ -522,7 +525,7 @@ pub fn generation(bytes: &[u8]) -> Result<Generation, String> {
 /// A sentence.
 pub fn epoch(bytes: &[u8]) -> Result<u64, String> {
     let value: Epoch = json(bytes)?;
-    let allowed = u64::from(records::EPOCH_MAX);
+    let allowed = u64::from(u16::MAX);
     if value.epoch <= allowed { Ok(value.epoch) } else { Err(format!("epoch = {}: at most {allowed}", value.epoch)) }
 }
 
@@ -531,7 +534,9 @@ pub fn epoch(bytes: &[u8]) -> Result<u64, String> {
 /// # Errors
 /// A sentence.
 pub fn reference(bytes: &[u8]) -> Result<String, String> {
-    json(bytes).map(|value: ReferenceVersion| value.hash)
+    let hash = json::<ReferenceVersion>(bytes)?.hash;
+    let is_one = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if is_one { Ok(hash) } else { Err(format!("hash = {hash}: must be 64 hexadecimal digits in lower case")) }
 }
 
 /// The limit tree, parents before their children.

@@ -23,7 +23,7 @@ mod throttle;
 mod tile;
 
 pub use config::EngineConfig;
-pub use fold::{Engine, EngineIdentity, Statistics};
+pub use fold::{Engine, EngineIdentity, Standing, Statistics};
 pub use host::{EventRef, Host, NoHost, Wants};
 pub use inbox::{INBOX, MESSAGE_BYTES};
 pub use merger::Merger;

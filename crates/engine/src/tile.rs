@@ -225,6 +225,8 @@ struct TileCounters {
     refused_breaker: Counter,
     refused_throttle: Counter,
     state_hash: Counter,
+    epoch: Counter,
+    standing: Counter,
 }
 
 /// The tile.
@@ -266,6 +268,8 @@ impl TileCounters {
             refused_breaker: counters.counter("refused_by_breaker"),
             refused_throttle: counters.counter("refused_for_throttle"),
             state_hash: counters.counter("state_hash"),
+            epoch: counters.counter("epoch"),
+            standing: counters.counter("standing"),
         }
     }
 }
@@ -431,6 +435,7 @@ impl EngineTile {
         record.time_ns = now_ns;
         record.epoch = identity.epoch;
         record.shard = identity.shard;
+        record.standing = self.engine.standing().bits();
         for link in self.outbox.commands.iter_mut().flatten() {
             // A full link means its gateway is behind; it will hear the next one.
             link.offer(bytes_of(&record));
@@ -471,6 +476,8 @@ impl EngineTile {
         self.counters.refused_breaker.set(statistics.refused_breaker);
         self.counters.refused_throttle.set(statistics.refused_throttle);
         self.counters.state_hash.set(self.engine.state_hash());
+        self.counters.epoch.set(u64::from(self.engine.identity().epoch));
+        self.counters.standing.set(u64::from(self.engine.standing().bits()));
         let lost = self.subscriptions.iter().map(|subscription| subscription.lost()).sum();
         if lost > self.counters.lost.get() {
             self.owe_resync();

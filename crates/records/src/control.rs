@@ -25,8 +25,10 @@ record! {
         pub epoch: u16,
         /// Firm.
         pub firm: u16,
+        /// 1: no store gave this epoch; until one confirms it ([`EpochSet`]), new orders may only reduce positions.
+        pub unconfirmed: u8,
         /// Zero.
-        pub reserved: [u8; 50],
+        pub reserved: [u8; 49],
     }
 }
 
@@ -174,6 +176,33 @@ record! {
         pub new_orders: u8,
         /// Zero.
         pub reserved: [u8; 7],
+    }
+}
+
+record! {
+    /// The epoch of this engine's holder in the coordination store. The engine's own: confirmed. A newer one: another engine
+    /// is in its place, and nothing new leaves this one.
+    pub struct EpochSet [64] v 1 {
+        /// As in [`LimitSet`].
+        pub generation: u64,
+        /// As in [`LimitSet`].
+        pub revision: u64,
+        /// The epoch.
+        pub epoch: u16,
+        /// Zero.
+        pub reserved: [u8; 6],
+    }
+}
+
+record! {
+    /// The reference data that every region is to run. An engine that was started with other data only reduces positions.
+    pub struct ReferenceSet [88] v 1 {
+        /// Its hash (SHA-256).
+        pub hash: [u8; 32],
+        /// As in [`LimitSet`].
+        pub generation: u64,
+        /// As in [`LimitSet`].
+        pub revision: u64,
     }
 }
 

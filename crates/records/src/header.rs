@@ -78,6 +78,10 @@ codes! {
         SessionGuard = 68,
         /// Someone asks that an open breaker lets probes through.
         SessionReset = 69,
+        /// What the coordination store says of this engine's epoch.
+        EpochSet = 72,
+        /// The reference data that the coordination store names.
+        ReferenceSet = 73,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.

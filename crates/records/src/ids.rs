@@ -8,7 +8,7 @@ use crate::DAY_NS;
 /// Days are counted from 2020-01-01T00:00:00Z.
 pub const ORDER_DAY_ZERO_NS: u64 = 1_577_836_800_000_000_000;
 /// Epochs a shard may see in one id space.
-pub const EPOCH_MAX: u32 = 1023;
+pub const EPOCH_MAX: u32 = 1023; // An engine's epoch may be beyond: its ids hold the rest, and the day.
 
 /// An order id as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

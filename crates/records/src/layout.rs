@@ -201,6 +201,7 @@ layouts! {
     control::SnapshotMark = Kind::SnapshotMark as u16, control::Intent = Kind::Intent as u16,
     control::Signal = Kind::Signal as u16, control::EngineStart = Kind::EngineStart as u16,
     control::StateRequest = Kind::StateRequest as u16, control::Permission = Kind::Permission as u16,
+    control::EpochSet = Kind::EpochSet as u16, control::ReferenceSet = Kind::ReferenceSet as u16,
     control::VenueSession = Kind::VenueSession as u16,
     control::Restricted = Kind::Restricted as u16, control::SessionGuard = Kind::SessionGuard as u16,
     control::SessionReset = Kind::SessionReset as u16,

@@ -148,8 +148,11 @@ record! {
         pub epoch: u16,
         /// Shard.
         pub shard: u16,
+        /// Why new orders may not increase positions, as bits: 1 the epoch is not confirmed, 2 a newer epoch is there, 4 the
+        /// store names other reference data.
+        pub standing: u8,
         /// Zero.
-        pub reserved: [u8; 4],
+        pub reserved: [u8; 3],
     }
 }
 

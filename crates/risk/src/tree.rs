@@ -4,7 +4,8 @@
 //! whenever a limit changes. All memory is taken in `new`.
 
 use records::{
-    Allocation, Definition, Hash64, IdMap, Kill, LimitSet, Listing, Metric, Node, Permission, Restricted, TickBand,
+    Allocation, Definition, Hash64, IdMap, Kill, KillNew, LimitSet, Listing, Metric, Node, Permission, Restricted,
+    TickBand,
 };
 
 use crate::cells::{PositionCell, RateCell, Slots, TotalCell};
@@ -30,6 +31,8 @@ pub struct LimitTree {
     pub(crate) kills: KillTable,
     pub(crate) permissions: Permissions,
     pub(crate) restricted: RestrictedList,
+    /// What new orders may do at most, whatever the kill fields allow.
+    ceiling: KillNew,
     /// Index 0 is unused: an unused hold names it.
     pub(crate) paths: Vec<Path>,
     path_by_key: IdMap<u32>,
@@ -71,6 +74,7 @@ impl LimitTree {
             kills: KillTable::new(capacity.kills_max),
             permissions: Permissions::new(capacity.permissions_max),
             restricted: RestrictedList::new(capacity.instruments_max),
+            ceiling: KillNew::Allow,
             paths,
             path_by_key: IdMap::with_capacity(capacity.bindings_max),
             owners: Vec::with_capacity(capacity.bindings_max),
@@ -191,6 +195,14 @@ impl LimitTree {
             self.refresh_gates(1);
         }
         outcome
+    }
+
+    /// Bounds what new orders may do, whatever kill fields allow: where the engine itself must not go further.
+    pub fn set_ceiling(&mut self, new_orders: KillNew) {
+        if self.ceiling != new_orders {
+            self.ceiling = new_orders;
+            self.refresh_gates(1);
+        }
     }
 
     /// Resolves (account, trader) at a listing. Asking again gives the same binding.
@@ -446,9 +458,10 @@ impl LimitTree {
 
     /// Resolves anew what may stand in the way of every order: kills, permissions, the restricted list.
     fn refresh_gates(&mut self, from: usize) {
-        let Self { paths, kills, permissions, restricted, nodes, .. } = self;
+        let Self { paths, kills, permissions, restricted, nodes, ceiling, .. } = self;
         for path in &mut paths[from..] {
             path.kill = kills.resolve(path.nodes.as_slice(), &path.subject);
+            path.kill.new_orders = path.kill.new_orders.max(*ceiling);
             path.forbidden_by = permissions.resolve(nodes, path.nodes.as_slice(), &path.subject);
             path.restricted = restricted.of(path.subject.instrument);
             path.settle();

@@ -38,6 +38,13 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/v1/tree", {"name": "mm-9", "level": "account", "parent": "maker"}, {"risk"}),
     ("GET", "/v1/propagation/limits/6", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/propagation/kill/maker", None, {"viewer", "trader", "risk"}),
+    ("GET", "/v1/permissions", None, {"viewer", "trader", "risk"}),
+    ("PUT", "/v1/permissions/maker", {"state": "deny", "reason": "x"}, {"risk"}),
+    ("GET", "/v1/restricted", None, {"viewer", "trader", "risk"}),
+    ("PUT", "/v1/restricted/ES", {"new_orders": "none", "reason": "x"}, {"risk"}),
+    ("GET", "/v1/propagation/permissions/maker", None, {"viewer", "trader", "risk"}),
+    ("GET", "/v1/propagation/restricted/ES", None, {"viewer", "trader", "risk"}),
+    ("GET", "/v1/epochs", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/regions", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/strategies", None, {"viewer", "trader", "risk"}),
     ("GET", "/v1/sessions", None, {"viewer", "trader", "risk"}),
@@ -61,12 +68,14 @@ def template(path: str) -> str:
         parts[3] = "{number}"
     elif parts[2:3] == ["proposals"] and len(parts) > 3:
         parts[3] = "{proposal}"
-    elif parts[2] in ("kill", "rearm") and len(parts) > 3:
+    elif parts[2] == "restricted" and len(parts) > 3:
+        parts[3] = "{instrument}"
+    elif parts[2] in ("kill", "rearm", "permissions") and len(parts) > 3:
         parts[3] = "{node}"
     elif parts[2] == "sessions" and len(parts) > 3:
         parts[3:5] = ["{region}", "{venue}"]
     elif parts[2] == "propagation":
-        parts[4] = "{number}" if parts[3] == "limits" else "{node}"
+        parts[4] = {"limits": "{number}", "restricted": "{instrument}"}.get(parts[3], "{node}")
     return "/".join(parts)
 
 

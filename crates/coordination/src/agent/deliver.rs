@@ -15,9 +15,9 @@ use crate::values::{self, KillFields, Part, Version};
 /// An engine that is there answers within a cycle; a longer wait means that record or answer were lost.
 const RESEND_NS: u64 = 1_000_000_000;
 /// Outcomes of `Applied`.
-const APPLIED: u8 = 1;
-const OLDER: u8 = 2;
-const REFUSED: u8 = 3;
+pub(super) const APPLIED: u8 = 1;
+pub(super) const OLDER: u8 = 2;
+pub(super) const REFUSED: u8 = 3;
 /// A kill is in force but for its flatten, which engines do not do yet.
 const WITHOUT_FLATTEN: u8 = 5;
 const FLATTEN_WORDS: &str = "in force but for flatten, which the engine does not do: positions stay open";
@@ -51,6 +51,8 @@ pub(crate) struct Delivery {
     pub limits: BTreeMap<u32, Sent<()>>,
     pub parts: BTreeMap<u32, Sent<Part>>,
     pub kills: BTreeMap<String, Sent<KillFields>>,
+    /// By key.
+    pub rules: BTreeMap<String, Sent<()>>,
     sets: VecDeque<Set>,
     /// Limits of a set that was refused: each is tried by itself.
     alone: BTreeSet<u32>,
@@ -58,14 +60,14 @@ pub(crate) struct Delivery {
     acks: BTreeMap<String, (Version, u8, u64, bool)>,
 }
 
-fn due<T: PartialEq>(sent: Option<&Sent<T>>, version: Version, what: &T, now_ns: u64) -> bool {
+pub(super) fn due<T: PartialEq>(sent: Option<&Sent<T>>, version: Version, what: &T, now_ns: u64) -> bool {
     sent.is_none_or(|sent| {
         let other = sent.version != version || sent.what != *what;
         other || (sent.confirmed.is_none() && !sent.refused && now_ns >= sent.at_ns.saturating_add(RESEND_NS))
     })
 }
 
-fn sent<T>(version: Version, what: T, now_ns: u64) -> Sent<T> {
+pub(super) fn sent<T>(version: Version, what: T, now_ns: u64) -> Sent<T> {
     Sent { version, what, at_ns: now_ns, confirmed: None, refused: false, answers: 1 }
 }
 
@@ -75,6 +77,7 @@ impl Agent {
         self.deliver_nodes();
         // Kills first: nothing that is looser may reach the engine before them.
         self.deliver_kills();
+        self.deliver_rules();
         self.deliver_limits();
         self.deliver_parts();
     }
@@ -207,6 +210,7 @@ impl Agent {
         delivery.limits.clear();
         delivery.parts.clear();
         delivery.kills.clear();
+        delivery.rules.clear();
         if anew {
             delivery.acks.clear();
         }
@@ -218,6 +222,9 @@ impl Agent {
             Some(Kind::LimitSet) => self.limits_applied(applied),
             Some(Kind::Allocation) => self.part_applied(applied),
             Some(Kind::Kill) => self.kill_applied(applied),
+            Some(Kind::Permission | Kind::Restricted | Kind::EpochSet | Kind::ReferenceSet) => {
+                self.rule_applied(applied)
+            }
             Some(Kind::EngineStart) => self.engine_started(applied),
             Some(Kind::StateRequest) => self.state_told(applied.request),
             Some(Kind::SessionReset) => self.request_applied(applied),
@@ -354,7 +361,7 @@ impl Agent {
     }
 
     /// The engine had it before this agent asked: the input that was acknowledged then stands.
-    fn keep_input(&mut self, key: &str, version: Version) {
+    pub(super) fn keep_input(&mut self, key: &str, version: Version) {
         let ack = keys::ack(&self.region, key);
         let Some(text) = self.outbound.there(&ack) else { return };
         let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return };
@@ -368,7 +375,7 @@ impl Agent {
         }
     }
 
-    fn acknowledge(&mut self, key: String, version: Version, outcome: u8, input: u64, inside: bool) {
+    pub(super) fn acknowledge(&mut self, key: String, version: Version, outcome: u8, input: u64, inside: bool) {
         let ack = keys::ack(&self.region, &key);
         let known = self.delivery.acks.get(&ack).copied();
         let input = match known {

@@ -36,6 +36,8 @@ pub(crate) struct EngineView {
     /// Input sequence that everything here is at least from.
     pub watermark: u64,
     pub epoch: u16,
+    /// What keeps it from opening positions, as in its heartbeats.
+    pub standing: u8,
     pub restarts: u64,
     pub lost: u64,
     pub unreadable: u64,
@@ -91,7 +93,9 @@ impl Agent {
         }
         self.engine.watermark = self.engine.watermark.max(input);
         match record {
-            RecordRef::Heartbeat(heartbeat) => self.engine.epoch = heartbeat.epoch,
+            RecordRef::Heartbeat(heartbeat) => {
+                (self.engine.epoch, self.engine.standing) = (heartbeat.epoch, heartbeat.standing);
+            }
             RecordRef::Applied(applied) => {
                 if matches!(applied.outcome, 1 | 5) {
                     self.engine.newest = self.engine.newest.max((applied.generation, applied.revision));

@@ -12,6 +12,7 @@ mod local;
 mod peers;
 mod publish;
 mod requests;
+mod rules;
 mod status;
 mod store;
 mod trust;
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rules::Rule;
 use crate::values::{Directory, KillAt, Limit, PartText, Version};
 
 pub use actions::Action;
@@ -86,8 +88,8 @@ pub struct Agent {
     pub(crate) parts: BTreeMap<u32, Known<PartText>>,
     pub(crate) kills: BTreeMap<String, Known<KillAt>>,
     pub(crate) overrides: Overrides,
-    pub(crate) reference: Option<Known<String>>,
-    pub(crate) epoch: Option<u64>,
+    /// Permissions, the restricted list, epoch, reference data; by key.
+    pub(crate) rules: BTreeMap<String, Known<Rule>>,
     /// What is wrong, by key.
     pub(crate) findings: BTreeMap<String, String>,
     pub(crate) engine: EngineView,
@@ -114,8 +116,7 @@ impl Agent {
             parts: BTreeMap::new(),
             kills: BTreeMap::new(),
             overrides: Overrides::default(),
-            reference: None,
-            epoch: None,
+            rules: BTreeMap::new(),
             findings: BTreeMap::new(),
             engine: EngineView::default(),
             delivery: Delivery::default(),

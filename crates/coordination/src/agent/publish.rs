@@ -137,7 +137,6 @@ impl Agent {
         self.outbound.regularly_ns = self.now_ns;
         let region = self.region.clone();
         self.set_value(keys::of_region("regions", &region), self.region_value(), true);
-        self.publish_reference();
         if self.engine.heard_ns.is_none() {
             return;
         }
@@ -167,7 +166,7 @@ impl Agent {
         json!({
             "v": 1, "region": self.region, "holder": self.holder(), "agent_start_ns": self.start,
             "engine": self.engine.word(self.now_ns), "epoch": self.engine.epoch, "store_revision": self.store.changed,
-            "status": self.sentences(),
+            "standing": self.standing().iter().map(|(word, _)| *word).collect::<Vec<_>>(), "status": self.sentences(),
         })
     }
 
@@ -248,20 +247,6 @@ impl Agent {
     fn venue_or_id(&self, venue: u16) -> String {
         let name = self.directory.venues.iter().find(|(_, id)| **id == venue).map(|(name, _)| name.clone());
         name.unwrap_or_else(|| format!("#{venue}"))
-    }
-
-    /// Whether this region runs the reference data that the store names.
-    fn publish_reference(&mut self) {
-        let Some(known) = &self.reference else { return };
-        let same = known.value == self.directory.reference;
-        let why = (!same).then(|| format!("the engine runs {}; another needs a restart", self.directory.reference));
-        let word = if same { "in_force" } else { "refused" };
-        let key = keys::ack(&self.region, &format!("{ROOT}reference"));
-        let value = json!({
-            "v": 1, "revision": known.version.1, "generation": known.version.0, "outcome": word,
-            "input": self.engine.watermark.min(1), "inside": same, "at_ns": self.now_ns, "why": why,
-        });
-        self.set_value(key, value, false);
     }
 
     pub(super) fn node_or_id(&self, id: u32) -> String {

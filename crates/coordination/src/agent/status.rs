@@ -27,12 +27,10 @@ impl Agent {
         } else if !self.engine.whole {
             sentences.push("engine: its state was asked for; positions may miss something".to_owned());
         }
-        if let Some(epoch) = self.epoch.filter(|epoch| *epoch != u64::from(self.engine.epoch) && engine == "up") {
+        if let Some(epoch) = self.store_epoch().filter(|epoch| *epoch != self.engine.epoch && engine == "up") {
             sentences.push(format!("epoch: {epoch} in the store, {} in the engine", self.engine.epoch));
         }
-        if let Some(known) = self.reference.as_ref().filter(|known| known.value != self.directory.reference) {
-            sentences.push(format!("reference data: {} in the store, {} here", known.value, self.directory.reference));
-        }
+        sentences.extend(self.standing().into_iter().map(|(_, sentence)| sentence));
         for (place, over) in &self.overrides.0 {
             let origin = if over.local.is_some() { "the local socket" } else { "a store that was not trusted" };
             sentences.push(format!("kill at {place}: from {origin}; in force until it is re-armed by the API"));
@@ -68,7 +66,8 @@ impl Agent {
             },
             "engine": {
                 "state": self.engine.word(self.now_ns), "watermark": self.engine.watermark, "whole": self.engine.whole,
-                "epoch": self.engine.epoch, "store_epoch": self.epoch, "restarts": self.engine.restarts,
+                "epoch": self.engine.epoch, "store_epoch": self.store_epoch(),
+                "standing": self.standing().iter().map(|(word, _)| *word).collect::<Vec<_>>(), "restarts": self.engine.restarts,
                 "outputs_lost": self.engine.lost, "unreadable": self.engine.unreadable, "rejects": self.engine.rejects,
             },
             "limits": self.limits_status(),

@@ -132,6 +132,7 @@ impl Agent {
             .map(|(id, _)| keys::limit(*id))
             .chain(gone_parts.map(|id| keys::part(*id, &holder)))
             .chain(gone_kills.map(|(place, _)| keys::kill(place)))
+            .chain(self.gone_rules(entries))
             .collect();
         for key in gone {
             self.find_gone(key);
@@ -200,7 +201,7 @@ impl Agent {
                 self.outbound.forget(key);
                 false
             }
-            _ => false,
+            _ => self.rules.get(key).is_some_and(|known| !older(known.version)),
         };
         if gone {
             self.find_gone(key.to_owned());
@@ -216,20 +217,12 @@ impl Agent {
             Key::Part(id, holder) if holder == self.holder() => self.take_part(id, entry, version),
             Key::Kill(place) => self.take_kill(&place, entry, version),
             Key::Tree => self.take_tree(entry),
-            Key::Reference => values::reference(&entry.value).map(|hash| {
-                self.reference = Some(Known { value: hash, version });
-                true
-            }),
             Key::Request(region, number) if region == self.region => self.take_request(number, entry, version),
-            Key::Epoch(holder) if holder == self.holder() => values::epoch(&entry.value).map(|epoch| {
-                self.epoch = Some(epoch);
-                true
-            }),
             Key::LocalKill(region, place) if region == self.region => {
                 self.local_kill_published(&place, &entry.value, version);
                 Ok(false)
             }
-            _ => Ok(false),
+            key => self.take_rule(&key, entry, version).unwrap_or(Ok(false)),
         };
         match taken {
             Ok(true) => {
@@ -272,7 +265,7 @@ impl Agent {
         Ok(true)
     }
 
-    fn is_repeated(&mut self, known: Option<Version>, version: Version) -> bool {
+    pub(super) fn is_repeated(&mut self, known: Option<Version>, version: Version) -> bool {
         let repeated = known.is_some_and(|known| known >= version);
         self.store.repeated += u64::from(repeated);
         repeated

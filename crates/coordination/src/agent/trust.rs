@@ -120,7 +120,7 @@ impl Agent {
             Key::Limit(id) => self.limits.get(&id).map(|known| known.version),
             Key::Part(id, holder) if holder == self.holder() => self.parts.get(&id).map(|known| known.version),
             Key::Kill(place) => self.kills.get(&place).map(|known| known.version),
-            _ => None,
+            _ => self.rules.get(&entry.key).map(|known| known.version),
         };
         version.filter(|version| version.0 == generation).map_or(0, |version| version.1)
     }

@@ -509,3 +509,68 @@ fn sessions_are_published_with_their_breakers() {
     let numbers = ["trips", "throttle_used", "throttle_messages", "probes_left"].map(|name| row[name].as_u64());
     assert_eq!(numbers, [Some(7), Some(5), Some(60), Some(2)]);
 }
+
+fn restricted(instrument: &str, new_orders: &str) -> String {
+    format!(r#"{{"v":1,"instrument":"{instrument}","new_orders":"{new_orders}"}}"#)
+}
+
+#[test]
+fn rules_are_delivered_once_each_and_acknowledged_by_the_input_in_force() {
+    let mut desk = stood();
+    let permitted = r#"{"v":1,"node":"desk","selector":{"instrument":"ES"},"allow":true}"#;
+    desk.put("permissions/desk/instrument=ES", permitted, 11);
+    desk.put("restricted/AAPL", &restricted("AAPL", "reduce_only"), 12);
+    let sent: Vec<_> = desk.twin.rules.iter().map(|(kind, subject, version)| (*kind, *subject, version.1)).collect();
+    assert_eq!(sent, [(records::Kind::Permission, 2, 11), (records::Kind::Restricted, 7, 12)]);
+    for (key, revision) in [("permissions/desk/instrument=ES", 11), ("restricted/AAPL", 12)] {
+        let ack = desk.ack(key);
+        assert_eq!((ack["outcome"].as_str(), ack["revision"].as_u64()), (Some("in_force"), Some(revision)), "{key}");
+        assert!(ack["input"].as_u64() > Some(0));
+    }
+    desk.put("restricted/AAPL", &restricted("AAPL", "reduce_only"), 12);
+    assert_eq!(desk.twin.rules.len(), 2, "what was seen is not sent again");
+}
+
+#[test]
+fn rules_edited_by_hand_or_deleted_change_nothing_and_are_named() {
+    let mut desk = stood();
+    desk.put("restricted/AAPL", &restricted("AAPL", "none"), 11);
+    for (at, value) in [(12, "{"), (13, &restricted("ES", "allow")[..]), (14, &restricted("AAPL", "maybe"))] {
+        desk.put("restricted/AAPL", value, at);
+        assert!(desk.says("restricted/AAPL"), "{value}");
+    }
+    desk.put("restricted/GOLD", &restricted("GOLD", "none"), 15);
+    assert!(desk.says("GOLD"));
+    desk.put("permissions/desk/all", r#"{"v":1,"node":"firm","allow":true}"#, 16);
+    assert!(desk.says("permissions/desk/all"));
+    desk.delete("restricted/AAPL", 17);
+    assert!(desk.says("deleted by hand"));
+    assert_eq!(desk.twin.rules.len(), 1, "the one that was whole");
+}
+
+#[test]
+fn an_epoch_only_rises_and_one_of_another_holder_is_not_ours() {
+    let mut desk = stood();
+    desk.put("epochs/ny-1", r#"{"v":1,"epoch":3}"#, 11);
+    desk.put("epochs/chicago-2", r#"{"v":1,"epoch":9}"#, 12);
+    desk.put("epochs/ny-1", r#"{"v":1,"epoch":2}"#, 13);
+    assert_eq!(desk.twin.rules, [(records::Kind::EpochSet, 3, (1, 11))]);
+    assert!(desk.says("went back"));
+    assert_eq!(desk.ack("epochs/ny-1")["revision"].as_u64(), Some(11));
+    desk.twin.epoch = 7;
+    desk.put("epochs/ny-1", r#"{"v":1,"epoch":4}"#, 14);
+    assert_eq!(desk.ack("epochs/ny-1")["outcome"].as_str(), Some("refused"), "the engine is ahead of the store");
+}
+
+#[test]
+fn other_reference_data_is_told_until_the_engine_runs_it() {
+    let mut desk = stood();
+    let value = |byte: &str| format!(r#"{{"v":1,"hash":"{}"}}"#, byte.repeat(32));
+    desk.put("reference", &value("bb"), 11);
+    let ack = desk.ack("reference");
+    assert_eq!((ack["outcome"].as_str(), ack["revision"].as_u64()), (Some("refused"), Some(11)));
+    assert!(desk.says("other reference data"));
+    desk.put("reference", &value("aa"), 12);
+    assert_eq!(desk.ack("reference")["outcome"].as_str(), Some("in_force"));
+    assert!(!desk.says("other reference data"));
+}

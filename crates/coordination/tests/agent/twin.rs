@@ -27,6 +27,9 @@ pub struct Twin {
     /// Resets that came, and how they are answered; 0: not at all.
     pub resets: Vec<SessionReset>,
     pub reset_outcome: u8,
+    /// Permissions, the restricted list, epochs, reference data, as they came.
+    pub rules: Vec<(Kind, u32, Version)>,
+    pub epoch: u16,
     /// What global limits use on the long side.
     pub used: BTreeMap<u32, i128>,
 }
@@ -41,6 +44,12 @@ impl Twin {
         let mut record = Applied::new();
         (record.input, record.generation, record.revision) = (self.input, version.0, version.1);
         (record.subject, record.control, record.outcome, record.request) = (subject, control as u16, outcome, request);
+        self.say(record);
+    }
+
+    fn applied_as(&mut self, mut record: Applied, control: Kind, subject: u32, version: Version) {
+        (record.input, record.generation, record.revision) = (self.input, version.0, version.1);
+        (record.subject, record.control, record.outcome) = (subject, control as u16, 1);
         self.say(record);
     }
 
@@ -68,6 +77,29 @@ impl Twin {
                         reset.request,
                     );
                 }
+            }
+            RecordRef::EpochSet(set) => {
+                let outcome = if set.epoch < self.epoch { 3 } else { 1 };
+                let version = (set.generation, set.revision);
+                self.rules.push((Kind::EpochSet, u32::from(set.epoch), version));
+                self.applied(Kind::EpochSet, u32::from(set.epoch), version, outcome, 0);
+            }
+            RecordRef::ReferenceSet(set) => {
+                let version = (set.generation, set.revision);
+                self.rules.push((Kind::ReferenceSet, 0, version));
+                self.applied(Kind::ReferenceSet, 0, version, if set.hash == [0xaa; 32] { 1 } else { 3 }, 0);
+            }
+            RecordRef::Permission(rule) => {
+                let version = (rule.generation, rule.revision);
+                self.rules.push((Kind::Permission, rule.node, version));
+                let mut record = Applied::new();
+                record.header.instrument = rule.header.instrument;
+                self.applied_as(record, Kind::Permission, rule.node, version);
+            }
+            RecordRef::Restricted(rule) => {
+                let version = (rule.generation, rule.revision);
+                self.rules.push((Kind::Restricted, rule.header.instrument, version));
+                self.applied(Kind::Restricted, rule.header.instrument, version, 1, 0);
             }
             other => panic!("an agent sent {other:?}"),
         }

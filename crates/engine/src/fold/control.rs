@@ -78,10 +78,15 @@ impl Engine {
 
     pub(super) fn on_engine_start(&mut self, record: &EngineStart, out: &mut dyn Outbox) {
         let identity = EngineIdentity { firm: record.firm, shard: record.shard, epoch: record.epoch, day: record.day };
-        let fits = record.day < 1 << 14 && record.shard < 1 << 8 && u32::from(record.epoch) <= records::EPOCH_MAX;
+        let fits = record.day < 1 << 14 && record.shard < 1 << 8 && record.unconfirmed <= 1;
         let same_engine = (identity.firm, identity.shard) == (self.identity.firm, self.identity.shard);
         let newer = (identity.day, identity.epoch) > (self.identity.day, self.identity.epoch)
             && identity.epoch >= self.identity.epoch;
+        if fits && self.started && identity == self.identity && record.unconfirmed == 1 {
+            self.standing_again();
+            self.applied(record, u32::from(record.shard), (0, 0, 0), APPLIED, out);
+            return;
+        }
         if !fits || (self.started && !(same_engine && newer)) {
             self.applied(record, u32::from(record.shard), (0, 0, 0), REFUSED, out);
             return;
@@ -98,6 +103,7 @@ impl Engine {
         }
         self.started = true;
         self.identity = identity;
+        self.standing_at_start(record);
         self.limits.set_holder(u32::from(identity.shard));
         self.positions_due_ns = self.time_ns.saturating_add(self.config.position_interval_ns);
         if self.config.usage_interval_ns != 0 {

@@ -12,6 +12,7 @@ mod intents;
 mod market;
 mod reports;
 mod self_trade;
+mod standing;
 mod usage;
 
 use std::collections::VecDeque;
@@ -31,6 +32,7 @@ use crate::outbox::Outbox;
 use crate::positions::{PositionCell, Positions};
 use cells::{ListingCell, SlotCell, VenueCell};
 use consolidated::Consolidations;
+pub use standing::Standing;
 
 const NO_LISTING: u16 = u16::MAX;
 const QUEUE_MAX: usize = 8_192;
@@ -103,6 +105,7 @@ pub struct Engine {
     config: EngineConfig,
     host: Box<dyn Host>,
     identity: EngineIdentity,
+    standing: Standing,
     started: bool,
     order_counter: u32,
     /// The last order id of earlier epochs and days, the latest ones.
@@ -149,6 +152,7 @@ impl Engine {
             config,
             host,
             identity: EngineIdentity::default(),
+            standing: Standing::default(),
             started: false,
             order_counter: 0,
             last_ids: [0; LAST_IDS],
@@ -230,6 +234,8 @@ impl Engine {
             Ok(RecordRef::Allocation(record)) => self.on_allocation(&record, out),
             Ok(RecordRef::Permission(record)) => self.on_permission(&record, out),
             Ok(RecordRef::Restricted(record)) => self.on_restricted(&record, out),
+            Ok(RecordRef::EpochSet(record)) => self.on_epoch_set(&record, out),
+            Ok(RecordRef::ReferenceSet(record)) => self.on_reference_set(&record, out),
             Ok(RecordRef::StateRequest(record)) => self.on_state_request(&record, out),
             Ok(RecordRef::SessionGuard(record)) => self.on_session_guard(&record, out),
             Ok(RecordRef::SessionReset(record)) => self.on_session_reset(&record, out),
@@ -253,6 +259,9 @@ impl Engine {
     pub fn full_hash(&self) -> u64 {
         let mut hash = self.hash;
         self.limits.hash(&mut hash);
+        if self.standing.words() != Standing::default().words() {
+            self.standing.words().into_iter().for_each(|word| hash.word(word));
+        }
         for place in self.orders.live() {
             hash_order(&mut hash, self.orders.get(*place));
         }
@@ -359,7 +368,13 @@ impl Engine {
     fn next_order_id(&self) -> u64 {
         let EngineIdentity { shard, epoch, day, .. } = self.identity;
         let counter = self.order_counter.wrapping_add(1).max(1);
-        OrderId::new(OrderIdParts { day, shard: u32::from(shard), epoch: u32::from(epoch), counter }).0
+        OrderId::new(OrderIdParts {
+            day,
+            shard: u32::from(shard),
+            epoch: u32::from(epoch) & records::EPOCH_MAX,
+            counter,
+        })
+        .0
     }
 
     fn use_order_id(&mut self) -> u64 {

@@ -33,6 +33,7 @@ impl Engine {
             self.statistics.unreadable += 1;
             return;
         };
+        self.look_for_fence(event);
         let known = [event.lots, event.leaves_lots.max(0), event.cumulative_lots.max(0)];
         let trades = matches!(kind, OrderEventKind::Filled | OrderEventKind::Corrected);
         let whole = !trades || (event.lots > 0 && !absent(event.price_nanos));

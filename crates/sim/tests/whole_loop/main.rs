@@ -10,6 +10,7 @@ mod calm;
 mod days;
 mod doors;
 mod feed;
+mod fence;
 mod flaws;
 mod flow;
 mod garbage;

@@ -1,0 +1,84 @@
+"""Epochs over a real etcd: each number goes to one life, none goes back, and what is no epoch is refused."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from meridian import records
+from meridian.coordination import Etcd, EtcdServer, epochs, keys
+from meridian.deploy import epochs as lives
+
+HOLDER = "ny-1"
+
+
+@pytest.fixture(autouse=True)
+def fresh(etcd: Etcd) -> None:
+    """No epoch of another test."""
+    etcd.delete(keys.EPOCHS.prefix(), prefix=True)
+
+
+def test_many_at_once_get_numbers_of_their_own(store: EtcdServer, etcd: Etcd) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda _: epochs.advance(store.client(), HOLDER), range(24)))
+    assert sorted(given) == list(range(1, 25))
+    assert epochs.current(etcd, HOLDER) == 24 and epochs.current(etcd, "chicago-2") == 0
+
+
+def test_a_store_that_is_behind_is_passed_and_a_newer_epoch_confirms_nothing(etcd: Etcd) -> None:
+    assert epochs.advance(etcd, HOLDER, after=7) == 8
+    assert epochs.confirm(etcd, HOLDER, 8)
+    assert epochs.confirm(etcd, HOLDER, 10), "a store that was restored learns it"
+    assert epochs.current(etcd, HOLDER) == 10
+    assert not epochs.confirm(etcd, HOLDER, 9)
+    assert epochs.current(etcd, HOLDER) == 10, "it never falls"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "{", "[]", '{"epoch": -1}', '{"epoch": "3"}', '{"epoch": 65536}', '{"epoch": true}']
+)
+def test_what_is_no_epoch_is_refused_and_left_alone(etcd: Etcd, value: str) -> None:
+    key = keys.EPOCHS.key(HOLDER)
+    etcd.put(key, value)
+    with pytest.raises(epochs.BadEpoch, match=key):
+        epochs.advance(etcd, HOLDER)
+    with pytest.raises(epochs.BadEpoch, match=key):
+        epochs.confirm(etcd, HOLDER, 3)
+    found = etcd.get(key)
+    assert found is not None and bytes(found.value) == value.encode()
+
+
+def test_the_last_epoch_is_the_last(etcd: Etcd) -> None:
+    etcd.put(keys.EPOCHS.key(HOLDER), f'{{"v": 1, "epoch": {epochs.EPOCH_MAX}}}')
+    with pytest.raises(epochs.BadEpoch, match="no epoch is left"):
+        epochs.advance(etcd, HOLDER)
+
+
+def test_a_life_without_the_store_keeps_the_last_epoch_and_is_not_confirmed(store: EtcdServer, tmp_path: Path) -> None:
+    reached = [store.client()]
+    given = lives.Epochs(lambda: reached[0], tmp_path / lives.FILE)
+    assert [given.take(HOLDER) for _ in range(2)] == [(1, True), (2, True)]
+    reached[0] = Etcd(["http://127.0.0.1:1"], timeout_s=0.2)
+    assert given.take(HOLDER) == (2, False) and given.unconfirmed == {HOLDER: 2}
+    assert lives.Epochs(lambda: reached[0], tmp_path / lives.FILE).take(HOLDER) == (2, False), "it is kept in the file"
+    given.confirm()
+    assert given.unconfirmed == {HOLDER: 2}, "the store is still away"
+    reached[0] = store.client()
+    given.confirm()
+    assert given.unconfirmed == {} and given.take(HOLDER) == (3, True)
+    reached[0].delete(keys.EPOCHS.key(HOLDER))
+    assert given.take(HOLDER) == (4, True), "an emptied store gives nothing that was given before"
+
+
+def test_an_epoch_is_put_into_the_first_record_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bootstrap.rec"
+    rest = records.new("Node", node=1, level=1).tobytes()
+    path.write_bytes(records.new("EngineStart", day=2_000, shard=3, epoch=1, firm=1).tobytes() + rest)
+    lives.write(path, 9, unconfirmed=True)
+    start = records.parse(path.read_bytes())
+    assert [int(start[name]) for name in ("epoch", "unconfirmed", "shard", "day")] == [9, 1, 3, 2_000]
+    lives.write(path, 10, unconfirmed=False)
+    start = records.parse(path.read_bytes())
+    assert [int(start[name]) for name in ("epoch", "unconfirmed")] == [10, 0] and path.read_bytes().endswith(rest)
