@@ -20,7 +20,7 @@ use records::{
 };
 use strategies::{CompiledHost, Hosts, RustHost};
 
-use crate::engine::statistics_entry;
+use crate::engine::{position_entry, statistics_entry};
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -349,20 +349,10 @@ fn touch(engine: &Engine, venue: u16, instrument: u32) -> Option<[i64; 4]> {
     Some([bid.price_nanos, ask.price_nanos, bid.lots, ask.lots])
 }
 
-fn position_entry<'py>(py: Python<'py>, cell: &engine::PositionCell) -> PyResult<Bound<'py, PyDict>> {
-    let entry = PyDict::new(py);
-    entry.set_item("account", cell.account)?;
-    entry.set_item("instrument", cell.instrument)?;
-    entry.set_item("strategy", cell.strategy)?;
+/// A position with the slot that took it.
+fn slot_position_entry<'py>(py: Python<'py>, cell: &engine::PositionCell) -> PyResult<Bound<'py, PyDict>> {
+    let entry = position_entry(py, cell)?;
     entry.set_item("slot", cell.slot)?;
-    entry.set_item("lots", cell.lots)?;
-    entry.set_item("bought_lots", cell.bought_lots)?;
-    entry.set_item("sold_lots", cell.sold_lots)?;
-    entry.set_item("mark_nanos", cell.mark_nanos)?;
-    entry.set_item("cash_nanos", cell.cash_nanos())?;
-    entry.set_item("realised_nanos", cell.realised_nanos())?;
-    entry.set_item("unrealised_nanos", cell.unrealised_nanos())?;
-    entry.set_item("fees_nanos", cell.fees_nanos)?;
     Ok(entry)
 }
 
@@ -436,10 +426,7 @@ fn fold(
         let outputs = std::mem::take(&mut collector.0.borrow_mut().outputs);
         Ok::<_, ReplayError>((replayed, observer, last, outputs))
     });
-    let (replayed, observer, last, outputs) = folded.map_err(|error| match &error {
-        ReplayError::Journal(inner) => crate::journal::raised(inner),
-        ReplayError::Settings | ReplayError::State => PyValueError::new_err(error.to_string()),
-    })?;
+    let (replayed, observer, last, outputs) = folded.map_err(|error| crate::engine::raised(&error))?;
     let entry = crate::journal::summary_entry(py, &replayed.summary)?;
     entry.set_item("state_hash", format!("{:016x}", replayed.state_hash))?;
     entry.set_item("agrees", replayed.agrees())?;
@@ -447,7 +434,7 @@ fn fold(
     entry.set_item("fills", observer.fills.entry(py)?)?;
     entry.set_item("order_events", observer.events.entry(py)?)?;
     entry.set_item("orders", observer.orders().entry(py)?)?;
-    let positions = last.positions.iter().map(|cell| position_entry(py, cell)).collect::<PyResult<Vec<_>>>()?;
+    let positions = last.positions.iter().map(|cell| slot_position_entry(py, cell)).collect::<PyResult<Vec<_>>>()?;
     entry.set_item("positions", PyList::new(py, positions)?)?;
     let peak = |limit: u32| observer.peaks.get(&limit).copied().unwrap_or_default();
     let usages: Vec<_> = last

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use engine::{Engine, EngineConfig, Host, Order, Outbox, ReplayError, Statistics};
+use engine::{Engine, EngineConfig, Host, Order, Outbox, PositionCell, ReplayError, Statistics};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -207,6 +207,14 @@ fn fill_entry<'py>(py: Python<'py>, fill: &Fill) -> PyResult<Bound<'py, PyDict>>
     Ok(entry)
 }
 
+/// Why a journal was not folded, as Python hears it.
+pub(crate) fn raised(error: &ReplayError) -> PyErr {
+    match error {
+        ReplayError::Journal(inner) => crate::journal::raised(inner),
+        ReplayError::Settings | ReplayError::State => PyValueError::new_err(error.to_string()),
+    }
+}
+
 /// What the fold counted, by name.
 pub(crate) fn statistics_entry<'py>(py: Python<'py>, statistics: &Statistics) -> PyResult<Bound<'py, PyDict>> {
     let entry = PyDict::new(py);
@@ -230,11 +238,8 @@ pub(crate) fn statistics_entry<'py>(py: Python<'py>, statistics: &Statistics) ->
     Ok(entry)
 }
 
-/// Positions as they stand at the end; money as Python integers of nanos.
-struct PositionRow(engine::PositionCell);
-
-fn position_entry<'py>(py: Python<'py>, row: &PositionRow) -> PyResult<Bound<'py, PyDict>> {
-    let cell = &row.0;
+/// A position as it stands at the end; money as Python integers of nanos.
+pub(crate) fn position_entry<'py>(py: Python<'py>, cell: &PositionCell) -> PyResult<Bound<'py, PyDict>> {
     let entry = PyDict::new(py);
     entry.set_item("account", cell.account)?;
     entry.set_item("instrument", cell.instrument)?;
@@ -272,7 +277,7 @@ fn replay(
                 collected.take(record, engine, &collector);
                 if engine.positions().len() != positions.len() || order_event(record).is_some() {
                     positions.clear();
-                    positions.extend(engine.positions().iter().map(|cell| PositionRow(*cell)));
+                    positions.extend_from_slice(engine.positions());
                 }
             } else {
                 collector.0.borrow_mut().touched.clear();
@@ -281,10 +286,7 @@ fn replay(
         let seen = collector.0.take();
         replayed.map(|replayed| (replayed, collected, positions, seen.outputs, seen.slots_refused))
     });
-    let (replayed, collected, positions, outputs, slots_refused) = folded.map_err(|error| match &error {
-        ReplayError::Journal(inner) => crate::journal::raised(inner),
-        ReplayError::Settings | ReplayError::State => PyValueError::new_err(error.to_string()),
-    })?;
+    let (replayed, collected, positions, outputs, slots_refused) = folded.map_err(|error| raised(&error))?;
     let entry = crate::journal::summary_entry(py, &replayed.summary)?;
     entry.set_item("state_hash", format!("{:016x}", replayed.state_hash))?;
     entry.set_item("full_hash", format!("{:016x}", replayed.full_hash))?;
@@ -304,7 +306,7 @@ fn replay(
         entry.set_item("orders", PyList::new(py, orders)?)?;
         let fills = collected.fills.iter().map(|fill| fill_entry(py, fill)).collect::<PyResult<Vec<_>>>()?;
         entry.set_item("fills", PyList::new(py, fills)?)?;
-        let positions = positions.iter().map(|row| position_entry(py, row)).collect::<PyResult<Vec<_>>>()?;
+        let positions = positions.iter().map(|cell| position_entry(py, cell)).collect::<PyResult<Vec<_>>>()?;
         entry.set_item("positions", PyList::new(py, positions)?)?;
         entry.set_item("outputs", PyBytes::new(py, &outputs))?;
     }

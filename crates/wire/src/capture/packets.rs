@@ -59,7 +59,8 @@ struct Interface {
 /// [`CaptureError`] when the file is no capture or ends within a packet.
 pub fn packets(file: &[u8], take: &mut dyn FnMut(Packet<'_>)) -> Result<(), CaptureError> {
     let refuse = |what: String| CaptureError(format!("no packet capture (pcap or pcapng): {what}"));
-    let mut reader = create_reader(BUFFER_BYTES, Cursor::new(file)).map_err(|error| refuse(format!("{error:?}")))?;
+    let mut reader =
+        create_reader(BUFFER_BYTES, Cursor::new(file)).map_err(|_| refuse("it begins as neither".to_owned()))?;
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut number = 0;
     loop {
@@ -73,7 +74,9 @@ pub fn packets(file: &[u8], take: &mut dyn FnMut(Packet<'_>)) -> Result<(), Capt
             }
             Err(PcapError::Eof) => return Ok(()),
             Err(PcapError::Incomplete(_)) => {
-                reader.refill().map_err(|error| refuse(format!("{error:?}")))?;
+                reader.refill().map_err(|_| {
+                    refuse(format!("the block after packet {number} is longer than {BUFFER_BYTES} bytes"))
+                })?;
                 if reader.reader_exhausted() && matches!(reader.next(), Err(PcapError::Incomplete(_))) {
                     return Err(CaptureError(format!("the capture ends within packet {}", number + 1)));
                 }
@@ -81,7 +84,7 @@ pub fn packets(file: &[u8], take: &mut dyn FnMut(Packet<'_>)) -> Result<(), Capt
             Err(PcapError::UnexpectedEof) => {
                 return Err(CaptureError(format!("the capture ends within packet {}", number + 1)));
             }
-            Err(error) => return Err(refuse(format!("block after packet {number}: {error:?}"))),
+            Err(_) => return Err(refuse(format!("the block after packet {number} is damaged"))),
         }
     }
 }
