@@ -68,6 +68,7 @@ class AgentProcess:
         self.secret = secret(settings.secret, needed=bool(settings.listen or settings.peers))
         try:
             names = directory(settings.limits, settings.reference)
+            self._client()
         except BadInput as error:
             raise ValueError(str(error)) from None
         config = {

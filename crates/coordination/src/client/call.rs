@@ -211,9 +211,15 @@ impl Etcd {
         let mut pause = PAUSE_MIN;
         let mut reasons = Reasons::default();
         loop {
-            for _ in 0..self.members() {
+            for tried in 0..self.members() {
+                // A member that takes a connection and says nothing (paused) leaves time for the others; with none left the
+                // next call begins at the next member, not at this one again.
+                if tried > 0 && Instant::now() >= deadline {
+                    return Err(reasons.sum());
+                }
                 let member = self.index();
-                let (error, fate) = match self.attempt(member, effect, deadline, &ask).await {
+                let until = self.share_of(deadline, tried);
+                let (error, fate) = match self.attempt(member, effect, deadline, until, &ask).await {
                     Ok(answer) => return Ok(answer),
                     Err(failed) => failed,
                 };
@@ -235,18 +241,26 @@ impl Etcd {
         }
     }
 
+    /// Until when a member may take, where so many were tried and the others need as much.
+    pub(crate) fn share_of(&self, deadline: Instant, tried: usize) -> Instant {
+        let now = Instant::now();
+        let left = u32::try_from(self.members() - tried).unwrap_or(u32::MAX);
+        now + deadline.saturating_duration_since(now) / left
+    }
+
     async fn attempt<T, F, W>(
         &self,
         member: usize,
         effect: Effect,
         deadline: Instant,
+        connected: Instant,
         ask: &F,
     ) -> std::result::Result<T, (Error, Fate)>
     where
         F: Fn(Client) -> W,
         W: Future<Output = std::result::Result<T, etcd_client::Error>>,
     {
-        let client = self.connect(member, deadline).await.map_err(|error| {
+        let client = self.connect(member, connected).await.map_err(|error| {
             let later = error.passes() || error.kind == Kind::CertificateRefused || error.is_of_token();
             let fate = if later { Fate::NotDone } else { Fate::Refused };
             (error, fate)

@@ -17,7 +17,7 @@ impl Etcd {
     pub async fn status(&self, deadline: Instant) -> Vec<MemberStatus> {
         let mut all = Vec::with_capacity(self.members());
         for member in 0..self.members() {
-            let until = deadline.min(Instant::now() + 2 * self.config().attempt);
+            let until = self.share_of(deadline, member).min(Instant::now() + 2 * self.config().attempt);
             let status = match timeout_at(until, self.member_status(member, until)).await {
                 Ok(Ok(status)) => status,
                 Ok(Err(error)) => self.silent(member, &error),
