@@ -8,8 +8,6 @@ what must outlive this process; a kill through the local socket waits for nothin
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import json
 import queue
 import socket
@@ -37,6 +35,7 @@ from meridian.coordination.agent_settings import (
 )
 from meridian.coordination.client import Etcd, Lease
 from meridian.coordination.clock import Clock
+from meridian.coordination.sealed import Sealed
 from meridian.coordination.values import Delete as DeleteStep
 from meridian.coordination.values import EventKind, Put, Step
 from meridian.coordination.verbs import Access
@@ -48,7 +47,6 @@ TICK_S = 0.02
 STORE_TIMEOUT_S = 2.0
 RETRY_S = 0.5
 WRITES_AT_ONCE = 100
-DIGEST_BYTES = 32
 CONFIRM_S = 0.5
 LEFT_S = 0.5
 NO_GENERATION = keys.ROOT + "agent/generation"
@@ -65,7 +63,7 @@ class AgentProcess:
         self.clock = Clock()
         self.lock = Lock()
         self.directory = service.data_directory
-        self.secret = secret(settings.secret, needed=bool(settings.listen or settings.peers))
+        self.sealed = Sealed(secret(settings.secret, needed=bool(settings.listen or settings.peers)))
         try:
             names = directory(settings.limits, settings.reference)
             self._client()
@@ -89,7 +87,7 @@ class AgentProcess:
         self.local = local.listen(service.socket_path)
         self.writes: queue.SimpleQueue[tuple[str, str | None, bool]] = queue.SimpleQueue()
         self.resync = Event()
-        self.unsigned = 0
+        self.foreign = 0
         self.offers_refused = 0
         self.store_error = ""
         self.left_at = 0.0
@@ -142,7 +140,7 @@ class AgentProcess:
         """All that is known."""
         with self.lock:
             known: dict[str, Any] = json.loads(self.machine.status())
-        known["datagrams"]["unsigned"] = self.unsigned
+        known["datagrams"]["foreign"] = self.foreign
         known["engine"]["offers_refused"] = self.offers_refused
         known["store"]["error"] = self.store_error
         known["sentences"] += self._own_sentences()
@@ -195,10 +193,10 @@ class AgentProcess:
             self.unremembered = None
 
     def _send(self, datagram: bytes) -> None:
-        signed = datagram + hmac.digest(self.secret, datagram, hashlib.sha256)
+        sealed = self.sealed.seal(datagram)
         for peer in self.peers:
             with contextlib.suppress(OSError):
-                self.socket.sendto(signed, peer)
+                self.socket.sendto(sealed, peer)
 
     def _engine(self) -> None:
         """Reads what the engine says."""
@@ -218,12 +216,12 @@ class AgentProcess:
         """Reads what other regions' agents say."""
         while not self.stop_event.is_set():
             try:
-                signed = self.socket.recv(65_536)
+                sealed = self.socket.recv(65_536)
             except TimeoutError:
                 continue
-            datagram, digest = signed[:-DIGEST_BYTES], signed[-DIGEST_BYTES:]
-            if not hmac.compare_digest(digest, hmac.digest(self.secret, datagram, hashlib.sha256)):
-                self.unsigned += 1
+            datagram = self.sealed.open(sealed)
+            if datagram is None:
+                self.foreign += 1
                 continue
             with self.lock:
                 self.machine.on_peer(self.clock.now_ns(), datagram)

@@ -61,7 +61,7 @@ class Settings(Strict):
     peers: dict[str, str] = Field(default_factory=dict)
     """Region → address:port of its agent."""
     secret: str | None = None
-    """A file that its owner alone may read, the same in all regions: what datagrams are signed with."""
+    """A file that its owner alone may read, the same in all regions: what datagrams are encrypted with."""
     lease_seconds: int = Field(default=5, ge=2, le=60)
 
     @field_validator("peers")
@@ -90,7 +90,7 @@ def address(text: str) -> tuple[str, int]:
 
 
 def secret(path: str | None, *, needed: bool) -> bytes:
-    """The key that datagrams are signed with. Raises ValueError."""
+    """What datagrams are encrypted with. Raises ValueError."""
     if path is None:
         if needed:
             raise ValueError("secret is missing; it must be given with peers or listen")

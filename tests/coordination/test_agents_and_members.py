@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -144,7 +145,7 @@ class World:
         """A limit that comes into force in these regions."""
         revision = self.put("limits/1", limit(1, lots, version=lots))
         for half in of or self.both:
-            self.until(lambda half=half: self.acknowledged(half, revision))  # type: ignore[misc]
+            self.until(partial(self.acknowledged, half, revision))
             assert half.bounds[-1] == lots
         return revision
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from meridian._native import links
 from meridian._native.coordination import agent_key, datagram_region
 from meridian.coordination.agent import AgentProcess
 from meridian.coordination.agent_settings import address
+from meridian.coordination.sealed import Sealed
 from meridian.coordination.server import free_ports
 from meridian.deploy.services import Service
 from tests.coordination.region import settings, soon, write_files
@@ -131,9 +131,17 @@ def test_a_datagram_without_the_secret_changes_nothing(
     assert datagram_region(sent[-1]) == "chicago"
     to = address(str(ny.agent.settings.listen))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        for digest in (b"", bytes(32), hmac.digest(b"another" * 8, sent[-1], "sha256")):
-            one.sendto(sent[-1] + digest, to)
-    soon(lambda: ny.agent.status()["datagrams"]["unsigned"] == 3)
+        mine = chicago.agent.sealed.seal(sent[-1])
+        assert sent[-1] not in mine and b"chicago" not in mine
+        for foreign in (
+            sent[-1],
+            b"",
+            mine[:20],
+            mine[:-1] + bytes([mine[-1] ^ 1]),
+            Sealed(b"another" * 8).seal(sent[-1]),
+        ):
+            one.sendto(foreign, to)
+    soon(lambda: ny.agent.status()["datagrams"]["foreign"] == 5)
     assert "chicago" not in ny.lots()
 
 
