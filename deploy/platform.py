@@ -11,6 +11,7 @@ ends is started again, an API that ends is started again, a region that fails is
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -41,6 +42,8 @@ from meridian.risk.api import tokens
 TOPOLOGIES = Path(__file__).parent / "topologies"
 ALIASES = {"ny": "new-york"}
 NAME = "platform"
+LOCK = "lock"
+"""In the data: held by the platform that is up with it."""
 STORE = "etcd"
 AGENT = "agent"
 TLS = "tls"
@@ -199,6 +202,8 @@ class Platform:
     asked: bool = False
     failures: list[str] = field(default_factory=list)
     epochs: epochs.Epochs = field(init=False)
+    held: int | None = None
+    """The descriptor of the data's lock."""
     _epochs_at: float = 0.0
     """When epochs that the store does not know are told to it again."""
     _store_at: float = 0.0
@@ -259,6 +264,7 @@ class Platform:
 
     def _start(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.held = _held(self.data)
         _room_for_store(self.data)
         secret = self._secret()
         self._make_tokens()
@@ -480,6 +486,9 @@ class Platform:
             self.store.stop()
         if above is not None:
             above.stop()
+        if self.held is not None:
+            os.close(self.held)
+            self.held = None
 
     def _end(self, supervisor: Supervisor) -> None:
         failures = list(supervisor.failures)
@@ -508,6 +517,18 @@ def _named(supervisor: Supervisor) -> Iterator[None]:
         raise
     except CannotStart as error:
         raise CannotStart([f"{supervisor.topology.name}: {sentence}" for sentence in error.errors]) from None
+
+
+def _held(data: Path) -> int:
+    """The descriptor of the directory's lock. Raises OSError where another platform has it: two stores would be of one data, and
+    two engines of one name."""
+    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OSError(f"{data}: a platform that is up has this data; stop it (meridian down) or name another") from None
+    return descriptor
 
 
 def _room_for_store(data: Path) -> None:

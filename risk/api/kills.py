@@ -12,7 +12,7 @@ from meridian.risk.api.errors import bad_input, problem, refused
 from meridian.risk.api.models import KillRequest, RearmRequest
 from meridian.risk.api.plans import Actor, Plan
 from meridian.risk.api.tokens import Token
-from meridian.risk.api.values import NEW_ORDERS, RESTING, Kill, RearmChange, Selector
+from meridian.risk.api.values import NEW_ORDERS, RESTING, Kill, LocalKill, RearmChange, Selector
 from meridian.risk.api.view import View
 from meridian.risk.limits import NewOrders, Resting
 
@@ -70,10 +70,12 @@ def plan_kill(view: View, node: str, request: KillRequest, actor: Actor) -> Plan
     key = keys.kill(node, request.selector)
     now: Kill | None = view.get(key)
     new, resting, flatten = wanted(request)
-    if now is not None:
-        new = max(new, now.new_orders, key=NEW_ORDERS.index)
-        resting = max(resting, now.resting, key=RESTING.index)
-        flatten = flatten or now.flatten
+    # What is written here takes the place of local kills as well: it must stop as much as any of them.
+    stopped: list[Kill | LocalKill] = [*view.local_kill_values(key), *([now] if now else [])]
+    for known in stopped:
+        new = max(new, known.new_orders, key=NEW_ORDERS.index)
+        resting = max(resting, known.resting, key=RESTING.index)
+        flatten = flatten or known.flatten
     killed = Kill(
         node=node,
         selector=request.selector,
@@ -113,6 +115,7 @@ def rearm_change(view: View, node: str, request: RearmRequest) -> RearmChange:
         node=node,
         selector=request.selector,
         base_version=now.version if now else 0,
+        base_local=view.local_revisions(key),
         new_orders=request.new_orders,
         resting=request.resting,
         flatten=request.flatten,
@@ -127,8 +130,13 @@ def plan_rearm(view: View, change: RearmChange, actor: Actor, *, reason: str, by
     if version != change.base_version:
         allowed = f"version {change.base_version}, which was there when it was proposed; propose it again"
         raise refused(409, "stale", "proposal", f"version {version} is there", allowed)
+    local = view.local_revisions(key)
+    if local != change.base_local:
+        later = ", ".join(sorted(region for region in local if local[region] != change.base_local.get(region)))
+        told = f"killed locally since: {later}" if later else "local kills have gone since"
+        raise refused(409, "stale", "proposal", told, "what stood when it was proposed; propose it again")
     armed = Kill(
-        **change.model_dump(exclude={"kind", "base_version", "selector"}),
+        **change.model_dump(exclude={"kind", "base_version", "base_local", "selector"}),
         selector=change.selector,
         version=version + 1,
         reason=reason,

@@ -310,6 +310,8 @@ class RearmChange(BaseModel):
     node: str
     selector: Selector = Selector()
     base_version: int
+    base_local: dict[str, int] = Field(default_factory=dict)
+    """Region → revision of its local kill, as they were when it was proposed: no later one is loosened."""
     new_orders: NewOrders = "allow"
     resting: Resting = "keep"
     flatten: bool = False

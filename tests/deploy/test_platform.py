@@ -219,6 +219,12 @@ def test_a_region_that_fails_is_stopped_alone(world: World) -> None:
     world.until(lambda: states() == {"new-york": "in_force", "chicago": "unreachable"})
 
 
+def etcd_of(status: str) -> list[int]:
+    """The store's process, of what `meridian status --json` printed."""
+    rows = (row for run in json.loads(status)["runs"] for row in run["processes"])
+    return [row["pid"] for row in rows if row["name"] == "etcd" and row["pid"]]
+
+
 def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: Path) -> None:
     world.platform.stop()
 
@@ -232,6 +238,20 @@ def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: 
     assert {run["name"] for run in facts["runs"]} == {"platform", "chicago"}
     shown = json.loads(command("status", "--json").stdout)["runs"]
     pids = [row["pid"] for run in shown for row in run["processes"]]
+    # A second platform of the same data would fence the first one's engines.
+    second = command("up", "--regions", "chicago", "--data", str(home / "data"), "--detach", "--json")
+    assert second.returncode != 0 and "a platform that is up has this data" in second.stderr, second.stderr
+    # Whoever started it is gone: what it has to say goes to a file, and a warning ends nothing.
+    (etcd,) = [row["pid"] for run in shown for row in run["processes"] if row["name"] == "etcd"]
+    os.kill(etcd, signal.SIGKILL)
+    logs = home / "meridian"
+
+    def told() -> bool:
+        return any("store" in path.read_text() for path in logs.glob("up-*.log"))
+
+    world.until(told)
+    world.until(lambda: etcd not in (again := etcd_of(command("status", "--json").stdout)) and len(again) == 1)
+    pids += etcd_of(command("status", "--json").stdout)
     assert "etcd" in [row["name"] for run in shown for row in run["processes"]]
     assert all(row["ready"] for run in shown for row in run["processes"])
     limit = command("limits", "show", str(LONG), "--json", "--token-file", facts["token_files"][0])

@@ -99,6 +99,42 @@ def test_what_a_region_stopped_by_itself_is_seen_and_rearmed(tmp_path: Path) -> 
     run(go, tmp_path)
 
 
+def local_kill(region: str, **fields: Any) -> dict[str, bytes]:
+    """The key and value that an agent publishes of a local kill of the desk."""
+    value = {"v": 1, "node": "desk", "selector": {}, "flatten": False, "by": "local", "at_ns": 1, **fields}
+    return {f"/meridian/v1/local/{region}/kill/desk/all": json.dumps(value).encode()}
+
+
+def test_a_kill_stops_as_much_as_a_local_one_whose_place_it_takes(tmp_path: Path) -> None:
+    async def go(api: Api) -> None:
+        api.store.put_all(local_kill("chicago", new_orders="none", resting="cancel_increasing"))
+        await api.settle()
+        answer = await api.as_("risk").post("/v1/kill/desk", json={"level": "K1"})
+        assert answer.status_code == 200
+        now = await stored(api, "desk")
+        assert (now["new_orders"], now["resting"]) == ("none", "cancel_increasing")
+        answer = await api.as_("risk").post("/v1/kill/desk", json={"resting": "cancel"})
+        now = await stored(api, "desk")
+        assert (now["new_orders"], now["resting"]) == ("none", "cancel")
+
+    run(go, tmp_path)
+
+
+def test_a_rearm_proposed_before_a_local_kill_is_stale(tmp_path: Path) -> None:
+    async def go(api: Api) -> None:
+        await api.as_("risk").post("/v1/kill/desk", json={"level": "K1"})
+        proposed = await api.as_("risk").post("/v1/rearm/desk", json={"reason": "checked"})
+        api.store.put_all(local_kill("chicago", new_orders="none", resting="cancel"))
+        await api.settle()
+        number = proposed.json()["proposal"]["id"]
+        answer = await api.as_("second").post(f"/v1/proposals/{number}/confirm")
+        assert answer.status_code == 409 and answer.json()["code"] == "stale"
+        assert "killed locally since: chicago" in answer.text
+        assert (await stored(api, "desk"))["new_orders"] == "reduce_only"
+
+    run(go, tmp_path)
+
+
 async def region(path: Path, said: list[dict[str, Any]], answer: bytes) -> asyncio.Server:
     """A region's agent as far as its local socket goes."""
 
