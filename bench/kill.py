@@ -125,6 +125,8 @@ def write_region(folder: Path, tap_port: int) -> Path:
     engine["inputs"] = [name for name in engine["inputs"] if "xbos" not in name]
     engine["commands"], engine["feeds"] = ({"1": engine[name]["1"]} for name in ("commands", "feeds"))
     venue = topology["tiles"][f"exchange_{VENUE}"]["settings"]
+    # A venue keeps every message of its day; the shipped sizes are for a demo.
+    venue["feed_messages"] = venue["session_messages"] = 1 << 20
     del venue["flow"], venue["inner"]
     other = {"session": 2, "listen": "127.0.0.1:{port:other}", "username": "other", "password_file": "{secret:other}"}
     venue["ports"].append(other | {"owner": 2})
