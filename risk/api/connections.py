@@ -9,7 +9,7 @@ What is said below HTTP's own level has the schema of every other error.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import h11
 import uvicorn
@@ -31,10 +31,9 @@ class Connection(H11Protocol):
     waits_since: float = 0.0
     head_timer: asyncio.TimerHandle | None = None
 
-    # uvicorn's own method takes no less than a transport that can be written to.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A newcomer: it gets a place, somebody else's if need be."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, transport))
         self.waits_since = self.loop.time()
         self._watch_head()
         here = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]

@@ -36,7 +36,7 @@ async def state(service: Served, _: Reader) -> KillsAnswer:
                 **kill.model_dump(),
                 revision=service.view.at(key),
                 stopped=not kill.armed,
-                local_in=service.view.local_kills(key),
+                local_in=sorted(service.view.local_kills(key)),
             )
         )
     return KillsAnswer(view=service.seen(), kills=found)

@@ -71,7 +71,8 @@ def plan_kill(view: View, node: str, request: KillRequest, actor: Actor) -> Plan
     now: Kill | None = view.get(key)
     new, resting, flatten = wanted(request)
     # What is written here takes the place of local kills as well: it must stop as much as any of them.
-    stopped: list[Kill | LocalKill] = [*view.local_kill_values(key), *([now] if now else [])]
+    local = [view.get(one) for one in view.local_kills(key).values()]
+    stopped: list[Kill | LocalKill] = [*local, *([now] if now else [])]
     for known in stopped:
         new = max(new, known.new_orders, key=NEW_ORDERS.index)
         resting = max(resting, known.resting, key=RESTING.index)
@@ -115,11 +116,16 @@ def rearm_change(view: View, node: str, request: RearmRequest) -> RearmChange:
         node=node,
         selector=request.selector,
         base_version=now.version if now else 0,
-        base_local=view.local_revisions(key),
+        base_local=_local_revisions(view, key),
         new_orders=request.new_orders,
         resting=request.resting,
         flatten=request.flatten,
     )
+
+
+def _local_revisions(view: View, key: str) -> dict[str, int]:
+    """Region → the revision that wrote its local kill."""
+    return {region: view.at(local) for region, local in view.local_kills(key).items()}
 
 
 def plan_rearm(view: View, change: RearmChange, actor: Actor, *, reason: str, by: str) -> Plan:
@@ -130,7 +136,7 @@ def plan_rearm(view: View, change: RearmChange, actor: Actor, *, reason: str, by
     if version != change.base_version:
         allowed = f"version {change.base_version}, which was there when it was proposed; propose it again"
         raise refused(409, "stale", "proposal", f"version {version} is there", allowed)
-    local = view.local_revisions(key)
+    local = _local_revisions(view, key)
     if local != change.base_local:
         later = ", ".join(sorted(region for region in local if local[region] != change.base_local.get(region)))
         told = f"killed locally since: {later}" if later else "local kills have gone since"

@@ -171,24 +171,10 @@ class View:
         """Holder → its part of a global limit."""
         return {words[2]: value for words, value in self.of("parts") if words[1] == str(number)}
 
-    def local_kills(self, place: str) -> list[str]:
-        """Regions whose agents were killed locally at a key of `kill/`."""
-        ending = place.removeprefix(keys.ROOT)
-        return [keys.words(key)[1] for key in self.values.get("local", {}) if key.endswith("/" + ending)]
-
-    def local_kill_values(self, place: str) -> list[LocalKill]:
-        """What regions' agents took locally at a key of `kill/`."""
-        found = (self.get(self._local(region, place)) for region in self.local_kills(place))
-        return [one for one in found if isinstance(one, LocalKill)]
-
-    def local_revisions(self, place: str) -> dict[str, int]:
-        """Region → the revision that wrote its local kill at a key of `kill/`."""
-        return {region: self.at(self._local(region, place)) for region in self.local_kills(place)}
-
-    def _local(self, region: str, place: str) -> str:
+    def local_kills(self, place: str) -> dict[str, str]:
+        """Region → key of what its agent took locally at a key of `kill/`."""
         ending = "/" + place.removeprefix(keys.ROOT)
-        of_region = (key for key in self.values["local"] if keys.words(key)[1] == region)
-        return next(key for key in of_region if key.endswith(ending))
+        return {keys.words(key)[1]: key for key in self.values.get("local", {}) if key.endswith(ending)}
 
     def ack(self, region: str, key: str) -> Ack | None:
         """What a region said about a key."""

@@ -87,7 +87,7 @@ def test_the_list_tightens_at_once_and_loosens_by_two_with_audit(tmp_path: Path)
 def test_what_names_nothing_is_refused_with_every_reason(tmp_path: Path) -> None:
     async def go(api: Api) -> None:
         risk = api.as_("risk")
-        body = {"state": "deny", "selector": {"instrument": "GOLD", "venue": "XXXX"}, "reason": "x"}
+        body = {"state": "deny", "selector": {"instrument": "GOLD", "venue": "XLON"}, "reason": "x"}
         answer = await risk.put("/v1/permissions/nobody", json=body)
         assert answer.status_code == 422
         assert {one["key"] for one in answer.json()["errors"]} == {"node", "selector.instrument", "selector.venue"}
