@@ -7,6 +7,7 @@ what is not surely tighter is loosening.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from meridian.records import Metric
 from meridian.risk.api import amounts, keys
 from meridian.risk.api.errors import Problem, bad_input, problem, refused, sentence
 from meridian.risk.api.models import LimitNew, LimitWrite
-from meridian.risk.api.parts import Parts, advance, givers, region_of, share
+from meridian.risk.api.parts import Parts, advance, givers, lowered, region_of, share
 from meridian.risk.api.plans import Actor, Plan
 from meridian.risk.api.values import Limit, LimitChange, Part, PartTarget, Pending, Selector, TreeNode
 from meridian.risk.api.view import View
@@ -118,7 +119,7 @@ def problems_of(view: View, change: LimitChange, world: World) -> list[Problem]:
     found += _amount_problems("value", change.metric, change.value)
     found += _extra_problems(change)
     if change.enforcement == "global":
-        found += _parts_problems(change)
+        found += _parts_problems(change) + _strangers(view, change, world)
         if change.metric not in amounts.GLOBAL_METRICS:
             found.append(problem("enforcement", "global", f"engine with {change.metric}; global with "
                                  + ", ".join(sorted(amounts.GLOBAL_METRICS))))  # fmt: skip
@@ -204,6 +205,15 @@ def _parts_problems(change: LimitChange) -> list[Problem]:
     return found
 
 
+def _strangers(view: View, change: LimitChange, world: World) -> list[Problem]:
+    """Parts of who holds none: nobody could ever say that it is inside one, so the lots would be lost to all."""
+    has = view.parts(change.id)
+    known = sorted({*holders_of(view, world), *has})
+    allowed = one_of(known) if known else models_parts()
+    return [problem(f"parts.{holder}", text, allowed) for holder, text in (change.parts or {}).items()
+            if holder not in known]  # fmt: skip
+
+
 # Which way it goes.
 
 
@@ -224,9 +234,22 @@ def verdict(view: View, change: LimitChange) -> Verdict:
             _compare(answer, name, before or 0, after or 0)
     # No soft value warns latest of all.
     _compare(answer, "soft_percent", now.soft_percent or 101, change.soft_percent or 101)
-    if answer.direction == "none" and change.parts is not None and change.parts != _aimed_texts(view, now):
-        answer.direction = "tightening"
+    if change.parts is not None and change.enforcement == "global":
+        _compare_parts(answer, now.metric, parts_aimed(view, now), change.parts)
     return answer
+
+
+def _compare_parts(answer: Verdict, metric: str, before: Parts, given: Mapping[str, str]) -> None:
+    """A part that grows lets more through in its region, whatever the others give up."""
+    after = {holder: amounts.parse(metric, text) for holder, text in given.items()}
+    for holder in sorted(before.keys() | after.keys()):
+        was, is_now = before.get(holder, 0), after.get(holder, 0)
+        if is_now > was:
+            answer.direction = "loosening"
+            texts = amounts.text_of(metric, was), amounts.text_of(metric, is_now)
+            answer.why.append(f"the part of {holder} grows from {texts[0]} to {texts[1]}")
+        elif is_now < was and answer.direction == "none":
+            answer.direction = "tightening"
 
 
 def _compare(answer: Verdict, name: str, before: int, after: int) -> None:
@@ -276,10 +299,6 @@ def _whole(metric: str, text: str) -> int:
                        "restores it before the limit can be changed.") from None  # fmt: skip
 
 
-def _aimed_texts(view: View, limit: Limit) -> dict[str, str]:
-    return {holder: amounts.text_of(limit.metric, part) for holder, part in parts_aimed(view, limit).items()}
-
-
 def target_of(view: View, change: LimitChange, world: World) -> Parts:
     """The parts that a change of a global limit leads to: as given, or in the proportions there are."""
     if change.parts is not None:
@@ -291,7 +310,7 @@ def target_of(view: View, change: LimitChange, world: World) -> Parts:
         aimed = dict.fromkeys(aimed or holders_of(view, world), 1)
     if not aimed:
         raise bad_input([problem("parts", None, models_parts())])
-    return share(value, aimed)
+    return lowered(value, aimed) if value < sum(aimed.values()) else share(value, aimed)
 
 
 def plan(view: View, change: LimitChange, actor: Actor, world: World, *, reason: str, by: str | None = None) -> Plan:

@@ -26,6 +26,12 @@ def share(value: int, shares: Mapping[str, int]) -> Parts:
     return parts
 
 
+def lowered(value: int, now: Mapping[str, int]) -> Parts:
+    """The parts when their sum goes down to `value`: each gives in proportion to what it has, and none grows by rounding."""
+    given = share(sum(now.values()) - value, now)
+    return {holder: part - given[holder] for holder, part in now.items()}
+
+
 def advance(now: Parts, target: Parts, gave_back: Collection[str]) -> Parts:
     """One step from the parts in force towards the target, given who is inside its smaller part.
 

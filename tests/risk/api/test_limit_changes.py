@@ -350,6 +350,87 @@ def test_parts_that_do_not_add_up_or_name_no_holder_are_refused(tmp_path: Path) 
     run(go, tmp_path)
 
 
+def test_a_part_for_a_holder_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    async def go(api: Api) -> None:
+        number = await api.make_global("100", {"new-york-1": "60", "chicago-1": "40"})
+        before = dict(api.store.entries_by_key)
+        parts = {"new-york-1": "50", "chicago-1": "30", "nowhere-9": "20"}
+        body = {"node": "firm", "metric": "position_long", "value": "100", "enforcement": "global", "reason": "x"}
+        answers = [
+            await api.as_("risk").put(f"/v1/limits/{number}", json={"parts": parts}, headers={"If-Match": '"1"'}),
+            await api.as_("trader").post(f"/v1/limits/{number}/validate", json={"parts": parts}),
+            await api.as_("risk").post("/v1/limits", json=body | {"parts": parts}),
+        ]
+        for answer in answers:
+            assert answer.status_code == 422, answer.text
+            assert [one["sentence"] for one in answer.json()["errors"]] == [
+                "parts.nowhere-9 = 20: allowed is one of chicago-1, new-york-1."
+            ]
+        assert api.store.entries_by_key == before
+        region = {"v": 1, "region": "london", "holder": "london-1", "engine": "up"}
+        api.store.put_all({keys.region("regions", "london"): json.dumps(region).encode()})
+        await api.settle()
+        parts = {"new-york-1": "50", "chicago-1": "30", "london-1": "20"}
+        found = await api.as_("trader").post(f"/v1/limits/{number}/validate", json={"parts": parts})
+        assert found.status_code == 200, "its agent is there"
+
+    run(go, tmp_path)
+
+
+def test_what_nobody_holds_any_more_can_be_taken_back(tmp_path: Path) -> None:
+    stores: list[Double] = []
+
+    async def begin(api: Api) -> None:
+        await api.make_global("100", {"new-york-1": "60", "chicago-1": "40"})
+        stores.append(api.store)
+
+    async def go_on(api: Api) -> None:
+        parts = {"new-york-1": "60", "chicago-1": "0"}
+        body = {"value": "60", "parts": parts}
+        answer = await api.as_("risk").put(f"/v1/limits/{GLOBAL_ID}", json=body, headers={"If-Match": '"1"'})
+        assert answer.status_code == 200 and answer.json()["direction"] == "tightening", answer.text
+
+    run(begin, tmp_path)
+    (tmp_path / "tokens.json").unlink()
+    run(go_on, tmp_path, store=stores[0], holders=("new-york-1",))
+
+
+def test_a_part_that_grows_needs_two_whatever_the_others_give_up(tmp_path: Path) -> None:
+    rows: list[tuple[dict[str, Any], str, list[str]]] = [
+        ({"parts": {"new-york-1": "60", "chicago-1": "40"}}, "none", []),
+        (
+            {"parts": {"new-york-1": "70", "chicago-1": "30"}},
+            "loosening",
+            ["the part of new-york-1 grows from 60 to 70"],
+        ),
+        (
+            {"value": "90", "parts": {"new-york-1": "70", "chicago-1": "20"}},
+            "loosening",
+            ["the part of new-york-1 grows from 60 to 70"],
+        ),
+        ({"value": "90", "parts": {"new-york-1": "50", "chicago-1": "40"}}, "tightening", []),
+        ({"value": "60", "parts": {"new-york-1": "60"}}, "tightening", []),
+        ({"value": "90"}, "tightening", []),
+    ]
+
+    async def go(api: Api) -> None:
+        number = await api.make_global("100", {"new-york-1": "60", "chicago-1": "40"})
+        for body, direction, why in rows:
+            answer = await api.as_("trader").post(f"/v1/limits/{number}/validate", json=body)
+            found = answer.json()
+            assert (found["direction"], found["why"]) == (direction, why), (body, answer.text)
+        body = {"parts": {"new-york-1": "70", "chicago-1": "30"}, "reason": "more to do there"}
+        asked = await api.as_("risk").put(f"/v1/limits/{number}", json=body, headers={"If-Match": '"1"'})
+        assert asked.status_code == 202, asked.text
+        assert api.parts_in_store(number) == {"new-york-1": 60, "chicago-1": 40}
+        await api.confirmed(asked)
+        limit = await api.limit(number)
+        assert limit["confirmed_by"] == "second"
+        assert {holder: one["upper"] for holder, one in limit["pending"]["parts"].items()} == body["parts"]
+
+    run(go, tmp_path)
+
+
 def test_absent_parts_are_equal_and_add_up(tmp_path: Path) -> None:
     async def go(api: Api) -> None:
         number = await api.make_global("101")

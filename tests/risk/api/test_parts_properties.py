@@ -10,11 +10,11 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from meridian.risk.api import keys
-from meridian.risk.api.parts import advance, givers, share
+from meridian.risk.api.parts import advance, givers, lowered, share
 from tests.risk.api.double import Double
 from tests.risk.api.harness import GLOBAL_ID, Api, run
 from tests.risk.support import LIMITS
@@ -31,6 +31,17 @@ def test_shares_add_up_and_are_within_one_of_their_proportion(value: int, shares
     parts = share(value, shares)
     assert sum(parts.values()) == value
     assert all(abs(parts[holder] * total - value * portion) < total for holder, portion in shares.items())
+
+
+@given(now=PARTS, down=st.integers(0, 150))
+@example(now={"chicago-1": 2, "new-york-1": 6, "new-york-2": 6}, down=1)
+def test_a_lowered_bound_raises_nobodys_part(now: dict[str, int], down: int) -> None:
+    total = sum(now.values())
+    if not total:
+        return
+    parts = lowered(total - min(down, total), now)
+    assert sum(parts.values()) == total - min(down, total)
+    assert all(0 <= parts[holder] <= part for holder, part in now.items())
 
 
 @given(now=PARTS, target=PARTS, back=st.sets(st.sampled_from(HOLDERS)))
