@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meridian.console import BadInput, CheckFailed, json_option, note, print_json, print_table, show
+from meridian.console import BadInput, json_option, note, print_table, show
 
 if TYPE_CHECKING:
     from meridian.analytics.reconciliation import Reconciliation
@@ -25,13 +25,11 @@ def report(run: str | None, html: str | None, as_json: bool) -> None:
     found = opened(run)
     if html and not Path(html).absolute().parent.is_dir():
         raise BadInput(f"--html = {html}: its directory does not exist")
-    if as_json:
-        print_json("platform_report" if isinstance(found, Platform) else "report", summary(found))
-    else:
-        print_summary(found)
     if html:
         write_html(found, Path(html))
         note(f"report: {html}")
+    schema = "platform_report" if isinstance(found, Platform) else "report"
+    show(schema, summary(found), as_json, lambda: print_summary(found))
 
 
 @click.command()
@@ -51,13 +49,11 @@ def reconcile(run: str | None, as_json: bool) -> None:
         differences += [f"{name}: {sentence}" for name, one in found.items() for sentence in one.differences]
         described = {name: one.described() for name, one in found.items()}
         value = {"agrees": not differences, "differences": differences, "regions": described}
-        show("platform_reconcile", value, as_json, lambda: _print_regions(found))
+        show("platform_reconcile", value, as_json, lambda: _print_regions(found), errors=differences)
     else:
         single = compare(run_or_platform)
-        differences = single.differences
-        show("reconcile", single.described(), as_json, lambda: _print_reconciliation(single))
-    if differences:
-        raise CheckFailed(differences)
+        value = single.described()
+        show("reconcile", value, as_json, lambda: _print_reconciliation(single), errors=single.differences)
 
 
 def _print_regions(found: dict[str, Reconciliation]) -> None:

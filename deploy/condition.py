@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from meridian.console import in_words
 from meridian.coordination import Access, Etcd, EtcdError, keys, local
 from meridian.deploy.runs import Run
 
@@ -81,7 +82,8 @@ def agents(run: Run) -> list[dict[str, Any]]:
             row |= {"region": status["region"], "store": status["store"]["state"], "sentences": status["sentences"]}
             row["status"] = status
         except (OSError, ValueError, KeyError) as error:
-            row["sentences"] = [f"agent: it does not answer ({error}); {WITHOUT_AGENT}"]
+            why = in_words(error) if isinstance(error, OSError) else error
+            row["sentences"] = [f"agent: it does not answer ({why}); {WITHOUT_AGENT}"]
         rows.append(row)
     return rows
 

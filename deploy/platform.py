@@ -27,7 +27,7 @@ import structlog
 from meridian import records
 from meridian._native import links as native
 from meridian.analytics import live
-from meridian.console import BadInput, Failure
+from meridian.console import BadInput, Failure, in_words
 from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
 from meridian.coordination.certificates import Authority
@@ -254,7 +254,7 @@ class Platform:
             self._start()
         except OSError as error:
             self.stop()
-            raise CannotStart([str(error)]) from None
+            raise CannotStart([in_words(error)]) from None
         except Failure as error:
             self.stop()
             raise CannotStart(list(error.errors)) from None

@@ -36,7 +36,12 @@ def exit_code(work: Callable[[], None]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
+        from meridian.console import in_words
+
+        print(in_words(error), file=sys.stderr)
+        return 1
+    except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -24,6 +24,7 @@ import structlog
 from meridian import child as python
 from meridian._native import links as native
 from meridian._native import tiles
+from meridian.console import in_words
 from meridian.deploy import runs, services
 from meridian.deploy.metrics import Exporter
 from meridian.deploy.specs import Places, disk_bytes, free_ports, logs_bytes, process_spec, service_spec, shared_bytes
@@ -228,7 +229,7 @@ class Supervisor:
             try:
                 native.aeron_check_space(directory, needed)
             except OSError as error:
-                raise CannotStart([str(error)]) from None
+                raise CannotStart([in_words(error)]) from None
             about = {"directory": str(directory), "logs_bytes": needed, "spin": False}
             driver = self._child(MEDIA_DRIVER, {"media_driver": about}, "none")
             self._spawn(driver)
@@ -335,14 +336,6 @@ def no_space(topology: Topology, places: Places) -> list[str]:
                 f"{what} = {path}: needs {bytes_needed} bytes, {free} are free there; make room or name another"
             )
     return errors
-
-
-def in_words(error: OSError) -> str:
-    """What the system refused, with the path and without its number."""
-    if error.errno is None or error.strerror is None:
-        return str(error)
-    reason = error.strerror[:1].lower() + error.strerror[1:]
-    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _secrets(folder: Path, names: list[str]) -> dict[str, str]:

@@ -138,7 +138,6 @@ def replay_command(directory: str, libraries: str | None, as_json: bool) -> None
 
     found = [(path, replay(path, libraries=libraries)) for path in _journals(directory)]
     entries = [{"journal": str(path), **result} for path, result in found]
-    agree = all(result["agrees"] is not False for _, result in found)
 
     def for_people() -> None:
         for path, result in found:
@@ -150,9 +149,8 @@ def replay_command(directory: str, libraries: str | None, as_json: bool) -> None
             if result["replayed_hash"] != result["state_hash"]:
                 print(f"  replay  {result['state_hash']:>16}  at the end, input {result['last_sequence']}")
 
-    show("journal.replay", {"journals": entries, "agree": agree}, as_json, for_people)
-    if not agree:
-        raise CheckFailed([f"{path}: {_verdict(result)}" for path, result in found if result["agrees"] is False])
+    differ = [f"{path}: {_verdict(result)}" for path, result in found if result["agrees"] is False]
+    show("journal.replay", {"journals": entries, "agree": not differ}, as_json, for_people, errors=differ)
 
 
 @journal.command("verify")
@@ -185,9 +183,7 @@ def verify_command(directory: str, as_json: bool) -> None:
         print_table("Journals", columns, rows)
 
     damaged = [f"{path}: {result['damage']}" for path, result in found if result["damage"]]
-    show("journal.verify", {"journals": entries, "whole": not damaged}, as_json, for_people)
-    if damaged:
-        raise CheckFailed(damaged)
+    show("journal.verify", {"journals": entries, "whole": not damaged}, as_json, for_people, errors=damaged)
 
 
 def _plain(value: Any) -> Any:

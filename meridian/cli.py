@@ -26,6 +26,7 @@ from meridian.console import (
     Unreachable,
     cut_words,
     fail,
+    in_words,
     note,
     print_json,
 )
@@ -141,6 +142,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_OK)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        fail(Unreachable(f"{place}{error.strerror or error}"), as_json=as_json)
+        fail(Unreachable(in_words(error)), as_json=as_json)
     sys.exit(code if isinstance(code, int) else EXIT_OK)

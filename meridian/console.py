@@ -1,7 +1,8 @@
 """What every command shares: `--json`, tables, progress, errors and exit codes.
 
 Invariant: exit code 0 means done, 1 a check failed, 2 bad input from a person, 3 something could not be reached. What a
-program may read goes to standard output, what only a person reads goes to standard error.
+program may read goes to standard output, what only a person reads goes to standard error. With `--json` a command prints one
+document, also when it fails: what it found, with `errors` and `exit_code` where checks did not hold, or these alone.
 
     @click.command()
     @click.argument("file")
@@ -56,8 +57,10 @@ class Failure(Exception):
 
     exit_code = EXIT_CHECK_FAILED
 
-    def __init__(self, errors: str | Iterable[str]) -> None:
+    def __init__(self, errors: str | Iterable[str], *, printed: bool = False) -> None:
+        """`printed`: a document that bears the errors has gone to standard output already."""
         self.errors = [cut_words(error) for error in ([errors] if isinstance(errors, str) else errors)]
+        self.printed = printed
         super().__init__("\n".join(self.errors))
 
 
@@ -100,13 +103,37 @@ def print_json(schema: str, value: dict[str, Any], *, version: int = 1, stream: 
 
 
 def show(
-    schema: str, value: dict[str, Any], as_json: bool, for_people: Callable[[], None], *, version: int = 1
+    schema: str,
+    value: dict[str, Any],
+    as_json: bool,
+    for_people: Callable[[], None],
+    *,
+    version: int = 1,
+    errors: Iterable[str] = (),
 ) -> None:
-    """Prints `value` for programs or calls `for_people`."""
+    """Prints `value` for programs or calls `for_people`. `errors`: checks that did not hold; they end the command.
+
+    Raises CheckFailed when there are any; the document that was printed bears them then.
+    """
+    failed = CheckFailed(errors, printed=as_json)
     if as_json:
-        print_json(schema, value, version=version)
+        print_json(schema, value | (_ending(failed) if failed.errors else {}), version=version)
     else:
         for_people()
+    if failed.errors:
+        raise failed
+
+
+def _ending(failure: Failure) -> dict[str, Any]:
+    return {"errors": failure.errors, "exit_code": failure.exit_code}
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, with the path and without its number."""
+    if error.errno is None or error.strerror is None:
+        return str(error)
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _as_plain(value: Any) -> Any:
@@ -182,8 +209,8 @@ def progress(what: str, total: float) -> Iterator[Progress]:
 
 def fail(failure: Failure, *, as_json: bool) -> NoReturn:
     """Prints every error on a line of its own and ends the process with the failure's code."""
-    if as_json:
-        print_json("errors", {"errors": failure.errors, "exit_code": failure.exit_code})
+    if as_json and not failure.printed:
+        print_json("errors", _ending(failure))
     for error in failure.errors:
         note(f"error: {error}")
     sys.exit(failure.exit_code)

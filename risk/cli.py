@@ -6,7 +6,7 @@ change is refused or not in force everywhere in time, 2 for bad input, 3 when no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ import click
 
 from meridian.console import (
     BadInput,
-    CheckFailed,
     FiniteRange,
     Unreachable,
     json_option,
@@ -134,12 +133,22 @@ def wait_for(client: Client, path: str, seconds: float) -> dict[str, Any] | None
     return found
 
 
-def finish(written: dict[str, Any], found: dict[str, Any] | None, seconds: float) -> None:
-    """Exit code 1 when it was waited for and is not in force everywhere."""
+def finish(schema: str, written: dict[str, Any], found: dict[str, Any] | None, seconds: float, as_json: bool) -> None:
+    """Ends a change, with exit code 1 where a region has not taken it, or was waited for and has it not in force."""
+    errors = list(_not_taken(written))
     if found is not None and not found["in_force"]:
-        raise CheckFailed(
-            f"it is written, and not in force in every region after {seconds:g} s: {_progress_line(found)}."
-        )
+        errors.append(f"it is written, and not in force in every region after {seconds:g} s: {_progress_line(found)}.")
+    show(schema, {"written": written, "propagation": found}, as_json, lambda: None, errors=errors)
+
+
+def _not_taken(written: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each region that a kill went to itself, and that has not confirmed it."""
+    if written["applied"] or not written.get("handed_over"):
+        return
+    yield "not every region has taken it."
+    for region, said in written["handed_over"].items():
+        if not said.startswith("in force"):
+            yield f"{region}: {said}"
 
 
 def tell_written(written: dict[str, Any], what: str) -> None:
@@ -244,9 +253,7 @@ def set_limit(
         tell_written(written, f"limit {limit}")
         path = f"/v1/propagation/limits/{limit}"
         found = wait_for(api, path, wait) if written["applied"] else None
-    if as_json:
-        show("limit-set", {"written": written, "propagation": found}, True, lambda: None)
-    finish(written, found, wait)
+    finish("limit-set", written, found, wait, as_json)
 
 
 @limits.command()
@@ -271,9 +278,7 @@ def confirm(
         tell_written(written, f"proposal {proposal}")
         path = _path_of(written["proposal"]["change"])
         found = wait_for(api, path, wait) if written["applied"] else None
-    if as_json:
-        show("confirmed", {"written": written, "propagation": found}, True, lambda: None)
-    finish(written, found, wait)
+    finish("confirmed", written, found, wait, as_json)
 
 
 def _path_of(change: dict[str, Any]) -> str:
@@ -314,9 +319,8 @@ def propagation(limit: int, wait: float, as_json: bool, client: Callable[[], Cli
     path = f"/v1/propagation/limits/{limit}"
     with client() as api:
         found = wait_for(api, path, wait) or api.get(path)
-    show("propagation", found, as_json, lambda: _print_regions(found["regions"]))
-    if not found["in_force"]:
-        raise CheckFailed(f"limit {limit} is not in force in every region: {_progress_line(found)}.")
+    wrong = [] if found["in_force"] else [f"limit {limit} is not in force in every region: {_progress_line(found)}."]
+    show("propagation", found, as_json, lambda: _print_regions(found["regions"]), errors=wrong)
 
 
 @limits.command()
@@ -477,11 +481,7 @@ def kill(
             if not written["handed_over"]
             else None
         )
-    if as_json:
-        show("kill", {"written": written, "propagation": found}, True, lambda: None)
-    if not written["applied"]:
-        raise CheckFailed("not every region has taken it.")
-    finish(written, found, wait)
+    finish("kill", written, found, wait, as_json)
 
 
 def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_json: bool) -> None:
@@ -523,9 +523,9 @@ def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_js
     answers = {name: {"taken": taken, "said": sentence} for name, (taken, sentence) in said.items()}
     rows = [[name, one["taken"], one["said"]] for name, one in answers.items()]
     columns = ["region", "taken", "said"]
-    show("kill-local", {"regions": answers}, as_json, lambda: print_table("Regions", columns, rows))
-    if not all(taken for taken, _ in said.values()):
-        raise CheckFailed("not every region has taken it.")
+    wrong = [f"{name}: {sentence}" for name, (taken, sentence) in said.items() if not taken]
+    wrong = ["not every region has taken it.", *wrong] if wrong else []
+    show("kill-local", {"regions": answers}, as_json, lambda: print_table("Regions", columns, rows), errors=wrong)
 
 
 @click.command()
@@ -540,8 +540,7 @@ def rearm(node: str, selected: Sequence[str], reason: str, as_json: bool, client
     with client() as api:
         written = api.write("POST", f"/v1/rearm/{quote(node, safe='')}", body)
     tell_written(written, node)
-    if as_json:
-        show("rearm", {"written": written}, True, lambda: None)
+    show("rearm", {"written": written}, as_json, lambda: None)
 
 
 def show_positions(client: Callable[[], Client], as_json: bool) -> None:

@@ -38,9 +38,7 @@ def _write(
     written = api.write("PUT", path, body)
     tell_written(written, what)
     found = wait_for(api, propagation, wait) if written["applied"] else None
-    if as_json:
-        show("rule-set", {"written": written, "propagation": found}, True, lambda: None)
-    finish(written, found, wait)
+    finish("rule-set", written, found, wait, as_json)
 
 
 @click.command()

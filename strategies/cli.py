@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import CheckFailed, json_option, print_table, show
+from meridian.console import json_option, print_table, show
 
 if TYPE_CHECKING:
     from meridian.strategies.check import Report
@@ -54,11 +54,8 @@ def check_command(spec: str, as_json: bool) -> None:
         for each in report.callbacks
         if each.calls and each.failed == each.calls
     ]
-    if not errors or as_json:
-        value = {"strategies": [_described(report) for report in reports], "errors": errors}
-        show("strategy_check", value, as_json, lambda: _print(reports))
-    if errors:
-        raise CheckFailed(errors)
+    value = {"strategies": [_described(report) for report in reports], "errors": errors}
+    show("strategy_check", value, as_json, lambda: None if errors else _print(reports), errors=errors)
 
 
 @strategy.command("available")

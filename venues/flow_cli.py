@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, CheckFailed, json_option, note, print_json
+from meridian.console import BadInput, json_option, note, show
 
 if TYPE_CHECKING:
     from meridian._native.book import BookEntry, FlowFile
@@ -33,19 +33,20 @@ def book(file: Path, bbo: Path | None, levels: int, symbol: str | None, as_json:
     """
     files, skipped = _open(file)
     entries = _entries(files, levels, symbol, bbo)
-    if as_json:
-        left = [{"path": str(path), "reason": reason} for path, reason in skipped]
-        print_json("book", {"books": entries, "skipped": left})
-    else:
+    left = [{"path": str(path), "reason": reason} for path, reason in skipped]
+
+    def for_people() -> None:
         for path, reason in skipped:
             note(f"skipped {path}: {reason}")
         for entry in entries:
             _print(entry)
-    wrong = [entry for entry in entries if entry["anomalies"]]
-    if wrong:
-        raise CheckFailed(
-            [f"{entry['symbol']}: {entry['anomalies']}: records that do not fit the book" for entry in wrong]
-        )
+
+    wrong = [
+        f"{entry['symbol']}: {entry['anomalies']}: records that do not fit the book"
+        for entry in entries
+        if entry["anomalies"]
+    ]
+    show("book", {"books": entries, "skipped": left}, as_json, for_people, errors=wrong)
 
 
 def _open(file: Path) -> tuple[list[FlowFile], list[tuple[Path, str]]]:

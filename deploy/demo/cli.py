@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meridian.console import BadInput, CheckFailed, Failure, json_option, note, print_json
+from meridian.console import BadInput, CheckFailed, Failure, json_option, note, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,17 +270,16 @@ def _report(plan: Plan, html: Path, failures: list[str], as_json: bool) -> None:
     latest = plan.directory.parent / "latest"
     latest.unlink(missing_ok=True)
     latest.symlink_to(plan.directory.name)
-    if as_json:
-        document = {"directory": str(plan.directory), "html": str(html), "report": found}
-        print_json("demo", document, version=2)
-    else:
+
+    def for_people() -> None:
         print_summary(run)
         note(f"report: {html}")
         note(f"run: {plan.directory}")
+
     differences = [*found["problems"], *found["reconciliation"]["differences"]]
     differences += [one for one in failures if one not in differences]
-    if differences:
-        raise CheckFailed(differences)
+    document = {"directory": str(plan.directory), "html": str(html), "report": found}
+    show("demo", document, as_json, for_people, version=2, errors=differences)
     # What the store held is told; nobody needs a demo's tokens again.
     shutil.rmtree(plan.directory / ABOVE, ignore_errors=True)
 

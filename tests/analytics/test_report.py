@@ -149,7 +149,8 @@ def test_commands_and_exit_codes(meridian: Any, story: Path, tmp_path: Path) -> 
     assert meridian("reconcile", str(story)).returncode == 0
     differing = meridian("reconcile", str(make_run(tmp_path / "other", further_fill=True)), "--json")
     assert differing.returncode == 1
-    assert "fill 5" in json.loads(differing.stdout.splitlines()[0])["differences"][0]
+    told = json.loads(differing.stdout)
+    assert "fill 5" in told["differences"][0] and (told["errors"], told["exit_code"]) == (told["differences"], 1)
     nothing = meridian("report", str(tmp_path / "nothing"))
     assert nothing.returncode == 2 and "holds no record.json" in nothing.stderr
     refused = meridian("report", str(story), "--html", str(tmp_path / "absent" / "page.html"))

@@ -271,7 +271,7 @@ def test_a_region_that_dies_is_named_and_the_other_trades_on() -> None:
     os.kill(int(engine), signal.SIGKILL)
     code, out, errors = demo.ends()
     assert code == 1 and "chicago: process engine ended with code -9" in errors, errors
-    report = json.loads(out.splitlines()[0])["report"]
+    report = json.loads(out)["report"]
     assert any(one.startswith("chicago: process engine ended") for one in report["problems"]), report["problems"]
     told = {event["kind"]: event for event in report["events"]}
     assert told["kill"]["regions"]["new-york"]["input"] and "chicago" in told["kill"]["trouble"]
