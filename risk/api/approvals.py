@@ -1,19 +1,23 @@
 """Proposals: a loosening change waits for a second person.
 
 Invariant: a proposal is confirmed by somebody else than its proposer, within its time, on the very version it was proposed for,
-and in the same transaction as the change itself; so it is done at most once.
+while the token that it was made with is in force, and in the same transaction as the change itself; so it is done at most once.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from meridian.risk.api import changes, keys, kills, rules
 from meridian.risk.api.changes import World
 from meridian.risk.api.errors import bad_input, problem, refused
 from meridian.risk.api.plans import Actor, Plan
+from meridian.risk.api.tokens import Token
 from meridian.risk.api.values import Approval, LimitChange, PermissionChange, RearmChange, RestrictedChange
 from meridian.risk.api.view import View
 
 OPEN_MAX = 200
+Holder = Callable[[str], Token | None]
 Proposed = LimitChange | RearmChange | PermissionChange | RestrictedChange
 MINUTE_NS = 60 * 10**9
 
@@ -30,6 +34,7 @@ def plan_proposal(view: View, change: Proposed, actor: Actor, *, reason: str, wh
         change=change,
         reason=reason,
         by=actor.name,
+        by_token=actor.token.mark if actor.token else "",
         at_ns=actor.now_ns,
         expires_ns=actor.now_ns + lasts_ns,
         state="open",
@@ -55,12 +60,21 @@ def _open(approval: Approval, actor: Actor) -> None:
         raise refused(409, "not_open", "proposal", f"{approval.id} is {state}", "an open proposal; propose it again")
 
 
-def plan_confirmation(view: View, number: str, actor: Actor, world: World) -> Plan:
-    """The change itself, with its proposal closed in the same transaction."""
+def _still_proposed(approval: Approval, proposer: Token | None) -> None:
+    """Refuses what was proposed with a token that is no longer in force, or no longer may propose."""
+    if proposer is None or not proposer.may("propose") or approval.by_token not in ("", proposer.mark):
+        told = f"{approval.id} was made with a token of {approval.by} that is not in force any more"
+        allowed = "a proposal whose proposer still holds that token; somebody who may proposes it again"
+        raise refused(409, "proposer_gone", "proposal", told, allowed)
+
+
+def plan_confirmation(view: View, number: str, actor: Actor, world: World, holder: Holder) -> Plan:
+    """The change itself, with its proposal closed in the same transaction. `holder` gives the token in force of a name."""
     approval = found(view, number)
     _open(approval, actor)
     if approval.by == actor.name:
         raise refused(403, "second_person", "token", actor.name, "the token of somebody else than the proposer")
+    _still_proposed(approval, holder(approval.by))
     change = approval.change
     if isinstance(change, RearmChange):
         answer = kills.plan_rearm(view, change, actor, reason=approval.reason, by=approval.by)

@@ -254,7 +254,10 @@ async def confirm(
     service = writes.service
     actor = service.actor(token)
     answer = await writes.run(
-        lambda: approvals.plan_confirmation(service.view, proposal, actor, service.settings.world), actor
+        lambda: approvals.plan_confirmation(
+            service.view, proposal, actor, service.settings.world, service.tokens.named
+        ),
+        actor,
     )
     change = approvals.found(service.view, proposal).change
     return writes.written(answer, change.id if isinstance(change, LimitChange) else None)

@@ -62,6 +62,11 @@ class Token(BaseModel):
     hash: str
     created_ns: int
 
+    @property
+    def mark(self) -> str:
+        """What tells this token from an earlier or later one of the same holder; says nothing about its secret."""
+        return hashlib.blake2b(f"{self.handle} {self.created_ns}".encode(), digest_size=8).hexdigest()
+
     def may(self, action: Action) -> bool:
         """Whether the role may do this at all."""
         return self.role in ACTIONS[action]

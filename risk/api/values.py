@@ -348,6 +348,8 @@ class Approval(Value):
     change: Annotated[LimitChange | RearmChange | PermissionChange | RestrictedChange, Field(discriminator="kind")]
     reason: str
     by: str
+    by_token: str = ""
+    """The mark of the token that it was made with."""
     at_ns: Number
     expires_ns: Number
     state: Literal["open", "confirmed", "refused", "expired"]

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from meridian.risk.api import keys
+from meridian.risk.api import keys, tokens
 from meridian.risk.api.importing import strangers
 from tests.risk.api.double import Double
 from tests.risk.api.harness import GLOBAL_ID, Api, loaded_limits, run
@@ -117,6 +117,32 @@ def test_a_proposal_expires_and_goes_stale(tmp_path: Path) -> None:
         states = {one["id"]: one["state"] for one in (await risk.get("/v1/proposals")).json()["proposals"]}
         assert states == {first: "expired", other: "expired"}
         assert (await api.limit(7))["value"] == "100"
+
+    run(go, tmp_path)
+
+
+def test_a_proposal_of_a_token_that_was_taken_away_since_is_not_confirmed(tmp_path: Path) -> None:
+    async def go(api: Api) -> None:
+        second, path = api.as_("second"), tmp_path / "tokens.json"
+        body = {"value": "120", "reason": "more room"}
+        asked = await api.as_("risk").put("/v1/limits/6", json=body, headers={"If-Match": '"1"'})
+        await api.as_("risk").post("/v1/kill/desk", json={"level": "K3"})
+        rearm = await api.as_("risk").post("/v1/rearm/desk", json={"reason": "corrected"})
+        numbers = [answer.json()["proposal"]["id"] for answer in (asked, rearm)]
+        tokens.remove(path, "risk")
+        for again in (False, True):
+            if again:  # Another token of the same holder does not bring them back.
+                api.secrets["risk"] = tokens.create(path, "risk", "risk", [])
+            for number in numbers:
+                answer = await second.post(f"/v1/proposals/{number}/confirm")
+                assert (answer.status_code, answer.json()["code"]) == (409, "proposer_gone"), answer.text
+                assert "a token of risk that is not in force any more" in answer.text
+        assert (await api.limit(6))["value"] == "100"
+        refused = await second.post(f"/v1/proposals/{numbers[0]}/refuse", json={"reason": "who asked is gone"})
+        assert refused.status_code == 200, "it can still be closed"
+        asked = await api.as_("risk").put("/v1/limits/6", json=body, headers={"If-Match": '"1"'})
+        await api.confirmed(asked)
+        assert (await api.limit(6))["value"] == "120"
 
     run(go, tmp_path)
 
