@@ -22,7 +22,8 @@ def request_line(kill: Kill) -> bytes:
     fields = kill.model_dump(
         mode="json", include={"node", "selector", "new_orders", "resting", "flatten", "reason", "by"}
     )
-    return json.dumps({"command": "kill", **fields}).encode() + b"\n"
+    # The same kill may reach an agent on two ways: by who asked and when it is known again.
+    return json.dumps({"command": "kill", **fields, "asked_ns": kill.at_ns}).encode() + b"\n"
 
 
 async def send(path: Path, kill: Kill) -> tuple[bool, str]:

@@ -34,9 +34,10 @@ def limit(number: int, lots: int, **more: Any) -> str:
     return json.dumps(value | more)
 
 
-def kill(new_orders: str, resting: str) -> str:
-    """Kill fields of the firm in the store."""
-    return json.dumps({"v": 1, "node": "firm", "new_orders": new_orders, "resting": resting, "flatten": False})
+def kill(new_orders: str, resting: str, *, by: tuple[str, str | None] = ("first", "second")) -> str:
+    """Kill fields of the firm in the store, as two persons wrote them, or one."""
+    fields = {"v": 1, "node": "firm", "new_orders": new_orders, "resting": resting, "flatten": False}
+    return json.dumps(fields | {"by": by[0], "confirmed_by": by[1]})
 
 
 def generation(number: int, cluster: int | None = None) -> str:

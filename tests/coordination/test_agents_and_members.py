@@ -17,6 +17,7 @@ from meridian._native import links
 from meridian.coordination import EtcdError, EtcdServer, keys
 from meridian.coordination.agent import AgentProcess
 from meridian.coordination.server import Member, free_ports
+from meridian.coordination.values import Put, unchanged
 from meridian.deploy.services import Service
 from tests.coordination.network import Network
 from tests.coordination.region import generation, limit, settings, soon, write_files
@@ -123,11 +124,20 @@ class World:
             raise AssertionError(f"it did not come; the agents say {known}") from None
 
     def put(self, key: str, value: str) -> int:
-        """Writes a key, until a majority has it."""
+        """Writes a key once, until a majority has it: what a member cut off took and passes on later must not count."""
+        where = keys.ROOT + key
+        before: int | None = None
 
         def done() -> int:
+            nonlocal before
             try:
-                return self.etcd.put(keys.ROOT + key, value)
+                found = self.etcd.get(where, timeout_s=2)
+                at = found.mod_revision if found else 0
+                if before not in (None, at):
+                    return at  # Written by a call whose answer was lost.
+                before = at
+                made = self.etcd.transact([unchanged(where, at)], [Put(where, value)])
+                return made.revision if made.succeeded else 0
             except EtcdError:
                 return 0
 

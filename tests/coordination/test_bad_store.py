@@ -179,6 +179,9 @@ class Case:
 AWAY = "store: away; trading goes on with what is in force"
 UNTRUSTED = "store: not trusted, nothing is taken but kills: "
 GONE = "it was deleted by hand; what it said stays in force"
+KILL = "/meridian/v1/kill/firm/all"
+ALONE = f"{KILL}: it stops less and no second person confirmed it; what was before stays in force"
+KEPT = "kill at firm/all: loosened in the store without a second person; in force until it is re-armed by the API"
 EPOCH = '{"v": 1, "epoch": 99999999}'
 NO_NODE = limit(1, 10_000, node="moon")
 NODES = json.dumps({"v": 1, "nodes": [{"id": 2, "name": "firm", "level": "firm", "parent": None}]})
@@ -195,8 +198,10 @@ CASES = (
     Case("limit of another id", written("limits/1", limit(2, 10_000)), ("/meridian/v1/limits/1: ",), of_a_key=True),
     Case("limit of no node", written("limits/1", NO_NODE), ("/meridian/v1/limits/1: ", "moon"), of_a_key=True),
     Case("limit deleted", deleted("limits/1"), (f"/meridian/v1/limits/1: {GONE}",), of_a_key=True),
-    Case("kill edited", written("kill/firm/all", '{"v": 1}'), ("/meridian/v1/kill/firm/all: ",), of_a_key=True),
-    Case("kill deleted", deleted("kill/firm/all"), (f"/meridian/v1/kill/firm/all: {GONE}",), of_a_key=True),
+    Case("kill edited", written("kill/firm/all", '{"v": 1}'), (f"{KILL}: ", "edited by hand; in force until"), of_a_key=True),
+    Case("kill deleted", deleted("kill/firm/all"), (f"{KILL}: {GONE}", "deleted by hand; in force until"), of_a_key=True),
+    Case("kill armed by one", written("kill/firm/all", kill("allow", "keep", by=("one", None))), (ALONE, KEPT), of_a_key=True),
+    Case("generation again", written("generation", generation(1)), (UNTRUSTED + "its generation 1 was written again",)),
     Case("tree edited", written("tree", NODES), ("/meridian/v1/tree: nodes.firm: here firm has the id 1",), of_a_key=True),
     Case("epoch edited", written("epochs/ny-1", EPOCH), ("/meridian/v1/epochs/ny-1: epoch = 99999999",), of_a_key=True),
     Case("everything deleted", everything_deleted, (UNTRUSTED + "it has no generation",)),
@@ -243,7 +248,13 @@ def test_it_is_explained_and_what_was_in_force_stays(request: pytest.FixtureRequ
     assert kills <= {records.KillNew.REDUCE_ONLY, records.KillNew.NONE}
     if case.of_a_key:
         region.acknowledged("limits/1", region.put("limits/1", limit(1, LOTS, version=9)))
+        if "kill" in case.name:
+            # Everybody else reads it in the store, too; so a re-arm finds it.
+            kept = soon(lambda: region.etcd.get("/meridian/v1/local/ny/kill/firm/all"))
+            assert json.loads(kept.value)["new_orders"] == "reduce_only"
+            soon(lambda: region.status()["store"]["revision"] >= kept.mod_revision)
         region.acknowledged("kill/firm/all", region.put("kill/firm/all", kill("reduce_only", "keep")))
+        soon(lambda: not region.says("kill at firm/all"))
     for name in ("agent", "engine"):
         if (process := Path(f"/proc/{region.pid(name)}")).exists() and "T" in (process / "stat").read_text().split()[2]:
             os.kill(region.pid(name), signal.SIGCONT)

@@ -188,6 +188,10 @@ struct KillValue {
     new_orders: String,
     resting: String,
     flatten: bool,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    confirmed_by: Option<String>,
 }
 
 /// A limit that can be sent to an engine.
@@ -294,6 +298,12 @@ pub struct KillAt {
     pub record: Kill,
     /// The fields.
     pub fields: KillFields,
+    /// The node's name.
+    pub node: String,
+    /// What it concerns there.
+    pub selector: Selector,
+    /// Whether a second person confirmed it: only such a value may stop less than what is in force.
+    pub confirmed: bool,
 }
 
 impl KillAt {
@@ -494,7 +504,8 @@ pub fn part(bytes: &[u8]) -> Result<PartText, String> {
 pub fn kill(place: &str, bytes: &[u8], directory: &Directory) -> Result<KillAt, String> {
     let value: KillValue = json(bytes)?;
     let fields = KillFields::read(&value.new_orders, &value.resting, value.flatten)?;
-    let at = kill_at(&value.node, &value.selector, fields, directory)?;
+    let mut at = kill_at(&value.node, &value.selector, fields, directory)?;
+    at.confirmed = value.confirmed_by.is_some_and(|second| !second.is_empty() && second != value.by);
     if at.place == place { Ok(at) } else { Err(format!("node and selector: must be the key's, {place}")) }
 }
 
@@ -508,7 +519,8 @@ pub fn kill_at(node: &str, selector: &Selector, fields: KillFields, directory: &
     record.node = node_id(node, directory)?;
     (record.selector, record.selected) = (resolved.kind, resolved.selected);
     (record.venue, record.trader) = (resolved.venue, resolved.trader);
-    Ok(KillAt { place: format!("{}/{}", quoted(node), selector.name()), record, fields })
+    let place = format!("{}/{}", quoted(node), selector.name());
+    Ok(KillAt { place, record, fields, node: node.to_owned(), selector: selector.clone(), confirmed: false })
 }
 
 /// The generation's number.

@@ -176,7 +176,10 @@ impl Agent {
         let version = known.version.max(limit.version);
         Some(part.map(|part| {
             let target = limit.value.pending.get(&self.holder());
-            (target.map_or(part, |target| part.tighter(*target)), version)
+            let part = target.map_or(part, |target| part.tighter(*target));
+            // A part that was edited to more than there is gives no more than there is.
+            let bound = limit.value.record.value.get();
+            (part.tighter(Part { upper: bound, lower: bound }), version)
         }))
     }
 
@@ -191,6 +194,19 @@ impl Agent {
                 Some(Ok((part, version))) => self.deliver_part(id, part, version),
             }
         }
+    }
+
+    /// Parts of the store that are more than their limit's bound, which somebody edited by hand.
+    pub(super) fn parts_beyond(&self) -> Vec<String> {
+        let beyond = |(id, known): (&u32, &super::Known<values::PartText>)| {
+            let limit = self.limits.get(id).filter(|limit| limit.value.global && limit.value.record.removed == 0)?;
+            let places = records::Metric::from_code(limit.value.record.metric).map_or(0, values::decimals);
+            let (part, bound) = (known.value.read(places).ok()?, limit.value.record.value.get());
+            let key = keys::part(*id, &self.holder());
+            let told = format!("{key}: it is more than the limit's bound; the bound is in force");
+            (part.upper.max(part.lower) > bound).then_some(told)
+        };
+        self.parts.iter().filter_map(beyond).collect()
     }
 
     fn deliver_part(&mut self, id: u32, part: Part, version: Version) {
@@ -345,7 +361,8 @@ impl Agent {
             self.keep_input(&key, version);
         }
         let over = self.overrides.0.get(&place);
-        let covers = self.kills.get(&place).is_some_and(|known| known.version == version);
+        // One that is only remembered is acknowledged when the store says it again.
+        let covers = version.1 > 0 && self.kills.get(&place).is_some_and(|known| known.version == version);
         if let Some(one) = over.filter(|one| one.local.is_some()) {
             let key = keys::local_kill(&self.region, &one.kill.place);
             self.acknowledge(key, version, told, input, true);

@@ -1,16 +1,21 @@
-//! Kills that did not come from a trusted store: through the region's local socket, or found in a store that is not trusted.
+//! Kills that the trusted store does not say: from the region's local socket, found in a store that is not trusted, or said by
+//! the store until its key was deleted or edited by hand.
 //!
 //! Invariant: such a kill stays until the trusted store has a value for the same place that was written after the store knew
-//! of the kill: whoever wrote that value could see it. Until then the strictest of both is in force. Nothing here loosens.
+//! of the kill (whoever wrote that value could see it) and that stops as much or was confirmed by a second person. Until then
+//! the strictest of both is in force. Nothing here loosens.
 
 use std::collections::BTreeMap;
 
 use records::bytes_of;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Agent};
+use super::{Action, Agent, Known};
 use crate::keys;
 use crate::values::{KillAt, KillFields, Selector, Version, kill_at};
+
+/// Who keeps a kill in force whose key somebody edited by hand.
+const KEEPER: &str = "the agent";
 
 /// A kill as a person gives it at the local socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +41,31 @@ pub struct LocalKill {
     /// When, ns UTC; filled in by the agent.
     #[serde(default)]
     pub at_ns: u64,
+    /// When it was asked for, ns UTC by who asks; 0: not told. One kill may come on two ways.
+    #[serde(default)]
+    pub asked_ns: u64,
+}
+
+impl LocalKill {
+    /// The kill at a place, as it is remembered and published.
+    pub(super) fn of(at: &KillAt, by: &str, reason: &str, at_ns: u64) -> Self {
+        let (new_orders, resting, flatten) = at.fields.words();
+        Self {
+            node: at.node.clone(),
+            selector: at.selector.clone(),
+            new_orders: new_orders.to_owned(),
+            resting: resting.to_owned(),
+            flatten,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            at_ns,
+            asked_ns: 0,
+        }
+    }
+
+    fn is_same_asked(&self, other: &Self) -> bool {
+        self.asked_ns != 0 && (self.asked_ns, &self.by) == (other.asked_ns, &other.by)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +76,22 @@ pub(crate) struct Override {
     pub local: Option<LocalKill>,
     /// What is to be published of it.
     text: String,
+}
+
+impl Override {
+    /// Where it is from, for a person.
+    pub fn origin(&self) -> String {
+        match &self.local {
+            Some(kill) if kill.by == KEEPER => kill.reason.clone(),
+            Some(_) => "from the local socket".to_owned(),
+            None => "from a store that was not trusted".to_owned(),
+        }
+    }
+
+    /// Whether a value that was written after it stands in its place.
+    fn gives_way_to(&self, newer: &KillAt) -> bool {
+        newer.confirmed || newer.fields.covers(self.kill.fields)
+    }
 }
 
 /// By place.
@@ -98,6 +144,9 @@ impl Agent {
         let mut at = self.read_local(&kill).ok()?;
         let place = at.place.clone();
         if let Some(known) = self.overrides.0.get(&place) {
+            if known.kill.fields.covers(at.fields) && known.local.as_ref().is_some_and(|one| one.is_same_asked(&kill)) {
+                return Some(place); // It came on another way before.
+            }
             at.fields = at.fields.strictest(known.kill.fields);
         }
         let (new_orders, resting, flatten) = at.fields.words();
@@ -107,6 +156,32 @@ impl Agent {
         self.outbound.set(key, Some(text.clone()), false);
         self.overrides.0.insert(place.clone(), Override { kill: at, after: None, local: Some(kill), text });
         Some(place)
+    }
+
+    /// The store's key of a kill in force was deleted or edited by hand: the kill stays, and everybody is told.
+    pub(super) fn keep_kill(&mut self, place: &str, why: &str) {
+        let Some(known) = self.kills.get(place).filter(|known| known.value.fields != KillFields::ARMED) else { return };
+        let kept = |one: &Override| one.local.is_some() && one.kill.fields.covers(known.value.fields);
+        if !self.overrides.0.get(place).is_some_and(kept) {
+            let kill = LocalKill::of(&known.value, KEEPER, why, self.now_ns);
+            self.override_kill(kill);
+        }
+    }
+
+    /// Kills of the store that are in force, to be remembered.
+    pub(super) fn store_kills(&self) -> Vec<LocalKill> {
+        let stopped = self.kills.values().filter(|known| known.value.fields != KillFields::ARMED);
+        stopped.map(|known| LocalKill::of(&known.value, "", "", 0)).collect()
+    }
+
+    /// Takes back what an earlier run of this agent remembered: kills that the store said, older than whatever it says now.
+    pub(super) fn recall_kills(&mut self, kills: &[LocalKill]) {
+        let version = (self.store.generation(), 0);
+        for kill in kills {
+            if let Ok(value) = self.read_local(kill) {
+                self.kills.insert(value.place.clone(), Known { value, version });
+            }
+        }
     }
 
     /// A kill of a store that is not trusted: only what it tightens is taken.
@@ -128,7 +203,11 @@ impl Agent {
     /// The store shows a kill that this region's agent published.
     pub(super) fn local_kill_published(&mut self, place: &str, value: &[u8], version: Version) {
         let key = keys::local_kill(&self.region, place);
-        if self.kills.get(place).is_some_and(|known| known.version > version) {
+        let read = serde_json::from_slice::<LocalKill>(value).ok();
+        let said = read.as_ref().and_then(|kill| self.read_local(kill).ok());
+        if let Some(newer) = self.kills.get(place).filter(|known| known.version > version)
+            && said.is_none_or(|said| newer.value.confirmed || newer.value.fields.covers(said.fields))
+        {
             let unpublished = self.overrides.0.get(place).is_some_and(|one| one.text.as_bytes() != value);
             if !unpublished {
                 self.overrides.0.remove(place);
@@ -141,7 +220,7 @@ impl Agent {
             Some(_) => {}
             None => {
                 // An agent before this one published it and was forgotten.
-                if let Ok(kill) = serde_json::from_slice::<LocalKill>(value)
+                if let Some(kill) = read
                     && self.override_kill(kill).is_some()
                     && let Some(one) = self.overrides.0.get_mut(place)
                 {
@@ -153,9 +232,11 @@ impl Agent {
         }
     }
 
-    /// The trusted store has a value for the place: if it is newer than the kill there, it stands alone.
-    pub(super) fn take_over(&mut self, place: &str, version: Version) {
-        let over = self.overrides.0.get(place).is_some_and(|one| one.after.is_some_and(|after| version > after));
+    /// The trusted store has a value for the place: if it was written with the kill there in sight, it may stand alone.
+    pub(super) fn take_over(&mut self, place: &str) {
+        let Some(known) = self.kills.get(place) else { return };
+        let is_seen = |one: &Override| one.after.is_some_and(|after| known.version > after);
+        let over = self.overrides.0.get(place).is_some_and(|one| is_seen(one) && one.gives_way_to(&known.value));
         let gone = if over { self.overrides.0.remove(place) } else { None };
         if gone.is_some_and(|gone| gone.local.is_some()) {
             self.outbound.set(keys::local_kill(&self.region, place), None, false);

@@ -67,6 +67,9 @@ pub struct Memory {
     /// Kills that the store has not taken over.
     #[serde(default)]
     pub local_kills: Vec<LocalKill>,
+    /// Kills that the store said and that are in force: its keys may be gone or edited when it is read again.
+    #[serde(default)]
+    pub store_kills: Vec<LocalKill>,
 }
 
 /// A value of the store that was valid, and when it was written.
@@ -127,6 +130,7 @@ impl Agent {
             actions: VecDeque::new(),
             remembered: config.memory.clone(),
         };
+        agent.recall_kills(&config.memory.store_kills);
         for kill in config.memory.local_kills {
             agent.override_kill(kill);
         }
@@ -158,7 +162,8 @@ impl Agent {
 
     /// What has to outlive this process, when it has changed.
     fn remember(&mut self) {
-        let memory = Memory { trust: self.store.trust(), local_kills: self.overrides.local() };
+        let memory =
+            Memory { trust: self.store.trust(), local_kills: self.overrides.local(), store_kills: self.store_kills() };
         if memory != self.remembered {
             self.remembered = memory.clone();
             self.actions.push_back(Action::Remember(memory));

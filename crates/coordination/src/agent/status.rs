@@ -21,6 +21,7 @@ impl Agent {
             sentences.push(format!("store: not trusted, nothing is taken but kills: {why}"));
         }
         sentences.extend(self.findings.iter().map(|(key, why)| format!("{key}: {why}")));
+        sentences.extend(self.parts_beyond());
         let engine = self.engine.word(self.now_ns);
         if engine != "up" {
             sentences.push(format!("engine: {engine}"));
@@ -32,8 +33,8 @@ impl Agent {
         }
         sentences.extend(self.standing().into_iter().map(|(_, sentence)| sentence));
         for (place, over) in &self.overrides.0 {
-            let origin = if over.local.is_some() { "the local socket" } else { "a store that was not trusted" };
-            sentences.push(format!("kill at {place}: from {origin}; in force until it is re-armed by the API"));
+            let origin = over.origin();
+            sentences.push(format!("kill at {place}: {origin}; in force until it is re-armed by the API"));
         }
         for (region, view) in &self.peers {
             if view.start == 0 {

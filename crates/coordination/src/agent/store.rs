@@ -91,8 +91,8 @@ impl Agent {
         self.store.resyncs += 1;
         self.outbound.found(&self.region, entries);
         match self.judge(cluster, revision, entries) {
-            Ok(generation) => {
-                self.store.keep(Trust { cluster, generation, revision });
+            Ok((generation, written)) => {
+                self.store.keep(Trust { cluster, generation, revision, written });
                 self.findings.clear();
                 self.take_all(generation, entries);
             }
@@ -147,6 +147,9 @@ impl Agent {
             self.parts.remove(&id);
             return;
         }
+        if let Key::Kill(place) = keys::parse(&key) {
+            self.keep_kill(&place, "its key in the store was deleted by hand");
+        }
         self.findings.insert(key, "it was deleted by hand; what it said stays in force".to_owned());
     }
 
@@ -167,7 +170,8 @@ impl Agent {
 
     /// A new number is believed by the reading of the whole that follows, no other way.
     fn on_generation(&mut self, entry: &Entry) {
-        let same = values::generation(&entry.value).is_ok_and(|read| read.generation == self.store.generation());
+        let number = values::generation(&entry.value).map(|read| read.generation);
+        let same = self.store.is_known_generation(number.unwrap_or(0), entry.revision);
         if !same || !self.store.is_trusted() {
             if self.store.suspect.is_none() {
                 self.store.suspect = Some("its generation changes".to_owned());
@@ -259,10 +263,24 @@ impl Agent {
         if self.is_repeated(self.kills.get(place).map(|known| known.version), version) {
             return Ok(true);
         }
-        let value = values::kill(place, &entry.value, &self.directory)?;
-        self.kills.insert(place.to_owned(), Known { value, version });
-        self.take_over(place, version);
-        Ok(true)
+        let now = self.kills.get(place).map_or(KillFields::ARMED, |known| known.value.fields);
+        // By one person a kill only tightens; and nobody writes one that stops nothing where nothing was stopped.
+        let looser = |value: &values::KillAt| !value.fields.covers(now) || value.fields == KillFields::ARMED;
+        match values::kill(place, &entry.value, &self.directory) {
+            Ok(value) if value.confirmed || !looser(&value) => {
+                self.kills.insert(place.to_owned(), Known { value, version });
+                self.take_over(place);
+                Ok(true)
+            }
+            Ok(_) => {
+                self.keep_kill(place, "loosened in the store without a second person");
+                Err("it stops less and no second person confirmed it; what was before stays in force".to_owned())
+            }
+            Err(why) => {
+                self.keep_kill(place, "its key in the store was edited by hand");
+                Err(why)
+            }
+        }
     }
 
     pub(super) fn is_repeated(&mut self, known: Option<Version>, version: Version) -> bool {

@@ -1,7 +1,8 @@
 //! Whether what the store says may be used.
 //!
 //! Invariant: within a generation the store only goes forward, in one cluster. A store that is empty, older, another one, or
-//! that has a key older than what is known of it is not trusted until an operator has raised the generation's number.
+//! that has a key older than what is known of it is not trusted until an operator has raised the generation's number. Whoever
+//! fills an emptied store again writes the generation again: written again with the same number, it is not believed either.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,9 @@ pub struct Trust {
     pub generation: u64,
     /// Its revision when it was last read whole.
     pub revision: u64,
+    /// The revision that wrote the generation; 0: not known.
+    #[serde(default)]
+    pub written: u64,
 }
 
 /// How the store is seen.
@@ -62,6 +66,12 @@ impl StoreState {
         self.kept.as_ref().map_or(0, |trust| trust.generation)
     }
 
+    /// Whether the generation is the one that was trusted, as it was written then.
+    pub fn is_known_generation(&self, number: u64, written: u64) -> bool {
+        let same = |trust: &Trust| trust.generation == number && [0, written].contains(&trust.written);
+        self.kept.as_ref().is_some_and(same)
+    }
+
     pub fn is_trusted(&self) -> bool {
         self.kept.is_some() && self.suspect.is_none() && self.sight != Sight::Never
     }
@@ -79,8 +89,8 @@ impl StoreState {
 }
 
 impl Agent {
-    /// Whether the store as it was read may be used: its generation's number, or why not.
-    pub(super) fn judge(&self, cluster: u64, revision: u64, entries: &[Entry]) -> Result<u64, String> {
+    /// Whether the store as it was read may be used: its generation's number and the revision that wrote it, or why not.
+    pub(super) fn judge(&self, cluster: u64, revision: u64, entries: &[Entry]) -> Result<(u64, u64), String> {
         let key = format!("{}generation", keys::ROOT);
         let Some(entry) = entries.iter().find(|entry| entry.key == key) else {
             return Err("it has no generation: it is empty or was emptied".to_owned());
@@ -105,12 +115,15 @@ impl Agent {
         if number == known.0 && revision < newest {
             return Err(format!("it is at revision {revision}, {newest} is known: raise the generation"));
         }
+        if number == known.0 && self.store.kept.is_some() && !self.store.is_known_generation(number, entry.revision) {
+            return Err(format!("its generation {number} was written again and not raised: raise it"));
+        }
         match entries.iter().find(|entry| entry.revision < self.version_of(entry, number)) {
             Some(older) => {
                 let key = &older.key;
                 Err(format!("{key} is from revision {}, a newer one is known: raise the generation", older.revision))
             }
-            None => Ok(number),
+            None => Ok((number, entry.revision)),
         }
     }
 

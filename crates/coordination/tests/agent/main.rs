@@ -1,5 +1,6 @@
 //! The agent's state machine: by tables of events, and by seeded runs with a store, engines and a network that misbehave.
 
+mod kills;
 mod random;
 mod tables;
 mod twin;
@@ -38,9 +39,17 @@ pub(crate) fn removed(id: u32) -> String {
     limit(id, 0).replace("\"version\"", "\"removed\":true,\"version\"")
 }
 
+/// Kill fields that two persons wrote.
 pub(crate) fn kill(node: &str, fields: (u8, u8, u8)) -> String {
     let new_orders = ["allow", "reduce_only", "none"][usize::from(fields.0) - 1];
     let resting = ["keep", "cancel_increasing", "cancel"][usize::from(fields.1) - 1];
     let flatten = fields.2 == 1;
-    format!(r#"{{"v":1,"node":"{node}","new_orders":"{new_orders}","resting":"{resting}","flatten":{flatten}}}"#)
+    format!(
+        r#"{{"v":1,"node":"{node}","new_orders":"{new_orders}","resting":"{resting}","flatten":{flatten},"by":"a","confirmed_by":"b"}}"#
+    )
+}
+
+/// The same by one person.
+pub(crate) fn alone(node: &str, fields: (u8, u8, u8)) -> String {
+    kill(node, fields).replace(r#""confirmed_by":"b""#, r#""confirmed_by":null"#)
 }

@@ -9,13 +9,13 @@ use super::twin::Twin;
 use super::{agent, entry, generation, kill, limit, removed};
 
 /// An agent with its engine; the store takes everything that is written.
-struct Desk {
-    agent: Agent,
-    twin: Twin,
-    stored: BTreeMap<String, String>,
-    memory: Memory,
+pub(super) struct Desk {
+    pub agent: Agent,
+    pub twin: Twin,
+    pub stored: BTreeMap<String, String>,
+    pub memory: Memory,
     datagrams: Vec<Vec<u8>>,
-    resyncs: usize,
+    pub resyncs: usize,
     now_ns: u64,
 }
 
@@ -36,7 +36,7 @@ impl Desk {
         desk
     }
 
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         self.now_ns += 600_000_000;
         self.agent.on_tick(self.now_ns);
         loop {
@@ -60,28 +60,28 @@ impl Desk {
         }
     }
 
-    fn reset(&mut self, cluster: u64, revision: u64, entries: &[(&str, &str, u64)]) {
+    pub fn reset(&mut self, cluster: u64, revision: u64, entries: &[(&str, &str, u64)]) {
         let entries = entries.iter().map(|(key, value, revision)| entry(key, value, *revision)).collect();
         self.agent.on_store(StoreEvent::Reset { cluster, revision, entries });
         self.settle();
     }
 
-    fn put(&mut self, key: &str, value: &str, revision: u64) {
+    pub fn put(&mut self, key: &str, value: &str, revision: u64) {
         self.agent.on_store(StoreEvent::Put(entry(key, value, revision)));
         self.settle();
     }
 
-    fn delete(&mut self, key: &str, revision: u64) {
+    pub fn delete(&mut self, key: &str, revision: u64) {
         self.agent.on_store(StoreEvent::Delete { key: format!("/meridian/v1/{key}"), revision });
         self.settle();
     }
 
-    fn ack(&self, key: &str) -> Value {
+    pub fn ack(&self, key: &str) -> Value {
         let text = self.stored.get(&format!("/meridian/v1/acks/ny/{key}"));
         text.map_or(Value::Null, |text| serde_json::from_str(text).expect("acks are JSON"))
     }
 
-    fn says(&self, word: &str) -> bool {
+    pub fn says(&self, word: &str) -> bool {
         self.agent.sentences().iter().any(|sentence| sentence.contains(word))
     }
 
@@ -89,18 +89,18 @@ impl Desk {
         self.twin.limits.get(&id).filter(|known| !known.2).map(|known| known.1)
     }
 
-    fn fields(&self, node: u32) -> Option<(u8, u8, u8)> {
+    pub fn fields(&self, node: u32) -> Option<(u8, u8, u8)> {
         self.twin.kills.get(&(node, 1, 0, 0, 0)).map(|known| known.1)
     }
 }
 
-fn local(node: &str) -> LocalKill {
+pub(super) fn local(node: &str) -> LocalKill {
     let text = format!(r#"{{"node": "{node}", "new_orders": "none", "resting": "cancel", "by": "me"}}"#);
     serde_json::from_str(&text).expect("a local kill")
 }
 
 /// A store at revision 10 with two limits and an armed kill.
-fn stood() -> Desk {
+pub(super) fn stood() -> Desk {
     let mut desk = Desk::new();
     let (one, two) = (limit(5, 100), limit(6, 200));
     let armed = kill("firm", (1, 1, 0));
@@ -356,6 +356,13 @@ fn a_lowered_part_tightens_at_once_and_is_acknowledged_when_the_use_is_inside() 
     // The change is taken back: the part is whole again, by a newer version.
     desk.put("limits/9", &global(9, 100, None), 14);
     assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (60, (1, 14)));
+    // One that somebody edited gives no more than there is to give.
+    desk.put("parts/9/ny-1", &part(5_000), 15);
+    assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (100, (1, 15)));
+    assert!(desk.says("parts/9/ny-1: it is more than the limit's bound"));
+    desk.put("parts/9/ny-1", &part(60), 16);
+    assert_eq!(desk.twin.parts[&9].1, 60);
+    assert!(!desk.says("parts/9"));
 }
 
 #[test]
