@@ -12,6 +12,7 @@ mod check;
 pub mod describe;
 mod error;
 pub mod files;
+pub mod fix;
 mod generated;
 mod load;
 pub mod normalise;

@@ -1,0 +1,348 @@
+//! Messages written into the caller's buffer.
+//!
+//! The body is written first, behind room for the longest header; the header, whose length, number and time are known last,
+//! is then laid right before it. So the message begins somewhere inside the buffer, and nothing is ever moved. Header fields
+//! stand in order of their tags behind 8, 9 and 35.
+//!
+//! Invariant: a message that does not fit, or a value that cannot stand in one, gives [`Full`] and no bytes.
+
+use super::scan::checksum;
+use super::values::{
+    DECIMAL_LETTERS_MAX, INTEGER_LETTERS_MAX, TIME_LETTERS_MAX, write_decimal, write_integer, write_time,
+    write_unsigned,
+};
+use super::{SOH, values};
+
+pub use values::Precision;
+
+/// Bytes for header fields of one message: PossDupFlag, OrigSendingTime, OnBehalfOfCompID and their like.
+const EXTRAS_BYTES_MAX: usize = 256;
+/// Bytes of a MsgType.
+const KIND_BYTES_MAX: usize = 8;
+const MSG_SEQ_NUM: u32 = 34;
+const SENDING_TIME: u32 = 52;
+
+/// The message did not fit into the buffer, or a value held a SOH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the message does not fit into its buffer, or a value holds a field's end")
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// What every message of a session begins with, laid out once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// `8=…` and `9=`.
+    begin: Vec<u8>,
+    /// Fields between MsgSeqNum and SendingTime.
+    before: Vec<u8>,
+    /// Fields after SendingTime.
+    after: Vec<u8>,
+    fields: Vec<(u32, Vec<u8>)>,
+    precision: Precision,
+}
+
+impl Header {
+    /// Of a version (`FIX.4.4`, `FIXT.1.1`) and two parties.
+    pub fn new(begin_string: &str, sender_comp_id: &str, target_comp_id: &str) -> Self {
+        let header = Self {
+            begin: [b"8=", begin_string.as_bytes(), b"\x019="].concat(),
+            before: Vec::new(),
+            after: Vec::new(),
+            fields: Vec::new(),
+            precision: Precision::Milliseconds,
+        };
+        header.with(49, sender_comp_id.as_bytes()).with(56, target_comp_id.as_bytes())
+    }
+
+    /// A field that stands in every message, SenderSubID (50) say; one of that tag is replaced.
+    #[must_use]
+    pub fn with(mut self, tag: u32, value: &[u8]) -> Self {
+        match self.fields.binary_search_by_key(&tag, |field| field.0) {
+            Ok(at) => self.fields[at].1 = value.to_vec(),
+            Err(at) => self.fields.insert(at, (tag, value.to_vec())),
+        }
+        let part = |of: &dyn Fn(u32) -> bool| {
+            let mut bytes = Vec::new();
+            for (tag, value) in self.fields.iter().filter(|field| of(field.0)) {
+                bytes.extend_from_slice(tag.to_string().as_bytes());
+                bytes.push(b'=');
+                bytes.extend_from_slice(value);
+                bytes.push(SOH);
+            }
+            bytes
+        };
+        let (before, after) = (part(&|tag| tag < SENDING_TIME), part(&|tag| tag > SENDING_TIME));
+        (self.before, self.after) = (before, after);
+        self
+    }
+
+    /// Digits of SendingTime's seconds.
+    #[must_use]
+    pub const fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Digits of SendingTime's seconds.
+    pub const fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Bytes of a buffer that a message of this header may need besides its body.
+    pub const fn room(&self) -> usize {
+        let numbers = 2 * (INTEGER_LETTERS_MAX + 1) + 3 + TIME_LETTERS_MAX + 4 + KIND_BYTES_MAX + 4;
+        EXTRAS_BYTES_MAX + self.begin.len() + numbers + self.before.len() + self.after.len()
+    }
+}
+
+/// A message under construction.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    header: &'a Header,
+    out: &'a mut [u8],
+    /// Where the body begins.
+    body: usize,
+    /// Where the next field goes.
+    at: usize,
+    /// Bytes of header fields of this message, at the start of `out`.
+    extras: usize,
+    kind: [u8; KIND_BYTES_MAX],
+    kind_bytes: usize,
+    full: bool,
+}
+
+impl<'a> Builder<'a> {
+    /// Writes into `out`, which takes [`Header::room`], the body, and seven bytes.
+    #[inline]
+    pub fn new(header: &'a Header, out: &'a mut [u8]) -> Self {
+        let body = header.room();
+        let full = out.len() < body;
+        Self { header, out, body, at: body, extras: 0, kind: [0; KIND_BYTES_MAX], kind_bytes: 0, full }
+    }
+
+    /// Begins a message of this MsgType; what was written before is forgotten.
+    #[inline]
+    pub fn begin(&mut self, kind: &[u8]) -> &mut Self {
+        self.at = self.body;
+        self.extras = 0;
+        self.full = self.out.len() < self.body || kind.is_empty() || kind.len() > KIND_BYTES_MAX;
+        self.kind_bytes = kind.len().min(KIND_BYTES_MAX);
+        self.kind[..self.kind_bytes].copy_from_slice(&kind[..self.kind_bytes]);
+        self
+    }
+
+    /// A field of the header that this message alone has; at most 256 bytes of them. Not for 8, 9, 34, 35, 49, 52, 56.
+    pub fn header_field(&mut self, tag: u32, value: &[u8]) -> &mut Self {
+        let mut letters = [0; INTEGER_LETTERS_MAX];
+        let tag_at = write_unsigned(&mut letters, u64::from(tag));
+        let field = [&letters[tag_at..], b"=", value, &[SOH]];
+        let needed: usize = field.iter().map(|part| part.len()).sum();
+        self.full |= self.extras + needed > EXTRAS_BYTES_MAX || value.contains(&SOH);
+        if !self.full {
+            for part in field {
+                self.out[self.extras..self.extras + part.len()].copy_from_slice(part);
+                self.extras += part.len();
+            }
+        }
+        self
+    }
+
+    /// A field of the body. A value with a SOH inside makes the message [`Full`].
+    #[inline]
+    pub fn field(&mut self, tag: u32, value: &[u8]) -> &mut Self {
+        self.full |= value.contains(&SOH);
+        self.raw(tag, value)
+    }
+
+    /// A field whose value may hold any byte, behind the field that tells its length.
+    #[inline]
+    pub fn data(&mut self, length_tag: u32, tag: u32, value: &[u8]) -> &mut Self {
+        self.unsigned(length_tag, value.len() as u64).raw(tag, value)
+    }
+
+    /// A number.
+    #[inline]
+    pub fn integer(&mut self, tag: u32, value: i64) -> &mut Self {
+        let mut letters = [0; INTEGER_LETTERS_MAX];
+        let at = write_integer(&mut letters, value);
+        self.raw(tag, &letters[at..])
+    }
+
+    /// A number without a sign: sequence numbers, lengths, counts of groups.
+    #[inline]
+    pub fn unsigned(&mut self, tag: u32, value: u64) -> &mut Self {
+        let mut letters = [0; INTEGER_LETTERS_MAX];
+        let at = write_unsigned(&mut letters, value);
+        self.raw(tag, &letters[at..])
+    }
+
+    /// A price, quantity or amount in nanos.
+    #[inline]
+    pub fn decimal(&mut self, tag: u32, nanos: i64) -> &mut Self {
+        let mut letters = [0; DECIMAL_LETTERS_MAX];
+        let at = write_decimal(&mut letters, nanos);
+        self.raw(tag, &letters[at..])
+    }
+
+    /// A UTCTimestamp.
+    #[inline]
+    pub fn time(&mut self, tag: u32, time_ns: u64, precision: Precision) -> &mut Self {
+        let mut letters = [0; TIME_LETTERS_MAX];
+        let count = write_time(&mut letters, time_ns, precision);
+        self.raw(tag, &letters[..count])
+    }
+
+    /// `Y` or `N`.
+    #[inline]
+    pub fn boolean(&mut self, tag: u32, value: bool) -> &mut Self {
+        self.raw(tag, if value { b"Y" } else { b"N" })
+    }
+
+    /// Bytes of fields that are sound already, as they stood in another message: each with its tag and its SOH.
+    pub fn fields(&mut self, bytes: &[u8]) -> &mut Self {
+        self.full |= bytes.last().is_some_and(|last| *last != SOH);
+        self.put(bytes);
+        self
+    }
+
+    /// Lays header and trailer around the body; the message.
+    ///
+    /// # Errors
+    /// [`Full`] when something did not fit. The builder may go on with another message after `begin`.
+    #[inline]
+    pub fn finish(&mut self, sequence: u64, sending_time_ns: u64) -> Result<&[u8], Full> {
+        if self.full || self.kind_bytes == 0 || self.out.len() - self.at < 7 {
+            return Err(Full);
+        }
+        let start = self.lay_header(sequence, sending_time_ns);
+        let sum = checksum(&self.out[start..self.at]);
+        let digits = [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10];
+        let trailer = &mut self.out[self.at..self.at + 7];
+        trailer.copy_from_slice(&[b'1', b'0', b'=', digits[0], digits[1], digits[2], SOH]);
+        Ok(&self.out[start..self.at + 7])
+    }
+
+    /// Lays the header before the body, from its end to its start; where it begins.
+    #[inline]
+    fn lay_header(&mut self, sequence: u64, sending_time_ns: u64) -> usize {
+        let mut letters = [0; TIME_LETTERS_MAX];
+        let count = write_time(&mut letters, sending_time_ns, self.header.precision);
+        let mut number = [0; INTEGER_LETTERS_MAX];
+        let number_at = write_unsigned(&mut number, sequence);
+        let mut back = Back { out: &mut *self.out, at: self.body };
+        if self.extras == 0 {
+            back.put(&self.header.after);
+            back.put(&[SOH]);
+            back.put(&letters[..count]);
+            back.put(b"52=");
+            back.put(&self.header.before);
+            back.put(&[SOH]);
+            back.put(&number[number_at..]);
+            back.put(b"34=");
+        } else {
+            back.merged(self.header, self.extras, &number[number_at..], &letters[..count]);
+        }
+        back.put(&[SOH]);
+        back.put(&self.kind[..self.kind_bytes]);
+        back.put(b"35=");
+        let length_at = write_unsigned(&mut number, (self.at - back.at) as u64);
+        back.put(&[SOH]);
+        back.put(&number[length_at..]);
+        back.put(&self.header.begin);
+        back.at
+    }
+
+    #[inline]
+    fn raw(&mut self, tag: u32, value: &[u8]) -> &mut Self {
+        let mut letters = [0; INTEGER_LETTERS_MAX];
+        let tag_at = write_unsigned(&mut letters, u64::from(tag));
+        let tag = &letters[tag_at..];
+        let end = self.at + tag.len() + value.len() + 2;
+        if self.full || end > self.out.len() {
+            self.full = true;
+            return self;
+        }
+        let place = &mut self.out[self.at..end];
+        place[..tag.len()].copy_from_slice(tag);
+        place[tag.len()] = b'=';
+        place[tag.len() + 1..tag.len() + 1 + value.len()].copy_from_slice(value);
+        place[tag.len() + 1 + value.len()] = SOH;
+        self.at = end;
+        self
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.at + bytes.len();
+        match self.out.get_mut(self.at..end) {
+            Some(place) if !self.full => {
+                place.copy_from_slice(bytes);
+                self.at = end;
+            }
+            _ => self.full = true,
+        }
+    }
+}
+
+/// Writes from an end to a start.
+struct Back<'a> {
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl Back<'_> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let start = self.at - bytes.len();
+        self.out[start..self.at].copy_from_slice(bytes);
+        self.at = start;
+    }
+
+    /// The header's fields and those of this message, in order of their tags, the highest first.
+    #[cold]
+    fn merged(&mut self, header: &Header, extras: usize, sequence: &[u8], time: &[u8]) {
+        let mut copy = [0; EXTRAS_BYTES_MAX];
+        copy[..extras].copy_from_slice(&self.out[..extras]);
+        let number = |field: &[u8]| {
+            let letters = field.iter().position(|byte| *byte == b'=').unwrap_or(0);
+            values::unsigned(&field[..letters]).unwrap_or(0) as u32
+        };
+        let mut below = u32::MAX;
+        loop {
+            // Few fields: the highest tag below the last one is looked for each time.
+            let own = copy[..extras].split_inclusive(|byte| *byte == SOH).map(|field| (number(field), Some(field)));
+            let fixed = header.fields.iter().map(|field| (field.0, None));
+            let always = [(MSG_SEQ_NUM, None), (SENDING_TIME, None)];
+            let next = own.chain(fixed).chain(always).filter(|field| field.0 < below).max_by_key(|field| field.0);
+            let Some((tag, field)) = next else { return };
+            below = tag;
+            if let Some(field) = field {
+                self.put(field);
+                continue;
+            }
+            self.put(&[SOH]);
+            match tag {
+                MSG_SEQ_NUM => self.put(sequence),
+                SENDING_TIME => self.put(time),
+                _ => {
+                    let at = header.fields.binary_search_by_key(&tag, |field| field.0).unwrap_or(0);
+                    self.put(&header.fields[at].1);
+                }
+            }
+            self.put(b"=");
+            let mut letters = [0; INTEGER_LETTERS_MAX];
+            let at = write_unsigned(&mut letters, u64::from(tag));
+            self.put(&letters[at..]);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

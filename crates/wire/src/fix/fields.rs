@@ -1,0 +1,428 @@
+//! Every field of a message, found in place: tag, and where its value begins and ends.
+//!
+//! A data field (RawData, EncodedText and their like) ends where its length field says, so a SOH inside it is data.
+//!
+//! Invariant: reading takes time linear in the message and memory taken once; a fault is told with the standard's reason,
+//! and what could be read stands in the table all the same, so that a session can answer.
+
+use super::scan::{STRIDE, soh_mask};
+use super::{SOH, reject, values};
+
+/// Fields that a table holds unless told otherwise.
+pub const FIELDS_MAX_DEFAULT: usize = 1024;
+
+/// A field of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Field {
+    /// Its number; 0 for a field whose tag is none.
+    pub tag: u32,
+    /// Where its value begins.
+    pub start: u32,
+    /// Where its value ends: its SOH.
+    pub end: u32,
+}
+
+/// What is wrong with a field's form.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FieldFault {
+    /// The tag is no number: the message is garbled.
+    TagNotANumber = 0,
+    /// There is no `=`: the message is garbled.
+    NoEquals = 1,
+    /// The tag is a number that none can be: zero, negative, or more than nine digits.
+    TagNumber = 2,
+    /// A data field's length is no number, or the data does not end there.
+    DataLength = 3,
+    /// More fields than the table holds.
+    TooMany = 4,
+    /// The bytes do not end with a SOH.
+    Unterminated = 5,
+}
+
+/// The first fault of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// What is wrong.
+    pub fault: FieldFault,
+    /// The field's tag where it has one: of a data field, its length field's.
+    pub tag: u32,
+    /// Where the tag's letters begin, for an answer that repeats them.
+    pub start: u32,
+    /// Where they end.
+    pub end: u32,
+}
+
+impl FieldError {
+    /// The session reject reason; `None` where the message is garbled and a session ignores it.
+    pub const fn reason(self) -> Option<u16> {
+        match self.fault {
+            FieldFault::TagNotANumber | FieldFault::NoEquals | FieldFault::Unterminated => None,
+            FieldFault::TagNumber => Some(reject::INVALID_TAG),
+            FieldFault::DataLength => Some(reject::DATA_FORMAT),
+            FieldFault::TooMany => Some(reject::OTHER),
+        }
+    }
+}
+
+/// Which fields hold data, and which field tells the length of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataFields {
+    /// Bit per tag below `64 * LENGTHS_WORDS`: is a length field.
+    lengths: [u64; LENGTHS_WORDS],
+    /// (length, data), in order of the length's tag.
+    pairs: Vec<(u32, u32)>,
+    /// Some length field's tag lies above the bits.
+    beyond: bool,
+}
+
+const LENGTHS_WORDS: usize = 64;
+
+/// Length and data of the standard's own fields; 93 and 89 stand the other way round there.
+const STANDARD: [(u32, u32); 37] = [
+    (90, 91),
+    (93, 89),
+    (95, 96),
+    (212, 213),
+    (348, 349),
+    (350, 351),
+    (352, 353),
+    (354, 355),
+    (356, 357),
+    (358, 359),
+    (360, 361),
+    (362, 363),
+    (364, 365),
+    (445, 446),
+    (618, 619),
+    (621, 622),
+    (1184, 1185),
+    (1277, 1278),
+    (1280, 1281),
+    (1282, 1283),
+    (1397, 1398),
+    (1401, 1402),
+    (1403, 1404),
+    (1468, 1469),
+    (1525, 1527),
+    (1578, 1579),
+    (1620, 1621),
+    (1664, 1665),
+    (1678, 1697),
+    (1871, 1872),
+    (2111, 2112),
+    (2179, 2180),
+    (2287, 2288),
+    (2351, 2352),
+    (2372, 2373),
+    (2481, 2482),
+    (2493, 2494),
+];
+
+impl DataFields {
+    /// None.
+    pub const fn none() -> Self {
+        Self { lengths: [0; LENGTHS_WORDS], pairs: Vec::new(), beyond: false }
+    }
+
+    /// The standard's.
+    pub fn standard() -> Self {
+        STANDARD.into_iter().fold(Self::none(), |fields, (length, data)| fields.with(length, data))
+    }
+
+    /// One more; a length field that is there already is given a new data field.
+    #[must_use]
+    pub fn with(mut self, length: u32, data: u32) -> Self {
+        match self.lengths.get_mut(length as usize / 64) {
+            Some(word) => *word |= 1 << (length % 64),
+            None => self.beyond = true,
+        }
+        match self.pairs.binary_search_by_key(&length, |pair| pair.0) {
+            Ok(at) => self.pairs[at].1 = data,
+            Err(at) => self.pairs.insert(at, (length, data)),
+        }
+        self
+    }
+
+    /// Every pair, in order of the length's tag.
+    pub fn pairs(&self) -> &[(u32, u32)] {
+        &self.pairs
+    }
+
+    #[inline(always)]
+    fn is_length(&self, tag: u32) -> bool {
+        match self.lengths.get(tag as usize / 64) {
+            Some(word) => word >> (tag % 64) & 1 != 0,
+            None => self.beyond && self.data_of(tag).is_some(),
+        }
+    }
+
+    fn data_of(&self, length: u32) -> Option<u32> {
+        self.pairs.binary_search_by_key(&length, |pair| pair.0).ok().map(|at| self.pairs[at].1)
+    }
+}
+
+impl Default for DataFields {
+    fn default() -> Self {
+        Self::standard()
+    }
+}
+
+/// The fields of one message at a time, in memory taken once.
+#[derive(Debug)]
+pub struct Fields {
+    table: Box<[Field]>,
+    count: usize,
+    /// Bytes of the message that was read.
+    length: usize,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self::new(FIELDS_MAX_DEFAULT)
+    }
+}
+
+impl Fields {
+    /// Room for so many fields, at least one.
+    pub fn new(fields_max: usize) -> Self {
+        Self { table: vec![Field::default(); fields_max.max(1)].into_boxed_slice(), count: 0, length: 0 }
+    }
+
+    /// Finds every field of a message. It need not have been framed; every field ends with a SOH.
+    ///
+    /// # Errors
+    /// The first fault. The table then holds every field up to the end, or as many as fit; a field without a sound tag
+    /// has tag 0.
+    #[inline]
+    pub fn read(&mut self, bytes: &[u8], data: &DataFields) -> Result<(), FieldError> {
+        self.count = 0;
+        self.length = bytes.len();
+        // Places are u32; no frame is that long.
+        let bytes = &bytes[..bytes.len().min(u32::MAX as usize)];
+        let mut reader = Reader { bytes, data, table: &mut self.table, count: 0, start: 0, error: None };
+        let mut base = 0;
+        while let Some(window) = bytes.get(base..).and_then(|rest| rest.first_chunk::<STRIDE>()) {
+            reader.ends(base, soh_mask(window));
+            base += STRIDE;
+        }
+        if base < bytes.len() {
+            let mut last = [0; STRIDE];
+            last[..bytes.len() - base].copy_from_slice(&bytes[base..]);
+            reader.ends(base, soh_mask(&last));
+        }
+        if reader.start < bytes.len() {
+            reader.fault(FieldFault::Unterminated, 0, reader.start, bytes.len());
+        }
+        self.count = reader.count;
+        reader.error.map_or(Ok(()), Err)
+    }
+
+    /// The message that was read last, given again.
+    ///
+    /// # Panics
+    /// When it is not as long as that one.
+    #[inline]
+    pub fn message<'a>(&'a self, bytes: &'a [u8]) -> Message<'a> {
+        assert_eq!(bytes.len(), self.length, "these are not the bytes that were read");
+        Message { bytes, fields: &self.table[..self.count] }
+    }
+
+    /// The fields alone.
+    pub fn as_slice(&self) -> &[Field] {
+        &self.table[..self.count]
+    }
+
+    /// How many a message may have.
+    pub fn capacity(&self) -> usize {
+        self.table.len()
+    }
+}
+
+/// A message with its fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    fields: &'a [Field],
+}
+
+impl<'a> Message<'a> {
+    /// The first field of this tag.
+    #[inline]
+    pub fn get(&self, tag: u32) -> Option<&'a [u8]> {
+        self.find_after(0, tag).map(|(_, value)| value)
+    }
+
+    /// The first field of this tag from a position on: its position and its value.
+    #[inline]
+    pub fn find_after(&self, position: usize, tag: u32) -> Option<(usize, &'a [u8])> {
+        let rest = self.fields.get(position..)?;
+        let at = position + rest.iter().position(|field| field.tag == tag)?;
+        Some((at, self.value(self.fields[at])))
+    }
+
+    /// Tag and value of every field, in order.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
+        let bytes = self.bytes;
+        self.fields.iter().map(move |field| (field.tag, &bytes[field.start as usize..field.end as usize]))
+    }
+
+    /// A field's value.
+    #[inline]
+    pub fn value(&self, field: Field) -> &'a [u8] {
+        &self.bytes[field.start as usize..field.end as usize]
+    }
+
+    /// Every field, in order.
+    #[inline]
+    pub const fn fields(&self) -> &'a [Field] {
+        self.fields
+    }
+
+    /// The bytes from BeginString to the end.
+    #[inline]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// MsgType (35): the third field of a framed message, else the first of that tag; empty where there is none.
+    #[inline]
+    pub fn kind(&self) -> &'a [u8] {
+        match self.fields.get(2) {
+            Some(field) if field.tag == 35 => self.value(*field),
+            _ => self.get(35).unwrap_or(&[]),
+        }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    data: &'a DataFields,
+    table: &'a mut [Field],
+    count: usize,
+    /// Where the field that is being read begins.
+    start: usize,
+    error: Option<FieldError>,
+}
+
+impl Reader<'_> {
+    /// The fields whose ends are bits of `mask`, bit 0 being the byte at `base`.
+    #[inline(always)]
+    fn ends(&mut self, base: usize, mut mask: u64) {
+        while mask != 0 {
+            let end = base + mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            // A SOH inside data lies before the next field.
+            if end >= self.start {
+                self.field(end);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn field(&mut self, end: usize) {
+        let start = self.start;
+        let (tag, letters) = self.tag(start, end);
+        let Some(place) = self.table.get_mut(self.count) else {
+            self.fault(FieldFault::TooMany, tag, start, start + letters);
+            self.start = end + 1;
+            return;
+        };
+        let value = (start + letters + 1).min(end);
+        *place = Field { tag, start: value as u32, end: end as u32 };
+        self.count += 1;
+        self.start = end + 1;
+        if self.data.is_length(tag) {
+            self.data_field(tag, start, value, end);
+        }
+    }
+
+    /// The tag before `=`, and how many letters it has; 0 after a fault.
+    #[inline(always)]
+    fn tag(&mut self, start: usize, end: usize) -> (u32, usize) {
+        if let Some(word) = self.bytes.get(start..).and_then(|rest| rest.first_chunk::<8>()) {
+            let word = u64::from_le_bytes(*word);
+            let found = zero_bytes(word ^ 0x3d3d_3d3d_3d3d_3d3d);
+            let letters = found.trailing_zeros() as usize / 8;
+            if found != 0 && letters > 0 && start + letters < end {
+                let digits = (word ^ 0x3030_3030_3030_3030) << (64 - 8 * letters);
+                if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 == 0 {
+                    let tag = values::packed_digits(digits) as u32;
+                    if tag != 0 {
+                        return (tag, letters);
+                    }
+                }
+            }
+        }
+        self.rare_tag(start, end)
+    }
+
+    /// Short last fields, tags of more than seven digits, and faults.
+    #[inline(never)]
+    fn rare_tag(&mut self, start: usize, end: usize) -> (u32, usize) {
+        let field = &self.bytes[start..end];
+        let Some(letters) = field.iter().position(|byte| *byte == b'=') else {
+            self.fault(FieldFault::NoEquals, 0, start, end);
+            return (0, 0);
+        };
+        let (negative, digits) = match &field[..letters] {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            self.fault(FieldFault::TagNotANumber, 0, start, start + letters);
+            return (0, letters);
+        }
+        match values::unsigned(digits) {
+            Some(tag) if tag != 0 && !negative && digits.len() <= 9 => (tag as u32, letters),
+            _ => {
+                self.fault(FieldFault::TagNumber, 0, start, start + letters);
+                (0, letters)
+            }
+        }
+    }
+
+    /// After a length field: where its data field follows, that one ends where the length says.
+    #[cold]
+    fn data_field(&mut self, length_tag: u32, length_start: usize, value: usize, value_end: usize) {
+        let start = self.start;
+        let after = &self.bytes[start.min(self.bytes.len())..];
+        let Some(letters) = after.iter().take(10).position(|byte| *byte == b'=') else { return };
+        let tag = values::unsigned(&after[..letters]).unwrap_or(0) as u32;
+        if self.data.data_of(length_tag) != Some(tag) {
+            return;
+        }
+        let data = start + letters + 1;
+        let length = values::unsigned(&self.bytes[value..value_end]).and_then(|length| usize::try_from(length).ok());
+        let end = length.and_then(|length| data.checked_add(length)).filter(|end| self.bytes.get(*end) == Some(&SOH));
+        let Some(end) = end else {
+            self.fault(FieldFault::DataLength, length_tag, length_start, value.saturating_sub(1));
+            return;
+        };
+        match self.table.get_mut(self.count) {
+            Some(place) => {
+                *place = Field { tag, start: data as u32, end: end as u32 };
+                self.count += 1;
+            }
+            None => self.fault(FieldFault::TooMany, tag, start, data - 1),
+        }
+        self.start = end + 1;
+    }
+
+    #[cold]
+    fn fault(&mut self, fault: FieldFault, tag: u32, start: usize, end: usize) {
+        self.error.get_or_insert(FieldError { fault, tag, start: start as u32, end: end as u32 });
+    }
+}
+
+/// Bit 7 of the first byte that is zero, and maybe of later ones.
+#[inline(always)]
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+}
+
+#[cfg(test)]
+#[path = "fields_tests.rs"]
+mod tests;
