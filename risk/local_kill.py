@@ -4,7 +4,7 @@ An engine is reached by its inbox (crates/engine/src/inbox.rs). What went there 
 takes in as soon as it runs: so the store, the API and `meridian status` learn of the kill, and a re-arm finds it.
 
 Invariant: a kill needs no more than the engine that it is for. An agent that refuses is right (it names what is not there);
-one that is silent is passed by. What no engine confirmed is never told as done.
+one that is silent, or whose engine is, is passed by. What no engine confirmed is never told as done.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ async def _hand_over(
     said = await sockets.send_all(service.settings.kill_sockets, killed)
     service.housekeeping.remember(lambda _: kills.plan_kill(service.view, node, request, actor))
     told = {region: sentence for region, (_, sentence) in said.items()}
-    if not any(taken for taken, _ in said.values()):
+    # An agent that has it sends it until its engine has answered: that is handed over, and not applied.
+    if not any(taken or sentence == sockets.UNCONFIRMED for taken, sentence in said.values()):
         problems = [*why.body.errors]
         problems += [
             Problem(key=f"regions.{region}", allowed="a region that answers", sentence=f"{region}: {sentence}")

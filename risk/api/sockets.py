@@ -1,6 +1,7 @@
 """A kill straight to a region: its agent's local socket, which needs neither etcd nor the API.
 
-Invariant: what a region answered is told as it was said; no answer in time is told as unknown, never as done.
+Invariant: what a region answered is told as it was said; no answer in time is told as unknown, never as done. Taken is a kill
+that an engine has confirmed: what an agent has sent and no engine has answered is not.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from meridian.console import in_words
 from meridian.risk.api.values import Kill
 
 SECONDS_MAX = 2.0
 LINE_BYTES_MAX = 65_536
+UNCONFIRMED = "sent to the engine, which has not said so yet"
 
 
 def request_line(kill: Kill) -> bytes:
@@ -27,7 +30,7 @@ def request_line(kill: Kill) -> bytes:
 
 
 async def send(path: Path, kill: Kill) -> tuple[bool, str]:
-    """Whether a region took the kill, and what it said, as a sentence."""
+    """Whether a region's engine took the kill, and what was said, as a sentence."""
     try:
         async with asyncio.timeout(SECONDS_MAX):
             reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_BYTES_MAX)
@@ -39,7 +42,9 @@ async def send(path: Path, kill: Kill) -> tuple[bool, str]:
                 writer.close()
     except TimeoutError:
         return False, f"unknown: no answer within {SECONDS_MAX:.0f} s"
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        return False, f"not reached: {in_words(error)}"
+    except ValueError as error:
         return False, f"not reached: {error}"
     return _told(line)
 
@@ -47,14 +52,12 @@ async def send(path: Path, kill: Kill) -> tuple[bool, str]:
 def _told(line: bytes) -> tuple[bool, str]:
     try:
         answer: dict[str, Any] = json.loads(line)
-        taken = answer["ok"] is True
+        sent = answer["ok"] is True
     except (ValueError, KeyError, TypeError):
         return False, "unknown: the answer is none that is understood"
-    if taken:
+    if sent:
         at = answer.get("input")
-        return True, f"in force at input {at}" if isinstance(
-            at, int
-        ) else "sent to the engine, which has not said so yet"
+        return (True, f"in force at input {at}") if isinstance(at, int) else (False, UNCONFIRMED)
     return False, f"refused: {answer.get('error') or 'no reason given'}"
 
 

@@ -195,6 +195,22 @@ def test_an_agent_that_is_paused_is_passed_by(world: Chicago) -> None:
     assert world.goes_on()
 
 
+def test_a_kill_that_a_paused_engine_has_not_confirmed_is_not_told_as_done(world: Chicago) -> None:
+    pid = world.platform.below[REGION].run.processes["engine"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = command("kill", "chicago", "--local", "--level", "K1", "--json")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert done.returncode == 1, done.stdout
+    said = json.loads(done.stdout)["regions"][REGION]
+    assert not said["taken"] and "the engine did not answer within 5 s" in said["said"], said
+    # It was sent on both ways, and is in force as soon as the engine goes on.
+    world.until(lambda: [row["place"] for row in world.agent(REGION)["kills"] if row["input"]] == ["chicago/all"])
+    world.until(lambda: world.etcd.range("/meridian/v1/local/chicago/").key_values)
+    assert world.goes_on()
+
+
 def test_a_full_disk_is_said_with_the_place_and_what_to_do(world: Chicago, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         skip_unchecked("strategies: a command on a full disk", "a disk of our own needs root")

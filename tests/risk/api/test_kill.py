@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from meridian.risk.api import keys
+from meridian.risk.api import keys, sockets
 from meridian.risk.api.values import Selector
 from tests.risk.api.harness import Api, run
 
@@ -148,11 +148,11 @@ async def region(path: Path, said: list[dict[str, Any]], answer: bytes) -> async
 
 
 def test_with_the_store_away_a_kill_goes_to_the_regions_and_to_the_store_later(tmp_path: Path) -> None:
-    sockets = {"chicago": tmp_path / "c.sock", "new-york": tmp_path / "n.sock"}
+    places = {"chicago": tmp_path / "c.sock", "new-york": tmp_path / "n.sock"}
 
     async def go(api: Api) -> None:
         said: list[dict[str, Any]] = []
-        server = await region(sockets["chicago"], said, b'{"ok":true,"sent":true,"input":77}\n')
+        server = await region(places["chicago"], said, b'{"ok":true,"sent":true,"input":77}\n')
         api.store.send_away()
         await asyncio.sleep(0.05)
         answer = await api.as_("risk").post("/v1/kill/desk", json={"level": "K3", "reason": "wrong prices"})
@@ -185,15 +185,31 @@ def test_with_the_store_away_a_kill_goes_to_the_regions_and_to_the_store_later(t
         assert (await stored(api, "desk"))["new_orders"] == "none"
         server.close()
 
-    run(go, tmp_path, kill_sockets=sockets)
+    run(go, tmp_path, kill_sockets=places)
+
+
+def test_what_no_engine_has_confirmed_is_handed_over_and_not_applied(tmp_path: Path) -> None:
+    socket = tmp_path / "c.sock"
+
+    async def go(api: Api) -> None:
+        server = await region(socket, [], b'{"ok":true,"sent":true,"input":null}\n')
+        api.store.send_away()
+        await asyncio.sleep(0.05)
+        answer = await api.as_("risk").post("/v1/kill/desk", json={"level": "K3"})
+        assert answer.status_code == 202, answer.text
+        told = answer.json()
+        assert (told["applied"], told["handed_over"]) == (False, {"chicago": sockets.UNCONFIRMED})
+        server.close()
+
+    run(go, tmp_path, kill_sockets={"chicago": socket})
 
 
 def test_a_kill_that_reaches_nobody_says_so(tmp_path: Path) -> None:
-    sockets = {"chicago": tmp_path / "c.sock", "new-york": tmp_path / "n.sock"}
+    places = {"chicago": tmp_path / "c.sock", "new-york": tmp_path / "n.sock"}
 
     async def go(api: Api) -> None:
         said: list[dict[str, Any]] = []
-        server = await region(sockets["chicago"], said, b"{}\n")
+        server = await region(places["chicago"], said, b"{}\n")
         api.store.send_away()
         await asyncio.sleep(0.05)
         answer = await api.as_("risk").post("/v1/kill/desk", json={"level": "K3"})
@@ -202,4 +218,4 @@ def test_a_kill_that_reaches_nobody_says_so(tmp_path: Path) -> None:
         assert keys_told == ["store", "regions.chicago", "regions.new-york"]
         server.close()
 
-    run(go, tmp_path, kill_sockets=sockets)
+    run(go, tmp_path, kill_sockets=places)
