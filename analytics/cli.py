@@ -1,4 +1,7 @@
-"""`meridian report | reconcile`: what a run traded, and whether the exchanges' own journals say the same."""
+"""`meridian report | reconcile`: what a run traded, and whether the exchanges' own journals say the same.
+
+Invariant: exit code 0 is for the whole: where a region's records are gone, what is there is told, and exit code 1.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ def report(run: str | None, html: str | None, as_json: bool) -> None:
         write_html(found, Path(html))
         note(f"report: {html}")
     schema = "platform_report" if isinstance(found, Platform) else "report"
-    show(schema, summary(found), as_json, lambda: print_summary(found))
+    unread = found.problems if isinstance(found, Platform) else []
+    show(schema, summary(found), as_json, lambda: print_summary(found), errors=unread)
 
 
 @click.command()

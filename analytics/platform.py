@@ -10,6 +10,7 @@ Invariant: what is said of a region is what its own journals say; what is said o
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from meridian.console import BadInput, Failure
 from meridian.records import OrderState
 
 SCHEMA = "meridian.platform/1"
+SEGMENTS = "journal-*.segment"
 ENDED = (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.NOT_SENT)
 
 
@@ -36,7 +38,7 @@ class Platform:
     about: dict[str, Any]
     regions: dict[str, Run]
     problems: list[str] = field(default_factory=list)
-    """Regions whose records cannot be read."""
+    """Regions whose records cannot be read, a sentence each: nothing of them is in what is told."""
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> Platform:
@@ -54,7 +56,7 @@ class Platform:
         one = cls(directory, about, {})
         for name, place in about["regions"].items():
             try:
-                one.regions[str(name)] = Run.open(directory / str(place))
+                one.regions[str(name)] = _region(directory / str(place))
             except Failure as error:
                 one.problems += [f"{name}: {sentence}" for sentence in error.errors]
         return one
@@ -63,6 +65,16 @@ class Platform:
     def is_over(self) -> bool:
         """Whether it has ended."""
         return bool(self.about.get("ended_ns"))
+
+
+def _region(place: Path) -> Run:
+    """The run of a region. Raises BadInput where nothing of it is there."""
+    if not place.is_dir():
+        raise BadInput(f"{place}: its directory is gone; nothing is told of it")
+    run = Run.open(place)
+    if next(run.engine_journal.glob(SEGMENTS), None) is None:
+        raise BadInput(f"{run.engine_journal}: its journal is gone; nothing is told of it")
+    return run
 
 
 def opened(path: str | Path | None) -> Run | Platform:
@@ -93,7 +105,7 @@ def summary(platform: Platform) -> dict[str, Any]:
         "positions": positions(regions),
         "totals": totals(regions),
         "orders": orders(regions),
-        "reconciliation": reconciliation(regions),
+        "reconciliation": reconciliation(regions, platform.problems),
         "regions": regions,
         "processes": processes,
         "memory_bytes": memory,
@@ -136,11 +148,12 @@ def orders(regions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def reconciliation(regions: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The checks of all regions as one."""
+def reconciliation(regions: dict[str, dict[str, Any]], unread: Sequence[str] = ()) -> dict[str, Any]:
+    """The checks of all regions as one; it does not hold where one is `unread`, a sentence each."""
     checks = {name: report["reconciliation"] for name, report in regions.items()}
     differences = [f"{name}: {one}" for name, check in checks.items() for one in check["differences"]]
     unchecked = [f"{name}: {check['sentence']}" for name, check in checks.items() if check["agrees"] is None]
+    unchecked += unread
     rows = orders(regions)
     ends = {key: sum(row[key] for row in rows) for key in ("filled", "cancelled", "expired", "rejected", "not_sent")}
     open_orders = sum(row[key] for row in rows for key in ("open", "unanswered", "unknown"))

@@ -1,7 +1,7 @@
 """`meridian journal replay | cat | verify` and `meridian orders | fills | positions`, from journals.
 
-Invariant: exit code 0 means that what was asked for holds, 1 that hashes differ or a journal is damaged, 2 that there is
-no journal to read.
+Invariant: exit code 0 means that what was asked for holds, 1 that hashes differ, a journal is damaged or that of a region
+is gone, 2 that there is no journal to read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from meridian.console import BadInput, CheckFailed, json_option, note, print_json, print_table, show
+from meridian.console import BadInput, CheckFailed, in_words, json_option, note, print_json, print_table, show
 from meridian.risk.cli import api_options, show_positions
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ def _explained(command: Callable[P, R]) -> Callable[P, R]:
 
         try:
             return command(*args, **kwargs)
-        except (JournalNotFound, FileNotFoundError) as error:
-            raise BadInput(str(error)) from None
+        except JournalNotFound as error:
+            raise BadInput(str(error).splitlines()) from None
+        except FileNotFoundError as error:
+            raise BadInput(in_words(error)) from None
         except ValueError as error:
             raise CheckFailed(str(error)) from None
 
@@ -55,6 +57,13 @@ def _journals(directory: str) -> list[Path]:
     from meridian.engine.journals import engines
 
     return engines(directory)
+
+
+def _absent(directory: str) -> list[str]:
+    """What keeps that which is told of a directory from being all: a sentence a region."""
+    from meridian.engine.journals import absent
+
+    return absent(directory)
 
 
 def _time(time_ns: int) -> str:
@@ -150,7 +159,13 @@ def replay_command(directory: str, libraries: str | None, as_json: bool) -> None
                 print(f"  replay  {result['state_hash']:>16}  at the end, input {result['last_sequence']}")
 
     differ = [f"{path}: {_verdict(result)}" for path, result in found if result["agrees"] is False]
-    show("journal.replay", {"journals": entries, "agree": not differ}, as_json, for_people, errors=differ)
+    show(
+        "journal.replay",
+        {"journals": entries, "agree": not differ},
+        as_json,
+        for_people,
+        errors=[*differ, *_absent(directory)],
+    )
 
 
 @journal.command("verify")
@@ -183,7 +198,13 @@ def verify_command(directory: str, as_json: bool) -> None:
         print_table("Journals", columns, rows)
 
     damaged = [f"{path}: {result['damage']}" for path, result in found if result["damage"]]
-    show("journal.verify", {"journals": entries, "whole": not damaged}, as_json, for_people, errors=damaged)
+    show(
+        "journal.verify",
+        {"journals": entries, "whole": not damaged},
+        as_json,
+        for_people,
+        errors=[*damaged, *_absent(directory)],
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -243,6 +264,8 @@ def cat_command(directory: str, kinds: tuple[str, ...], first: int, limit: int |
             sequence, time_ns, name = entry.pop("sequence"), entry.pop("time_ns"), entry.pop("record")
             where = f"venue {head.get('venue', 0)} instrument {head.get('instrument', 0)}"
             print(f"{sequence} {_time(time_ns)} {name} {where}", *(f"{key}={value}" for key, value in entry.items()))
+    if gone := _absent(directory):
+        raise CheckFailed(gone)
 
 
 def _collected(directory: str, libraries: str | None) -> list[tuple[Path, Replayed]]:
@@ -266,7 +289,8 @@ def orders(directory: str, libraries: str | None, live: bool, as_json: bool) -> 
         for order in result.get("orders", [])
         if not (live and order["state"] in ended)
     ]
-    show("orders", {"orders": rows}, as_json, lambda: _print_rows("Orders", ORDER_COLUMNS, rows))
+    gone = _absent(directory)
+    show("orders", {"orders": rows}, as_json, lambda: _print_rows("Orders", ORDER_COLUMNS, rows), errors=gone)
 
 
 @click.command()
@@ -281,7 +305,8 @@ def fills(directory: str, libraries: str | None, as_json: bool) -> None:
         for path, result in _collected(directory, libraries)
         for fill in result.get("fills", [])
     ]
-    show("fills", {"fills": rows}, as_json, lambda: _print_rows("Fills", FILL_COLUMNS, rows))
+    gone = _absent(directory)
+    show("fills", {"fills": rows}, as_json, lambda: _print_rows("Fills", FILL_COLUMNS, rows), errors=gone)
 
 
 @click.command()
@@ -325,7 +350,7 @@ def positions(
             ),
         )
 
-    show("positions", {"positions": rows}, as_json, for_people)
+    show("positions", {"positions": rows}, as_json, for_people, errors=_absent(directory))
 
 
 COMMANDS: list[click.Command] = [journal, orders, fills, positions]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from meridian._native.engine import Replayed
     from meridian._native.journal import Verified
 
-__all__ = ["JournalNotFound", "engines", "find", "libraries_of", "records", "replay", "verify"]
+__all__ = ["JournalNotFound", "absent", "engines", "find", "libraries_of", "records", "replay", "verify"]
 
 PLATFORM = "platform.json"
 SEGMENT_PATTERN = "journal-*.segment"
@@ -32,20 +32,31 @@ def find(path: Path | str) -> list[Path]:
     top = Path(path)
     if not top.is_dir():
         raise JournalNotFound(f"{top}: no such directory; give a journal's directory or a run's")
-    found = sorted({segment.parent for place in (top, *_regions(top)) for segment in place.rglob(SEGMENT_PATTERN)})
+    elsewhere = [place for place in _regions(top).values() if not place.is_relative_to(top.resolve())]
+    found = sorted({segment.parent for place in (top, *elsewhere) for segment in place.rglob(SEGMENT_PATTERN)})
     if not found:
-        raise JournalNotFound(f"{top}: no journal here or below; its files are called {SEGMENT_PATTERN}")
+        raise JournalNotFound(
+            "\n".join(absent(top)) or f"{top}: no journal here or below; its files are called {SEGMENT_PATTERN}"
+        )
     return found
 
 
-def _regions(top: Path) -> list[Path]:
-    """The regions of a platform's directory that lie elsewhere."""
+def absent(path: Path | str) -> list[str]:
+    """A sentence for each region that a platform's directory names and of which no journal is there."""
+    return [
+        f"{name}: no journal is at {place}, where {PLATFORM} says that this region's lie"
+        for name, place in _regions(Path(path)).items()
+        if next(place.rglob(SEGMENT_PATTERN), None) is None
+    ]
+
+
+def _regions(top: Path) -> dict[str, Path]:
+    """The regions of a platform's directory, wherever they lie."""
     try:
-        regions = json.loads((top / PLATFORM).read_text(encoding="utf-8"))["regions"].values()
-        places = [(top / str(place)).resolve() for place in regions]
+        regions = json.loads((top / PLATFORM).read_text(encoding="utf-8"))["regions"].items()
+        return {str(name): (top / str(place)).resolve() for name, place in regions}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-    return [place for place in places if not place.is_relative_to(top.resolve())]
+        return {}
 
 
 def engines(path: Path | str) -> list[Path]:

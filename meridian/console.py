@@ -36,6 +36,7 @@ SHOWN_MAX = 80
 """Characters of a value that a sentence shows."""
 WORD_MAX = 240
 """Characters of one word of an error: paths are shown whole."""
+ERROR_NUMBERS = re.compile(r"\[Errno -?\d+\] | \(os error \d+\)")
 WORDS_TOO_LONG = re.compile(rf"\S{{{WORD_MAX + 1},}}")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -128,10 +129,10 @@ def _ending(failure: Failure) -> dict[str, Any]:
     return {"errors": failure.errors, "exit_code": failure.exit_code}
 
 
-def in_words(error: OSError) -> str:
-    """What the system refused, with the path and without its number."""
-    if error.errno is None or error.strerror is None:
-        return str(error)
+def in_words(error: Exception) -> str:
+    """What the system refused, with the path and without its number; also of an error that only bears the system's words."""
+    if not isinstance(error, OSError) or error.errno is None or error.strerror is None:
+        return ERROR_NUMBERS.sub("", str(error))
     reason = error.strerror[:1].lower() + error.strerror[1:]
     return f"{error.filename}: {reason}" if error.filename else reason
 

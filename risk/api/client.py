@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from meridian.console import BadInput, CheckFailed, Unreachable
+from meridian.console import BadInput, CheckFailed, Unreachable, in_words
 from meridian.coordination.verbs import leaves_in_plain
 
 DEFAULT = "http://127.0.0.1:8420"
@@ -127,7 +127,7 @@ class Client:
         except httpx.TimeoutException:
             raise Unreachable(f"{self.address} does not answer within {SECONDS_MAX:.0f} s.") from None
         except httpx.HTTPError as error:
-            raise Unreachable(f"{self.address} cannot be reached: {error}.") from None
+            raise Unreachable(f"{self.address} cannot be reached: {in_words(error)}.") from None
 
     def _read(self, answer: httpx.Response) -> dict[str, Any]:
         try:
