@@ -170,6 +170,7 @@ def test_with_the_store_away_a_kill_goes_to_the_regions_and_to_the_store_later(t
             "flatten": False,
             "reason": "",
             "by": "risk",
+            "asked_ns": 1_800_000_000_000_000_000,
         }
         health = (await api.as_("viewer").get("/v1/health")).json()
         assert (health["status"], health["unwritten_kills"]) == ("store_away", 1)
