@@ -36,6 +36,7 @@ from meridian.coordination.agent_settings import (
 from meridian.coordination.client import Etcd, Lease
 from meridian.coordination.clock import Clock
 from meridian.coordination.sealed import Sealed
+from meridian.coordination.sentences import plain
 from meridian.coordination.values import Delete as DeleteStep
 from meridian.coordination.values import EventKind, Put, Step
 from meridian.coordination.verbs import Access
@@ -150,7 +151,7 @@ class AgentProcess:
         """What is wrong with this process, rather than with what it knows."""
         found = [self.clock.sentence()]
         if self.store_error:
-            found.append(f"store: {self.store_error}")
+            found.append(f"store: {plain(self.store_error)}")
         if self.unremembered is not None:
             path = self.directory / MEMORY
             found.append(

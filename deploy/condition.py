@@ -12,6 +12,7 @@ from typing import Any
 
 from meridian.console import in_words
 from meridian.coordination import Access, Etcd, EtcdError, keys, local
+from meridian.coordination.sentences import plain
 from meridian.deploy.runs import Run
 
 PATIENCE_S = 1.0
@@ -55,7 +56,7 @@ def store(run: Run) -> dict[str, Any] | None:
         found_generation = etcd.get(keys.GENERATION.key())
         member = etcd.status()[0]
     except EtcdError as error:
-        facts["sentences"] = [f"store: {name} does not answer ({error}); {GOES_ON}"]
+        facts["sentences"] = [f"store: {name} does not answer ({plain(str(error))}); {GOES_ON}"]
         return facts
     facts |= {"state": "present", "revision": member.revision, "version": member.version}
     if found_generation is None:

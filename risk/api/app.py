@@ -17,8 +17,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 import meridian
-from meridian.risk.api import kill_routes, limit_routes, rule_routes, session_routes, state_routes, stream
-from meridian.risk.api.errors import Errors, Problem, Refused, problem
+from meridian.risk.api import kill_routes, limit_routes, rule_routes, session_routes, state_routes, stream, words
+from meridian.risk.api.errors import Errors, Refused, problem
 from meridian.risk.api.guard import Guarded
 from meridian.risk.api.service import Reader, Service
 
@@ -40,12 +40,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         429: "too many requests",
         503: "the store is away: nothing was written, or its fate is unknown",
     }.items()
-}
-ALLOWED = {
-    "missing": "a value",
-    "extra_forbidden": "no such key",
-    "json_invalid": "JSON",
-    "literal_error": "one of its words",
 }
 
 
@@ -91,16 +85,19 @@ def _add_handlers(app: FastAPI) -> None:
         assert isinstance(error, Refused)
         return JSONResponse(error.body.model_dump(mode="json"), error.status, error.headers)
 
-    async def on_bad_input(_: Request, error: Exception) -> JSONResponse:
+    async def on_bad_input(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        body = Errors(code="bad_input", errors=[_problem(app, one) for one in error.errors()])
+        path, media = getattr(request.scope.get("route"), "path", ""), request.headers.get("content-type", "")
+        wrong = words.problems_of(app.openapi(), path, request.method, media, error.errors())
+        body = Errors(code="bad_input", errors=list(wrong))
         return JSONResponse(body.model_dump(mode="json"), 422)
 
-    async def on_http(_: Request, error: Exception) -> JSONResponse:
+    async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         codes = {404: "not_found", 405: "method", 400: "bad_input"}
+        place = f"{request.method} {request.url.path}"
         allowed = {404: "a path of /v1/openapi.json", 405: "a method of this path", 400: "a body that is JSON"}
-        one = problem("request", None, allowed.get(error.status_code, str(error.detail)))
+        one = problem("request", place, allowed.get(error.status_code, "another request"))
         body = Errors(code=codes.get(error.status_code, "refused"), errors=[one])
         return JSONResponse(body.model_dump(mode="json"), error.status_code, error.headers)
 
@@ -113,32 +110,3 @@ def _add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_bad_input)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_mistake)
-
-
-def _problem(app: FastAPI, error: Any) -> Problem:
-    """One of pydantic's errors in our words: what is allowed is the description of the field."""
-    place = [str(part) for part in error["loc"][1:]] or [str(part) for part in error["loc"]]
-    allowed = _described(app, place) or ALLOWED.get(error["type"]) or error["msg"]
-    if error["type"] == "extra_forbidden":
-        allowed = "a key that there is"
-    value = None if error["type"] == "missing" else error.get("input")
-    if error["loc"][0] == "header" and value is not None:
-        value = "(not repeated)"
-    return problem(".".join(place)[:200], value, allowed)
-
-
-def _described(app: FastAPI, place: list[str]) -> str | None:
-    """The description of a field or parameter of this name, from the API's own description."""
-    found = getattr(app.state, "words", None)
-    if found is None:
-        found = {}
-        for schema in app.openapi()["components"]["schemas"].values():
-            for name, about in schema.get("properties", {}).items():
-                found.setdefault(name, about.get("description"))
-        for path in app.openapi()["paths"].values():
-            for operation in path.values():
-                for parameter in operation.get("parameters", []):
-                    found.setdefault(parameter["name"], parameter.get("description"))
-        app.state.words = found
-    words: dict[str, str | None] = found
-    return next((words[name] for name in place if words.get(name)), None)

@@ -25,7 +25,7 @@ MINUTE_NS = 60 * 10**9
 def plan_proposal(view: View, change: Proposed, actor: Actor, *, reason: str, why: list[str], lasts_ns: int) -> Plan:
     """Writes a proposal. Refuses one without a reason."""
     if not reason.strip():
-        raise bad_input([problem("reason", None, "why, in 1 to 500 characters, for what loosens")])
+        raise bad_input([problem("reason", None, "readable words that say why, 1 to 500 characters, for what loosens")])
     if sum(one.state == "open" for _, one in view.of("approvals")) >= OPEN_MAX:
         raise refused(409, "too_many", "proposals", OPEN_MAX, f"fewer than {OPEN_MAX} open proposals; refuse some")
     number = str(view.audit_head()[0] + 1)

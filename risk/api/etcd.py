@@ -1,11 +1,14 @@
 """`Store` on the coordination store.
 
-Invariant: an answer that was lost becomes `Unknown`, everything else that kept a transaction from being done becomes `Away`.
+Invariant: an answer that was lost becomes `Unknown`, everything else that kept a transaction from being done becomes `Away`;
+both are told in our words, the client's own are logged.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+
+import structlog
 
 from meridian.coordination import (
     AsyncEtcd,
@@ -19,6 +22,7 @@ from meridian.coordination import (
 from meridian.coordination import Delete as DeleteStep
 from meridian.coordination import Event as StoreEvent
 from meridian.coordination import Put as PutStep
+from meridian.coordination.sentences import plain
 from meridian.risk.api.store import (
     Away,
     Delete,
@@ -34,6 +38,7 @@ from meridian.risk.api.store import (
     Write,
 )
 
+log = structlog.get_logger("limits-api")
 LOOK_SECONDS = 0.25
 TRANSACTION_SECONDS = 3.0
 
@@ -66,7 +71,8 @@ class EtcdStore:
                 else:
                     why = status.last_error or "no member answers"
                     if why != with_reason:
-                        yield Lost(why)
+                        log.warning("the store is away", why=why)
+                        yield Lost(plain(why))
                     with_reason = why
 
     async def transaction(self, guards: Sequence[Guard], writes: Sequence[Write]) -> Outcome:
@@ -76,9 +82,9 @@ class EtcdStore:
         try:
             done = await self.etcd.transact(compare, steps, timeout_s=TRANSACTION_SECONDS)
         except OutcomeUnknown as error:
-            raise Unknown(str(error)) from None
+            raise Unknown(_told(error)) from None
         except EtcdError as error:
-            raise Away(str(error)) from None
+            raise Away(_told(error)) from None
         return Outcome(done.succeeded, done.revision)
 
     async def entries(self, prefix: str, limit: int) -> list[Entry]:
@@ -86,11 +92,16 @@ class EtcdStore:
         try:
             found = await self.etcd.range(prefix, limit=limit, timeout_s=TRANSACTION_SECONDS)
         except EtcdError as error:
-            raise Away(str(error)) from None
+            raise Away(_told(error)) from None
         return [_entry(key_value) for key_value in found.key_values]
 
     async def close(self) -> None:
         """Watches end with the tasks that read them."""
+
+
+def _told(error: EtcdError) -> str:
+    log.warning("the store did not do what it was asked", why=str(error))
+    return plain(str(error))
 
 
 def _event(event: StoreEvent) -> Event:

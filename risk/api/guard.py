@@ -14,13 +14,16 @@ from typing import Any
 
 import structlog
 
-from meridian.risk.api.errors import Errors, problem
+from meridian.risk.api.errors import Errors, Problem, problem, shown
+from meridian.risk.api.words import repeated
 
 BODY_BYTES_MAX = 65_536
 BODY_SECONDS_MAX = 10.0
 QUERY_BYTES_MAX = 4_096
 HANDLER_SECONDS_MAX = 15.0
 BUCKETS_MAX = 10_000
+REPEATED_MAX = 20
+"""Repeated keys that are named."""
 STREAM = "/v1/stream"
 
 Scope = MutableMapping[str, Any]
@@ -77,6 +80,18 @@ class Guarded:
         if body is None:
             await _refuse(send, 413, "too_long", "body", None, f"up to {BODY_BYTES_MAX} bytes")
             return
+        if names := [str(shown(name)) for name in repeated(body)]:
+            # Which of them counts is nobody's to guess.
+            problems = [
+                Problem(
+                    key=name,
+                    allowed="each key once",
+                    sentence=f"{name} stands more than once: allowed is each key once.",
+                )
+                for name in names[:REPEATED_MAX]
+            ]
+            await _refuse_all(send, 422, "bad_input", problems)
+            return
         await self._bounded(scope, _replay(body, receive), send)
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +145,11 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send, status: int, code: str, key: str, value: object, allowed: str) -> None:
-    body = Errors(code=code, errors=[problem(key, value, allowed)]).model_dump_json().encode()
+    await _refuse_all(send, status, code, [problem(key, value, allowed)])
+
+
+async def _refuse_all(send: Send, status: int, code: str, problems: list[Problem]) -> None:
+    body = Errors(code=code, errors=problems).model_dump_json().encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -21,7 +21,14 @@ from meridian.risk.api.values import Kill
 
 router = APIRouter(prefix="/v1", tags=["kill"])
 Node = Annotated[
-    str, Path(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f]+$", description="a node's name", examples=["desk"])
+    str,
+    Path(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^/\x00-\x1f]+$",
+        description="a node's name, without slashes and control characters",
+        examples=["desk"],
+    ),
 ]
 
 

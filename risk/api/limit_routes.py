@@ -19,6 +19,7 @@ from meridian.risk.api.models import (
     LimitsAnswer,
     LimitWrite,
     ProposalsAnswer,
+    Reason,
     Validated,
     Why,
     Written,
@@ -32,7 +33,7 @@ from meridian.risk.api.writer import Again, Answered
 
 router = APIRouter(prefix="/v1")
 Number = Annotated[int, Path(ge=1, lt=2**32, description="a limit's id", examples=[1])]
-Proposal = Annotated[str, Path(pattern=r"^[0-9]{1,19}$", description="a proposal's number", examples=["17"])]
+Proposal = Annotated[str, Path(pattern=r"^[0-9]{1,19}$", description="a proposal's number, in digits", examples=["17"])]
 SECOND_NS = 10**9
 
 
@@ -213,7 +214,7 @@ async def remove(
     number: Number,
     version: Version,
     writes: Writes,
-    reason: Annotated[str, Query(min_length=1, max_length=500, description="why")],
+    reason: Annotated[Reason, Query(min_length=1, description="readable words that say why, 1 to 500 characters")],
 ) -> Written:
     """Always loosening: it waits for a second person."""
     service = writes.service

@@ -5,9 +5,10 @@ Invariant: a request has no field that is not here; every field says in words wh
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from meridian.risk.api.values import Approval, Kill, Limit, Metric, Name, Permission, Restricted, Selector
 from meridian.risk.limits import DAY_NS, NewOrders, Resting
@@ -17,9 +18,20 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+BLANK = "\u115f\u1160\u3164\uffa0\u2800"
+"""Letters and symbols that nobody sees."""
+
+
+def _seen(text: str) -> str:
+    """A text in which somebody can read something, or none at all. Raises ValueError for spaces and what has no width."""
+    if text and not any(unicodedata.category(one)[0] in "LNPS" and one not in BLANK for one in text):
+        raise ValueError("words that can be read")
+    return text
+
+
 AMOUNT = "a decimal number in the metric's unit, as text"
 Amount = Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1, max_length=60)]
-Reason = Annotated[str, StringConstraints(max_length=500)]
+Reason = Annotated[str, StringConstraints(max_length=500), AfterValidator(_seen)]
 NAME = "one to sixty-four characters"
 Burst = Annotated[int, Field(ge=1, lt=2**32, strict=True)]
 Nanoseconds = Annotated[int, Field(gt=0, le=DAY_NS, strict=True)]
@@ -51,7 +63,9 @@ class LimitWrite(Request):
     soft_percent: int | None = Field(
         default=None, ge=0, le=100, strict=True, description="a whole number from 0 (none) to 100"
     )
-    reason: Reason = Field(default="", description="why, in up to 500 characters; needed to loosen")
+    reason: Reason = Field(
+        default="", description="readable words that say why, up to 500 characters; needed to loosen"
+    )
 
 
 class LimitNew(Request):
@@ -79,14 +93,16 @@ class LimitNew(Request):
     node: Name = Field(description="the name of a node")
     metric: Metric = Field(description="the name of a metric")
     value: Amount = Field(description=AMOUNT)
-    selector: Selector = Field(default=Selector(), description="what it selects; absent is all")
+    selector: Selector = Field(default=Selector(), description="an object that names what it selects; absent is all")
     window_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1 to 24 hours")
     burst: Burst | None = Field(default=None, description="a whole number from 1")
     reference_age_ns: Nanoseconds | None = Field(default=None, description="a time in ns, from 1 to 24 hours")
     soft_percent: int = Field(default=0, ge=0, le=100, strict=True, description="a whole number from 0 (none) to 100")
     enforcement: Literal["engine", "global"] = Field(default="engine", description="engine or global")
     parts: PartsOf | None = Field(default=None, description=PARTS + "; absent: equal parts")
-    reason: Reason = Field(default="", description="why, in up to 500 characters; needed to loosen")
+    reason: Reason = Field(
+        default="", description="readable words that say why, up to 500 characters; needed to loosen"
+    )
 
 
 class Why(Request):
@@ -96,7 +112,7 @@ class Why(Request):
         extra="forbid", frozen=True, json_schema_extra={"examples": [{"reason": "the venue is back"}]}
     )
 
-    reason: Reason = Field(default="", description="why, in up to 500 characters")
+    reason: Reason = Field(default="", description="readable words that say why, up to 500 characters")
 
 
 class KillRequest(Request):
@@ -112,8 +128,8 @@ class KillRequest(Request):
     new_orders: NewOrders | None = Field(default=None, description="allow, reduce_only or none")
     resting: Resting | None = Field(default=None, description="keep, cancel_increasing or cancel")
     flatten: bool | None = Field(default=None, strict=True, description="true or false")
-    selector: Selector = Field(default=Selector(), description="what it selects; absent is all")
-    reason: Reason = Field(default="", description="why, in up to 500 characters")
+    selector: Selector = Field(default=Selector(), description="an object that names what it selects; absent is all")
+    reason: Reason = Field(default="", description="readable words that say why, up to 500 characters")
 
 
 class RearmRequest(Request):
@@ -126,8 +142,8 @@ class RearmRequest(Request):
     new_orders: NewOrders = Field(default="allow", description="allow, reduce_only or none")
     resting: Resting = Field(default="keep", description="keep, cancel_increasing or cancel")
     flatten: bool = Field(default=False, strict=True, description="true or false")
-    selector: Selector = Field(default=Selector(), description="what it selects; absent is all")
-    reason: Reason = Field(description="why, in 1 to 500 characters", min_length=1)
+    selector: Selector = Field(default=Selector(), description="an object that names what it selects; absent is all")
+    reason: Reason = Field(description="readable words that say why, 1 to 500 characters", min_length=1)
 
 
 class PermissionWrite(Request):
@@ -140,8 +156,10 @@ class PermissionWrite(Request):
     )
 
     state: Literal["allow", "deny", "removed"] = Field(description="allow, deny or removed")
-    selector: Selector = Field(default=Selector(), description="what it selects; absent is all")
-    reason: Reason = Field(default="", description="why, in up to 500 characters; needed to loosen")
+    selector: Selector = Field(default=Selector(), description="an object that names what it selects; absent is all")
+    reason: Reason = Field(
+        default="", description="readable words that say why, up to 500 characters; needed to loosen"
+    )
 
 
 class RestrictedWrite(Request):
@@ -154,7 +172,9 @@ class RestrictedWrite(Request):
     )
 
     new_orders: NewOrders = Field(description="allow (off the list), reduce_only or none")
-    reason: Reason = Field(default="", description="why, in up to 500 characters; needed to loosen")
+    reason: Reason = Field(
+        default="", description="readable words that say why, up to 500 characters; needed to loosen"
+    )
 
 
 class NodeNew(Request):
@@ -171,7 +191,7 @@ class NodeNew(Request):
     )
     level: Literal["region", "desk", "strategy", "account"] = Field(description="region, desk, strategy or account")
     parent: Name = Field(description="the name of a node above it")
-    reason: Reason = Field(default="", description="why, in up to 500 characters")
+    reason: Reason = Field(default="", description="readable words that say why, up to 500 characters")
 
 
 class Seen(BaseModel):
@@ -318,7 +338,7 @@ class SessionResetRequest(Request):
         extra="forbid", frozen=True, json_schema_extra={"examples": [{"reason": "the venue answers again"}]}
     )
 
-    reason: Reason = Field(description="why, in 1 to 500 characters", min_length=1)
+    reason: Reason = Field(description="readable words that say why, 1 to 500 characters", min_length=1)
 
 
 class SessionResetAnswer(Answer):

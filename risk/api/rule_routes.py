@@ -33,7 +33,13 @@ from meridian.risk.api.writer import Again
 
 router = APIRouter(prefix="/v1")
 Instrument = Annotated[
-    str, Path(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f]+$", description="an instrument's name")
+    str,
+    Path(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^/\x00-\x1f]+$",
+        description="an instrument's name, without slashes and control characters",
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from meridian.risk.api import keys
-from meridian.risk.api.errors import refused
+from meridian.risk.api.errors import refused, sentence
 from meridian.risk.api.models import SessionResetAnswer, SessionResetRequest
 from meridian.risk.api.plans import Plan
 from meridian.risk.api.service import Repeatable, Served, Service, allow
@@ -25,20 +25,40 @@ YOUNG_SECONDS = 10
 """A request that its region sees later is not carried out."""
 ANSWER_SECONDS = 3.0
 NAME = r"^[^/\x00-\x1f]+$"
-RegionName = Annotated[str, Path(min_length=1, max_length=64, pattern=NAME, description="a region's name")]
+RegionName = Annotated[
+    str,
+    Path(
+        min_length=1, max_length=64, pattern=NAME, description="a region's name, without slashes and control characters"
+    ),
+]
 VenueName = Annotated[
-    str, Path(min_length=1, max_length=64, pattern=NAME, description="a venue's name", examples=["XNAS"])
+    str,
+    Path(
+        min_length=1,
+        max_length=64,
+        pattern=NAME,
+        description="a venue's name, without slashes and control characters",
+        examples=["XNAS"],
+    ),
 ]
 
 
 def _check(service: Service, region: str, venue: str) -> None:
+    """Refuses what names nothing, and what nobody can tell of yet: who has published no sessions has none to reset."""
+    view, again = service.view, {"Retry-After": "1"}
+    if not view.ready.is_set() or not view.generation:
+        text = f"region = {region}: what regions there are is not known yet, the store was not read; try again."
+        raise sentence(503, "not_ready", "region", text, **again)
     if region not in service.regions():
         known = ", ".join(service.regions()) or "none yet"
         raise refused(404, "not_found", "region", region, f"one of {known}")
-    for words, published in service.view.of("sessions"):
-        venues = [str(row.get("venue")) for row in published.rows]
-        if words[1] == region and venue not in venues:
-            raise refused(404, "not_found", "venue", venue, f"one of {', '.join(venues) or 'none yet'}")
+    published = view.get(keys.region("sessions", region))
+    if published is None:
+        text = f"region = {region}: its agent has not said yet which sessions it has; try again when it has."
+        raise sentence(409, "not_ready", "region", text, **again)
+    venues = [str(row.get("venue")) for row in published.rows]
+    if venue not in venues:
+        raise refused(404, "not_found", "venue", venue, f"one of {', '.join(venues) or 'none yet'}")
 
 
 @router.post("/sessions/{region}/{venue}/reset", summary="Let probes through an open breaker")

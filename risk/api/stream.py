@@ -81,7 +81,7 @@ async def stream(
     everything is to be read again."""
     asked = {word for word in kinds.split(",") if word}
     if asked - KINDS:
-        raise refused(422, "bad_input", "kinds", ",".join(sorted(asked - KINDS)), "of " + ", ".join(sorted(KINDS)))
+        raise refused(422, "bad_input", "kinds", ",".join(sorted(asked - KINDS)), "some of " + ", ".join(sorted(KINDS)))
     if service.streams.get(token.name, 0) >= STREAMS_A_TOKEN_MAX:
         raise refused(429, "too_many", "stream", token.name, f"up to {STREAMS_A_TOKEN_MAX} streams of a token")
     chosen = (asked or KINDS) | ALWAYS

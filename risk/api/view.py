@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from meridian.risk.api import keys
+from meridian.risk.api import words as words_of
 from meridian.risk.api.store import Delete, Entry, Event, Lost, Progress, Put, Reset
 from meridian.risk.api.values import (
     Ack,
@@ -280,7 +281,7 @@ class View:
             value = model.model_validate_json(entry.value)
             self._check_key(words, value)
         except (ValidationError, ValueError) as error:
-            self._find(entry.key, f"its value is not one of ours and is not used: {_first(error)}")
+            self._find(entry.key, f"its value is not one of ours and is not used: {_told(error)}")
             return
         self.findings.pop(entry.key, None)
         table = self.values.setdefault(words[0], OrderedDict())
@@ -349,9 +350,5 @@ class View:
             listener.offer(change)
 
 
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        one = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in one["loc"])
-        return f"{where}: {one['msg']}" if where else str(one["msg"])
-    return str(error)
+def _told(error: Exception) -> str:
+    return words_of.told(error) if isinstance(error, ValidationError) else str(error)

@@ -100,7 +100,28 @@ def test_a_region_that_does_not_answer_is_said_to_be_waited_for(tmp_path: Path, 
     monkeypatch.setattr(session_routes, "ANSWER_SECONDS", 0.1)
 
     async def go(api: Api) -> None:
+        await published(api)
         answer = await api.as_("risk").post(PATH, json={"reason": "x"})
         assert answer.status_code == 200 and answer.json()["outcome"] == "waiting"
 
     run(go, tmp_path)
+
+
+def test_of_a_region_that_has_not_spoken_yet_nothing_is_promised(tmp_path: Path) -> None:
+    async def go(api: Api) -> None:
+        answer = await api.as_("risk").post(PATH, json={"reason": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_ready"), "configured, and without a word yet"
+        assert answer.headers["Retry-After"] == "1" and "new-york" in answer.text
+        unknown = await api.as_("risk").post("/v1/sessions/nowhere/XNAS/reset", json={"reason": "x"})
+        assert unknown.status_code == 404
+        assert requests(api) == {}
+
+    async def just_started(api: Api) -> None:
+        for path in (PATH, "/v1/sessions/nowhere/XNAS/reset"):
+            answer = await api.as_("risk").post(path, json={"reason": "x"})
+            assert (answer.status_code, answer.json()["code"]) == (503, "not_ready"), "the store was not read yet"
+        assert requests(api) == {}
+
+    run(go, tmp_path)
+    (tmp_path / "tokens.json").unlink()
+    run(just_started, tmp_path, text=None)
