@@ -23,12 +23,7 @@ fn unspoken(wants: Wants) -> World {
 /// The same, where both venues quote a tick around the price.
 fn world(wants: Wants) -> World {
     let mut world = unspoken(wants);
-    for (venue, instrument) in [(VENUE, SHARE), (OTHER_VENUE, SHARE), (VENUE, FUTURE)] {
-        world.trading(venue, instrument, TradingState::Trading);
-        world.rest(venue, instrument, Side::Buy, PRICE - TICK, 100);
-        world.rest(venue, instrument, Side::Sell, PRICE + TICK, 100);
-    }
-    world.clear();
+    world.quote_all();
     world
 }
 

@@ -275,13 +275,18 @@ impl World {
 
     pub fn with_config(config: EngineConfig, slots: u8) -> Self {
         let mut world = Self::untold(config, slots);
-        for (venue, instrument) in [(VENUE, SHARE), (OTHER_VENUE, SHARE), (VENUE, FUTURE)] {
-            world.trading(venue, instrument, TradingState::Trading);
-            world.rest(venue, instrument, Side::Buy, PRICE - TICK, 100);
-            world.rest(venue, instrument, Side::Sell, PRICE + TICK, 100);
-        }
-        world.clear();
+        world.quote_all();
         world
+    }
+
+    /// Every venue trades and quotes a tick around the price.
+    pub fn quote_all(&mut self) {
+        for (venue, instrument) in [(VENUE, SHARE), (OTHER_VENUE, SHARE), (VENUE, FUTURE)] {
+            self.trading(venue, instrument, TradingState::Trading);
+            self.rest(venue, instrument, Side::Buy, PRICE - TICK, 100);
+            self.rest(venue, instrument, Side::Sell, PRICE + TICK, 100);
+        }
+        self.clear();
     }
 
     /// Sessions are up; no venue has said anything of an instrument.
