@@ -6,7 +6,7 @@ mod support;
 
 use engine::Wants;
 use records::*;
-use support::{FUTURE, Heard, OTHER_VENUE, PRICE, SHARE, SLOT, START_NS, TICK, VENUE, World, config};
+use support::{Heard, OTHER_VENUE, PRICE, SHARE, SLOT, START_NS, TICK, VENUE, World, config};
 
 const CALLED: Wants = Wants { consolidated: true, consolidated_calls: true };
 
