@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from meridian.deploy.runs import Run
 
 WAIT_SECONDS_MAX = 40.0
+PAUSED_SECONDS_MAX = 3.0
+"""A supervisor that is still paused so long after it was told to go on is held by somebody."""
 
 
 def _load(path: str) -> Loaded:
@@ -150,15 +152,33 @@ def down(name: str | None, as_json: bool) -> None:
     one_hand = first is not None and len({run.supervisor_pid for run in runs.runs()}) == 1
     run = first if one_hand and first is not None else _run(name)
     together = [one for one in runs.runs() if one.supervisor_pid == run.supervisor_pid]
-    os.kill(run.supervisor_pid, signal.SIGTERM)
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while any(runs.alive(Path(one.run_directory)) for one in together):
-        if time.monotonic() > deadline:
-            raise CheckFailed(f"run {run.name}: its supervisor (pid {run.supervisor_pid}) does not stop")
-        time.sleep(0.05)
+    _end(run, together)
     names = ", ".join(one.name for one in together)
     value = {"name": run.name, "cleared": [], "runs": [one.name for one in together]}
     show("down", value, as_json, lambda: note(f"{names} {'are' if len(together) > 1 else 'is'} down"))
+
+
+def _end(run: Run, together: list[Run]) -> None:
+    """Asks the supervisor of these runs to stop and waits until it has. Raises CheckFailed when it does not."""
+    from meridian.deploy import runs
+    from meridian.deploy.condition import state_of
+
+    pid = run.supervisor_pid
+    os.kill(pid, signal.SIGTERM)
+    if state_of(pid) == "paused":
+        note(f"its supervisor (process {pid}) is paused: it goes on, to stop")
+        os.kill(pid, signal.SIGCONT)
+    started = time.monotonic()
+    while any(runs.alive(Path(one.run_directory)) for one in together):
+        waited = time.monotonic() - started
+        held = waited > PAUSED_SECONDS_MAX and state_of(pid) == "paused"
+        if held or waited > WAIT_SECONDS_MAX:
+            why = "is held by a debugger or paused again" if held else f"does not stop within {WAIT_SECONDS_MAX:.0f} s"
+            raise CheckFailed(
+                f"run {run.name}: its supervisor (process {pid}) {why}; `kill -9 {pid}` ends it and all that it runs, then "
+                "`meridian down` clears what is left"
+            )
+        time.sleep(0.05)
 
 
 @click.command()
@@ -172,6 +192,7 @@ def status(name: str | None, as_json: bool) -> None:
     found = [_run(name)] if name and not left else list(runs.runs()) if not name else []
     value = {
         "runs": [run.facts() | {"processes": view.processes(run)} | condition.described(run) for run in found],
+        "supervisors": condition.supervisors(found),
         "left": [asdict(one) for one in left],
     }
 
@@ -185,6 +206,9 @@ def status(name: str | None, as_json: bool) -> None:
         for one in left:
             size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
             note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")
+        for supervisor in value["supervisors"]:
+            for line in supervisor["sentences"]:
+                note(line)
         for run in value["runs"]:
             for line in condition.told(run):
                 note(line)

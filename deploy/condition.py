@@ -6,7 +6,7 @@ told with what stays in force meanwhile. Nothing here waits longer than `PATIENC
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from meridian.deploy.runs import Run
 PATIENCE_S = 1.0
 OLD_MS = 5_000
 """Positions of another region that are older than this may be wrong."""
+SUPERVISOR = "processes that end are not started again, and a region that fails is not stopped"
 STOPPED = {"T": "paused", "t": "paused", "Z": "gone", "X": "gone"}
 GOES_ON = "regions trade on within what is in force"
 
@@ -100,6 +101,31 @@ def stopped(run: Run) -> Iterator[str]:
             yield f"{what}: is gone; its supervisor starts it again where the topology says so{_meaning(about)}"
 
 
+def failed(run: Run) -> Iterator[str]:
+    """A sentence for each region of a platform that has failed."""
+    for name, about in run.failed.items():
+        told = "; ".join(about["why"])
+        yield (
+            f"region {name}: it has failed and is stopped ({told}); the others go on, limits hold by parts; look at "
+            "its log, then `meridian down` and `meridian up --regions` start all of it again"
+        )
+
+
+def supervisors(found: Iterable[Run]) -> list[dict[str, Any]]:
+    """The processes that watch over these runs: whether each is at work, with a sentence for one that is not."""
+    rows: dict[int, dict[str, Any]] = {}
+    for run in found:
+        pid = run.supervisor_pid
+        row = rows.setdefault(pid, {"pid": pid, "state": state_of(pid), "runs": [], "sentences": []})
+        row["runs"].append(run.name)
+    for pid, row in rows.items():
+        if row["state"] == "paused":
+            who = f"supervisor (process {pid}) of {', '.join(row['runs'])}"
+            what = f"`kill -CONT {pid}` lets it go on, `meridian down` ends it"
+            row["sentences"] = [f"{who}: is paused; {SUPERVISOR}; {what}"]
+    return list(rows.values())
+
+
 def _meaning(about: dict[str, Any]) -> str:
     return f"; {GOES_ON}" if about.get("service") else ""
 
@@ -147,9 +173,11 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for agent in run["agents"]:
         yield f"{name}: agent of region {agent['region'] or name}"
         yield from (f"  {line}" for line in [*agent_lines(agent), *agent["sentences"]])
-    yield from (f"{name}: {sentence}" for sentence in run["stopped"])
+    yield from (f"{name}: {sentence}" for sentence in [*run["failed"], *run["stopped"]])
 
 
 def described(run: Run) -> dict[str, Any]:
     """What `meridian status` adds to a run's processes."""
-    return {"store": store(run), "agents": agents(run), "stopped": list(stopped(run))}
+    return {
+        "store": store(run), "agents": agents(run), "failed": list(failed(run)), "stopped": list(stopped(run)),
+    }  # fmt: skip

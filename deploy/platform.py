@@ -441,7 +441,20 @@ class Platform:
             if supervisor.failures:
                 log.error("a region failed and is stopped; the others go on", region=name, why=supervisor.failures)
                 self.failures += [f"{name}: {sentence}" for sentence in supervisor.failures]
+                self._tell_failed(name, supervisor)
                 self._end(self.below.pop(name))
+
+    def _tell_failed(self, name: str, supervisor: Supervisor) -> None:
+        """Whoever asks what runs here, or kills, learns of a region that does not any more."""
+        self.above.run.failed[name] = {
+            "why": list(supervisor.failures),
+            "at_ns": time.time_ns(),
+            "run": supervisor.run.name,
+            "agents": [str(supervisor.places.data_directory / AGENT)],
+        }
+        with contextlib.suppress(OSError):
+            self.above.run.write()
+            self.write_record()
 
     def _look_at_store(self) -> None:
         member = self.store.members[0]

@@ -39,6 +39,8 @@ class Run:
     ports: dict[str, int]
     processes: dict[str, Any] = field(default_factory=dict)
     """Name → {"pid", "restarts"}."""
+    failed: dict[str, Any] = field(default_factory=dict)
+    """Of a platform: region that failed and was stopped → {"why", "at_ns", "run", "agents"}."""
 
     def counters(self, process: str) -> Path:
         """The counters file of a process."""
@@ -201,6 +203,11 @@ def read(directory: Path) -> Run | None:
     """The run of this directory; None when it is over."""
     if not alive(directory):
         return None
+    return described(directory)
+
+
+def described(directory: Path) -> Run | None:
+    """What the run of this directory said of itself last, also when its supervisor was killed; None where nothing is left."""
     try:
         return Run(**json.loads((directory / DESCRIPTION).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

@@ -4,7 +4,8 @@ An engine is reached by its inbox (crates/engine/src/inbox.rs). What went there 
 takes in as soon as it runs: so the store, the API and `meridian status` learn of the kill, and a re-arm finds it.
 
 Invariant: a kill needs no more than the engine that it is for. An agent that refuses is right (it names what is not there);
-one that is silent, or whose engine is, is passed by. What no engine confirmed is never told as done.
+one that is silent, or whose engine is, is passed by. What no engine confirmed is never told as done, and a region that should
+run here and does not is named.
 """
 
 from __future__ import annotations
@@ -38,27 +39,60 @@ class Place:
     name: str
     socket: Path | None
     engine: Path | None
-    """The directory of the run that the engine is of."""
+    """The directory of the run that the engine is of; both None where nothing of it runs."""
     agents: tuple[Path, ...] = ()
     """Where its agents keep their files."""
+    gone: str = ""
+    """Why nothing of it runs any more, where that is so."""
 
 
 def places() -> Iterator[Place]:
-    """The regions that run here."""
+    """The regions that run here, and those that should and do not: a kill is not taken there, and whoever kills is told."""
     for run in runs.runs():
-        agents = [name for name, about in run.processes.items() if about.get("service") == "agent"]
-        engine: Path | None = Path(run.data_directory).parent
-        try:
-            RunningEngine.of(Path(run.data_directory).parent)
-        except Failure:
-            engine = None  # A run without an engine: what is above the regions.
-        if agents or engine:
+        if place := _place(run):
+            yield place
+        for about in run.failed.values():
+            why = "; ".join(about["why"][:1])
             yield Place(
-                name=run.name,
-                socket=Path(run.run_directory) / f"{agents[0]}.socket" if agents else None,
-                engine=engine,
-                agents=tuple(Path(run.data_directory) / name for name in agents),
-            )
+                name=about["run"], socket=None, engine=None, agents=tuple(map(Path, about["agents"])),
+                gone=f"it has failed and is stopped ({why})",
+            )  # fmt: skip
+    for left in runs.leftovers():
+        known = runs.described(Path(left.run_directory))
+        place = _place(known) if known else None
+        if known and place and _lives(known):
+            yield place
+        elif place:
+            why = f"its supervisor was killed and nothing of it runs; `meridian down {left.name}` clears what is left"
+            yield Place(name=left.name, socket=None, engine=None, agents=place.agents, gone=why)
+
+
+def _lives(run: runs.Run) -> bool:
+    """Whether a process of a run whose supervisor was killed is there still: one that is paused ends when it goes on."""
+    specs = f"{run.run_directory}/specs/".encode()
+    for about in run.processes.values():
+        with contextlib.suppress(OSError):
+            if specs in Path(f"/proc/{about['pid']}/cmdline").read_bytes():
+                return True
+    return False
+
+
+def _place(run: runs.Run) -> Place | None:
+    """The region of a run; None of one without an engine: what is above the regions."""
+    agents = [name for name, about in run.processes.items() if about.get("service") == "agent"]
+    engine: Path | None = Path(run.data_directory).parent
+    try:
+        RunningEngine.of(Path(run.data_directory).parent)
+    except Failure:
+        engine = None
+    if not agents and not engine:
+        return None
+    return Place(
+        name=run.name,
+        socket=Path(run.run_directory) / f"{agents[0]}.socket" if agents else None,
+        engine=engine,
+        agents=tuple(Path(run.data_directory) / name for name in agents),
+    )
 
 
 async def stop_all(where: list[Place], asked: Kill) -> dict[str, tuple[bool, str]]:
@@ -68,6 +102,9 @@ async def stop_all(where: list[Place], asked: Kill) -> dict[str, tuple[bool, str
 
 
 async def _stop(place: Place, asked: Kill) -> tuple[bool, str]:
+    if place.gone:
+        left = _leave(place, asked)
+        return False, place.gone + ("; it is left for its agent, which takes it in when it runs again" if left else "")
     why = "no agent"
     if place.socket is not None:
         taken, said = await sockets.send(place.socket, asked)
@@ -86,10 +123,7 @@ def _stop_engine(place: Place, asked: Kill, why: str) -> tuple[bool, str]:
         record = _record(engine, asked)
     except Failure as error:
         return False, "; ".join(error.errors)
-    for agent in place.agents:
-        # A full disk keeps the agent from knowing, not the engine from stopping.
-        with contextlib.suppress(OSError):
-            leave_kill(agent, json.loads(sockets.request_line(asked)))
+    _leave(place, asked)
     parsed = records.parse(record)
     mine = (int(parsed["header"]["kind"]), int(parsed["node"]), 0)
 
@@ -107,6 +141,16 @@ def _stop_engine(place: Place, asked: Kill, why: str) -> tuple[bool, str]:
         return False, f"{why}; refused by the engine at input {at}"
     word = "was in force already" if outcome == OLDER else f"in force at input {at}"
     return True, f"{word}, through the engine's inbox: {why}"
+
+
+def _leave(place: Place, asked: Kill) -> bool:
+    """Leaves a kill for a region's agents; whether that could be. A full disk keeps no engine from stopping."""
+    left = 0
+    for agent in place.agents:
+        with contextlib.suppress(OSError):
+            leave_kill(agent, json.loads(sockets.request_line(asked)))
+            left += 1
+    return left > 0
 
 
 def _record(engine: RunningEngine, asked: Kill) -> bytes:

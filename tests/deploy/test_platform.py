@@ -219,6 +219,25 @@ def test_a_region_that_fails_is_stopped_alone(world: World) -> None:
     world.until(lambda: states() == {"new-york": "in_force", "chicago": "unreachable"})
 
 
+def test_a_kill_and_status_name_the_region_that_failed(world: World) -> None:
+    done = command("kill", "firm", "--local", "--reason", "all of it", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1 and told["regions"]["new-york"]["taken"] and not told["regions"]["chicago"]["taken"]
+    (sentence,) = (error for error in told["errors"] if error.startswith("chicago: "))
+    assert "it has failed and is stopped (process engine ended with code -9)" in sentence
+    assert "left for its agent" in sentence
+    status = command("status")
+    assert "platform: region chicago: it has failed and is stopped (process engine ended" in status.stderr
+    record = json.loads((Path(world.platform.above.run.run_directory) / "platform.json").read_text())
+    assert list(record["regions"]) == list(REGIONS)
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """A command of a person on this host."""
+    line = [sys.executable, "-m", "meridian", *words]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
 def etcd_of(status: str) -> list[int]:
     """The store's process, of what `meridian status --json` printed."""
     rows = (row for run in json.loads(status)["runs"] for row in run["processes"])
@@ -227,11 +246,6 @@ def etcd_of(status: str) -> list[int]:
 
 def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: Path) -> None:
     world.platform.stop()
-
-    def command(*words: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "meridian", *words]
-        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
-
     started = command("up", "--regions", "chicago", "--data", str(home / "data"), "--detach", "--json")
     assert started.returncode == 0, started.stderr
     facts = json.loads(started.stdout)
@@ -256,8 +270,14 @@ def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: 
     assert all(row["ready"] for run in shown for row in run["processes"])
     limit = command("limits", "show", str(LONG), "--json", "--token-file", facts["token_files"][0])
     assert json.loads(limit.stdout)["limit"]["value"] == "100", "the store of the run before is there again"
+    # A supervisor that somebody has paused is said to be, and ends all the same.
+    supervisor = facts["runs"][0]["supervisor_pid"]
+    os.kill(supervisor, signal.SIGSTOP)
+    assert f"supervisor (process {supervisor}) of chicago, platform: is paused" in command("status").stderr
+    began = time.monotonic()
     down = command("down", "--json")
     assert sorted(json.loads(down.stdout)["runs"]) == ["chicago", "platform"], down.stderr
+    assert "is paused: it goes on, to stop" in down.stderr and time.monotonic() - began < 20
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
     where = next(run["run_directory"] for run in facts["runs"] if run["name"] == "platform")
     report = json.loads(command("report", where, "--json").stdout)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meridian import records
-from meridian.deploy import strategies
+from meridian.deploy import runs, strategies
 from meridian.risk import local_kill
 from meridian.risk.api import sockets
 from meridian.risk.api.values import Kill, Selector
@@ -63,6 +66,44 @@ def test_what_the_engine_has_not_confirmed_goes_to_its_inbox_and_is_not_done(tmp
     assert int(record["new_orders"]) == records.KillNew.NONE
     (left,) = (tmp_path / "a" / "kills").glob("*.json")
     assert json.loads(left.read_text())["reason"] == "wrong prices"
+
+
+def test_a_region_that_should_run_here_and_does_not_is_named_and_told_when_it_is_back(tmp_path: Path) -> None:
+    gone = Place(name="chicago", socket=None, engine=None, agents=(tmp_path / "agent",), gone="it has failed")
+    taken, said = asyncio.run(local_kill.stop_all([gone], KILL))["chicago"]
+    assert not taken and said == "it has failed; it is left for its agent, which takes it in when it runs again"
+    (left,) = (tmp_path / "agent" / "kills").glob("*.json")
+    assert json.loads(left.read_text())["node"] == "desk"
+
+
+@pytest.mark.parametrize("lives", [False, True])
+def test_a_region_whose_supervisor_was_killed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lives: bool
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    claim = runs.claim("chicago")
+    data = claim.directory / "data"
+    (claim.directory / "record.json").write_text(json.dumps({"engine": {}, "slots": []}))
+    spec = str(claim.directory / "specs" / "engine.json")
+    engine = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({60 * lives})", spec])
+    if not lives:
+        engine.wait()
+    run = runs.Run(
+        name="chicago", topology="chicago", state="running", supervisor_pid=engine.pid, run_directory=str(claim.directory),
+        shared_directory=str(claim.shared_directory), data_directory=str(data), metrics_port=None, ports={},
+        processes={"engine": {"pid": engine.pid, "restarts": 0}, "agent": {"pid": 0, "restarts": 0, "service": "agent"}},
+    )  # fmt: skip
+    run.write()
+    os.close(claim._lock)  # As a kill leaves it: its lock is free, its description there.
+    try:
+        (place,) = local_kill.places()
+        assert place.name == "chicago" and place.agents == (data / "agent",)
+        # A process of it that is there still is asked; else nothing could take the kill.
+        assert (place.engine is not None) == lives and ("its supervisor was killed" in place.gone) != lives
+    finally:
+        engine.kill()
+        engine.wait()
+        runs.clear("chicago")
 
 
 def test_where_there_is_no_engine_it_is_not_done_either(tmp_path: Path) -> None:
