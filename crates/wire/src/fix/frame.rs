@@ -36,13 +36,15 @@ pub enum Garbled {
     TooLong = 2,
     /// The checksum is not the sum.
     Checksum = 3,
+    /// MsgType does not follow as the third field.
+    Type = 4,
 }
 
 impl Garbled {
     /// How many there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
     /// All, by index.
-    pub const ALL: [Self; Self::COUNT] = [Self::Begin, Self::Length, Self::TooLong, Self::Checksum];
+    pub const ALL: [Self; Self::COUNT] = [Self::Begin, Self::Length, Self::TooLong, Self::Checksum, Self::Type];
 
     /// A word for counters and tables.
     pub const fn name(self) -> &'static str {
@@ -51,6 +53,7 @@ impl Garbled {
             Self::Length => "length",
             Self::TooLong => "too_long",
             Self::Checksum => "checksum",
+            Self::Type => "type",
         }
     }
 }
@@ -81,12 +84,14 @@ pub fn frame(bytes: &[u8], max: usize) -> Framed {
         return garbled(bytes, Garbled::Length);
     }
     let stated = u32::from(hundreds - b'0') * 100 + u32::from(tens - b'0') * 10 + u32::from(ones - b'0');
-    if stated == u32::from(checksum(summed)) {
-        Framed::Message { length: total }
-    } else {
-        // Its length is right, so it is left behind whole: a message inside its data must not come to life.
-        Framed::Garbled { skip: total, why: Garbled::Checksum }
+    // Its length is right, so it is left behind whole: a message inside its data must not come to life.
+    if stated != u32::from(checksum(summed)) {
+        return Framed::Garbled { skip: total, why: Garbled::Checksum };
     }
+    if !summed[body.0..].starts_with(b"35=") {
+        return Framed::Garbled { skip: total, why: Garbled::Type };
+    }
+    Framed::Message { length: total }
 }
 
 /// Where the body begins and how long it is; `None` while that is not known.
@@ -156,6 +161,8 @@ mod tests {
         assert_eq!(frame(&message, 4096), Framed::Message { length: message.len() });
         let two = [message.clone(), message.clone()].concat();
         assert_eq!(frame(&two, 4096), Framed::Message { length: message.len() });
+        let untyped = whole("34=1|35=0|");
+        assert_eq!(frame(&untyped, 4096), Framed::Garbled { skip: untyped.len(), why: Garbled::Type });
         assert_eq!(frame(&message, message.len()), Framed::Message { length: message.len() });
         assert_eq!(frame(&message, message.len() - 1), Framed::Garbled { skip: message.len(), why: Garbled::TooLong });
     }

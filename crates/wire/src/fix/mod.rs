@@ -7,12 +7,14 @@
 //! Invariant: no bytes of any origin cause a panic, an allocation or work that is not linear in their number.
 
 mod build;
+pub mod dictionary;
 mod fields;
 mod frame;
 mod scan;
 mod values;
 
 pub use build::{Builder, Full, Header, Precision};
+pub use dictionary::{Dictionary, Draft, Reject, Validation};
 pub use fields::{DataFields, FIELDS_MAX_DEFAULT, Field, FieldError, FieldFault, Fields, Message};
 pub use frame::{Framed, Garbled, frame};
 pub use scan::checksum;
