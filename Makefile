@@ -44,6 +44,7 @@ bench: setup
 gen: setup
 	@.venv/bin/python tools/gen_codes.py
 	@if [ -f tools/gen.py ]; then .venv/bin/python tools/gen.py; fi
+	@.venv/bin/python tools/gen_fix.py
 
 docs: setup
 	@.venv/bin/python -m pytest -q tests/house/test_documents.py

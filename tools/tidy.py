@@ -101,7 +101,7 @@ def generated() -> list[str]:
     """Generated files that are not what their generator writes."""
     found = []
     extension = any(ROOT.glob("meridian/_native*.so"))
-    for script, needs in (("tools/gen_codes.py", extension), ("tools/gen.py", True)):
+    for script, needs in (("tools/gen_codes.py", extension), ("tools/gen.py", True), ("tools/gen_fix.py", True)):
         if needs and (ROOT / script).exists():
             code, lines = output([sys.executable, script, "--check"])
             found += reported(code, lines, script)

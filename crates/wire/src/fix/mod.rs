@@ -14,7 +14,7 @@ mod scan;
 mod values;
 
 pub use build::{Builder, Full, Header, Precision};
-pub use dictionary::{Dictionary, Draft, Reject, Validation};
+pub use dictionary::{Dictionary, Draft, Reject, Validation, Version};
 pub use fields::{DataFields, FIELDS_MAX_DEFAULT, Field, FieldError, FieldFault, Fields, Message};
 pub use frame::{Framed, Garbled, frame};
 pub use scan::checksum;

@@ -94,8 +94,8 @@ impl Layout {
     /// The tag of a member that must be there and was not seen.
     #[inline]
     pub(super) fn missing(&self, seen: &Bits) -> Option<u32> {
-        for word in 0..self.words {
-            let missing = self.required[word] & !seen[word];
+        for (word, (required, seen)) in self.required.iter().zip(seen).enumerate().take(self.words) {
+            let missing = required & !seen;
             if missing != 0 {
                 return Some(self.tags[word * 64 + missing.trailing_zeros() as usize]);
             }

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a dictionary that was made is sound: every name resolves, nothing contains itself, every table fits.
 
+pub mod base;
 mod draft;
 mod kind;
 mod layout;
@@ -11,6 +12,7 @@ mod resolve;
 mod validate;
 mod xml;
 
+pub use base::Version;
 pub use draft::{Draft, DraftField, DraftMessage, Member, Part};
 pub use kind::Kind;
 pub use validate::{Reject, Validation};

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Components and groups inside one another.
 const DEPTH_MAX: usize = 24;
+const MSG_TYPE: u32 = 35;
 /// Members looked at in all: FIX 5.0 SP2 with its extension packs takes a tenth.
 const STEPS_MAX: u32 = 2_000_000;
 
@@ -79,7 +80,9 @@ impl<'a> Resolver<'a> {
                 let (name, tag) = (&field.name, field.tag);
                 self.errors.insert(format!("field {name}: numbers {before} and {tag} have the same name"));
             }
-            if !field.values.is_empty() && !field.open && self.values.len() < usize::from(NONE) {
+            // The messages themselves say which types there are.
+            let listed = !field.values.is_empty() && !field.open && field.tag != MSG_TYPE;
+            if listed && self.values.len() < usize::from(NONE) {
                 self.values_of.insert(field.tag, self.values.len() as u16);
                 self.values.push(Values::new(field.values.iter().map(|(value, _)| value.as_bytes())));
             }

@@ -31,7 +31,7 @@ struct Reader<'a> {
 pub(super) fn read(text: &str) -> Result<Element<'_>, String> {
     let mut reader = Reader { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0, line: 1 };
     let mut open: Vec<Element<'_>> = vec![Element::default()];
-    while reader.to_tag()? {
+    while reader.next_tag() {
         if reader.skip_other()? {
             continue;
         }
@@ -91,11 +91,11 @@ impl<'a> Reader<'a> {
     }
 
     /// To the next `<`; false at the end.
-    fn to_tag(&mut self) -> Result<bool, String> {
+    fn next_tag(&mut self) -> bool {
         let text = self.rest();
         let bytes = text.find('<').unwrap_or(text.len());
         self.advance(bytes);
-        Ok(bytes < text.len())
+        bytes < text.len()
     }
 
     /// Passes over a comment, a declaration, a processing instruction or character data.
