@@ -64,7 +64,7 @@ def _run(name: str | None) -> Run:
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="With --regions: where store and tokens last; default: ~/.local/share/meridian.",
+    help="With --regions: where store, tokens and journals last; default: ~/.local/share/meridian.",
 )
 @click.option("--detach", is_flag=True, help="Return once everything runs; `meridian down` stops it.")
 @click.option("--check", "check_only", is_flag=True, help="Validate the topology and start nothing.")

@@ -1,8 +1,9 @@
 """Regions under one hand: etcd, the limits API, the line between the regions, and each region with its agent.
 
 Each part is a run of its own (`platform`, then one for each region), all of one supervising process: `meridian status` shows
-them, `meridian down` stops them all. What must outlive the runs lies in one directory: the store, the tokens, the secret that
-agents sign with.
+them, `meridian down` stops them all. What must outlive the runs, and a reboot, lies in one directory: the store, the tokens, the
+secret that agents sign with, and of each region its engine's journal and what its agent remembers. The runs' own directories, in
+memory on most hosts, hold sockets, rings, logs and specifications.
 
 Invariant: everything is checked before anything starts. Regions need nothing of what is above them to trade on: a store that
 ends is started again, an API that ends is started again, a region that fails is stopped alone; the others go on.
@@ -45,6 +46,8 @@ NAME = "platform"
 LOCK = "lock"
 """In the data: held by the platform that is up with it."""
 STORE = "etcd"
+REGIONS = "regions"
+"""In the data: what lasts of each region, a directory by its name, where its topology does not say another place."""
 AGENT = "agent"
 TLS = "tls"
 """Where the limits API's own authority and certificate lie."""
@@ -131,8 +134,8 @@ def _together(found: Sequence[Region]) -> Iterator[str]:
             yield f"{name}: services.{AGENT}: a region gets its agent from --regions; leave it out"
 
 
-def with_agent(region: Region, settings: dict[str, Any]) -> Region:
-    """The region with an agent between the store and its engine."""
+def with_agent(region: Region, settings: dict[str, Any], data: Path) -> Region:
+    """The region with an agent between the store and its engine. What lasts of it lies in `data`, if it says no other place."""
     topology, files = region.topology, region.topology.region
     assert files is not None
     engine = topology.tiles[files.engine]
@@ -154,6 +157,7 @@ def with_agent(region: Region, settings: dict[str, Any]) -> Region:
     tile = engine.model_copy(update={"settings": engine.settings | {"inputs": inputs}})
     changed = topology.model_copy(
         update={
+            "data_directory": topology.data_directory or str(data),
             "tiles": topology.tiles | {files.engine: tile},
             "services": topology.services | {AGENT: Service(kind="agent", restart="always", settings=own)},
             "links": topology.links | {outputs: told, "agent_engine": controls},
@@ -180,9 +184,9 @@ class Platform:
 
     regions: list[Region]
     data: Path
-    """What outlives the runs: the store, the tokens, the agents' secret."""
+    """What outlives the runs: the store, the tokens, the agents' secret, the regions' journals."""
     directory: Path | None = None
-    """Where its record goes, of which reports over all regions are made; its own run's directory where nothing is said."""
+    """Where its record goes, of which reports over all regions are made; the data where nothing is said."""
     prefix: str = ""
     """Before the names of its runs."""
     skipped: Sequence[tuple[str, str]] = ()
@@ -291,7 +295,7 @@ class Platform:
                 "peers": peers,
                 "secret": str(secret),
             }
-            own = with_agent(one, settings)
+            own = with_agent(one, settings, self.data.resolve() / REGIONS / name / "data")
             self.below[name] = Supervisor(own.topology, own, promised=promised, name=self.prefix + name)
             self.below[name].before_start = partial(self._before_start, self.below[name])
         routes = [
@@ -341,7 +345,7 @@ class Platform:
         making.replace(self._own() / RECORD)
 
     def _own(self) -> Path:
-        return self.directory or Path(self.above.run.run_directory)
+        return self.directory or self.data.resolve()
 
     def _before_start(self, supervisor: Supervisor, process: str) -> None:
         """Every life of an engine has an epoch of its own."""

@@ -85,5 +85,6 @@ def told(place: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
 def _tell(facts: dict[str, Any], how: str) -> None:
     note(f"{', '.join(run['name'] for run in facts['runs'])} are up; {how}")
     note(f"limits API: {facts['api']}; tokens: {facts['tokens']}")
+    note(f"what lasts: {facts['data']}; `meridian report {facts['data']}`")
     for path in facts["token_files"]:
         note(f"a risk officer's token: --token-file {path}")

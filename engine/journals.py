@@ -27,13 +27,14 @@ class JournalNotFound(Exception):
 
 
 def find(path: Path | str) -> list[Path]:
-    """The journal directories at or below `path`, sorted; those of its regions, where it describes several under one hand.
-    Raises JournalNotFound when there is none."""
+    """The journal directories at or below `path`, sorted; those of the regions that it names, where it describes several under
+    one hand. Raises JournalNotFound when there is none."""
     top = Path(path)
     if not top.is_dir():
         raise JournalNotFound(f"{top}: no such directory; give a journal's directory or a run's")
-    elsewhere = [place for place in _regions(top).values() if not place.is_relative_to(top.resolve())]
-    found = sorted({segment.parent for place in (top, *elsewhere) for segment in place.rglob(SEGMENT_PATTERN)})
+    # Regions that were up with it before may lie there too; what is asked for is what it is about.
+    places = list(_regions(top).values()) or [top]
+    found = sorted({segment.parent for place in places for segment in place.rglob(SEGMENT_PATTERN)})
     if not found:
         raise JournalNotFound(
             "\n".join(absent(top)) or f"{top}: no journal here or below; its files are called {SEGMENT_PATTERN}"
@@ -54,7 +55,7 @@ def _regions(top: Path) -> dict[str, Path]:
     """The regions of a platform's directory, wherever they lie."""
     try:
         regions = json.loads((top / PLATFORM).read_text(encoding="utf-8"))["regions"].items()
-        return {str(name): (top / str(place)).resolve() for name, place in regions}
+        return {str(name): top / str(place) for name, place in regions}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

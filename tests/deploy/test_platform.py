@@ -228,7 +228,7 @@ def test_a_kill_and_status_name_the_region_that_failed(world: World) -> None:
     assert "left for its agent" in sentence
     status = command("status")
     assert "platform: region chicago: it has failed and is stopped (process engine ended" in status.stderr
-    record = json.loads((Path(world.platform.above.run.run_directory) / "platform.json").read_text())
+    record = json.loads((world.platform.data / "platform.json").read_text())
     assert list(record["regions"]) == list(REGIONS)
 
 
@@ -236,6 +236,11 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     """A command of a person on this host."""
     line = [sys.executable, "-m", "meridian", *words]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
+def in_force(agent: dict[str, Any]) -> list[str]:
+    """Where an agent's engine has said that it is killed."""
+    return [kill["place"] for kill in agent["kills"] if kill["input"] and kill["new_orders"] != "allow"]
 
 
 def etcd_of(status: str) -> list[int]:
@@ -270,6 +275,9 @@ def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: 
     assert all(row["ready"] for run in shown for row in run["processes"])
     limit = command("limits", "show", str(LONG), "--json", "--token-file", facts["token_files"][0])
     assert json.loads(limit.stdout)["limit"]["value"] == "100", "the store of the run before is there again"
+    # The kill that was left for a region that had failed is in force now that it is back.
+    (agent,) = (agent for run in json.loads(command("status", "--json").stdout)["runs"] for agent in run["agents"])
+    assert in_force(agent["status"]) == ["firm/all"]
     # A supervisor that somebody has paused is said to be, and ends all the same.
     supervisor = facts["runs"][0]["supervisor_pid"]
     os.kill(supervisor, signal.SIGSTOP)
@@ -279,7 +287,7 @@ def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: 
     assert sorted(json.loads(down.stdout)["runs"]) == ["chicago", "platform"], down.stderr
     assert "is paused: it goes on, to stop" in down.stderr and time.monotonic() - began < 20
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
-    where = next(run["run_directory"] for run in facts["runs"] if run["name"] == "platform")
+    where = facts["data"]
     report = json.loads(command("report", where, "--json").stdout)
     assert report["schema"] == "meridian.platform_report/1" and list(report["regions"]) == ["chicago"]
     assert json.loads(command("reconcile", where, "--json").stdout)["agrees"]
@@ -288,6 +296,28 @@ def test_one_command_starts_a_region_and_one_leaves_nothing(world: World, home: 
     token = read_token(Path(facts["token_files"][0]))
     files = [path for path in (home / "meridian").rglob("*") if path.is_file() and path.suffix in (".log", ".json")]
     assert files and not [path for path in files if token in path.read_text(errors="replace")]
+
+
+def test_what_must_outlive_a_reboot_lies_below_the_data_and_nothing_of_other_data_counts(home: Path) -> None:
+    """The runs' directories are emptied, as those in memory are when a host starts again."""
+    held = {"memory.json", "start", "platform.json", "record.json"}
+    lost = [path for path in (home / "meridian").rglob("*") if path.name in held or path.suffix == ".segment"]
+    assert lost == []
+    hashes = json.loads(command("journal", "replay", str(home / "data"), "--json").stdout)
+    assert hashes["agree"] and len(hashes["journals"]) == 1
+    shutil.rmtree(home / "meridian")
+    with Platform(platforms.load(["chicago"]), home / "data") as platform:
+        world = World(platform)
+        world.until_store("chicago", "present")
+        world.until(lambda: in_force(world.agent("chicago")) == ["firm/all"])
+        assert world.agent("chicago")["engine"]["watermark"] > hashes["journals"][0]["records"]
+        assert command("report", str(home / "data"), "--json").returncode == 0
+    # What one store's agents remember is nothing to those of another.
+    with Platform(platforms.load(["chicago"]), home / "new") as platform:
+        world = World(platform)
+        world.until_store("chicago", "present")
+        assert world.agent("chicago")["kills"] == []
+    assert [path.name for path in (home / "new").rglob("platform.json")] == ["platform.json"]
 
 
 def test_a_region_that_cannot_start_is_named_and_nothing_is_left(home: Path, tmp_path: Path) -> None:
