@@ -27,6 +27,7 @@ NO_GENERATION = (
     "it holds, then raise the generation (docs/coordination.md)"
 )
 WITHOUT_AGENT = "the engine trades on within what is in force, no change reaches it, `meridian kill NODE --local` does"
+WITHOUT_API = f"limits cannot be changed meanwhile, `meridian kill NODE --local` works; {GOES_ON}"
 
 
 def state_of(pid: int) -> str:
@@ -88,6 +89,35 @@ def agents(run: Run) -> list[dict[str, Any]]:
             row["sentences"] = [f"agent: it does not answer ({why}); {WITHOUT_AGENT}"]
         rows.append(row)
     return rows
+
+
+def api(run: Run) -> dict[str, Any] | None:
+    """What the limits API of a platform's run says of itself; None where it has none."""
+    name = next((name for name, about in run.processes.items() if about.get("service") == "limits-api"), None)
+    if name is None:
+        return None
+    row: dict[str, Any] = {"name": name, "state": "not known", "revision": None, "sentences": []}
+    try:
+        path = Path(run.run_directory) / f"{name}.socket"
+        status = local.ask(path, {"command": "status"}, timeout_s=PATIENCE_S)["status"]
+        row |= {"state": status["status"], "revision": status["view"]["revision"]}
+        row["sentences"] = list(_of_api(status))
+    except (OSError, ValueError, KeyError):
+        row["sentences"] = [f"limits API: it does not answer; {WITHOUT_API}"]
+    return row
+
+
+def _of_api(status: dict[str, Any]) -> Iterator[str]:
+    """What a person should know of a limits API that answers."""
+    if not status["view"]["live"]:
+        age_s = status["view"]["age_ms"] / 1_000
+        why = f"{status['view']['why']}; what it shows is {age_s:.1f} s old"
+        yield f"limits API: the store is away ({why}); changes are refused, kills go to the regions' own sockets"
+    yield from status["findings"]
+    for number in status["pending"]:
+        yield f"limit {number}: its lowering waits for engines that have not given back; `meridian limits show {number}`"
+    if status["unwritten_kills"]:
+        yield f"limits API: {status['unwritten_kills']} kills that regions took are not in the store yet; they will be"
 
 
 def stopped(run: Run) -> Iterator[str]:
@@ -170,6 +200,10 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     if run["store"]:
         yield f"{name}: {store_line(run['store'])}"
         yield from (f"  {sentence}" for sentence in run["store"]["sentences"])
+    if run["api"]:
+        seen = "" if run["api"]["revision"] is None else f", revision {run['api']['revision']}"
+        yield f"{name}: limits API: {run['api']['state'].replace('_', ' ')}{seen}"
+        yield from (f"  {sentence}" for sentence in run["api"]["sentences"])
     for agent in run["agents"]:
         yield f"{name}: agent of region {agent['region'] or name}"
         yield from (f"  {line}" for line in [*agent_lines(agent), *agent["sentences"]])
@@ -179,5 +213,6 @@ def told(run: dict[str, Any]) -> Iterator[str]:
 def described(run: Run) -> dict[str, Any]:
     """What `meridian status` adds to a run's processes."""
     return {
-        "store": store(run), "agents": agents(run), "failed": list(failed(run)), "stopped": list(stopped(run)),
+        "store": store(run), "api": api(run), "agents": agents(run), "failed": list(failed(run)),
+        "stopped": list(stopped(run)),
     }  # fmt: skip

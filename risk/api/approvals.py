@@ -74,6 +74,9 @@ def plan_confirmation(view: View, number: str, actor: Actor, world: World, holde
     _open(approval, actor)
     if approval.by == actor.name:
         raise refused(403, "second_person", "token", actor.name, "the token of somebody else than the proposer")
+    if not view.seals.is_ours(keys.approval(number)):
+        told = f"{number} was written past the API: no audit entry tells of it as it stands"
+        raise refused(409, "edited", "proposal", told, "a proposal that the API wrote; propose it again")
     _still_proposed(approval, holder(approval.by))
     change = approval.change
     if isinstance(change, RearmChange):

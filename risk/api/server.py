@@ -1,7 +1,8 @@
 """The process of the limits API: `meridian limits serve FILE.toml`, or the service `limits-api` of a topology.
 
 Invariant: it listens without TLS on loopback and unix sockets alone; anywhere else it needs a certificate, or refuses to start.
-Its logs hold no header, no body and no token.
+Its logs hold no header, no body and no token. As a service of a run it tells how it is at a local socket, without a token, to the
+user whom it belongs to alone; nothing can be changed there.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import structlog
 import uvicorn
 from pydantic import Field
 
 from meridian.console import BadInput, Unreachable
-from meridian.coordination import Access, AsyncEtcd
+from meridian.coordination import Access, AsyncEtcd, local
 from meridian.coordination.verbs import is_loopback, leaves_in_plain
 from meridian.risk.api import connections, keys
 from meridian.risk.api.app import create_app
@@ -39,6 +41,7 @@ from meridian.venues.reference import ReferenceData
 if TYPE_CHECKING:
     from meridian.deploy.services import Service as Process
 
+log = structlog.get_logger("limits-api")
 UNIX = "unix:"
 LOOK_SECONDS = 0.1
 NO_GENERATION = keys.ROOT + "api/generation"
@@ -199,8 +202,9 @@ class Server(uvicorn.Server):
         yield
 
 
-def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
-    """Serves until asked to stop. Raises BadInput or Unreachable before anything starts."""
+def serve(settings: Settings, stop: Event, ready: Callable[[], None], status: Path | None = None) -> None:
+    """Serves until asked to stop; `status` is where the local socket goes. Raises BadInput or Unreachable before anything
+    starts."""
     service = build(settings)
     listening = bound(settings.listen)
     config = connections.config(create_app(service), ssl_certfile=settings.certificate, ssl_keyfile=settings.key)
@@ -208,6 +212,8 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
 
     async def main() -> None:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
+        if status is not None:
+            Thread(target=tell, args=(status, service, asyncio.get_running_loop(), stop), daemon=True).start()
         told = False
         while not serving.done():
             if server.started and not told:
@@ -224,6 +230,30 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None]) -> None:
         listening.close()
         if settings.listen.startswith(UNIX):
             Path(settings.listen.removeprefix(UNIX)).unlink(missing_ok=True)
+
+
+def tell(path: Path, service: Service, loop: asyncio.AbstractEventLoop, stop: Event) -> None:
+    """Answers at the local socket: what `meridian status` says of this process."""
+
+    async def health() -> dict[str, Any]:
+        return service.health().model_dump(mode="json")
+
+    def answer(command: dict[str, Any]) -> dict[str, Any]:
+        if command != {"command": "status"}:
+            raise ValueError("allowed is the command status alone")
+        try:
+            return {"status": asyncio.run_coroutine_threadsafe(health(), loop).result(local.PATIENCE_S)}
+        except TimeoutError:
+            raise ValueError("it is busy") from None
+
+    try:
+        listener = local.listen(path)
+    except OSError as error:
+        log.error("meridian status will not hear of this process", why=str(error))
+        return
+    with listener:
+        while not stop.is_set():
+            local.serve(listener, answer)
 
 
 def serve_until_signal(settings: Settings, ready: Callable[[], None]) -> None:
@@ -263,7 +293,7 @@ def running(settings: Settings) -> Iterator[str]:
 def main(process: Process, stop: Event) -> None:
     """As a service of a topology."""
     try:
-        serve(Settings.model_validate(process.settings), stop, process.ready)
+        serve(Settings.model_validate(process.settings), stop, process.ready, process.socket_path)
     except BadInput as error:
         raise ValueError("\n".join(error.errors)) from None
     except Unreachable as error:

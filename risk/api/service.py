@@ -10,20 +10,21 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+import meridian
 from meridian.coordination.clock import Clock
 from meridian.risk.api import amounts, keys
 from meridian.risk.api.changes import World
 from meridian.risk.api.errors import refused
 from meridian.risk.api.guard import Buckets
-from meridian.risk.api.housekeeping import Housekeeping
+from meridian.risk.api.housekeeping import Housekeeping, pending
 from meridian.risk.api.importing import bring_in, differences
-from meridian.risk.api.models import LimitView, Seen
+from meridian.risk.api.models import HealthAnswer, LimitView, Seen
 from meridian.risk.api.parts import region_of
 from meridian.risk.api.plans import Actor
 from meridian.risk.api.store import Store
@@ -121,6 +122,21 @@ class Service:
         view = self.view
         why = None if view.live else view.why_away
         return Seen(revision=view.revision, age_ms=view.age_ms(), live=view.live, why=why)
+
+    def health(self) -> HealthAnswer:
+        """Whether writes are possible, and what somebody should look at."""
+        view = self.view
+        findings = [*view.findings.values(), *self.differences]
+        findings += [found for found in (self.tokens.trouble, self.clock.sentence()) if found]
+        status: Literal["ok", "store_away", "findings"] = "findings" if findings else "ok"
+        return HealthAnswer(
+            view=self.seen(),
+            status=status if view.live else "store_away",
+            findings=findings,
+            pending=[limit.id for limit in pending(view)],
+            unwritten_kills=len(self.housekeeping.unwritten),
+            version=meridian.__version__,
+        )
 
     def limit_view(self, limit: Limit) -> LimitView:
         """A limit with its parts."""

@@ -6,14 +6,12 @@ worst case it counts with everything it was given.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-import meridian
 from meridian.risk.api import amounts, keys
 from meridian.risk.api.errors import refused, sentence
-from meridian.risk.api.housekeeping import pending
 from meridian.risk.api.kill_routes import Node
 from meridian.risk.api.limit_routes import Number
 from meridian.risk.api.models import (
@@ -339,22 +337,4 @@ async def _older_entries(service: Service, after: int, limit: int) -> list[Audit
 @router.get("/health", tags=["health"], summary="How this process is")
 async def health(service: Served, _: Reader) -> HealthAnswer:
     """Whether writes are possible, and what somebody should look at."""
-    view = service.view
-    findings = [*view.findings.values(), *service.differences]
-    findings += [found for found in (service.tokens.trouble, service.clock.sentence()) if found]
-    for limit in view.limits().values():
-        if limit.enforcement == "global" and not limit.removed:
-            side = amounts.side_of(limit.metric)
-            parts = [_sum(limit.metric, getattr(part, side), "0") for part in view.parts(limit.id).values()]
-            total = sum(amounts.parse(limit.metric, part) for part in parts if part is not None)
-            if None in parts or amounts.text_of(limit.metric, total) != limit.value:
-                findings.append(f"limit {limit.id}: its parts in the store do not add up to its bound, {limit.value}")
-    status: Literal["ok", "store_away", "findings"] = "findings" if findings else "ok"
-    return HealthAnswer(
-        view=service.seen(),
-        status=status if view.live else "store_away",
-        findings=findings,
-        pending=[limit.id for limit in pending(view)],
-        unwritten_kills=len(service.housekeeping.unwritten),
-        version=meridian.__version__,
-    )
+    return service.health()

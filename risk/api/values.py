@@ -372,6 +372,8 @@ class AuditEntry(Value):
     reason: str = ""
     confirmed_by: str | None = None
     proposal: str | None = None
+    written: dict[str, str] | None = None
+    """Key below the root → SHA-256 of the value that was written under it; absent in entries of earlier releases."""
 
 
 class Idempotency(Value):

@@ -1,8 +1,9 @@
 """What is in etcd as this process last saw it: every read is served from here, every write planned on it.
 
-Invariant: a value that does not fit its model, and a key that was taken away by somebody else, change nothing here but a
-finding that names the key; what was last read in order is still what is shown. Each key's real revision is kept all the same,
-since writes are guarded by it. Reads never wait: they carry the revision and the age of the view.
+Invariant: a value that does not fit its model, a key that was taken away by somebody else, and a kill that was loosened without
+a second person change nothing here but a finding that names the key; what was last read in order is still what is shown. Of
+every other value that was written past the API there is a finding, too. Each key's real revision is kept all the same, since
+writes are guarded by it. Reads never wait: they carry the revision and the age of the view.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from meridian.risk.api import keys
+from meridian.risk.api import edits, keys
 from meridian.risk.api import words as words_of
+from meridian.risk.api.seals import Seals
 from meridian.risk.api.store import Delete, Entry, Event, Lost, Progress, Put, Reset
 from meridian.risk.api.values import (
     Ack,
@@ -71,6 +73,8 @@ TIMED = {"acks", "positions", "usage", "slots", "sessions"}
 """Keys of regions whose age is told."""
 KEPT_MAX = {"audit": 1_000, "idempotency": 10_000, "requests": 1_000}
 """Of these only the newest are kept in memory."""
+ADOPTED = ("revisions", "values", "revision", "findings", "cluster_id", "arrived", "seals", "_edited", "_sums")
+"""What a store that is trusted after all brings with it."""
 QUEUE_EVENTS_MAX = 2_000
 FINDINGS_MAX = 200
 
@@ -121,6 +125,11 @@ class View:
         self.arrived: dict[str, float] = {}
         """Key of a region's → when its value came here, by the monotonic clock."""
         self.findings: dict[str, str] = {}
+        self.seals = Seals()
+        self._edited: set[str] = set()
+        """Keys with a finding that they were written past the API."""
+        self._sums: dict[str, int] = {}
+        """Limit whose parts are to be added up → the revision from which on."""
         self.live = False
         self.why_away = "not reached since the start"
         self.seen_at = clock()
@@ -236,6 +245,9 @@ class View:
         elif isinstance(event, Progress):
             self.revision = max(self.revision, event.revision)
             self.seen_at -= event.silent_seconds
+        whole = isinstance(event, Reset | Progress)
+        self.seals.settled = max(self.seals.settled, self.revision if whole else self.revision - 1)
+        self._judge()
 
     def _doubt(self, event: Event) -> None:
         """An older store than the one known (emptied, restored) is watched and not used until its generation is higher."""
@@ -253,9 +265,8 @@ class View:
             self._find(keys.ROOT, self.why_away)
             return
         self.findings.pop(keys.ROOT, None)
-        self.revisions, self.values, self.revision = shadow.revisions, shadow.values, shadow.revision
-        self.findings, self.cluster_id = shadow.findings, shadow.cluster_id
-        self.arrived = shadow.arrived
+        for name in ADOPTED:
+            setattr(self, name, getattr(shadow, name))
         self._shadow, self.live, self.seen_at = None, True, self.clock()
         self._tell(Change("reset", "", self.revision, {}))
 
@@ -281,18 +292,41 @@ class View:
             value = model.model_validate_json(entry.value)
             self._check_key(words, value)
         except (ValidationError, ValueError) as error:
+            self.seals.forget(entry.key)
             self._find(entry.key, f"its value is not one of ours and is not used: {_told(error)}")
             return
         self.findings.pop(entry.key, None)
         table = self.values.setdefault(words[0], OrderedDict())
+        if words[0] in edits.SEALED or isinstance(value, AuditEntry):
+            value = self.seals.take(entry, value, table.get(entry.key))
+            if isinstance(value, Limit | Part) and words[1].isdecimal():
+                self._sums[words[1]] = entry.revision
         table[entry.key] = value
         if words[0] in TIMED:
             self.arrived[entry.key] = self.clock()
         while len(table) > KEPT_MAX.get(words[0], len(table)):
             oldest, _ = table.popitem(last=False)
+            self.seals.forget(oldest)
             if words[0] == "idempotency":
                 self.revisions.pop(oldest, None)
         self._tell(Change(words[0], entry.key, entry.revision, value.model_dump(mode="json")))
+
+    def _judge(self) -> None:
+        """Looks at what was written as soon as the whole of its transaction is here."""
+        for key, wrong in self.seals.judged(self.at):
+            self._tell_edited(key, wrong)
+        for number in [number for number, revision in self._sums.items() if revision <= self.seals.settled]:
+            del self._sums[number]
+            limit, place = self.limit(int(number)), keys.parts(int(number)).removesuffix("/")
+            self._tell_edited(place, edits.sum_of_parts(limit, self.parts(int(number))) if limit else None)
+
+    def _tell_edited(self, key: str, wrong: str | None) -> None:
+        if wrong is not None:
+            self._edited.add(key)
+            self._find(key, wrong)
+        elif key in self._edited:
+            self._edited.discard(key)
+            self.findings.pop(key, None)
 
     def _check_key(self, words: list[str], value: Value) -> None:
         if isinstance(value, Limit) and words[1] != str(value.id):
@@ -312,6 +346,7 @@ class View:
             return
         self.revisions.pop(key, None)
         self.arrived.pop(key, None)
+        self.seals.forget(key)
         if words[0] in LASTING:
             self._find(key, "it was taken away by somebody else; what it held is still shown and in force")
             return

@@ -1,8 +1,8 @@
 """The only place from which limits, parts and kill fields are written.
 
 Invariant: every write is one guarded transaction that holds the change, its audit entry and, when asked with an idempotency
-key, its answer; so each is there when the others are. A transaction whose guard failed is planned anew on the newer view; one
-whose fate is unknown is never repeated by this process.
+key, its answer; so each is there when the others are. The entry holds the digest of every value that was written. A transaction
+whose guard failed is planned anew on the newer view; one whose fate is unknown is never repeated by this process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from meridian.risk.api import keys
+from meridian.risk.api import edits, keys
 from meridian.risk.api.errors import Refused, refused, sentence
 from meridian.risk.api.plans import Actor, Plan
 from meridian.risk.api.store import Away, Entry, Store, Unknown
@@ -95,7 +95,7 @@ class Writer:
         previous = ""
         if last:
             plan.guard(self.view, last)
-            previous = hashlib.sha256(self.view.get(last).data()).hexdigest()
+            previous = self.view.seals.digests[last]
         entry = AuditEntry(
             sequence=head + 1,
             previous=previous,
@@ -109,6 +109,7 @@ class Writer:
             reason=plan.reason,
             confirmed_by=plan.confirmed_by,
             proposal=plan.proposal,
+            written=edits.written(plan.writes),
         )
         plan.put(self.view, keys.audit(head + 1), entry)
 

@@ -8,7 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from meridian.risk.api.store import Away, Delete, Entry, Event, Guard, Lost, Outcome, Put, Reset, Unknown, Write
+from meridian.risk.api.store import (
+    Away,
+    Delete,
+    Entry,
+    Event,
+    Guard,
+    Lost,
+    Outcome,
+    Progress,
+    Put,
+    Reset,
+    Unknown,
+    Write,
+)
 
 
 class Double:
@@ -72,6 +85,10 @@ class Double:
                 self.entries_by_key[key] = entry
                 self._tell(Put(entry))
         return self.revision
+
+    def quiet(self) -> None:
+        """Nothing else has happened: what etcd says of itself now and then."""
+        self._tell(Progress(self.revision))
 
     def send_away(self) -> None:
         """It answers no more."""

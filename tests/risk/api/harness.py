@@ -78,7 +78,12 @@ class Api:
     async def settle(self) -> None:
         """Until the view has seen what the store holds."""
         if isinstance(self.store, Double):
-            await self.service.view.reach(self.store.revision, 2)
+            view, revision = self.service.view, self.store.revision
+            await view.reach(revision, 2)
+            self.store.quiet()
+            async with asyncio.timeout(2):
+                while not self.store.away and view.seals.settled < revision:
+                    await asyncio.sleep(0)
 
     async def limit(self, number: int) -> dict[str, Any]:
         """A limit as it is."""
