@@ -39,7 +39,8 @@ pub(crate) struct Sent<T> {
 #[derive(Clone, Debug)]
 struct Set {
     last: (u32, Version),
-    limits: Vec<u32>,
+    /// Each with the version it was sent with: a newer one may be under way when the answer comes.
+    limits: Vec<(u32, Version)>,
 }
 
 /// What was sent and what became of it.
@@ -161,7 +162,8 @@ impl Agent {
             self.send_engine(bytes_of(&record));
             self.delivery.limits.insert(*id, sent(version, (), self.now_ns));
         }
-        self.delivery.sets.push_back(Set { last: (last, self.limits[&last].version), limits: ids.to_vec() });
+        let limits: Vec<(u32, Version)> = ids.iter().map(|id| (*id, self.limits[id].version)).collect();
+        self.delivery.sets.push_back(Set { last: (last, self.limits[&last].version), limits });
         while self.delivery.sets.len() > 64 {
             self.delivery.sets.pop_front();
         }
@@ -260,18 +262,17 @@ impl Agent {
         };
         let set = self.delivery.sets.drain(..=at).next_back().expect("the set at this place");
         if applied.outcome == REFUSED && set.limits.len() > 1 {
-            for id in set.limits {
+            for (id, _) in set.limits {
                 self.delivery.limits.remove(&id);
                 self.delivery.alone.insert(id);
             }
             return;
         }
-        for id in set.limits {
-            let sent = self.delivery.limits.get(&id).map(|sent| sent.version);
+        for (id, version) in set.limits {
             if applied.outcome == REFUSED {
                 self.limit_refused(id, version);
-            } else if let Some(sent) = sent {
-                self.limit_confirmed(id, sent, applied);
+            } else {
+                self.limit_confirmed(id, version, applied);
             }
         }
     }

@@ -126,6 +126,31 @@ fn acknowledgements_name_the_sequence_in_force() {
 }
 
 #[test]
+fn the_answer_to_an_earlier_version_acknowledges_no_later_one() {
+    let mut desk = stood();
+    let mut under_way = Vec::new();
+    for (lots, revision) in [(90, 11), (80, 12)] {
+        desk.agent.on_store(StoreEvent::Put(entry("limits/5", &limit(5, lots), revision)));
+        while let Some(action) = desk.agent.next_action() {
+            if let Action::ToEngine(record) = action {
+                under_way.push(record);
+            }
+        }
+    }
+    assert_eq!(under_way.len(), 2);
+    desk.twin.take(&under_way[0]);
+    desk.twin.outputs.drain(..).for_each(|output| desk.agent.on_engine(&output));
+    let row = &desk.agent.status()["limits"][0];
+    assert_eq!((row["revision"].as_u64(), row["input"].as_u64()), (Some(12), None), "the engine does not have it yet");
+    // The second one is lost and sent again.
+    desk.settle();
+    desk.settle();
+    assert_eq!(desk.lots(5), Some(80));
+    let ack = desk.ack("limits/5");
+    assert_eq!((ack["revision"].as_u64(), ack["input"].as_u64()), (Some(12), Some(desk.twin.limits[&5].3)));
+}
+
+#[test]
 fn a_value_edited_by_hand_is_named_and_changes_nothing() {
     let mut desk = stood();
     for (revision, text) in [(11, "{"), (12, "\u{0}"), (13, r#"{"v":1,"id":5}"#), (14, &*limit(6, 1)), (15, "")] {
