@@ -35,6 +35,7 @@ from meridian.coordination.agent_settings import (
 )
 from meridian.coordination.client import Etcd, Lease
 from meridian.coordination.clock import Clock
+from meridian.coordination.membership import Membership
 from meridian.coordination.sealed import Sealed
 from meridian.coordination.sentences import plain
 from meridian.coordination.values import Delete as DeleteStep
@@ -87,6 +88,7 @@ class AgentProcess:
         self.socket.settimeout(0.2)
         self.local = local.listen(service.socket_path)
         self.writes: queue.SimpleQueue[tuple[str, str | None, bool]] = queue.SimpleQueue()
+        self.membership = Membership(settings.region)
         self.resync = Event()
         self.foreign = 0
         self.offers_refused = 0
@@ -113,6 +115,9 @@ class AgentProcess:
             with self.lock:
                 if self.unremembered is not None:
                     self._remember(self.unremembered)
+                value = self.membership.again(self._sentences_of_process())
+                if value is not None and not self.store_error:
+                    self.writes.put((self.membership.key, value, True))
             self._take_left()
 
     def _take_left(self) -> None:
@@ -144,14 +149,14 @@ class AgentProcess:
         known["datagrams"]["foreign"] = self.foreign
         known["engine"]["offers_refused"] = self.offers_refused
         known["store"]["error"] = self.store_error
-        known["sentences"] += self._own_sentences()
+        known["sentences"] += self._sentences_of_process()
+        if self.store_error:
+            known["sentences"].append(f"store: {plain(self.store_error)}")
         return known
 
-    def _own_sentences(self) -> list[str]:
-        """What is wrong with this process, rather than with what it knows."""
+    def _sentences_of_process(self) -> list[str]:
+        """What is wrong with this process, rather than with what it knows: shown here and to all regions."""
         found = [self.clock.sentence()]
-        if self.store_error:
-            found.append(f"store: {plain(self.store_error)}")
         if self.unremembered is not None:
             path = self.directory / MEMORY
             found.append(
@@ -178,6 +183,7 @@ class AgentProcess:
             elif what == "peers":
                 self._send(action[1])
             elif what == "store":
+                self.membership.want(action[1], action[2])
                 self.writes.put((action[1], action[2], action[3]))
             elif what == "resync":
                 self.resync.set()
@@ -263,13 +269,16 @@ class AgentProcess:
 
     def _take(self, now_ns: int, event: Any) -> None:
         if event.kind is EventKind.RESYNC:
-            entries = [(str(one.key), one.value, one.mod_revision) for one in event.key_values]
+            entries = [(str(one.key), self._read(one), one.mod_revision) for one in event.key_values]
             self.machine.on_reset(now_ns, event.position.cluster_id, event.position.revision, entries)
         elif event.kind is EventKind.PUT:
             one = event.key_value
-            self.machine.on_put(now_ns, str(one.key), one.value, one.mod_revision)
+            self.machine.on_put(now_ns, str(one.key), self._read(one), one.mod_revision)
         else:
             self.machine.on_delete(now_ns, str(event.key_value.key), event.key_value.mod_revision)
+
+    def _read(self, one: Any) -> bytes:
+        return self.membership.incoming(str(one.key), bytes(one.value))
 
     def _write(self) -> None:
         """Writes what the machine publishes, many keys at once, and keeps the membership's lease."""
@@ -297,6 +306,8 @@ class AgentProcess:
                     lease = None
                     with self.lock:
                         self.machine.on_lease_lost()
+            if not done:
+                self.membership.failed()
             if not done and not waiting:
                 self.stop_event.wait(TICK_S)
             with self.lock:
@@ -305,7 +316,8 @@ class AgentProcess:
             waiting.clear()
 
     def _put(self, etcd: Etcd, waiting: list[tuple[str, str | None, bool]], lease: int) -> bool:
-        latest = {key: (value, leased) for key, value, leased in waiting}
+        known = self._sentences_of_process()
+        latest = {key: (self.membership.outgoing(key, value, known), leased) for key, value, leased in waiting}
         steps: list[Step] = [
             DeleteStep(key) if value is None else Put(key, value, lease if leased else 0)
             for key, (value, leased) in latest.items()
