@@ -1,4 +1,5 @@
-"""`meridian limits permissions | restricted | epochs`: who may trade what, the restricted list, every engine's epoch.
+"""`meridian limits permissions | restricted | epochs | health`: who may trade what, the restricted list, every engine's epoch,
+what the limits API has found.
 
 Invariant: as with `meridian limits`: nothing is decided here; without a change asked for, each command only shows.
 """
@@ -131,4 +132,21 @@ def epochs(as_json: bool, client: Callable[[], Client]) -> None:
     show("epochs", answer, as_json, lambda: print_table("Epochs", columns, rows))
 
 
-RULES: list[click.Command] = [permissions, restricted, epochs]
+@click.command()
+@json_option
+@api_options
+def health(as_json: bool, client: Callable[[], Client]) -> None:
+    """What the limits API has found: written past it, waiting, not in the store yet. Exit code 1 when it found something."""
+    with client() as api:
+        answer = api.get("/v1/health")
+    say_age(answer)
+    rows = [[answer["status"].replace("_", " "), answer["view"]["revision"],
+             ", ".join(map(str, answer["pending"])), answer["unwritten_kills"]]]  # fmt: skip
+    columns = ["limits API", "revision", "limits that wait", "kills to write"]
+    wrong = [*answer["findings"]]
+    if not answer["view"]["live"]:
+        wrong.insert(0, f"the store is away ({answer['view']['why']}).")
+    show("health", answer, as_json, lambda: print_table("Health", columns, rows), errors=wrong)
+
+
+RULES: list[click.Command] = [permissions, restricted, epochs, health]

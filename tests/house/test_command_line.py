@@ -56,6 +56,7 @@ BAD_INPUT = {
     "kill": ["firm", "--select", "venue"],
     "limits confirm": ["1", "--token-file", "absent"],
     "limits epochs": ["--token-file", "absent"],
+    "limits health": ["--token-file", "absent"],
     "limits list": ["--token-file", "absent"],
     "limits permissions": ["--state", "deny"],
     "limits propagation": ["0"],

@@ -117,6 +117,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("kill", ["firm", *NOBODY], EXIT_UNREACHABLE),
     ("limits confirm", ["1", *NOBODY], EXIT_UNREACHABLE),
     ("limits epochs", NOBODY, EXIT_UNREACHABLE),
+    ("limits health", NOBODY, EXIT_UNREACHABLE),
     ("limits list", [*NOBODY, "--ca", "/proc/absent/ca.pem"], EXIT_BAD_INPUT),
     ("limits permissions", ["firm", "--state", "deny", *NOBODY], EXIT_UNREACHABLE),
     ("limits propagation", ["1", *NOBODY], EXIT_UNREACHABLE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -50,6 +51,10 @@ class Target:
     def __exit__(self, *_: object) -> None:
         self.server.should_exit = True
         self.thread.join(10)
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it runs in: what is done to its store from a test is done there."""
+        return self.service._tasks[0].get_loop()
 
     def state(self) -> dict[str, Any]:
         """All that is in the store."""

@@ -11,14 +11,17 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from meridian.coordination import local
 from meridian.deploy import condition
 from meridian.deploy.runs import Run
 from meridian.risk.api import edits, keys, server
 from meridian.risk.api.values import Kill, Limit, Selector
+from meridian.risk.cli import limits
 from tests.risk.api.double import Double
 from tests.risk.api.harness import GLOBAL_ID, Api, run
+from tests.risk.api.target import Target
 
 DESK = keys.kill("desk", Selector())
 PAST = "it was written past the limits API"
@@ -330,3 +333,25 @@ def test_status_tells_what_the_api_finds_without_a_token(tmp_path: Path) -> None
             assert time.monotonic() - started < 5
 
     run(go, tmp_path)
+
+
+def test_the_command_tells_what_was_found_and_ends_with_1(tmp_path: Path) -> None:
+    with Target(tmp_path) as target:
+        arguments = ["health", "--api", target.address]
+
+        def said(*more: str) -> tuple[int, str]:
+            done = CliRunner().invoke(limits, [*arguments, *more], env={"MERIDIAN_TOKEN": target.secrets["viewer"]})
+            return getattr(done.exception, "exit_code", done.exit_code), done.stdout + str(done.exception or "")
+
+        code, words = said()
+        assert (code, "ok" in words) == (0, True), words
+        value = json.loads(target.store.entries_by_key[keys.limit(6)].value) | {"value": "95"}
+        loop, edited = target.loop(), dict[str, bytes | None]({keys.limit(6): json.dumps(value).encode()})
+        loop.call_soon_threadsafe(target.store.put_all, edited)
+        loop.call_soon_threadsafe(target.store.quiet)
+        while not target.service.view.findings:
+            time.sleep(0.01)
+        code, words = said()
+        assert code == 1 and f"{keys.limit(6)}: {PAST}" in words, words
+        code, words = said("--json")
+        assert code == 1 and json.loads(words.splitlines()[0])["findings"][0].startswith(keys.limit(6)), words
