@@ -10,6 +10,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +134,8 @@ async def play(api: Api, steps: list[tuple[str, object]], engines: Engines) -> N
         engines.check(store)
 
 
+# Forty APIs and more are made: minutes on a machine that others use.
+@pytest.mark.timeout(480)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEP, max_size=25))
 def test_parts_add_up_over_any_history_of_changes_acknowledgements_and_crashes(steps: list[tuple[str, object]]) -> None:
