@@ -9,6 +9,7 @@
 mod codes;
 mod control;
 mod exchange;
+mod fix;
 mod hash;
 mod header;
 mod id_map;
@@ -26,6 +27,7 @@ mod tables;
 pub use codes::*;
 pub use control::*;
 pub use exchange::*;
+pub use fix::{FixStoreEntry, FixStoreNumbers};
 pub use hash::Hash64;
 pub use header::{FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, Header, Kind, Stamp};
 pub use id_map::IdMap;

@@ -7,6 +7,7 @@
 //! with a counted reason, never the process.
 
 mod bytes;
+pub mod fix;
 pub mod mold;
 pub mod soup;
 mod store;

@@ -1,0 +1,185 @@
+//! Logons: the first message of each side, a second one that resets the numbers, and what the two say of gaps.
+//!
+//! Invariant: nothing but a sound logon of the right names brings a session up; the numbers begin at 1 on both sides or on
+//! neither (141=Y), and where the sides disagree the session ends and says so.
+
+use wire::fix::{FieldError, Message, boolean, integer, unsigned};
+
+use super::counts::{Count, End};
+use super::receive::Seen;
+use super::session::{Application, Session, State};
+
+impl Session {
+    /// An initiator's first message.
+    pub(super) fn send_first_logon(&mut self, now_ns: u64) {
+        if self.profile.reset_on_logon {
+            if self.reset(now_ns).is_err() {
+                return;
+            }
+            self.sent_reset = true;
+        }
+        let next = self.next_in;
+        self.send_logon(now_ns, u64::from(self.profile.heartbeat_s), self.sent_reset, next);
+        if self.state != State::Down {
+            self.state = State::LogonSent;
+        }
+    }
+
+    fn send_logon(&mut self, now_ns: u64, heartbeat_s: u64, resets: bool, next_expected: u64) {
+        let profile = &self.profile;
+        let (username, password) = (profile.username.clone(), profile.password.clone());
+        let (tells_next, application) = (profile.next_expected, profile.default_appl_ver_id.clone());
+        let initiator = profile.initiator;
+        self.send_own(now_ns, b"A", |body| {
+            body.unsigned(98, 0).unsigned(108, heartbeat_s);
+            if resets {
+                body.boolean(141, true);
+            }
+            if initiator && !username.is_empty() {
+                body.field(553, username.as_bytes());
+            }
+            if initiator && !password.is_empty() {
+                body.field(554, password.as_bytes());
+            }
+            if tells_next {
+                body.unsigned(789, next_expected);
+            }
+            if !application.is_empty() {
+                body.field(1137, application.as_bytes());
+            }
+        });
+    }
+
+    /// The first message of a connection.
+    pub(super) fn on_first(
+        &mut self,
+        now_ns: u64,
+        message: &Message<'_>,
+        seen: &Seen<'_>,
+        fault: Option<FieldError>,
+        application: &mut dyn Application,
+    ) {
+        let kind = message.kind();
+        if self.state == State::LogonSent && matches!(kind, b"3" | b"5") {
+            // The logon is refused, and its text says why.
+            application.on_session_message(self, now_ns, message);
+            self.counts.add(Count::LogonsRefused);
+            return self.end(End::NotAuthorized);
+        }
+        let sound = kind == b"A" && fault.is_none() && self.rules.as_ref().is_none_or(|rules| rules.check(message).is_ok());
+        let number = seen.number.and_then(unsigned);
+        let Some(number) = number.filter(|_| sound && self.is_named_right(seen) && self.is_timely(now_ns, seen)) else {
+            self.counts.add(Count::LogonsRefused);
+            return self.end(End::BadLogon);
+        };
+        self.on_logon(now_ns, message, number, application);
+    }
+
+    /// A logon while the session is up: a reset of the numbers, or a mistake.
+    pub(super) fn on_second_logon(
+        &mut self,
+        now_ns: u64,
+        message: &Message<'_>,
+        number: u64,
+        application: &mut dyn Application,
+    ) {
+        if message.get(141).and_then(boolean) == Some(true) {
+            self.on_logon(now_ns, message, number, application);
+        } else if number < self.next_in && message.get(43).and_then(boolean) == Some(true) {
+            self.counts.add(Count::Duplicates);
+        } else {
+            self.end(End::Unexpected);
+        }
+    }
+
+    /// A sound logon of the right names.
+    fn on_logon(&mut self, now_ns: u64, message: &Message<'_>, number: u64, application: &mut dyn Application) {
+        let answers = self.state == State::LogonSent;
+        let resets = message.get(141).and_then(boolean) == Some(true);
+        if let Err((text, why)) = self.may_log_on(message, number, resets, application) {
+            self.counts.add(Count::LogonsRefused);
+            return if text.is_empty() { self.end(why) } else { self.end_saying(now_ns, text, why) };
+        }
+        let asked_for_reset = std::mem::take(&mut self.sent_reset);
+        let begins_anew = resets && !asked_for_reset || !answers && self.profile.reset_on_logon && self.state == State::Waiting;
+        if begins_anew && self.reset(now_ns).is_err() {
+            return;
+        }
+        if number < self.next_in {
+            return self.end_too_low(now_ns, number);
+        }
+        let heartbeat_s = message.get(108).and_then(unsigned).unwrap_or(0);
+        if !answers {
+            self.heartbeat_ns = heartbeat_s * 1_000_000_000;
+        }
+        let in_turn = number == self.next_in;
+        (self.state, self.last_heard_ns, self.tests) = (State::Up, now_ns, 0);
+        let logon_sent = self.next_out - 1;
+        if !answers || begins_anew {
+            let next = self.next_in + u64::from(in_turn);
+            self.send_logon(now_ns, heartbeat_s, resets, next);
+        }
+        let own_logon = if answers && !begins_anew { logon_sent } else { self.next_out - 1 };
+        if in_turn {
+            self.advance();
+        }
+        if let Some(theirs) = message.get(789).and_then(unsigned).filter(|_| self.profile.next_expected) {
+            if theirs > own_logon + 1 {
+                return self.end_saying(now_ns, "NextExpectedMsgSeqNum too high", End::TooLow);
+            }
+            if theirs > 0 && theirs <= own_logon && !(theirs == own_logon && !answers) {
+                self.give(theirs, own_logon);
+            }
+        }
+        if !in_turn && self.state == State::Up {
+            self.counts.add(Count::TooHigh);
+            let waits = self.ahead.put(number, message.bytes());
+            assert!(waits, "nothing waits yet, and a logon fits");
+            if self.profile.next_expected && message.get(789).is_some() {
+                self.expect_gap(now_ns, number);
+            } else {
+                self.ask(now_ns, number, 0);
+            }
+        }
+        if self.state == State::Up {
+            application.on_logon(self, now_ns);
+        }
+    }
+
+    /// What keeps a logon out: the text that says so, and why.
+    fn may_log_on(
+        &self,
+        message: &Message<'_>,
+        number: u64,
+        resets: bool,
+        application: &mut dyn Application,
+    ) -> Result<(), (&'static str, End)> {
+        let profile = &self.profile;
+        let answers = self.state == State::LogonSent;
+        match message.get(108).and_then(integer) {
+            Some(..0) => return Err(("HeartBtInt must not be negative", End::BadLogon)),
+            Some(seconds) if seconds > i64::from(profile.heartbeat_s_max) => {
+                return Err(("HeartBtInt is too long", End::BadLogon));
+            }
+            Some(_) => {}
+            None => return Err(("", End::BadLogon)),
+        }
+        if !answers {
+            let is = |tag, own: &str| own.is_empty() || message.get(tag) == Some(own.as_bytes());
+            if !is(553, &profile.username) || !is(554, &profile.password) {
+                return Err(("Not authorized", End::NotAuthorized));
+            }
+            application.may_log_on(message).map_err(|text| (text, End::NotAuthorized))?;
+        }
+        if resets && number != 1 {
+            return Err(("MsgSeqNum must be 1 where ResetSeqNumFlag is Y", End::ResetDisagreed));
+        }
+        if resets && !self.sent_reset && !profile.takes_reset {
+            return Err(("ResetSeqNumFlag is not taken", End::ResetRefused));
+        }
+        if answers && self.sent_reset && !resets && number != 1 {
+            return Err(("ResetSeqNumFlag was not answered", End::ResetDisagreed));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! FIX sessions, initiator and acceptor (FIX Trading Community, "FIX Session Layer", and FIX 4.0 to FIXT 1.1), without I/O.
+//!
+//! One [`Session`] is one pair of names for good; connections come and go. Its owner frames what a socket brings
+//! ([`wire::fix::frame`]), hands messages over with the time, writes [`Session::output`] to the socket, and calls
+//! [`Session::on_time`] once a cycle. The application behind it is an [`Application`]; what was sent lies in a [`Store`].
+//!
+//! Invariant: a message of the application is handed over once and in order; one that was sent is kept first; whatever the
+//! other side does, memory is bounded and the session goes on, or ends with its reason.
+
+mod answers;
+mod counts;
+mod hours;
+mod journal;
+mod logon;
+mod profile;
+mod queue;
+mod receive;
+mod recover;
+mod session;
+mod store;
+
+pub use counts::{Count, Counts, End};
+pub use hours::{Hours, Span};
+pub use journal::{JournalSize, JournalStore, StoreError};
+pub use profile::{Profile, Version};
+pub use session::{Answer, Application, Fault, Inbound, Rules, SendError, Session, State};
+pub use store::{MemoryStore, Numbers, Store, StoreFailed, Stored};
+
+#[cfg(test)]
+#[path = "tests/mod.rs"]
+mod tests;
