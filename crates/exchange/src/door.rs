@@ -30,13 +30,15 @@ impl Default for DoorConfig {
 
 /// Since when a place is taken, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Waiting {
+pub struct Waiting {
+    /// Their address.
     pub address: Ipv4Addr,
+    /// When the connection was taken, ns UTC.
     pub since_ns: u64,
 }
 
 /// A listener with its rules.
-pub(crate) struct Door {
+pub struct Door {
     listener: Box<dyn TcpListener>,
     config: DoorConfig,
     connections: Counter,

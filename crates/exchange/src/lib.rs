@@ -20,7 +20,7 @@ mod throttle;
 mod tile;
 
 pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
-pub use door::DoorConfig;
+pub use door::{Door, DoorConfig, Waiting};
 pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
 pub use throttle::ThrottleConfig;

@@ -91,8 +91,7 @@ impl JournalStore {
         let segments = Vec::with_capacity(size.segments_max);
         let name = name.to_owned();
         let (spare, no_room, end, damaged) = (None, false, 0, 0);
-        let mut store =
-            Self { storage, name, size, slots, numbers, segments, spare, no_room, end, places, damaged };
+        let mut store = Self { storage, name, size, slots, numbers, segments, spare, no_room, end, places, damaged };
         store.take_up().map_err(|error| StoreError(format!("store {}: {error}", store.name)))?;
         store.write_numbers();
         Ok(store)

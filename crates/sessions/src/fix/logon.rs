@@ -6,6 +6,7 @@
 use wire::fix::{FieldError, Message, boolean, integer, unsigned};
 
 use super::counts::{Count, End};
+use super::profile::Version;
 use super::receive::Seen;
 use super::session::{Application, Session, State};
 
@@ -25,7 +26,7 @@ impl Session {
         }
     }
 
-    fn send_logon(&mut self, now_ns: u64, heartbeat_s: u64, resets: bool, next_expected: u64) {
+    pub(super) fn send_logon(&mut self, now_ns: u64, heartbeat_s: u64, resets: bool, next_expected: u64) {
         let profile = &self.profile;
         let (username, password) = (profile.username.clone(), profile.password.clone());
         let (tells_next, application) = (profile.next_expected, profile.default_appl_ver_id.clone());
@@ -66,7 +67,8 @@ impl Session {
             self.counts.add(Count::LogonsRefused);
             return self.end(End::NotAuthorized);
         }
-        let sound = kind == b"A" && fault.is_none() && self.rules.as_ref().is_none_or(|rules| rules.check(message).is_ok());
+        let sound =
+            kind == b"A" && fault.is_none() && self.rules.as_ref().is_none_or(|rules| rules.check(message).is_ok());
         let number = seen.number.and_then(unsigned);
         let Some(number) = number.filter(|_| sound && self.is_named_right(seen) && self.is_timely(now_ns, seen)) else {
             self.counts.add(Count::LogonsRefused);
@@ -101,7 +103,8 @@ impl Session {
             return if text.is_empty() { self.end(why) } else { self.end_saying(now_ns, text, why) };
         }
         let asked_for_reset = std::mem::take(&mut self.sent_reset);
-        let begins_anew = resets && !asked_for_reset || !answers && self.profile.reset_on_logon && self.state == State::Waiting;
+        let begins_anew =
+            resets && !asked_for_reset || !answers && self.profile.reset_on_logon && self.state == State::Waiting;
         if begins_anew && self.reset(now_ns).is_err() {
             return;
         }
@@ -124,10 +127,13 @@ impl Session {
             self.advance();
         }
         if let Some(theirs) = message.get(789).and_then(unsigned).filter(|_| self.profile.next_expected) {
-            if theirs > own_logon + 1 {
-                return self.end_saying(now_ns, "NextExpectedMsgSeqNum too high", End::TooLow);
+            // An acceptor's own logon comes after their word, an initiator's before it.
+            let expected = own_logon + u64::from(answers);
+            if theirs > expected {
+                let text = format!("NextExpectedMsgSeqNum too high, expecting {expected} but received {theirs}");
+                return self.end_saying(now_ns, &text, End::TooLow);
             }
-            if theirs > 0 && theirs <= own_logon && !(theirs == own_logon && !answers) {
+            if theirs > 0 && theirs < expected {
                 self.give(theirs, own_logon);
             }
         }
@@ -163,6 +169,9 @@ impl Session {
             }
             Some(_) => {}
             None => return Err(("", End::BadLogon)),
+        }
+        if self.version == Version::Fixt11 && message.get(1137).is_none() {
+            return Err(("", End::BadLogon));
         }
         if !answers {
             let is = |tag, own: &str| own.is_empty() || message.get(tag) == Some(own.as_bytes());

@@ -84,7 +84,8 @@ impl Profile {
     pub fn errors(&self, place: &str, errors: &mut Vec<String>) {
         let fixt = self.version() == Version::Fixt11;
         if fixt && self.default_appl_ver_id.is_empty() {
-            errors.push(format!("{place}.default_appl_ver_id: is missing; over FIXT.1.1 it must be a code from 2 to 10"));
+            errors
+                .push(format!("{place}.default_appl_ver_id: is missing; over FIXT.1.1 it must be a code from 2 to 10"));
         }
         if !fixt && !self.default_appl_ver_id.is_empty() {
             let code = &self.default_appl_ver_id;

@@ -31,16 +31,6 @@ impl AheadQueue {
         self.places.clear();
     }
 
-    /// How many wait.
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// The highest number that waits.
-    pub fn highest(&self) -> Option<u64> {
-        self.places.last().map(|place| place.sequence)
-    }
-
     /// Keeps a message; `false` when there is no room for it. One whose number waits already is left out.
     pub fn put(&mut self, sequence: u64, message: &[u8]) -> bool {
         let Err(at) = self.places.binary_search_by_key(&sequence, |place| place.sequence) else { return true };

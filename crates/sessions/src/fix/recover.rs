@@ -277,12 +277,34 @@ fn own_header<'a>(bytes: &'a [u8], mut field: impl FnMut(u32, &'a [u8])) -> usiz
     at
 }
 
-/// Header tags that an application may add, and the session's own.
-pub(super) const fn is_header(tag: u32) -> bool {
+/// Whether a tag stands in headers: the session's own tags and those that an application may add.
+pub const fn is_header(tag: u32) -> bool {
     matches!(
         tag,
-        8 | 9 | 34 | 35 | 43 | 49 | 50 | 52 | 56 | 57 | 97 | 115 | 116 | 122 | 128 | 129 | 142 | 143 | 144 | 145 | 347 | 369
-            | 1128 | 1129 | 1156
+        8 | 9
+            | 34
+            | 35
+            | 43
+            | 49
+            | 50
+            | 52
+            | 56
+            | 57
+            | 97
+            | 115
+            | 116
+            | 122
+            | 128
+            | 129
+            | 142
+            | 143
+            | 144
+            | 145
+            | 347
+            | 369
+            | 1128
+            | 1129
+            | 1156
     )
 }
 
@@ -292,8 +314,8 @@ fn kind_of(bytes: &[u8]) -> &[u8] {
     third.and_then(|field| field.strip_prefix(b"35=")).unwrap_or(&[])
 }
 
-/// The session's own kinds of message.
-pub(super) fn is_own(kind: &[u8]) -> bool {
+/// Whether a MsgType is one of the session's own: never given again.
+pub fn is_own(kind: &[u8]) -> bool {
     matches!(kind, [b'0'..=b'5' | b'A'])
 }
 

@@ -287,12 +287,7 @@ impl Session {
     ///
     /// # Errors
     /// [`SendError`]: nothing was sent, and no number was used.
-    pub fn send(
-        &mut self,
-        now_ns: u64,
-        kind: &[u8],
-        body: impl FnOnce(&mut Builder<'_>),
-    ) -> Result<u64, SendError> {
+    pub fn send(&mut self, now_ns: u64, kind: &[u8], body: impl FnOnce(&mut Builder<'_>)) -> Result<u64, SendError> {
         if self.state != State::Up {
             self.counts.add(Count::SendsRefused);
             return Err(SendError::NotUp);
@@ -302,6 +297,24 @@ impl Session {
             self.counts.add(Count::SendsRefused);
         }
         sent
+    }
+
+    /// Begins both numbers at 1 without ending the connection: a logon that asks for it (141=Y). For sessions that never
+    /// close. Messages go on when the answer has come.
+    ///
+    /// # Errors
+    /// [`SendError`] when the session is not up, or cannot send.
+    pub fn reset_numbers(&mut self, now_ns: u64) -> Result<(), SendError> {
+        if self.state != State::Up {
+            return Err(SendError::NotUp);
+        }
+        self.reset(now_ns).map_err(|_| SendError::StoreFailed)?;
+        (self.sent_reset, self.since_ns) = (true, now_ns);
+        self.send_logon(now_ns, self.heartbeat_ns / 1_000_000_000, true, 1);
+        if self.state != State::Down {
+            self.state = State::LogonSent;
+        }
+        Ok(())
     }
 
     /// Takes both numbers to where a person says they stand. Only without a connection.
@@ -370,7 +383,9 @@ impl Session {
         } else if silent_ns >= interval_ns / 5 * 6 * (self.tests + 1) {
             self.tests += 1;
             self.counts.add(Count::TestRequests);
-            self.send_own(now_ns, b"1", |body| drop(body.field(112, b"TEST")));
+            self.send_own(now_ns, b"1", |body| {
+                body.field(112, b"TEST");
+            });
         } else if now_ns.saturating_sub(self.last_sent_ns) >= interval_ns && self.tests == 0 {
             self.send_own(now_ns, b"0", |_| ());
         }
@@ -437,7 +452,9 @@ impl Session {
 
     /// Says why, and ends without waiting for an answer.
     pub(super) fn end_saying(&mut self, now_ns: u64, text: &str, why: End) {
-        self.send_own(now_ns, b"5", |body| drop(body.field(58, text.as_bytes())));
+        self.send_own(now_ns, b"5", |body| {
+            body.field(58, text.as_bytes());
+        });
         self.end(why);
     }
 
