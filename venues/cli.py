@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import click
 
+from meridian.venues.fix_cli import fix
 from meridian.venues.flow_cli import COMMANDS as FLOW_COMMANDS
 from meridian.venues.wire_cli import wire
 
-COMMANDS: list[click.Command] = [wire, *FLOW_COMMANDS]
+COMMANDS: list[click.Command] = [wire, fix, *FLOW_COMMANDS]

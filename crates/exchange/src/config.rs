@@ -7,9 +7,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use records::{CancelOnDisconnect, ExchangeListing, ExchangeSession, SelfTrade, TradingState, UNDEF_PRICE};
 use tiles::settings::{none_all_or_word, secret};
-use tiles::{StartError, settings};
+use tiles::{DoorConfig, StartError, settings};
 
-use crate::door::DoorConfig;
 use crate::flow::FlowConfig;
 use crate::throttle::ThrottleConfig;
 

@@ -7,7 +7,6 @@
 
 pub mod bench;
 mod config;
-mod door;
 mod feed;
 mod flow;
 mod listings;
@@ -20,8 +19,8 @@ mod throttle;
 mod tile;
 
 pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
-pub use door::{Door, DoorConfig, Waiting};
 pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
 pub use throttle::ThrottleConfig;
 pub use tile::{CommandSource, ExchangeTile, KIND};
+pub use tiles::DoorConfig;

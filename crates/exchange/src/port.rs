@@ -9,10 +9,10 @@ use std::net::Ipv4Addr;
 use links::Counter;
 use records::{ExchangeAction, ExchangeEnter, ExchangeReplace, Header, Kind, Reason, Record, bytes_of, read_from};
 use sessions::soup::{End, Server, ServerEvent, ServerState};
-use tiles::{Context, StartError, Tcp, TcpRead};
+use tiles::{Context, Door, StartError, Tcp, TcpRead, Waiting};
 
 use crate::config::{ExchangeConfig, PortConfig, padded};
-use crate::door::{Door, Waiting};
+
 use crate::ouch::inbound::{self, Origin};
 use crate::sequencer::Sequencer;
 use crate::throttle::Throttle;

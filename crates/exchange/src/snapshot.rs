@@ -7,12 +7,12 @@
 use links::Counter;
 use sessions::soup::{End, Server, ServerEvent, ServerState};
 use sessions::{MemoryStore, MessageStore};
-use tiles::{Context, StartError, Tcp, TcpRead};
+use tiles::{Context, Door, StartError, Tcp, TcpRead, Waiting};
 use wire::digits20;
 use wire::itch50::EndOfSnapshotFields;
 
 use crate::config::{ExchangeConfig, padded};
-use crate::door::{Door, Waiting};
+
 use crate::feed::itch::Place;
 use crate::sequencer::Sequencer;
 

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod context;
+mod door;
 pub mod idle;
 pub mod net;
 pub mod probe;
@@ -17,6 +18,7 @@ mod tile;
 
 pub use clock::RealClock;
 pub use context::{Clock, Context, Net, Segment, Storage, Tcp, TcpListener, TcpRead, Udp};
+pub use door::{Door, DoorConfig, Waiting};
 pub use idle::Idle;
 pub use links::reason;
 pub use net::RealNet;

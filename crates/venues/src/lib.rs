@@ -4,6 +4,7 @@
 //! for is sent once, or the gateway says that it was not.
 
 pub mod feed;
+pub mod fix;
 pub mod gateway;
 mod samples;
 mod settings;

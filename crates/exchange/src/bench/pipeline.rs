@@ -243,7 +243,7 @@ fn config(commands: usize) -> ExchangeConfig {
         // A command has at most a few answers, on the whole fewer than two.
         session_messages: 2 * commands + 1024,
         segment_bytes: 16 << 20,
-        door: crate::door::DoorConfig::default(),
+        door: tiles::DoorConfig::default(),
     }
 }
 

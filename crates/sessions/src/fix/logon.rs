@@ -111,7 +111,12 @@ impl Session {
         if number < self.next_in {
             return self.end_too_low(now_ns, number);
         }
-        let heartbeat_s = message.get(108).and_then(unsigned).unwrap_or(0);
+        let heartbeat_s = message.get(108).and_then(unsigned).unwrap_or(u64::MAX);
+        if heartbeat_s > u64::from(self.profile.heartbeat_s_max) {
+            self.counts.add(Count::LogonsRefused);
+            let text = if heartbeat_s == u64::MAX { "HeartBtInt must not be negative" } else { "HeartBtInt is too long" };
+            return self.end_saying(now_ns, text, End::BadLogon);
+        }
         if !answers {
             self.heartbeat_ns = heartbeat_s * 1_000_000_000;
         }
@@ -162,13 +167,8 @@ impl Session {
     ) -> Result<(), (&'static str, End)> {
         let profile = &self.profile;
         let answers = self.state == State::LogonSent;
-        match message.get(108).and_then(integer) {
-            Some(..0) => return Err(("HeartBtInt must not be negative", End::BadLogon)),
-            Some(seconds) if seconds > i64::from(profile.heartbeat_s_max) => {
-                return Err(("HeartBtInt is too long", End::BadLogon));
-            }
-            Some(_) => {}
-            None => return Err(("", End::BadLogon)),
+        if message.get(108).and_then(integer).is_none() {
+            return Err(("", End::BadLogon));
         }
         if self.version == Version::Fixt11 && message.get(1137).is_none() {
             return Err(("", End::BadLogon));

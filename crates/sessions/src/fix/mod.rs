@@ -24,9 +24,9 @@ pub use counts::{Count, Counts, End};
 pub use hours::{Hours, Span};
 pub use journal::{JournalSize, JournalStore, StoreError};
 pub use profile::{Profile, Version};
+pub use recover::{is_header, is_own};
 pub use rules::DictionaryRules;
 pub use session::{Answer, Application, Fault, Inbound, Rules, SendError, Session, State};
-pub use recover::{is_header, is_own};
 pub use store::{MemoryStore, Numbers, Store, StoreFailed, Stored};
 
 #[cfg(test)]

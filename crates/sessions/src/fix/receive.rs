@@ -12,6 +12,9 @@ use super::counts::{Count, End};
 use super::profile::Version;
 use super::session::{Answer, Application, Fault, Inbound, Session, State};
 
+/// `YYYYMMDD-HH:MM:SS`.
+const WHOLE_SECONDS_LETTERS: usize = 17;
+
 /// What the header says that the session asks for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen<'a> {
@@ -70,7 +73,6 @@ impl Session {
             }
         }
         self.after_gap(now_ns);
-        self.pump(now_ns, application);
     }
 
     /// Bytes that are no message (a wrong checksum, say) came in. Before the logon they end the connection.
@@ -213,8 +215,10 @@ impl Session {
         if !self.profile.checks_sending_time {
             return true;
         }
-        let time = seen.sending_time.and_then(utc_time_ns);
-        time.is_some_and(|time_ns| now_ns.abs_diff(time_ns) <= self.profile.sending_time_ns_max)
+        let Some(text) = seen.sending_time else { return false };
+        // A time without a fraction is held against the clock's whole second: the way here counts for nothing then.
+        let now_ns = if text.len() == WHOLE_SECONDS_LETTERS { now_ns - now_ns % 1_000_000_000 } else { now_ns };
+        utc_time_ns(text).is_some_and(|time_ns| now_ns.abs_diff(time_ns) < self.profile.sending_time_ns_max)
     }
 
     fn on_other_version(&mut self, now_ns: u64, message: &Message<'_>, application: &mut dyn Application) {

@@ -495,11 +495,11 @@ impl Session {
         let sequence = self.next_out;
         let mut builder = Builder::new(&self.header, &mut self.scratch);
         builder.begin(b"5").field(58, b"Message store is full");
-        if let Ok(message) = builder.finish(sequence, now_ns) {
-            if self.output.push(&[message]) {
-                self.store.set_outgoing(sequence + 1);
-                self.next_out = sequence + 1;
-            }
+        if let Ok(message) = builder.finish(sequence, now_ns)
+            && self.output.push(&[message])
+        {
+            self.store.set_outgoing(sequence + 1);
+            self.next_out = sequence + 1;
         }
         self.end(End::StoreFailed);
     }

@@ -39,7 +39,8 @@ impl Acceptance {
     fn write_back(&self, builder: &mut Builder<'_>, message: &Message<'_>) {
         let fields = message.fields();
         // The checksum is the last field.
-        let body = fields.iter().position(|field| !is_header(field.tag)).unwrap_or(fields.len());
+        let header = |tag| is_header(tag) || self.dictionary.is_header(tag);
+        let body = fields.iter().position(|field| !header(field.tag)).unwrap_or(fields.len());
         let end = fields.iter().rposition(|field| !self.dictionary.is_trailer(field.tag)).map_or(body, |last| last + 1);
         for field in &fields[..body.min(end)] {
             // The session writes these itself.
@@ -56,9 +57,9 @@ impl Acceptance {
         }
         spans.sort_by_key(|span| span.0);
         for (_, from, to) in spans {
-            for field in &fields[from..to] {
-                builder.field(field.tag, message.value(*field));
-            }
+            // As it stands, data with a field's end inside included.
+            let (start, end) = (fields[from - 1].end as usize + 1, fields[to - 1].end as usize + 1);
+            builder.fields(&message.bytes()[start..end]);
         }
     }
 }

@@ -39,7 +39,9 @@ impl Connection {
     pub fn read(&mut self) -> bool {
         let room = self.input.room();
         // A whole message waits already where there is no room: it is taken first.
-        let Some(space) = self.input.space(room).filter(|space| !space.is_empty() && !self.closed) else { return false };
+        let Some(space) = self.input.space(room).filter(|space| !space.is_empty() && !self.closed) else {
+            return false;
+        };
         match self.socket.read(space) {
             TcpRead::Bytes(count) => {
                 self.input.commit(count);
@@ -51,6 +53,19 @@ impl Connection {
                 true
             }
         }
+    }
+
+    /// The same connection for messages up to this length.
+    pub fn grown(self, message_bytes_max: usize) -> Self {
+        let mut input = ByteQueue::with_capacity(2 * message_bytes_max.max(self.message_bytes_max));
+        let fits = input.push(&[self.input.as_slice()]);
+        assert!(fits, "it is no smaller than the old one");
+        Self { input, message_bytes_max, ..self }
+    }
+
+    /// Whether no whole message waits.
+    pub fn next_is_nothing(&self) -> bool {
+        frame(self.input.as_slice(), self.message_bytes_max) == Framed::Incomplete
     }
 
     /// What the next bytes are.

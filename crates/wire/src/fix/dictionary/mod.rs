@@ -17,7 +17,7 @@ pub use draft::{Draft, DraftField, DraftMessage, Member, Part};
 pub use kind::Kind;
 pub use validate::{Reject, Validation};
 
-use super::fields::DataFields;
+use super::fields::{DataFields, Field, Message};
 use layout::{Layout, NONE, Values};
 use std::collections::BTreeMap;
 
@@ -143,6 +143,27 @@ impl Dictionary {
     #[inline]
     pub fn is_trailer(&self, tag: u32) -> bool {
         self.layouts[usize::from(self.trailer)].find(tag).is_some()
+    }
+
+    /// Where what begins with the field at this place ends: behind the field, or, where it counts a group, behind the group's
+    /// last entry.
+    pub fn span(&self, message: &Message<'_>, at: usize) -> usize {
+        match self.layout_of(message.kind()) {
+            Some(layout) => self.span_in(layout, message.fields(), at),
+            None => at + 1,
+        }
+    }
+
+    fn span_in(&self, layout: &Layout, fields: &[Field], at: usize) -> usize {
+        let slot = fields.get(at).and_then(|field| layout.find(field.tag));
+        let group = slot.filter(|slot| slot.group != NONE).map(|slot| &self.layouts[usize::from(slot.group)]);
+        let mut end = at + 1;
+        while let Some(group) = group
+            && fields.get(end).is_some_and(|field| group.find(field.tag).is_some())
+        {
+            end = self.span_in(group, fields, end);
+        }
+        end
     }
 
     #[inline]

@@ -6,11 +6,11 @@
 
 use std::net::Ipv4Addr;
 
+use crate::{Tcp, TcpListener, settings};
 use links::{Counter, Counters};
-use tiles::{Tcp, TcpListener, settings};
 
 settings! {
-    /// The rules, the same for every listener of an exchange.
+    /// The rules, the same for every listener of a tile.
     pub struct DoorConfig {
         /// A connection that has not logged in by then is closed, whatever it says meanwhile.
         pub login_ns_max: u64 = 2_000_000_000, "a whole number of ns from 1000000 to 60000000000",
@@ -163,7 +163,7 @@ mod tests {
     fn rules_out_of_range_are_refused() {
         let read = |text: &str| {
             let mut errors = Vec::new();
-            let rules = tiles::TileSpec::parse(text).unwrap().settings::<DoorConfig>();
+            let rules = crate::TileSpec::parse(text).unwrap().settings::<DoorConfig>();
             errors.extend(rules.err().iter().flat_map(|error| error.0.lines()).map(str::to_owned));
             errors.len()
         };

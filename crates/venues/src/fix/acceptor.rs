@@ -1,0 +1,298 @@
+//! Many FIX sessions behind one listener, in one tile.
+//!
+//! A connection waits at the door until its first message, a logon, names a session; then the session's seat is its place.
+//! Each turn takes a few messages of each connection, so that one that floods costs the others a share of a turn and no more.
+//!
+//! Invariant: a session has one connection at most, and a second one in its name is closed without a word; every reason for
+//! which a connection is closed has its counter.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use links::{Counter, Counters};
+use sessions::fix::{Application, Count, Session, State};
+use tiles::{Context, Door, DoorConfig, StartError, Tile, Waiting};
+use wire::fix::{DataFields, Fields, Garbled};
+
+use super::connection::{Connection, GarbledCounts, Next};
+
+/// Bytes that a connection may send before it has logged on.
+const LOGON_BYTES_MAX: usize = 4096;
+/// How often the counters are written.
+const TELL_NS: u64 = 100_000_000;
+/// A connection whose session has ended is closed by then, written or not.
+const LINGER_NS: u64 = 1_000_000_000;
+
+/// The tile's own part of its settings.
+pub(super) struct AcceptorConfig {
+    pub name: String,
+    pub listen: SocketAddrV4,
+    pub door: DoorConfig,
+    pub messages_a_cycle: usize,
+}
+
+/// A session, its application, and its connection while there is one.
+pub(super) struct Seat {
+    session: Session,
+    application: Box<dyn Application>,
+    connection: Option<Connection>,
+    /// When the session ended while its last words were still to be written.
+    ended_ns: Option<u64>,
+}
+
+impl Seat {
+    /// A seat that nobody has taken.
+    pub fn new(session: Session, application: Box<dyn Application>) -> Self {
+        Self { session, application, connection: None, ended_ns: None }
+    }
+}
+
+/// Version, their name, our name: as the first message has them.
+type Names = (Vec<u8>, Vec<u8>, Vec<u8>);
+
+struct Visitor {
+    connection: Connection,
+    waiting: Waiting,
+}
+
+struct Tells {
+    logons: Counter,
+    sessions_up: Counter,
+    visitors: Counter,
+    unknown_names: Counter,
+    not_a_logon: Counter,
+    second_connections: Counter,
+    garbled: [Counter; Garbled::COUNT],
+    ends: Counters,
+    sums: Vec<Counter>,
+}
+
+impl Tells {
+    fn new(counters: &Counters) -> Self {
+        let garbled = counters.scope("garbled");
+        Self {
+            logons: counters.counter("logons"),
+            sessions_up: counters.counter("sessions_up"),
+            visitors: counters.counter("visitors"),
+            unknown_names: counters.counter("unknown_names"),
+            not_a_logon: counters.counter("not_a_logon"),
+            second_connections: counters.counter("second_connections"),
+            garbled: Garbled::ALL.map(|why| garbled.counter(why.name())),
+            ends: counters.scope("ends"),
+            sums: Count::ALL.iter().map(|count| counters.counter(count.name())).collect(),
+        }
+    }
+}
+
+/// The tile.
+pub(super) struct AcceptorTile {
+    config: AcceptorConfig,
+    context: Context,
+    door: Option<Door>,
+    visitors: Vec<Visitor>,
+    seats: Vec<Seat>,
+    by_names: BTreeMap<Names, usize>,
+    fields: Fields,
+    data: DataFields,
+    garbled: GarbledCounts,
+    tells: Tells,
+    told_ns: u64,
+}
+
+impl AcceptorTile {
+    /// Takes all its memory.
+    ///
+    /// # Errors
+    /// When two sessions have the same names.
+    pub fn new(config: AcceptorConfig, seats: Vec<Seat>, context: Context) -> Result<Self, StartError> {
+        let mut by_names = BTreeMap::new();
+        for (at, seat) in seats.iter().enumerate() {
+            let profile = seat.session.profile();
+            let names = [&profile.begin_string, &profile.target_comp_id, &profile.sender_comp_id];
+            let [version, theirs, ours] = names.map(|name| name.as_bytes().to_vec());
+            if by_names.insert((version, theirs, ours), at).is_some() {
+                return Err(StartError(format!("tile {}: two sessions have the same names", config.name)));
+            }
+        }
+        let tells = Tells::new(&context.counters);
+        let visitors = Vec::with_capacity(config.door.waiting_max);
+        Ok(Self {
+            config,
+            context,
+            door: None,
+            visitors,
+            seats,
+            by_names,
+            fields: Fields::default(),
+            data: DataFields::standard(),
+            garbled: [0; Garbled::COUNT],
+            tells,
+            told_ns: 0,
+        })
+    }
+
+    fn accept(&mut self, now_ns: u64) -> usize {
+        let Some(door) = &mut self.door else { return 0 };
+        let Some((socket, waiting)) = door.accept(now_ns) else { return 0 };
+        let others = self.visitors.iter().enumerate().map(|(at, visitor)| (at, visitor.waiting));
+        if let Some(goes) = door.makes_room(waiting, others) {
+            self.visitors.swap_remove(goes);
+        }
+        self.visitors.push(Visitor { connection: Connection::new(socket, LOGON_BYTES_MAX), waiting });
+        1
+    }
+
+    /// Reads those that have not logged on.
+    fn receive_visitors(&mut self, now_ns: u64) -> usize {
+        let (mut work, mut at) = (0, 0);
+        while at < self.visitors.len() {
+            let visitor = &mut self.visitors[at];
+            work += usize::from(visitor.connection.read());
+            let next = visitor.connection.next(&mut self.garbled);
+            let late = self.door.as_ref().is_some_and(|door| door.is_late(visitor.waiting, now_ns));
+            match next {
+                Next::Message(length) => {
+                    let visitor = self.visitors.swap_remove(at);
+                    self.on_first(now_ns, visitor, length);
+                }
+                // Whoever begins with what is no message does not speak FIX, or not well enough.
+                Next::Garbled => drop(self.visitors.swap_remove(at)),
+                Next::Nothing if late || visitor.connection.is_over() => drop(self.visitors.swap_remove(at)),
+                Next::Nothing => at += 1,
+            }
+        }
+        work
+    }
+
+    /// The first message of a connection: a logon leads to its session's seat, anything else out.
+    fn on_first(&mut self, now_ns: u64, visitor: Visitor, length: usize) {
+        let bytes = &visitor.connection.bytes()[..length];
+        let sound = self.fields.read(bytes, &self.data).is_ok();
+        let message = self.fields.message(bytes);
+        if !sound || message.kind() != b"A" {
+            return self.tells.not_a_logon.add(1);
+        }
+        let name = |tag| message.get(tag).unwrap_or(&[]).to_vec();
+        let Some(&at) = self.by_names.get(&(name(8), name(49), name(56))) else {
+            return self.tells.unknown_names.add(1);
+        };
+        let seat = &mut self.seats[at];
+        if seat.connection.is_some() {
+            return self.tells.second_connections.add(1);
+        }
+        self.tells.logons.add(1);
+        seat.session.connect(now_ns);
+        seat.connection = Some(visitor.connection.grown(seat.session.profile().message_bytes_max));
+        self.work_seat(at, now_ns);
+    }
+
+    /// One seat's turn: reads, takes messages, lets time pass, writes.
+    fn work_seat(&mut self, at: usize, now_ns: u64) -> usize {
+        let seat = &mut self.seats[at];
+        let Some(connection) = &mut seat.connection else { return 0 };
+        let mut work = usize::from(connection.read());
+        for _ in 0..self.config.messages_a_cycle {
+            if seat.session.state() == State::Down {
+                break;
+            }
+            match connection.next(&mut self.garbled) {
+                Next::Message(length) => {
+                    let bytes = &connection.bytes()[..length];
+                    seat.session.receive(now_ns, bytes, &mut self.fields, &mut *seat.application);
+                    connection.consume(length);
+                }
+                Next::Garbled => seat.session.garbled(),
+                Next::Nothing => break,
+            }
+            work += 1;
+        }
+        seat.session.on_time(now_ns, &mut *seat.application);
+        let mut broken = false;
+        while !seat.session.output().is_empty() {
+            match connection.write(seat.session.output()) {
+                Some(0) => break,
+                Some(count) => seat.session.written(count),
+                None => {
+                    broken = true;
+                    break;
+                }
+            }
+            work += 1;
+        }
+        let quiet = connection.next_is_nothing();
+        if broken || connection.is_over() && quiet {
+            seat.session.disconnected(now_ns);
+        }
+        if seat.session.state() == State::Down {
+            let since_ns = *seat.ended_ns.get_or_insert(now_ns);
+            let unwritten = !broken && !seat.session.output().is_empty();
+            if !unwritten || now_ns.saturating_sub(since_ns) > LINGER_NS {
+                self.leave(at, now_ns);
+            }
+        }
+        work
+    }
+
+    /// The seat is free again.
+    fn leave(&mut self, at: usize, now_ns: u64) {
+        let seat = &mut self.seats[at];
+        if let Some(end) = seat.session.ended() {
+            self.tells.ends.counter(end.name()).add(1);
+        }
+        (seat.connection, seat.ended_ns) = (None, None);
+        seat.session.disconnected(now_ns);
+    }
+
+    fn tell(&mut self, now_ns: u64) {
+        if now_ns.saturating_sub(self.told_ns) < TELL_NS {
+            return;
+        }
+        self.told_ns = now_ns;
+        let up = self.seats.iter().filter(|seat| seat.session.state() == State::Up).count();
+        self.tells.sessions_up.set(up as u64);
+        self.tells.visitors.set(self.visitors.len() as u64);
+        for (counter, count) in self.tells.garbled.iter().zip(self.garbled) {
+            counter.set(count);
+        }
+        for (counter, count) in self.tells.sums.iter().zip(Count::ALL) {
+            counter.set(self.seats.iter().map(|seat| seat.session.counts().get(*count)).sum());
+        }
+    }
+}
+
+impl Tile for AcceptorTile {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn on_start(&mut self, _: u64) -> Result<(), StartError> {
+        let listen = self.config.listen;
+        let listener = self
+            .context
+            .net
+            .tcp_listen(listen)
+            .map_err(|error| StartError(format!("tile {}: listen = {listen}: {error}", self.config.name)))?;
+        self.door = Some(Door::new(listener, self.config.door.clone(), &self.context.counters));
+        Ok(())
+    }
+
+    fn do_work(&mut self, now_ns: u64) -> usize {
+        let mut work = self.accept(now_ns) + self.receive_visitors(now_ns);
+        for at in 0..self.seats.len() {
+            work += self.work_seat(at, now_ns);
+        }
+        self.tell(now_ns);
+        work
+    }
+
+    fn on_close(&mut self, now_ns: u64) {
+        for seat in &mut self.seats {
+            if let Some(connection) = &mut seat.connection {
+                seat.session.log_out(now_ns, "Going down");
+                let _last_words = connection.write(seat.session.output());
+            }
+        }
+        self.told_ns = 0;
+        self.tell(now_ns.max(TELL_NS));
+    }
+}

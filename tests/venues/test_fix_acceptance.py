@@ -1,0 +1,84 @@
+"""The acceptance scripts of the sample data against our acceptor, with our own dictionaries; the versions in parallel.
+
+Invariant: every script passes; a script that does not is shown with its line, what it expected and what came.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, need_data
+
+WHAT = "FIX acceptance scripts"
+VERSIONS = ("fix42", "fix44", "fix50sp2")
+RUN_S_MAX = 400.0
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def acceptor() -> Iterator[int]:
+    """The port of `meridian fix acceptor --app acceptance`."""
+    port = free_port()
+    command = [sys.executable, "-P", "-m", "meridian", "fix", "acceptor", "--app", "acceptance", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert process.poll() is None and time.monotonic() < until, "the acceptor does not listen"
+                time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+
+
+def test_every_script_passes(acceptor: int) -> None:
+    folder = need_data("fix/fields.fmt", WHAT).parent
+    runner = folder.parent.parent / "tools" / "fix_acceptance.py"
+
+    def run(version: str) -> tuple[int, str]:
+        scripts = sorted(str(script) for script in (folder / version).glob("*.def"))
+        assert scripts, f"no scripts of {version}"
+        command = [sys.executable, str(runner), "127.0.0.1", str(acceptor), str(folder / "fields.fmt"), *scripts]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S_MAX)
+        return done.returncode, done.stdout + done.stderr
+
+    with ThreadPoolExecutor(len(VERSIONS)) as pool:
+        results = dict(zip(VERSIONS, pool.map(run, VERSIONS), strict=True))
+    failed = {version: said for version, (code, said) in results.items() if code != 0}
+    assert not failed, "\n".join(failed.values())
+
+
+def test_a_wrong_folder_and_a_taken_port_are_sentences(acceptor: int, tmp_path: Path) -> None:
+    def run(*words: str) -> tuple[int, str]:
+        command = [sys.executable, "-P", "-m", "meridian", "fix", "acceptor", *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    code, said = run("--port", "1", "--dictionaries", str(tmp_path))
+    assert code == 2 and "holds none of" in said
+    (tmp_path / "FIX44.xml").write_text("<fix major='4'>")
+    code, said = run("--port", "1", "--dictionaries", str(tmp_path))
+    assert code == 2 and "dictionaries.FIX.4.4" in said
+    code, said = run("--port", str(acceptor))
+    assert code == 3 and "in use" in said

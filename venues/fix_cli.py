@@ -1,0 +1,73 @@
+"""`meridian fix acceptor`: a FIX acceptor to run acceptance scripts, counterparties and certifications against.
+
+Invariant: nothing heavy is imported at the top, so that help stays quick.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from meridian.console import BadInput, Unreachable, json_option, note, print_json
+
+DICTIONARIES = Path(__file__).parent / "fix" / "dictionaries"
+
+
+@click.group("fix", help="FIX: sessions, dictionaries, logs.")
+def fix() -> None:
+    """The group of FIX commands."""
+
+
+@fix.command("acceptor", short_help="Take FIX sessions, for acceptance scripts and counterparties.")
+@click.option("--app", type=click.Choice(["acceptance"]), default="acceptance", help="What answers behind the sessions.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(1, 65_535), required=True, help="The port to listen at.")
+@click.option(
+    "--dictionaries",
+    type=click.Path(path_type=Path),
+    default=DICTIONARIES,
+    help="A folder with FIX40.xml to FIX50SP2.xml and FIXT11.xml; else our own.",
+)
+@click.option("--directory", type=click.Path(path_type=Path), help="Keep counters and stores here; else they are not kept.")
+@click.option("--keep-numbers", is_flag=True, help="Sessions go on with their numbers (a store in files), without resets.")
+@json_option
+def acceptor(
+    app: str, host: str, port: int, dictionaries: Path, directory: Path | None, keep_numbers: bool, as_json: bool
+) -> None:
+    """Listen for FIX 4.0 to 5.0 SP2 until interrupted.
+
+    With --app acceptance the sessions are ISLD's with TW40 to TW50SP2; orders, cancels and security definitions go back as
+    they came, anything else gets a business reject.
+    """
+    from meridian.venues import fix_acceptor
+
+    with tempfile.TemporaryDirectory(prefix="meridian-fix-") as temporary:
+        where = directory or Path(temporary)
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            specification = fix_acceptor.acceptance(
+                port=port,
+                host=host,
+                dictionaries=dictionaries,
+                directory=where,
+                store="journal" if keep_numbers else "memory",
+                reset_on_logon=not keep_numbers,
+            )
+        except ValueError as error:
+            raise BadInput(f"--{error}") from error
+        except OSError as error:
+            raise BadInput(f"--directory {where}: {error.strerror}; a folder that can be written is needed") from error
+        if found := fix_acceptor.errors(specification):
+            raise BadInput(found)
+        sessions = specification["threads"][0]["tiles"][0]["settings"]["sessions"]
+        names = [session["profile"]["target_comp_id"] for session in sessions]
+        if as_json:
+            print_json("fix.acceptor", {"application": app, "listen": f"{host}:{port}", "sessions": names})
+        else:
+            note(f"{app} at {host}:{port} for {', '.join(names)}; end with Ctrl-C")
+        try:
+            fix_acceptor.run(specification)
+        except RuntimeError as error:
+            raise Unreachable(str(error).splitlines()) from error
