@@ -114,7 +114,8 @@ impl Session {
         let heartbeat_s = message.get(108).and_then(unsigned).unwrap_or(u64::MAX);
         if heartbeat_s > u64::from(self.profile.heartbeat_s_max) {
             self.counts.add(Count::LogonsRefused);
-            let text = if heartbeat_s == u64::MAX { "HeartBtInt must not be negative" } else { "HeartBtInt is too long" };
+            let text =
+                if heartbeat_s == u64::MAX { "HeartBtInt must not be negative" } else { "HeartBtInt is too long" };
             return self.end_saying(now_ns, text, End::BadLogon);
         }
         if !answers {
