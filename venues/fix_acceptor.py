@@ -101,9 +101,7 @@ def acceptance(
     files = {key: dictionaries / name for key, name in DICTIONARIES.items() if (dictionaries / name).is_file()}
     if sessions is None:
         sessions = [
-            session
-            for session in ACCEPTANCE_SESSIONS
-            if session.dictionary in files and session.begin_string in files
+            session for session in ACCEPTANCE_SESSIONS if session.dictionary in files and session.begin_string in files
         ]
     chosen = [session.settings(ACCEPTANCE_SENDER, store) for session in sessions]
     if not chosen:

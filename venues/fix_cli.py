@@ -21,7 +21,9 @@ def fix() -> None:
 
 
 @fix.command("acceptor", short_help="Take FIX sessions, for acceptance scripts and counterparties.")
-@click.option("--app", type=click.Choice(["acceptance"]), default="acceptance", help="What answers behind the sessions.")
+@click.option(
+    "--app", type=click.Choice(["acceptance"]), default="acceptance", help="What answers behind the sessions."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", type=click.IntRange(1, 65_535), required=True, help="The port to listen at.")
 @click.option(
@@ -30,8 +32,12 @@ def fix() -> None:
     default=DICTIONARIES,
     help="A folder with FIX40.xml to FIX50SP2.xml and FIXT11.xml; else our own.",
 )
-@click.option("--directory", type=click.Path(path_type=Path), help="Keep counters and stores here; else they are not kept.")
-@click.option("--keep-numbers", is_flag=True, help="Sessions go on with their numbers (a store in files), without resets.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path), help="Keep counters and stores here; else they are not kept."
+)
+@click.option(
+    "--keep-numbers", is_flag=True, help="Sessions go on with their numbers (a store in files), without resets."
+)
 @json_option
 def acceptor(
     app: str, host: str, port: int, dictionaries: Path, directory: Path | None, keep_numbers: bool, as_json: bool
@@ -63,11 +69,11 @@ def acceptor(
             raise BadInput(found)
         sessions = specification["threads"][0]["tiles"][0]["settings"]["sessions"]
         names = [session["profile"]["target_comp_id"] for session in sessions]
-        if as_json:
-            print_json("fix.acceptor", {"application": app, "listen": f"{host}:{port}", "sessions": names})
-        else:
+        if not as_json:
             note(f"{app} at {host}:{port} for {', '.join(names)}; end with Ctrl-C")
         try:
             fix_acceptor.run(specification)
         except RuntimeError as error:
             raise Unreachable(str(error).splitlines()) from error
+        if as_json:
+            print_json("fix.acceptor", {"application": app, "listen": f"{host}:{port}", "sessions": names})

@@ -50,6 +50,7 @@ BAD_INPUT = {
     "demo": ["--flow", "absent.csv"],
     "down": ["one", "two"],
     "fills": ["absent"],
+    "fix acceptor": ["--port", "1", "--dictionaries", "absent"],
     "journal cat": ["absent"],
     "journal replay": ["absent"],
     "journal verify": ["absent"],

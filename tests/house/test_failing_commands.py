@@ -153,6 +153,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("up", ["--regions", "chicago", "--data", "/proc/absent"], EXIT_CHECK_FAILED),
     ("up", ["--regions", "chicago", "--data", "/proc/absent", "--detach"], EXIT_CHECK_FAILED),
     ("wire decode", ["{files}/text.pcap"], EXIT_BAD_INPUT),
+    ("fix acceptor", ["--port", "1", "--dictionaries", "{files}"], EXIT_BAD_INPUT),
 ]
 """Command → words with which it fails, and how it ends."""
 
