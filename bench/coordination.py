@@ -16,10 +16,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meridian.bench.method import Estimate
 from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ LIMIT = 6
 DELAY_MS = 4
 WAIT_S = 20.0
 ACCOUNT, INSTRUMENT = 1, 1
+PUT = "etcd put until a watch tells it"
+"""The floor of what goes through the store."""
 
 
 def soon(ready: Callable[[], Any], what: str) -> Any:
@@ -52,6 +56,37 @@ def told(samples: list[float]) -> dict[str, float]:
     return {name: float(np.percentile(values, share)) for name, share in {"p50": 50, "p90": 90, "p99": 99}.items()} | {
         "max": float(values.max())
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Blocks of a row in milliseconds beside its floor's."""
+
+    floor: str
+    value: Estimate
+    floor_value: Estimate | None
+    ratio: Estimate | None
+
+    @classmethod
+    def of(
+        cls, run: Run, ours: Callable[[], list[float]], theirs: Callable[[], list[float]], floor: str = PUT
+    ) -> Compared:
+        """Measures: each block is the median of its samples."""
+        import numpy as np
+
+        found = run.compare(lambda: float(np.median(ours())), lambda: float(np.median(theirs())))
+        return cls(floor, *found)
+
+    def result(
+        self, run: Run, name: str, title: str, *, about: str, percentiles: dict[str, float], bound_ms: float,
+        details: dict[str, Any],
+    ) -> Result:  # fmt: skip
+        """The row: its goal is a bound on the median of all samples."""
+        peer = Peer(name=f"floor ({self.floor})", value=self.floor_value, ratio=self.ratio)
+        return Result(
+            name=name, title=title, unit="ms", input=about, value=self.value, percentiles=percentiles, peers=[peer],
+            goals=[Goal(bound=bound_ms, of="p50")], blocks=run.blocks, details=details,
+        )  # fmt: skip
 
 
 @contextmanager
@@ -185,23 +220,15 @@ def limits(run: Run) -> Iterator[Limits]:
 
 def limit_change(run: Run) -> Result:
     """From the request to the API until the engine has the limit."""
-    import numpy as np
-
     each = run.pick(10, 3)
     with limits(run) as made:
-        value, peer_value, ratio = run.compare(
-            lambda: float(np.median(made.lower(each))), lambda: float(np.median(put_to_watch(made.etcd, each)))
-        )
-    percentiles = told(made.in_force_ms)
-    return Result(
-        name="limit_change_in_force", title="limit change: accepted by the limits API until in force in a region's engine",
-        unit="ms",
-        input=f"{len(made.in_force_ms)} lowerings of a firm's position limit, one after the other, {each} a block; etcd with "
+        compared = Compared.of(run, lambda: made.lower(each), lambda: put_to_watch(made.etcd, each))
+    return compared.result(
+        run, "limit_change_in_force", "limit change: accepted by the limits API until in force in a region's engine",
+        about=f"{len(made.in_force_ms)} lowerings of a firm's position limit, one after the other, {each} a block; etcd with "
         "one member on disk, limits API, agent and engine as processes on this machine; from when the API took the request "
         "until the engine took the input that the agent acknowledges, by its journal",
-        value=value, percentiles=percentiles,
-        peers=[Peer(name="floor (etcd put until a watch tells it)", value=peer_value, ratio=ratio)],
-        goals=[Goal(bound=5, of="p50")], blocks=run.blocks,
+        percentiles=told(made.in_force_ms), bound_ms=5,
         details={
             "changes": len(made.in_force_ms), "from_request_ms": told(made.from_request_ms),
             "from_answer_ms": told(made.from_answer_ms),
@@ -346,24 +373,19 @@ class Line:
 
 def position(run: Run) -> Result:
     """From an engine's output until another region's agent tells it."""
-    import numpy as np
-
     each = run.pick(20, 3)
     with place(run) as folder, ExitStack() as stack:
         line = Line(folder, stack)
-        value, peer_value, ratio = run.compare(
-            lambda: float(np.median(line.move(each))), lambda: float(np.median(line.send(each)))
+        compared = Compared.of(
+            run, lambda: line.move(each), lambda: line.send(each), f"datagram over the same {DELAY_MS} ms relay"
         )
     percentiles = told(line.visible_ms)
-    return Result(
-        name="position_other_region", title="position change: engine's output until the other region's agent tells it",
-        unit="ms",
-        input=f"{len(line.visible_ms)} changes of one position, one after the other, {each} a block; two agents as processes "
+    return compared.result(
+        run, "position_other_region", "position change: engine's output until the other region's agent tells it",
+        about=f"{len(line.visible_ms)} changes of one position, one after the other, {each} a block; two agents as processes "
         f"without a store, a relay of {DELAY_MS} ms between them; asked at the far agent's local socket again and again, "
         "which is in the figure",
-        value=value, percentiles=percentiles,
-        peers=[Peer(name=f"floor (datagram over the same {DELAY_MS} ms relay)", value=peer_value, ratio=ratio)],
-        goals=[Goal(bound=DELAY_MS + 5, of="p50")], blocks=run.blocks,
+        percentiles=percentiles, bound_ms=DELAY_MS + 5,
         details={"changes": len(line.visible_ms), "delay_ms": DELAY_MS, "beyond_the_delay_ms": percentiles["p50"] - DELAY_MS},
     )  # fmt: skip
 

@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meridian.bench.coordination import FILES, place, put_to_watch, soon, told
-from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
+from meridian.bench.coordination import FILES, Compared, place, put_to_watch, soon, told
+from meridian.bench.row import Missing, Result, Row, Run
 
 if TYPE_CHECKING:
     from meridian.deploy.platform import Platform
@@ -277,23 +277,16 @@ def firm(run: Run) -> Iterator[Firm]:
 
 def kill_to_wire(run: Run) -> Result:
     """From the request to the API until the venue has the last cancel."""
-    import numpy as np
-
     with firm(run) as made:
-        value, peer_value, ratio = run.compare(
-            lambda: float(np.median(made.kill(1))), lambda: float(np.median(put_to_watch(made.etcd, 3)))
-        )
+        compared = Compared.of(run, lambda: made.kill(1), lambda: put_to_watch(made.etcd, 3))
         stages = {name: told(samples) for name, samples in made.stages().items()}
     percentiles = stages.pop("whole")
-    return Result(
-        name="kill_to_wire", title=f"kill K3 asked of the limits API until the last of {ORDERS} cancels is at the venue",
-        unit="ms",
-        input=f"{len(made.times_ns)} kills of the firm with {ORDERS} orders at rest, one by one; throttle off; etcd with one "
+    return compared.result(
+        run, "kill_to_wire", f"kill K3 asked of the limits API until the last of {ORDERS} cancels is at the venue",
+        about=f"{len(made.times_ns)} kills of the firm with {ORDERS} orders at rest, one by one; throttle off; etcd with one "
         "member on disk, limits API, agent, engine, gateway, feed and venue as processes on this machine; from when the "
         "request was sent until the kernel had the last cancel's bytes at the venue's end, each order cancelled and confirmed",
-        value=value, percentiles=percentiles,
-        peers=[Peer(name="floor (etcd put until a watch tells it)", value=peer_value, ratio=ratio)],
-        goals=[Goal(bound=10, of="p50")], blocks=run.blocks,
+        percentiles=percentiles, bound_ms=10,
         details={"kills": len(made.times_ns), "orders": ORDERS, "stages_ms": stages},
     )  # fmt: skip
 

@@ -81,31 +81,17 @@ def _price(price_nanos: int | None) -> str:
     return f"{sign}{whole}.{text:0<2}"
 
 
+TRADED = {name: name for name in ("venue", "instrument", "account", "side")} | {"price": "price_nanos", "lots": "lots"}
+"""Heading → key of a row, of what orders and fills both have."""
 ORDER_COLUMNS = {
     "sent": "sent_time_ns",
     "order": "order_id",
-    "venue": "venue",
-    "instrument": "instrument",
-    "account": "account",
-    "side": "side",
-    "price": "price_nanos",
-    "lots": "lots",
+    **TRADED,
     "filled": "filled_lots",
     "open": "leaves_lots",
     "state": "state",
 }
-"""Heading → key of a row."""
-FILL_COLUMNS = {
-    "time": "time_ns",
-    "order": "order_id",
-    "execution": "execution_id",
-    "venue": "venue",
-    "instrument": "instrument",
-    "account": "account",
-    "side": "side",
-    "price": "price_nanos",
-    "lots": "lots",
-}
+FILL_COLUMNS = {"time": "time_ns", "order": "order_id", "execution": "execution_id", **TRADED}
 WORDS: dict[str, Callable[[Any], str]] = {
     "sent_time_ns": _time,
     "time_ns": _time,

@@ -7,63 +7,30 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
 from meridian import records
-from meridian._native import links
 from meridian.coordination import EtcdError, EtcdServer, keys
-from meridian.coordination.agent import AgentProcess
 from meridian.coordination.server import Member, free_ports
 from meridian.coordination.values import Put, unchanged
-from meridian.deploy.services import Service
+from tests.coordination.half import Half
 from tests.coordination.network import Network
-from tests.coordination.region import generation, limit, settings, soon, write_files
+from tests.coordination.region import generation, limit, soon, write_files
 from tests.coordination.support import leader
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 SECONDS_MAX = 40
-ENDS = {"agent_engine": ("agent", "engine"), "engine_agent": ("engine", "agent")}
 
 
-class Half:
-    """An agent over some members of a store, and an engine's end of its links that takes every control record."""
+class Side(Half):
+    """A region whose engine takes every control record."""
 
     def __init__(self, directory: Path, region: str, store: dict[str, Any], port: int, peers: dict[str, str]) -> None:
-        self.region, self.input = region, 0
-        home = directory / region
-        home.mkdir()
-        specs: dict[str, dict[str, Any]] = {}
-        for name, (producer, consumer) in ENDS.items():
-            links.create_ring(home / name, 1024, records.CONSTANTS["RECORD_BYTES_MAX"], [name == "agent_engine"])
-            specs[name] = {"path": str(home / name), "producer": producer, "consumers": [{"tile": consumer}]}
-        self.controls = links.Subscriber(home / "agent_engine", 0)
-        self.outputs = links.Publisher(home / "engine_agent")
-        about = settings(directory, [], store=store, region=region, listen=f"127.0.0.1:{port}", peers=peers)
-        service = Service(
-            name="agent",
-            topology="t",
-            settings=about,
-            data_directory=home,
-            ready_path=home / "ready",
-            socket_path=home / "s",
-            links=specs,
-        )
-        self.agent = AgentProcess(service, Event())
         self.bounds: list[int] = []
         """What came to the engine of limit 1, in order."""
-        self.agent.start()
-
-    def say(self, name: str, **fields: Any) -> None:
-        """An output of the engine."""
-        self.input += 1
-        self.outputs.offer(records.new(name, sequence=self.input, **fields).tobytes())
-
-    def position(self, lots: int) -> None:
-        """A position after a fill."""
-        self.say("Position", account=5, instrument=1, lots=lots)
+        super().__init__(directory, region, port, peers, store=store)
 
     def run(self) -> None:
         """A moment of the agent and its engine, which is alive and takes what it is given."""
@@ -79,10 +46,6 @@ class Half:
                 self.bounds.append(int(about["value"]["low"]))
                 version = {"generation": int(about["generation"]), "revision": int(about["revision"])}
                 self.say("Applied", **answer, **version, subject=int(about["limit"]))
-
-    def lots(self) -> dict[str, int]:
-        """What it knows of the instrument, by region."""
-        return {region: lots for row in self.agent.status()["positions"] for region, lots in row["regions"].items()}
 
     @property
     def store(self) -> str:
@@ -103,7 +66,7 @@ class World:
         files = {"ca": str(access.ca), "certificate": str(access.certificate), "key": str(access.key)}
         stores = {"ny": {"endpoints": [first], **files}, "chicago": {"endpoints": others, **files}}
         self.ny, self.chicago = (
-            Half(directory, name, stores[name], ports[name], {peer: at for peer, at in where.items() if peer != name})
+            Side(directory, name, stores[name], ports[name], {peer: at for peer, at in where.items() if peer != name})
             for name in ports
         )
         self.both = (self.ny, self.chicago)
@@ -143,7 +106,7 @@ class World:
 
         return int(self.until(done))
 
-    def acknowledged(self, half: Half, revision: int) -> bool:
+    def acknowledged(self, half: Side, revision: int) -> bool:
         """Whether a region says that the limit of a revision is in force."""
         try:
             found = self.etcd.get(f"{keys.ROOT}acks/{half.region}/limits/1", timeout_s=2)
@@ -151,7 +114,7 @@ class World:
             return False
         return found is not None and json.loads(found.value)["revision"] == revision
 
-    def change(self, lots: int, *, of: tuple[Half, ...] | None = None) -> int:
+    def change(self, lots: int, *, of: tuple[Side, ...] | None = None) -> int:
         """A limit that comes into force in these regions."""
         revision = self.put("limits/1", limit(1, lots, version=lots))
         for half in of or self.both:

@@ -5,87 +5,25 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
-from typing import Any
 
 import pytest
 
 from meridian import records
-from meridian._native import links
 from meridian._native.coordination import agent_key, datagram_region
-from meridian.coordination.agent import AgentProcess
 from meridian.coordination.agent_settings import address
 from meridian.coordination.sealed import Sealed
 from meridian.coordination.server import free_ports
-from meridian.deploy.services import Service
-from tests.coordination.region import settings, soon, write_files
-
-SECRET = "secret"
+from tests.coordination.half import Half
+from tests.coordination.region import soon, write_files
 
 
-class Half:
-    """An agent without a store, and the engine's end of its links."""
-
-    def __init__(self, directory: Path, region: str, port: int, peer: str, peer_port: int) -> None:
-        self.region = region
-        home = directory / region
-        home.mkdir()
-        rings = {"agent_engine": [True], "engine_agent": [False]}
-        ends = {"agent_engine": ("agent", "engine"), "engine_agent": ("engine", "agent")}
-        specs: dict[str, dict[str, Any]] = {}
-        for name, reliable in rings.items():
-            path = home / name
-            links.create_ring(path, 1024, records.CONSTANTS["RECORD_BYTES_MAX"], reliable)
-            producer, consumer = ends[name]
-            specs[name] = {"path": str(path), "producer": producer, "consumers": [{"tile": consumer}]}
-        self.controls = links.Subscriber(home / "agent_engine", 0)
-        self.outputs = links.Publisher(home / "engine_agent")
-        self.stop = Event()
-        about = settings(
-            directory,
-            ["http://127.0.0.1:1"],
-            region=region,
-            listen=f"127.0.0.1:{port}",
-            peers={peer: f"127.0.0.1:{peer_port}"},
-        )
-        service = Service(
-            name="agent",
-            topology="t",
-            settings=about,
-            data_directory=home,
-            ready_path=home / "ready",
-            socket_path=home / "s",
-            links=specs,
-        )
-        self.agent = AgentProcess(service, self.stop)
-        self.input = 0
-        self.agent.start()
-
-    def say(self, name: str, **fields: Any) -> None:
-        """An output of the engine."""
-        self.input += 1
-        self.outputs.offer(records.new(name, sequence=self.input, **fields).tobytes())
-
-    def answer(self) -> None:
-        """Answers the agent's request for the state, as an engine does."""
-        for control in self.controls.poll(timeout=2):
-            if records.name_of(control) == "StateRequest":
-                asked = records.parse(control)
-                kind = int(asked["header"]["kind"])
-                self.say("Applied", control=kind, outcome=1, request=int(asked["request"]), input=self.input + 1)
-
-    def position(self, lots: int) -> None:
-        """A position after a fill; the account is `maker-1`."""
-        self.say("Position", account=self.agent_account(), instrument=1, lots=lots)
-
-    def agent_account(self) -> int:
-        """An account's id in the limits file."""
-        return 5
-
-    def lots(self) -> dict[str, int]:
-        """What this agent knows of the instrument, by region."""
-        rows = self.agent.status()["positions"]
-        return {region: lots for row in rows for region, lots in row["regions"].items()}
+def answer(half: Half) -> None:
+    """Answers the agent's request for the state, as an engine does."""
+    for control in half.controls.poll(timeout=2):
+        if records.name_of(control) == "StateRequest":
+            asked = records.parse(control)
+            kind = int(asked["header"]["kind"])
+            half.say("Applied", control=kind, outcome=1, request=int(asked["request"]), input=half.input + 1)
 
 
 @pytest.fixture
@@ -93,10 +31,13 @@ def halves(tmp_path: Path) -> Iterator[tuple[Half, Half]]:
     """New York and Chicago."""
     write_files(tmp_path)
     first, second = free_ports(2)
-    both = Half(tmp_path, "ny", first, "chicago", second), Half(tmp_path, "chicago", second, "ny", first)
+    both = (
+        Half(tmp_path, "ny", first, {"chicago": f"127.0.0.1:{second}"}),
+        Half(tmp_path, "chicago", second, {"ny": f"127.0.0.1:{first}"}),
+    )
     for one in both:
         one.agent.tick()
-        one.answer()
+        answer(one)
     yield both
     for one in both:
         one.agent.close()

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ from meridian.console import BadInput
 from meridian.deploy import runs
 from meridian.deploy.demo import cli
 from meridian.deploy.metrics import read
+from tests.deploy.support import own_runtime
 from tests.support import ROOT, need_data
 
 SECONDS = 20
@@ -37,16 +36,13 @@ END_SECONDS_MAX = 400.0
 
 
 @pytest.fixture(autouse=True)
-def own_runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs of these tests lie apart from the user's own, below a short path, for sockets; and none is left."""
-    folder = Path(tempfile.mkdtemp(prefix="mrdn-"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    yield
-    for demo in STARTED.copy():
-        os.kill(demo.process.pid, signal.SIGINT)  # Its test has failed.
-        demo.ends()
-    assert list(runs.runs()) == [] and runs.leftovers() == []
-    shutil.rmtree(folder)
+def own_place() -> Iterator[None]:
+    """Runs of these tests lie apart from the user's own, and none is left."""
+    with own_runtime():
+        yield
+        for demo in STARTED.copy():
+            os.kill(demo.process.pid, signal.SIGINT)  # Its test has failed.
+            demo.ends()
 
 
 STARTED: list[Demo] = []

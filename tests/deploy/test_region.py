@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
@@ -20,6 +18,7 @@ from meridian.deploy.demo.documents import documents, shipped
 from meridian.deploy.demo.market import FUTURE, SHARE, Instrument, Market, generated, with_chicago
 from meridian.deploy.demo.toml_text import dumps
 from meridian.deploy.region import load
+from tests.deploy.support import command
 from tests.support import ROOT
 
 NEW_YORK = ROOT / "deploy" / "topologies" / "new-york.toml"
@@ -32,11 +31,6 @@ def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     yield
     assert list(runs.runs()) == []
     assert runs.leftovers() == []
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "meridian", *arguments]
-    return subprocess.run(line, capture_output=True, text=True, timeout=90, check=False)
 
 
 def printed(*arguments: str) -> dict[str, Any]:

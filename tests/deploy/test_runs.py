@@ -19,6 +19,7 @@ from meridian._native import links
 from meridian.deploy import runs, view
 from meridian.deploy.supervisor import CannotStart, Supervisor
 from meridian.deploy.topology import Topology, check
+from tests.deploy.support import command
 from tests.support import skip_unchecked
 
 KINDS = ["probe-sink", "probe-source"]
@@ -176,11 +177,6 @@ producer = "source"
 depth = 256
 consumers = {{ sink = "reliable" }}
 """
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "meridian", *arguments]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_up_status_top_down(tmp_path: Path) -> None:
