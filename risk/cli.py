@@ -116,6 +116,8 @@ def _progress_line(found: dict[str, Any]) -> str:
     words = []
     for one in found["regions"]:
         at = f" at input {one['input']}" if one["state"] == "in_force" else ""
+        # A global limit's lowering lasts until no engine uses more than its smaller part.
+        at += ", where more is in use than it allows" if at and one.get("inside") is False else ""
         words.append(f"{one['region']} {one['state'].replace('_', ' ')}{at}")
     return "; ".join(words) or "no region is known"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -18,7 +19,7 @@ from meridian.risk.api import approvals, changes, keys
 from meridian.risk.api.errors import Refused
 from meridian.risk.api.plans import Actor, Plan
 from meridian.risk.api.store import Away, Guard, Store, Unknown, Write
-from meridian.risk.api.values import Approval, Idempotency, Limit
+from meridian.risk.api.values import Approval, Idempotency, Kill, Limit
 from meridian.risk.api.view import View
 from meridian.risk.api.writer import Writer
 
@@ -36,6 +37,17 @@ def pending(view: View) -> list[Limit]:
     return [limit for limit in view.limits().values() if limit.pending is not None and not limit.removed]
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A kill that regions took at their sockets while the store was away."""
+
+    kill: Kill
+    regions: tuple[str, ...]
+    """Those that took it."""
+    plan: Callable[[Actor], Plan]
+    """Writes it."""
+
+
 class Housekeeping:
     """The background task."""
 
@@ -44,7 +56,7 @@ class Housekeeping:
         self.writer = writer
         self.store = store
         self.clock_ns = clock_ns
-        self.unwritten: list[Callable[[Actor], Plan]] = []
+        self.unwritten: list[Handed] = []
         """Kills that regions took at their sockets, to be written."""
         self._swept_ns = 0
 
@@ -52,10 +64,10 @@ class Housekeeping:
         """The process itself."""
         return Actor(name=NAME, role="service", now_ns=self.clock_ns())
 
-    def remember(self, kill: Callable[[Actor], Plan]) -> None:
+    def remember(self, handed: Handed) -> None:
         """A kill to be written once the store is back."""
         if len(self.unwritten) < UNWRITTEN_MAX:
-            self.unwritten.append(kill)
+            self.unwritten.append(handed)
 
     async def run(self) -> None:
         """Looks at every change of acknowledgements, and now and then."""
@@ -77,7 +89,7 @@ class Housekeeping:
         """Does everything that can be done now; what fails is tried at the next look."""
         actor = self.actor()
         while self.unwritten and self.view.live:
-            if not await self._try(partial(self.unwritten[0], actor), actor):
+            if not await self._try(partial(self.unwritten[0].plan, actor), actor):
                 break
             self.unwritten.pop(0)
         for limit in pending(self.view):

@@ -99,9 +99,14 @@ def parts_of(limit: Limit, shares: Mapping[int, int], holders: Sequence[str]) ->
     return {**dict.fromkeys(holders, 0), **share(value, named)}
 
 
+def is_due(view: View) -> bool:
+    """Whether no import was finished, or an operator raised the generation of a store that was emptied."""
+    return not view.generation or not (view.tree.nodes or view.limits())
+
+
 async def bring_in(view: View, writer: Writer, loaded: file_format.Limits, actor: Actor, world: World) -> int:
     """Writes what the store does not have, unless an import was finished before. Returns how many limits it wrote."""
-    if view.generation:
+    if not is_due(view):
         return 0
     reason = f"from the limits file {loaded.hash[:12]}"
     holders = holders_for(view, loaded, world)
@@ -156,9 +161,9 @@ def _last(view: View, loaded: file_format.Limits, actor: Actor, reason: str) -> 
         key = keys.kill(kill.node, kill.selector)
         if not view.at(key):
             answer.put(view, key, kill)
-    answer.put(
-        view, keys.GENERATION, Generation(generation=1, cluster=f"{view.cluster_id:x}" if view.cluster_id else None)
-    )
+    if not view.generation:
+        cluster = f"{view.cluster_id:x}" if view.cluster_id else None
+        answer.put(view, keys.GENERATION, Generation(generation=1, cluster=cluster))
     return answer
 
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Response
 
 from meridian.risk.api import approvals, keys, kills, sockets
 from meridian.risk.api.errors import Problem, Refused, refused
+from meridian.risk.api.housekeeping import Handed
 from meridian.risk.api.limit_routes import SECOND_NS, Writes, written
 from meridian.risk.api.models import KillRequest, KillsAnswer, KillView, RearmRequest, Written
 from meridian.risk.api.plans import Actor, Plan
@@ -35,15 +36,20 @@ Node = Annotated[
 @router.get("/kill", summary="Kill fields of every node that was ever stopped")
 async def state(service: Served, _: Reader) -> KillsAnswer:
     """What the store says, and regions that were stopped at their own socket."""
+    kills_by_key: dict[str, Kill] = {keys.kill(words[1], kill.selector): kill for words, kill in service.view.of("kill")}
+    handed: dict[str, set[str]] = {}
+    for one in service.housekeeping.unwritten:
+        key = keys.kill(one.kill.node, one.kill.selector)
+        kills_by_key[key] = kills.strictest(one.kill, kills_by_key.get(key))
+        handed.setdefault(key, set()).update(one.regions)
     found = []
-    for words, kill in service.view.of("kill"):
-        key = keys.kill(words[1], kill.selector)
+    for key, kill in kills_by_key.items():
         found.append(
             KillView(
                 **kill.model_dump(),
                 revision=service.view.at(key),
                 stopped=not kill.armed,
-                local_in=sorted(service.view.local_kills(key)),
+                local_in=sorted(handed.get(key, set()) | set(service.view.local_kills(key))),
             )
         )
     return KillsAnswer(view=service.seen(), kills=found)
@@ -84,7 +90,8 @@ async def _hand_over(
     plan = kills.plan_kill(service.view, node, request, actor)
     killed = Kill.model_validate(plan.answer["kill"])
     said = await sockets.send_all(service.settings.kill_sockets, killed)
-    service.housekeeping.remember(lambda _: kills.plan_kill(service.view, node, request, actor))
+    took = tuple(region for region, (taken, _) in said.items() if taken)
+    service.housekeeping.remember(Handed(killed, took, lambda _: kills.plan_kill(service.view, node, request, actor)))
     told = {region: sentence for region, (_, sentence) in said.items()}
     # An agent that has it sends it until its engine has answered: that is handed over, and not applied.
     if not any(taken or sentence == sockets.UNCONFIRMED for taken, sentence in said.values()):

@@ -65,6 +65,18 @@ def wanted(request: KillRequest) -> tuple[NewOrders, Resting, bool]:
     return fields
 
 
+def strictest(kill: Kill, known: Kill | LocalKill | None) -> Kill:
+    """The kill, each field as strict as the known one's."""
+    if known is None:
+        return kill
+    fields = {
+        "new_orders": max(kill.new_orders, known.new_orders, key=NEW_ORDERS.index),
+        "resting": max(kill.resting, known.resting, key=RESTING.index),
+        "flatten": kill.flatten or known.flatten,
+    }
+    return kill.model_copy(update=fields)
+
+
 def plan_kill(view: View, node: str, request: KillRequest, actor: Actor) -> Plan:
     """The transaction of a kill: at once, by one person."""
     key = keys.kill(node, request.selector)
@@ -73,10 +85,6 @@ def plan_kill(view: View, node: str, request: KillRequest, actor: Actor) -> Plan
     # What is written here takes the place of local kills as well: it must stop as much as any of them.
     local = [view.get(one) for one in view.local_kills(key).values()]
     stopped: list[Kill | LocalKill] = [*local, *([now] if now else [])]
-    for known in stopped:
-        new = max(new, known.new_orders, key=NEW_ORDERS.index)
-        resting = max(resting, known.resting, key=RESTING.index)
-        flatten = flatten or known.flatten
     killed = Kill(
         node=node,
         selector=request.selector,
@@ -88,6 +96,8 @@ def plan_kill(view: View, node: str, request: KillRequest, actor: Actor) -> Plan
         by=actor.name,
         at_ns=actor.now_ns,
     )
+    for known in stopped:
+        killed = strictest(killed, known)
     answer = Plan(action="kill", target=key.removeprefix(keys.ROOT), reason=request.reason)
     answer.before = now.model_dump(mode="json") if now else None
     answer.after = killed.model_dump(mode="json")

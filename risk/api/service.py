@@ -23,7 +23,7 @@ from meridian.risk.api.changes import World
 from meridian.risk.api.errors import refused
 from meridian.risk.api.guard import Buckets
 from meridian.risk.api.housekeeping import Housekeeping, pending
-from meridian.risk.api.importing import bring_in, differences
+from meridian.risk.api.importing import bring_in, differences, is_due
 from meridian.risk.api.models import HealthAnswer, LimitView, Seen
 from meridian.risk.api.parts import region_of
 from meridian.risk.api.plans import Actor
@@ -93,12 +93,22 @@ class Service:
 
     async def _import_then_keep_house(self) -> None:
         await self.view.ready.wait()
-        if self.settings.limits is not None:
-            await self._import(self.settings.limits)
-        await self.housekeeping.run()
+        if self.settings.limits is None:
+            return await self.housekeeping.run()
+        await self._import(self.settings.limits)
+        await asyncio.gather(self.housekeeping.run(), self._import_again(self.settings.limits))
+
+    async def _import_again(self, loaded: Limits) -> None:
+        """The file is what there is, too, when a store that was emptied is to count."""
+        with self.view.listen() as listener:
+            while True:
+                change = await listener.queue.get()
+                listener.overrun = False
+                if change.kind == "reset" and self.view.live and is_due(self.view):
+                    await self._import(loaded)
 
     async def _import(self, loaded: Limits) -> None:
-        while not self.view.generation:
+        while is_due(self.view):
             try:
                 wrote = await bring_in(self.view, self.writer, loaded, self.housekeeping.actor(), self.settings.world)
                 log.info("imported", limits=wrote, file=loaded.hash)

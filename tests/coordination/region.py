@@ -29,9 +29,9 @@ def soon(ready: Callable[[], Any], seconds: float = 20) -> Any:
 
 
 def limit(number: int, lots: int, **more: Any) -> str:
-    """A limit's value in the store."""
+    """A limit's value in the store, as two persons wrote it."""
     value = {"v": 1, "id": number, "version": 1, "node": "firm", "metric": "order_quantity", "value": str(lots)}
-    return json.dumps(value | more)
+    return json.dumps(value | {"by": "first", "confirmed_by": "second"} | more)
 
 
 def kill(new_orders: str, resting: str, *, by: tuple[str, str | None] = ("first", "second")) -> str:

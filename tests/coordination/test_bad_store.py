@@ -182,6 +182,7 @@ GONE = "it was deleted by hand; what it said stays in force"
 KILL = "/meridian/v1/kill/firm/all"
 ALONE = f"{KILL}: it stops less and no second person confirmed it; what was before stays in force"
 KEPT = "kill at firm/all: loosened in the store without a second person; in force until it is re-armed by the API"
+LOOSER = "/meridian/v1/limits/1: it lets more through and no second person confirmed it; what was before stays in force"
 EPOCH = '{"v": 1, "epoch": 99999999}'
 NO_NODE = limit(1, 10_000, node="moon")
 NODES = json.dumps({"v": 1, "nodes": [{"id": 2, "name": "firm", "level": "firm", "parent": None}]})
@@ -197,6 +198,7 @@ CASES = (
     Case("limit edited", written("limits/1", "{"), ("/meridian/v1/limits/1: ",), of_a_key=True),
     Case("limit of another id", written("limits/1", limit(2, 10_000)), ("/meridian/v1/limits/1: ",), of_a_key=True),
     Case("limit of no node", written("limits/1", NO_NODE), ("/meridian/v1/limits/1: ", "moon"), of_a_key=True),
+    Case("limit raised by one", written("limits/1", limit(1, 10_000, confirmed_by=None)), (LOOSER,), of_a_key=True),
     Case("limit deleted", deleted("limits/1"), (f"/meridian/v1/limits/1: {GONE}",), of_a_key=True),
     Case("kill edited", written("kill/firm/all", '{"v": 1}'), (f"{KILL}: ", "edited by hand; in force until"), of_a_key=True),
     Case("kill deleted", deleted("kill/firm/all"), (f"{KILL}: {GONE}", "deleted by hand; in force until"), of_a_key=True),

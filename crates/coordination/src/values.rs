@@ -178,6 +178,15 @@ struct LimitValue {
     pending: Option<Pending>,
     #[serde(default)]
     removed: bool,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    confirmed_by: Option<String>,
+}
+
+/// Whether somebody else than who wrote a value confirmed it.
+fn is_confirmed(by: &str, second: Option<&String>) -> bool {
+    second.is_some_and(|second| !second.is_empty() && second != by)
 }
 
 #[derive(Deserialize)]
@@ -203,6 +212,29 @@ pub struct Limit {
     pub global: bool,
     /// U and D to be, by holder, of a change that is under way.
     pub pending: BTreeMap<String, Part>,
+    /// Whether a second person confirmed it: only such a value may let more through than the one before it.
+    pub confirmed: bool,
+}
+
+impl Limit {
+    /// Whether it lets through anything that the one before it stops, or is a limit of something else.
+    pub fn loosens(&self, before: &Self) -> bool {
+        let (new, old) = (&self.record, &before.record);
+        let same = (new.node, new.selector, new.selected, new.venue, new.trader, new.metric)
+            == (old.node, old.selector, old.selected, old.venue, old.trader, old.metric);
+        let longer = new.window_ns > old.window_ns;
+        let window = match Metric::from_code(new.metric) {
+            // How old a reference price may be; how long messages or orders count together.
+            Some(Metric::PriceCollar) => longer,
+            _ => new.window_ns < old.window_ns,
+        };
+        !same
+            || window
+            || new.value.get() > old.value.get()
+            || new.burst > old.burst
+            || (new.removed == 1 && old.removed == 0)
+            || (before.global && !self.global)
+    }
 }
 
 /// A holder's part in the unit of its limit.
@@ -458,7 +490,8 @@ pub fn limit(id: u32, bytes: &[u8], directory: &Directory) -> Result<Limit, Stri
         let part = read_part(&part, places).map_err(|why| format!("pending.parts.{holder}.{why}"))?;
         pending.insert(holder, part);
     }
-    Ok(Limit { record, global, pending })
+    let confirmed = is_confirmed(&value.by, value.confirmed_by.as_ref());
+    Ok(Limit { record, global, pending, confirmed })
 }
 
 pub(crate) fn node_id(name: &str, directory: &Directory) -> Result<u32, String> {
@@ -505,7 +538,7 @@ pub fn kill(place: &str, bytes: &[u8], directory: &Directory) -> Result<KillAt, 
     let value: KillValue = json(bytes)?;
     let fields = KillFields::read(&value.new_orders, &value.resting, value.flatten)?;
     let mut at = kill_at(&value.node, &value.selector, fields, directory)?;
-    at.confirmed = value.confirmed_by.is_some_and(|second| !second.is_empty() && second != value.by);
+    at.confirmed = is_confirmed(&value.by, value.confirmed_by.as_ref());
     if at.place == place { Ok(at) } else { Err(format!("node and selector: must be the key's, {place}")) }
 }
 

@@ -343,6 +343,12 @@ def test_an_emptied_store_is_not_taken_for_the_one_known(world: World, tmp_path:
             with pytest.raises(Exception, match="store is away"):
                 api.write("PUT", "/v1/limits/6", {"value": "5"}, version=1)
             assert other.etcd.range(keys.ROOT).key_values == [], "nothing was written into it"
+            # An operator says that it counts as it is: then the limits file is what there is, as at the first start.
+            other.etcd.put(keys.GENERATION, json.dumps({"v": 1, "generation": 2}))
+            until(lambda: api.get("/v1/health")["view"]["live"] and api.get("/v1/tree")["nodes"])
+            imported(api)
+            assert json.loads(other.etcd.get(keys.GENERATION).value)["generation"] == 2
+            assert api.write("PUT", "/v1/limits/6", {"value": "5"}, version=1)["applied"]
 
 
 def test_two_processes_at_once_lose_no_change_and_keep_one_audit_chain(world: World) -> None:

@@ -174,6 +174,12 @@ def test_with_the_store_away_a_kill_goes_to_the_regions_and_to_the_store_later(t
         }
         health = (await api.as_("viewer").get("/v1/health")).json()
         assert (health["status"], health["unwritten_kills"]) == ("store_away", 1)
+        # Who asks what is stopped is told what regions took, though the store has it not; the strictest of several.
+        assert (await api.as_("risk").post("/v1/kill/desk", json={"level": "K1", "reason": "again"})).status_code == 202
+        rows = (await api.as_("viewer").get("/v1/kill")).json()["kills"]
+        (row,) = [row for row in rows if row["node"] == "desk"]
+        assert (row["stopped"], row["new_orders"], row["resting"]) == (True, "none", "cancel")
+        assert row["local_in"] == ["chicago"]
         limits = await api.as_("viewer").get("/v1/limits")
         assert limits.status_code == 200 and not limits.json()["view"]["live"]
         refused = await api.as_("risk").put("/v1/limits/6", json={"value": "1"}, headers={"If-Match": '"1"'})

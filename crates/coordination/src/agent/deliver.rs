@@ -178,10 +178,7 @@ impl Agent {
         let version = known.version.max(limit.version);
         Some(part.map(|part| {
             let target = limit.value.pending.get(&self.holder());
-            let part = target.map_or(part, |target| part.tighter(*target));
-            // A part that was edited to more than there is gives no more than there is.
-            let bound = limit.value.record.value.get();
-            (part.tighter(Part { upper: bound, lower: bound }), version)
+            (target.map_or(part, |target| part.tighter(*target)), version)
         }))
     }
 
@@ -198,21 +195,38 @@ impl Agent {
         }
     }
 
-    /// Parts of the store that are more than their limit's bound, which somebody edited by hand.
-    pub(super) fn parts_beyond(&self) -> Vec<String> {
-        let beyond = |(id, known): (&u32, &super::Known<values::PartText>)| {
-            let limit = self.limits.get(id).filter(|limit| limit.value.global && limit.value.record.removed == 0)?;
-            let places = records::Metric::from_code(limit.value.record.metric).map_or(0, values::decimals);
-            let (part, bound) = (known.value.read(places).ok()?, limit.value.record.value.get());
+    /// Whether the parts of a global limit are more than there is to give: somebody wrote past the API. An engine then keeps
+    /// the part that it has, or none.
+    fn is_overdrawn(&self, id: u32, own: Part) -> bool {
+        let Some(limit) = self.limits.get(&id) else { return false };
+        let places = records::Metric::from_code(limit.value.record.metric).map_or(0, values::decimals);
+        let others = self.other_parts.range((id, String::new())..(id + 1, String::new()));
+        let read = others.filter_map(|(_, part)| part.read(places).ok());
+        let (upper, lower) = read.fold((own.upper, own.lower), |sum, part| {
+            (sum.0.saturating_add(part.upper), sum.1.saturating_add(part.lower))
+        });
+        upper.max(lower) > limit.value.record.value.get()
+    }
+
+    /// Parts that are not given to the engine.
+    pub(super) fn parts_held(&self) -> Vec<String> {
+        let told = |id: &u32| {
+            let (part, _) = self.part_of(*id)?.ok()?;
             let key = keys::part(*id, &self.holder());
-            let told = format!("{key}: it is more than the limit's bound; the bound is in force");
-            (part.upper.max(part.lower) > bound).then_some(told)
+            let sentence =
+                format!("{key}: the parts of limit {id} are more than its bound; the engine keeps the part it has");
+            self.is_held(*id, part).then_some(sentence)
         };
-        self.parts.iter().filter_map(beyond).collect()
+        self.parts.keys().filter_map(told).collect()
+    }
+
+    fn is_held(&self, id: u32, part: Part) -> bool {
+        let had = self.delivery.parts.get(&id).map(|sent| sent.what);
+        had.is_none_or(|had| had.tighter(part) != part) && self.is_overdrawn(id, part)
     }
 
     fn deliver_part(&mut self, id: u32, part: Part, version: Version) {
-        if due(self.delivery.parts.get(&id), version, &part, self.now_ns) {
+        if due(self.delivery.parts.get(&id), version, &part, self.now_ns) && !self.is_held(id, part) {
             let record = part.record(id, self.shard, version);
             self.send_engine(bytes_of(&record));
             self.delivery.parts.insert(id, sent(version, part, self.now_ns));

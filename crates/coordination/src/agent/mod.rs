@@ -89,6 +89,8 @@ pub struct Agent {
     pub(crate) store: StoreState,
     pub(crate) limits: BTreeMap<u32, Known<Limit>>,
     pub(crate) parts: BTreeMap<u32, Known<PartText>>,
+    /// Parts of other holders, by limit and holder.
+    pub(crate) other_parts: BTreeMap<(u32, String), PartText>,
     pub(crate) kills: BTreeMap<String, Known<KillAt>>,
     pub(crate) overrides: Overrides,
     /// Permissions, the restricted list, epoch, reference data; by key.
@@ -117,6 +119,7 @@ impl Agent {
             now_ns: 0,
             limits: BTreeMap::new(),
             parts: BTreeMap::new(),
+            other_parts: BTreeMap::new(),
             kills: BTreeMap::new(),
             overrides: Overrides::default(),
             rules: BTreeMap::new(),

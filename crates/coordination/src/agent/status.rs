@@ -21,7 +21,7 @@ impl Agent {
             sentences.push(format!("store: not trusted, nothing is taken but kills: {why}"));
         }
         sentences.extend(self.findings.iter().map(|(key, why)| format!("{key}: {why}")));
-        sentences.extend(self.parts_beyond());
+        sentences.extend(self.parts_held());
         let engine = self.engine.word(self.now_ns);
         if engine != "up" {
             sentences.push(format!("engine: {engine}"));

@@ -106,6 +106,7 @@ impl Agent {
     }
 
     fn take_all(&mut self, generation: u64, entries: &[Entry]) {
+        self.other_parts.clear();
         // The tree first: limits may sit at nodes that it adds.
         // Local kills last: they are compared with what the store says at their place.
         let turn = |entry: &&Entry| match keys::parse(&entry.key) {
@@ -219,6 +220,13 @@ impl Agent {
         let taken = match keys::parse(&entry.key) {
             Key::Limit(id) => self.take_limit(id, entry, version),
             Key::Part(id, holder) if holder == self.holder() => self.take_part(id, entry, version),
+            Key::Part(id, holder) => {
+                // One that cannot be read is its holder's to tell of.
+                if let Ok(value) = values::part(&entry.value) {
+                    self.other_parts.insert((id, holder), value);
+                }
+                Ok(false)
+            }
             Key::Kill(place) => self.take_kill(&place, entry, version),
             Key::Tree => self.take_tree(entry),
             Key::Request(region, number) if region == self.region => self.take_request(number, entry, version),
@@ -245,6 +253,15 @@ impl Agent {
             return Ok(true);
         }
         let mut value = values::limit(id, &entry.value, &self.directory)?;
+        // Whoever raises the generation says that the store counts as it is.
+        let before = self.limits.get(&id).filter(|known| known.version.0 == version.0);
+        if !value.confirmed
+            && before.is_some_and(|known| known.value.record.removed == 0 && value.loosens(&known.value))
+        {
+            return Err(
+                "it lets more through and no second person confirmed it; what was before stays in force".to_owned()
+            );
+        }
         (value.record.generation, value.record.revision) = version;
         self.limits.insert(id, Known { value, version });
         Ok(true)

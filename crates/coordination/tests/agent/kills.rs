@@ -15,7 +15,7 @@ const ARMED: (u8, u8, u8) = (1, 1, 0);
 /// A desk whose store says K3, and the revision at which it does.
 fn stopped() -> (Desk, u64) {
     let mut desk = stood();
-    desk.put(PLACE, &alone("firm", K3), 11);
+    desk.put(PLACE, &alone(&kill("firm", K3)), 11);
     assert_eq!(desk.fields(1), Some(K3));
     (desk, 11)
 }
@@ -46,7 +46,7 @@ fn one_person_tightens_and_only_two_loosen() {
     ];
     for (about, fields, confirmed, expected) in cases {
         let (mut desk, at) = stopped();
-        let text = if confirmed { kill("firm", fields) } else { alone("firm", fields) };
+        let text = if confirmed { kill("firm", fields) } else { alone(&kill("firm", fields)) };
         desk.put(PLACE, &text, at + 1);
         assert_eq!(desk.fields(1), Some(expected), "{about}");
         assert_eq!(desk.says("no second person confirmed it"), !confirmed, "{about}");
@@ -107,10 +107,10 @@ fn a_kill_whose_key_is_deleted_or_spoilt_is_kept_published_and_re_armed_by_two()
 #[test]
 fn a_local_kill_gives_way_to_what_stops_as_much_or_was_confirmed() {
     for (text, expected) in [
-        (alone("firm", K1), K3),
-        (alone("firm", K2), K3),
-        (alone("firm", (3, 3, 1)), K3),
-        (alone("firm", K3), K3),
+        (alone(&kill("firm", K1)), K3),
+        (alone(&kill("firm", K2)), K3),
+        (alone(&kill("firm", (3, 3, 1))), K3),
+        (alone(&kill("firm", K3)), K3),
         (kill("firm", K1), K1),
     ] {
         let mut desk = stood();

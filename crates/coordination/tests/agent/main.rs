@@ -31,8 +31,11 @@ pub(crate) fn generation(number: u64) -> String {
     format!(r#"{{"v":1,"generation":{number}}}"#)
 }
 
+/// A limit that two persons wrote.
 pub(crate) fn limit(id: u32, lots: i64) -> String {
-    format!(r#"{{"v":1,"id":{id},"version":1,"node":"desk","metric":"order_quantity","value":"{lots}"}}"#)
+    format!(
+        r#"{{"v":1,"id":{id},"version":1,"node":"desk","metric":"order_quantity","value":"{lots}","by":"a","confirmed_by":"b"}}"#
+    )
 }
 
 pub(crate) fn removed(id: u32) -> String {
@@ -49,7 +52,7 @@ pub(crate) fn kill(node: &str, fields: (u8, u8, u8)) -> String {
     )
 }
 
-/// The same by one person.
-pub(crate) fn alone(node: &str, fields: (u8, u8, u8)) -> String {
-    kill(node, fields).replace(r#""confirmed_by":"b""#, r#""confirmed_by":null"#)
+/// A value as one person wrote it.
+pub(crate) fn alone(value: &str) -> String {
+    value.replace(r#""confirmed_by":"b""#, r#""confirmed_by":null"#)
 }

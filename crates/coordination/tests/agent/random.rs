@@ -192,7 +192,7 @@ impl World {
     fn kill(&mut self, node: &str, fields: Fields) {
         // Somebody without a second person loosens nothing, whatever is written.
         if self.random.chance(30) {
-            self.store.put(&format!("{ROOT}kill/{node}/all"), &alone(node, fields));
+            self.store.put(&format!("{ROOT}kill/{node}/all"), &alone(&kill(node, fields)));
             return;
         }
         self.store.put(&format!("{ROOT}kill/{node}/all"), &kill(node, fields));

@@ -6,7 +6,7 @@ use coordination::agent::{Action, Agent, LocalKill, Memory, StoreEvent};
 use serde_json::Value;
 
 use super::twin::Twin;
-use super::{agent, entry, generation, kill, limit, removed};
+use super::{agent, alone, entry, generation, kill, limit, removed};
 
 /// An agent with its engine; the store takes everything that is written.
 pub(super) struct Desk {
@@ -163,6 +163,33 @@ fn a_value_edited_by_hand_is_named_and_changes_nothing() {
     desk.put("limits/5", &limit(5, 80), 17);
     assert!(!desk.says("limits/5"));
     assert_eq!(desk.lots(5), Some(80));
+}
+
+#[test]
+fn one_person_tightens_a_limit_and_only_two_loosen_it() {
+    let looser = [
+        limit(5, 101),
+        removed(5),
+        limit(5, 100).replace(r#""desk""#, r#""acc""#),
+        limit(5, 100).replace("order_quantity", "position_long"),
+        limit(5, 100).replace(r#""version""#, r#""selector":{"venue":"XNAS"},"version""#),
+    ];
+    for text in looser {
+        let mut desk = stood();
+        desk.put("limits/5", &alone(&text), 11);
+        assert_eq!(desk.lots(5), Some(100), "{text}");
+        assert!(desk.says("limits/5: it lets more through and no second person confirmed it"), "{text}");
+        desk.put("limits/5", &alone(&limit(5, 90)), 12);
+        assert_eq!(desk.lots(5), Some(90), "one person tightens");
+        assert!(!desk.says("no second person"), "{text}");
+        desk.put("limits/5", &text, 13);
+        assert_ne!(desk.ack("limits/5")["revision"].as_u64(), Some(12), "two persons are taken: {text}");
+    }
+    // Of a store that an operator has looked at all counts as it is.
+    let mut desk = stood();
+    let (second, raised) = (generation(2), alone(&limit(5, 150)));
+    desk.reset(0xa, 20, &[("generation", &second, 20), ("limits/5", &raised, 12), ("limits/6", &limit(6, 200), 6)]);
+    assert_eq!(desk.lots(5), Some(150));
 }
 
 #[test]
@@ -362,7 +389,7 @@ fn a_lowered_part_tightens_at_once_and_is_acknowledged_when_the_use_is_inside() 
     let part = |lots: i64| format!(r#"{{"v":1,"upper":"{lots}","lower":"{lots}"}}"#);
     desk.put("limits/9", &global(9, 100, None), 11);
     assert!(!desk.twin.parts.contains_key(&9), "no part: no rights");
-    desk.put("parts/9/chicago-1", &part(70), 12);
+    desk.put("parts/9/chicago-1", &part(40), 12);
     assert!(!desk.twin.parts.contains_key(&9), "another holder's part");
     desk.put("parts/9/ny-1", &part(60), 12);
     assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (60, (1, 12)));
@@ -381,13 +408,37 @@ fn a_lowered_part_tightens_at_once_and_is_acknowledged_when_the_use_is_inside() 
     // The change is taken back: the part is whole again, by a newer version.
     desk.put("limits/9", &global(9, 100, None), 14);
     assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (60, (1, 14)));
-    // One that somebody edited gives no more than there is to give.
-    desk.put("parts/9/ny-1", &part(5_000), 15);
-    assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (100, (1, 15)));
-    assert!(desk.says("parts/9/ny-1: it is more than the limit's bound"));
-    desk.put("parts/9/ny-1", &part(60), 16);
-    assert_eq!(desk.twin.parts[&9].1, 60);
-    assert!(!desk.says("parts/9"));
+}
+
+#[test]
+fn parts_that_are_more_than_their_bound_raise_nothing() {
+    let part = |lots: i64| format!(r#"{{"v":1,"upper":"{lots}","lower":"{lots}"}}"#);
+    let mut desk = stood();
+    desk.put("limits/9", &global(9, 100, None), 11);
+    desk.put("parts/9/chicago-1", &part(40), 11);
+    desk.put("parts/9/ny-1", &part(60), 11);
+    for (lots, revision) in [(61, 12), (5_000, 13)] {
+        desk.put("parts/9/ny-1", &part(lots), revision);
+        assert_eq!(desk.twin.parts[&9].1, 60);
+        assert!(desk.says("parts/9/ny-1: the parts of limit 9 are more than its bound"));
+    }
+    // An engine without its journal gets none of it.
+    desk.twin.restart(true);
+    desk.twin.heartbeat();
+    desk.settle();
+    assert!(!desk.twin.parts.contains_key(&9) && desk.lots(9) == Some(100));
+    desk.put("parts/9/ny-1", &part(50), 14);
+    assert_eq!((desk.twin.parts[&9].1, desk.says("parts/9")), (50, false));
+    // A tighter one is always given; and a transfer that is seen key by key comes out whole.
+    desk.put("parts/9/chicago-1", &part(90), 15);
+    assert!(!desk.says("parts/9"), "what the engine has, it keeps");
+    desk.put("parts/9/ny-1", &part(45), 16);
+    assert_eq!(desk.twin.parts[&9].1, 45);
+    desk.put("parts/9/ny-1", &part(70), 17);
+    assert_eq!(desk.twin.parts[&9].1, 45);
+    desk.put("parts/9/chicago-1", &part(30), 17);
+    assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (70, (1, 17)));
+    assert_eq!(desk.ack("parts/9/ny-1")["revision"].as_u64(), Some(17));
 }
 
 #[test]
