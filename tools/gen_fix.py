@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Turns the tables of FIX (`venues/fix/tables/*.txt`) into data dictionaries, one a version, in QuickFIX's XML form.
+"""Turns the tables of FIX (`venues/fix/tables/*.txt`) into data dictionaries, one a version, in QuickFIX's XML form, and
+into the views of messages in Rust (`crates/wire/src/fix/generated/views.rs`).
 
-Invariant: the committed dictionaries are what this program makes of the committed tables; `--check` fails where they differ.
-Every member names a field or component that its version has. Only the standard library is used.
+Invariant: the committed dictionaries and views are what this program makes of the committed tables; `--check` fails where
+they differ. Every member names a field or component that its version has. Only the standard library is used.
 
 The tables' own heads say how they are read.
 """
@@ -10,6 +11,7 @@ The tables' own heads say how they are read.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,10 +105,10 @@ def read_fields(path: Path) -> list[FieldRow]:
             rows.append(FieldRow(int(words[0]), words[1], types))
             continue
         every = frozenset(rows[-1].types)
-        versions = versions_of(words[2].removeprefix("@"), where) if len(words) > 2 else every
-        if not versions <= every or len(words) < 2:
+        held = versions_of(words[2].removeprefix("@"), where) if len(words) > 2 else every
+        if not held <= every or len(words) < 2:
             raise TableError(f"{where}: value {words[0]} stands in versions that its field does not have")
-        rows[-1].values.append((words[0], words[1], versions))
+        rows[-1].values.append((words[0], words[1], held))
     return rows
 
 
@@ -233,10 +235,65 @@ class Writer:
         self.lines.append(" </fields>")
 
 
+VIEWS_OUT = ROOT / "crates" / "wire" / "src" / "fix" / "generated" / "views.rs"
+VIEWED = [
+    *("0", "1", "2", "3", "4", "5", "A", "D", "F", "G", "H", "q", "8", "9", "r"),
+    *("i", "b", "V", "W", "X", "Y", "d", "h", "j", "AE"),
+]
+"""MsgTypes with a view: sessions, orders, quotes, market data, trades."""
+TAGS_MAX = 2_048
+VIEW_TYPES = {
+    "CHAR": "character", "BOOLEAN": "boolean", "UTCTIMESTAMP": "time", "TIME": "time",
+    **dict.fromkeys(["INT", "SEQNUM", "LENGTH", "NUMINGROUP", "TAGNUM", "DAYOFMONTH"], "integer"),
+    **dict.fromkeys(["PRICE", "AMT", "QTY", "FLOAT", "PRICEOFFSET", "PERCENTAGE"], "decimal"),
+}  # fmt: skip
+KEYWORDS = {"yield", "type", "match", "move", "final", "override", "message", "new"}
+
+
+def snake(name: str) -> str:
+    """`ClOrdID` as `cl_ord_id`."""
+    name = re.sub(r"ID(s?)(?![a-z])", r"Id\1", name)
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return parted + "_" if parted in KEYWORDS else parted
+
+
+def views(rows: list[FieldRow], blocks: list[Block]) -> str:
+    """The views of messages in Rust: fields of all versions together, the latest name and type of each."""
+    latest = {row.tag: row for row in sorted(rows, key=lambda row: max(ORDER.index(version) for version in row.types))}
+    components: dict[str, list[Node]] = {}
+    for block in blocks:
+        if block.kind == "component":
+            components.setdefault(block.name, []).extend(block.members)
+    out = ["// Made by tools/gen_fix.py of venues/fix/tables: change those, then run make gen.", ""]
+    out += ["//! Views of messages, fields of all versions together.", ""]
+    for kind in VIEWED:
+        messages = [block for block in blocks if block.kind == "message" and block.type_letters == kind]
+        tags: list[int] = []
+        for block in messages:
+            _lay(block.members, components, tags)
+        out.append(f'view! {{\n    {messages[-1].name}, "{kind}", {len(tags)},')
+        for slot, tag in enumerate(tags, 1):
+            row = latest[tag]
+            kind_of = VIEW_TYPES.get(row.types[max(row.types, key=ORDER.index)], "text")
+            out.append(f'    {slot} {tag} {snake(row.name)} {kind_of} "{row.name} ({tag})."')
+        out += ["}", ""]
+    return "\n".join(out)
+
+
+def _lay(nodes: list[Node], components: dict[str, list[Node]], tags: list[int]) -> None:
+    """Tags of members, those of components in their place, each once."""
+    for node in nodes:
+        if node.name.startswith("+"):
+            _lay(components[node.name[1:]], components, tags)
+        elif int(node.name) not in tags and int(node.name) < TAGS_MAX:
+            tags.append(int(node.name))
+
+
 def outputs() -> dict[Path, str]:
     """Each file with its text."""
     rows, blocks = read_fields(TABLES / "fields.txt"), read_blocks(TABLES / "messages.txt")
-    return {OUT / f"{name}.xml": Writer(version, rows, blocks).text() for version, (name, _) in VERSIONS.items()}
+    made = {VIEWS_OUT: views(rows, blocks)}
+    return made | {OUT / f"{name}.xml": Writer(version, rows, blocks).text() for version, (name, _) in VERSIONS.items()}
 
 
 def main() -> int:

@@ -5,6 +5,8 @@
 use pyo3::prelude::*;
 
 mod consolidated;
+mod fix;
+mod fix_speed;
 
 macro_rules! rooms {
     ($($room:ident),* $(,)?) => {

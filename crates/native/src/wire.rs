@@ -357,5 +357,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decode_capture, module)?)?;
     module.add_function(wrap_pyfunction!(normalise_itch, module)?)?;
     module.add_function(wrap_pyfunction!(itch_messages, module)?)?;
-    module.add_function(wrap_pyfunction!(bench_decode, module)?)
+    module.add_function(wrap_pyfunction!(bench_decode, module)?)?;
+    crate::fix::register(module)?;
+    crate::fix_speed::register(module)
 }

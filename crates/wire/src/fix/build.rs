@@ -8,10 +8,10 @@
 
 use super::scan::checksum;
 use super::values::{
-    DECIMAL_LETTERS_MAX, INTEGER_LETTERS_MAX, TIME_LETTERS_MAX, write_decimal, write_integer, write_time,
-    write_unsigned,
+    DECIMAL_LETTERS_MAX, DayCache, INTEGER_LETTERS_MAX, TIME_LETTERS_MAX, write_decimal, write_integer, write_unsigned,
 };
 use super::{SOH, values};
+use std::cell::Cell;
 
 pub use values::Precision;
 
@@ -35,7 +35,7 @@ impl std::fmt::Display for Full {
 impl std::error::Error for Full {}
 
 /// What every message of a session begins with, laid out once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Header {
     /// `8=…` and `9=`.
     begin: Vec<u8>,
@@ -45,6 +45,7 @@ pub struct Header {
     after: Vec<u8>,
     fields: Vec<(u32, Vec<u8>)>,
     precision: Precision,
+    day: Cell<DayCache>,
 }
 
 impl Header {
@@ -56,6 +57,7 @@ impl Header {
             after: Vec::new(),
             fields: Vec::new(),
             precision: Precision::Milliseconds,
+            day: Cell::default(),
         };
         header.with(49, sender_comp_id.as_bytes()).with(56, target_comp_id.as_bytes())
     }
@@ -89,6 +91,15 @@ impl Header {
         self
     }
 
+    /// A time's letters; the day's are kept from one message to the next.
+    #[inline]
+    fn write_time(&self, letters: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
+        let mut day = self.day.get();
+        let count = day.write_time(letters, time_ns, precision);
+        self.day.set(day);
+        count
+    }
+
     /// Digits of SendingTime's seconds.
     pub const fn precision(&self) -> Precision {
         self.precision
@@ -101,6 +112,17 @@ impl Header {
     }
 }
 
+/// A whole message around a body that is there already, from MsgType on: for tests, tools and people, not for the hot path.
+pub fn seal(begin_string: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut message = [b"8=", begin_string, b"\x019="].concat();
+    message.extend_from_slice(body.len().to_string().as_bytes());
+    message.push(SOH);
+    message.extend_from_slice(body);
+    let sum = checksum(&message);
+    message.extend_from_slice(format!("10={sum:03}\x01").as_bytes());
+    message
+}
+
 /// A message under construction.
 #[derive(Debug)]
 pub struct Builder<'a> {
@@ -110,6 +132,8 @@ pub struct Builder<'a> {
     body: usize,
     /// Where the next field goes.
     at: usize,
+    /// Where the message that was finished last begins.
+    start: usize,
     /// Bytes of header fields of this message, at the start of `out`.
     extras: usize,
     kind: [u8; KIND_BYTES_MAX],
@@ -123,7 +147,7 @@ impl<'a> Builder<'a> {
     pub fn new(header: &'a Header, out: &'a mut [u8]) -> Self {
         let body = header.room();
         let full = out.len() < body;
-        Self { header, out, body, at: body, extras: 0, kind: [0; KIND_BYTES_MAX], kind_bytes: 0, full }
+        Self { header, out, body, at: body, start: body, extras: 0, kind: [0; KIND_BYTES_MAX], kind_bytes: 0, full }
     }
 
     /// Begins a message of this MsgType; what was written before is forgotten.
@@ -156,7 +180,7 @@ impl<'a> Builder<'a> {
     /// A field of the body. A value with a SOH inside makes the message [`Full`].
     #[inline]
     pub fn field(&mut self, tag: u32, value: &[u8]) -> &mut Self {
-        self.full |= value.contains(&SOH);
+        self.full |= has_soh(value);
         self.raw(tag, value)
     }
 
@@ -194,7 +218,7 @@ impl<'a> Builder<'a> {
     #[inline]
     pub fn time(&mut self, tag: u32, time_ns: u64, precision: Precision) -> &mut Self {
         let mut letters = [0; TIME_LETTERS_MAX];
-        let count = write_time(&mut letters, time_ns, precision);
+        let count = self.header.write_time(&mut letters, time_ns, precision);
         self.raw(tag, &letters[..count])
     }
 
@@ -223,16 +247,23 @@ impl<'a> Builder<'a> {
         let start = self.lay_header(sequence, sending_time_ns);
         let sum = checksum(&self.out[start..self.at]);
         let digits = [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10];
+        self.start = start;
         let trailer = &mut self.out[self.at..self.at + 7];
         trailer.copy_from_slice(&[b'1', b'0', b'=', digits[0], digits[1], digits[2], SOH]);
         Ok(&self.out[start..self.at + 7])
+    }
+
+    /// Where in the buffer the message that was finished last begins.
+    #[inline]
+    pub const fn start(&self) -> usize {
+        self.start
     }
 
     /// Lays the header before the body, from its end to its start; where it begins.
     #[inline]
     fn lay_header(&mut self, sequence: u64, sending_time_ns: u64) -> usize {
         let mut letters = [0; TIME_LETTERS_MAX];
-        let count = write_time(&mut letters, sending_time_ns, self.header.precision);
+        let count = self.header.write_time(&mut letters, sending_time_ns, self.header.precision);
         let mut number = [0; INTEGER_LETTERS_MAX];
         let number_at = write_unsigned(&mut number, sequence);
         let mut back = Back { out: &mut *self.out, at: self.body };
@@ -258,22 +289,29 @@ impl<'a> Builder<'a> {
         back.at
     }
 
-    #[inline]
+    #[inline(always)]
     fn raw(&mut self, tag: u32, value: &[u8]) -> &mut Self {
-        let mut letters = [0; INTEGER_LETTERS_MAX];
-        let tag_at = write_unsigned(&mut letters, u64::from(tag));
-        let tag = &letters[tag_at..];
-        let end = self.at + tag.len() + value.len() + 2;
-        if self.full || end > self.out.len() {
-            self.full = true;
-            return self;
+        let (letters, count) = tag_letters(tag);
+        let end = self.at + count + value.len() + 1;
+        // Eight bytes are written for the tag, however few it has, and sixteen for a short value: there is room beyond.
+        if self.full || end + SLACK > self.out.len() {
+            return self.raw_near_the_end(tag, value);
         }
-        let place = &mut self.out[self.at..end];
-        place[..tag.len()].copy_from_slice(tag);
-        place[tag.len()] = b'=';
-        place[tag.len() + 1..tag.len() + 1 + value.len()].copy_from_slice(value);
-        place[tag.len() + 1 + value.len()] = SOH;
+        let place = &mut self.out[self.at..end + SLACK];
+        place[..16].copy_from_slice(&letters.to_le_bytes());
+        copy_short(&mut place[count..], value);
+        place[count + value.len()] = SOH;
         self.at = end;
+        self
+    }
+
+    /// The same, byte by byte, where the buffer is nearly full.
+    #[cold]
+    fn raw_near_the_end(&mut self, tag: u32, value: &[u8]) -> &mut Self {
+        let (letters, count) = tag_letters(tag);
+        self.put(&letters.to_le_bytes()[..count]);
+        self.put(value);
+        self.put(&[SOH]);
         self
     }
 
@@ -290,6 +328,61 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Bytes beyond a field that may be written before the next one covers them.
+const SLACK: usize = 16;
+
+/// A tag's digits and `=`, the first one in the lowest byte, and how many they are. Of a constant, a constant.
+#[inline(always)]
+const fn tag_letters(tag: u32) -> (u128, usize) {
+    let (mut word, mut count, mut rest) = (b'=' as u128, 1, tag);
+    loop {
+        word = word << 8 | (b'0' + (rest % 10) as u8) as u128;
+        count += 1;
+        rest /= 10;
+        if rest == 0 {
+            return (word, count);
+        }
+    }
+}
+
+/// Whether a SOH is inside.
+#[inline(always)]
+fn has_soh(value: &[u8]) -> bool {
+    if value.len() > 32 { value.contains(&SOH) } else { value.iter().fold(false, |found, byte| found | (*byte == SOH)) }
+}
+
+/// Copies a value, and nothing behind it. A call to copy memory takes longer than these.
+#[inline(always)]
+fn copy_short(to: &mut [u8], value: &[u8]) {
+    let count = value.len();
+    if let (Some(first), Some(last)) = (value.first_chunk::<16>(), value.last_chunk::<16>())
+        && count <= 32
+    {
+        to[..16].copy_from_slice(first);
+        to[count - 16..count].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (value.first_chunk::<8>(), value.last_chunk::<8>())
+        && count < 16
+    {
+        to[..8].copy_from_slice(first);
+        to[count - 8..count].copy_from_slice(last);
+    } else if let (Some(first), Some(last)) = (value.first_chunk::<4>(), value.last_chunk::<4>())
+        && count < 8
+    {
+        to[..4].copy_from_slice(first);
+        to[count - 4..count].copy_from_slice(last);
+    } else if let [only] = value {
+        to[0] = *only;
+    } else if let [first, middle @ .., last] = value
+        && count < 4
+    {
+        to[0] = *first;
+        to[1] = *middle.first().unwrap_or(last);
+        to[count - 1] = *last;
+    } else {
+        to[..count].copy_from_slice(value);
+    }
+}
+
 /// Writes from an end to a start.
 struct Back<'a> {
     out: &'a mut [u8],
@@ -297,10 +390,10 @@ struct Back<'a> {
 }
 
 impl Back<'_> {
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         let start = self.at - bytes.len();
-        self.out[start..self.at].copy_from_slice(bytes);
+        copy_short(&mut self.out[start..self.at], bytes);
         self.at = start;
     }
 

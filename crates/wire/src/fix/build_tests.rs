@@ -1,6 +1,7 @@
 //! Messages built, and read back.
 
 use super::*;
+use crate::fix::write_time;
 use crate::fix::{DataFields, Fields, Framed, frame, utc_time_ns};
 
 const TIME: &[u8] = b"20260115-14:30:00.123";

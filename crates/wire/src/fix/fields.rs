@@ -77,7 +77,8 @@ pub struct DataFields {
     beyond: bool,
 }
 
-const LENGTHS_WORDS: usize = 64;
+/// Enough for every tag of four digits, so that the quick way looks no further.
+const LENGTHS_WORDS: usize = 256;
 
 /// Length and data of the standard's own fields; 93 and 89 stand the other way round there.
 const STANDARD: [(u32, u32); 37] = [
@@ -197,20 +198,14 @@ impl Fields {
     /// has tag 0.
     #[inline]
     pub fn read(&mut self, bytes: &[u8], data: &DataFields) -> Result<(), FieldError> {
-        self.count = 0;
         self.length = bytes.len();
         // Places are u32; no frame is that long.
         let bytes = &bytes[..bytes.len().min(u32::MAX as usize)];
         let mut reader = Reader { bytes, data, table: &mut self.table, count: 0, start: 0, error: None };
-        let mut base = 0;
-        while let Some(window) = bytes.get(base..).and_then(|rest| rest.first_chunk::<STRIDE>()) {
-            reader.ends(base, soh_mask(window));
-            base += STRIDE;
-        }
-        if base < bytes.len() {
-            let mut last = [0; STRIDE];
-            last[..bytes.len() - base].copy_from_slice(&bytes[base..]);
-            reader.ends(base, soh_mask(&last));
+        if bytes.len() < 8 {
+            reader.slowly();
+        } else {
+            reader.quickly();
         }
         if reader.start < bytes.len() {
             reader.fault(FieldFault::Unterminated, 0, reader.start, bytes.len());
@@ -275,6 +270,18 @@ impl<'a> Message<'a> {
         &self.bytes[field.start as usize..field.end as usize]
     }
 
+    /// [`super::integer`] of a field.
+    #[inline(always)]
+    pub fn integer(&self, field: Field) -> Option<i64> {
+        values::integer_in(self.bytes, field.start as usize, field.end as usize)
+    }
+
+    /// [`super::decimal_nanos`] of a field.
+    #[inline(always)]
+    pub fn decimal_nanos(&self, field: Field) -> Option<i64> {
+        values::decimal_in(self.bytes, field.start as usize, field.end as usize)
+    }
+
     /// Every field, in order.
     #[inline]
     pub const fn fields(&self) -> &'a [Field] {
@@ -308,23 +315,65 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The fields whose ends are bits of `mask`, bit 0 being the byte at `base`.
+    /// All fields of at least eight bytes. The state stays in registers; what is rare goes through `self`.
     #[inline(always)]
-    fn ends(&mut self, base: usize, mut mask: u64) {
-        while mask != 0 {
-            let end = base + mask.trailing_zeros() as usize;
-            mask &= mask - 1;
-            // A SOH inside data lies before the next field.
-            if end >= self.start {
+    fn quickly(&mut self) {
+        let (bytes, lengths, room) = (self.bytes, &self.data.lengths, self.table.len());
+        let table = self.table.as_mut_ptr();
+        // Before this, eight bytes can be read.
+        let readable = bytes.len() - 7;
+        let (mut count, mut start, mut base) = (0_usize, 0_usize, 0_usize);
+        while base < bytes.len() {
+            let mut mask = match bytes[base..].first_chunk::<STRIDE>() {
+                Some(window) => soh_mask(window),
+                None => last_mask(bytes, base),
+            };
+            while mask != 0 {
+                let end = base + mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                let (tag, equals) = if start < readable {
+                    // SAFETY: `start` lies at least eight bytes before the end.
+                    quick_tag(u64::from_le_bytes(unsafe { *bytes.as_ptr().add(start).cast::<[u8; 8]>() }))
+                } else {
+                    // The last field, shorter than eight bytes: the letters before it are shifted out.
+                    quick_tag(last_word(bytes) >> (8 * (start + 1 - readable) as u32 % 64))
+                };
+                let value = start.wrapping_add(equals).wrapping_add(1);
+                // Where data held a SOH, `end` lies before `start`; where there is no tag, `tag` is 0.
+                let is_length = lengths[tag as usize / 64 % LENGTHS_WORDS] >> (tag % 64) & 1 != 0;
+                if (tag == 0) | (value > end) | (count >= room) | is_length {
+                    if end >= start {
+                        (self.count, self.start) = (count, start);
+                        self.field(end);
+                        (count, start) = (self.count, self.start);
+                    }
+                    continue;
+                }
+                // SAFETY: `count` is below the table's length.
+                unsafe { table.add(count).write(Field { tag, start: value as u32, end: end as u32 }) };
+                count += 1;
+                start = end + 1;
+            }
+            base += STRIDE;
+        }
+        (self.count, self.start) = (count, start);
+    }
+
+    /// All fields, one byte after the other.
+    #[cold]
+    fn slowly(&mut self) {
+        for end in 0..self.bytes.len() {
+            if self.bytes[end] == SOH && end >= self.start {
                 self.field(end);
             }
         }
     }
 
-    #[inline(always)]
+    /// Any one field, its SOH at `end`.
+    #[inline(never)]
     fn field(&mut self, end: usize) {
         let start = self.start;
-        let (tag, letters) = self.tag(start, end);
+        let (tag, letters) = self.rare_tag(start, end);
         let Some(place) = self.table.get_mut(self.count) else {
             self.fault(FieldFault::TooMany, tag, start, start + letters);
             self.start = end + 1;
@@ -340,27 +389,6 @@ impl Reader<'_> {
     }
 
     /// The tag before `=`, and how many letters it has; 0 after a fault.
-    #[inline(always)]
-    fn tag(&mut self, start: usize, end: usize) -> (u32, usize) {
-        if let Some(word) = self.bytes.get(start..).and_then(|rest| rest.first_chunk::<8>()) {
-            let word = u64::from_le_bytes(*word);
-            let found = zero_bytes(word ^ 0x3d3d_3d3d_3d3d_3d3d);
-            let letters = found.trailing_zeros() as usize / 8;
-            if found != 0 && letters > 0 && start + letters < end {
-                let digits = (word ^ 0x3030_3030_3030_3030) << (64 - 8 * letters);
-                if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 == 0 {
-                    let tag = values::packed_digits(digits) as u32;
-                    if tag != 0 {
-                        return (tag, letters);
-                    }
-                }
-            }
-        }
-        self.rare_tag(start, end)
-    }
-
-    /// Short last fields, tags of more than seven digits, and faults.
-    #[inline(never)]
     fn rare_tag(&mut self, start: usize, end: usize) -> (u32, usize) {
         let field = &self.bytes[start..end];
         let Some(letters) = field.iter().position(|byte| *byte == b'=') else {
@@ -417,10 +445,37 @@ impl Reader<'_> {
     }
 }
 
-/// Bit 7 of the first byte that is zero, and maybe of later ones.
+/// The ends of the last fields, where fewer than a stride of bytes is left.
 #[inline(always)]
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+fn last_mask(bytes: &[u8], base: usize) -> u64 {
+    match bytes.last_chunk::<STRIDE>() {
+        Some(window) => soh_mask(window) >> (STRIDE - (bytes.len() - base)),
+        None => {
+            let mut window = [0; STRIDE];
+            window[..bytes.len() - base].copy_from_slice(&bytes[base..]);
+            soh_mask(&window)
+        }
+    }
+}
+
+/// The last eight bytes of at least as many.
+#[inline(always)]
+fn last_word(bytes: &[u8]) -> u64 {
+    bytes.last_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word))
+}
+
+/// A tag of one to four digits, and how many they are; 0 where there is another.
+#[inline(always)]
+const fn quick_tag(word: u64) -> (u32, usize) {
+    // The first five letters, `=` among them, as zero bytes; the three others are none.
+    let letters = (word ^ 0x3d3d_3d3d_3d3d_3d3d) | 0xffff_ff00_0000_0000;
+    let bits = values::zero_bytes(letters).trailing_zeros() & 56;
+    // No letter before `=`, or more than four: every bit is shifted out, and the tag is 0.
+    let digits = (((word as u32 ^ 0x3030_3030) as u64) << 32 >> bits) as u32;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let tag = (pairs & 0x00ff_00ff).wrapping_mul(0x0064_0001) >> 16;
+    let sound = (digits.wrapping_add(0x7676_7676) | digits) & 0x8080_8080 == 0;
+    (if sound { tag } else { 0 }, bits as usize / 8)
 }
 
 #[cfg(test)]

@@ -10,18 +10,22 @@ mod build;
 pub mod dictionary;
 mod fields;
 mod frame;
+pub mod measure;
 mod scan;
 mod values;
+pub mod view;
 
-pub use build::{Builder, Full, Header, Precision};
+pub use build::{Builder, Full, Header, Precision, seal};
 pub use dictionary::{Dictionary, Draft, Reject, Validation, Version};
 pub use fields::{DataFields, FIELDS_MAX_DEFAULT, Field, FieldError, FieldFault, Fields, Message};
 pub use frame::{Framed, Garbled, frame};
 pub use scan::checksum;
 pub use values::{
-    boolean, character, decimal_nanos, integer, local_date_days, time_of_day_ns, unsigned, utc_date_days, utc_time_ns,
-    write_integer, write_time,
+    DayCache, boolean, character, decimal_nanos, integer, local_date_days, time_of_day_ns, unsigned, utc_date_days,
+    utc_time_ns, write_integer, write_time,
 };
+
+pub use view::{Entry, Group, views};
 
 /// Ends every field.
 pub const SOH: u8 = 1;

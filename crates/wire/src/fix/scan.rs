@@ -32,26 +32,41 @@ fn soh_mask_portable(bytes: &[u8; STRIDE]) -> u64 {
     bytes.iter().enumerate().fold(0, |mask, (at, byte)| mask | u64::from(*byte == SOH) << at)
 }
 
+/// From place n on: sixteen bytes of which the last n are set.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+const FRESH: [u8; 32] = {
+    let mut bytes = [0; 32];
+    let mut at = 16;
+    while at < 32 {
+        bytes[at] = 0xff;
+        at += 1;
+    }
+    bytes
+};
+
 /// The sum of all bytes modulo 256, as tag 10 has it.
 #[inline]
 pub fn checksum(bytes: &[u8]) -> u8 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{
-            __m128i, _mm_add_epi64, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_sad_epu8, _mm_setzero_si128,
+            __m128i, _mm_add_epi64, _mm_and_si128, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_sad_epu8, _mm_setzero_si128,
             _mm_unpackhi_epi64,
         };
         let (blocks, rest) = bytes.as_chunks::<16>();
-        // SAFETY: a block is sixteen bytes, and every x86-64 processor has these instructions.
-        let sum = unsafe {
+        let Some(last) = bytes.last_chunk::<16>() else { return checksum_portable(bytes) };
+        // SAFETY: a block is sixteen bytes, the mask is read inside its array, and every x86-64 processor has these.
+        unsafe {
             let zero = _mm_setzero_si128();
-            let mut sums = zero;
-            for block in blocks {
-                sums = _mm_add_epi64(sums, _mm_sad_epu8(_mm_loadu_si128(block.as_ptr().cast::<__m128i>()), zero));
+            let block = |bytes: &[u8; 16]| _mm_loadu_si128(bytes.as_ptr().cast::<__m128i>());
+            // The last sixteen bytes without those that a block before has.
+            let fresh = _mm_loadu_si128(FRESH.as_ptr().add(rest.len()).cast::<__m128i>());
+            let mut sums = _mm_sad_epu8(_mm_and_si128(block(last), fresh), zero);
+            for bytes in blocks {
+                sums = _mm_add_epi64(sums, _mm_sad_epu8(block(bytes), zero));
             }
             _mm_cvtsi128_si64(_mm_add_epi64(sums, _mm_unpackhi_epi64(sums, sums))) as u8
-        };
-        sum.wrapping_add(checksum_portable(rest))
+        }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     checksum_portable(bytes)

@@ -14,6 +14,22 @@ pub(super) const fn packed_digits(digits: u64) -> u64 {
     low.wrapping_add(high) >> 32
 }
 
+/// The number that the last `count` of eight letters are, one to eight; `None` where one is no digit.
+#[inline(always)]
+pub(super) const fn eight_digits(letters: &[u8; 8], count: usize) -> Option<u64> {
+    let keep = !0_u64 << (64 - 8 * count as u32 % 65);
+    let digits = (u64::from_le_bytes(*letters) ^ ZEROS) & keep;
+    if all_digits(digits) { Some(packed_digits(digits)) } else { None }
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// Whether each byte is 0 to 9.
+#[inline(always)]
+const fn all_digits(digits: u64) -> bool {
+    (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 == 0
+}
+
 /// Digits alone, leading zeros allowed.
 #[inline]
 pub fn unsigned(bytes: &[u8]) -> Option<u64> {
@@ -88,11 +104,73 @@ pub const fn character(bytes: &[u8]) -> Option<u8> {
     }
 }
 
-#[inline]
-fn two(bytes: &[u8]) -> Option<u64> {
-    let [tens, ones] = *bytes else { return None };
-    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then_some(u64::from(tens) * 10 + u64::from(ones))
+/// The eight letters that end at `end`, and which of their bytes are of a value that begins at `start`; `None` for values of
+/// no letter, or more than eight, and near the start of the bytes.
+#[inline(always)]
+fn letters_before(bytes: &[u8], start: usize, end: usize) -> Option<(u64, u64)> {
+    let count = end.wrapping_sub(start);
+    let before = bytes.get(end.wrapping_sub(8)..end)?.first_chunk::<8>()?;
+    (count.wrapping_sub(1) < 8).then(|| (u64::from_le_bytes(*before), !0 << (64 - 8 * count as u32)))
+}
+
+/// [`integer`] of a value in its message.
+#[inline(always)]
+pub(super) fn integer_in(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
+    if let Some((word, keep)) = letters_before(bytes, start, end) {
+        let digits = (word ^ ZEROS) & keep;
+        if all_digits(digits) {
+            return Some(packed_digits(digits) as i64);
+        }
+    }
+    integer(&bytes[start..end])
+}
+
+/// The digits around a point, closed up; how many stand after it.
+#[inline(always)]
+fn without_point(word: u64, keep: u64) -> (u64, usize) {
+    let points = zero_bytes(word ^ 0x2e2e_2e2e_2e2e_2e2e) & keep;
+    let digits = (word ^ ZEROS) & keep;
+    if points == 0 {
+        return (digits, 0);
+    }
+    // The lowest bit is sound: bytes below a value's first are no points of it.
+    let bit = points.trailing_zeros() & 56;
+    let after = digits & (!0xff_u64 << bit);
+    let before = (digits & ((1 << bit) - 1)) << 8;
+    (after | before, 7 - bit as usize / 8)
+}
+
+/// [`decimal_nanos`] of a value in its message.
+#[inline(always)]
+pub(super) fn decimal_in(bytes: &[u8], start: usize, end: usize) -> Option<i64> {
+    const UNITS: [u64; 8] = [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100];
+    if let Some((word, keep)) = letters_before(bytes, start, end) {
+        let (digits, decimals) = without_point(word, keep);
+        // What begins with a point goes the long way.
+        if all_digits(digits) && bytes[start] != b'.' {
+            return Some((packed_digits(digits) * UNITS[decimals % 8]) as i64);
+        }
+    }
+    decimal_nanos(&bytes[start..end])
+}
+
+/// Whether a value in its message is surely digits alone; false also where that takes a closer look.
+#[inline(always)]
+pub(super) fn is_digits_in(bytes: &[u8], start: usize, end: usize) -> bool {
+    letters_before(bytes, start, end).is_some_and(|(word, keep)| all_digits((word ^ ZEROS) & keep))
+}
+
+/// Whether a value in its message is surely digits with at most one point; false also where that takes a closer look.
+#[inline(always)]
+pub(super) fn is_decimal_in(bytes: &[u8], start: usize, end: usize) -> bool {
+    let sound = |(word, keep)| all_digits(without_point(word, keep).0) && bytes[start] != b'.';
+    letters_before(bytes, start, end).is_some_and(sound)
+}
+
+/// Bit 7 of the first byte that is zero, and maybe of later ones.
+#[inline(always)]
+pub(super) const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
 }
 
 /// Days since 1970-01-01 of a date in the proleptic Gregorian calendar.
@@ -120,20 +198,16 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 /// `YYYYMMDD`, from 1970 on, as days since 1970-01-01.
 #[inline]
 pub fn utc_date_days(bytes: &[u8]) -> Option<u32> {
-    if bytes.len() != 8 {
-        return None;
-    }
-    let year = two(&bytes[..2])? * 100 + two(&bytes[2..4])?;
-    let (month, day) = (two(&bytes[4..6])?, two(&bytes[6..8])?);
+    let number = eight_digits(bytes.try_into().ok()?, 8)? as u32;
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let last = match month {
-        2 => 28 + u64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    (year >= 1970 && (1..=last).contains(&day)).then(|| days(year, month, day) as u32)
+    let last = LAST_DAYS[month as usize % 16] + u32::from(leap && month == 2);
+    let sound = year >= 1970 && (1..=12).contains(&month) && (1..=last).contains(&day);
+    sound.then(|| days(year.into(), month.into(), day.into()) as u32)
 }
+
+/// The last day of each month of a year that is no leap year.
+const LAST_DAYS: [u32; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
 
 /// LocalMktDate: the same letters as [`utc_date_days`], of the market's place.
 #[inline]
@@ -141,22 +215,28 @@ pub fn local_date_days(bytes: &[u8]) -> Option<u32> {
     utc_date_days(bytes)
 }
 
+/// Seconds of `HH:MM:SS`; a leap second is the next one's zeroth.
+#[inline(always)]
+fn clock_seconds(letters: &[u8; 8]) -> Option<u64> {
+    // Digits become 0 to 9, the colons 0.
+    let parts = u64::from_le_bytes(*letters) ^ 0x3030_3a30_303a_3030;
+    let pairs = parts.wrapping_mul(10).wrapping_add(parts >> 8);
+    let (hour, minute, second) = (pairs & 0xff, pairs >> 24 & 0xff, pairs >> 48 & 0xff);
+    let sound = parts & 0x0000_ff00_00ff_0000 == 0 && all_digits(parts) && hour <= 23 && minute <= 59 && second <= 60;
+    sound.then_some(hour * 3_600 + minute * 60 + second)
+}
+
 /// `HH:MM:SS`, then nothing or a point and three, six, nine or twelve digits; a leap second is the next one's zeroth.
 #[inline]
 pub fn time_of_day_ns(bytes: &[u8]) -> Option<u64> {
-    let (clock, part) = bytes.split_at_checked(8)?;
-    if clock[2] != b':' || clock[5] != b':' {
-        return None;
-    }
-    let (hour, minute, second) = (two(&clock[..2])?, two(&clock[3..5])?, two(&clock[6..])?);
-    if hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
+    let (clock, part) = bytes.split_first_chunk::<8>()?;
+    let seconds = clock_seconds(clock)?;
     let nanos = match part {
         [] => 0,
         [b'.', digits @ ..] => match digits.len() {
-            3 => unsigned(digits)? * 1_000_000,
-            6 => unsigned(digits)? * 1_000,
+            // The eight letters before the end hold them: the clock stands before the point.
+            3 => eight_digits(bytes.last_chunk()?, 3)? * 1_000_000,
+            6 => eight_digits(bytes.last_chunk()?, 6)? * 1_000,
             9 => unsigned(digits)?,
             // Picoseconds: checked, and cut.
             12 => unsigned(digits)? / 1_000,
@@ -164,7 +244,7 @@ pub fn time_of_day_ns(bytes: &[u8]) -> Option<u64> {
         },
         _ => return None,
     };
-    Some((hour * 3_600 + minute * 60 + second) * NANOS as u64 + nanos)
+    Some(seconds * NANOS as u64 + nanos)
 }
 
 /// UTCTimestamp, `YYYYMMDD-HH:MM:SS[.sss]` and finer, as ns since 1970; `None` before then and after 2554.
@@ -174,6 +254,50 @@ pub fn utc_time_ns(bytes: &[u8]) -> Option<u64> {
     let [b'-', clock @ ..] = rest else { return None };
     let days = u64::from(utc_date_days(date)?);
     days.checked_mul(NANOS_OF_DAY)?.checked_add(time_of_day_ns(clock)?)
+}
+
+/// Whether the letters are those of a UTCTimestamp.
+#[inline]
+pub(super) fn is_utc_time(bytes: &[u8]) -> bool {
+    let Some((date, [b'-', clock @ ..])) = bytes.split_first_chunk::<8>() else { return false };
+    let digits = u64::from_le_bytes(*date) ^ ZEROS;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let (century, month, day) = (pairs & 0xff, pairs >> 32 & 0xff, pairs >> 48 & 0xff);
+    // A day that every month has, in this century; any other is looked at closely.
+    let plain = all_digits(digits) && century == 20 && month.wrapping_sub(1) < 12 && day.wrapping_sub(1) < 28;
+    (plain || utc_date_days(date).is_some()) && time_of_day_ns(clock).is_some()
+}
+
+/// The day that was read or written last: nearly every time of a session is of the same one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DayCache {
+    letters: u64,
+    day_ns: u64,
+}
+
+impl DayCache {
+    /// [`utc_time_ns`], the date's letters compared with the last ones.
+    #[inline]
+    pub fn utc_time_ns(&mut self, bytes: &[u8]) -> Option<u64> {
+        let (date, rest) = bytes.split_first_chunk::<8>()?;
+        let [b'-', clock @ ..] = rest else { return None };
+        let letters = u64::from_le_bytes(*date);
+        if letters != self.letters {
+            let day_ns = u64::from(utc_date_days(date)?).checked_mul(NANOS_OF_DAY)?;
+            *self = Self { letters, day_ns };
+        }
+        self.day_ns.checked_add(time_of_day_ns(clock)?)
+    }
+
+    /// [`write_time`], the date's letters kept.
+    #[inline]
+    pub fn write_time(&mut self, out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
+        if self.letters == 0 || time_ns.wrapping_sub(self.day_ns) >= NANOS_OF_DAY {
+            let day = time_ns / NANOS_OF_DAY;
+            *self = Self { letters: date_letters(day), day_ns: day * NANOS_OF_DAY };
+        }
+        write_clock(out, self.letters, time_ns - self.day_ns, precision)
+    }
 }
 
 /// Digits of a fraction of a second in a time that is written.
@@ -204,37 +328,46 @@ impl Precision {
 /// Letters of the longest time.
 pub(super) const TIME_LETTERS_MAX: usize = 27;
 
+/// Eight digits of a number below 10^8, the first one in the lowest byte, as values of 0 to 9.
+#[inline(always)]
+const fn unpacked_digits(number: u64) -> u64 {
+    // Fours of digits, then pairs, then digits, each in its own lane: (x * 5243) >> 19 is x / 100 for x below 10^4.
+    let halves = (number / 10_000) | (number % 10_000) << 32;
+    let hundreds = ((halves * 5_243) >> 19) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (halves - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | (pairs - tens * 10) << 8
+}
+
 /// Writes a UTCTimestamp into the first bytes of `out`, cutting what the precision leaves out; how many letters it has.
 #[inline]
 pub fn write_time(out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
-    let (day, of_day) = (time_ns / NANOS_OF_DAY, time_ns % NANOS_OF_DAY);
-    let (year, month, day) = civil(day);
-    let (seconds, nanos) = (of_day / NANOS as u64, (of_day % NANOS as u64) as u32);
-    write_two(out, 0, year / 100);
-    write_two(out, 2, year % 100);
-    write_two(out, 4, month);
-    write_two(out, 6, day);
-    out[8] = b'-';
-    write_two(out, 9, seconds / 3_600);
-    out[11] = b':';
-    write_two(out, 12, seconds / 60 % 60);
-    out[14] = b':';
-    write_two(out, 15, seconds % 60);
-    if precision != Precision::Seconds {
-        out[17] = b'.';
-        let mut rest = nanos;
-        for place in (18..27).rev() {
-            out[place] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-    }
-    precision.letters()
+    write_clock(out, date_letters(time_ns / NANOS_OF_DAY), time_ns % NANOS_OF_DAY, precision)
 }
 
-#[inline(always)]
-fn write_two(out: &mut [u8], at: usize, value: u64) {
-    out[at] = b'0' + (value / 10) as u8;
-    out[at + 1] = b'0' + (value % 10) as u8;
+/// The eight letters of a day's date.
+fn date_letters(day: u64) -> u64 {
+    let (year, month, day) = civil(day);
+    unpacked_digits(year * 10_000 + month * 100 + day) | ZEROS
+}
+
+#[inline]
+fn write_clock(out: &mut [u8; TIME_LETTERS_MAX], date: u64, of_day: u64, precision: Precision) -> usize {
+    // Below a day, seconds fit 32 bits, and dividing those is cheap.
+    let (seconds, nanos) = ((of_day / NANOS as u64) as u32, of_day % NANOS as u64);
+    out[..8].copy_from_slice(&date.to_le_bytes());
+    out[8] = b'-';
+    // A zero stands where each colon goes.
+    let clock = seconds / 3_600 * 1_000_000 + seconds / 60 % 60 * 1_000 + seconds % 60;
+    let clock = unpacked_digits(clock.into()) + 0x3030_3a30_303a_3030;
+    out[9..17].copy_from_slice(&clock.to_le_bytes());
+    if precision != Precision::Seconds {
+        out[17] = b'.';
+        let fraction = unpacked_digits(nanos / 10) | ZEROS;
+        out[18..26].copy_from_slice(&fraction.to_le_bytes());
+        out[26] = b'0' + (nanos % 10) as u8;
+    }
+    precision.letters()
 }
 
 /// Letters of the longest integer.
@@ -255,6 +388,12 @@ pub fn write_integer(out: &mut [u8; INTEGER_LETTERS_MAX], value: i64) -> usize {
 pub(super) fn write_unsigned(out: &mut [u8; INTEGER_LETTERS_MAX], value: u64) -> usize {
     let mut at = out.len();
     let mut rest = value;
+    if rest < 100_000_000 {
+        let digits = unpacked_digits(rest);
+        out[at - 8..].copy_from_slice(&(digits | ZEROS).to_le_bytes());
+        // Zeros before the first digit are none of its letters; a zero alone is.
+        return at - 8 + (digits.trailing_zeros() as usize / 8).min(7);
+    }
     loop {
         at -= 1;
         out[at] = b'0' + (rest % 10) as u8;
@@ -271,31 +410,25 @@ pub(super) const DECIMAL_LETTERS_MAX: usize = 21;
 /// Writes nanos as a decimal at the end of `out`, no zeros at its end; where it begins.
 #[inline]
 pub(super) fn write_decimal(out: &mut [u8; DECIMAL_LETTERS_MAX], nanos: i64) -> usize {
-    let (whole, mut part) = (nanos.unsigned_abs() / NANOS as u64, nanos.unsigned_abs() % NANOS as u64);
+    let (whole, part) = (nanos.unsigned_abs() / NANOS as u64, nanos.unsigned_abs() % NANOS as u64);
     let mut at = out.len();
     if part != 0 {
-        let mut digits = 9;
-        while part.is_multiple_of(10) {
-            part /= 10;
-            digits -= 1;
-        }
-        for _ in 0..digits {
-            at -= 1;
-            out[at] = b'0' + (part % 10) as u8;
-            part /= 10;
-        }
+        // Nine digits, the last of which is most often a zero.
+        let (head, last) = (part / 10, part % 10);
+        let digits = unpacked_digits(head);
+        let count = if last != 0 { 9 } else { 8 - digits.leading_zeros() as usize / 8 };
+        let mut letters = [b'0' + last as u8; 9];
+        letters[..8].copy_from_slice(&(digits | ZEROS).to_le_bytes());
+        at -= count;
+        out[at..].copy_from_slice(&letters[..count]);
         at -= 1;
         out[at] = b'.';
     }
-    let mut rest = whole;
-    loop {
-        at -= 1;
-        out[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
+    let mut letters = [0; INTEGER_LETTERS_MAX];
+    let from = write_unsigned(&mut letters, whole);
+    let count = letters.len() - from;
+    at -= count;
+    out[at..at + count].copy_from_slice(&letters[from..]);
     if nanos < 0 {
         at -= 1;
         out[at] = b'-';
@@ -371,6 +504,16 @@ mod tests {
             let letters = write_time(&mut out, utc_time_ns(text.as_bytes()).unwrap(), precision);
             assert_eq!(out[..letters].escape_ascii().to_string(), text);
         }
+        let mut cache = DayCache::default();
+        for text in ["20260115-14:30:00.123", "20260115-23:59:59.999", "20260116-00:00:00.000", "20251231-00:00:00.000"]
+        {
+            let mut out = [0; TIME_LETTERS_MAX];
+            let time = cache.utc_time_ns(text.as_bytes()).unwrap();
+            assert_eq!(Some(time), utc_time_ns(text.as_bytes()));
+            let letters = cache.write_time(&mut out, time, Precision::Milliseconds);
+            assert_eq!(out[..letters].escape_ascii().to_string(), text);
+            assert!(is_utc_time(text.as_bytes()));
+        }
         assert_eq!(utc_time_ns(b"20260115-14:30:00.123456789123"), utc_time_ns(b"20260115-14:30:00.123456789"));
         for bad in [
             "20260115-14:30:00.",
@@ -389,6 +532,8 @@ mod tests {
             "20260115-1430:00",
         ] {
             assert_eq!(utc_time_ns(bad.as_bytes()), None, "{bad}");
+            assert_eq!(DayCache::default().utc_time_ns(bad.as_bytes()), None, "{bad}");
+            assert!(bad.starts_with("9999") || !is_utc_time(bad.as_bytes()), "{bad}");
         }
         assert_eq!(utc_date_days(b"19700102"), Some(1));
         assert_eq!(time_of_day_ns(b"00:00:01"), Some(1_000_000_000));

@@ -104,7 +104,7 @@ impl Kind {
             Self::Count => digits(value),
             Self::Decimal => decimal(value),
             Self::Boolean => values::boolean(value).is_some(),
-            Self::Time => values::utc_time_ns(value).is_some(),
+            Self::Time => values::is_utc_time(value),
             Self::TimeOfDay => values::time_of_day_ns(value).is_some(),
             Self::Date => values::utc_date_days(value).is_some(),
             Self::MonthYear => month_year(value),

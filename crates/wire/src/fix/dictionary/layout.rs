@@ -80,7 +80,8 @@ impl Layout {
     pub(super) fn find(&self, tag: u32) -> Option<&Slot> {
         let mut at = self.home(tag);
         loop {
-            let slot = &self.slots[at & (self.slots.len() - 1)];
+            // SAFETY: there are a power of two of slots, at least four, so the mask keeps the place below their number.
+            let slot = unsafe { self.slots.get_unchecked(at & (self.slots.len() - 1)) };
             if slot.tag == tag {
                 return if tag == 0 { None } else { Some(slot) };
             }

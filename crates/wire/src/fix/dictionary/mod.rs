@@ -166,6 +166,21 @@ impl Dictionary {
         end
     }
 
+    /// Counting tag and entry's tags of every group of a message, of those inside others too, and of the header's.
+    pub fn groups(&self, kind: &[u8]) -> Vec<(u32, Vec<u32>)> {
+        let mut found = Vec::new();
+        let mut open: Vec<&Layout> = self.layout_of(kind).into_iter().collect();
+        open.push(&self.layouts[usize::from(self.header)]);
+        while let Some(layout) = open.pop() {
+            for slot in layout.tags.iter().filter_map(|tag| layout.find(*tag)).filter(|slot| slot.group != NONE) {
+                let entries = &self.layouts[usize::from(slot.group)];
+                found.push((slot.tag, entries.tags.to_vec()));
+                open.push(entries);
+            }
+        }
+        found
+    }
+
     #[inline]
     fn layout_of(&self, kind: &[u8]) -> Option<&Layout> {
         let index = match kind {

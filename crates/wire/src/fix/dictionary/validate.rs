@@ -229,8 +229,20 @@ impl<'a> Pass<'a> {
             }
             let format = self.rules.formats && !slot.kind.allows(value);
             self.fail(if format { reject::DATA_FORMAT } else { reject::VALUE_OUT_OF_RANGE }, field.tag);
-        } else if self.rules.formats && !slot.kind.allows(value) {
+        } else if self.rules.formats && !self.allowed(field, slot.kind, value) {
             self.fail(reject::DATA_FORMAT, field.tag);
+        }
+    }
+
+    /// Whether the letters are of the type: at once where they are few, else one by one.
+    #[inline(always)]
+    fn allowed(&self, field: Field, kind: Kind, value: &[u8]) -> bool {
+        let (bytes, start, end) = (self.message.bytes(), field.start as usize, field.end as usize);
+        match kind {
+            Kind::Text | Kind::Data | Kind::Words => true,
+            Kind::Integer | Kind::Count => values::is_digits_in(bytes, start, end) || kind.allows(value),
+            Kind::Decimal => values::is_decimal_in(bytes, start, end) || kind.allows(value),
+            _ => kind.allows(value),
         }
     }
 
