@@ -19,6 +19,8 @@ pub use values::Precision;
 const EXTRAS_BYTES_MAX: usize = 256;
 /// Bytes of a MsgType.
 const KIND_BYTES_MAX: usize = 8;
+/// The longest time and a field's end, rounded up.
+const TIME_ROOM: usize = 32;
 const MSG_SEQ_NUM: u32 = 34;
 const SENDING_TIME: u32 = 52;
 
@@ -39,9 +41,9 @@ impl std::error::Error for Full {}
 pub struct Header {
     /// `8=…` and `9=`.
     begin: Vec<u8>,
-    /// Fields between MsgSeqNum and SendingTime.
+    /// What stands between the letters of MsgSeqNum and those of SendingTime.
     before: Vec<u8>,
-    /// Fields after SendingTime.
+    /// What stands behind the letters of SendingTime.
     after: Vec<u8>,
     fields: Vec<(u32, Vec<u8>)>,
     precision: Precision,
@@ -80,7 +82,8 @@ impl Header {
             bytes
         };
         let (before, after) = (part(&|tag| tag < SENDING_TIME), part(&|tag| tag > SENDING_TIME));
-        (self.before, self.after) = (before, after);
+        self.before = [&[SOH], &before[..], b"52="].concat();
+        self.after = [&[SOH], &after[..]].concat();
         self
     }
 
@@ -93,9 +96,9 @@ impl Header {
 
     /// A time's letters; the day's are kept from one message to the next.
     #[inline]
-    fn write_time(&self, letters: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
+    fn write_time(&self, letters: &mut [u8; TIME_ROOM], time_ns: u64, precision: Precision) -> usize {
         let mut day = self.day.get();
-        let count = day.write_time(letters, time_ns, precision);
+        let count = day.write_time(letters.first_chunk_mut().expect("there is room"), time_ns, precision);
         self.day.set(day);
         count
     }
@@ -178,54 +181,50 @@ impl<'a> Builder<'a> {
     }
 
     /// A field of the body. A value with a SOH inside makes the message [`Full`].
-    #[inline]
+    #[inline(always)]
     pub fn field(&mut self, tag: u32, value: &[u8]) -> &mut Self {
-        self.full |= has_soh(value);
-        self.raw(tag, value)
+        self.text(tag_letters(tag), value)
     }
 
     /// A field whose value may hold any byte, behind the field that tells its length.
     #[inline]
     pub fn data(&mut self, length_tag: u32, tag: u32, value: &[u8]) -> &mut Self {
-        self.unsigned(length_tag, value.len() as u64).raw(tag, value)
+        self.unsigned(length_tag, value.len() as u64);
+        let (letters, count) = tag_letters(tag);
+        self.put(&letters.to_le_bytes()[..count]);
+        self.put(value);
+        self.put(&[SOH]);
+        self
     }
 
     /// A number.
-    #[inline]
+    #[inline(always)]
     pub fn integer(&mut self, tag: u32, value: i64) -> &mut Self {
-        let mut letters = [0; INTEGER_LETTERS_MAX];
-        let at = write_integer(&mut letters, value);
-        self.raw(tag, &letters[at..])
+        if value < 0 { self.negative(tag, value) } else { self.unsigned(tag, value.cast_unsigned()) }
     }
 
     /// A number without a sign: sequence numbers, lengths, counts of groups.
-    #[inline]
+    #[inline(always)]
     pub fn unsigned(&mut self, tag: u32, value: u64) -> &mut Self {
-        let mut letters = [0; INTEGER_LETTERS_MAX];
-        let at = write_unsigned(&mut letters, value);
-        self.raw(tag, &letters[at..])
+        self.number(tag_letters(tag), value)
     }
 
     /// A price, quantity or amount in nanos.
-    #[inline]
+    #[inline(always)]
     pub fn decimal(&mut self, tag: u32, nanos: i64) -> &mut Self {
-        let mut letters = [0; DECIMAL_LETTERS_MAX];
-        let at = write_decimal(&mut letters, nanos);
-        self.raw(tag, &letters[at..])
+        self.nanos(tag_letters(tag), nanos)
     }
 
     /// A UTCTimestamp.
-    #[inline]
+    #[inline(always)]
     pub fn time(&mut self, tag: u32, time_ns: u64, precision: Precision) -> &mut Self {
-        let mut letters = [0; TIME_LETTERS_MAX];
-        let count = self.header.write_time(&mut letters, time_ns, precision);
-        self.raw(tag, &letters[..count])
+        self.timestamp(tag_letters(tag), time_ns, precision)
     }
 
     /// `Y` or `N`.
     #[inline]
     pub fn boolean(&mut self, tag: u32, value: bool) -> &mut Self {
-        self.raw(tag, if value { b"Y" } else { b"N" })
+        self.field(tag, if value { b"Y" } else { b"N" })
     }
 
     /// Bytes of fields that are sound already, as they stood in another message: each with its tag and its SOH.
@@ -262,53 +261,110 @@ impl<'a> Builder<'a> {
     /// Lays the header before the body, from its end to its start; where it begins.
     #[inline]
     fn lay_header(&mut self, sequence: u64, sending_time_ns: u64) -> usize {
-        let mut letters = [0; TIME_LETTERS_MAX];
+        let mut letters = [0; TIME_ROOM];
         let count = self.header.write_time(&mut letters, sending_time_ns, self.header.precision);
-        let mut number = [0; INTEGER_LETTERS_MAX];
-        let number_at = write_unsigned(&mut number, sequence);
         let mut back = Back { out: &mut *self.out, at: self.body };
         if self.extras == 0 {
             back.put(&self.header.after);
-            back.put(&[SOH]);
             back.put(&letters[..count]);
-            back.put(b"52=");
             back.put(&self.header.before);
-            back.put(&[SOH]);
-            back.put(&number[number_at..]);
+            back.number(sequence);
             back.put(b"34=");
         } else {
+            let mut number = [0; INTEGER_LETTERS_MAX];
+            let number_at = write_unsigned(&mut number, sequence);
             back.merged(self.header, self.extras, &number[number_at..], &letters[..count]);
         }
         back.put(&[SOH]);
         back.put(&self.kind[..self.kind_bytes]);
         back.put(b"35=");
-        let length_at = write_unsigned(&mut number, (self.at - back.at) as u64);
+        let length = self.at - back.at;
         back.put(&[SOH]);
-        back.put(&number[length_at..]);
+        back.number(length as u64);
         back.put(&self.header.begin);
         back.at
     }
 
+    /// Room for a field of so many letters, its tag written: the bytes from its value on, and some more that the next field
+    /// covers. `None` where the buffer is nearly full.
     #[inline(always)]
-    fn raw(&mut self, tag: u32, value: &[u8]) -> &mut Self {
-        let (letters, count) = tag_letters(tag);
-        let end = self.at + count + value.len() + 1;
-        // Eight bytes are written for the tag, however few it has, and sixteen for a short value: there is room beyond.
-        if self.full || end + SLACK > self.out.len() {
-            return self.raw_near_the_end(tag, value);
-        }
-        let place = &mut self.out[self.at..end + SLACK];
+    fn place(&mut self, (letters, count): (u128, usize), value: usize) -> Option<&mut [u8]> {
+        let place = self.out.get_mut(self.at..self.at + value + ROOM_MAX).filter(|_| !self.full)?;
         place[..16].copy_from_slice(&letters.to_le_bytes());
-        copy_short(&mut place[count..], value);
-        place[count + value.len()] = SOH;
-        self.at = end;
+        self.at += count + value + 1;
+        place.get_mut(count..)
+    }
+
+    #[inline]
+    fn text(&mut self, tag: (u128, usize), value: &[u8]) -> &mut Self {
+        let Some(place) = self.place(tag, value.len()) else { return self.slowly(tag, value) };
+        let sound = copy_checked(place, value);
+        place[value.len()] = SOH;
+        self.full |= !sound;
         self
     }
 
-    /// The same, byte by byte, where the buffer is nearly full.
+    #[inline]
+    fn number(&mut self, tag: (u128, usize), value: u64) -> &mut Self {
+        if value < 100_000_000 {
+            let (letters, count) = values::number_letters(value);
+            if let Some(place) = self.place(tag, count) {
+                place[..8].copy_from_slice(&letters.to_le_bytes());
+                place[count] = SOH;
+                return self;
+            }
+        }
+        let mut letters = [0; INTEGER_LETTERS_MAX];
+        let at = write_unsigned(&mut letters, value);
+        self.slowly(tag, &letters[at..])
+    }
+
     #[cold]
-    fn raw_near_the_end(&mut self, tag: u32, value: &[u8]) -> &mut Self {
-        let (letters, count) = tag_letters(tag);
+    fn negative(&mut self, tag: u32, value: i64) -> &mut Self {
+        let mut letters = [0; INTEGER_LETTERS_MAX];
+        let at = write_integer(&mut letters, value);
+        self.slowly(tag_letters(tag), &letters[at..])
+    }
+
+    #[inline]
+    fn nanos(&mut self, tag: (u128, usize), nanos: i64) -> &mut Self {
+        // Up to eight digits before the point, and no sign: nearly every price and size.
+        if (0..100_000_000 * 1_000_000_000).contains(&nanos) {
+            let (whole, part, last, decimals) = values::decimal_parts(nanos.cast_unsigned());
+            let (letters, digits) = values::number_letters(whole);
+            let count = digits + decimals + usize::from(decimals > 0);
+            if let Some(place) = self.place(tag, count) {
+                place[..8].copy_from_slice(&letters.to_le_bytes());
+                place[digits] = b'.';
+                place[digits + 1..digits + 9].copy_from_slice(&part.to_le_bytes());
+                place[digits + 9] = last;
+                place[count] = SOH;
+                return self;
+            }
+        }
+        let mut letters = [0; DECIMAL_LETTERS_MAX];
+        let at = write_decimal(&mut letters, nanos);
+        self.slowly(tag, &letters[at..])
+    }
+
+    #[inline]
+    fn timestamp(&mut self, tag: (u128, usize), time_ns: u64, precision: Precision) -> &mut Self {
+        let header = self.header;
+        let count = precision.letters();
+        if let Some(letters) = self.place(tag, count).and_then(|place| place.first_chunk_mut()) {
+            header.write_time(letters, time_ns, precision);
+            letters[count % TIME_ROOM] = SOH;
+            return self;
+        }
+        let mut letters = [0; TIME_ROOM];
+        header.write_time(&mut letters, time_ns, precision);
+        self.slowly(tag, &letters[..count])
+    }
+
+    /// Any field, byte by byte: where the buffer is nearly full, and what is rare.
+    #[cold]
+    fn slowly(&mut self, (letters, count): (u128, usize), value: &[u8]) -> &mut Self {
+        self.full |= value.contains(&SOH);
         self.put(&letters.to_le_bytes()[..count]);
         self.put(value);
         self.put(&[SOH]);
@@ -328,8 +384,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Bytes beyond a field that may be written before the next one covers them.
-const SLACK: usize = 16;
+/// Bytes that a field may take besides its value, those among them that are written before the next field covers them.
+const ROOM_MAX: usize = 48;
 
 /// A tag's digits and `=`, the first one in the lowest byte, and how many they are. Of a constant, a constant.
 #[inline(always)]
@@ -345,10 +401,33 @@ const fn tag_letters(tag: u32) -> (u128, usize) {
     }
 }
 
-/// Whether a SOH is inside.
+/// Copies a value, and nothing behind it; false where a SOH is inside.
 #[inline(always)]
-fn has_soh(value: &[u8]) -> bool {
-    if value.len() > 32 { value.contains(&SOH) } else { value.iter().fold(false, |found, byte| found | (*byte == SOH)) }
+fn copy_checked(to: &mut [u8], value: &[u8]) -> bool {
+    let count = value.len();
+    let soh = |word: u64| values::zero_bytes(word ^ 0x0101_0101_0101_0101) != 0;
+    if let (Some(first), Some(last)) = (value.first_chunk::<8>(), value.last_chunk::<8>())
+        && count <= 16
+    {
+        to[..8].copy_from_slice(first);
+        to[count - 8..count].copy_from_slice(last);
+        !(soh(u64::from_le_bytes(*first)) | soh(u64::from_le_bytes(*last)))
+    } else if let (Some(first), Some(last)) = (value.first_chunk::<4>(), value.last_chunk::<4>())
+        && count < 8
+    {
+        to[..4].copy_from_slice(first);
+        to[count - 4..count].copy_from_slice(last);
+        !soh(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
+    } else if let [only] = value {
+        to[0] = *only;
+        *only != SOH
+    } else if count < 4 {
+        to[..count].iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+        value.iter().all(|byte| *byte != SOH)
+    } else {
+        to[..count].copy_from_slice(value);
+        !value.contains(&SOH)
+    }
 }
 
 /// Copies a value, and nothing behind it. A call to copy memory takes longer than these.
@@ -395,6 +474,20 @@ impl Back<'_> {
         let start = self.at - bytes.len();
         copy_short(&mut self.out[start..self.at], bytes);
         self.at = start;
+    }
+
+    /// A number; below 10^8, the zeros written before it are covered by what is put next.
+    #[inline(always)]
+    fn number(&mut self, value: u64) {
+        if value < 100_000_000 {
+            let (letters, count) = values::padded_letters(value);
+            self.out[self.at - 8..self.at].copy_from_slice(&letters.to_le_bytes());
+            self.at -= count;
+        } else {
+            let mut letters = [0; INTEGER_LETTERS_MAX];
+            let at = write_unsigned(&mut letters, value);
+            self.put(&letters[at..]);
+        }
     }
 
     /// The header's fields and those of this message, in order of their tags, the highest first.

@@ -271,8 +271,12 @@ pub(super) fn is_utc_time(bytes: &[u8]) -> bool {
 /// The day that was read or written last: nearly every time of a session is of the same one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DayCache {
+    /// The date's letters, and where its day begins.
     letters: u64,
     day_ns: u64,
+    /// The letters of the second that was written last, and where it begins; 0 before the first.
+    clock: u64,
+    second_ns: u64,
 }
 
 impl DayCache {
@@ -284,7 +288,8 @@ impl DayCache {
         let letters = u64::from_le_bytes(*date);
         if letters != self.letters {
             let day_ns = u64::from(utc_date_days(date)?).checked_mul(NANOS_OF_DAY)?;
-            *self = Self { letters, day_ns };
+            // The second that was written is of another day, maybe.
+            *self = Self { letters, day_ns, ..Self::default() };
         }
         self.day_ns.checked_add(time_of_day_ns(clock)?)
     }
@@ -292,11 +297,19 @@ impl DayCache {
     /// [`write_time`], the date's letters kept.
     #[inline]
     pub fn write_time(&mut self, out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
+        if self.clock == 0 || time_ns.wrapping_sub(self.second_ns) >= NANOS as u64 {
+            self.enter_second(time_ns);
+        }
+        write_parts(out, self.letters, self.clock, time_ns.wrapping_sub(self.second_ns), precision)
+    }
+
+    fn enter_second(&mut self, time_ns: u64) {
         if self.letters == 0 || time_ns.wrapping_sub(self.day_ns) >= NANOS_OF_DAY {
             let day = time_ns / NANOS_OF_DAY;
-            *self = Self { letters: date_letters(day), day_ns: day * NANOS_OF_DAY };
+            (self.letters, self.day_ns) = (date_letters(day), day * NANOS_OF_DAY);
         }
-        write_clock(out, self.letters, time_ns - self.day_ns, precision)
+        self.clock = clock_letters(time_ns - self.day_ns);
+        self.second_ns = time_ns - time_ns % NANOS as u64;
     }
 }
 
@@ -333,16 +346,43 @@ pub(super) const TIME_LETTERS_MAX: usize = 27;
 const fn unpacked_digits(number: u64) -> u64 {
     // Fours of digits, then pairs, then digits, each in its own lane: (x * 5243) >> 19 is x / 100 for x below 10^4.
     let halves = (number / 10_000) | (number % 10_000) << 32;
-    let hundreds = ((halves * 5_243) >> 19) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | (halves - hundreds * 100) << 16;
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | (pairs - tens * 10) << 8
+    let hundreds = (halves.wrapping_mul(5_243) >> 19) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | halves.wrapping_sub(hundreds.wrapping_mul(100)) << 16;
+    let tens = (pairs.wrapping_mul(103) >> 10) & 0x000f_000f_000f_000f;
+    tens | pairs.wrapping_sub(tens.wrapping_mul(10)) << 8
+}
+
+/// A number below 10^8 as letters from the lowest byte on, and how many they are.
+#[inline(always)]
+pub(super) const fn number_letters(number: u64) -> (u64, usize) {
+    let digits = unpacked_digits(number);
+    let zeros = if digits == 0 { 56 } else { digits.trailing_zeros() & 56 };
+    ((digits | ZEROS) >> zeros, 8 - zeros as usize / 8)
+}
+
+/// The eight letters of a number below 10^8, zeros first, and how many of them are its own.
+#[inline(always)]
+pub(super) const fn padded_letters(number: u64) -> (u64, usize) {
+    let digits = unpacked_digits(number);
+    let zeros = if digits == 0 { 7 } else { digits.trailing_zeros() as usize / 8 };
+    (digits | ZEROS, 8 - zeros)
+}
+
+/// Whole part, and the nine letters after the point with how many of them count, of nanos from 0 on.
+#[inline(always)]
+pub(super) const fn decimal_parts(nanos: u64) -> (u64, u64, u8, usize) {
+    let (whole, part) = (nanos / NANOS as u64, nanos % NANOS as u64);
+    let (head, last) = (part / 10, (part % 10) as u8);
+    let digits = unpacked_digits(head);
+    let count = if last != 0 { 9 } else { 8 - digits.leading_zeros() as usize / 8 };
+    (whole, digits | ZEROS, b'0' + last, count)
 }
 
 /// Writes a UTCTimestamp into the first bytes of `out`, cutting what the precision leaves out; how many letters it has.
 #[inline]
 pub fn write_time(out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
-    write_clock(out, date_letters(time_ns / NANOS_OF_DAY), time_ns % NANOS_OF_DAY, precision)
+    let (day, of_day) = (time_ns / NANOS_OF_DAY, time_ns % NANOS_OF_DAY);
+    write_parts(out, date_letters(day), clock_letters(of_day), time_ns % NANOS as u64, precision)
 }
 
 /// The eight letters of a day's date.
@@ -351,15 +391,17 @@ fn date_letters(day: u64) -> u64 {
     unpacked_digits(year * 10_000 + month * 100 + day) | ZEROS
 }
 
+/// `HH:MM:SS` of a time of day: a zero stands where each colon goes.
+fn clock_letters(of_day_ns: u64) -> u64 {
+    let seconds = of_day_ns / NANOS as u64;
+    let clock = seconds / 3_600 * 1_000_000 + seconds / 60 % 60 * 1_000 + seconds % 60;
+    unpacked_digits(clock) + 0x3030_3a30_303a_3030
+}
+
 #[inline]
-fn write_clock(out: &mut [u8; TIME_LETTERS_MAX], date: u64, of_day: u64, precision: Precision) -> usize {
-    // Below a day, seconds fit 32 bits, and dividing those is cheap.
-    let (seconds, nanos) = ((of_day / NANOS as u64) as u32, of_day % NANOS as u64);
+fn write_parts(out: &mut [u8; TIME_LETTERS_MAX], date: u64, clock: u64, nanos: u64, precision: Precision) -> usize {
     out[..8].copy_from_slice(&date.to_le_bytes());
     out[8] = b'-';
-    // A zero stands where each colon goes.
-    let clock = seconds / 3_600 * 1_000_000 + seconds / 60 % 60 * 1_000 + seconds % 60;
-    let clock = unpacked_digits(clock.into()) + 0x3030_3a30_303a_3030;
     out[9..17].copy_from_slice(&clock.to_le_bytes());
     if precision != Precision::Seconds {
         out[17] = b'.';
@@ -505,8 +547,13 @@ mod tests {
             assert_eq!(out[..letters].escape_ascii().to_string(), text);
         }
         let mut cache = DayCache::default();
-        for text in ["20260115-14:30:00.123", "20260115-23:59:59.999", "20260116-00:00:00.000", "20251231-00:00:00.000"]
-        {
+        for text in [
+            "20260115-14:30:00.123",
+            "20260115-23:59:59.999",
+            "20260116-00:00:00.000",
+            "20251231-00:00:00.000",
+            "20251231-00:00:00.001",
+        ] {
             let mut out = [0; TIME_LETTERS_MAX];
             let time = cache.utc_time_ns(text.as_bytes()).unwrap();
             assert_eq!(Some(time), utc_time_ns(text.as_bytes()));
