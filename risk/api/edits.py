@@ -17,7 +17,10 @@ from meridian.risk.api.values import NEW_ORDERS, RESTING, Kill, Limit, Part, Per
 SEALED = frozenset({"tree", "limits", "parts", "kill", "permissions", "restricted", "approvals"})
 """Kinds of keys that the API alone writes, each time with an audit entry."""
 NOT_USED = "it is not used: what it stopped stays stopped; re-arm it through the API"
-IN_FORCE = "regions have what it says in force; write it again through the API"
+IN_FORCE = (
+    "regions may have it in force (what lets more through they take only with a second person's name); "
+    "write it again through the API"
+)
 NO_PROPOSAL = "it cannot be confirmed; propose it again"
 
 

@@ -159,6 +159,8 @@ pub struct Pending {
 #[derive(Deserialize)]
 struct LimitValue {
     id: u32,
+    #[serde(default)]
+    version: u64,
     node: String,
     metric: String,
     value: String,
@@ -198,6 +200,8 @@ struct KillValue {
     resting: String,
     flatten: bool,
     #[serde(default)]
+    version: u64,
+    #[serde(default)]
     by: String,
     #[serde(default)]
     confirmed_by: Option<String>,
@@ -214,6 +218,8 @@ pub struct Limit {
     pub pending: BTreeMap<String, Part>,
     /// Whether a second person confirmed it: only such a value may let more through than the one before it.
     pub confirmed: bool,
+    /// How often it was written.
+    pub count: u64,
 }
 
 impl Limit {
@@ -336,6 +342,8 @@ pub struct KillAt {
     pub selector: Selector,
     /// Whether a second person confirmed it: only such a value may stop less than what is in force.
     pub confirmed: bool,
+    /// How often it was written.
+    pub count: u64,
 }
 
 impl KillAt {
@@ -491,7 +499,7 @@ pub fn limit(id: u32, bytes: &[u8], directory: &Directory) -> Result<Limit, Stri
         pending.insert(holder, part);
     }
     let confirmed = is_confirmed(&value.by, value.confirmed_by.as_ref());
-    Ok(Limit { record, global, pending, confirmed })
+    Ok(Limit { record, global, pending, confirmed, count: value.version })
 }
 
 pub(crate) fn node_id(name: &str, directory: &Directory) -> Result<u32, String> {
@@ -539,6 +547,7 @@ pub fn kill(place: &str, bytes: &[u8], directory: &Directory) -> Result<KillAt, 
     let fields = KillFields::read(&value.new_orders, &value.resting, value.flatten)?;
     let mut at = kill_at(&value.node, &value.selector, fields, directory)?;
     at.confirmed = is_confirmed(&value.by, value.confirmed_by.as_ref());
+    at.count = value.version;
     if at.place == place { Ok(at) } else { Err(format!("node and selector: must be the key's, {place}")) }
 }
 
@@ -553,7 +562,7 @@ pub fn kill_at(node: &str, selector: &Selector, fields: KillFields, directory: &
     (record.selector, record.selected) = (resolved.kind, resolved.selected);
     (record.venue, record.trader) = (resolved.venue, resolved.trader);
     let place = format!("{}/{}", quoted(node), selector.name());
-    Ok(KillAt { place, record, fields, node: node.to_owned(), selector: selector.clone(), confirmed: false })
+    Ok(KillAt { place, record, fields, node: node.to_owned(), selector: selector.clone(), confirmed: false, count: 0 })
 }
 
 /// The generation's number.

@@ -44,6 +44,9 @@ pub struct LocalKill {
     /// When it was asked for, ns UTC by who asks; 0: not told. One kill may come on two ways.
     #[serde(default)]
     pub asked_ns: u64,
+    /// How often the store's value was written, of one that the store said.
+    #[serde(default)]
+    pub count: u64,
 }
 
 impl LocalKill {
@@ -60,6 +63,7 @@ impl LocalKill {
             reason: reason.to_owned(),
             at_ns,
             asked_ns: 0,
+            count: at.count,
         }
     }
 
@@ -86,11 +90,6 @@ impl Override {
             Some(_) => "from the local socket".to_owned(),
             None => "from a store that was not trusted".to_owned(),
         }
-    }
-
-    /// Whether a value that was written after it stands in its place.
-    fn gives_way_to(&self, newer: &KillAt) -> bool {
-        newer.confirmed || newer.fields.covers(self.kill.fields)
     }
 }
 
@@ -178,7 +177,8 @@ impl Agent {
     pub(super) fn recall_kills(&mut self, kills: &[LocalKill]) {
         let version = (self.store.generation(), 0);
         for kill in kills {
-            if let Ok(value) = self.read_local(kill) {
+            if let Ok(mut value) = self.read_local(kill) {
+                value.count = kill.count;
                 self.kills.insert(value.place.clone(), Known { value, version });
             }
         }
@@ -232,11 +232,13 @@ impl Agent {
         }
     }
 
-    /// The trusted store has a value for the place: if it was written with the kill there in sight, it may stand alone.
-    pub(super) fn take_over(&mut self, place: &str) {
+    /// The trusted store has a value for the place: if it was written with the kill there in sight, and by two persons or as
+    /// strict, it stands alone.
+    pub(super) fn take_over(&mut self, place: &str, by_two: bool) {
         let Some(known) = self.kills.get(place) else { return };
         let is_seen = |one: &Override| one.after.is_some_and(|after| known.version > after);
-        let over = self.overrides.0.get(place).is_some_and(|one| is_seen(one) && one.gives_way_to(&known.value));
+        let gives_way = |one: &Override| by_two || known.value.fields.covers(one.kill.fields);
+        let over = self.overrides.0.get(place).is_some_and(|one| is_seen(one) && gives_way(one));
         let gone = if over { self.overrides.0.remove(place) } else { None };
         if gone.is_some_and(|gone| gone.local.is_some()) {
             self.outbound.set(keys::local_kill(&self.region, place), None, false);

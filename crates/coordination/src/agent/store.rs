@@ -253,11 +253,11 @@ impl Agent {
             return Ok(true);
         }
         let mut value = values::limit(id, &entry.value, &self.directory)?;
-        // Whoever raises the generation says that the store counts as it is.
-        let before = self.limits.get(&id).filter(|known| known.version.0 == version.0);
-        if !value.confirmed
-            && before.is_some_and(|known| known.value.record.removed == 0 && value.loosens(&known.value))
-        {
+        // Whoever raises the generation says that the store counts as it is. Of several writes at once (the watch was
+        // interrupted) the last may be by one person after two.
+        let now = self.limits.get(&id).filter(|known| known.version.0 == version.0 && known.value.record.removed == 0);
+        let next = |known: &&Known<values::Limit>| value.count <= known.value.count.saturating_add(1);
+        if !value.confirmed && now.filter(next).is_some_and(|known| value.loosens(&known.value)) {
             return Err(
                 "it lets more through and no second person confirmed it; what was before stays in force".to_owned()
             );
@@ -280,13 +280,17 @@ impl Agent {
         if self.is_repeated(self.kills.get(place).map(|known| known.version), version) {
             return Ok(true);
         }
-        let now = self.kills.get(place).map_or(KillFields::ARMED, |known| known.value.fields);
-        // By one person a kill only tightens; and nobody writes one that stops nothing where nothing was stopped.
-        let looser = |value: &values::KillAt| !value.fields.covers(now) || value.fields == KillFields::ARMED;
+        let known = self.kills.get(place).map(|known| &known.value);
+        let (now, count) = known.map_or((KillFields::ARMED, 0), |known| (known.fields, known.count));
+        // By one person a kill only tightens, and none is written that stops nothing. Of several writes at once (the watch was
+        // interrupted) the last may be by one person after two.
+        let after_two = |value: &values::KillAt| value.confirmed || value.count > count.saturating_add(1);
+        let tightens = |value: &values::KillAt| value.fields.covers(now) || after_two(value);
         match values::kill(place, &entry.value, &self.directory) {
-            Ok(value) if value.confirmed || !looser(&value) => {
+            Ok(value) if value.confirmed || (value.fields != KillFields::ARMED && tightens(&value)) => {
+                let by_two = after_two(&value);
                 self.kills.insert(place.to_owned(), Known { value, version });
-                self.take_over(place);
+                self.take_over(place, by_two);
                 Ok(true)
             }
             Ok(_) => {

@@ -3,7 +3,7 @@
 use coordination::agent::StoreEvent;
 
 use super::tables::{Desk, local, stood};
-use super::{agent, alone, generation, kill};
+use super::{agent, alone, generation, kill, limit};
 
 const PLACE: &str = "kill/firm/all";
 const LOCAL: &str = "local/ny/kill/firm/all";
@@ -59,6 +59,27 @@ fn one_person_tightens_and_only_two_loosen() {
         begins_anew(&mut desk, at + 1, &[(PLACE, &text, at + 1)]);
         assert_eq!(desk.fields(1), Some(expected), "{about}");
         assert_eq!((desk.memory.local_kills, desk.memory.store_kills), memory, "{about}");
+    }
+}
+
+#[test]
+fn the_last_of_several_writes_that_were_missed_may_be_by_one_person() {
+    let counted = |text: String, count: u64| text.replace(r#""v":1"#, &format!(r#""v":1,"version":{count}"#));
+    let bound = |lots: i64, count: u64| counted(limit(5, lots).replace(r#","version":1"#, ""), count);
+    for memory in [true, false] {
+        let mut desk = stood();
+        desk.put(PLACE, &counted(alone(&kill("firm", K3)), 4), 11);
+        desk.put("limits/5", &bound(100, 4), 11);
+        // Two re-armed it and raised the limit, one killed it again and lowered the limit; this agent sees the end of it.
+        let (killed, lowered) = (counted(alone(&kill("firm", K1)), 6), alone(&bound(150, 6)));
+        if memory {
+            begins_anew(&mut desk, 14, &[(PLACE, &killed, 13), ("limits/5", &lowered, 14)]);
+        } else {
+            desk.put(PLACE, &killed, 13);
+            desk.put("limits/5", &lowered, 14);
+        }
+        assert_eq!((desk.fields(1), desk.lots(5)), (Some(K1), Some(150)), "{:?}", desk.agent.sentences());
+        assert!(!published(&desk));
     }
 }
 

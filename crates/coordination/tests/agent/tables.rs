@@ -85,7 +85,7 @@ impl Desk {
         self.agent.sentences().iter().any(|sentence| sentence.contains(word))
     }
 
-    fn lots(&self, id: u32) -> Option<i128> {
+    pub fn lots(&self, id: u32) -> Option<i128> {
         self.twin.limits.get(&id).filter(|known| !known.2).map(|known| known.1)
     }
 
