@@ -194,19 +194,30 @@ impl<'a> Pass<'a> {
     /// Fields as long as they are members of this layout.
     #[inline]
     fn members(&mut self, layout: &'a Layout, seen: &mut Bits) {
-        while let Some(field) = self.field() {
-            let Some(slot) = layout.find(field.tag) else { return };
-            let (word, bit) = (usize::from(slot.member) / 64 % seen.len(), 1 << (slot.member % 64));
-            if seen[word] & bit != 0 {
+        let fields = self.message.fields();
+        // The place and the word of bits that was used last stay in registers: most neighbours share one.
+        let (mut at, mut word, mut held) = (self.at, 0, seen[0]);
+        while let Some(field) = fields.get(at).copied() {
+            let Some(slot) = layout.find(field.tag) else { break };
+            let (of, bit) = (usize::from(slot.member) / 64 % seen.len(), 1 << (slot.member % 64));
+            if of != word {
+                seen[word] = held;
+                (word, held) = (of, seen[of]);
+            }
+            if held & bit != 0 {
                 self.fail(reject::REPEATED_TAG, field.tag);
             }
-            seen[word] |= bit;
+            held |= bit;
             self.value(field, slot);
-            self.at += 1;
+            at += 1;
             if slot.group != NONE {
+                self.at = at;
                 self.group(field, slot);
+                at = self.at;
             }
         }
+        seen[word] = held;
+        self.at = at;
     }
 
     #[inline(always)]
