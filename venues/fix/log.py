@@ -32,7 +32,7 @@ TIME = re.compile(rb"(\d{4})-?(\d\d)-?(\d\d)[-T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{
 LINE = re.compile(rb"8=FIX[^\n]*")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Entry:
     """A message of a log."""
 

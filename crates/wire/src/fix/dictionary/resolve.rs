@@ -8,7 +8,7 @@ use super::kind::Kind;
 use super::layout::{Layout, MEMBERS_MAX, NONE, Slot, Values};
 use super::{Dictionary, FieldInfo, MessageEntry};
 use crate::fix::fields::DataFields;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Components and groups inside one another.
 const DEPTH_MAX: usize = 24;
@@ -18,25 +18,29 @@ const STEPS_MAX: u32 = 2_000_000;
 
 struct Resolver<'a> {
     draft: &'a Draft,
-    tags: BTreeMap<&'a str, u32>,
+    tags: HashMap<&'a str, u32>,
     layouts: Vec<Layout>,
     /// Layouts of groups, by where their entries stand in the draft: one table, however many messages have it.
-    groups: BTreeMap<*const Member, u16>,
+    groups: HashMap<*const Member, u16>,
     values: Vec<Values>,
     values_of: BTreeMap<u32, u16>,
     steps: u32,
     errors: BTreeSet<String>,
 }
 
-/// A table's members on their way: slot, required.
-type Members = Vec<(Slot, bool)>;
+/// A table's members on their way: slot, required; and the place of each tag.
+#[derive(Default)]
+struct Members {
+    slots: Vec<(Slot, bool)>,
+    places: HashMap<u32, usize>,
+}
 
 pub(super) fn resolve(draft: Draft) -> Result<Dictionary, Vec<String>> {
     let mut resolver = Resolver {
         draft: &draft,
-        tags: BTreeMap::new(),
+        tags: HashMap::new(),
         layouts: Vec::new(),
-        groups: BTreeMap::new(),
+        groups: HashMap::new(),
         values: Vec::new(),
         values_of: BTreeMap::new(),
         steps: 0,
@@ -90,18 +94,18 @@ impl<'a> Resolver<'a> {
     }
 
     fn layout(&mut self, place: &str, members: &'a [Member]) -> u16 {
-        let mut found = Members::new();
+        let mut found = Members::default();
         self.lay(place, members, true, &mut Vec::new(), &mut found);
         self.push(place, found)
     }
 
     fn push(&mut self, place: &str, members: Members) -> u16 {
-        if members.len() > MEMBERS_MAX || self.layouts.len() >= usize::from(NONE) {
-            let count = members.len();
+        if members.slots.len() > MEMBERS_MAX || self.layouts.len() >= usize::from(NONE) {
+            let count = members.slots.len();
             self.errors.insert(format!("{place}: {count} fields; at most {MEMBERS_MAX} are allowed"));
             return 0;
         }
-        self.layouts.push(Layout::new(&members));
+        self.layouts.push(Layout::new(&members.slots));
         (self.layouts.len() - 1) as u16
     }
 
@@ -160,11 +164,11 @@ impl<'a> Resolver<'a> {
         if !self.enter(place, member, inside) {
             return 0;
         }
-        let mut found = Members::new();
+        let mut found = Members::default();
         let name = format!("group {}", member.name);
         self.lay(&name, entries, true, inside, &mut found);
         inside.pop();
-        if found.is_empty() {
+        if found.slots.is_empty() {
             self.errors.insert(format!("line {}: group {} has no fields", member.line, member.name));
         }
         let layout = self.push(&name, found);
@@ -179,7 +183,8 @@ impl<'a> Resolver<'a> {
             return;
         };
         // A field that a component has and that is named again: the later word counts.
-        if let Some((slot, before)) = found.iter_mut().find(|(slot, _)| slot.tag == tag) {
+        if let Some(place) = found.places.get(&tag) {
+            let (slot, before) = &mut found.slots[*place];
             *before = required;
             slot.group = group;
             return;
@@ -187,7 +192,9 @@ impl<'a> Resolver<'a> {
         let values = self.values_of.get(&tag).copied().unwrap_or(NONE);
         // Some dictionaries of early versions type counting fields as plain integers.
         let kind = if group == NONE { self.draft.fields[&tag].kind } else { Kind::Count };
-        found.push((Slot::new(tag, found.len().min(usize::from(NONE)) as u16, group, values, kind), required));
+        let place = found.slots.len();
+        found.places.insert(tag, place);
+        found.slots.push((Slot::new(tag, place.min(usize::from(NONE)) as u16, group, values, kind), required));
     }
 
     /// Data fields, each with its length field: the standard's, and those whose name says so.
