@@ -47,6 +47,18 @@ pub trait Tcp {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Whether the connection is made. `Err` when it failed.
     fn connected(&mut self) -> io::Result<bool>;
+    /// The system's number for it, where the system has one: for a [`Poller`].
+    fn descriptor(&self) -> Option<i32> {
+        None
+    }
+}
+
+/// Tells which of many streams have something to read, so that idle ones cost nothing.
+pub trait Poller {
+    /// Watches a stream under this number, until it is closed; `false`: it cannot be watched and is to be read each time.
+    fn watch(&mut self, stream: &dyn Tcp, number: u64) -> bool;
+    /// Hands over the numbers of streams that can be read (or are closed), a bounded part of them each time.
+    fn readable(&mut self, each: &mut dyn FnMut(u64));
 }
 
 /// A listening socket, never blocking.
@@ -67,6 +79,10 @@ pub trait Net {
     fn tcp_connect(&self, to: SocketAddrV4) -> io::Result<Box<dyn Tcp>>;
     /// Listens.
     fn tcp_listen(&self, at: SocketAddrV4) -> io::Result<Box<dyn TcpListener>>;
+    /// Watches many streams; `None`: they are to be read each time.
+    fn poller(&self) -> Option<Box<dyn Poller>> {
+        None
+    }
 }
 
 /// A file of fixed size, mapped.

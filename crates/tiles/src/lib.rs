@@ -8,6 +8,7 @@ pub mod context;
 mod door;
 pub mod idle;
 pub mod net;
+mod poll;
 pub mod probe;
 pub mod process;
 pub mod runner;
@@ -17,7 +18,7 @@ pub mod storage;
 mod tile;
 
 pub use clock::RealClock;
-pub use context::{Clock, Context, Net, Segment, Storage, Tcp, TcpListener, TcpRead, Udp};
+pub use context::{Clock, Context, Net, Poller, Segment, Storage, Tcp, TcpListener, TcpRead, Udp};
 pub use door::{Door, DoorConfig, Waiting};
 pub use idle::Idle;
 pub use links::reason;

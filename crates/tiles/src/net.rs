@@ -4,10 +4,12 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::{Net, Tcp, TcpListener, TcpRead, Udp};
+use crate::poll::Epoll;
+use crate::{Net, Poller, Tcp, TcpListener, TcpRead, Udp};
 
 /// Socket buffers of feeds: a burst of an opening auction while the tile is descheduled.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
@@ -96,6 +98,10 @@ impl Net for RealNet {
         Ok(Box::new(RealTcp { stream: socket.into(), connected }))
     }
 
+    fn poller(&self) -> Option<Box<dyn Poller>> {
+        Epoll::new().ok().map(|poller| Box::new(poller) as Box<dyn Poller>)
+    }
+
     fn tcp_listen(&self, at: SocketAddrV4) -> io::Result<Box<dyn TcpListener>> {
         let listen = || -> io::Result<RealListener> {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
@@ -178,6 +184,10 @@ impl Tcp for RealTcp {
 
     fn connected(&mut self) -> io::Result<bool> {
         self.made()
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        Some(self.stream.as_raw_fd())
     }
 }
 

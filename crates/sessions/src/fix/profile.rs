@@ -62,7 +62,7 @@ settings! {
         /// Bytes of these.
         pub ahead_bytes_max: usize = 256 << 10, "a whole number from 4096 to 67108864", |b| (4_096..=64 << 20).contains(b);
         /// Longest message taken or sent.
-        pub message_bytes_max: usize = 16 << 10, "a whole number from 512 to 1048576", |b| (512..=1 << 20).contains(b);
+        pub message_bytes_max: usize = 16 << 10, "a whole number from 1024 to 1048576", |b| (1_024..=1 << 20).contains(b);
         /// Bytes that they may leave unread before the session ends.
         pub output_bytes: usize = 256 << 10, "a whole number from 4096 to 67108864", |b| (4_096..=64 << 20).contains(b);
         /// How long a logon may take.

@@ -16,6 +16,8 @@ use super::store::Stored;
 
 /// Numbers without a message that one cycle passes over: it stays short however far numbers were set ahead.
 const PASSED_OVER_A_CYCLE: u64 = 4_096;
+/// No session lives to see it: a number above it is a mistake, and sums with it could overflow.
+const NUMBER_MAX: u64 = 1 << 53;
 /// Requests for "everything" before FIX.4.2 name this number as their end.
 const INFINITY_41: u64 = 999_999;
 
@@ -106,7 +108,10 @@ impl Session {
             let reason = if message.get(36).is_some() { reject::DATA_FORMAT } else { reject::REQUIRED_MISSING };
             return self.reject(now_ns, message, Fault { reason, tag: 36 });
         };
-        if next > self.next_in {
+        if next > NUMBER_MAX {
+            self.counts.add(Count::ResetsRefused);
+            self.reject(now_ns, message, Fault { reason: reject::VALUE_OUT_OF_RANGE, tag: 36 });
+        } else if next > self.next_in {
             self.next_in = next;
             self.store.set_incoming(next);
         } else if next < self.next_in {

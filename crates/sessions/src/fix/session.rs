@@ -169,6 +169,7 @@ impl Session {
             }
         }
         let Numbers { incoming, outgoing, .. } = store.numbers();
+        let scratch = vec![0; profile.message_bytes_max + header.room()];
         let data = rules.as_ref().map_or_else(DataFields::standard, |rules| rules.data_fields().clone());
         Self {
             version: profile.version(),
@@ -193,7 +194,7 @@ impl Session {
             ahead_bytes: Vec::with_capacity(profile.message_bytes_max),
             replay: None,
             asked: (0, 0, 0),
-            scratch: vec![0; profile.message_bytes_max],
+            scratch,
             output: ByteQueue::with_capacity(profile.output_bytes),
             counts: Counts::default(),
             profile,
@@ -470,7 +471,8 @@ impl Session {
         let mut builder = Builder::new(&self.header, &mut self.scratch);
         builder.begin(kind);
         body(&mut builder);
-        let Ok(message) = builder.finish(sequence, now_ns) else { return Err(SendError::Unfit) };
+        let fits = builder.finish(sequence, now_ns).ok().filter(|built| built.len() <= self.profile.message_bytes_max);
+        let Some(message) = fits else { return Err(SendError::Unfit) };
         if self.output.room() < message.len() {
             self.end(End::Overflow);
             return Err(SendError::Overflow);

@@ -11,13 +11,19 @@ use std::net::SocketAddrV4;
 
 use links::{Counter, Counters};
 use sessions::fix::{Application, Count, Session, State};
-use tiles::{Context, Door, DoorConfig, StartError, Tile, Waiting};
+use tiles::{Context, Door, DoorConfig, Poller, StartError, Tile, Waiting};
 use wire::fix::{DataFields, Fields, Garbled};
 
 use super::connection::{Connection, GarbledCounts, Next};
 
 /// Bytes that a connection may send before it has logged on.
 const LOGON_BYTES_MAX: usize = 4096;
+/// Connections taken in one cycle at most.
+const ACCEPTS_A_CYCLE: usize = 16;
+/// How often time passes for every seat, whether anything came for it or not: heartbeats need no more.
+const SWEEP_NS: u64 = 50_000_000;
+/// Seats for which it passes in one cycle at most, so that ten thousand hold up nobody.
+const SWEPT_A_CYCLE: usize = 128;
 /// How often the counters are written.
 const TELL_NS: u64 = 100_000_000;
 /// A connection whose session has ended is closed by then, written or not.
@@ -38,12 +44,16 @@ pub(super) struct Seat {
     connection: Option<Connection>,
     /// When the session ended while its last words were still to be written.
     ended_ns: Option<u64>,
+    /// It has its turn in the next cycle: there is more to read, to take, to write or to give again.
+    busy: bool,
+    /// No poller tells when it can be read.
+    unwatched: bool,
 }
 
 impl Seat {
     /// A seat that nobody has taken.
     pub fn new(session: Session, application: Box<dyn Application>) -> Self {
-        Self { session, application, connection: None, ended_ns: None }
+        Self { session, application, connection: None, ended_ns: None, busy: false, unwatched: false }
     }
 }
 
@@ -97,6 +107,13 @@ pub(super) struct AcceptorTile {
     garbled: GarbledCounts,
     tells: Tells,
     told_ns: u64,
+    poller: Option<Box<dyn Poller>>,
+    /// Seats that have a turn in this cycle, and in the next.
+    turns: Vec<usize>,
+    next_turns: Vec<usize>,
+    swept_ns: u64,
+    /// Where the sweep goes on; 0: it waits for the next one.
+    sweep_at: usize,
 }
 
 impl AcceptorTile {
@@ -116,6 +133,8 @@ impl AcceptorTile {
         }
         let tells = Tells::new(&context.counters);
         let visitors = Vec::with_capacity(config.door.waiting_max);
+        let turns = || Vec::with_capacity(seats.len());
+        let (turns, next_turns) = (turns(), turns());
         Ok(Self {
             config,
             context,
@@ -128,6 +147,11 @@ impl AcceptorTile {
             garbled: [0; Garbled::COUNT],
             tells,
             told_ns: 0,
+            poller: None,
+            turns,
+            next_turns,
+            swept_ns: 0,
+            sweep_at: 0,
         })
     }
 
@@ -182,8 +206,61 @@ impl AcceptorTile {
         }
         self.tells.logons.add(1);
         seat.session.connect(now_ns);
-        seat.connection = Some(visitor.connection.grown(seat.session.profile().message_bytes_max));
-        self.work_seat(at, now_ns);
+        let connection = visitor.connection.grown(seat.session.profile().message_bytes_max);
+        let watched = self.poller.as_mut().is_some_and(|poller| poller.watch(connection.socket(), at as u64));
+        (seat.connection, seat.unwatched) = (Some(connection), !watched);
+        self.mark(at);
+    }
+
+    /// This seat has a turn in the next round.
+    fn mark(&mut self, at: usize) {
+        if !std::mem::replace(&mut self.seats[at].busy, true) {
+            self.next_turns.push(at);
+        }
+    }
+
+    /// The turns of those for whom something came, who have something to do, or, now and then, of all.
+    fn work_seats(&mut self, now_ns: u64) -> usize {
+        if let Some(poller) = &mut self.poller {
+            let (seats, turns) = (&mut self.seats, &mut self.next_turns);
+            poller.readable(&mut |at| {
+                if let Some(seat) = seats.get_mut(at as usize)
+                    && !std::mem::replace(&mut seat.busy, true)
+                {
+                    turns.push(at as usize);
+                }
+            });
+        }
+        self.sweep(now_ns);
+        std::mem::swap(&mut self.turns, &mut self.next_turns);
+        let mut work = 0;
+        while let Some(at) = self.turns.pop() {
+            self.seats[at].busy = false;
+            work += self.work_seat(at, now_ns);
+        }
+        work
+    }
+
+    /// Lets time pass for a part of the seats; those that have something to say then have a turn.
+    fn sweep(&mut self, now_ns: u64) {
+        if self.sweep_at == 0 {
+            if now_ns.saturating_sub(self.swept_ns) < SWEEP_NS {
+                return;
+            }
+            self.swept_ns = now_ns;
+        }
+        let end = (self.sweep_at + SWEPT_A_CYCLE).min(self.seats.len());
+        for at in self.sweep_at..end {
+            let seat = &mut self.seats[at];
+            if seat.connection.is_none() {
+                continue;
+            }
+            seat.session.on_time(now_ns, &mut *seat.application);
+            if !seat.session.output().is_empty() || seat.session.state() == State::Down {
+                self.mark(at);
+            }
+        }
+        self.sweep_at = if end == self.seats.len() { 0 } else { end };
     }
 
     /// One seat's turn: reads, takes messages, lets time pass, writes.
@@ -220,6 +297,7 @@ impl AcceptorTile {
             work += 1;
         }
         let quiet = connection.next_is_nothing();
+        let more = !quiet || !seat.session.output().is_empty() || seat.session.is_replaying() || seat.unwatched;
         if broken || connection.is_over() && quiet {
             seat.session.disconnected(now_ns);
         }
@@ -228,7 +306,11 @@ impl AcceptorTile {
             let unwritten = !broken && !seat.session.output().is_empty();
             if !unwritten || now_ns.saturating_sub(since_ns) > LINGER_NS {
                 self.leave(at, now_ns);
+                return work;
             }
+        }
+        if more {
+            self.mark(at);
         }
         work
     }
@@ -272,15 +354,21 @@ impl Tile for AcceptorTile {
             .net
             .tcp_listen(listen)
             .map_err(|error| StartError(format!("tile {}: listen = {listen}: {error}", self.config.name)))?;
+        self.poller = self.context.net.poller();
         self.door = Some(Door::new(listener, self.config.door.clone(), &self.context.counters));
         Ok(())
     }
 
     fn do_work(&mut self, now_ns: u64) -> usize {
-        let mut work = self.accept(now_ns) + self.receive_visitors(now_ns);
-        for at in 0..self.seats.len() {
-            work += self.work_seat(at, now_ns);
+        let mut work = 0;
+        for _ in 0..ACCEPTS_A_CYCLE {
+            match self.accept(now_ns) {
+                0 => break,
+                accepted => work += accepted,
+            }
         }
+        work += self.receive_visitors(now_ns);
+        work += self.work_seats(now_ns);
         self.tell(now_ns);
         work
     }

@@ -63,6 +63,11 @@ impl Connection {
         Self { input, message_bytes_max, ..self }
     }
 
+    /// The socket, to be watched.
+    pub fn socket(&self) -> &dyn Tcp {
+        &*self.socket
+    }
+
     /// Whether no whole message waits.
     pub fn next_is_nothing(&self) -> bool {
         frame(self.input.as_slice(), self.message_bytes_max) == Framed::Incomplete

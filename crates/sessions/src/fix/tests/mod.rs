@@ -10,6 +10,7 @@ use wire::fix::{Builder, DataFields, Fields, Framed, Header, Message, frame};
 use super::*;
 
 mod failures;
+mod fuzz;
 mod gaps;
 mod logons;
 mod stores;
