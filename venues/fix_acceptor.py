@@ -41,6 +41,8 @@ class AcceptedSession:
     application_version: str = ""
     profile: dict[str, Any] = field(default_factory=dict)
     validation: dict[str, bool] | None = None
+    hours: dict[str, Any] | None = None
+    """As `meridian.venues.fix_hours` makes them; None: always open."""
 
     def settings(self, sender_comp_id: str, store: str) -> dict[str, Any]:
         """The session as the tile reads it."""
@@ -55,6 +57,8 @@ class AcceptedSession:
         settings: dict[str, Any] = {"profile": profile, "store": store}
         if self.validation is not None:
             settings["validation"] = self.validation
+        if self.hours is not None:
+            settings["hours"] = self.hours
         return settings
 
     @property

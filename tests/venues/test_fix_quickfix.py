@@ -1,4 +1,5 @@
-"""QuickFIX logs on to our acceptor: orders and their echoes, lost connections, resends, gaps, a restart with kept numbers.
+"""QuickFIX logs on to our acceptor, and we to its: orders and their echoes, lost connections, resends, gaps, restarts with kept
+numbers.
 
 Invariant: what QuickFIX sends comes back once and in order, whatever is cut or lost between, and neither side ever logs the
 other out for its numbers.
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from meridian.venues.fix_session import Initiator as OurInitiator
 from tests.support import ROOT, skip_unchecked
 
 try:
@@ -247,3 +249,129 @@ def test_orders_come_back_through_cuts_losses_and_restarts_of_either_side(
     send(5)
     wait("orders after their restart", all_back)
     assert not [text for text in initiator.application.texts if "MsgSeqNum" in text], initiator.application.texts
+
+
+class Echo(getattr(quickfix, "Application", object)):  # type: ignore[misc]
+    """A QuickFIX acceptor's application: orders go back by their names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[str] = []
+
+    def onCreate(self, _: Any) -> None: ...
+    def onLogon(self, _: Any) -> None: ...
+    def onLogout(self, _: Any) -> None: ...
+    def toAdmin(self, message: Any, _: Any) -> None: ...
+    def fromAdmin(self, message: Any, _: Any) -> None: ...
+    def toApp(self, message: Any, _: Any) -> None: ...
+    def fromApp(self, message: Any, session: Any) -> None:
+        name = quickfix.ClOrdID()
+        message.getField(name)
+        self.got.append(name.getValue())
+        answer = quickfix.Message()
+        answer.getHeader().setField(quickfix.MsgType("8"))
+        for field in (quickfix.ClOrdID(name.getValue()), quickfix.OrderID("1")):
+            answer.setField(field)
+        quickfix.Session.sendToTarget(answer, session)
+
+
+class TheirAcceptor:
+    """QuickFIX as an acceptor, with its store in files."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self.port = free_port()
+        lines = ["[DEFAULT]", "ConnectionType=acceptor", f"SocketAcceptPort={self.port}", "SocketReuseAddress=Y"]
+        lines += [f"FileStorePath={folder / 'theirs'}", "StartTime=00:00:00", "EndTime=00:00:00", "UseDataDictionary=N"]
+        lines += ["[SESSION]", f"BeginString={version}", "SenderCompID=QF", "TargetCompID=US"]
+        lines += ["DefaultApplVerID=9"] if version == "FIXT.1.1" else []
+        (folder / "acceptor.cfg").write_text("\n".join(lines) + "\n")
+        self.settings = quickfix.SessionSettings(str(folder / "acceptor.cfg"))
+        self.store = quickfix.FileStoreFactory(self.settings)
+        self.application = Echo()
+        self.running: Any = None
+
+    def start(self) -> None:
+        self.running = quickfix.SocketAcceptor(self.application, self.store, self.settings)
+        self.running.start()
+
+    def stop(self) -> None:
+        if self.running is not None:
+            self.running.stop()
+            self.running = None
+
+
+@pytest.mark.parametrize("version", ["FIX.4.0", "FIX.4.2", "FIX.4.4", "FIXT.1.1"])
+def test_we_log_on_to_quickfix_and_lose_nothing_through_cuts_and_restarts(version: str, tmp_path: Path) -> None:
+    if quickfix is None:
+        skip_unchecked("FIX sessions against QuickFIX", "its wheel is for Python 3.11 alone")
+    theirs = TheirAcceptor(tmp_path, version)
+    theirs.start()
+    # An order that was on its way is passed over by default; here it is to arrive.
+    profile: dict[str, Any] = {
+        "begin_string": version,
+        "sender_comp_id": "US",
+        "target_comp_id": "QF",
+        "heartbeat_s": 2,
+    }
+    profile |= {"replay_order_age_ns_max": 2**62, "default_appl_ver_id": "9" if version == "FIXT.1.1" else ""}
+    sent: list[str] = []
+    got: list[str] = []
+
+    def start() -> OurInitiator:
+        ours = OurInitiator((BIND, theirs.port), profile, directory=tmp_path / "ours")
+        until = time.monotonic() + WAIT_S_MAX
+        while True:
+            try:
+                ours.log_on()
+                return ours
+            except OSError:
+                assert time.monotonic() < until, "no logon"
+                time.sleep(0.2)
+
+    def order(ours: OurInitiator, count: int) -> None:
+        for _ in range(count):
+            sent.append(f"o{len(sent)}")
+            ours.send("D", [(11, sent[-1]), (21, 1), (55, "AAPL"), (54, 1), (38, 100), (40, 1)])
+
+    def settle(ours: OurInitiator) -> None:
+        def all_back() -> bool:
+            ours.step()
+            while ours.messages:
+                got.append(ours.messages.popleft().get(11) or "")
+            return got == sent
+
+        wait("answers come back", all_back)
+
+    try:
+        ours = start()
+        order(ours, 20)
+        settle(ours)
+        # Cut with orders and answers on the way.
+        order(ours, 10)
+        ours.lose()
+        ours.log_on()
+        settle(ours)
+        # Our process is gone without a goodbye; another takes up its files.
+        order(ours, 5)
+        ours.lose()
+        ours = start()
+        settle(ours)
+        # Theirs is stopped and started again.
+        theirs.stop()
+        ours.lose()
+        theirs.start()
+        ours = start()
+        order(ours, 5)
+        settle(ours)
+        assert theirs.application.got == sent
+        assert not [text for text in ours.texts if "MsgSeqNum" in text], ours.texts
+        ours.close()
+        assert ours.session.ended == "logged_out"
+    finally:
+        theirs.stop()
+
+
+def test_a_profile_is_refused_in_sentences_all_at_once() -> None:
+    with pytest.raises(ValueError) as refused:
+        OurInitiator((BIND, 1), {"begin_string": "FIX.9", "sender_comp_id": "", "target_comp_id": "X", "odd": 1})
+    assert len(str(refused.value).splitlines()) == 3

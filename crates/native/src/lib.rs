@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 mod consolidated;
 mod fix;
+mod fix_session;
 mod fix_speed;
 
 macro_rules! rooms {

@@ -2,7 +2,9 @@
 
 use pyo3::prelude::*;
 
+use crate::fix_session::PyFixSession;
+
 /// Adds this room's classes and functions.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyFixSession>()
 }

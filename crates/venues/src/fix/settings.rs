@@ -8,7 +8,9 @@ use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use sessions::fix::{DictionaryRules, JournalSize, JournalStore, MemoryStore, Profile, Session, Store, Version};
+use sessions::fix::{
+    DictionaryRules, Hours, JournalSize, JournalStore, MemoryStore, Profile, Session, Span, Store, Version,
+};
 use tiles::{Context, DoorConfig, Ends, StartError, Tile, TileKind, TileSpec, settings};
 use wire::fix::{Dictionary, Draft, Validation};
 
@@ -30,10 +32,37 @@ settings! {
 }
 
 settings! {
+    /// When a session is open, in a place's time.
+    struct HoursSettings {
+        /// Seconds after the place's midnight; of a weekly session after Monday's.
+        start_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
+        end_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
+        weekly: bool = false, "true or false";
+        /// Monday is 0.
+        weekdays: Vec<u32> = vec![0, 1, 2, 3, 4], "whole numbers from 0 (Monday) to 6", |days| days.iter().all(|day| *day < 7);
+        holidays: Vec<u32> = Vec::new(), "days since 1970-01-01";
+        zone: Vec<Vec<i64>>, "pairs of seconds since 1970 and the offset from UTC in seconds from then on",
+            |zone| zone.iter().all(|pair| pair.len() == 2 && pair[1].unsigned_abs() <= 86_400);
+    }
+}
+
+impl HoursSettings {
+    fn hours(&self) -> Result<Hours, Vec<String>> {
+        let (start_s, end_s) = (self.start_s, self.end_s);
+        let span = if self.weekly { Span::Weekly { start_s, end_s } } else { Span::Daily { start_s, end_s } };
+        let zone = self.zone.iter().map(|pair| (pair[0], pair[1] as i32)).collect();
+        let weekdays = self.weekdays.iter().fold(0, |bits, day| bits | 1 << day);
+        Hours::new(span, zone, weekdays, self.holidays.clone())
+    }
+}
+
+settings! {
     /// One session.
     struct SessionSettings {
         profile: Profile, "a table";
         validation: Option<ValidationSettings> = None, "a table of true and false by kind of check";
+        /// Absent: always open.
+        hours: Option<HoursSettings> = None, "a table";
         /// Where what is sent is kept.
         store: String = "memory".to_owned(), "memory or journal", |store| ["memory", "journal"].contains(&store.as_str());
         store_messages_max: usize = 1 << 16, "a whole number from 16 to 16777216", |m| (16..=1 << 24).contains(m);
@@ -78,6 +107,9 @@ fn check(spec: &TileSpec, _: &Ends) -> Vec<String> {
             session.profile.errors(&place, errors);
             if session.profile.initiator {
                 errors.push(format!("{place}.initiator = true: an acceptor waits for logons"));
+            }
+            if let Some(Err(found)) = session.hours.as_ref().map(HoursSettings::hours) {
+                errors.extend(found.into_iter().map(|error| format!("{key}.sessions[{at}].hours.{error}")));
             }
             let same = |other: &SessionSettings| names(&other.profile) == names(&session.profile);
             if settings.sessions[..at].iter().any(same) {
@@ -188,7 +220,10 @@ fn make(spec: &TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> 
                 rules = rules.with(version, Rc::clone(other));
             }
         }
-        let session = Session::new(one.profile.clone(), store, Some(Rc::new(rules)));
+        let mut session = Session::new(one.profile.clone(), store, Some(Rc::new(rules)));
+        if let Some(hours) = &one.hours {
+            session = session.with_hours(hours.hours().expect("the check went over them"));
+        }
         seats.push(Seat::new(session, Box::new(Acceptance::new(dictionary))));
     }
     let config = AcceptorConfig {

@@ -1,0 +1,197 @@
+//! `meridian._native.venues.FixSession`: a FIX session for Python, without its socket: bytes and time in, bytes and messages out.
+//!
+//! Invariant: bytes may come in any pieces; a message is handed out once, in its turn.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use sessions::fix::{
+    Answer, Application, Count, DictionaryRules, Inbound, JournalSize, JournalStore, MemoryStore, Profile, Session,
+    State, Store,
+};
+use tiles::{RealStorage, Setting};
+use wire::fix::{Dictionary, Fields, Framed, Message, Validation, frame};
+
+/// A store for cold use: a day of a person's or a test's messages.
+const SIZE: JournalSize = JournalSize { segment_bytes: 1 << 20, segments_max: 256, messages_max: 1 << 18 };
+const MEMORY_BYTES: usize = 64 << 20;
+
+/// MsgType, number, whether it may be a duplicate, the message.
+type Taken = (Vec<u8>, u64, bool, Vec<u8>);
+
+#[derive(Default)]
+struct Inbox {
+    taken: Vec<Taken>,
+    texts: Vec<String>,
+}
+
+impl Application for Inbox {
+    fn on_message(&mut self, _: &mut Session, _: u64, inbound: &Inbound<'_>) -> Answer {
+        let message = &inbound.message;
+        self.taken.push((message.kind().to_vec(), inbound.sequence, inbound.poss_dup, message.bytes().to_vec()));
+        Answer::Taken
+    }
+
+    fn on_session_message(&mut self, _: &mut Session, _: u64, message: &Message<'_>) {
+        if let Some(text) = message.get(58) {
+            self.texts.push(String::from_utf8_lossy(text).into_owned());
+        }
+    }
+}
+
+/// One session.
+#[pyclass(name = "FixSession", unsendable)]
+pub(crate) struct PyFixSession {
+    session: Session,
+    inbox: Inbox,
+    fields: Fields,
+    input: Vec<u8>,
+    message_bytes_max: usize,
+}
+
+#[pymethods]
+impl PyFixSession {
+    #[new]
+    #[pyo3(signature = (profile_json, now_ns, *, directory = None, dictionary_xml = None))]
+    fn new(
+        profile_json: &str,
+        now_ns: u64,
+        directory: Option<PathBuf>,
+        dictionary_xml: Option<&str>,
+    ) -> PyResult<Self> {
+        let refused = |errors: Vec<String>| PyValueError::new_err(errors.join("\n"));
+        let table = serde_json::from_str(profile_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let mut errors = Vec::new();
+        let profile = Profile::read(&table, "profile", "a table", &mut errors);
+        if let Some(profile) = &profile {
+            profile.errors("profile", &mut errors);
+        }
+        let profile = profile.filter(|_| errors.is_empty()).ok_or_else(|| refused(errors))?;
+        let store: Box<dyn Store> = match directory {
+            None => Box::new(MemoryStore::with_capacity(SIZE.messages_max, MEMORY_BYTES, now_ns)),
+            Some(directory) => {
+                let storage = RealStorage::new(&directory).map_err(|error| PyOSError::new_err(error.to_string()))?;
+                let opened = JournalStore::open(Rc::new(storage), "fix", SIZE, now_ns);
+                Box::new(opened.map_err(|error| PyOSError::new_err(error.0))?)
+            }
+        };
+        let rules = match dictionary_xml.map(Dictionary::from_xml) {
+            None => None,
+            Some(Err(errors)) => return Err(refused(errors)),
+            Some(Ok(dictionary)) => {
+                let rules = DictionaryRules::new(Rc::new(dictionary), Validation::FULL);
+                Some(Rc::new(rules) as Rc<dyn sessions::fix::Rules>)
+            }
+        };
+        let message_bytes_max = profile.message_bytes_max;
+        let session = Session::new(profile, store, rules);
+        Ok(Self { session, inbox: Inbox::default(), fields: Fields::default(), input: Vec::new(), message_bytes_max })
+    }
+
+    /// A connection is made.
+    fn connect(&mut self, now_ns: u64) -> PyResult<()> {
+        if self.session.state() != State::Down {
+            return Err(PyRuntimeError::new_err("the session has a connection already"));
+        }
+        self.input.clear();
+        self.session.connect(now_ns);
+        Ok(())
+    }
+
+    /// The connection is gone.
+    fn disconnected(&mut self, now_ns: u64) {
+        self.session.disconnected(now_ns);
+    }
+
+    /// Bytes came in; returns the messages of the application in their turn.
+    fn receive(&mut self, now_ns: u64, bytes: &[u8]) -> Vec<Taken> {
+        self.input.extend_from_slice(bytes);
+        let input = std::mem::take(&mut self.input);
+        let mut at = 0;
+        while self.session.state() != State::Down {
+            match frame(&input[at..], self.message_bytes_max) {
+                Framed::Message { length } => {
+                    let message = &input[at..at + length];
+                    self.session.receive(now_ns, message, &mut self.fields, &mut self.inbox);
+                    at += length;
+                }
+                Framed::Garbled { skip, .. } => {
+                    self.session.garbled();
+                    at += skip;
+                }
+                Framed::Incomplete => break,
+            }
+        }
+        self.input = input[at..].to_vec();
+        std::mem::take(&mut self.inbox.taken)
+    }
+
+    /// Time passes: heartbeats, test requests, patience, replays.
+    fn on_time(&mut self, now_ns: u64) {
+        self.session.on_time(now_ns, &mut self.inbox);
+    }
+
+    /// Bytes for the socket; they are taken.
+    fn output<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = PyBytes::new(py, self.session.output());
+        self.session.written(bytes.as_bytes().len());
+        bytes
+    }
+
+    /// Sends a message of the application; returns its number.
+    fn send(&mut self, now_ns: u64, kind: &[u8], fields: Vec<(u32, Vec<u8>)>) -> PyResult<u64> {
+        let sent = self.session.send(now_ns, kind, |body| {
+            for (tag, value) in &fields {
+                body.field(*tag, value);
+            }
+        });
+        sent.map_err(|error| PyRuntimeError::new_err(format!("not sent: {error:?}")))
+    }
+
+    /// Says goodbye.
+    fn log_out(&mut self, now_ns: u64, text: &str) {
+        self.session.log_out(now_ns, text);
+    }
+
+    /// Texts of rejects and logouts that came in; they are taken.
+    fn texts(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.inbox.texts)
+    }
+
+    /// down, waiting, logon_sent, up or logout_sent.
+    #[getter]
+    fn state(&self) -> &'static str {
+        match self.session.state() {
+            State::Down => "down",
+            State::Waiting => "waiting",
+            State::LogonSent => "logon_sent",
+            State::Up => "up",
+            State::LogoutSent => "logout_sent",
+        }
+    }
+
+    /// Why the last connection ended, or None.
+    #[getter]
+    fn ended(&self) -> Option<&'static str> {
+        self.session.ended().map(sessions::fix::End::name)
+    }
+
+    /// The number expected next, and the one sent next.
+    #[getter]
+    fn numbers(&self) -> (u64, u64) {
+        self.session.numbers()
+    }
+
+    /// What was counted, by name.
+    #[getter]
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = PyDict::new(py);
+        for count in Count::ALL {
+            counts.set_item(count.name(), self.session.counts().get(*count))?;
+        }
+        Ok(counts)
+    }
+}
