@@ -51,6 +51,8 @@ BAD_INPUT = {
     "down": ["one", "two"],
     "fills": ["absent"],
     "fix acceptor": ["--port", "1", "--dictionaries", "absent"],
+    "fix lint": ["absent.xml"],
+    "fix log": ["absent.log"],
     "journal cat": ["absent"],
     "journal replay": ["absent"],
     "journal verify": ["absent"],

@@ -154,6 +154,8 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("up", ["--regions", "chicago", "--data", "/proc/absent", "--detach"], EXIT_CHECK_FAILED),
     ("wire decode", ["{files}/text.pcap"], EXIT_BAD_INPUT),
     ("fix acceptor", ["--port", "1", "--dictionaries", "{files}"], EXIT_BAD_INPUT),
+    ("fix lint", ["{files}/text.pcap"], EXIT_CHECK_FAILED),
+    ("fix log", ["{files}/absent"], EXIT_BAD_INPUT),
 ]
 """Command → words with which it fails, and how it ends."""
 
