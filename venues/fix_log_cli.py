@@ -82,8 +82,8 @@ def _dictionary(path: Path | None, errors: list[str]) -> Dictionary | None:
         return None
     try:
         return Dictionary.load(path)
-    except OSError as error:
-        errors.append(f"--dictionary {path}: {error.strerror}")
+    except (OSError, UnicodeDecodeError) as error:
+        errors.append(f"--dictionary {path}: {getattr(error, 'strerror', None) or 'is no text'}")
     except ValueError as error:
         errors += [f"--dictionary {path}: {sentence}" for sentence in _sentences(error)]
     return None
@@ -214,7 +214,7 @@ def lint(dictionary: Path, transport: Path | None, base: str | None, as_json: bo
         facts = {"version": found.version, "messages": len(list(found.message_types())), "fields": found.field_count}
         notes = [] if base else wire.fix_lint(dictionary.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"DICTIONARY {dictionary}: {getattr(error, 'strerror', None) or error}") from error
+        raise BadInput(f"DICTIONARY {dictionary}: {getattr(error, 'strerror', None) or 'is no text'}") from error
     except ValueError as error:
         faults = _sentences(error)
     document = {"file": str(dictionary), **facts, "faults": faults, "notes": notes}
