@@ -163,7 +163,7 @@ ACKS = Kind(
 )
 LOCAL = Kind(
     path="local/REGION/kill/NODE/SELECTOR",
-    value="what was killed at a region's own socket, or kept when its key was deleted or edited by hand; goes when a re-arm was written after it",
+    value="what was killed at a region's own socket, or kept when its key was edited; goes when a re-arm was written after it",
     writers=("agent",),
 )
 POSITIONS = Kind(

@@ -36,7 +36,9 @@ Node = Annotated[
 @router.get("/kill", summary="Kill fields of every node that was ever stopped")
 async def state(service: Served, _: Reader) -> KillsAnswer:
     """What the store says, and regions that were stopped at their own socket."""
-    kills_by_key: dict[str, Kill] = {keys.kill(words[1], kill.selector): kill for words, kill in service.view.of("kill")}
+    kills_by_key: dict[str, Kill] = {
+        keys.kill(words[1], kill.selector): kill for words, kill in service.view.of("kill")
+    }
     handed: dict[str, set[str]] = {}
     for one in service.housekeeping.unwritten:
         key = keys.kill(one.kill.node, one.kill.selector)

@@ -69,12 +69,9 @@ def strictest(kill: Kill, known: Kill | LocalKill | None) -> Kill:
     """The kill, each field as strict as the known one's."""
     if known is None:
         return kill
-    fields = {
-        "new_orders": max(kill.new_orders, known.new_orders, key=NEW_ORDERS.index),
-        "resting": max(kill.resting, known.resting, key=RESTING.index),
-        "flatten": kill.flatten or known.flatten,
-    }
-    return kill.model_copy(update=fields)
+    new = max(kill.new_orders, known.new_orders, key=NEW_ORDERS.index)
+    resting = max(kill.resting, known.resting, key=RESTING.index)
+    return kill.model_copy(update={"new_orders": new, "resting": resting, "flatten": kill.flatten or known.flatten})
 
 
 def plan_kill(view: View, node: str, request: KillRequest, actor: Actor) -> Plan:

@@ -94,7 +94,8 @@ class Service:
     async def _import_then_keep_house(self) -> None:
         await self.view.ready.wait()
         if self.settings.limits is None:
-            return await self.housekeeping.run()
+            await self.housekeeping.run()
+            return
         await self._import(self.settings.limits)
         await asyncio.gather(self.housekeeping.run(), self._import_again(self.settings.limits))
 

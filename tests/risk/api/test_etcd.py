@@ -347,7 +347,7 @@ def test_an_emptied_store_is_not_taken_for_the_one_known(world: World, tmp_path:
             other.etcd.put(keys.GENERATION, json.dumps({"v": 1, "generation": 2}))
             until(lambda: api.get("/v1/health")["view"]["live"] and api.get("/v1/tree")["nodes"])
             imported(api)
-            assert json.loads(other.etcd.get(keys.GENERATION).value)["generation"] == 2
+            assert other.value(keys.GENERATION)["generation"] == 2
             assert api.write("PUT", "/v1/limits/6", {"value": "5"}, version=1)["applied"]
 
 
