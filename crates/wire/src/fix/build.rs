@@ -295,7 +295,7 @@ impl<'a> Builder<'a> {
         place.get_mut(count..)
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, tag: (u128, usize), value: &[u8]) -> &mut Self {
         let Some(place) = self.place(tag, value.len()) else { return self.slowly(tag, value) };
         let sound = copy_checked(place, value);

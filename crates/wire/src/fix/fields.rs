@@ -329,8 +329,8 @@ impl Reader<'_> {
                 None => last_mask(bytes, base),
             };
             while mask != 0 {
-                let end = base + mask.trailing_zeros() as usize;
-                mask &= mask - 1;
+                let end = base.wrapping_add(mask.trailing_zeros() as usize);
+                mask &= mask.wrapping_sub(1);
                 let (tag, equals) = if start < readable {
                     // SAFETY: `start` lies at least eight bytes before the end.
                     quick_tag(u64::from_le_bytes(unsafe { *bytes.as_ptr().add(start).cast::<[u8; 8]>() }))
@@ -351,8 +351,8 @@ impl Reader<'_> {
                 }
                 // SAFETY: `count` is below the table's length.
                 unsafe { table.add(count).write(Field { tag, start: value as u32, end: end as u32 }) };
-                count += 1;
-                start = end + 1;
+                count = count.wrapping_add(1);
+                start = end.wrapping_add(1);
             }
             base += STRIDE;
         }
