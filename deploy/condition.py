@@ -6,6 +6,7 @@ told with what stays in force meanwhile. Nothing here waits longer than `PATIENC
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ PATIENCE_S = 1.0
 OLD_MS = 5_000
 """Positions of another region that are older than this may be wrong."""
 SUPERVISOR = "processes that end are not started again, and a region that fails is not stopped"
+TAKEN_FOR_DEAD = "; paused for 10 s it is taken for dead by the media driver, and ends when it goes on"
+FREE_BYTES_MIN = 64 << 20
 STOPPED = {"T": "paused", "t": "paused", "Z": "gone", "X": "gone"}
 GOES_ON = "regions trade on within what is in force"
 
@@ -126,9 +129,24 @@ def stopped(run: Run) -> Iterator[str]:
         state = state_of(about["pid"])
         what = f"{name} (process {about['pid']})"
         if state == "paused":
-            yield f"{what}: is paused; `kill -CONT {about['pid']}` lets it go on{_meaning(about)}"
+            meaning = _meaning(about) or TAKEN_FOR_DEAD
+            yield f"{what}: is paused; `kill -CONT {about['pid']}` lets it go on{meaning}"
         elif state == "gone":
             yield f"{what}: is gone; its supervisor starts it again where the topology says so{_meaning(about)}"
+
+
+def full(run: Run) -> Iterator[str]:
+    """A sentence for a disk that has no room for what a run writes."""
+    for directory in dict.fromkeys([run.data_directory, run.run_directory, run.shared_directory]):
+        try:
+            free = shutil.disk_usage(directory).free
+        except OSError:
+            continue  # Gone with its run, and told as that.
+        if free < FREE_BYTES_MIN:
+            yield (
+                f"disk: {directory} has {free >> 20} MiB left; a store, a journal or an agent that cannot write there stops; "
+                "make room"
+            )
 
 
 def failed(run: Run) -> Iterator[str]:
@@ -207,7 +225,7 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for agent in run["agents"]:
         yield f"{name}: agent of region {agent['region'] or name}"
         yield from (f"  {line}" for line in [*agent_lines(agent), *agent["sentences"]])
-    yield from (f"{name}: {sentence}" for sentence in [*run["failed"], *run["stopped"]])
+    yield from (f"{name}: {sentence}" for sentence in [*run["failed"], *run["stopped"], *run["full"]])
 
 
 def described(run: Run) -> dict[str, Any]:
@@ -215,4 +233,5 @@ def described(run: Run) -> dict[str, Any]:
     return {
         "store": store(run), "api": api(run), "agents": agents(run), "failed": list(failed(run)),
         "stopped": list(stopped(run)),
+        "full": list(full(run)),
     }  # fmt: skip
