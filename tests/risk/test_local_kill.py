@@ -21,6 +21,7 @@ from meridian.risk import local_kill
 from meridian.risk.api import sockets
 from meridian.risk.api.values import Kill, Selector
 from meridian.risk.local_kill import Place
+from tests.coordination.region import soon
 from tests.risk.support import LIMITS, REFERENCE, write
 
 SILENT = b'{"ok":true,"sent":true,"input":null}\n'
@@ -86,7 +87,10 @@ def test_a_region_whose_supervisor_was_killed_is_named(
     (claim.directory / "record.json").write_text(json.dumps({"engine": {}, "slots": []}))
     spec = str(claim.directory / "specs" / "engine.json")
     engine = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({60 * lives})", spec])
-    if not lives:
+    if lives:
+        # A process has no command line for a moment while it is being started.
+        soon(lambda: spec.encode() in Path(f"/proc/{engine.pid}/cmdline").read_bytes())
+    else:
         engine.wait()
     run = runs.Run(
         name="chicago", topology="chicago", state="running", supervisor_pid=engine.pid, run_directory=str(claim.directory),
