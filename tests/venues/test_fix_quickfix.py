@@ -122,7 +122,7 @@ class Wire:
         self.cut()
 
 
-class Counterparty(getattr(quickfix, "Application", object)):  # type: ignore[misc]
+class Counterparty(getattr(quickfix, "Application", object)):  # type: ignore[misc]  # QuickFIX has no types
     """A QuickFIX initiator that takes down what it gets."""
 
     def __init__(self) -> None:
@@ -251,7 +251,7 @@ def test_orders_come_back_through_cuts_losses_and_restarts_of_either_side(
     assert not [text for text in initiator.application.texts if "MsgSeqNum" in text], initiator.application.texts
 
 
-class Echo(getattr(quickfix, "Application", object)):  # type: ignore[misc]
+class Echo(getattr(quickfix, "Application", object)):  # type: ignore[misc]  # QuickFIX has no types
     """A QuickFIX acceptor's application: orders go back by their names."""
 
     def __init__(self) -> None:

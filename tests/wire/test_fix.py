@@ -7,6 +7,7 @@ import json
 import random
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,13 +66,14 @@ def test_every_version_builds_what_its_dictionary_accepts(version: str) -> None:
 
 
 def test_values_that_cannot_stand_in_a_message_are_refused() -> None:
-    for value, words in [
+    values: list[tuple[Any, str]] = [
         ("a\x01b", "field's end"),
         (datetime.datetime(2026, 3, 2), "needs its zone"),
         (Decimal("NaN"), "no number"),
-    ]:
+    ]
+    for value, words in values:
         with pytest.raises(ValueError, match=words):
-            order(Text=value)  # type: ignore[arg-type]
+            order(Text=value)
     with pytest.raises(KeyError):
         order(NoSuchName="x")
 

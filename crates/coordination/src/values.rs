@@ -223,6 +223,11 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// Decimals of its amounts.
+    pub fn decimals(&self) -> u32 {
+        Metric::from_code(self.record.metric).map_or(0, decimals)
+    }
+
     /// Whether it lets through anything that the one before it stops, or is a limit of something else.
     pub fn loosens(&self, before: &Self) -> bool {
         let (new, old) = (&self.record, &before.record);

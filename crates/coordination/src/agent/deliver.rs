@@ -173,8 +173,7 @@ impl Agent {
     fn part_of(&self, id: u32) -> Option<Result<(Part, Version), String>> {
         let limit = self.limits.get(&id).filter(|known| known.value.global && known.value.record.removed == 0)?;
         let known = self.parts.get(&id)?;
-        let places = records::Metric::from_code(limit.value.record.metric).map_or(0, values::decimals);
-        let part = known.value.read(places);
+        let part = known.value.read(limit.value.decimals());
         let version = known.version.max(limit.version);
         Some(part.map(|part| {
             let target = limit.value.pending.get(&self.holder());
@@ -199,8 +198,8 @@ impl Agent {
     /// the part that it has, or none.
     fn is_overdrawn(&self, id: u32, own: Part) -> bool {
         let Some(limit) = self.limits.get(&id) else { return false };
-        let places = records::Metric::from_code(limit.value.record.metric).map_or(0, values::decimals);
-        let others = self.other_parts.range((id, String::new())..(id + 1, String::new()));
+        let places = limit.value.decimals();
+        let others = self.other_parts.range((id, String::new())..).take_while(|((limit, _), _)| *limit == id);
         let read = others.filter_map(|(_, part)| part.read(places).ok());
         let (upper, lower) = read.fold((own.upper, own.lower), |sum, part| {
             (sum.0.saturating_add(part.upper), sum.1.saturating_add(part.lower))

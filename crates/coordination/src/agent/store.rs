@@ -198,6 +198,10 @@ impl Agent {
                 self.limits.get(&id).is_some_and(|known| known.value.record.removed == 0 && !older(known.version))
             }
             Key::Part(id, at) if at == holder => self.parts.get(&id).is_some_and(|known| !older(known.version)),
+            Key::Part(id, at) => {
+                self.other_parts.remove(&(id, at));
+                false
+            }
             Key::Kill(place) => {
                 let in_force = |known: &Known<values::KillAt>| known.value.fields != KillFields::ARMED;
                 self.kills.get(&place).is_some_and(|known| in_force(known) && !older(known.version))

@@ -439,6 +439,13 @@ fn parts_that_are_more_than_their_bound_raise_nothing() {
     desk.put("parts/9/chicago-1", &part(30), 17);
     assert_eq!((desk.twin.parts[&9].1, desk.twin.parts[&9].0), (70, (1, 17)));
     assert_eq!(desk.ack("parts/9/ny-1")["revision"].as_u64(), Some(17));
+    // What a holder has no more counts no more; and the largest number of a limit is one like others.
+    desk.delete("parts/9/chicago-1", 18);
+    desk.put("parts/9/ny-1", &part(100), 19);
+    assert_eq!(desk.twin.parts[&9].1, 100);
+    desk.put("limits/4294967295", &global(u32::MAX, 10, None), 20);
+    desk.put("parts/4294967295/ny-1", &part(10), 20);
+    assert_eq!(desk.twin.parts[&u32::MAX].1, 10);
 }
 
 #[test]
