@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from meridian.bench.method import Estimate
 from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
+from meridian.ports import free_ports
 
 if TYPE_CHECKING:
     from meridian.coordination import Etcd, EtcdServer, Watch
@@ -319,10 +320,9 @@ class Line:
     """Two regions with a relay between them, and a socket of its own at the same relay."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        from meridian.deploy.specs import free_ports
-
         made = files(folder)
-        ports = free_ports([REGION, FAR, "to_" + REGION, "to_" + FAR, "floor", "to_floor"])
+        ends = [REGION, FAR, "to_" + REGION, "to_" + FAR, "floor", "to_floor"]
+        ports = dict(zip(ends, free_ports(len(ends)), strict=True))
         routes = [
             {"listen": f"127.0.0.1:{ports['to_' + end]}", "to": f"127.0.0.1:{ports[end]}", "delay": f"{DELAY_MS}ms"}
             for end in (REGION, FAR, "floor")

@@ -11,12 +11,10 @@ started store is the one of its folder again.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,6 +31,7 @@ from meridian.coordination.client import Etcd
 from meridian.coordination.install import installed
 from meridian.coordination.users import ADMINISTRATOR, set_up
 from meridian.coordination.verbs import Access, is_loopback
+from meridian.ports import free_ports
 
 LAUNCH = (
     "import ctypes, os, signal, sys\n"
@@ -47,22 +46,13 @@ STOP_MAX_S = 2.0
 TOKEN = "meridian"
 
 
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that are free now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((host, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-
-
 def kept_ports(folder: Path, count: int) -> list[int]:
     """The ports of the store in a folder, chosen once: its members know each other by them."""
     path = folder / "ports.json"
     try:
         ports = [int(port) for port in json.loads(path.read_text())]
     except FileNotFoundError:
-        ports = free_ports(count)
+        ports = free_ports(count, "127.0.0.1")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text(json.dumps(ports))
     except (ValueError, TypeError):

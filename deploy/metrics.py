@@ -62,8 +62,9 @@ class Exporter:
 
         registry = CollectorRegistry()
         registry.register(Collector(run))
-        self.port = port if port and _free(port) else _free_port()
-        self._server, self._thread = start_http_server(self.port, addr="127.0.0.1", registry=registry)
+        wanted = port if port and _free(port) else 0
+        self._server, self._thread = start_http_server(wanted, addr="127.0.0.1", registry=registry)
+        self.port = self._server.server_port
         self._threads: list[Thread] = [self._thread]
 
     def close(self) -> None:
@@ -82,10 +83,3 @@ def _free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

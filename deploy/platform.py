@@ -35,9 +35,9 @@ from meridian.coordination.certificates import Authority
 from meridian.deploy import epochs
 from meridian.deploy import region as region_files
 from meridian.deploy.region import Region
-from meridian.deploy.specs import free_ports
 from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
 from meridian.deploy.topology import Link, Service, Topology, TopologyError, check, document_of, nearest
+from meridian.ports import free_ports
 from meridian.risk.api import tokens
 
 TOPOLOGIES = Path(__file__).parent / "topologies"
@@ -280,7 +280,8 @@ class Platform:
             lambda: self.store.client("operator", timeout_s=epochs.TIMEOUT_S), self.data / epochs.FILE
         )
         pairs = [(a, b) for a in names for b in names if a != b]
-        ports = free_ports([*names, *(f"{a}-to-{b}" for a, b in pairs)])
+        needed = [*names, *(f"{a}-to-{b}" for a, b in pairs)]
+        ports = dict(zip(needed, free_ports(len(needed)), strict=True))
         promised = list(ports.values())
         for one in self.regions:
             name = one.topology.name

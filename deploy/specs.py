@@ -6,8 +6,7 @@ Invariant: nothing is decided by a tile's process: ports, directories, transport
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,31 +68,6 @@ class Places:
         if word in self.words:
             return self.words[word]
         return str({"run_directory": self.run_directory, "data_directory": self.data_directory}[word])
-
-
-def free_ports(names: list[str], promised: Iterable[int] = ()) -> dict[str, int]:
-    """A port for each name, free for TCP and UDP on every address at this moment, and not `promised` to another."""
-    held: list[socket.socket] = []
-    ports: dict[str, int] = {}
-    try:
-        while len(ports) < len(names):
-            stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            held.append(stream)
-            stream.bind(("0.0.0.0", 0))
-            port = stream.getsockname()[1]
-            if port in promised:
-                continue
-            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            held.append(datagrams)
-            try:
-                datagrams.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            ports[names[len(ports)]] = port
-    finally:
-        for one in held:
-            one.close()
-    return ports
 
 
 def link_spec(topology: Topology, name: str, stream_id: int, places: Places) -> dict[str, Any]:

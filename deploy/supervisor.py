@@ -27,8 +27,9 @@ from meridian._native import tiles
 from meridian.console import in_words
 from meridian.deploy import runs, services
 from meridian.deploy.metrics import Exporter
-from meridian.deploy.specs import Places, disk_bytes, free_ports, logs_bytes, process_spec, service_spec, shared_bytes
+from meridian.deploy.specs import Places, disk_bytes, logs_bytes, process_spec, service_spec, shared_bytes
 from meridian.deploy.topology import Topology
+from meridian.ports import free_ports
 
 if TYPE_CHECKING:
     from meridian.deploy.region import Region
@@ -190,7 +191,8 @@ class Supervisor:
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
         data = Path(self.topology.data_directory or directory / "data").resolve()
         aeron = Path(self.topology.aeron_directory or shared / "aeron").resolve()
-        ports = free_ports(self.topology.ports(), self.promised)
+        needed = self.topology.ports()
+        ports = dict(zip(needed, free_ports(len(needed), promised=self.promised), strict=True))
         words: dict[str, str | int] = dict(_secrets(directory / "secrets", self.topology.secrets()))
         if self.region is not None:
             words |= self.region.prepare(data.parent)

@@ -13,8 +13,9 @@ import pytest
 
 from meridian import records
 from meridian.coordination import EtcdError, EtcdServer, keys
-from meridian.coordination.server import Member, free_ports
+from meridian.coordination.server import Member
 from meridian.coordination.values import Put, unchanged
+from meridian.ports import free_ports
 from tests.coordination.half import Half
 from tests.coordination.network import Network
 from tests.coordination.region import generation, limit, soon, write_files

@@ -12,7 +12,7 @@ from meridian import records
 from meridian._native.coordination import agent_key, datagram_region
 from meridian.coordination.agent_settings import address
 from meridian.coordination.sealed import Sealed
-from meridian.coordination.server import free_ports
+from meridian.ports import free_ports
 from tests.coordination.half import Half
 from tests.coordination.region import soon, write_files
 

@@ -138,7 +138,7 @@ def test_e5_a_watch_that_was_away_during_a_compaction_lists_again(stores: Stores
 
 
 def _port_besides(member: Member) -> int:
-    from meridian.coordination.server import free_ports
+    from meridian.ports import free_ports
 
     return free_ports(1, member.host)[0]
 

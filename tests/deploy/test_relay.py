@@ -12,9 +12,9 @@ from threading import Event, Thread
 import pytest
 
 from meridian.deploy import relay, runs, services
-from meridian.deploy.specs import free_ports
 from meridian.deploy.supervisor import Supervisor
 from meridian.deploy.topology import TopologyError, check
+from meridian.ports import free_ports
 from tests.deploy.test_runs import unique
 
 DELAY_NS = 20_000_000
@@ -30,9 +30,9 @@ def far() -> Iterator[socket.socket]:
 
 
 def line(far: socket.socket, **changes: object) -> relay.Line:
-    ports = free_ports(["near"])
+    near = free_ports(1)[0]
     to = f"127.0.0.1:{far.getsockname()[1]}"
-    about = {"listen": f"127.0.0.1:{ports['near']}", "to": to, "delay": "20ms"} | changes
+    about = {"listen": f"127.0.0.1:{near}", "to": to, "delay": "20ms"} | changes
     return relay.Line(relay.Route.model_validate(about))
 
 

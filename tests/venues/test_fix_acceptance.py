@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from meridian.ports import free_ports
 from tests.support import ROOT, need_data
 
 WHAT = "FIX acceptance scripts"
@@ -22,18 +23,10 @@ VERSIONS = ("fix42", "fix44", "fix50sp2")
 RUN_S_MAX = 400.0
 
 
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def acceptor() -> Iterator[int]:
     """The port of `meridian fix acceptor --app acceptance`."""
-    port = free_port()
+    port = free_ports(1)[0]
     command = [sys.executable, "-P", "-m", "meridian", "fix", "acceptor", "--app", "acceptance", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from meridian.ports import free_ports
 from meridian.venues import fix_acceptor
 from tests.support import ROOT, skip_unchecked
 
@@ -57,9 +58,7 @@ def resident_bytes(pid: int) -> int:
 
 @pytest.mark.slow
 def test_ten_thousand_idle_sessions_are_small_and_hold_up_nobody(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_ports(1)[0]
     names = [f"C{at:05}" for at in range(SESSIONS)]
     sessions = [fix_acceptor.AcceptedSession(begin_string="FIX.4.4", target_comp_id=name) for name in names]
     where = ROOT / "venues" / "fix" / "dictionaries"

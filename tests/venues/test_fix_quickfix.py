@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from meridian.ports import free_ports
 from meridian.venues.fix_session import Initiator as OurInitiator
 from tests.support import ROOT, skip_unchecked
 
@@ -29,14 +30,6 @@ except ImportError:
 
 WAIT_S_MAX = 60.0
 BIND = "127.0.0.1"
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind((BIND, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait(what: str, holds: Callable[[], bool]) -> None:
@@ -52,7 +45,7 @@ class Acceptor:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -279,7 +272,7 @@ class TheirAcceptor:
     """QuickFIX as an acceptor, with its store in files."""
 
     def __init__(self, folder: Path, version: str) -> None:
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         lines = ["[DEFAULT]", "ConnectionType=acceptor", f"SocketAcceptPort={self.port}", "SocketReuseAddress=Y"]
         lines += [f"FileStorePath={folder / 'theirs'}", "StartTime=00:00:00", "EndTime=00:00:00", "UseDataDictionary=N"]
         lines += ["[SESSION]", f"BeginString={version}", "SenderCompID=QF", "TargetCompID=US"]

@@ -290,10 +290,10 @@ def a_run(folder: Path) -> Run:
 
 def told(found: Run) -> tuple[dict[str, Any], list[str]]:
     """What `meridian status` has of the limits API, and its lines."""
-    row = condition.api(found)
+    about = condition.described(found)
+    row = about["api"]
     assert row is not None
-    about: dict[str, Any] = {"name": "platform", "store": None, "agents": [], "failed": [], "stopped": [], "api": row}
-    return row, list(condition.told(about))
+    return row, list(condition.told({"name": found.name} | about))
 
 
 def test_status_tells_what_the_api_finds_without_a_token(tmp_path: Path) -> None:

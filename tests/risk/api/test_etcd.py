@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import socket
 import socketserver
 import statistics
 import subprocess
@@ -25,6 +24,7 @@ import httpx
 import pytest
 
 from meridian.coordination import Etcd, EtcdServer
+from meridian.ports import free_ports
 from meridian.risk.api import keys, server
 from meridian.risk.api.client import Client
 from meridian.risk.api.parts import region_of
@@ -53,7 +53,7 @@ class World:
         self.secrets = made_tokens(folder / "tokens.json")
         self.kill_socket = folder / "chicago.socket"
         self.settings: dict[str, Any] = {
-            "listen": f"127.0.0.1:{free_port()}",
+            "listen": f"127.0.0.1:{free_ports(1)[0]}",
             "tokens": str(folder / "tokens.json"),
             "etcd": store.endpoints,
             "reference": str(folder / "reference.toml"),
@@ -137,13 +137,6 @@ class World:
 def world(store: EtcdServer, tmp_path: Path) -> World:
     """An API's world."""
     return World(store, tmp_path)
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def until(what: Callable[[], bool]) -> None:
@@ -352,7 +345,7 @@ def test_an_emptied_store_is_not_taken_for_the_one_known(world: World, tmp_path:
 
 
 def test_two_processes_at_once_lose_no_change_and_keep_one_audit_chain(world: World) -> None:
-    port = free_port()
+    port = free_ports(1)[0]
     with world.served(), world.served(listen=f"127.0.0.1:{port}") as second_address:
         with world.client("risk") as api:
             imported(api)

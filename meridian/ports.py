@@ -1,0 +1,55 @@
+"""Ports for processes that are told where to listen before they do.
+
+Invariant: they lie below those that the system gives to outgoing connections, which come and go in between: who was promised a
+port finds it free, unless somebody else chose it on purpose.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from collections.abc import Container
+from pathlib import Path
+
+LOWEST = 10_000
+"""Well-known services listen below."""
+HIGHEST = 65_535
+OUTGOING_FIRST = 32_768
+"""Where Linux begins unless told otherwise."""
+TRIES_MAX = 10_000
+
+
+def free_ports(count: int, host: str = "0.0.0.0", *, promised: Container[int] = ()) -> list[int]:
+    """Ports that are free for TCP and UDP at `host` now, each another, none of the `promised`. Raises OSError: there are none."""
+    chance = random.SystemRandom()
+    last = _outgoing_first() - 1
+    ports: list[int] = []
+    for _ in range(TRIES_MAX):
+        if len(ports) == count:
+            return ports
+        port = chance.randint(LOWEST, last)
+        if port not in ports and port not in promised and is_free(port, host):
+            ports.append(port)
+    raise OSError(f"{count} ports from {LOWEST} to {last} are not free at {host}")
+
+
+def is_free(port: int, host: str = "0.0.0.0") -> bool:
+    """Whether one may listen there now, for TCP and for UDP."""
+    with contextlib.ExitStack() as stack:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            probe = stack.enter_context(socket.socket(socket.AF_INET, kind))
+            try:
+                probe.bind((host, port))
+            except OSError:
+                return False
+    return True
+
+
+def _outgoing_first() -> int:
+    """First port of outgoing connections here; all are taken for theirs when they leave no room below."""
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        first = OUTGOING_FIRST
+    return first if first - LOWEST >= TRIES_MAX else HIGHEST + 1

@@ -1,0 +1,31 @@
+"""Ports that are promised to processes which listen later."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from meridian import ports
+
+
+def test_promised_ports_are_not_among_those_of_outgoing_connections() -> None:
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found = ports.free_ports(50)
+    assert len(set(found)) == 50
+    assert all(ports.LOWEST <= port < max(first, ports.LOWEST + ports.TRIES_MAX) for port in found)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_port_that_somebody_has_is_not_free(kind: int) -> None:
+    port = ports.free_ports(1, "127.0.0.1")[0]
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", port))
+        assert not ports.is_free(port, "127.0.0.1")
+    assert ports.is_free(port, "127.0.0.1")
+
+
+def test_what_cannot_be_had_is_said() -> None:
+    with pytest.raises(OSError, match=r"1 ports from 10000 to \d+ are not free at 192\.0\.2\.1"):
+        ports.free_ports(1, "192.0.2.1")
