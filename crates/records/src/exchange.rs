@@ -127,8 +127,10 @@ record! {
         pub hidden: u8,
         /// A [`crate::Reason`] code for which the port refuses the order (so that the refusal is sequenced too), else 0.
         pub refused: u8,
+        /// 1: cancelled when its session's connection is lost, whatever the session itself promises.
+        pub ends_with_connection: u8,
         /// Zero.
-        pub reserved: [u8; 4],
+        pub reserved: [u8; 3],
     }
 }
 
@@ -203,6 +205,32 @@ record! {
 }
 
 record! {
+    /// A request that is known by a name of the client's own, as FIX has them: a cancel, a mass cancel, a question; or one that
+    /// is refused for what it names. It stands in the sequence so that a replay gives the same answer.
+    pub struct ExchangeRequest [104] v 1 {
+        /// The session's number of the order that is meant; 0: none is known.
+        pub original_ref: u64,
+        /// The request's name.
+        pub tag: [u8; 16],
+        /// The name by which the request calls the order.
+        pub original_tag: [u8; 16],
+        /// Name of the question (FIX: OrdStatusReqID), or zeros.
+        pub question: [u8; 16],
+        /// What is asked, a MsgType's letter: `F` cancel, `G` a replace that is refused, `q` mass cancel, `H` an order's
+        /// status, `A` the status of all orders.
+        pub what: u8,
+        /// A [`crate::Side`] code, 0: both.
+        pub side: u8,
+        /// A [`crate::Reason`] code for which the port refuses the request, else 0.
+        pub refused: u8,
+        /// The letter of the request's scope (FIX: MassCancelRequestType, MassStatusReqType), else 0.
+        pub scope: u8,
+        /// Zero.
+        pub reserved: [u8; 4],
+    }
+}
+
+record! {
     /// Everything else that the exchange does at a place in its sequence (an [`ExchangeAction`]).
     pub struct ExchangeControl [64] v 1 {
         /// Match number of a bust; the session's number of a request; else 0.
@@ -217,8 +245,8 @@ record! {
         pub reserved: [u8; 1],
         /// Reason shown on the feed, ASCII, zero-padded.
         pub reason: [u8; 4],
-        /// Zero.
-        pub reserved_more: u64,
+        /// Connect: when the session's message numbers began at 1, where its protocol counts messages both ways (FIX); else 0.
+        pub numbers_began_ns: u64,
     }
 }
 

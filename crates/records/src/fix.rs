@@ -44,3 +44,22 @@ part! {
         pub sum: u32,
     }
 }
+
+part! {
+    /// How far a venue has told a FIX session what its sequenced input made; two slots are written in turn, the one with the
+    /// higher `change` holds.
+    pub struct FixStoreSaid [48] {
+        /// Number of the report that is being said; all before it were.
+        pub report: u64,
+        /// The MsgSeqNum under which it is kept.
+        pub sequence: u64,
+        /// When the session's numbers began at 1, ns UTC.
+        pub began_ns: u64,
+        /// How often this slot pair was written.
+        pub change: u64,
+        /// Zero.
+        pub reserved: [u8; 12],
+        /// CRC-32 of the bytes before.
+        pub sum: u32,
+    }
+}

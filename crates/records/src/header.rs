@@ -114,6 +114,8 @@ codes! {
         ExchangeListing = 133,
         /// House exchange: a session that may order.
         ExchangeSession = 134,
+        /// House exchange: a request by the client's own name for it.
+        ExchangeRequest = 135,
         /// House exchange: what it says.
         ExchangeEvent = 144,
     }

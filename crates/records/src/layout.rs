@@ -186,7 +186,7 @@ macro_rules! layouts {
 
 layouts! {
     header::Header = 0, header::Stamp = 0, money::MoneyNanos = 0, orders::Owner = 0, strategy::Level = 0,
-    fix::FixStoreEntry = 0, fix::FixStoreNumbers = 0,
+    fix::FixStoreEntry = 0, fix::FixStoreNumbers = 0, fix::FixStoreSaid = 0,
     market::MarketOrder = Kind::MarketOrder as u16, market::MarketLevel = Kind::MarketLevel as u16,
     market::Trade = Kind::Trade as u16, market::Status = Kind::Status as u16, market::Imbalance = Kind::Imbalance as u16,
     market::Definition = Kind::Definition as u16, market::Listing = Kind::Listing as u16,
@@ -218,6 +218,7 @@ layouts! {
     exchange::ExchangeControl = Kind::ExchangeControl as u16,
     exchange::ExchangeListing = Kind::ExchangeListing as u16,
     exchange::ExchangeSession = Kind::ExchangeSession as u16,
+    exchange::ExchangeRequest = Kind::ExchangeRequest as u16,
     exchange::ExchangeEvent = Kind::ExchangeEvent as u16,
     strategy::BookView = 0, strategy::TradeView = 0, strategy::StatusView = 0, strategy::OrderView = 0,
     strategy::FillView = 0, strategy::TimerView = 0,

@@ -2,7 +2,10 @@
 //!
 //! Invariant: an order that is reduced keeps its place in its queue; lots come off the reserve first.
 
-use records::{ExchangeCancel, ExchangeEventKind, ExchangeMassCancel, Reason, Side, Stamp, TimeInForce, UNDEF_PRICE};
+use records::{
+    ExchangeCancel, ExchangeEventKind, ExchangeMassCancel, ExchangeRequest, Reason, Side, Stamp, TimeInForce,
+    UNDEF_PRICE,
+};
 
 use super::crossing::Incoming;
 use super::orders::{Order, Terms};
@@ -51,6 +54,31 @@ impl Matching {
         });
         if command.user_ref != 0 {
             self.say_answered(moment, session, instrument, command.user_ref, b'C', sink);
+        }
+    }
+
+    /// A request by name: cancels do what they say; questions, and what is refused, only have their place in the sequence.
+    pub fn request<S: Sink>(&mut self, stamp: Stamp, command: &ExchangeRequest, sink: &mut S) {
+        match (command.what, command.refused) {
+            (b'F', 0) => {
+                let mut cancel = ExchangeCancel::new();
+                cancel.header =
+                    records::Header { kind: cancel.header.kind, length: cancel.header.length, ..command.header };
+                cancel.user_ref = command.original_ref;
+                cancel.reason = Reason::UserRequested.code();
+                self.cancel(stamp, &cancel, sink);
+            }
+            (b'q', 0) => {
+                let mut cancel = ExchangeMassCancel::new();
+                cancel.header =
+                    records::Header { kind: cancel.header.kind, length: cancel.header.length, ..command.header };
+                cancel.side = command.side;
+                cancel.reason = Reason::UserRequested.code();
+                self.mass_cancel(stamp, &cancel, sink);
+            }
+            _ => {
+                self.begin(stamp, command.header.venue, sink);
+            }
         }
     }
 

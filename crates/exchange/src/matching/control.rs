@@ -36,8 +36,8 @@ impl Matching {
     pub fn session<S: Sink>(&mut self, stamp: Stamp, command: &ExchangeSession, sink: &mut S) {
         self.begin(stamp, command.header.venue, sink);
         if let Some(place) = self.ports.get_mut(command.header.source as usize) {
-            let last_user_ref = place.as_ref().map_or(0, |port| port.last_user_ref);
-            *place = Some(Port { record: *command, last_user_ref, disabled: false });
+            let (last_user_ref, tied) = place.as_ref().map_or((0, false), |port| (port.last_user_ref, port.tied));
+            *place = Some(Port { record: *command, last_user_ref, disabled: false, tied });
         }
     }
 
@@ -73,10 +73,23 @@ impl Matching {
             }
             Some(CancelOnDisconnect::DayOrders) => {
                 self.cancel_where(moment, Reason::Disconnected, sink, |order, terms| {
-                    order.session == session && !own_end.contains(&terms.time_in_force)
+                    let goes = terms.ends_with_connection == 1 || !own_end.contains(&terms.time_in_force);
+                    order.session == session && goes
+                });
+            }
+            None if self.port(session).is_some_and(|port| port.tied) => {
+                self.cancel_where(moment, Reason::Disconnected, sink, |order, terms| {
+                    order.session == session && terms.ends_with_connection == 1
                 });
             }
             None => {}
+        }
+    }
+
+    /// From now on some of this session's orders go with its connection.
+    pub(super) fn tie(&mut self, session: u32) {
+        if let Some(port) = self.ports.get_mut(session as usize).and_then(Option::as_mut) {
+            port.tied = true;
         }
     }
 

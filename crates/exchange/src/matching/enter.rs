@@ -79,7 +79,7 @@ fn read(command: &ExchangeEnter) -> Option<Read> {
     if command.self_trade != 0 {
         SelfTrade::from_code(command.self_trade)?;
     }
-    if command.short_sale > 2 || command.hidden > 1 || command.post_only > 1 {
+    if command.short_sale > 2 || command.hidden > 1 || command.post_only > 1 || command.ends_with_connection > 1 {
         return None;
     }
     Some(Read {
@@ -105,6 +105,9 @@ impl Matching {
         match self.admit(moment, command) {
             Ok((mut incoming, wanted)) => {
                 incoming.order_ref = self.next_order_ref;
+                if command.ends_with_connection == 1 {
+                    self.tie(command.header.source);
+                }
                 self.next_order_ref += 1;
                 self.say_accepted(moment, command, &incoming, sink);
                 self.work(moment, &mut incoming, &wanted, true, sink);
@@ -156,6 +159,7 @@ impl Matching {
                 time_in_force: command.time_in_force,
                 self_trade: if command.self_trade == 0 { port.self_trade } else { command.self_trade },
                 short_sale: command.short_sale,
+                ends_with_connection: command.ends_with_connection,
             },
         };
         let quote_only = book.rules.state == TradingState::QuoteOnly;

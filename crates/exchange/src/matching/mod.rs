@@ -18,8 +18,8 @@ mod walk;
 
 use records::{
     ExchangeCancel, ExchangeControl, ExchangeEnter, ExchangeEvent, ExchangeEventKind, ExchangeListing,
-    ExchangeMassCancel, ExchangeReplace, ExchangeSession, Hash64, Header, Kind, ParseError, Reason, Side, Stamp,
-    TradingState, read_from,
+    ExchangeMassCancel, ExchangeReplace, ExchangeRequest, ExchangeSession, Hash64, Header, Kind, ParseError, Reason,
+    Side, Stamp, TradingState, read_from,
 };
 
 use expiry::Expiry;
@@ -82,6 +82,8 @@ struct Port {
     record: ExchangeSession,
     last_user_ref: u64,
     disabled: bool,
+    /// Some of its orders go with its connection.
+    tied: bool,
 }
 
 /// What is the same for every event of one command.
@@ -156,6 +158,7 @@ impl Matching {
             Some(Kind::ExchangeControl) => command!(ExchangeControl, control),
             Some(Kind::ExchangeListing) => command!(ExchangeListing, list),
             Some(Kind::ExchangeSession) => command!(ExchangeSession, session),
+            Some(Kind::ExchangeRequest) => command!(ExchangeRequest, request),
             _ => Err(ParseError::UnknownKind(header.kind)),
         }
     }

@@ -45,6 +45,8 @@ pub(crate) struct Terms {
     pub time_in_force: u8,
     pub self_trade: u8,
     pub short_sale: u8,
+    /// 1: goes with its session's connection.
+    pub ends_with_connection: u8,
 }
 
 impl Order {

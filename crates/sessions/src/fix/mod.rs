@@ -8,6 +8,7 @@
 //! other side does, memory is bounded and the session goes on, or ends with its reason.
 
 mod answers;
+mod connection;
 mod counts;
 mod hours;
 mod journal;
@@ -20,6 +21,7 @@ mod rules;
 mod session;
 mod store;
 
+pub use connection::{Connection, GarbledCounts, Next};
 pub use counts::{Count, Counts, End};
 pub use hours::{Hours, Span};
 pub use journal::{JournalSize, JournalStore, StoreError};

@@ -233,6 +233,16 @@ impl Session {
         (self.next_in, self.next_out)
     }
 
+    /// When both numbers began at 1, ns UTC.
+    pub fn numbers_began_ns(&self) -> u64 {
+        self.store.numbers().created_ns
+    }
+
+    /// Bytes that the output still takes: a message that does not fit ends the session.
+    pub fn output_room(&self) -> usize {
+        self.output.room()
+    }
+
     /// Whether messages are missing and asked for.
     pub fn has_gap(&self) -> bool {
         self.gap.is_some()

@@ -10,11 +10,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use links::{Counter, Counters};
-use sessions::fix::{Application, Count, Session, State};
+use sessions::fix::{Application, Connection, Count, GarbledCounts, Next, Session, State};
 use tiles::{Context, Door, DoorConfig, Poller, StartError, Tile, Waiting};
 use wire::fix::{DataFields, Fields, Garbled};
-
-use super::connection::{Connection, GarbledCounts, Next};
 
 /// Bytes that a connection may send before it has logged on.
 const LOGON_BYTES_MAX: usize = 4096;

@@ -5,7 +5,6 @@
 
 mod acceptance;
 mod acceptor;
-mod connection;
 mod settings;
 
 pub use settings::ACCEPTOR;

@@ -2,13 +2,14 @@
 //!
 //! Invariant: bytes that are no message are left behind and counted by reason; memory is bounded whatever arrives.
 
-use sessions::ByteQueue;
 use tiles::{Tcp, TcpRead};
 use wire::fix::{Framed, Garbled, frame};
 
+use crate::ByteQueue;
+
 /// What the next bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub enum Next {
     /// A message of so many bytes stands first in the input.
     Message(usize),
     /// Bytes were left behind.
@@ -18,10 +19,10 @@ pub(super) enum Next {
 }
 
 /// How often bytes were no message, by reason.
-pub(super) type GarbledCounts = [u64; Garbled::COUNT];
+pub type GarbledCounts = [u64; Garbled::COUNT];
 
 /// A socket and what was read from it.
-pub(super) struct Connection {
+pub struct Connection {
     socket: Box<dyn Tcp>,
     input: ByteQueue,
     message_bytes_max: usize,
