@@ -150,6 +150,8 @@ class Kind(IntEnum):
     """House exchange: an instrument."""
     EXCHANGE_SESSION = 134
     """House exchange: a session that may order."""
+    EXCHANGE_REQUEST = 135
+    """House exchange: a request by the client's own name for it."""
     EXCHANGE_EVENT = 144
     """House exchange: what it says."""
 
