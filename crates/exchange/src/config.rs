@@ -9,6 +9,7 @@ use records::{CancelOnDisconnect, ExchangeListing, ExchangeSession, SelfTrade, T
 use tiles::settings::{none_all_or_word, secret};
 use tiles::{DoorConfig, StartError, settings};
 
+use crate::fix::FixPortConfig;
 use crate::flow::FlowConfig;
 use crate::throttle::ThrottleConfig;
 
@@ -41,6 +42,8 @@ settings! {
             "a file that holds one to ten printable ASCII characters", |password| fits(password, 10);
         /// Sessions that may order over OUCH.
         pub ports: Vec<PortConfig> = Vec::new(), "a list of tables";
+        /// FIX sessions: orders, drop copies, market data.
+        pub fix_ports: Vec<FixPortConfig> = Vec::new(), "a list of tables";
         /// How long and how many connections may wait for their login, at each port and at the snapshot server.
         pub door: DoorConfig = DoorConfig::default(), "a table";
         /// Sessions whose commands come from inside the process or over links (flow).
@@ -156,6 +159,7 @@ impl ExchangeConfig {
         let sessions: Vec<(String, u32)> = (self.ports.iter().map(|port| port.session).enumerate())
             .map(|(at, session)| (format!("ports[{at}]"), session))
             .chain(self.inner.iter().enumerate().map(|(at, inner)| (format!("inner[{at}]"), inner.session)))
+            .chain(self.fix_ports.iter().enumerate().map(|(at, port)| (format!("fix_ports[{at}]"), port.session)))
             .collect();
         for (at, (place, session)) in sessions.iter().enumerate() {
             let twice = sessions[..at].iter().any(|(_, other)| other == session);
@@ -177,12 +181,13 @@ impl ExchangeConfig {
             let twice = before.iter().any(|other| other.symbol == *symbol);
             must(!twice, format!("listings[{at}].symbol = {symbol:?}: stands twice"));
         }
+        crate::fix::check(self, &mut must);
         if errors.is_empty() { Ok(()) } else { Err(StartError(errors.join("\n"))) }
     }
 
     /// Largest session and instrument numbers.
     pub(crate) fn largest(&self) -> (usize, usize) {
-        let ports = self.ports.iter().map(|port| port.session);
+        let ports = self.ports.iter().map(|port| port.session).chain(self.fix_ports.iter().map(|port| port.session));
         let sessions = ports.chain(self.inner.iter().map(|inner| inner.session)).max().unwrap_or(0);
         let instruments = self.listings.iter().map(|listing| listing.instrument).max().unwrap_or(0);
         (sessions as usize, instruments as usize)
@@ -198,7 +203,7 @@ fn fits(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn self_trade(word: &str) -> Option<u8> {
+pub(crate) fn self_trade(word: &str) -> Option<u8> {
     match word {
         "" | "none" => Some(0),
         "newest" => Some(SelfTrade::CancelNewest.code()),

@@ -8,6 +8,7 @@
 pub mod bench;
 mod config;
 mod feed;
+mod fix;
 mod flow;
 mod listings;
 mod matching;
@@ -19,6 +20,7 @@ mod throttle;
 mod tile;
 
 pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
+pub use fix::FixPortConfig;
 pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
 pub use throttle::ThrottleConfig;

@@ -322,7 +322,7 @@ impl Command {
     }
 
     /// Makes it an order or a replace that is refused, in sequence.
-    fn refuse(&mut self, reason: Reason) {
+    pub fn refuse(&mut self, reason: Reason) {
         if let Some(order) =
             read_from::<ExchangeEnter>(self.bytes()).filter(|order| order.header.kind == ExchangeEnter::KIND as u16)
         {

@@ -12,6 +12,7 @@ use tiles::{Context, StartError};
 
 use crate::config::ExchangeConfig;
 use crate::feed::{History, itch};
+use crate::fix::{Desks, FixRole, Kept};
 use crate::listings::Listings;
 use crate::matching::{Capacity, Matching, Sink};
 use crate::ouch::outbound::{self, Answers};
@@ -25,6 +26,8 @@ pub(crate) struct Outputs {
     /// By session; `None` for sessions without a socket.
     pub answers: Vec<Option<Answers>>,
     pub listings: Listings,
+    /// What FIX sessions are told.
+    pub desks: Desks,
     /// Events of sessions without a socket, for the source in this process that asked.
     pub heard: Vec<ExchangeEvent>,
     midnight_ns: u64,
@@ -45,8 +48,18 @@ impl Sink for Outputs {
             self.answers.iter_mut().flatten().for_each(|answers| answers.tell_all(event, place));
             return;
         }
-        self.tell_session(event.header.source, event, |answers| answers.tell(event, place));
-        if event.other_source != NONE {
+        if event.event == ExchangeEventKind::DayRolled.code() {
+            self.desks.roll();
+        }
+        if self.desks.is_desk(event.header.source) {
+            self.desks.tell(event, false);
+        } else {
+            self.tell_session(event.header.source, event, |answers| answers.tell(event, place));
+        }
+        if event.other_source == NONE {
+        } else if self.desks.is_desk(event.other_source) {
+            self.desks.tell(event, true);
+        } else {
             self.tell_session(event.other_source, event, |answers| answers.tell_other(event, place));
         }
     }
@@ -88,7 +101,7 @@ pub(crate) struct Sequencer {
 
 impl Sequencer {
     /// Opens the journal; what an earlier life of this exchange wrote is applied again.
-    pub fn open(config: &ExchangeConfig, context: &Context, now_ns: u64) -> Result<Self, StartError> {
+    pub fn open(config: &ExchangeConfig, context: &Context, now_ns: u64) -> Result<(Self, Vec<Kept>), StartError> {
         let (sessions, instruments) = config.largest();
         let capacity = Capacity {
             instruments,
@@ -101,7 +114,9 @@ impl Sequencer {
         for port in &config.ports {
             answers[port.session as usize] = Some(Answers::with_capacity(config.session_messages));
         }
+        let (desks, kept) = Desks::open(config, context, sessions, now_ns)?;
         let mut outputs = Outputs {
+            desks,
             history: History::with_capacity(config.feed_messages),
             answers,
             listings: Listings::with_capacity(instruments),
@@ -116,6 +131,7 @@ impl Sequencer {
         let mut journal_config = JournalConfig { segment_bytes: config.segment_bytes, ..JournalConfig::new(identity) };
         let (next, last) = replay(&mut core, &mut outputs, context, config)?;
         journal_config.next = next;
+        outputs.desks.settle(config)?;
         let replayed_messages = outputs.history.last();
         let journal = Writer::create(context.storage.clone(), journal_config)?;
         let counter = |name: &str| context.counters.counter(name);
@@ -135,7 +151,7 @@ impl Sequencer {
         };
         sequencer.outputs.heard.clear();
         sequencer.begin(config, now_ns);
-        Ok(sequencer)
+        Ok((sequencer, kept))
     }
 
     /// The first commands of a new journal; after a restart, that every connection was lost.
@@ -148,6 +164,12 @@ impl Sequencer {
             self.submit(now_ns, bytes_of(&listing.record(config.venue)));
         }
         for port in &config.ports {
+            self.submit(now_ns, bytes_of(&port.record(config.venue)));
+            if !fresh {
+                self.control(now_ns, records::ExchangeAction::Disconnect, port.session, 0);
+            }
+        }
+        for port in config.fix_ports.iter().filter(|port| port.role() == FixRole::Orders) {
             self.submit(now_ns, bytes_of(&port.record(config.venue)));
             if !fresh {
                 self.control(now_ns, records::ExchangeAction::Disconnect, port.session, 0);
@@ -171,7 +193,7 @@ impl Sequencer {
         let header: Option<Header> = read_from(record);
         let is_command = header
             .and_then(|header| header.kind())
-            .is_some_and(|kind| (Kind::ExchangeEnter.code()..=Kind::ExchangeSession.code()).contains(&kind.code()));
+            .is_some_and(|kind| (Kind::ExchangeEnter.code()..=Kind::ExchangeRequest.code()).contains(&kind.code()));
         if !is_command || records::parse(record).is_err() {
             self.bad_commands.add(1);
             return;
@@ -184,8 +206,10 @@ impl Sequencer {
         let stamp = Stamp { sequence: self.last.sequence + 1, time_ns: self.last.time_ns.max(now_ns) };
         self.journal.append(stamp, record).expect("the exchange's journal takes every command");
         self.last = stamp;
+        self.outputs.desks.before(stamp, record);
         let applied = self.core.apply(stamp, record, &mut self.outputs);
         debug_assert!(applied.is_ok(), "parsed before");
+        self.outputs.desks.after();
     }
 
     /// Feed messages that an earlier life of this exchange made.
@@ -247,7 +271,9 @@ fn replay(
         {
             outputs.listings.list(&listing);
         }
+        outputs.desks.before(stamp, record);
         core.apply(stamp, record, outputs).map_err(|error| named(&format!("{error:?}")))?;
+        outputs.desks.after();
         last = stamp;
     }
     // After the last segment that was written, not after the spare that a writer leaves behind when it dies.

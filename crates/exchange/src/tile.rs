@@ -8,6 +8,7 @@ use records::{ExchangeEvent, RECORD_BYTES_MAX};
 use tiles::{Context, StartError, Tile};
 
 use crate::config::ExchangeConfig;
+use crate::fix::FixPort;
 use crate::feed::Feed;
 use crate::flow::{FLOW_FILE, FlowSource};
 use crate::matching::RestingOrder;
@@ -34,6 +35,7 @@ pub trait CommandSource {
 struct Running {
     sequencer: Sequencer,
     ports: Vec<Port>,
+    fix_ports: Vec<FixPort>,
     feed: Feed,
     snapshots: Snapshots,
 }
@@ -82,14 +84,17 @@ impl ExchangeTile {
 
 impl Running {
     fn open(config: &ExchangeConfig, context: &Context, now_ns: u64) -> Result<Self, StartError> {
-        let sequencer = Sequencer::open(config, context, now_ns)?;
+        let (mut sequencer, stores) = Sequencer::open(config, context, now_ns)?;
         let ports: Result<Vec<_>, _> =
             config.ports.iter().map(|port| Port::open(port, config, context, now_ns)).collect();
+        let fix_ports: Result<Vec<_>, _> = (config.fix_ports.iter().zip(stores))
+            .map(|(port, store)| FixPort::open(port, config, context, &mut sequencer, store))
+            .collect();
         // What an earlier life said was sent by it; a receiver that missed some of it asks.
         let sent = sequencer.replayed_messages();
         let feed = Feed::open(config, context, sent)?;
         let snapshots = Snapshots::open(config, context)?;
-        Ok(Self { sequencer, ports: ports?, feed, snapshots })
+        Ok(Self { sequencer, ports: ports?, fix_ports: fix_ports?, feed, snapshots })
     }
 
     fn poll_sources(&mut self, now_ns: u64, sources: &mut [Box<dyn CommandSource>]) -> usize {
@@ -140,11 +145,17 @@ impl Tile for ExchangeTile {
         for port in &mut running.ports {
             work += port.receive(now_ns, &mut running.sequencer);
         }
+        for port in &mut running.fix_ports {
+            work += port.receive(now_ns, &mut running.sequencer);
+        }
         running.tell_sources(&mut self.sources);
         let history = &running.sequencer.outputs.history;
         work += running.feed.flush(now_ns, history);
         work += running.feed.retransmit(history);
         for port in &mut running.ports {
+            work += port.send(now_ns, &mut running.sequencer);
+        }
+        for port in &mut running.fix_ports {
             work += port.send(now_ns, &mut running.sequencer);
         }
         work + running.snapshots.work(now_ns, &running.sequencer)
@@ -154,6 +165,7 @@ impl Tile for ExchangeTile {
         let Some(mut running) = self.running.take() else { return };
         running.feed.flush(now_ns, &running.sequencer.outputs.history);
         running.ports.iter_mut().for_each(Port::shut);
+        running.fix_ports.iter_mut().for_each(|port| port.shut(now_ns));
         if let Err(error) = running.sequencer.close() {
             // tidy: allow(print): at close, after the last cycle
             eprintln!("tile {}: the journal did not reach the device: {error}", self.config.name);
@@ -165,10 +177,12 @@ impl Tile for ExchangeTile {
 /// The kind `exchange` of topology files.
 pub const KIND: tiles::TileKind = tiles::TileKind { check, disk_bytes, make };
 
-/// Two journal segments, and the account of the flow.
+/// Two journal segments, the account of the flow, and what FIX sessions keep.
 fn disk_bytes(spec: &tiles::TileSpec) -> u64 {
     let flow = |config: &ExchangeConfig| if config.flow.is_empty() { 0 } else { FLOW_FILE.1 };
-    spec.settings::<ExchangeConfig>().map_or(0, |config| (2 * config.segment_bytes + flow(&config)) as u64)
+    let fix = |config: &ExchangeConfig| -> usize { config.fix_ports.iter().map(|port| port.disk_bytes()).sum() };
+    spec.settings::<ExchangeConfig>()
+        .map_or(0, |config| (2 * config.segment_bytes + flow(&config) + fix(&config)) as u64)
 }
 
 /// Everything that is wrong with the settings of an exchange, files of flow included.

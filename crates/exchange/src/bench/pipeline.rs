@@ -201,6 +201,7 @@ fn config(commands: usize) -> ExchangeConfig {
     let nowhere = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
     let group = |line: u8| SocketAddrV4::new(Ipv4Addr::new(239, 77, 0, line), 1);
     ExchangeConfig {
+        fix_ports: Vec::new(),
         name: "exchange".into(),
         venue: 1,
         feed_session: "BENCH".into(),
@@ -270,7 +271,7 @@ impl Pipeline {
             subscriptions: BTreeMap::new(),
             counters: links::Counters::local(),
         };
-        let sequencer = Sequencer::open(&config, &context, START_NS)?;
+        let (sequencer, _) = Sequencer::open(&config, &context, START_NS)?;
         let feed = Feed::open(&config, &context, 0)?;
         let mut server = Server::new(START_NS, OUTPUT_BYTES);
         let answers = sequencer.outputs.answers[1].as_ref().expect("its only session has a port");

@@ -21,7 +21,9 @@ use wire::itch50::{Message, decode};
 /// Longest that anything on loopback may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn free_tcp() -> SocketAddrV4 {
+pub mod fix;
+
+pub fn free_tcp() -> SocketAddrV4 {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     SocketAddrV4::new(Ipv4Addr::LOCALHOST, socket.local_addr().unwrap().port())
 }
@@ -56,6 +58,7 @@ pub fn config() -> ExchangeConfig {
         protection_ppm: 50_000,
     };
     ExchangeConfig {
+        fix_ports: Vec::new(),
         flow: Vec::new(),
         door: DoorConfig::default(),
         name: "exchange1".into(),

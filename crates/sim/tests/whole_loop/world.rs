@@ -187,6 +187,7 @@ pub fn snapshot_port(venue: u16) -> SocketAddrV4 {
 
 pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
     ExchangeConfig {
+        fix_ports: Vec::new(),
         name: format!("exchange{venue}"),
         venue,
         feed_session: format!("HOUSE{venue:05}"),

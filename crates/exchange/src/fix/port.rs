@@ -1,0 +1,434 @@
+//! A FIX session's socket: listener, door, one connection that is logged on, and what the input has to say to it.
+//!
+//! Invariant: one session outlives its connections and has at most one; a second one in its name is closed without a word. The
+//! core hears of each logon and of each end of a connection that was logged on, in the order of the requests between them.
+
+use links::{Counter, Counters};
+use records::{ExchangeAction, ExchangeControl, Reason, bytes_of};
+use sessions::fix::{Answer, Application, Connection, Count, GarbledCounts, Inbound, Next, Session, State, Store};
+use tiles::{Context, Door, StartError, Waiting};
+use wire::fix::{DataFields, Fields, Garbled, Message};
+
+use super::config::{FixPortConfig, FixRole, OUTPUT_BYTES};
+use super::request::{self, Origin};
+use super::said::Said;
+use super::write::{self, Dialect, Reader};
+use crate::config::ExchangeConfig;
+use crate::port::Command;
+use crate::sequencer::Sequencer;
+use crate::throttle::Throttle;
+
+/// Bytes that a connection may send before it has logged on.
+const LOGON_BYTES_MAX: usize = 4096;
+/// Messages of one session in one cycle at most.
+const MESSAGES_A_CYCLE: usize = 64;
+/// Fields of a message at most.
+const FIELDS_MAX: usize = 1024;
+/// A connection whose session has ended is closed by then, written or not.
+const LINGER_NS: u64 = 1_000_000_000;
+/// Reports that one request may cause besides those of each open order: room is kept for them.
+const REPORTS_A_REQUEST: usize = 64;
+
+struct Visitor {
+    connection: Connection,
+    waiting: Waiting,
+}
+
+struct Tells {
+    logons: Counter,
+    refused: Counter,
+    second_connections: Counter,
+    requests: Counter,
+    bad_requests: Counter,
+    throttled: Counter,
+    waiting: Counter,
+    said: Counter,
+    full: Counter,
+    disconnects: Counter,
+    up: Counter,
+    garbled: [Counter; Garbled::COUNT],
+    ends: Counters,
+    sums: Vec<Counter>,
+}
+
+impl Tells {
+    fn new(scope: &Counters) -> Self {
+        let garbled = scope.scope("garbled");
+        Self {
+            logons: scope.counter("logons"),
+            refused: scope.counter("connections_refused"),
+            second_connections: scope.counter("second_connections"),
+            requests: scope.counter("requests"),
+            bad_requests: scope.counter("bad_requests"),
+            throttled: scope.counter("throttled"),
+            waiting: scope.counter("reports_waiting"),
+            said: scope.counter("reports_said"),
+            full: scope.counter("reports_full"),
+            disconnects: scope.counter("disconnects"),
+            up: scope.counter("up"),
+            garbled: Garbled::ALL.map(|why| garbled.counter(why.name())),
+            ends: scope.scope("ends"),
+            sums: Count::ALL.iter().map(|count| scope.counter(count.name())).collect(),
+        }
+    }
+}
+
+/// What a session's application needs besides the sequencer.
+struct Manners {
+    session: u32,
+    role: FixRole,
+    venue: u16,
+    dialect: Dialect,
+    tied_accounts: Vec<String>,
+    throttle: Throttle,
+    tells: Tells,
+    /// The core knows that it is connected.
+    connected: bool,
+}
+
+/// The listener, the session and its connection.
+pub(crate) struct FixPort {
+    session: Session,
+    manners: Manners,
+    said: Option<Said>,
+    door: Door,
+    visitors: Vec<Visitor>,
+    connection: Option<Connection>,
+    ended_ns: Option<u64>,
+    fields: Fields,
+    data: DataFields,
+    garbled: GarbledCounts,
+    /// Their names by session, for drop copies.
+    clients: Vec<(u32, Vec<u8>)>,
+}
+
+impl FixPort {
+    /// Listens. `store` and `said` are the session's own, as the start found them.
+    pub fn open(
+        port: &FixPortConfig,
+        config: &ExchangeConfig,
+        context: &Context,
+        sequencer: &mut Sequencer,
+        (store, said): (Box<dyn Store>, Option<Said>),
+    ) -> Result<Self, StartError> {
+        let named = |error: &dyn std::fmt::Display| {
+            let (session, listen) = (port.session, port.listen);
+            StartError(format!("tile {}: fix_ports.{session}.listen = {listen}: {error}", config.name))
+        };
+        let listener = context.net.tcp_listen(port.listen).map_err(|error| named(&error))?;
+        let scope = context.counters.scope(&format!("fix{}", port.session));
+        let mut session = Session::new(port.profile(), store, None);
+        if port.role() == FixRole::Orders {
+            // Requests that are in the journal were taken, whether or not the session had time to note it.
+            let desk = sequencer.outputs.desks.desk(port.session);
+            let (incoming, outgoing) = session.numbers();
+            if desk.began_ns == session.numbers_began_ns() && desk.taken >= incoming {
+                session.set_numbers(desk.taken + 1, outgoing);
+            }
+        }
+        let clients = config.fix_ports.iter().map(|port| (port.session, port.target_comp_id.clone().into_bytes()));
+        Ok(Self {
+            session,
+            manners: Manners {
+                session: port.session,
+                role: port.role(),
+                venue: config.venue,
+                dialect: Dialect::of(&port.begin_string, &port.default_appl_ver_id),
+                tied_accounts: port.cancel_on_disconnect_accounts.clone(),
+                throttle: Throttle::new(&port.throttle),
+                tells: Tells::new(&scope),
+                connected: false,
+            },
+            said,
+            door: Door::new(listener, config.door.clone(), &scope),
+            visitors: Vec::with_capacity(config.door.waiting_max + 1),
+            connection: None,
+            ended_ns: None,
+            fields: Fields::new(FIELDS_MAX),
+            data: DataFields::standard(),
+            garbled: [0; Garbled::COUNT],
+            clients: clients.collect(),
+        })
+    }
+
+    /// Takes connections and requests.
+    pub fn receive(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let mut work = self.accept(now_ns);
+        if !self.visitors.is_empty() {
+            work += self.receive_visitors(now_ns);
+        }
+        work + self.receive_session(now_ns, sequencer)
+    }
+
+    fn accept(&mut self, now_ns: u64) -> usize {
+        let Some((socket, waiting)) = self.door.accept(now_ns) else { return 0 };
+        let others = self.visitors.iter().enumerate().map(|(at, visitor)| (at, visitor.waiting));
+        if let Some(goes) = self.door.makes_room(waiting, others) {
+            self.visitors.swap_remove(goes);
+        }
+        self.visitors.push(Visitor { connection: Connection::new(socket, LOGON_BYTES_MAX), waiting });
+        1
+    }
+
+    /// Reads those that have not logged on.
+    fn receive_visitors(&mut self, now_ns: u64) -> usize {
+        let (mut work, mut at) = (0, 0);
+        while at < self.visitors.len() {
+            let visitor = &mut self.visitors[at];
+            work += usize::from(visitor.connection.read());
+            let late = self.door.is_late(visitor.waiting, now_ns);
+            match visitor.connection.next(&mut self.garbled) {
+                Next::Message(length) => {
+                    let visitor = self.visitors.swap_remove(at);
+                    self.on_first(now_ns, visitor.connection, length);
+                }
+                Next::Garbled => drop(self.visitors.swap_remove(at)),
+                Next::Nothing if late || visitor.connection.is_over() => drop(self.visitors.swap_remove(at)),
+                Next::Nothing => at += 1,
+            }
+        }
+        work
+    }
+
+    /// The first message of a connection: a logon in the session's names makes it the session's, anything else ends it.
+    fn on_first(&mut self, now_ns: u64, connection: Connection, length: usize) {
+        let bytes = &connection.bytes()[..length];
+        let sound = self.fields.read(bytes, &self.data).is_ok();
+        let message = self.fields.message(bytes);
+        let profile = self.session.profile();
+        let names = [(8, &profile.begin_string), (49, &profile.target_comp_id), (56, &profile.sender_comp_id)];
+        let named = names.into_iter().all(|(tag, name)| message.get(tag) == Some(name.as_bytes()));
+        if !sound || message.kind() != b"A" || !named {
+            return self.manners.tells.refused.add(1);
+        }
+        if self.connection.is_some() {
+            return self.manners.tells.second_connections.add(1);
+        }
+        self.session.connect(now_ns);
+        self.connection = Some(connection.grown(self.session.profile().message_bytes_max));
+    }
+
+    fn receive_session(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let Some(connection) = &mut self.connection else { return 0 };
+        let mut work = usize::from(connection.read());
+        let mut desk = AtDesk { manners: &mut self.manners, sequencer };
+        for _ in 0..MESSAGES_A_CYCLE {
+            // Whoever does not read what he is told is not heard either.
+            if self.session.state() == State::Down || !desk.has_room() {
+                break;
+            }
+            match connection.next(&mut self.garbled) {
+                Next::Message(length) => {
+                    let bytes = &connection.bytes()[..length];
+                    self.session.receive(now_ns, bytes, &mut self.fields, &mut desk);
+                    connection.consume(length);
+                }
+                Next::Garbled => self.session.garbled(),
+                Next::Nothing => break,
+            }
+            work += 1;
+        }
+        self.session.on_time(now_ns, &mut desk);
+        if connection.is_over() && connection.next_is_nothing() {
+            self.session.disconnected(now_ns);
+        }
+        work
+    }
+
+    /// Says what waits, and writes.
+    pub fn send(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let mut work = self.say(now_ns, sequencer);
+        let Some(connection) = &mut self.connection else { return work };
+        let mut broken = false;
+        while !self.session.output().is_empty() {
+            match connection.write(self.session.output()) {
+                Some(0) => break,
+                Some(count) => self.session.written(count),
+                None => {
+                    broken = true;
+                    break;
+                }
+            }
+            work += 1;
+        }
+        if broken {
+            self.session.disconnected(now_ns);
+        }
+        if self.session.state() == State::Down {
+            let since_ns = *self.ended_ns.get_or_insert(now_ns);
+            let unwritten = !broken && !self.session.output().is_empty();
+            if !unwritten || now_ns.saturating_sub(since_ns) > LINGER_NS {
+                self.leave(now_ns, sequencer);
+            }
+        }
+        self.tell(sequencer);
+        work
+    }
+
+    /// Says the reports that wait, as many as leave half of the output free for the session's own needs.
+    fn say(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let Some(said) = &mut self.said else { return 0 };
+        if self.session.state() != State::Up {
+            return 0;
+        }
+        let outputs = &mut sequencer.outputs;
+        let (reports, listings) = (outputs.desks.reports_mut(self.manners.session), &outputs.listings);
+        if reports.is_full() {
+            self.session.log_out(now_ns, "Too many reports wait");
+            return 1;
+        }
+        let copies = self.manners.role == FixRole::DropCopy;
+        let mut work = 0;
+        while let Some((number, report)) = reports.first() {
+            if self.session.output_room() < OUTPUT_BYTES / 2 {
+                break;
+            }
+            let client = self.clients.iter().find(|(session, _)| copies && *session == report.session);
+            let on_behalf_of = client.map(|(_, name)| &name[..]);
+            let reader = Reader { dialect: self.manners.dialect, listings, on_behalf_of };
+            said.say(number, self.session.numbers().1, self.session.numbers_began_ns());
+            let sent = self.session.send(now_ns, &[report.kind], |body| write::write(report, &reader, body));
+            if sent.is_err() {
+                // The session has ended, and says it when it is up again.
+                said.not_said(number);
+                break;
+            }
+            reports.pass();
+            work += 1;
+        }
+        work
+    }
+
+    /// The connection is gone.
+    fn leave(&mut self, now_ns: u64, sequencer: &mut Sequencer) {
+        if let Some(end) = self.session.ended() {
+            self.manners.tells.ends.counter(end.name()).add(1);
+        }
+        (self.connection, self.ended_ns) = (None, None);
+        self.session.disconnected(now_ns);
+        if std::mem::take(&mut self.manners.connected) {
+            self.manners.tells.disconnects.add(1);
+            if self.manners.role == FixRole::Orders {
+                sequencer.control(now_ns, ExchangeAction::Disconnect, self.manners.session, 0);
+            }
+        }
+    }
+
+    fn tell(&self, sequencer: &Sequencer) {
+        let tells = &self.manners.tells;
+        tells.up.set(u64::from(self.session.state() == State::Up));
+        if self.said.is_some() {
+            let reports = sequencer.outputs.desks.reports(self.manners.session);
+            tells.waiting.set(reports.waiting() as u64);
+            tells.said.set(reports.counts().1);
+            tells.full.set(u64::from(reports.is_full()));
+        }
+        for (counter, count) in tells.garbled.iter().zip(self.garbled) {
+            counter.set(count);
+        }
+        for (counter, count) in tells.sums.iter().zip(Count::ALL) {
+            counter.set(self.session.counts().get(*count));
+        }
+    }
+
+    /// Ends what is connected.
+    pub fn shut(&mut self, now_ns: u64) {
+        if let Some(connection) = &mut self.connection {
+            self.session.log_out(now_ns, "Going down");
+            let _last_words = connection.write(self.session.output());
+        }
+    }
+}
+
+/// The application of one session for one turn.
+struct AtDesk<'a> {
+    manners: &'a mut Manners,
+    sequencer: &'a mut Sequencer,
+}
+
+impl AtDesk<'_> {
+    /// Whether reports of another request have room.
+    fn has_room(&self) -> bool {
+        let desks = &self.sequencer.outputs.desks;
+        self.manners.role != FixRole::Orders || desks.room(self.manners.session) > REPORTS_A_REQUEST
+    }
+
+    /// A request of a session that orders.
+    fn on_request(&mut self, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
+        let manners = &mut *self.manners;
+        let outputs = &self.sequencer.outputs;
+        let desk = outputs.desks.desk(manners.session);
+        let kind = inbound.message.kind();
+        let unknown = match manners.dialect {
+            Dialect::Fix42 => matches!(kind, b"q" | b"AF"),
+            Dialect::Fix43 => kind == b"AF",
+            _ => false,
+        };
+        if unknown {
+            return Answer::Unsupported;
+        }
+        let origin = Origin {
+            venue: manners.venue,
+            session: manners.session,
+            now_ns,
+            sequence: inbound.sequence,
+            listings: &outputs.listings,
+            desk,
+            tied_accounts: &manners.tied_accounts,
+        };
+        let mut command = Command::default();
+        if let Err(answer) = request::command(inbound, &origin, |record| command.set(record)) {
+            manners.tells.bad_requests.add(1);
+            return answer;
+        }
+        let takes_away = matches!(kind, b"F" | b"q");
+        let asks_all = kind == b"AF";
+        if !manners.throttle.takes(now_ns, takes_away) {
+            manners.tells.throttled.add(1);
+            if matches!(kind, b"H" | b"AF") {
+                return Answer::Refused { reason: 4, tag: 0 };
+            }
+            command.refuse(Reason::Throttled);
+        }
+        if asks_all && outputs.desks.room(manners.session) < desk.entries.open() + REPORTS_A_REQUEST {
+            return Answer::Refused { reason: 4, tag: 0 };
+        }
+        manners.tells.requests.add(1);
+        self.sequencer.submit(now_ns, command.bytes());
+        Answer::Taken
+    }
+}
+
+impl Application for AtDesk<'_> {
+    fn may_log_on(&mut self, _: &Message<'_>) -> Result<(), &'static str> {
+        let told = self.manners.role != FixRole::MarketData;
+        if told && self.sequencer.outputs.desks.reports(self.manners.session).is_full() {
+            return Err("Too many reports wait");
+        }
+        Ok(())
+    }
+
+    fn on_logon(&mut self, session: &mut Session, now_ns: u64) {
+        self.manners.connected = true;
+        self.manners.tells.logons.add(1);
+        if self.manners.role != FixRole::Orders {
+            return;
+        }
+        let mut command = ExchangeControl::new();
+        command.header.venue = self.manners.venue;
+        command.header.source = self.manners.session;
+        command.action = ExchangeAction::Connect.code();
+        command.numbers_began_ns = session.numbers_began_ns();
+        self.sequencer.submit(now_ns, bytes_of(&command));
+    }
+
+    fn on_message(&mut self, _: &mut Session, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
+        match self.manners.role {
+            FixRole::Orders => self.on_request(now_ns, inbound),
+            // FIX.4.2 has no "not authorized".
+            FixRole::DropCopy if self.manners.dialect == Dialect::Fix42 => Answer::Refused { reason: 0, tag: 0 },
+            FixRole::DropCopy => Answer::Refused { reason: 6, tag: 0 },
+            FixRole::MarketData => Answer::Unsupported,
+        }
+    }
+}

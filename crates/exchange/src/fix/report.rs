@@ -1,0 +1,136 @@
+//! What a session is told: one report a row, and those that wait to be said.
+//!
+//! Invariant: reports are numbered from 1 in the order of the input; a number that was said in an earlier life is passed over,
+//! and one that finds no room is not lost: the session ends, and a start with more room makes it again.
+
+/// A FIX message to be: all that it says, without the dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// MsgType: `8`, `9`, or `r`.
+    pub kind: u8,
+    /// ExecType by the letters of FIX.4.4.
+    pub exec_type: u8,
+    /// OrdStatus.
+    pub status: u8,
+    /// A [`records::Side`] code; 0: none.
+    pub side: u8,
+    pub short_sale: u8,
+    /// A [`records::OrderType`] code; 0: not said.
+    pub order_type: u8,
+    /// A [`records::TimeInForce`] code; 0: not said.
+    pub time_in_force: u8,
+    /// 1: the order rested, 2: it came in.
+    pub liquidity: u8,
+    /// A [`records::Reason`] code, 0: none.
+    pub reason: u8,
+    /// CxlRejResponseTo, or MassCancelResponse.
+    pub response: u8,
+    /// Letter of the request's scope.
+    pub scope: u8,
+    /// The order is known.
+    pub known: bool,
+    /// Of an answer in several messages: the last.
+    pub last: bool,
+    /// Nobody asked for this cancel.
+    pub unasked: bool,
+    /// The session whose order it is.
+    pub session: u32,
+    pub instrument: u32,
+    /// What the client calls an instrument that is not listed.
+    pub symbol: [u8; 8],
+    /// ClOrdID.
+    pub tag: [u8; 16],
+    /// OrigClOrdID, or zeros.
+    pub original_tag: [u8; 16],
+    /// OrdStatusReqID, MassStatusReqID, or zeros.
+    pub question: [u8; 16],
+    /// The chain's own reference, and the one that the feed shows.
+    pub order_ref: u64,
+    pub feed_ref: u64,
+    /// Place in the input, and among the reports of that place.
+    pub sequence: u64,
+    pub ordinal: u32,
+    /// Reports in answer, or orders affected.
+    pub total: u32,
+    pub time_ns: u64,
+    pub price_nanos: i64,
+    pub lots: i64,
+    pub leaves_lots: i64,
+    pub executed_lots: i64,
+    /// Sum of price times lots.
+    pub executed_nanos: i128,
+    pub last_lots: i64,
+    pub last_price_nanos: i64,
+    pub match_id: u64,
+    pub expire_time_ns: u64,
+    pub minimum_lots: i64,
+    pub display_lots: i64,
+}
+
+/// Those that wait to be said to one session.
+pub(crate) struct Reports {
+    ring: Box<[Report]>,
+    made: u64,
+    said: u64,
+    full: bool,
+}
+
+impl Reports {
+    /// Room for so many; `said` were said before.
+    pub fn new(room: usize, said: u64) -> Self {
+        Self { ring: vec![Report::default(); room].into_boxed_slice(), made: 0, said, full: false }
+    }
+
+    /// One more.
+    #[inline]
+    pub fn push(&mut self, report: &Report) {
+        self.made += 1;
+        if self.made <= self.said {
+            return;
+        }
+        self.full |= self.made - self.said > self.ring.len() as u64;
+        if !self.full {
+            let at = self.made as usize % self.ring.len();
+            self.ring[at] = *report;
+        }
+    }
+
+    /// The next to be said, with its number.
+    #[inline]
+    pub fn first(&self) -> Option<(u64, &Report)> {
+        let next = self.said + 1;
+        (next <= self.made && !self.full).then(|| (next, &self.ring[next as usize % self.ring.len()]))
+    }
+
+    /// It is said.
+    #[inline]
+    pub fn pass(&mut self) {
+        self.said += 1;
+    }
+
+    /// How many wait.
+    #[inline]
+    pub fn waiting(&self) -> usize {
+        self.made.saturating_sub(self.said) as usize
+    }
+
+    /// How many more may wait.
+    pub fn room(&self) -> usize {
+        self.ring.len().saturating_sub(self.waiting())
+    }
+
+    /// There was no room: the session cannot go on.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// More was said than the journal makes: they are not of one another.
+    pub fn is_ahead_of_input(&self) -> bool {
+        self.said > self.made
+    }
+
+    /// Reports made and said, ever.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.made, self.said)
+    }
+}

@@ -1,0 +1,71 @@
+//! What FIX sessions find at the start: what they sent, how far they were told, and what the journal makes for them.
+//!
+//! Invariant: what was said is known before the journal is replayed, so that the replay makes what is still to be said and
+//! nothing else; files that are not of one another are refused.
+
+use std::rc::Rc;
+
+use sessions::fix::{JournalStore, Store};
+use tiles::{Context, StartError};
+
+use super::config::FixRole;
+use super::desk::Desks;
+use super::report::Reports;
+use super::said::Said;
+use crate::config::ExchangeConfig;
+
+/// A session's files, opened.
+pub(crate) type Kept = (Box<dyn Store>, Option<Said>);
+
+impl Desks {
+    /// Opens the sessions' files, in the order of the configuration, and takes all memory.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn open(
+        config: &ExchangeConfig,
+        context: &Context,
+        sessions: usize,
+        now_ns: u64,
+    ) -> Result<(Self, Vec<Kept>), StartError> {
+        let mut desks = Self::new(sessions);
+        let mut kept: Vec<Kept> = Vec::with_capacity(config.fix_ports.len());
+        for port in &config.fix_ports {
+            let named = |error: String| StartError(format!("tile {}: fix_ports.{}: {error}", config.name, port.session));
+            let name = format!("fix{:04}", port.session);
+            let store = JournalStore::open(Rc::clone(&context.storage), &name, port.store_size(), now_ns);
+            let store = store.map_err(|error| named(error.0))?;
+            if port.role() == FixRole::MarketData {
+                kept.push((Box::new(store), None));
+                continue;
+            }
+            let mut said = Said::open(&*context.storage, &name).map_err(named)?;
+            desks.listen(port.session, Reports::new(port.reports_waiting_max, said.settle(store.numbers())));
+            if port.role() == FixRole::Orders {
+                desks.add(port.session, config.session_messages);
+            }
+            kept.push((Box::new(store), Some(said)));
+        }
+        for port in &config.fix_ports {
+            port.copies.iter().for_each(|from| desks.copy(port.session, *from));
+        }
+        Ok((desks, kept))
+    }
+
+    /// After the replay: whether what was said is of this journal.
+    ///
+    /// # Errors
+    /// When a session was told more than the journal makes.
+    pub fn settle(&self, config: &ExchangeConfig) -> Result<(), StartError> {
+        for port in config.fix_ports.iter().filter(|port| port.role() != FixRole::MarketData) {
+            let reports = self.reports(port.session);
+            if reports.is_ahead_of_input() {
+                let (made, said) = reports.counts();
+                let (name, session) = (&config.name, port.session);
+                let text = format!("was told {said} reports and the exchange's journal makes {made}");
+                return Err(StartError(format!("tile {name}: fix_ports.{session}: {text}: its files are of another journal")));
+            }
+        }
+        Ok(())
+    }
+}
