@@ -8,8 +8,8 @@ use records::{ExchangeEvent, RECORD_BYTES_MAX};
 use tiles::{Context, StartError, Tile};
 
 use crate::config::ExchangeConfig;
-use crate::fix::FixPort;
 use crate::feed::Feed;
+use crate::fix::FixPort;
 use crate::flow::{FLOW_FILE, FlowSource};
 use crate::matching::RestingOrder;
 use crate::port::Port;

@@ -82,7 +82,8 @@ fn an_order_lives_and_ends_as_its_reports_say() {
     );
     let maker_before = 11;
     told(&mut house, &mut maker, maker_before + 2);
-    let fills: Vec<String> = maker.told()[maker_before..].iter().map(|told| line(told, &[11, 150, 39, 32, 31, 851])).collect();
+    let fills: Vec<String> =
+        maker.told()[maker_before..].iter().map(|told| line(told, &[11, 150, 39, 32, 31, 851])).collect();
     assert_eq!(fills, ["11=M1|150=F|39=2|32=100|31=100.01|851=1", "11=M2|150=F|39=2|32=100|31=100.02|851=1"]);
     assert_eq!(value(&maker.told()[maker_before], 17), "M1A");
     assert_eq!(value(&taker.told()[1], 17), "M1R");
@@ -101,7 +102,9 @@ fn a_drop_copy_has_every_report_of_its_sessions_and_takes_no_orders() {
     ask(&mut house, &mut one, "F", "11=C2|41=A1|55=AAPL|54=1", 1);
     let mut copy = log_on(&mut house, 2);
     told(&mut house, &mut copy, 5);
-    let own = |told: &Told| told.iter().filter(|(tag, _)| ![8, 9, 34, 52, 49, 56, 10, 115, 797].contains(tag)).cloned().collect::<Told>();
+    let own = |told: &Told| {
+        told.iter().filter(|(tag, _)| ![8, 9, 34, 52, 49, 56, 10, 115, 797].contains(tag)).cloned().collect::<Told>()
+    };
     for (trader, name) in [(&one, "CLIENT11"), (&other, "CLIENT12")] {
         let copied: Vec<Told> = copy.told().iter().filter(|told| value(told, 115) == name).map(own).collect();
         let reports = trader.told().iter().filter(|told| value(told, 35) == "8" && value(told, 150) != "I");

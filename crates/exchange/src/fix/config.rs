@@ -170,7 +170,10 @@ pub(crate) fn check(config: &ExchangeConfig, must: &mut dyn FnMut(bool, String))
         let (place, before) = (format!("fix_ports[{at}]"), &config.fix_ports[..at]);
         let fixt = port.begin_string == "FIXT.1.1";
         let code = &port.default_appl_ver_id;
-        must(!fixt || !code.is_empty(), format!("{place}.default_appl_ver_id: is missing; over FIXT.1.1 it must be 7, 8 or 9"));
+        must(
+            !fixt || !code.is_empty(),
+            format!("{place}.default_appl_ver_id: is missing; over FIXT.1.1 it must be 7, 8 or 9"),
+        );
         must(
             fixt || code.is_empty(),
             format!("{place}.default_appl_ver_id = {code:?}: is for begin_string = \"FIXT.1.1\" alone"),
@@ -180,11 +183,17 @@ pub(crate) fn check(config: &ExchangeConfig, must: &mut dyn FnMut(bool, String))
         let twice = before.iter().any(|other| names(other) == names(port));
         must(
             !twice,
-            format!("{place}.target_comp_id = {target:?}: {sender} with {target} stands twice; each session has names of its own"),
+            format!(
+                "{place}.target_comp_id = {target:?}: {sender} with {target} stands twice; each session has names of its own"
+            ),
         );
         let listen = port.listen;
-        let taken = before.iter().any(|other| other.listen == listen) || config.ports.iter().any(|other| other.listen == listen);
-        must(!taken || listen.port() == 0, format!("{place}.listen = {listen}: stands twice; each session has an address of its own"));
+        let taken = before.iter().any(|other| other.listen == listen)
+            || config.ports.iter().any(|other| other.listen == listen);
+        must(
+            !taken || listen.port() == 0,
+            format!("{place}.listen = {listen}: stands twice; each session has an address of its own"),
+        );
         let copier = port.role() == FixRole::DropCopy;
         must(
             copier || port.copies.is_empty(),

@@ -192,7 +192,9 @@ impl Desks {
     /// The command was applied: what is still unanswered is answered.
     #[inline]
     pub fn after(&mut self) {
-        if matches!(self.asked.what, b'F' | b'q' | b'H' | b'A') || self.asked.what == b'G' && self.asked.request.refused != 0 {
+        if matches!(self.asked.what, b'F' | b'q' | b'H' | b'A')
+            || self.asked.what == b'G' && self.asked.request.refused != 0
+        {
             self.answer();
         }
     }
@@ -256,7 +258,8 @@ impl Desks {
     fn say(&mut self, session: u32, mut report: Report) {
         self.asked.ordinal += 1;
         report.session = session;
-        (report.sequence, report.ordinal, report.time_ns) = (self.asked.sequence, self.asked.ordinal, self.asked.time_ns);
+        (report.sequence, report.ordinal, report.time_ns) =
+            (self.asked.sequence, self.asked.ordinal, self.asked.time_ns);
         let copied = report.kind == b'8' && report.exec_type != b'I';
         let listeners = &self.desks[session as usize].as_ref().expect("it says something").listeners;
         for to in &listeners[..if copied { listeners.len() } else { 1 }] {
@@ -519,7 +522,8 @@ impl Desk {
             if entry.status != b'5' {
                 break;
             }
-            let follows = self.entries.get(number).is_some_and(|next| u64::from(next.former) == at && next.status != b'8');
+            let follows =
+                self.entries.get(number).is_some_and(|next| u64::from(next.former) == at && next.status != b'8');
             if follows {
                 at = number;
             }

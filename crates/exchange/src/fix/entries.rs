@@ -155,7 +155,8 @@ impl Entries {
 /// Two words mixed so that every letter counts in the low bits.
 fn hash(tag: &[u8; 16]) -> u64 {
     let word = |at: usize| u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| tag[at + byte]));
-    let mut mixed = word(0).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ word(8).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mut mixed =
+        word(0).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ word(8).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed ^= mixed >> 32;
     mixed = mixed.wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ mixed >> 29

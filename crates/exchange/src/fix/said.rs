@@ -26,8 +26,8 @@ impl Said {
     /// # Errors
     /// A sentence: not to be opened, or damaged.
     pub fn open(storage: &dyn Storage, name: &str) -> Result<Self, String> {
-        let file = format!("{name}.said");
-        let segment = storage.open(&file, FILE_BYTES).map_err(|error| format!("{file}: {error}"))?;
+        let file = name;
+        let segment = storage.open(file, FILE_BYTES).map_err(|error| format!("{file}: {error}"))?;
         let found = [0, SLOT_STRIDE].map(|at| slot(&segment.bytes()[at..]));
         let newest = found.into_iter().flatten().max_by_key(|slot| slot.change);
         if newest.is_none() && segment.bytes().iter().any(|byte| *byte != 0) {
@@ -71,4 +71,57 @@ fn slot(bytes: &[u8]) -> Option<FixStoreSaid> {
     let slot: FixStoreSaid = read_from(bytes)?;
     let sum = crc32fast::hash(&bytes[..size_of::<FixStoreSaid>() - 4]);
     (slot.change != 0 && slot.sum == sum).then_some(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use journal::MemoryStorage;
+
+    use super::*;
+
+    fn numbers(outgoing: u64, created_ns: u64) -> Numbers {
+        Numbers { incoming: 1, outgoing, created_ns }
+    }
+
+    #[test]
+    fn a_kill_before_or_after_the_store_kept_the_report_is_told_apart() {
+        // Outgoing number and beginning as the next life finds them, after report 7 was to be kept under number 20.
+        let rows = [((20, 5), 6), ((21, 5), 7), ((40, 5), 7), ((1, 9), 7)];
+        for ((outgoing, began_ns), said) in rows {
+            let storage = MemoryStorage::new();
+            let mut file = Said::open(&*storage, "said").unwrap();
+            assert_eq!(file.settle(numbers(1, 5)), 0, "a fresh one");
+            file.say(6, 19, 5);
+            file.say(7, 20, 5);
+            let mut again = Said::open(&*storage, "said").unwrap();
+            assert_eq!(again.settle(numbers(outgoing, began_ns)), said, "{outgoing} {began_ns}");
+            // The session's own messages go on from there, and change nothing.
+            let mut third = Said::open(&*storage, "said").unwrap();
+            assert_eq!(third.settle(numbers(outgoing + 3, began_ns)), said, "{outgoing} {began_ns}");
+        }
+    }
+
+    #[test]
+    fn a_mark_that_a_kill_cut_short_was_never_made() {
+        let storage = MemoryStorage::new();
+        let mut file = Said::open(&*storage, "said").unwrap();
+        (1..=8).for_each(|report| file.say(report, 10 + report, 5));
+        let latest = if file.slot.change.is_multiple_of(2) { 0 } else { SLOT_STRIDE };
+        storage.open("said", FILE_BYTES).unwrap().bytes_mut()[latest + 3] ^= 0x40;
+        let mut again = Said::open(&*storage, "said").unwrap();
+        assert_eq!(again.settle(numbers(18, 5)), 7);
+        storage.open("said", FILE_BYTES).unwrap().bytes_mut().fill(0x11);
+        assert!(Said::open(&*storage, "said").is_err());
+    }
+
+    #[test]
+    fn what_the_store_refused_is_not_said() {
+        let storage = MemoryStorage::new();
+        let mut file = Said::open(&*storage, "said").unwrap();
+        file.say(1, 2, 5);
+        file.say(2, 3, 5);
+        file.not_said(2);
+        // The client begins anew, and the mark is of the old numbers.
+        assert_eq!(Said::open(&*storage, "said").unwrap().settle(numbers(1, 9)), 1);
+    }
 }

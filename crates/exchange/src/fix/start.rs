@@ -31,7 +31,8 @@ impl Desks {
         let mut desks = Self::new(sessions);
         let mut kept: Vec<Kept> = Vec::with_capacity(config.fix_ports.len());
         for port in &config.fix_ports {
-            let named = |error: String| StartError(format!("tile {}: fix_ports.{}: {error}", config.name, port.session));
+            let named =
+                |error: String| StartError(format!("tile {}: fix_ports.{}: {error}", config.name, port.session));
             let name = format!("fix{:04}", port.session);
             let store = JournalStore::open(Rc::clone(&context.storage), &name, port.store_size(), now_ns);
             let store = store.map_err(|error| named(error.0))?;
@@ -39,6 +40,8 @@ impl Desks {
                 kept.push((Box::new(store), None));
                 continue;
             }
+            // A store takes every file that begins with its own name for its own.
+            let name = format!("fix-said{:04}", port.session);
             let mut said = Said::open(&*context.storage, &name).map_err(named)?;
             desks.listen(port.session, Reports::new(port.reports_waiting_max, said.settle(store.numbers())));
             if port.role() == FixRole::Orders {
@@ -63,7 +66,9 @@ impl Desks {
                 let (made, said) = reports.counts();
                 let (name, session) = (&config.name, port.session);
                 let text = format!("was told {said} reports and the exchange's journal makes {made}");
-                return Err(StartError(format!("tile {name}: fix_ports.{session}: {text}: its files are of another journal")));
+                return Err(StartError(format!(
+                    "tile {name}: fix_ports.{session}: {text}: its files are of another journal"
+                )));
             }
         }
         Ok(())

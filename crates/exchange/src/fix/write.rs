@@ -82,11 +82,14 @@ fn execution(report: &Report, reader: &Reader<'_>, body: &mut Builder<'_>) {
         trade_id(19, report, body);
     }
     if dialect == Dialect::Fix42 {
-        body.field(20, match report.exec_type {
-            b'H' => b"1",
-            b'I' => b"3",
-            _ => b"0",
-        });
+        body.field(
+            20,
+            match report.exec_type {
+                b'H' => b"1",
+                b'I' => b"3",
+                _ => b"0",
+            },
+        );
     }
     body.field(150, &[exec_type(report, dialect)]);
     body.field(39, &[order_status(report, dialect)]);
@@ -260,7 +263,13 @@ fn digits_before(letters: &mut [u8; 32], end: usize, mut number: u64) -> usize {
 
 fn exec_type(report: &Report, dialect: Dialect) -> u8 {
     match (report.exec_type, dialect) {
-        (b'F', Dialect::Fix42) => if report.leaves_lots == 0 { b'2' } else { b'1' },
+        (b'F', Dialect::Fix42) => {
+            if report.leaves_lots == 0 {
+                b'2'
+            } else {
+                b'1'
+            }
+        }
         (b'H' | b'I', Dialect::Fix42) => report.status,
         (letter, _) => letter,
     }

@@ -5,9 +5,7 @@
 use std::net::SocketAddrV4;
 
 use exchange::{FixPortConfig, ThrottleConfig};
-use sessions::fix::{
-    Answer, Application, Connection, Inbound, MemoryStore, Next, Profile, SendError, Session, State,
-};
+use sessions::fix::{Answer, Application, Connection, Inbound, MemoryStore, Next, Profile, SendError, Session, State};
 use tiles::{Net, RealNet};
 use wire::fix::{Builder, Fields, Precision, SOH};
 
@@ -52,6 +50,7 @@ pub fn profile(port: &FixPortConfig) -> Profile {
     let read = <Profile as tiles::settings::Setting>::read(&json, "client", "", &mut errors);
     let mut profile = read.unwrap_or_else(|| panic!("{errors:?}"));
     profile.password = port.password.clone();
+    profile.replay_order_age_ns_max = Some(u64::MAX);
     profile
 }
 

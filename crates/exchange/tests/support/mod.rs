@@ -4,9 +4,10 @@
 
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use exchange::{
@@ -23,9 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub mod fix;
 
+/// An address that nobody listens at and that was not given before.
 pub fn free_tcp() -> SocketAddrV4 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    SocketAddrV4::new(Ipv4Addr::LOCALHOST, socket.local_addr().unwrap().port())
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        }
+    }
 }
 
 fn free_udp_port() -> u16 {
