@@ -10,7 +10,7 @@ use tiles::settings::{none_all_or_word, secret};
 use tiles::{Context, Ends, StartError, Tile, TileKind, TileSpec, settings};
 
 use crate::feed::{FeedConfig, FeedListing, FeedTile};
-use crate::gateway::{GatewayConfig, GatewayTile, OuchConfig};
+use crate::gateway::{GatewayConfig, GatewayTile, OuchConfig, OuchVenue};
 use crate::samples::SAMPLES_BYTES;
 
 settings! {
@@ -155,20 +155,9 @@ fn make_gateway(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, 
     let settings: GatewaySettings = spec.settings()?;
     let config = GatewayConfig {
         name: spec.name.clone(),
+        venue: settings.venue,
+        source: settings.source,
         address: settings.address,
-        login: ClientConfig {
-            username: padded(&settings.username),
-            password: padded(&settings.password),
-            session: [b' '; 10],
-            first_sequence: 1,
-        },
-        ouch: OuchConfig {
-            venue: settings.venue,
-            source: settings.source,
-            symbols: listings(&settings.listings),
-            midnight_ns: settings.midnight_ns,
-        },
-        orders_max: settings.orders_max,
         commands: settings.commands,
         events: settings.events,
         engine_silence_ns_max: settings.engine_silence_ns_max,
@@ -176,7 +165,20 @@ fn make_gateway(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, 
         cancel_on_disconnect: CancelOnDisconnect::code_of_word(&settings.cancel_on_disconnect).unwrap_or(0),
         journal_segment_bytes: settings.journal_segment_bytes,
     };
-    Ok(Box::new(GatewayTile::new(config, &mut context)?))
+    let login = ClientConfig {
+        username: padded(&settings.username),
+        password: padded(&settings.password),
+        session: [b' '; 10],
+        first_sequence: 1,
+    };
+    let ouch = OuchConfig {
+        venue: settings.venue,
+        source: settings.source,
+        symbols: listings(&settings.listings),
+        midnight_ns: settings.midnight_ns,
+    };
+    let venue = OuchVenue::new(login, ouch, settings.orders_max);
+    Ok(Box::new(GatewayTile::new(config, venue, &mut context)?))
 }
 
 fn listings(listings: &[ListingSettings]) -> Vec<(u32, [u8; 8])> {

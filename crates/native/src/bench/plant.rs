@@ -14,7 +14,7 @@ use sessions::soup::ClientConfig;
 use strategies::CompiledHost;
 use tiles::{Clock, Context, Net, RealClock, RealStorage, StartError, Tile};
 use venues::feed::{FeedConfig, FeedListing, FeedTile};
-use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig};
+use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig, OuchVenue};
 
 use super::firm::{self, Strategy, VENUE};
 
@@ -101,7 +101,7 @@ impl Plant {
         let mut tiles: [Box<dyn Tile>; 3] = [
             Box::new(FeedTile::new(feed_config(setup, at, midnight_ns), &mut feed)?),
             Box::new(EngineTile::new(engine, engine_config(setup, clock.now_ns()), host(&setup.libraries))?),
-            Box::new(GatewayTile::new(gateway_config(setup, at, midnight_ns), &mut gateway)?),
+            Box::new(GatewayTile::new(gateway_config(at), ouch(setup, midnight_ns), &mut gateway)?),
         ];
         for tile in &mut tiles {
             tile.on_start(clock.now_ns())?;
@@ -203,18 +203,12 @@ fn engine_config(setup: &Setup, now_ns: u64) -> EngineTileConfig {
     }
 }
 
-fn gateway_config(setup: &Setup, at: &Addresses, midnight_ns: u64) -> GatewayConfig {
+fn gateway_config(at: &Addresses) -> GatewayConfig {
     GatewayConfig {
         name: "gateway".to_owned(),
+        venue: VENUE,
+        source: 1,
         address: at.port,
-        login: ClientConfig { username: *b"bench ", password: *b"bench     ", session: [b' '; 10], first_sequence: 1 },
-        ouch: OuchConfig {
-            venue: VENUE,
-            source: 1,
-            symbols: (1..=u32::from(setup.symbols)).map(|instrument| (instrument, firm::symbol(instrument))).collect(),
-            midnight_ns,
-        },
-        orders_max: setup.orders_max,
         commands: "engine_gateway".to_owned(),
         events: "gateway_engine".to_owned(),
         engine_silence_ns_max: NEVER_NS,
@@ -222,4 +216,10 @@ fn gateway_config(setup: &Setup, at: &Addresses, midnight_ns: u64) -> GatewayCon
         cancel_on_disconnect: 0,
         journal_segment_bytes: SEGMENT_BYTES,
     }
+}
+
+fn ouch(setup: &Setup, midnight_ns: u64) -> OuchVenue {
+    let login = ClientConfig { username: *b"bench ", password: *b"bench     ", session: [b' '; 10], first_sequence: 1 };
+    let symbols = (1..=u32::from(setup.symbols)).map(|instrument| (instrument, firm::symbol(instrument))).collect();
+    OuchVenue::new(login, OuchConfig { venue: VENUE, source: 1, symbols, midnight_ns }, setup.orders_max)
 }

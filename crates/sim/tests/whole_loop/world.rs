@@ -23,7 +23,7 @@ use sim::{Faults, Simulation, TileId};
 use strategies::RustHost;
 use tiles::{Clock, Context, Net, StartError, Storage, Tile};
 use venues::feed::{FeedConfig, FeedListing, FeedTile};
-use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig};
+use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig, OuchVenue};
 
 use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL, TICK};
 use crate::flow::{ASK, BID, Desk, FLOW_SESSION, Storm};
@@ -257,15 +257,9 @@ pub fn feed_config(setup: &Setup, venue: u16) -> FeedConfig {
 fn gateway_config(setup: &Setup, venue: u16) -> GatewayConfig {
     GatewayConfig {
         name: format!("gateway{venue}"),
+        venue,
+        source: OUR_SESSION,
         address: at(setup.ports.orders, venue),
-        login: ClientConfig { username: *b"mrdn  ", password: *b"secret    ", session: [b' '; 10], first_sequence: 1 },
-        ouch: OuchConfig {
-            venue,
-            source: OUR_SESSION,
-            symbols: vec![(INSTRUMENT, SYMBOL)],
-            midnight_ns: bootstrap::midnight_ns(),
-        },
-        orders_max: setup.orders_max,
         commands: format!("engine_gateway{venue}"),
         events: format!("gateway{venue}_engine"),
         engine_silence_ns_max: setup.engine_silence_ns_max,
@@ -274,6 +268,13 @@ fn gateway_config(setup: &Setup, venue: u16) -> GatewayConfig {
             .unwrap(),
         journal_segment_bytes: setup.segment_bytes,
     }
+}
+
+fn ouch(setup: &Setup, venue: u16) -> OuchVenue {
+    let login = ClientConfig { username: *b"mrdn  ", password: *b"secret    ", session: [b' '; 10], first_sequence: 1 };
+    let symbols = vec![(INSTRUMENT, SYMBOL)];
+    let ouch = OuchConfig { venue, source: OUR_SESSION, symbols, midnight_ns: bootstrap::midnight_ns() };
+    OuchVenue::new(login, ouch, setup.orders_max)
 }
 
 pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
@@ -472,7 +473,7 @@ impl World {
         let config = gateway_config(&self.setup, venue);
         let mut context = self.context(&config.name);
         let name = config.name.clone();
-        let tile = GatewayTile::new(config, &mut context).unwrap();
+        let tile = GatewayTile::new(config, ouch(&self.setup, venue), &mut context).unwrap();
         let held = self.add(name, tile);
         self.venue(venue).gateway = Some(held);
     }

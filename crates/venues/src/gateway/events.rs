@@ -7,8 +7,6 @@ use links::{Counter, Counters, Offer, Publication};
 use records::{OrderEvent, Session, SessionState, bytes_of};
 use sessions::ByteQueue;
 
-use super::OuchConfig;
-
 /// What one read of the socket, or one statement about all orders of a small session, can become.
 const WAITING_BYTES: usize = 1 << 20;
 /// Room that must be free before more is read.
@@ -16,6 +14,10 @@ const ROOM_BYTES: usize = 64 << 10;
 
 /// What is told with the session's state.
 pub struct About {
+    /// Venue id.
+    pub venue: u16,
+    /// Session id.
+    pub source: u32,
     /// A `CancelOnDisconnect` code, 0: none.
     pub cancel_on_disconnect: u8,
     /// Epoch that the gateway obeys.
@@ -48,15 +50,20 @@ impl Events {
         self.waiting.room() >= ROOM_BYTES && self.waiting.len() < ROOM_BYTES
     }
 
+    /// Whether everything was published.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Publishes or keeps an event.
     pub fn offer(&mut self, event: &OrderEvent) {
         self.offer_bytes(bytes_of(event));
     }
 
     /// Publishes or keeps the session's state.
-    pub fn session(&mut self, state: SessionState, config: &OuchConfig, about: &About, now_ns: u64) {
+    pub fn session(&mut self, state: SessionState, about: &About, now_ns: u64) {
         let mut record = Session::new();
-        (record.header.venue, record.header.source) = (config.venue, config.source);
+        (record.header.venue, record.header.source) = (about.venue, about.source);
         record.header.receive_time_ns = now_ns;
         record.state = state.code();
         record.cancel_on_disconnect = about.cancel_on_disconnect;

@@ -4,7 +4,7 @@
 //!
 //! Invariant: a UserRefNum is given out once, and what it stands for never changes.
 
-use records::{IdMap, Owner, prefetch_bytes};
+use records::{IdMap, NewOrder, Owner, ReplaceOrder, UNDEF_PRICE, prefetch_bytes};
 
 /// What is known of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,18 @@ pub struct Entry {
     pub filled_lots: i64,
     /// Lots open.
     pub leaves_lots: i64,
+    /// What the lots filled were worth, those of replaced orders included.
+    pub traded_nanos: i128,
+    /// Lots booked because a status told of them: their own reports say nothing new.
+    pub status_lots: i64,
     /// When the command left.
     pub sent_time_ns: u64,
+    /// Number of the session's message that carried it, and of the last request to cancel or reduce it; 0: none.
+    pub sent_number: u64,
+    /// See there.
+    pub cancel_number: u64,
+    /// When a good-till-time order ends, 0: it does not.
+    pub expire_time_ns: u64,
     /// Instrument.
     pub instrument: u32,
     /// UserRefNum of the replaced order, or 0.
@@ -48,10 +58,83 @@ pub struct Entry {
     pub time_in_force: u8,
     /// Phase.
     pub phase: Phase,
+    /// What the venue's name of it ends with: a reduction has renamed it. 0: nothing.
+    pub suffix: u16,
+    /// Ending of the last request about it.
+    pub last_suffix: u16,
+    /// The venue has told its status since it was last asked for all.
+    pub told: bool,
     /// A cancel is under way.
     pub cancelling: bool,
     /// The gateway itself wants it gone because its engine fell silent.
     pub pulled: bool,
+}
+
+impl Entry {
+    /// A new order's.
+    pub fn of_new(order: &NewOrder, now_ns: u64) -> Self {
+        Self {
+            price_nanos: order.price_nanos,
+            lots: order.lots,
+            leaves_lots: order.lots,
+            expire_time_ns: order.expire_time_ns,
+            instrument: order.header.instrument,
+            side: order.side,
+            slot: order.slot,
+            time_in_force: order.time_in_force,
+            ..fresh(order.owner, now_ns)
+        }
+    }
+
+    /// A replacement's; `original_ref` is the number of the order that it replaces.
+    pub fn of_replace(order: &ReplaceOrder, original_ref: u32, now_ns: u64) -> Self {
+        Self {
+            original_id: order.original_id,
+            original_ref,
+            price_nanos: order.price_nanos,
+            lots: order.lots,
+            leaves_lots: order.lots,
+            side: order.side,
+            slot: order.slot,
+            time_in_force: order.time_in_force,
+            ..fresh(order.owner, now_ns)
+        }
+    }
+}
+
+/// An entry with nothing but its owner.
+pub fn fresh(owner: Owner, now_ns: u64) -> Entry {
+    Entry {
+        owner,
+        original_id: 0,
+        venue_order_ref: 0,
+        price_nanos: UNDEF_PRICE,
+        lots: 0,
+        filled_lots: 0,
+        leaves_lots: 0,
+        traded_nanos: 0,
+        status_lots: 0,
+        sent_time_ns: now_ns,
+        sent_number: 0,
+        cancel_number: 0,
+        expire_time_ns: 0,
+        instrument: 0,
+        original_ref: 0,
+        side: 0,
+        slot: 0,
+        time_in_force: 0,
+        phase: Phase::Sent,
+        suffix: 0,
+        last_suffix: 0,
+        told: false,
+        cancelling: false,
+        pulled: false,
+    }
+}
+
+/// A number that was used, by us before the journal began or by someone else: nothing is open there for us.
+pub fn gone() -> Entry {
+    Entry { phase: Phase::Gone, ..fresh(Owner::zeroed(), 0) }
 }
 
 /// All orders of the session's day.
@@ -72,7 +155,7 @@ impl Orders {
     /// Room for so many orders and replaces a day.
     pub fn with_capacity(capacity: usize) -> Self {
         // Written once, so that no order of the day is the first to meet a page.
-        let mut entries = vec![super::ouch::fresh(Owner::zeroed(), 0); capacity];
+        let mut entries = vec![fresh(Owner::zeroed(), 0); capacity];
         entries.clear();
         let mut by_order = IdMap::with_capacity(capacity);
         by_order.touch_memory();
@@ -109,6 +192,29 @@ impl Orders {
         self.by_order.clear();
         // An order that is not here may have been sent in the session before.
         (self.whole, self.highest_told) = (false, 0);
+    }
+
+    /// Forgets orders that are gone, where a new session begins and open ones live on. Those left have new numbers, in the same
+    /// order.
+    pub fn forget_gone(&mut self) {
+        self.by_order.clear();
+        self.entries.retain(|entry| entry.phase != Phase::Gone);
+        for at in 0..self.entries.len() {
+            let original = self.by_order.get(self.entries[at].original_id);
+            self.entries[at].original_ref = original.unwrap_or(0);
+            assert!(self.by_order.insert(self.entries[at].owner.order_id, at as u32 + 1));
+        }
+        // An order that is not here may have been sent in the session before.
+        (self.whole, self.highest_told) = (false, 0);
+    }
+
+    /// Keeps an order that the venue tells of by its id alone and that is not known here; its number.
+    pub fn adopt_next(&mut self, entry: Entry) -> Option<u32> {
+        if entry.owner.order_id == 0 || !self.has_room() {
+            return None;
+        }
+        self.whole = false;
+        Some(self.push(entry))
     }
 
     /// Keeps an order that the venue has under this number and that is not known here: the map was lost. `false` when it

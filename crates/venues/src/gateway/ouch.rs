@@ -7,12 +7,11 @@
 //! own arithmetic followed message by message.
 
 use records::{
-    CancelOrder, IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Owner, Reason, ReplaceOrder, Side,
-    TimeInForce, UNDEF_PRICE,
+    IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Owner, Reason, ReplaceOrder, Side, TimeInForce, UNDEF_PRICE,
 };
 use wire::ouch50::{self, AppendageBuffer, Outbound};
 
-use super::orders::{Entry, Orders, Phase};
+use super::orders::{Entry, Orders, Phase, fresh, gone};
 
 /// Nanos of one unit of a wire price (four decimals).
 const PRICE_UNIT_NANOS: i64 = 100_000;
@@ -85,16 +84,7 @@ impl Ouch {
         if !self.orders.has_room() || self.orders.reference(order.owner.order_id).is_some() {
             return Err(if self.orders.has_room() { Reason::DuplicateId } else { Reason::Throttled });
         }
-        let user_ref = self.orders.push(Entry {
-            price_nanos: order.price_nanos,
-            lots: order.lots,
-            leaves_lots: order.lots,
-            instrument: order.header.instrument,
-            side: order.side,
-            slot: order.slot,
-            time_in_force: order.time_in_force,
-            ..fresh(order.owner, now_ns)
-        });
+        let user_ref = self.orders.push(Entry::of_new(order, now_ns));
         Ok(ouch50::EnterOrderFields {
             user_ref_num: user_ref,
             side: wire_side(side, order.short_sale != 0),
@@ -131,18 +121,8 @@ impl Ouch {
         if original.phase == Phase::Gone {
             return Err(Reason::UnknownOrder);
         }
-        let user_ref = self.orders.push(Entry {
-            original_id: order.original_id,
-            original_ref,
-            price_nanos: order.price_nanos,
-            lots: order.lots,
-            leaves_lots: order.lots,
-            instrument: original.instrument,
-            side: original.side,
-            slot: order.slot,
-            time_in_force: order.time_in_force,
-            ..fresh(order.owner, now_ns)
-        });
+        let replacement = Entry::of_replace(order, original_ref, now_ns);
+        let user_ref = self.orders.push(Entry { instrument: original.instrument, side: original.side, ..replacement });
         Ok(ouch50::ReplaceOrderFields {
             orig_user_ref_num: original_ref,
             user_ref_num: user_ref,
@@ -158,15 +138,6 @@ impl Ouch {
     }
 
     /// Writes a cancel's message (or a reduction's: `lots` is the total that may still be executed).
-    ///
-    /// # Errors
-    /// [`Reason::UnknownOrder`] when the session has no such order open.
-    pub fn cancel(&mut self, order: &CancelOrder, out: &mut [u8]) -> Result<usize, Reason> {
-        let user_ref = self.orders.reference(order.owner.order_id).ok_or(Reason::UnknownOrder)?;
-        self.cancel_reference(user_ref, order.lots, out)
-    }
-
-    /// As [`Ouch::cancel`], by the venue's number.
     ///
     /// # Errors
     /// [`Reason::UnknownOrder`] when the session has no such order open.
@@ -413,7 +384,7 @@ impl Ouch {
             return;
         }
         let entry = entry(self);
-        self.adopted += u64::from(self.orders.adopt(user_ref, super::recovery::gone(), entry));
+        self.adopted += u64::from(self.orders.adopt(user_ref, gone(), entry));
     }
 
     fn instrument(&self, symbol: [u8; 8]) -> u32 {
@@ -428,28 +399,6 @@ impl Ouch {
     fn expiry_seconds(&self, expire_time_ns: u64) -> Result<u32, Reason> {
         let seconds = expire_time_ns.checked_sub(self.config.midnight_ns).ok_or(Reason::InvalidField)? / 1_000_000_000;
         u32::try_from(seconds).ok().filter(|seconds| *seconds < 86_400).ok_or(Reason::InvalidField)
-    }
-}
-
-/// An entry with nothing but its owner.
-pub fn fresh(owner: Owner, now_ns: u64) -> Entry {
-    Entry {
-        owner,
-        original_id: 0,
-        venue_order_ref: 0,
-        price_nanos: UNDEF_PRICE,
-        lots: 0,
-        filled_lots: 0,
-        leaves_lots: 0,
-        sent_time_ns: now_ns,
-        instrument: 0,
-        original_ref: 0,
-        side: 0,
-        slot: 0,
-        time_in_force: 0,
-        phase: Phase::Sent,
-        cancelling: false,
-        pulled: false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the gateway does when things break: reconnect and replay, reconcile, pull orders of a silent engine, mass cancel.
+//! OUCH 5.0 over SoupBinTCP as a gateway's protocol, and what it does when things break: reconnect, replay, reconcile.
 //!
 //! A first login asks only where the venue's messages end; a second one asks for those that were missed, up to there. Only
 //! then an account query is sent, which names the next number that the venue would take: its answer comes after all that the
@@ -11,21 +11,18 @@
 //!
 //! Invariant: commands are taken only after the venue's replay is complete; an order whose fate is not proven stays open.
 
-use journal::JournalError;
-use records::{
-    MassCancel, OrderEventKind, Owner, Reason, RecordRef, SessionState, Stamp, VenueSession, bytes_of, parse,
-};
-use sessions::soup::{ClientEvent, ClientState};
-use tiles::StartError;
+use records::{NewOrder, OrderEventKind, Reason, RecordRef, ReplaceOrder, SessionState, Stamp, VenueSession, bytes_of};
+use sessions::soup::{Client, ClientConfig, ClientEvent, ClientState};
 use wire::ouch50;
 
-use super::orders::{Entry, Phase};
-use super::ouch::fresh;
+use super::orders::{Entry, Orders, Phase, gone};
+use super::ouch::{Ouch, OuchConfig};
 use super::socket::Happened;
-use super::{GatewayTile, OUTPUT_BYTES, OUTPUT_ROOM_BYTES, SWEEPS_MAX};
+use super::sweep::{SWEEPS_MAX, Sweep};
+use super::{Core, Protocol, Stream};
 
-/// Orders looked at in one cycle of a sweep.
-const ORDERS_A_CYCLE: usize = 256;
+/// Bytes that the socket may be behind.
+const OUTPUT_BYTES: usize = 1 << 20;
 /// How far the venue was heard is journaled so often at most.
 const MARK_NS: u64 = 1_000_000_000;
 /// An account query is answered with what cannot be: after so many in a row the venue means it, and has begun anew.
@@ -33,122 +30,185 @@ const DISBELIEVED_MAX: u32 = 3;
 /// Of orders only looked at, in one cycle of reconciling.
 const LOOKED_AT_A_CYCLE: u32 = 4_096;
 
-/// A pass over the session's orders that cancels those that match; zero fields match all.
-#[derive(Clone, Copy, Debug)]
-pub struct Sweep {
-    owner: Owner,
-    instrument: u32,
-    side: u8,
-    pulled: bool,
-    next_ref: u32,
+/// A venue that speaks OUCH 5.0.
+pub struct OuchVenue {
+    soup: Client,
+    ouch: Ouch,
+    sweeps: Vec<Sweep>,
+    queried: bool,
+    /// First message of the venue that was not handed on.
+    next_sequence: u64,
+    /// Where the venue's messages ended when it was last asked: what comes before is replay. `None`: to be asked.
+    replay_end: Option<u64>,
+    /// The venue's session as it was last known, and how far it was heard.
+    venue_session: Option<VenueSession>,
+    /// Answers to the account query, one after the other, that cannot be.
+    disbelieved_in_a_row: u32,
+    /// When how far it was heard was last journaled.
+    marked_ns: u64,
+    /// Reconciling goes on: the next number that the venue would take, and the number looked at next.
+    reconciling: Option<(u32, u32)>,
+    message: [u8; 512],
+    /// Bytes of the message that was made ready.
+    ready: usize,
 }
 
-impl Sweep {
-    /// A mass cancel's.
-    pub fn of(order: &MassCancel) -> Self {
-        Self { owner: order.owner, instrument: order.header.instrument, side: order.side, pulled: false, next_ref: 1 }
-    }
-
-    /// Every order; `pulled`: because the engine is silent.
-    pub fn everything(pulled: bool) -> Self {
-        Self { owner: Owner::zeroed(), instrument: 0, side: 0, pulled, next_ref: 1 }
-    }
-
-    fn matches(&self, entry: &Entry) -> bool {
-        let same = |wanted: u32, found: u32| wanted == 0 || wanted == found;
-        same(self.owner.strategy, entry.owner.strategy)
-            && same(self.owner.account, entry.owner.account)
-            && same(self.owner.trader, entry.owner.trader)
-            && same(u32::from(self.owner.desk), u32::from(entry.owner.desk))
-            && same(u32::from(self.owner.firm), u32::from(entry.owner.firm))
-            && same(self.instrument, entry.instrument)
-            && same(u32::from(self.side), u32::from(entry.side))
+impl OuchVenue {
+    /// Room for so many orders and replaces a day; the login's `first_sequence` should be 1: all of the day.
+    pub fn new(login: ClientConfig, ouch: OuchConfig, orders_max: usize) -> Self {
+        Self {
+            soup: Client::new(login, OUTPUT_BYTES),
+            ouch: Ouch::new(ouch, orders_max),
+            sweeps: Vec::with_capacity(SWEEPS_MAX),
+            queried: false,
+            next_sequence: login.first_sequence.max(1),
+            replay_end: None,
+            venue_session: None,
+            disbelieved_in_a_row: 0,
+            marked_ns: 0,
+            reconciling: None,
+            message: [0; 512],
+            ready: 0,
+        }
     }
 }
 
-impl GatewayTile {
-    /// Rebuilds the map from its journal: a restart in the middle of the day. Returns where the journal goes on.
-    pub(super) fn recover_map(&mut self) -> Result<(u64, u64), StartError> {
-        let (orders, venue_session) = (&mut self.ouch.orders, &mut self.venue_session);
-        let result = journal::resume(&*self.storage, self.config.journal_segment_bytes, &mut |stamp, bytes| {
-            let (user_ref, entry) = match parse(bytes) {
-                Ok(RecordRef::NewOrder(order)) => (
-                    order.header.source,
-                    Entry {
-                        price_nanos: order.price_nanos,
-                        lots: order.lots,
-                        leaves_lots: order.lots,
-                        instrument: order.header.instrument,
-                        side: order.side,
-                        slot: order.slot,
-                        time_in_force: order.time_in_force,
-                        ..fresh(order.owner, stamp.time_ns)
-                    },
-                ),
-                Ok(RecordRef::ReplaceOrder(order)) => (
-                    order.header.source,
-                    Entry {
-                        original_id: order.original_id,
-                        original_ref: orders.reference(order.original_id).unwrap_or(0),
-                        price_nanos: order.price_nanos,
-                        lots: order.lots,
-                        leaves_lots: order.lots,
-                        instrument: order.header.instrument,
-                        side: order.side,
-                        slot: order.slot,
-                        time_in_force: order.time_in_force,
-                        ..fresh(order.owner, stamp.time_ns)
-                    },
-                ),
-                Ok(RecordRef::VenueSession(session)) => {
-                    if venue_session.is_some_and(|known| is_another(&known, &session)) {
-                        orders.begin_session();
-                    }
-                    *venue_session = Some(session);
-                    return;
-                }
-                _ => return,
-            };
-            orders.skip_to(user_ref, gone());
-            if orders.has_room() && orders.next_ref() == user_ref {
-                orders.push(entry);
-            }
-        });
-        result.map_err(|error: JournalError| StartError(format!("tile {}: journal: {error}", self.config.name)))
+impl Stream for Client {
+    fn on_connected(&mut self, now_ns: u64) {
+        Client::on_connected(self, now_ns);
     }
 
+    fn space(&mut self) -> &mut [u8] {
+        Client::space(self)
+    }
+
+    fn output(&self) -> &[u8] {
+        Client::output(self)
+    }
+
+    fn written(&mut self, count: usize) {
+        Client::written(self, count);
+    }
+
+    fn room(&self) -> usize {
+        OUTPUT_BYTES - Client::output(self).len()
+    }
+}
+
+impl Protocol for OuchVenue {
+    type Stream = Client;
+
+    fn stream(&mut self) -> &mut Client {
+        &mut self.soup
+    }
+
+    fn orders(&mut self) -> &mut Orders {
+        &mut self.ouch.orders
+    }
+
+    fn sweeps(&mut self) -> &mut Vec<Sweep> {
+        &mut self.sweeps
+    }
+
+    fn is_up(&self) -> bool {
+        self.soup.state() == ClientState::Up
+    }
+
+    fn enter(&mut self, order: &NewOrder, now_ns: u64) -> Result<(), Reason> {
+        self.ready = self.ouch.enter(order, now_ns, &mut self.message)?;
+        Ok(())
+    }
+
+    fn replace(&mut self, order: &ReplaceOrder, now_ns: u64) -> Result<(), Reason> {
+        self.ready = self.ouch.replace(order, now_ns, &mut self.message)?;
+        Ok(())
+    }
+
+    fn cancel(&mut self, user_ref: u32, lots: i64, _: u64) -> Result<(), Reason> {
+        self.ready = self.ouch.cancel_reference(user_ref, lots, &mut self.message)?;
+        Ok(())
+    }
+
+    fn send(&mut self, now_ns: u64) -> Result<(), Reason> {
+        if self.soup.send(now_ns, &self.message[..self.ready]) { Ok(()) } else { Err(Reason::Closed) }
+    }
+
+    fn restore_order(&mut self, user_ref: u32, entry: Entry) {
+        let orders = &mut self.ouch.orders;
+        orders.skip_to(user_ref, gone());
+        if orders.has_room() && orders.next_ref() == user_ref {
+            orders.push(entry);
+        }
+    }
+
+    fn restore(&mut self, _: Stamp, record: &RecordRef) {
+        let RecordRef::VenueSession(session) = record else { return };
+        if self.venue_session.is_some_and(|known| is_another(&known, session)) {
+            self.ouch.orders.begin_session();
+        }
+        self.venue_session = Some(*session);
+    }
+
+    fn run(&mut self, core: &mut Core, now_ns: u64) -> usize {
+        self.run_socket(core, now_ns) + self.reconcile(core, now_ns)
+    }
+
+    fn on_lost(&mut self, core: &mut Core, now_ns: u64) {
+        if self.soup.state() != ClientState::Down || core.recovered || self.queried {
+            core.counts.disconnects.add(1);
+            core.publish_state(SessionState::Down, now_ns);
+        }
+        core.recovered = false;
+        (self.queried, self.reconciling, self.replay_end) = (false, None, None);
+        self.soup.on_disconnected();
+    }
+
+    fn mark(&mut self, core: &mut Core, now_ns: u64) {
+        let Some(known) = self.venue_session.filter(|_| core.recovered) else { return };
+        let due = now_ns.saturating_sub(self.marked_ns) >= MARK_NS && known.next_sequence != self.next_sequence;
+        if due {
+            self.journal_session(core, known, now_ns);
+        }
+    }
+
+    fn log_out(&mut self, _: u64) {
+        self.soup.logout();
+    }
+}
+
+impl OuchVenue {
     /// One cycle of the session: connect, read, handle, write.
-    pub(super) fn run_socket(&mut self, now_ns: u64) -> usize {
+    fn run_socket(&mut self, core: &mut Core, now_ns: u64) -> usize {
         let mut work = 0;
         if self.soup.state() == ClientState::Down {
             // Message 0 stands for "what comes next": the acceptance tells its number.
             self.soup.set_next_sequence(if self.replay_end.is_some() { self.next_sequence } else { 0 });
         }
         // The venue's bytes wait while the engine is behind; heartbeats of ours still go out.
-        if self.events.has_room() {
-            match self.socket.step(&*self.net, &mut self.soup, now_ns) {
+        if core.events.has_room() {
+            match core.socket.step(&*core.net, &mut self.soup, now_ns) {
                 Happened::Nothing => {}
-                Happened::Connected => self.counts.connects.add(1),
+                Happened::Connected => core.counts.connects.add(1),
                 Happened::Read(count) => {
                     work += 1;
-                    self.on_bytes(count, now_ns);
+                    self.on_bytes(core, count, now_ns);
                 }
-                Happened::Lost => self.on_lost(now_ns),
+                Happened::Lost => self.on_lost(core, now_ns),
             }
         }
         let mut down = false;
         self.soup.on_time(now_ns, &mut |event| down |= matches!(event, ClientEvent::Down(_)));
-        if down || !self.socket.flush(&mut self.soup) {
-            self.socket.close(now_ns);
-            self.on_lost(now_ns);
+        if down || !core.socket.flush(&mut self.soup) {
+            core.socket.close(now_ns);
+            self.on_lost(core, now_ns);
         }
         work
     }
 
-    fn on_bytes(&mut self, count: usize, now_ns: u64) {
-        let (ouch, events, counts, sampler) = (&mut self.ouch, &mut self.events, &self.counts, &mut self.sampler);
+    fn on_bytes(&mut self, core: &mut Core, count: usize, now_ns: u64) {
+        let (ouch, events, counts, sampler) = (&mut self.ouch, &mut core.events, &core.counts, &mut core.sampler);
         let (mut up, mut down, mut answer) = (None, false, None);
-        let (recovered, replay_end) = (self.recovered, self.replay_end);
+        let (recovered, replay_end) = (core.recovered, self.replay_end);
         let next_sequence = &mut self.next_sequence;
         self.soup.on_bytes(now_ns, count, &mut |event| match event {
             ClientEvent::Up { sequence, session } => up = Some((session, sequence)),
@@ -184,30 +244,30 @@ impl GatewayTile {
         });
         counts.adopted.set(ouch.adopted);
         if let (Some((name, end)), None) = (up, self.replay_end) {
-            self.meet_session(name, end);
+            self.meet_session(core, name, end);
             self.replay_end = Some(end);
             self.soup.on_disconnected();
-            self.socket.connect_again(now_ns);
+            core.socket.connect_again(now_ns);
             return;
         }
         if up.is_some() {
-            self.publish_state(SessionState::Recovering, now_ns);
+            core.publish_state(SessionState::Recovering, now_ns);
         }
         let replayed = self.replay_end.is_some_and(|end| self.next_sequence >= end);
         if replayed && !self.queried && self.soup.state() == ClientState::Up {
             self.query(now_ns);
         }
-        if let Some(next_ref) = answer.filter(|_| self.queried && !self.recovered && self.reconciling.is_none()) {
-            down |= !self.believe(next_ref);
+        if let Some(next_ref) = answer.filter(|_| self.queried && !core.recovered && self.reconciling.is_none()) {
+            down |= !self.believe(core, next_ref);
         }
         if down {
-            self.socket.close(now_ns);
-            self.on_lost(now_ns);
+            core.socket.close(now_ns);
+            self.on_lost(core, now_ns);
         }
     }
 
     /// Where the venue's session stands, before anything of it is asked for: the one that we know, or another.
-    fn meet_session(&mut self, name: [u8; 10], end: u64) {
+    fn meet_session(&mut self, core: &mut Core, name: [u8; 10], end: u64) {
         let mut met = VenueSession::new();
         met.name[..name.len()].copy_from_slice(&name);
         met.next_sequence = end;
@@ -216,7 +276,7 @@ impl GatewayTile {
             ..self.venue_session.unwrap_or(met)
         };
         if is_another(&heard, &met) {
-            self.begin_session();
+            self.begin_session(core);
             self.next_sequence = 1;
         }
         // Journaled once commands are taken: until then a restart has to find the difference again.
@@ -224,22 +284,22 @@ impl GatewayTile {
     }
 
     /// The session that our orders were sent in is no more.
-    fn begin_session(&mut self) {
-        self.counts.renewed.add(1);
+    fn begin_session(&mut self, core: &mut Core) {
+        core.counts.renewed.add(1);
         self.ouch.orders.begin_session();
         self.sweeps.clear();
-        self.renewed = true;
+        core.renewed = true;
     }
 
     /// Goes on from the number that the venue names next; `false` when it cannot mean it.
-    fn believe(&mut self, next_ref: u32) -> bool {
+    fn believe(&mut self, core: &mut Core, next_ref: u32) -> bool {
         if !self.ouch.orders.can_be_next(next_ref) {
-            self.counts.disbelieved.add(1);
+            core.counts.disbelieved.add(1);
             self.disbelieved_in_a_row += 1;
             if self.disbelieved_in_a_row < DISBELIEVED_MAX || next_ref == 0 {
                 return false;
             }
-            self.begin_session();
+            self.begin_session(core);
         }
         self.disbelieved_in_a_row = 0;
         self.ouch.orders.skip_to(next_ref, gone());
@@ -247,21 +307,9 @@ impl GatewayTile {
         true
     }
 
-    /// Journals the venue's session and how far it was heard, when that is news.
-    pub(super) fn mark_session(&mut self, now_ns: u64) {
-        let Some(known) = self.venue_session.filter(|_| self.recovered) else { return };
-        let due = now_ns.saturating_sub(self.marked_ns) >= MARK_NS && known.next_sequence != self.next_sequence;
-        if due {
-            self.journal_session(known, now_ns);
-        }
-    }
-
-    fn journal_session(&mut self, mut session: VenueSession, now_ns: u64) {
+    fn journal_session(&mut self, core: &mut Core, mut session: VenueSession, now_ns: u64) {
         session.next_sequence = self.next_sequence;
-        let stamp = Stamp { sequence: self.journal_next, time_ns: now_ns };
-        let journaled = self.journal.as_mut().is_some_and(|journal| journal.append(stamp, bytes_of(&session)).is_ok());
-        self.journal_next += u64::from(journaled);
-        if journaled {
+        if core.journal(bytes_of(&session), now_ns) {
             (self.venue_session, self.marked_ns) = (Some(session), now_ns);
         }
     }
@@ -273,11 +321,11 @@ impl GatewayTile {
     }
 
     /// All that the venue said is in: states what the venue did not say, as far as there is room for it; then commands are taken again.
-    pub(super) fn reconcile(&mut self, now_ns: u64) -> usize {
+    fn reconcile(&mut self, core: &mut Core, now_ns: u64) -> usize {
         let Some((next_ref, first)) = self.reconciling else { return 0 };
         let end = self.ouch.orders.next_ref();
         for user_ref in first..end {
-            if !self.events.has_room() || user_ref - first == LOOKED_AT_A_CYCLE {
+            if !core.events.has_room() || user_ref - first == LOOKED_AT_A_CYCLE {
                 self.reconciling = Some((next_ref, user_ref));
                 return 1;
             }
@@ -287,88 +335,29 @@ impl GatewayTile {
             if sent && user_ref >= next_ref {
                 (entry.phase, entry.leaves_lots) = (Phase::Gone, 0);
                 let kind = if replaces { OrderEventKind::ReplaceRejected } else { OrderEventKind::NotFound };
-                self.state_one(user_ref, kind, now_ns);
+                self.state_one(core, user_ref, kind, now_ns);
             } else if sent {
-                self.state_one(user_ref, OrderEventKind::Unknown, now_ns);
+                self.state_one(core, user_ref, OrderEventKind::Unknown, now_ns);
             } else if cancelling {
-                self.state_one(user_ref, OrderEventKind::CancelRejected, now_ns);
+                self.state_one(core, user_ref, OrderEventKind::CancelRejected, now_ns);
             }
         }
         self.reconciling = None;
-        self.recovered = true;
+        core.recovered = true;
         if let Some(session) = self.venue_session {
-            self.journal_session(session, now_ns);
+            self.journal_session(core, session, now_ns);
         }
-        self.publish_state(SessionState::Up, now_ns);
+        core.publish_state(SessionState::Up, now_ns);
         1
     }
 
-    fn state_one(&mut self, user_ref: u32, kind: OrderEventKind, now_ns: u64) {
+    fn state_one(&mut self, core: &mut Core, user_ref: u32, kind: OrderEventKind, now_ns: u64) {
         let event = self.ouch.statement(user_ref, kind, Reason::Disconnected, now_ns);
-        self.events.offer(&event);
-    }
-
-    pub(super) fn on_lost(&mut self, now_ns: u64) {
-        if self.soup.state() != ClientState::Down || self.recovered || self.queried {
-            self.counts.disconnects.add(1);
-            self.publish_state(SessionState::Down, now_ns);
-        }
-        (self.recovered, self.queried, self.reconciling, self.replay_end) = (false, false, None, None);
-        self.soup.on_disconnected();
-    }
-
-    /// An engine that says nothing any more has its orders pulled, once.
-    pub(super) fn watch_engine(&mut self, now_ns: u64) {
-        let silent = now_ns.saturating_sub(self.heard_engine_ns) > self.config.engine_silence_ns_max;
-        if silent && !self.engine_silent && self.sweeps.len() < SWEEPS_MAX {
-            self.engine_silent = true;
-            self.sweeps.push(Sweep::everything(true));
-        }
-    }
-
-    /// Goes on with mass cancels and pulls, as far as the session has room.
-    pub(super) fn sweep(&mut self, now_ns: u64) -> usize {
-        if self.sweeps.is_empty() || !self.recovered {
-            return 0;
-        }
-        let mut sweep = self.sweeps[0];
-        let mut work = 0;
-        for _ in 0..ORDERS_A_CYCLE {
-            if sweep.next_ref >= self.ouch.orders.next_ref() {
-                self.sweeps.remove(0);
-                return work + 1;
-            }
-            if OUTPUT_BYTES - self.soup.output().len() < OUTPUT_ROOM_BYTES {
-                break;
-            }
-            work += usize::from(self.sweep_one(&sweep, now_ns));
-            sweep.next_ref += 1;
-        }
-        self.sweeps[0] = sweep;
-        work.max(1)
-    }
-
-    fn sweep_one(&mut self, sweep: &Sweep, now_ns: u64) -> bool {
-        let Some(entry) = self.ouch.orders.get(sweep.next_ref) else { return false };
-        if entry.phase == Phase::Gone || entry.cancelling || !sweep.matches(entry) {
-            return false;
-        }
-        entry.pulled |= sweep.pulled;
-        let Ok(length) = self.ouch.cancel_reference(sweep.next_ref, 0, &mut self.message) else { return false };
-        let sent = self.soup.send(now_ns, &self.message[..length]);
-        if sent && sweep.pulled {
-            self.counts.pulled.add(1);
-        }
-        sent
+        core.events.offer(&event);
     }
 }
 
 /// Whether what is met cannot be the session that was heard.
 fn is_another(heard: &VenueSession, met: &VenueSession) -> bool {
     heard.name != met.name || met.next_sequence < heard.next_sequence
-}
-
-/// A number that was used, by us before the journal began or by someone else: nothing is open there for us.
-pub(super) fn gone() -> Entry {
-    Entry { phase: Phase::Gone, ..fresh(Owner::zeroed(), 0) }
 }

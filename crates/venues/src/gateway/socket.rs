@@ -4,8 +4,9 @@
 
 use std::net::SocketAddrV4;
 
-use sessions::soup::Client;
 use tiles::{Net, Tcp, TcpRead};
+
+use super::Stream;
 
 /// A connection that is not made by then is tried anew: what answers later is a network's ghost.
 const CONNECT_NS_MAX: u64 = 3_000_000_000;
@@ -41,7 +42,7 @@ impl Socket {
     }
 
     /// Connects where that is due; reads once.
-    pub fn step(&mut self, net: &dyn Net, soup: &mut Client, now_ns: u64) -> Happened {
+    pub fn step(&mut self, net: &dyn Net, session: &mut impl Stream, now_ns: u64) -> Happened {
         let Some(stream) = &mut self.stream else {
             if now_ns >= self.again_ns {
                 (self.begun_ns, self.again_ns) = (now_ns, now_ns + self.reconnect_ns);
@@ -53,7 +54,7 @@ impl Socket {
             match stream.connected() {
                 Ok(true) => {
                     self.connected = true;
-                    soup.on_connected(now_ns);
+                    session.on_connected(now_ns);
                     return Happened::Connected;
                 }
                 Ok(false) if now_ns.saturating_sub(self.begun_ns) <= CONNECT_NS_MAX => return Happened::Nothing,
@@ -61,7 +62,11 @@ impl Socket {
                 Err(_) => return self.close(now_ns),
             }
         }
-        match stream.read(soup.space()) {
+        let space = session.space();
+        if space.is_empty() {
+            return Happened::Nothing; // What was read is handled first.
+        }
+        match stream.read(space) {
             TcpRead::Bytes(count) => Happened::Read(count),
             TcpRead::Idle => Happened::Nothing,
             TcpRead::Closed => self.close(now_ns),
@@ -69,12 +74,12 @@ impl Socket {
     }
 
     /// Writes what the session queued, as far as the socket takes it; `false` when the connection broke.
-    pub fn flush(&mut self, soup: &mut Client) -> bool {
+    pub fn flush(&mut self, session: &mut impl Stream) -> bool {
         let Some(stream) = self.stream.as_mut().filter(|_| self.connected) else { return true };
-        while !soup.output().is_empty() {
-            match stream.write(soup.output()) {
+        while !session.output().is_empty() {
+            match stream.write(session.output()) {
                 Ok(0) => break,
-                Ok(count) => soup.written(count),
+                Ok(count) => session.written(count),
                 Err(_) => return false,
             }
         }

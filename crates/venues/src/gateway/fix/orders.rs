@@ -1,0 +1,817 @@
+//! FIX order entry for one session: what our commands become, and what the venue's reports become for the engine.
+//!
+//! Counts are the venue's own (CumQty, LeavesQty), so a report that comes twice changes nothing. A status that tells of more
+//! fills than were reported is booked as one fill of the difference, at the price that makes the average right; the reports
+//! themselves, should they come after all, are then passed over.
+//!
+//! Invariant: a report about an order of ours becomes one event, or is counted; only the venue's word ends an order.
+
+use records::{
+    IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Owner, Reason, ReplaceOrder, Side, TimeInForce, UNDEF_PRICE,
+};
+use wire::WireError;
+
+use super::messages::{ClientId, Replacing, SUFFIXES, Symbol, Voice};
+use super::report::{Report, number_of};
+use crate::gateway::orders::{Entry, Orders, Phase, fresh};
+
+/// More lots than any order has: beyond it sums could overflow.
+const LOTS_MAX: i64 = 1 << 40;
+
+/// The message that was made ready and not queued yet.
+#[derive(Clone, Copy, Debug)]
+pub enum Ready {
+    /// None.
+    Nothing,
+    /// A new order.
+    New(NewOrder),
+    /// A replacement of its own, or a reduction of an order that stays; and the entry's number.
+    Replace(Replacing, u32),
+    /// The cancel of an order under this name.
+    Cancel(ClientId, u32),
+}
+
+/// How a message came.
+#[derive(Clone, Copy, Debug)]
+pub struct Came {
+    /// Its number.
+    pub sequence: u64,
+    /// It may have been said before.
+    pub again: bool,
+    /// When.
+    pub now_ns: u64,
+}
+
+/// What a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    New,
+    Fill,
+    Gone(OrderEventKind),
+    Replaced,
+    CancelPending,
+    Rejected,
+    Restated,
+    Bust,
+    Correction,
+    Status,
+    Nothing,
+}
+
+/// Takes events, in order.
+pub type Emit<'a> = &'a mut dyn FnMut(&OrderEvent);
+
+/// Orders of the session and the translation both ways.
+pub struct FixOrders {
+    venue: u16,
+    source: u32,
+    /// By instrument.
+    pub symbols: IdMap<Symbol>,
+    names: Vec<(u32, Symbol)>,
+    /// How messages are written.
+    pub voice: Voice,
+    /// The orders.
+    pub orders: Orders,
+    /// What is to be sent.
+    pub ready: Ready,
+    /// Orders that the venue told of and that were not known here.
+    pub adopted: u64,
+    /// Orders that the venue knew once and says it does not know.
+    pub forgotten: u64,
+    /// Fills that a status told of.
+    pub fills_by_status: u64,
+    /// When the throttle's window began, and the messages in it.
+    window: (u64, u32),
+}
+
+impl FixOrders {
+    /// Room for so many orders and replaces a day.
+    pub fn new(ids: (u16, u32), names: Vec<(u32, Symbol)>, voice: Voice, capacity: usize) -> Self {
+        let mut symbols = IdMap::with_capacity(names.len());
+        for (instrument, symbol) in &names {
+            symbols.insert(u64::from(*instrument), *symbol);
+        }
+        Self {
+            venue: ids.0,
+            source: ids.1,
+            symbols,
+            names,
+            voice,
+            orders: Orders::with_capacity(capacity),
+            ready: Ready::Nothing,
+            adopted: 0,
+            forgotten: 0,
+            fills_by_status: 0,
+            window: (0, 0),
+        }
+    }
+
+    /// The symbol of an instrument.
+    pub fn symbol(&self, instrument: u32) -> Option<Symbol> {
+        self.symbols.get(u64::from(instrument))
+    }
+
+    /// Makes a new order ready; nothing is kept on an error.
+    ///
+    /// # Errors
+    /// Why this session cannot send it.
+    pub fn enter(&mut self, order: &NewOrder, now_ns: u64) -> Result<(), Reason> {
+        self.symbol(order.header.instrument).ok_or(Reason::InvalidInstrument)?;
+        Side::from_code(order.side).ok_or(Reason::InvalidField)?;
+        let lives = TimeInForce::from_code(order.time_in_force).ok_or(Reason::InvalidField)?;
+        match OrderType::from_code(order.order_type).ok_or(Reason::InvalidField)? {
+            OrderType::Limit if order.price_nanos == UNDEF_PRICE => return Err(Reason::InvalidPrice),
+            _ => {}
+        }
+        if !(1..=LOTS_MAX).contains(&order.lots) || order.minimum_lots > order.lots {
+            return Err(Reason::InvalidQuantity);
+        }
+        self.lives(lives, order.expire_time_ns)?;
+        self.admit(order.owner.order_id, now_ns)?;
+        self.orders.push(Entry::of_new(order, now_ns));
+        self.ready = Ready::New(*order);
+        Ok(())
+    }
+
+    /// Makes a replace ready.
+    ///
+    /// # Errors
+    /// Why this session cannot send it.
+    pub fn replace(&mut self, order: &ReplaceOrder, now_ns: u64) -> Result<(), Reason> {
+        let original_ref = self.orders.reference(order.original_id).ok_or(Reason::UnknownOrder)?;
+        let original = *self.orders.get(original_ref).ok_or(Reason::UnknownOrder)?;
+        if original.phase == Phase::Gone {
+            return Err(Reason::UnknownOrder);
+        }
+        if order.price_nanos == UNDEF_PRICE {
+            return Err(Reason::InvalidPrice);
+        }
+        if !(1..=LOTS_MAX).contains(&order.lots) || order.lots <= original.filled_lots {
+            return Err(Reason::InvalidQuantity);
+        }
+        self.admit(order.owner.order_id, now_ns)?;
+        let (instrument, side) = (original.instrument, original.side);
+        let expire_time_ns = original.expire_time_ns;
+        let replacement = Entry::of_replace(order, original_ref, now_ns);
+        let user_ref = self.orders.push(Entry { instrument, side, expire_time_ns, ..replacement });
+        let replacing = Replacing {
+            original: ClientId::new(order.original_id, original.suffix),
+            client: ClientId::new(order.owner.order_id, 0),
+            lots: order.lots,
+            filled_lots: original.filled_lots,
+            display_lots: order.display_lots,
+            post_only: order.post_only != 0,
+        };
+        self.ready = Ready::Replace(replacing, user_ref);
+        Ok(())
+    }
+
+    /// Makes a cancel ready, or a reduction to `lots` in all.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownOrder`] when the session has no such order open.
+    pub fn cancel(&mut self, user_ref: u32, lots: i64, now_ns: u64) -> Result<(), Reason> {
+        let entry = self.orders.get(user_ref).filter(|entry| entry.phase != Phase::Gone).ok_or(Reason::UnknownOrder)?;
+        // Endings go on from the clock's, so that an earlier life's are not used again.
+        let begin = (now_ns / 2_000_000_000 % 43_200) as u16;
+        entry.last_suffix = entry.last_suffix.max(begin) % (SUFFIXES - 1) + 1;
+        entry.cancelling = true;
+        let id = entry.owner.order_id;
+        let client = ClientId::new(id, entry.last_suffix);
+        if lots <= entry.filled_lots {
+            self.ready = Ready::Cancel(client, user_ref);
+            return Ok(());
+        }
+        let replacing = Replacing {
+            original: ClientId::new(id, entry.suffix),
+            client,
+            lots,
+            filled_lots: entry.filled_lots,
+            display_lots: 0,
+            post_only: false,
+        };
+        self.ready = Ready::Replace(replacing, user_ref);
+        Ok(())
+    }
+
+    fn lives(&self, lives: TimeInForce, expire_time_ns: u64) -> Result<(), Reason> {
+        match lives {
+            TimeInForce::GoodTillCancel if !self.voice.dialect.good_till_cancel => Err(Reason::InvalidField),
+            TimeInForce::GoodTillTime if expire_time_ns == 0 => Err(Reason::InvalidField),
+            _ => Ok(()),
+        }
+    }
+
+    /// Room, a fresh id, and a place in the throttle's window.
+    fn admit(&mut self, order_id: u64, now_ns: u64) -> Result<(), Reason> {
+        if !self.orders.has_room() {
+            return Err(Reason::Throttled);
+        }
+        if self.orders.reference(order_id).is_some() {
+            return Err(Reason::DuplicateId);
+        }
+        let most = self.voice.dialect.throttle_messages;
+        if most > 0 {
+            if now_ns.saturating_sub(self.window.0) >= self.voice.dialect.throttle_window_ns {
+                self.window = (now_ns, 0);
+            }
+            if self.window.1 >= most {
+                return Err(Reason::Throttled);
+            }
+            self.window.1 += 1;
+        }
+        Ok(())
+    }
+
+    /// The events of a report (8).
+    ///
+    /// # Errors
+    /// When it cannot be what it says, for the caller to count and sample.
+    pub fn on_report(&mut self, report: &Report<'_>, came: Came, emit: Emit<'_>) -> Result<(), WireError> {
+        let bad = WireError::Value { code: b'8', offset: 0, skip: 0 };
+        let what = self.what(report).ok_or(bad)?;
+        let counts = [report.lots, report.last_lots, report.leaves_lots, report.cumulative_lots];
+        if counts.into_iter().flatten().any(|lots| !(0..=LOTS_MAX).contains(&lots)) {
+            return Err(bad);
+        }
+        if what == What::Status {
+            self.on_status(report, came, emit);
+            return Ok(());
+        }
+        let mut event = match what {
+            What::New => self.on_new(report),
+            What::Fill => match self.on_fill(report, came, bad)? {
+                Some(event) => event,
+                None => return Ok(()),
+            },
+            What::Gone(kind) => self.on_gone(report, kind, came),
+            What::Replaced => self.on_replaced(report),
+            What::CancelPending => self.event(report, OrderEventKind::CancelPending),
+            What::Rejected => self.on_rejected(report),
+            What::Restated => self.on_restated(report),
+            What::Bust | What::Correction => self.on_execution_changed(report, what, bad)?,
+            What::Status | What::Nothing => return Ok(()),
+        };
+        event.header.sequence = came.sequence;
+        event.header.receive_time_ns = came.now_ns;
+        event.possible_duplicate = u8::from(came.again);
+        emit(&event);
+        Ok(())
+    }
+
+    fn what(&self, report: &Report<'_>) -> Option<What> {
+        match report.transaction {
+            b'1' => return Some(What::Bust),
+            b'2' => return Some(What::Correction),
+            b'3' => return Some(What::Status),
+            _ => {}
+        }
+        let filled = report.last_lots.is_some_and(|lots| lots > 0);
+        // Before FIX 4.1 there is no ExecType: OrdStatus says both.
+        Some(match if report.exec_type == 0 { report.status } else { report.exec_type } {
+            b'0' => What::New,
+            b'1' | b'2' if filled => What::Fill,
+            b'F' => What::Fill,
+            b'3' | b'C' => What::Gone(OrderEventKind::Expired),
+            b'4' => What::Gone(OrderEventKind::Canceled),
+            b'5' => What::Replaced,
+            b'6' => What::CancelPending,
+            b'8' => What::Rejected,
+            b'D' => What::Restated,
+            b'G' => What::Correction,
+            b'H' => What::Bust,
+            b'I' => What::Status,
+            b'1' | b'2' | b'7' | b'9' | b'A' | b'B' | b'E' | b'L' => What::Nothing,
+            _ => return None,
+        })
+    }
+
+    /// Number of the order that a report is about; one that is ours and not known here is adopted. 0: nobody's.
+    fn place(&mut self, report: &Report<'_>) -> u32 {
+        let ids = [ClientId::read(report.client).0, ClientId::read(report.original).0];
+        let own = ids.into_iter().filter(|id| *id != 0);
+        if let Some(known) = own.clone().find_map(|id| self.orders.reference(id)) {
+            return known;
+        }
+        own.clone().next().map_or(0, |id| self.adopt(id, report))
+    }
+
+    fn adopt(&mut self, order_id: u64, report: &Report<'_>) -> u32 {
+        let owner = Owner { order_id, ..Owner::zeroed() };
+        let lots = report.lots.unwrap_or(0);
+        let entry = Entry {
+            price_nanos: report.price_nanos.unwrap_or(UNDEF_PRICE),
+            lots,
+            leaves_lots: report.leaves_lots.unwrap_or(lots),
+            // What was filled before was told before, or is told as a difference by the engine.
+            filled_lots: report.cumulative_lots.unwrap_or(0) - report.last_lots.unwrap_or(0),
+            instrument: self.instrument(report.symbol),
+            side: side_code(report.side),
+            time_in_force: time_in_force_code(report.time_in_force),
+            ..fresh(owner, 0)
+        };
+        let number = self.orders.adopt_next(entry);
+        self.adopted += u64::from(number.is_some());
+        number.unwrap_or(0)
+    }
+
+    fn instrument(&self, symbol: &[u8]) -> u32 {
+        let found = self.names.iter().find(|(_, known)| known.letters() == symbol);
+        found.map_or(0, |(instrument, _)| *instrument)
+    }
+
+    /// An event about the order of a report.
+    fn event(&mut self, report: &Report<'_>, kind: OrderEventKind) -> OrderEvent {
+        let user_ref = self.place(report);
+        self.event_of(user_ref, report, kind)
+    }
+
+    fn event_of(&mut self, user_ref: u32, report: &Report<'_>, kind: OrderEventKind) -> OrderEvent {
+        let mut event = self.plain_event(user_ref, kind);
+        if event.owner.order_id == 0 {
+            event.header.instrument = self.instrument(report.symbol);
+            event.side = side_code(report.side);
+            event.leaves_lots = report.leaves_lots.unwrap_or(-1);
+            event.cumulative_lots = report.cumulative_lots.unwrap_or(-1);
+        }
+        event.header.venue_time_ns = report.time_ns.unwrap_or(0);
+        if event.venue_order_ref == 0 {
+            event.venue_order_ref = order_ref(report.order_id);
+        }
+        event
+    }
+
+    fn plain_event(&mut self, user_ref: u32, kind: OrderEventKind) -> OrderEvent {
+        let mut event = OrderEvent::new();
+        (event.header.venue, event.header.source) = (self.venue, self.source);
+        event.event = kind.code();
+        (event.price_nanos, event.leaves_lots, event.cumulative_lots) = (UNDEF_PRICE, -1, -1);
+        if let Some(entry) = self.orders.get(user_ref) {
+            event.owner = entry.owner;
+            event.original_id = entry.original_id;
+            event.header.instrument = entry.instrument;
+            event.venue_order_ref = entry.venue_order_ref;
+            (event.leaves_lots, event.cumulative_lots) = (entry.leaves_lots, entry.filled_lots);
+            (event.side, event.slot, event.sent_time_ns) = (entry.side, entry.slot, entry.sent_time_ns);
+        }
+        event
+    }
+
+    /// An event of our own making about an order: what the gateway itself states.
+    pub fn statement(&mut self, user_ref: u32, kind: OrderEventKind, reason: Reason, now_ns: u64) -> OrderEvent {
+        let mut event = self.plain_event(user_ref, kind);
+        event.reason = reason.code();
+        (event.header.receive_time_ns, event.header.venue_time_ns) = (now_ns, now_ns);
+        event
+    }
+
+    fn on_new(&mut self, report: &Report<'_>) -> OrderEvent {
+        let user_ref = self.place(report);
+        if let Some(entry) = self.orders.get(user_ref).filter(|entry| entry.phase == Phase::Sent) {
+            entry.phase = Phase::Live;
+            entry.venue_order_ref = order_ref(report.order_id);
+            entry.lots = report.lots.unwrap_or(entry.lots);
+            entry.leaves_lots = report.leaves_lots.unwrap_or(entry.lots - entry.filled_lots);
+        }
+        let mut event = self.event_of(user_ref, report, OrderEventKind::Accepted);
+        event.price_nanos = report.price_nanos.unwrap_or(UNDEF_PRICE);
+        event.lots = report.lots.unwrap_or(0);
+        event
+    }
+
+    fn on_fill(&mut self, report: &Report<'_>, came: Came, bad: WireError) -> Result<Option<OrderEvent>, WireError> {
+        let (Some(lots), Some(price_nanos)) = (report.last_lots.filter(|lots| *lots > 0), report.last_price_nanos)
+        else {
+            return Err(bad);
+        };
+        let user_ref = self.place(report);
+        if let Some(entry) = self.orders.get(user_ref) {
+            let told = report.cumulative_lots.unwrap_or(entry.filled_lots + lots);
+            if told > entry.filled_lots {
+                entry.filled_lots = told;
+                entry.traded_nanos += i128::from(lots) * i128::from(price_nanos);
+                entry.leaves_lots = report.leaves_lots.unwrap_or((entry.leaves_lots - lots).max(0));
+                if entry.phase == Phase::Sent {
+                    entry.phase = Phase::Live;
+                    entry.venue_order_ref = order_ref(report.order_id);
+                }
+                if entry.leaves_lots == 0 {
+                    entry.phase = Phase::Gone;
+                }
+            } else if entry.status_lots >= lots && !came.again {
+                entry.status_lots -= lots;
+                return Ok(None);
+            }
+        }
+        let mut event = self.event_of(user_ref, report, OrderEventKind::Filled);
+        event.execution_id = self.execution_id(report.execution, report.match_id);
+        (event.lots, event.price_nanos) = (lots, price_nanos);
+        event.liquidity = match report.liquidity {
+            1 => 1,
+            2 => 2,
+            4 => 3,
+            _ => 0,
+        };
+        if report.commission_type == b'3' {
+            event.fee_nanos = report.commission_nanos.unwrap_or(0);
+        }
+        // What the report says, not what is known since: it may be an old one.
+        event.cumulative_lots = report.cumulative_lots.unwrap_or(event.cumulative_lots);
+        Ok(Some(event))
+    }
+
+    fn on_gone(&mut self, report: &Report<'_>, kind: OrderEventKind, came: Came) -> OrderEvent {
+        let user_ref = self.place(report);
+        let leaves_lots = report.leaves_lots.unwrap_or(0);
+        let (mut off, mut pulled, mut asked, mut immediate) = (0, false, false, false);
+        if let Some(entry) = self.orders.get(user_ref)
+            && !(came.again && entry.phase == Phase::Gone)
+        {
+            off = (entry.leaves_lots - leaves_lots).max(0);
+            (pulled, asked) = (entry.pulled, entry.cancelling);
+            immediate =
+                [TimeInForce::ImmediateOrCancel.code(), TimeInForce::FillOrKill.code()].contains(&entry.time_in_force);
+            entry.filled_lots = report.cumulative_lots.unwrap_or(entry.filled_lots);
+            entry.leaves_lots = leaves_lots;
+            entry.cancelling = false;
+            if leaves_lots == 0 {
+                entry.phase = Phase::Gone;
+            }
+        }
+        let kind = if leaves_lots > 0 { OrderEventKind::Restated } else { kind };
+        let mut event = self.event_of(user_ref, report, kind);
+        event.lots = off;
+        let answered = asked && (ClientId::read(report.client).1 != 0 || report.restatement.is_none());
+        let reason = match (kind, report.restatement) {
+            _ if answered && pulled => Reason::EngineSilent,
+            _ if answered => Reason::UserRequested,
+            (_, Some(6)) => Reason::Halted,
+            (_, Some(7)) => Reason::Disconnected,
+            _ if immediate => Reason::Immediate,
+            (OrderEventKind::Expired, _) if report.exec_type == b'3' => Reason::DayEnd,
+            (OrderEventKind::Expired, _) => Reason::Timeout,
+            (_, Some(_)) => Reason::Supervisory,
+            (_, None) => Reason::UserRequested,
+        };
+        event.reason = reason.code();
+        event.venue_reason = report.restatement.unwrap_or(0) as u32;
+        event
+    }
+
+    /// A replacement is in force; or an order of ours was reduced, and has a new name at the venue.
+    fn on_replaced(&mut self, report: &Report<'_>) -> OrderEvent {
+        let (own, original) = (ClientId::read(report.client), ClientId::read(report.original));
+        if own.0 != 0 && own.0 == original.0 {
+            return self.on_reduced(report, own.1);
+        }
+        let user_ref = self.place(report);
+        let original_ref = self.orders.reference(original.0).unwrap_or(0);
+        let mut carried = (0, 0, 0);
+        if original_ref != user_ref
+            && let Some(entry) = self.orders.get(original_ref)
+        {
+            carried = (entry.filled_lots, entry.traded_nanos, entry.status_lots);
+            (entry.phase, entry.leaves_lots) = (Phase::Gone, 0);
+        }
+        if let Some(entry) = self.orders.get(user_ref).filter(|entry| entry.phase == Phase::Sent) {
+            entry.original_id = original.0;
+            entry.filled_lots = report.cumulative_lots.unwrap_or(carried.0);
+            (entry.traded_nanos, entry.status_lots) = (carried.1, carried.2);
+            entry.lots = report.lots.unwrap_or(entry.lots);
+            entry.leaves_lots = report.leaves_lots.unwrap_or((entry.lots - entry.filled_lots).max(0));
+            entry.phase = if entry.leaves_lots == 0 { Phase::Gone } else { Phase::Live };
+            entry.venue_order_ref = order_ref(report.order_id);
+            entry.price_nanos = report.price_nanos.unwrap_or(entry.price_nanos);
+        }
+        let mut event = self.event_of(user_ref, report, OrderEventKind::Replaced);
+        event.original_id = original.0;
+        event.price_nanos = report.price_nanos.unwrap_or(UNDEF_PRICE);
+        event.lots = event.leaves_lots + event.cumulative_lots;
+        event
+    }
+
+    fn on_reduced(&mut self, report: &Report<'_>, suffix: u16) -> OrderEvent {
+        if let Some(entry) = self.orders.reference(ClientId::read(report.client).0).and_then(|at| self.orders.get(at)) {
+            (entry.suffix, entry.cancelling) = (suffix, false);
+        }
+        self.on_restated(report)
+    }
+
+    fn on_restated(&mut self, report: &Report<'_>) -> OrderEvent {
+        let user_ref = self.place(report);
+        let mut off = 0;
+        if let Some(entry) = self.orders.get(user_ref).filter(|entry| entry.phase != Phase::Gone) {
+            let leaves_lots = report.leaves_lots.unwrap_or(entry.leaves_lots);
+            off = (entry.leaves_lots - leaves_lots).max(0);
+            entry.leaves_lots = leaves_lots;
+            entry.lots = report.lots.unwrap_or(entry.lots);
+            entry.price_nanos = report.price_nanos.unwrap_or(entry.price_nanos);
+            entry.phase = if leaves_lots == 0 { Phase::Gone } else { Phase::Live };
+        }
+        let mut event = self.event_of(user_ref, report, OrderEventKind::Restated);
+        event.lots = off;
+        event.venue_reason = report.restatement.unwrap_or(0) as u32;
+        if report.restatement == Some(5) {
+            event.reason = Reason::SelfTradePrevention.code();
+        }
+        event
+    }
+
+    fn on_rejected(&mut self, report: &Report<'_>) -> OrderEvent {
+        let user_ref = self.place(report);
+        let reason = reject_reason(report.reject_reason.unwrap_or(99));
+        let mut event = self.refused(user_ref, reason);
+        event.venue_reason = report.reject_reason.unwrap_or(0) as u32;
+        if event.owner.order_id == 0 {
+            event = OrderEvent { event: event.event, ..self.event_of(user_ref, report, OrderEventKind::Rejected) };
+        }
+        event.header.venue_time_ns = report.time_ns.unwrap_or(0);
+        event
+    }
+
+    /// The venue refused a new order or a replacement.
+    pub fn refused(&mut self, user_ref: u32, reason: Reason) -> OrderEvent {
+        let mut kind = OrderEventKind::Rejected;
+        if let Some(entry) = self.orders.get(user_ref) {
+            (entry.phase, entry.leaves_lots) = (Phase::Gone, 0);
+            if entry.original_id != 0 {
+                kind = OrderEventKind::ReplaceRejected;
+            }
+        }
+        let mut event = self.plain_event(user_ref, kind);
+        event.reason = reason.code();
+        event
+    }
+
+    /// The event of a refused cancel or replace (9).
+    pub fn on_cancel_rejected(&mut self, report: &Report<'_>, came: Came) -> OrderEvent {
+        let (own, original) = (ClientId::read(report.client), ClientId::read(report.original));
+        let of_replacement = own.0 != 0 && own.0 != original.0 && own.1 == 0;
+        let code = report.cancel_reject_reason.unwrap_or(99);
+        let mut event = if of_replacement {
+            let user_ref = self.place(report);
+            self.refused(user_ref, reject_reason(if code == 1 { 5 } else { 99 }))
+        } else {
+            let user_ref = self.orders.reference(original.0).or_else(|| self.orders.reference(own.0)).unwrap_or(0);
+            if let Some(entry) = self.orders.get(user_ref) {
+                entry.cancelling = false;
+            }
+            let mut event = self.event_of(user_ref, report, OrderEventKind::CancelRejected);
+            let throttled = self.voice.dialect.throttled_cancel.map(u64::from) == Some(code);
+            event.reason = match code {
+                _ if throttled => Reason::Throttled.code(),
+                0 => 0,
+                1 => Reason::UnknownOrder.code(),
+                6 => Reason::DuplicateId.code(),
+                _ => Reason::Other.code(),
+            };
+            event
+        };
+        event.venue_reason = code as u32;
+        event.header.sequence = came.sequence;
+        (event.header.receive_time_ns, event.header.venue_time_ns) = (came.now_ns, report.time_ns.unwrap_or(0));
+        event.possible_duplicate = u8::from(came.again);
+        event
+    }
+
+    fn on_execution_changed(
+        &mut self,
+        report: &Report<'_>,
+        what: What,
+        bad: WireError,
+    ) -> Result<OrderEvent, WireError> {
+        let user_ref = self.place(report);
+        if let Some(entry) = self.orders.get(user_ref) {
+            entry.filled_lots = report.cumulative_lots.unwrap_or(entry.filled_lots);
+            if let (Some(average), Some(filled)) = (report.average_nanos, report.cumulative_lots) {
+                entry.traded_nanos = i128::from(average) * i128::from(filled);
+            }
+        }
+        let broken = what == What::Bust;
+        let kind = if broken { OrderEventKind::Broken } else { OrderEventKind::Corrected };
+        let mut event = self.event_of(user_ref, report, kind);
+        event.execution_id = self.execution_id(report.refers_to, report.match_id);
+        event.lots = report.last_lots.unwrap_or(0);
+        event.price_nanos = report.last_price_nanos.unwrap_or(UNDEF_PRICE);
+        let whole = broken || event.lots > 0 && report.last_price_nanos.is_some();
+        if event.execution_id == 0 || !whole { Err(bad) } else { Ok(event) }
+    }
+
+    fn execution_id(&self, execution: &[u8], match_id: &[u8]) -> u64 {
+        let by_match = self.voice.dialect.execution_id == "match" && !match_id.is_empty();
+        number_of(if by_match { match_id } else { execution })
+    }
+
+    /// What a status says of an order, told as far as it is news.
+    fn on_status(&mut self, report: &Report<'_>, came: Came, emit: Emit<'_>) {
+        let open = matches!(report.status, b'0' | b'1' | b'5' | b'6' | b'7' | b'9' | b'A' | b'E');
+        let (id, suffix) = ClientId::read(report.client);
+        let known = self.orders.reference(id);
+        if known.is_none() && (id == 0 || !open) {
+            return;
+        }
+        let user_ref = known.unwrap_or_else(|| self.adopt(id, report));
+        let Some(entry) = self.orders.get(user_ref) else { return };
+        entry.told = true;
+        let (phase, replaces) = (entry.phase, entry.original_id != 0);
+        if open && report.cumulative_lots.is_some() && report.leaves_lots.is_some() {
+            entry.suffix = suffix;
+        }
+        let mut tell = |mut event: OrderEvent, again: bool| {
+            event.header.sequence = came.sequence;
+            event.header.receive_time_ns = came.now_ns;
+            event.possible_duplicate = u8::from(again);
+            emit(&event);
+        };
+        match (phase, report.status) {
+            (Phase::Gone, _) => {}
+            (Phase::Sent, b'8') => {
+                let event = self.unknown_to_venue(user_ref);
+                tell(event, came.again);
+            }
+            (Phase::Live, b'8') => {
+                // It took this order once. What became of it, it does not say.
+                self.forgotten += 1;
+                let event = self.statement(user_ref, OrderEventKind::Unknown, Reason::UnknownOrder, came.now_ns);
+                tell(event, came.again);
+            }
+            _ => {
+                if phase == Phase::Sent {
+                    let taken = Report { leaves_lots: None, cumulative_lots: None, ..*report };
+                    let event = if replaces { self.replaced_by_status(report) } else { self.on_new(&taken) };
+                    tell(event, came.again);
+                }
+                if let Some(event) = self.fill_by_status(user_ref, report) {
+                    tell(event, true);
+                }
+                if let Some(event) = self.settle_by_status(user_ref, report, open, came) {
+                    tell(event, came.again);
+                }
+            }
+        }
+    }
+
+    /// The venue does not know an order that it never answered: it never arrived, or was refused.
+    fn unknown_to_venue(&mut self, user_ref: u32) -> OrderEvent {
+        let mut event = self.refused(user_ref, Reason::UnknownOrder);
+        if event.event == OrderEventKind::Rejected.code() {
+            (event.event, event.reason) = (OrderEventKind::NotFound.code(), Reason::Disconnected.code());
+        }
+        event
+    }
+
+    /// A replacement that is in force, as its status shows.
+    fn replaced_by_status(&mut self, report: &Report<'_>) -> OrderEvent {
+        let own = ClientId::read(report.client).0;
+        let user_ref = self.orders.reference(own).unwrap_or(0);
+        let original = self.orders.get(user_ref).map_or(0, |entry| entry.original_id);
+        let name = ClientId::new(original, 0);
+        let filled = self.orders.reference(original).and_then(|at| self.orders.get(at)).map(|entry| entry.filled_lots);
+        let lots = self.orders.get(user_ref).map_or(0, |entry| entry.lots);
+        // As it was when it came into force, as far as is known: what was filled since is told next.
+        let taken = Report {
+            original: name.letters(),
+            cumulative_lots: filled,
+            leaves_lots: filled.map(|filled| (report.lots.unwrap_or(lots) - filled).max(0)),
+            ..*report
+        };
+        self.on_replaced(&taken)
+    }
+
+    /// The fill that a status tells of and no report did.
+    fn fill_by_status(&mut self, user_ref: u32, report: &Report<'_>) -> Option<OrderEvent> {
+        let told = report.cumulative_lots?;
+        let entry = self.orders.get(user_ref)?;
+        let lots = told - entry.filled_lots;
+        if lots <= 0 {
+            return None;
+        }
+        let average = report.average_nanos.filter(|average| *average > 0);
+        let worth = average.map(|average| i128::from(average) * i128::from(told) - entry.traded_nanos);
+        let price = worth.map(|worth| (worth + i128::from(lots) / 2) / i128::from(lots));
+        let price_nanos = price.and_then(|price| i64::try_from(price).ok()).filter(|price| *price > 0);
+        let price_nanos = price_nanos.unwrap_or(entry.price_nanos);
+        entry.filled_lots = told;
+        entry.status_lots += lots;
+        entry.traded_nanos += i128::from(lots) * i128::from(price_nanos);
+        entry.leaves_lots = (entry.leaves_lots - lots).max(0);
+        let id = entry.owner.order_id;
+        self.fills_by_status += 1;
+        let mut event = self.event_of(user_ref, report, OrderEventKind::Filled);
+        // The same however often it is told, and no venue's.
+        event.execution_id = (id ^ (told as u64).rotate_left(40)).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 << 63;
+        (event.lots, event.price_nanos) = (lots, price_nanos);
+        Some(event)
+    }
+
+    /// Makes the order what its status says that it is.
+    fn settle_by_status(&mut self, user_ref: u32, report: &Report<'_>, open: bool, came: Came) -> Option<OrderEvent> {
+        let entry = self.orders.get(user_ref)?;
+        if !open {
+            let filled = report.status == b'2';
+            if filled && entry.leaves_lots == 0 {
+                entry.phase = Phase::Gone;
+                return None;
+            }
+            let expired = matches!(report.status, b'C' | b'3');
+            let kind = if expired { OrderEventKind::Expired } else { OrderEventKind::Canceled };
+            let ended = Report { leaves_lots: Some(0), ..*report };
+            return Some(self.on_gone(&ended, kind, Came { again: false, ..came }));
+        }
+        let leaves_lots = report.leaves_lots.filter(|leaves| *leaves != entry.leaves_lots)?;
+        let off = (entry.leaves_lots - leaves_lots).max(0);
+        (entry.leaves_lots, entry.cancelling) = (leaves_lots, false);
+        let mut event = self.event_of(user_ref, report, OrderEventKind::Restated);
+        event.lots = off;
+        Some(event)
+    }
+
+    /// What an event of an earlier life did to its order.
+    pub fn restore(&mut self, event: &OrderEvent) {
+        let id = event.owner.order_id;
+        let known = self.orders.reference(id);
+        let Some(user_ref) = known.or_else(|| {
+            let adopted = Entry { side: event.side, instrument: event.header.instrument, ..fresh(event.owner, 0) };
+            self.orders.adopt_next(adopted)
+        }) else {
+            return;
+        };
+        let kind = OrderEventKind::from_code(event.event);
+        if kind == Some(OrderEventKind::Replaced)
+            && let Some(original) = self.orders.reference(event.original_id).and_then(|at| self.orders.get(at))
+        {
+            let carried = (original.traded_nanos, original.status_lots);
+            (original.phase, original.leaves_lots) = (Phase::Gone, 0);
+            if let Some(entry) = self.orders.get(user_ref) {
+                (entry.traded_nanos, entry.status_lots) = carried;
+            }
+        }
+        let Some(entry) = self.orders.get(user_ref) else { return };
+        let broken = kind == Some(OrderEventKind::Broken);
+        if event.leaves_lots >= 0 && (broken || event.cumulative_lots >= entry.filled_lots) {
+            (entry.leaves_lots, entry.filled_lots) = (event.leaves_lots, event.cumulative_lots);
+        }
+        if event.venue_order_ref != 0 {
+            entry.venue_order_ref = event.venue_order_ref;
+        }
+        if kind == Some(OrderEventKind::Filled) {
+            entry.traded_nanos += i128::from(event.lots) * i128::from(event.price_nanos);
+            if event.execution_id >> 63 == 1 && event.possible_duplicate == 1 {
+                entry.status_lots += event.lots;
+            }
+        }
+        let gone = match kind {
+            Some(OrderEventKind::Rejected | OrderEventKind::ReplaceRejected | OrderEventKind::NotFound) => true,
+            Some(
+                OrderEventKind::Filled
+                | OrderEventKind::Canceled
+                | OrderEventKind::Expired
+                | OrderEventKind::Replaced
+                | OrderEventKind::Restated,
+            ) => entry.leaves_lots == 0,
+            Some(OrderEventKind::Accepted) => false,
+            _ => return,
+        };
+        if gone || entry.phase == Phase::Sent {
+            entry.phase = if gone { Phase::Gone } else { Phase::Live };
+        }
+    }
+}
+
+/// The venue's name of an order where it is a number: what its feed shows.
+fn order_ref(name: &[u8]) -> u64 {
+    wire::fix::unsigned(name).unwrap_or(0)
+}
+
+fn side_code(letter: u8) -> u8 {
+    match letter {
+        b'1' => Side::Buy.code(),
+        b'2' | b'5' | b'6' => Side::Sell.code(),
+        _ => 0,
+    }
+}
+
+fn time_in_force_code(letter: u8) -> u8 {
+    match letter {
+        b'1' => TimeInForce::GoodTillCancel.code(),
+        b'3' => TimeInForce::ImmediateOrCancel.code(),
+        b'4' => TimeInForce::FillOrKill.code(),
+        b'6' => TimeInForce::GoodTillTime.code(),
+        _ => TimeInForce::Day.code(),
+    }
+}
+
+/// OrdRejReason (103) in our terms.
+fn reject_reason(code: u64) -> Reason {
+    match code {
+        1 => Reason::InvalidInstrument,
+        2 | 4 => Reason::Closed,
+        3 => Reason::Risk,
+        5 => Reason::UnknownOrder,
+        6 => Reason::DuplicateId,
+        11 | 15 => Reason::InvalidField,
+        13 | 14 => Reason::InvalidQuantity,
+        16 => Reason::InvalidPrice,
+        _ => Reason::Other,
+    }
+}

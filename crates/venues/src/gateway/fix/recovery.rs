@@ -1,0 +1,251 @@
+//! After a logon: the gap is filled by number, then the venue is asked for the statuses of what is open, then commands are taken.
+//!
+//! One question for all (AF) where the venue has it, then one for each order (H) of which nothing was said. An order of which the
+//! venue says nothing at all stays open, its state unknown. A venue that does not answer a question at all, or refuses it, is
+//! not asked it again in this connection.
+//!
+//! Invariant: commands are taken only after the last answer, or when the venue's time for it is over; only the venue's own word
+//! about an order ends it.
+
+use records::{OrderEventKind, Reason, SessionState};
+use sessions::fix::{Session, State};
+
+use super::Desk;
+use super::report::Report;
+use crate::gateway::Core;
+use crate::gateway::orders::Phase;
+
+/// Questions for one order each that wait for their answer at once.
+const ASKED_AT_ONCE: u32 = 64;
+/// Bytes of output that a question may need.
+const QUESTION_BYTES: usize = 1024;
+/// Orders looked at in one cycle.
+const LOOKED_AT_A_CYCLE: u32 = 4_096;
+/// Orders to be asked about outside of a recovery, at most; more wait for the next one.
+const LATER_MAX: usize = 64;
+
+/// How far the recovery is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// No session.
+    #[default]
+    Down,
+    /// Messages of the venue are missing.
+    Filling,
+    /// All statuses are asked for.
+    All,
+    /// Each order of which nothing was said is asked for.
+    Each,
+    /// What nobody said is stated.
+    Stating,
+    /// Commands are taken.
+    Done,
+}
+
+/// Questions and what is known of their answers.
+#[derive(Debug, Default)]
+pub struct Questions {
+    /// How far.
+    pub stage: Stage,
+    /// When something was last heard of a question.
+    heard_ns: u64,
+    mass_id: u64,
+    mass_answers: u64,
+    mass_done: bool,
+    mass_refused: bool,
+    status_refused: bool,
+    /// Order looked at next.
+    cursor: u32,
+    /// Questions for one order that are not answered.
+    open: u32,
+    /// Orders to be asked about.
+    later: Vec<u32>,
+}
+
+impl Questions {
+    /// The session is up.
+    pub fn begin(&mut self, now_ns: u64) {
+        *self = Self { stage: Stage::Filling, heard_ns: now_ns, ..Self::default() };
+    }
+
+    /// A report came: notes what it answers. Whether it is a status.
+    pub fn hears(&mut self, report: &Report<'_>, now_ns: u64) -> bool {
+        let status = report.exec_type == b'I' || report.transaction == b'3';
+        let id = wire::fix::unsigned(report.mass_id).unwrap_or(0);
+        if self.stage == Stage::All && id == self.mass_id {
+            self.heard_ns = now_ns;
+            self.mass_answers += 1;
+            self.mass_done |= report.last || report.reports.is_some_and(|count| self.mass_answers >= count);
+        } else if status && self.stage == Stage::Each && id == 0 {
+            self.heard_ns = now_ns;
+            self.open = self.open.saturating_sub(1);
+        }
+        status
+    }
+
+    /// The venue does not answer a question for all.
+    pub fn mass_refused(&mut self, now_ns: u64) {
+        (self.mass_refused, self.heard_ns) = (true, now_ns);
+    }
+
+    /// The venue does not answer a question for one.
+    pub fn status_refused(&mut self) {
+        self.status_refused = true;
+    }
+
+    /// An order is to be asked about.
+    pub fn asks(&mut self, user_ref: Option<u32>) {
+        if let Some(user_ref) = user_ref.filter(|_| self.later.len() < LATER_MAX) {
+            self.later.push(user_ref);
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn on_lost(&mut self, core: &mut Core, now_ns: u64) {
+        if self.questions.stage != Stage::Down {
+            core.counts.disconnects.add(1);
+            core.publish_state(SessionState::Down, now_ns);
+        }
+        core.recovered = false;
+        self.questions.stage = Stage::Down;
+        if let Some((_, _, sweep)) = self.mass.take() {
+            self.sweeps.insert(0, sweep); // Nobody knows whether it arrived.
+        }
+    }
+
+    /// One cycle of recovery; returns the work done.
+    pub(super) fn recover(&mut self, core: &mut Core, session: &mut Session, now_ns: u64) -> usize {
+        if session.state() != State::Up {
+            return 0;
+        }
+        let patience_ns = self.fix.voice.dialect.status_ns_max;
+        let late = now_ns.saturating_sub(self.questions.heard_ns) > patience_ns;
+        match self.questions.stage {
+            Stage::Down => 0,
+            Stage::Filling if session.has_gap() => 0,
+            Stage::Filling => usize::from(self.begin_questions(core, session, now_ns)),
+            Stage::All if self.questions.mass_done || self.questions.mass_refused || late => {
+                (self.questions.stage, self.questions.cursor, self.questions.heard_ns) = (Stage::Each, 1, now_ns);
+                1
+            }
+            Stage::All => 0,
+            Stage::Each => self.ask_each(session, late, now_ns),
+            Stage::Stating => self.state_the_rest(core, session, now_ns),
+            Stage::Done => self.ask_later(session, now_ns),
+        }
+    }
+
+    /// Everything said by number is in. Forgets what is gone where the numbers began anew; asks for all statuses.
+    fn begin_questions(&mut self, core: &mut Core, session: &mut Session, now_ns: u64) -> bool {
+        let began_ns = session.numbers_began_ns();
+        let other = self.venue_session.is_some_and(|known| known.name != super::hexadecimal(began_ns));
+        if other || self.venue_session.is_none() {
+            if !self.journal_session(core, began_ns, session.numbers().0, now_ns) {
+                return false; // Once the link has taken what waits for it.
+            }
+            if other {
+                core.counts.renewed.add(1);
+                self.fix.orders.forget_gone();
+                self.sweeps.iter_mut().for_each(super::Sweep::begin_again);
+            }
+        }
+        let mut open = false;
+        for (_, entry) in self.fix.orders.iter_mut().filter(|(_, entry)| entry.phase != Phase::Gone) {
+            (entry.told, open) = (false, true);
+        }
+        (self.questions.heard_ns, self.questions.cursor) = (now_ns, 1);
+        self.questions.stage = Stage::Each;
+        if self.fix.voice.has_mass_status() {
+            let id = self.next_id(now_ns);
+            let voice = &self.fix.voice;
+            if session.send(now_ns, b"AF", |body| voice.mass_status(body, id)).is_ok() {
+                (self.questions.stage, self.questions.mass_id) = (Stage::All, id);
+            }
+        } else if !open {
+            self.questions.stage = Stage::Stating;
+        }
+        true
+    }
+
+    /// Asks for the orders of which nothing was said.
+    fn ask_each(&mut self, session: &mut Session, late: bool, now_ns: u64) -> usize {
+        let asks = self.fix.voice.dialect.order_status && !self.questions.status_refused;
+        let end = self.fix.orders.next_ref();
+        let first = self.questions.cursor;
+        while asks && self.questions.cursor < end && self.questions.open < ASKED_AT_ONCE && !late {
+            let room = session.output_room() >= QUESTION_BYTES;
+            if !room || self.questions.cursor - first == LOOKED_AT_A_CYCLE {
+                return 1;
+            }
+            if self.ask(session, self.questions.cursor, now_ns) {
+                self.questions.open += 1;
+            }
+            self.questions.cursor += 1;
+        }
+        if !asks || late || self.questions.cursor >= end && self.questions.open == 0 {
+            (self.questions.stage, self.questions.cursor) = (Stage::Stating, 1);
+            return 1;
+        }
+        usize::from(self.questions.cursor > first)
+    }
+
+    /// Asks for the status of an order, where it is open and nothing was said of it.
+    fn ask(&mut self, session: &mut Session, user_ref: u32, now_ns: u64) -> bool {
+        let Some(entry) = self.fix.orders.get(user_ref).copied() else { return false };
+        if entry.phase == Phase::Gone || entry.told {
+            return false;
+        }
+        let Some(symbol) = self.fix.symbol(entry.instrument) else { return false };
+        let voice = &self.fix.voice;
+        let id = super::ClientId::new(entry.owner.order_id, entry.suffix);
+        session.send(now_ns, b"H", |body| voice.status(body, id, &entry, &symbol)).is_ok()
+    }
+
+    /// Orders that came into doubt since.
+    fn ask_later(&mut self, session: &mut Session, now_ns: u64) -> usize {
+        let mut work = 0;
+        while let Some(user_ref) = self.questions.later.pop() {
+            work += 1;
+            if let Some(entry) = self.fix.orders.get(user_ref) {
+                entry.told = false;
+            }
+            if self.fix.voice.dialect.order_status && !self.questions.status_refused {
+                self.ask(session, user_ref, now_ns);
+            }
+        }
+        work
+    }
+
+    /// States what the venue did not say, as far as there is room for it; then commands are taken again.
+    fn state_the_rest(&mut self, core: &mut Core, session: &mut Session, now_ns: u64) -> usize {
+        let dialect = &self.fix.voice.dialect;
+        let asked = dialect.order_status || self.fix.voice.has_mass_status();
+        let first = self.questions.cursor;
+        for user_ref in first..self.fix.orders.next_ref() {
+            if !core.events.has_room() || user_ref - first == LOOKED_AT_A_CYCLE {
+                self.questions.cursor = user_ref;
+                return 1;
+            }
+            let Some(entry) = self.fix.orders.get(user_ref) else { break };
+            let cancelling = std::mem::take(&mut entry.cancelling);
+            if entry.phase == Phase::Gone {
+                continue;
+            }
+            let unsaid = !entry.told && (asked || entry.phase == Phase::Sent);
+            let kinds = [(unsaid, OrderEventKind::Unknown), (cancelling, OrderEventKind::CancelRejected)];
+            for (_, kind) in kinds.into_iter().filter(|(told, _)| *told).take(1) {
+                let event = self.fix.statement(user_ref, kind, Reason::Disconnected, now_ns);
+                core.events.offer(&event);
+            }
+        }
+        if !self.journal_session(core, session.numbers_began_ns(), session.numbers().0, now_ns) && !core.events.is_empty() {
+            self.questions.cursor = self.fix.orders.next_ref();
+            return 0; // The link is full: it takes what waits first.
+        }
+        self.questions.stage = Stage::Done;
+        core.recovered = true;
+        core.publish_state(SessionState::Up, now_ns);
+        1
+    }
+}
