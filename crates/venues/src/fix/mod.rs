@@ -8,3 +8,4 @@ mod acceptor;
 mod settings;
 
 pub use settings::ACCEPTOR;
+pub(crate) use settings::HoursSettings;

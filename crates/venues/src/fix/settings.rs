@@ -33,7 +33,7 @@ settings! {
 
 settings! {
     /// When a session is open, in a place's time.
-    struct HoursSettings {
+    pub(crate) struct HoursSettings {
         /// Seconds after the place's midnight; of a weekly session after Monday's.
         start_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
         end_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
@@ -47,7 +47,7 @@ settings! {
 }
 
 impl HoursSettings {
-    fn hours(&self) -> Result<Hours, Vec<String>> {
+    pub(crate) fn hours(&self) -> Result<Hours, Vec<String>> {
         let (start_s, end_s) = (self.start_s, self.end_s);
         let span = if self.weekly { Span::Weekly { start_s, end_s } } else { Span::Daily { start_s, end_s } };
         let zone = self.zone.iter().map(|pair| (pair[0], pair[1] as i32)).collect();

@@ -12,6 +12,7 @@ mod messages;
 mod orders;
 mod recovery;
 mod report;
+mod settings;
 
 use std::collections::VecDeque;
 
@@ -27,6 +28,7 @@ use wire::fix::{Fields, Framed, Garbled, Message, frame};
 pub use dialect::{Dialect, Level};
 pub use messages::{ClientId, Symbol, Voice};
 pub use report::{Report, number_of};
+pub use settings::KIND;
 
 use super::orders::{Entry, Orders, Phase};
 use super::socket::Happened;
@@ -217,8 +219,6 @@ impl FixVenue {
         for (count, counter) in Count::ALL.iter().zip(&counts.session) {
             counter.set(self.stream.session.counts().get(*count));
         }
-        counts.forgotten.set(self.desk.fix.forgotten);
-        counts.fills_by_status.set(self.desk.fix.fills_by_status);
     }
 }
 
@@ -298,7 +298,10 @@ impl Protocol for FixVenue {
         }
         work += self.run_session(core, now_ns);
         work += self.desk.recover(core, &mut self.stream.session, now_ns);
-        core.counts.adopted.set(self.desk.fix.adopted);
+        let (fix, counts) = (&self.desk.fix, &self.desk.counts);
+        core.counts.adopted.set(fix.adopted);
+        counts.forgotten.set(fix.forgotten);
+        counts.fills_by_status.set(fix.fills_by_status);
         self.tell_counts(now_ns);
         work
     }

@@ -583,6 +583,9 @@ impl FixOrders {
         let user_ref = self.place(report);
         if let Some(entry) = self.orders.get(user_ref) {
             entry.filled_lots = report.cumulative_lots.unwrap_or(entry.filled_lots);
+            if entry.phase != Phase::Gone {
+                entry.leaves_lots = report.leaves_lots.unwrap_or(entry.leaves_lots); // Some venues open broken lots again.
+            }
             if let (Some(average), Some(filled)) = (report.average_nanos, report.cumulative_lots) {
                 entry.traded_nanos = i128::from(average) * i128::from(filled);
             }

@@ -239,7 +239,9 @@ impl Desk {
                 core.events.offer(&event);
             }
         }
-        if !self.journal_session(core, session.numbers_began_ns(), session.numbers().0, now_ns) && !core.events.is_empty() {
+        if !self.journal_session(core, session.numbers_began_ns(), session.numbers().0, now_ns)
+            && !core.events.is_empty()
+        {
             self.questions.cursor = self.fix.orders.next_ref();
             return 0; // The link is full: it takes what waits first.
         }

@@ -1,0 +1,9 @@
+//! The FIX gateway against a small scripted venue, the test itself being the engine: every report, every way to lose one, and
+//! statuses that settle what nobody said.
+//!
+//! Invariant: every failure names the seed that repeats it.
+
+mod orders;
+mod recovery;
+mod venue;
+mod world;

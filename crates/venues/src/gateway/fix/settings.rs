@@ -1,0 +1,156 @@
+//! What a topology file says of a FIX gateway, and the tile made from it.
+//!
+//! Invariant: what the types here cannot hold is refused with the key before a socket is opened; an unknown key, too.
+
+use std::net::SocketAddrV4;
+use std::rc::Rc;
+
+use records::CancelOnDisconnect;
+use sessions::fix::{JournalSize, JournalStore, Profile, Session};
+use tiles::settings::none_all_or_word;
+use tiles::{Context, Ends, Json, Setting, StartError, Tile, TileKind, TileSpec, settings};
+
+use super::{Dialect, FixConfig, FixVenue, Level, Symbol};
+use crate::fix::HoursSettings;
+use crate::gateway::{GatewayConfig, GatewayTile};
+use crate::samples::SAMPLES_BYTES;
+
+/// The store's name among the tile's files.
+const STORE: &str = "fix";
+const NUMBERS_BYTES: u64 = 4096;
+
+settings! {
+    /// An instrument by the venue's symbol.
+    struct ListingSettings {
+        symbol: String, "one to 24 printable ASCII characters",
+            |symbol| (1..=Symbol::LETTERS_MAX).contains(&symbol.len()) && symbol.bytes().all(|byte| byte.is_ascii_graphic());
+        instrument: u32, "a whole number from 1 to 16777215", |id| (1..1 << 24).contains(id);
+    }
+}
+
+settings! {
+    /// Where what is sent is kept.
+    struct StoreSettings {
+        messages_max: usize = 1 << 20, "a whole number from 1024 to 16777216", |m| (1_024..=1 << 24).contains(m);
+        segment_bytes: usize = 16 << 20, "a multiple of 4096 from 65536 to 1073741824",
+            |bytes| (64 << 10..=1 << 30).contains(bytes) && bytes % 4096 == 0;
+        segments_max: usize = 64, "a whole number from 1 to 4096", |segments| (1..=4_096).contains(segments);
+    }
+}
+
+settings! {
+    /// What stands under `[tiles.NAME.settings]` for `kind = "fix_gateway"`.
+    struct FixGatewaySettings {
+        venue: u16, "a whole number from 1 to 65535", |venue| *venue > 0;
+        source: u32, "a whole number above 0", |source| *source > 0;
+        address: SocketAddrV4, "an address such as 127.0.0.1:9000", |address| address.port() != 0;
+        profile: Profile, "a table";
+        dialect: Dialect = Dialect::default(), "a table";
+        /// Absent: always open.
+        hours: Option<HoursSettings> = None, "a table";
+        store: StoreSettings = StoreSettings::absent(), "a table";
+        listings: Vec<ListingSettings>, "tables with symbol and instrument", |listings| !listings.is_empty();
+        commands: String, "the name of a link";
+        events: String, "the name of a link";
+        cancel_on_disconnect: String as "cancel_on_disconnect" by none_all_or_word, "none, all or day_orders", |word| CancelOnDisconnect::code_of_word(word).is_some();
+        orders_max: usize = 100_000, "a whole number from 1 to 16777216", |orders| (1..=1 << 24).contains(orders);
+        engine_silence_ns_max: u64 = 500_000_000, "a whole number of ns from 1000000 to 60000000000",
+            |ns| (1_000_000..=60_000_000_000).contains(ns);
+        reconnect_ns: u64 = 500_000_000, "a whole number of ns from 1000000 to 60000000000",
+            |ns| (1_000_000..=60_000_000_000).contains(ns);
+        journal_segment_bytes: usize = 4 << 20, "a multiple of 4096 from 65536 to 1073741824",
+            |bytes| (64 << 10..=1 << 30).contains(bytes) && bytes % 4096 == 0;
+    }
+}
+
+fn empty<T: Setting>() -> T {
+    let table = Json::Object(Default::default());
+    T::read(&table, "", "", &mut Vec::new()).expect("every key has a default")
+}
+
+impl StoreSettings {
+    fn absent() -> Self {
+        empty()
+    }
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        empty()
+    }
+}
+
+/// The kind `fix_gateway` of topology files.
+pub const KIND: TileKind = TileKind { check, disk_bytes, make };
+
+/// Two segments of the journal of ids and of the session's store, numbers and samples.
+fn disk_bytes(spec: &TileSpec) -> u64 {
+    spec.settings::<FixGatewaySettings>().map_or(0, |settings| {
+        2 * (settings.journal_segment_bytes + settings.store.segment_bytes) as u64 + NUMBERS_BYTES + SAMPLES_BYTES
+    })
+}
+
+/// Everything that is wrong with the settings.
+fn check(spec: &TileSpec, ends: &Ends) -> Vec<String> {
+    let key = spec.key();
+    spec.errors::<FixGatewaySettings>(|settings, errors| {
+        settings.profile.errors(&format!("{key}.profile"), errors);
+        if !settings.profile.initiator {
+            errors.push(format!("{key}.profile.initiator = false: a gateway logs on; must be true"));
+        }
+        if settings.profile.replay_order_age_ns_max.is_some_and(|age_ns| age_ns > 0) {
+            errors.push(format!(
+                "{key}.profile.replay_order_age_ns_max: a gateway never sends an order again; must be 0 or absent"
+            ));
+        }
+        settings.dialect.errors(&format!("{key}.dialect"), Level::of(&settings.profile), errors);
+        if let Some(Err(found)) = settings.hours.as_ref().map(HoursSettings::hours) {
+            errors.extend(found.into_iter().map(|error| format!("{key}.hours.{error}")));
+        }
+        for (at, one) in settings.listings.iter().enumerate() {
+            if settings.listings[..at].iter().any(|other| other.instrument == one.instrument) {
+                errors.push(format!("{key}.listings[{at}].instrument = {}: stands twice", one.instrument));
+            }
+            if settings.listings[..at].iter().any(|other| other.symbol == one.symbol) {
+                errors.push(format!("{key}.listings[{at}].symbol = {:?}: stands twice", one.symbol));
+            }
+        }
+        ends.consumes(&format!("{key}.commands"), &settings.commands, errors);
+        ends.produces(&format!("{key}.events"), &settings.events, errors);
+    })
+}
+
+/// Makes the tile.
+fn make(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
+    let settings: FixGatewaySettings = spec.settings()?;
+    let StoreSettings { messages_max, segment_bytes, segments_max } = settings.store;
+    let size = JournalSize { segment_bytes, segments_max, messages_max };
+    let opened = JournalStore::open(Rc::clone(&context.storage), STORE, size, context.clock.now_ns());
+    let store = opened.map_err(|error| StartError(format!("tile {}: {}", spec.name, error.0)))?;
+    let mut session = Session::new(settings.profile, Box::new(store), None);
+    if let Some(hours) = &settings.hours {
+        session = session.with_hours(hours.hours().map_err(|errors| StartError(errors.join("\n")))?);
+    }
+    let symbols = settings.listings.iter().map(|listing| (listing.instrument, Symbol::new(&listing.symbol))).collect();
+    let fix = FixConfig {
+        venue: settings.venue,
+        source: settings.source,
+        symbols,
+        dialect: settings.dialect,
+        orders_max: settings.orders_max,
+    };
+    let config = GatewayConfig {
+        name: spec.name.clone(),
+        venue: settings.venue,
+        source: settings.source,
+        address: settings.address,
+        commands: settings.commands,
+        events: settings.events,
+        engine_silence_ns_max: settings.engine_silence_ns_max,
+        reconnect_ns: settings.reconnect_ns,
+        cancel_on_disconnect: CancelOnDisconnect::code_of_word(&settings.cancel_on_disconnect).unwrap_or(0),
+        journal_segment_bytes: settings.journal_segment_bytes,
+    };
+    let venue = FixVenue::new(fix, session, &context.counters);
+    Ok(Box::new(GatewayTile::new(config, venue, &mut context)?))
+}
