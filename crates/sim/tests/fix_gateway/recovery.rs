@@ -63,6 +63,49 @@ fn fills_that_only_a_status_tells_of_are_booked_once_as_their_difference() {
 }
 
 #[test]
+fn a_fill_that_is_said_again_under_a_new_number_is_marked_and_changes_nothing() {
+    let mut world = World::up(Setup::new(105));
+    let id = world.buy(100, 58_533);
+    world.run(2);
+    world.venue_does(Do::Fill(0, 40, 58_533));
+    world.venue_does(Do::Again(0, 40, 58_533));
+    world.venue_does(Do::Fill(0, 10, 58_533));
+    world.run(3);
+    assert_eq!(world.said(id)[1..], [(Filled, 40, 60, 40), (Filled, 40, 60, 40), (Filled, 10, 50, 50)]);
+    let fills: Vec<_> = world.events.iter().filter(|event| event.event == Filled.code()).collect();
+    assert_eq!((fills[0].execution_id, fills[1].execution_id), (2, 2));
+    assert_eq!([0, 1, 2].map(|at: usize| fills[at].possible_duplicate), [0, 1, 0]);
+    meanwhile(&mut world, |_| ());
+    assert_eq!(world.counter("gateway.fills_by_status"), 0);
+}
+
+/// The map of ids and the session's numbers are gone with their disk: what the venue says of our orders finds them again.
+#[test]
+fn a_gateway_that_lost_its_disk_adopts_what_is_open_once_a_person_resets_the_numbers() {
+    let mut world = World::up(Setup::new(106));
+    let id = world.buy(100, 58_533);
+    world.run(2);
+    world.venue_does(Do::Fill(0, 40, 58_533));
+    world.run(2);
+    world.kill_gateway();
+    world.lose_gateway_disk();
+    world.states.clear();
+    world.start_gateway();
+    world.run(20);
+    assert!(!world.states.contains(&SessionState::Up), "a session that forgot its numbers is not taken");
+    world.kill_gateway();
+    world.setup.profile = r#"{"reset_on_logon":true}"#;
+    world.start_gateway();
+    world.run(20);
+    assert_eq!(world.states.last(), Some(&SessionState::Up));
+    assert_eq!(world.counter("gateway.orders_adopted"), 1);
+    assert_eq!(world.events.iter().filter(|event| event.event == Filled.code()).count(), 1, "it was told before");
+    world.cancel(id, 0);
+    world.run(2);
+    assert_eq!(world.said(id).last(), Some(&(Canceled, 60, 0, 40)));
+}
+
+#[test]
 fn orders_end_by_the_venues_word_alone() {
     for (seed, version) in (121..).zip(["FIX.4.2", "FIX.4.4", "FIXT.1.1"]) {
         let mut world = World::up(Setup { version, ..Setup::new(seed) });

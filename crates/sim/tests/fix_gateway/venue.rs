@@ -58,8 +58,8 @@ pub enum Do {
     TakeOff(usize, u32),
     /// Leaves the n-th order with so many lots in all.
     Restate(usize, i64),
-    /// Says the last report once more under a new number.
-    Again,
+    /// Says the last report, the first fill of the n-th order, once more under a new number, marked so (97=Y).
+    Again(usize, i64, i64),
     /// What it has to say from now on is lost before it has a number.
     Mute(bool),
     /// It forgets the n-th order.
@@ -67,7 +67,7 @@ pub enum Do {
 }
 
 /// The venue's ways that a test may change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ways {
     /// Answers new orders with a reject for this OrdRejReason.
     pub rejects: Option<u32>,
@@ -77,8 +77,6 @@ pub struct Ways {
     pub unsupported: Vec<&'static str>,
     /// Does not answer messages of these types.
     pub ignores: Vec<&'static str>,
-    /// Cancels and replaces are kept back until the test says otherwise.
-    pub pending: bool,
 }
 
 #[derive(Default)]
@@ -92,13 +90,6 @@ pub struct Books {
     pub duplicates: usize,
     executions: u64,
     muted: bool,
-    last: Vec<u8>,
-}
-
-impl Default for Ways {
-    fn default() -> Self {
-        Self { rejects: None, refuses: None, unsupported: Vec::new(), ignores: Vec::new(), pending: false }
-    }
 }
 
 /// A store that outlives its session.
@@ -296,10 +287,14 @@ impl Venue<'_> {
                     body.unsigned(378, 5);
                 });
             }
-            Do::Again => {
-                let last = self.books.last.clone();
+            Do::Again(at, lots, cents) => {
+                let execution = self.books.executions;
+                let order = self.books.orders[at].clone();
                 self.say(session, now_ns, b"8", &|body| {
-                    body.header_field(97, b"Y").fields(&last);
+                    body.header_field(97, b"Y").unsigned(37, order.number).unsigned(17, execution);
+                    body.field(11, order.names[0].as_bytes()).field(150, b"F").field(39, b"1").field(54, b"1");
+                    body.unsigned(32, lots as u64).decimal(31, cents * 10_000_000);
+                    body.unsigned(151, (order.lots - lots) as u64).unsigned(14, lots as u64).unsigned(6, 0);
                 });
             }
             Do::Mute(muted) => self.books.muted = muted,

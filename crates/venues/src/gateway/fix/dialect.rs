@@ -12,12 +12,13 @@ settings! {
         pub replace_quantity: String = "total".to_owned(), "total or remaining", |word| ["total", "remaining"].contains(&word.as_str());
         /// Whether OrderMassCancelRequest (q) is answered.
         pub mass_cancel: Option<bool> = None, "true or false";
-        /// Whether OrderMassStatusRequest (AF) is answered, each open order with a report.
+        /// Whether OrderMassStatusRequest (AF) is answered, each open order with a report that names the question.
         pub mass_status: Option<bool> = None, "true or false";
         /// Whether OrderStatusRequest (H) is answered.
         pub order_status: bool = true, "true or false";
-        /// What names an execution: ExecID (17), or TrdMatchID (880), where fills, busts and corrections carry it.
-        pub execution_id: String = "exec_id".to_owned(), "exec_id or match", |word| ["exec_id", "match"].contains(&word.as_str());
+        /// What names an execution: ExecID (17) and ExecRefID (19), the number that their digits make, or TrdMatchID (880) where
+        /// fills, busts and corrections all carry it. The last two agree with what other reports of the venue name a trade by.
+        pub execution_id: String = "exec_id".to_owned(), "exec_id, digits or match", |word| ExecutionNames::of(word).is_some();
         /// Account (1) of every order; empty: none is sent.
         pub account: String = String::new(), "up to 32 printable ASCII characters",
             |account| account.len() <= 32 && account.bytes().all(|byte| byte.is_ascii_graphic());
@@ -36,6 +37,29 @@ settings! {
         /// How long the venue may take over the next answer to a question for statuses.
         pub status_ns_max: u64 = 5_000_000_000, "a whole number of ns from 1000000 to 600000000000",
             |ns| (1_000_000..=600_000_000_000).contains(ns);
+    }
+}
+
+/// What names an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionNames {
+    /// The whole name.
+    Whole,
+    /// Its digits.
+    Digits,
+    /// The match.
+    Match,
+}
+
+impl ExecutionNames {
+    /// By its word.
+    pub fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "exec_id" => Self::Whole,
+            "digits" => Self::Digits,
+            "match" => Self::Match,
+            _ => return None,
+        })
     }
 }
 

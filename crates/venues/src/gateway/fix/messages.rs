@@ -8,7 +8,7 @@
 use records::{NewOrder, OrderType, Side, TimeInForce, UNDEF_PRICE};
 use wire::fix::{Builder, Precision};
 
-use super::dialect::{Dialect, Level};
+use super::dialect::{Dialect, ExecutionNames, Level};
 use crate::gateway::orders::Entry;
 use crate::gateway::ouch::client_order_id;
 
@@ -97,6 +97,8 @@ pub struct Voice {
     pub level: Level,
     /// Digits of times.
     pub precision: Precision,
+    /// What names an execution.
+    pub names: ExecutionNames,
     handling: bool,
 }
 
@@ -104,7 +106,8 @@ impl Voice {
     /// Of a venue.
     pub fn new(dialect: Dialect, level: Level, precision: Precision) -> Self {
         let handling = dialect.handling.unwrap_or(level <= Level::Fix42);
-        Self { dialect, level, precision, handling }
+        let names = ExecutionNames::of(&dialect.execution_id).unwrap_or(ExecutionNames::Whole);
+        Self { dialect, level, precision, names, handling }
     }
 
     /// Whether a message about many orders is answered.
@@ -114,7 +117,7 @@ impl Voice {
 
     /// Whether one question brings the statuses of all open orders.
     pub fn has_mass_status(&self) -> bool {
-        self.dialect.mass_status.unwrap_or(self.level >= Level::Fix43)
+        self.dialect.mass_status.unwrap_or(self.level >= Level::Fix44)
     }
 
     /// NewOrderSingle (D).

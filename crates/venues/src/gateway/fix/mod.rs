@@ -13,6 +13,7 @@ mod orders;
 mod recovery;
 mod report;
 mod settings;
+mod statuses;
 
 use std::collections::VecDeque;
 

@@ -13,6 +13,8 @@ const NANOS: i64 = 1_000_000_000;
 pub struct Report<'a> {
     /// OrderID (37).
     pub order_id: &'a [u8],
+    /// SecondaryOrderID (198): what the venue's feed shows.
+    pub feed_id: &'a [u8],
     /// ClOrdID (11).
     pub client: &'a [u8],
     /// OrigClOrdID (41).
@@ -94,6 +96,7 @@ impl<'a> Report<'a> {
             let lots = || decimal().filter(|nanos| nanos % NANOS == 0).map(|nanos| nanos / NANOS);
             let whole = match field.tag {
                 37 => text(&mut report.order_id, value),
+                198 => text(&mut report.feed_id, value),
                 11 => text(&mut report.client, value),
                 41 => text(&mut report.original, value),
                 17 => text(&mut report.execution, value),
@@ -165,4 +168,12 @@ pub fn number_of(name: &[u8]) -> u64 {
             sum | 1 << 63
         }
     }
+}
+
+/// The number that a name's digits make together; 0 where it has none, or too many.
+pub fn digits_of(name: &[u8]) -> u64 {
+    let digits = name.iter().filter(|byte| byte.is_ascii_digit());
+    let number =
+        digits.clone().try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+    number.filter(|number| *number < 1 << 63).unwrap_or(0)
 }
