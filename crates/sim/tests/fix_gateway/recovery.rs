@@ -79,30 +79,30 @@ fn a_fill_that_is_said_again_under_a_new_number_is_marked_and_changes_nothing() 
     assert_eq!(world.counter("gateway.fills_by_status"), 0);
 }
 
-/// The map of ids and the session's numbers are gone with their disk: what the venue says of our orders finds them again.
+/// The map of ids and the session's numbers are gone with their disk: what the venue says of our orders finds them again, by
+/// resending all of the day, or by its statuses where the numbers begin anew.
 #[test]
-fn a_gateway_that_lost_its_disk_adopts_what_is_open_once_a_person_resets_the_numbers() {
-    let mut world = World::up(Setup::new(106));
-    let id = world.buy(100, 58_533);
-    world.run(2);
-    world.venue_does(Do::Fill(0, 40, 58_533));
-    world.run(2);
-    world.kill_gateway();
-    world.lose_gateway_disk();
-    world.states.clear();
-    world.start_gateway();
-    world.run(20);
-    assert!(!world.states.contains(&SessionState::Up), "a session that forgot its numbers is not taken");
-    world.kill_gateway();
-    world.setup.profile = r#"{"reset_on_logon":true}"#;
-    world.start_gateway();
-    world.run(20);
-    assert_eq!(world.states.last(), Some(&SessionState::Up));
-    assert_eq!(world.counter("gateway.orders_adopted"), 1);
-    assert_eq!(world.events.iter().filter(|event| event.event == Filled.code()).count(), 1, "it was told before");
-    world.cancel(id, 0);
-    world.run(2);
-    assert_eq!(world.said(id).last(), Some(&(Canceled, 60, 0, 40)));
+fn a_gateway_that_lost_its_disk_adopts_what_the_venue_tells_of() {
+    for (seed, profile) in [(106, "{}"), (107, r#"{"reset_on_logon":true}"#)] {
+        let mut world = World::up(Setup::new(seed));
+        let id = world.buy(100, 58_533);
+        world.run(2);
+        world.venue_does(Do::Fill(0, 40, 58_533));
+        world.run(2);
+        world.kill_gateway();
+        world.lose_gateway_disk();
+        world.states.clear();
+        world.setup.profile = profile;
+        world.start_gateway();
+        world.run(30);
+        assert_eq!(world.states.last(), Some(&SessionState::Up), "{profile}");
+        assert_eq!(world.counter("gateway.orders_adopted"), 1, "{profile}");
+        let fills: Vec<_> = world.events.iter().filter(|event| event.event == Filled.code()).collect();
+        assert!(fills.iter().skip(1).all(|fill| fill.possible_duplicate == 1 && fill.execution_id == 2), "{profile}");
+        world.cancel(id, 0);
+        world.run(2);
+        assert_eq!(world.said(id).last(), Some(&(Canceled, 60, 0, 40)), "{profile}");
+    }
 }
 
 #[test]
