@@ -9,6 +9,7 @@ use sessions::fix::{JournalSize, Profile};
 use tiles::settings;
 use tiles::settings::{none_all_or_word, secret};
 
+use super::write::Dialect;
 use crate::config::{ExchangeConfig, self_trade};
 use crate::throttle::ThrottleConfig;
 
@@ -59,7 +60,9 @@ settings! {
         /// Longest heartbeat interval that a logon may ask for.
         pub heartbeat_s_max: u32 = 300, "a whole number of seconds from 1 to 3600", |s| (1..=3_600).contains(s);
         /// Reports that may wait for the client.
-        pub reports_waiting_max: usize = 1 << 14, "a whole number from 16 to 1048576", |m| (16..=1 << 20).contains(m);
+        pub reports_waiting_max: usize = 1 << 16, "a whole number from 16 to 1048576", |m| (16..=1 << 20).contains(m);
+        /// Orders and replaces of a day, refused ones too.
+        pub orders_max: usize = 1 << 18, "a whole number from 16 to 16777216", |orders| (16..=1 << 24).contains(orders);
         /// Messages kept to be given again.
         pub store_messages_max: usize = 1 << 20, "a whole number from 16 to 16777216", |m| (16..=1 << 24).contains(m);
         /// Bytes of a segment of the kept messages.
@@ -96,6 +99,11 @@ impl FixPortConfig {
     /// What the session is for.
     pub(crate) fn role(&self) -> FixRole {
         FixRole::of(&self.role).expect("the settings take no other")
+    }
+
+    /// How it speaks.
+    pub(crate) fn dialect(&self) -> Dialect {
+        Dialect::of(&self.begin_string, &self.default_appl_ver_id)
     }
 
     /// The record that makes the session known to the core.

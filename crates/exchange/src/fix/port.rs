@@ -5,13 +5,14 @@
 
 use links::{Counter, Counters};
 use records::{ExchangeAction, ExchangeControl, Reason, bytes_of};
-use sessions::fix::{Answer, Application, Connection, Count, GarbledCounts, Inbound, Next, Session, State, Store};
+use sessions::fix::{Answer, Application, Connection, Count, GarbledCounts, Inbound, Next, Session, State};
 use tiles::{Context, Door, StartError, Waiting};
 use wire::fix::{DataFields, Fields, Garbled, Message};
 
 use super::config::{FixPortConfig, FixRole, OUTPUT_BYTES};
 use super::request::{self, Origin};
 use super::said::Said;
+use super::start::Kept;
 use super::write::{self, Dialect, Reader};
 use crate::config::ExchangeConfig;
 use crate::port::Command;
@@ -103,13 +104,13 @@ pub(crate) struct FixPort {
 }
 
 impl FixPort {
-    /// Listens. `store` and `said` are the session's own, as the start found them.
+    /// Listens. `kept` is the session's own, as the start found it.
     pub fn open(
         port: &FixPortConfig,
         config: &ExchangeConfig,
         context: &Context,
         sequencer: &mut Sequencer,
-        (store, said): (Box<dyn Store>, Option<Said>),
+        kept: Kept,
     ) -> Result<Self, StartError> {
         let named = |error: &dyn std::fmt::Display| {
             let (session, listen) = (port.session, port.listen);
@@ -117,7 +118,7 @@ impl FixPort {
         };
         let listener = context.net.tcp_listen(port.listen).map_err(|error| named(&error))?;
         let scope = context.counters.scope(&format!("fix{}", port.session));
-        let mut session = Session::new(port.profile(), store, None);
+        let mut session = Session::new(port.profile(), kept.store, Some(kept.rules));
         if port.role() == FixRole::Orders {
             // Requests that are in the journal were taken, whether or not the session had time to note it.
             let desk = sequencer.outputs.desks.desk(port.session);
@@ -133,13 +134,13 @@ impl FixPort {
                 session: port.session,
                 role: port.role(),
                 venue: config.venue,
-                dialect: Dialect::of(&port.begin_string, &port.default_appl_ver_id),
+                dialect: port.dialect(),
                 tied_accounts: port.cancel_on_disconnect_accounts.clone(),
                 throttle: Throttle::new(&port.throttle),
                 tells: Tells::new(&scope),
                 connected: false,
             },
-            said,
+            said: kept.said,
             door: Door::new(listener, config.door.clone(), &scope),
             visitors: Vec::with_capacity(config.door.waiting_max + 1),
             connection: None,

@@ -69,7 +69,11 @@ pub(crate) struct Report {
 
 /// Those that wait to be said to one session.
 pub(crate) struct Reports {
-    ring: Box<[Report]>,
+    /// Memory that was never needed is never touched.
+    ring: Vec<Report>,
+    room: usize,
+    /// Reports before this life's first.
+    base: u64,
     made: u64,
     said: u64,
     full: bool,
@@ -78,7 +82,7 @@ pub(crate) struct Reports {
 impl Reports {
     /// Room for so many; `said` were said before.
     pub fn new(room: usize, said: u64) -> Self {
-        Self { ring: vec![Report::default(); room].into_boxed_slice(), made: 0, said, full: false }
+        Self { ring: Vec::with_capacity(room), room, base: said, made: 0, said, full: false }
     }
 
     /// One more.
@@ -88,10 +92,14 @@ impl Reports {
         if self.made <= self.said {
             return;
         }
-        self.full |= self.made - self.said > self.ring.len() as u64;
-        if !self.full {
-            let at = self.made as usize % self.ring.len();
-            self.ring[at] = *report;
+        self.full |= self.waiting() > self.room;
+        if self.full {
+            return;
+        }
+        let at = self.place(self.made);
+        match self.ring.get_mut(at) {
+            Some(place) => *place = *report,
+            None => self.ring.push(*report),
         }
     }
 
@@ -99,7 +107,12 @@ impl Reports {
     #[inline]
     pub fn first(&self) -> Option<(u64, &Report)> {
         let next = self.said + 1;
-        (next <= self.made && !self.full).then(|| (next, &self.ring[next as usize % self.ring.len()]))
+        (next <= self.made && !self.full).then(|| (next, &self.ring[self.place(next)]))
+    }
+
+    #[inline]
+    fn place(&self, number: u64) -> usize {
+        (number - self.base - 1) as usize % self.room
     }
 
     /// It is said.
@@ -116,7 +129,7 @@ impl Reports {
 
     /// How many more may wait.
     pub fn room(&self) -> usize {
-        self.ring.len().saturating_sub(self.waiting())
+        self.room.saturating_sub(self.waiting())
     }
 
     /// There was no room: the session cannot go on.
@@ -132,5 +145,28 @@ impl Reports {
     /// Reports made and said, ever.
     pub fn counts(&self) -> (u64, u64) {
         (self.made, self.said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_before_is_passed_over_and_what_finds_no_room_ends_the_session() {
+        let mut reports = Reports::new(4, 3);
+        let report = |lots| Report { lots, ..Report::default() };
+        (1..=3).for_each(|lots| reports.push(&report(lots)));
+        assert_eq!((reports.first(), reports.is_ahead_of_input()), (None, false));
+        for lots in 4..=40 {
+            reports.push(&report(lots));
+            assert_eq!(reports.first(), Some((lots as u64, &report(lots))));
+            reports.pass();
+        }
+        (41..=44).for_each(|lots| reports.push(&report(lots)));
+        assert_eq!((reports.waiting(), reports.room(), reports.is_full()), (4, 0, false));
+        reports.push(&report(45));
+        assert!(reports.is_full() && reports.first().is_none());
+        assert!(Reports::new(4, 3).is_ahead_of_input());
     }
 }

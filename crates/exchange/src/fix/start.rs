@@ -5,8 +5,9 @@
 
 use std::rc::Rc;
 
-use sessions::fix::{JournalStore, Store};
+use sessions::fix::{DictionaryRules, JournalStore, Rules, Store};
 use tiles::{Context, StartError};
+use wire::fix::Validation;
 
 use super::config::FixRole;
 use super::desk::Desks;
@@ -14,8 +15,17 @@ use super::report::Reports;
 use super::said::Said;
 use crate::config::ExchangeConfig;
 
-/// A session's files, opened.
-pub(crate) type Kept = (Box<dyn Store>, Option<Said>);
+/// Form is checked by the version's dictionary; values and tags that it does not know are the application's to judge: venues
+/// before FIX 5.0 take ExecInst `o`, and before FIX 4.3 a username, all the same.
+const VALIDATION: Validation = Validation { user_defined: false, unknown: false, values: false, ..Validation::FULL };
+
+/// A session's files, opened, and its version's rules.
+pub(crate) struct Kept {
+    pub store: Box<dyn Store>,
+    /// Of a session that is told reports.
+    pub said: Option<Said>,
+    pub rules: Rc<dyn Rules>,
+}
 
 impl Desks {
     /// Opens the sessions' files, in the order of the configuration, and takes all memory.
@@ -30,14 +40,21 @@ impl Desks {
     ) -> Result<(Self, Vec<Kept>), StartError> {
         let mut desks = Self::new(sessions);
         let mut kept: Vec<Kept> = Vec::with_capacity(config.fix_ports.len());
+        let mut known: Vec<(wire::fix::Version, Rc<dyn Rules>)> = Vec::new();
         for port in &config.fix_ports {
+            let version = port.dialect().version();
+            if known.iter().all(|(other, _)| *other != version) {
+                let rules = DictionaryRules::new(Rc::new(version.dictionary()), VALIDATION);
+                known.push((version, Rc::new(rules)));
+            }
+            let rules = known.iter().find(|(other, _)| *other == version).expect("made above").1.clone();
             let named =
                 |error: String| StartError(format!("tile {}: fix_ports.{}: {error}", config.name, port.session));
             let name = format!("fix{:04}", port.session);
             let store = JournalStore::open(Rc::clone(&context.storage), &name, port.store_size(), now_ns);
             let store = store.map_err(|error| named(error.0))?;
             if port.role() == FixRole::MarketData {
-                kept.push((Box::new(store), None));
+                kept.push(Kept { store: Box::new(store), said: None, rules });
                 continue;
             }
             // A store takes every file that begins with its own name for its own.
@@ -45,9 +62,9 @@ impl Desks {
             let mut said = Said::open(&*context.storage, &name).map_err(named)?;
             desks.listen(port.session, Reports::new(port.reports_waiting_max, said.settle(store.numbers())));
             if port.role() == FixRole::Orders {
-                desks.add(port.session, config.session_messages);
+                desks.add(port.session, port.orders_max);
             }
-            kept.push((Box::new(store), Some(said)));
+            kept.push(Kept { store: Box::new(store), said: Some(said), rules });
         }
         for port in &config.fix_ports {
             port.copies.iter().for_each(|from| desks.copy(port.session, *from));

@@ -4,7 +4,7 @@
 //! not have, no value that its field does not have.
 
 use records::{OrderType, Reason, Side, TimeInForce, UNDEF_PRICE};
-use wire::fix::{Builder, Precision};
+use wire::fix::{Builder, Precision, Version};
 
 use super::report::Report;
 use crate::listings::Listings;
@@ -30,6 +30,18 @@ impl Dialect {
             ("FIXT.1.1", "8") => Self::Fix50Sp1,
             ("FIXT.1.1", _) => Self::Fix50Sp2,
             _ => Self::Fix44,
+        }
+    }
+
+    /// The standard's version.
+    pub const fn version(self) -> Version {
+        match self {
+            Self::Fix42 => Version::Fix42,
+            Self::Fix43 => Version::Fix43,
+            Self::Fix44 => Version::Fix44,
+            Self::Fix50 => Version::Fix50,
+            Self::Fix50Sp1 => Version::Fix50Sp1,
+            Self::Fix50Sp2 => Version::Fix50Sp2,
         }
     }
 
@@ -196,7 +208,7 @@ fn cancel_reject(report: &Report, reader: &Reader<'_>, body: &mut Builder<'_>) {
 fn mass_cancel_report(report: &Report, reader: &Reader<'_>, body: &mut Builder<'_>) {
     body.field(11, text(&report.tag));
     exec_id(37, report, body);
-    if reader.dialect >= Dialect::Fix50Sp2 {
+    if reader.dialect >= Dialect::Fix50Sp1 {
         exec_id(1369, report, body);
     }
     body.field(530, &[report.scope]).field(531, &[report.response]);

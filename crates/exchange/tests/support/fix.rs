@@ -30,6 +30,7 @@ pub fn port(session: u32, role: &str, begin_string: &str) -> FixPortConfig {
         takes_reset: true,
         heartbeat_s_max: 300,
         reports_waiting_max: 1 << 12,
+        orders_max: 1 << 12,
         store_messages_max: 1 << 14,
         store_bytes: 1 << 20,
         store_segments_max: 16,
