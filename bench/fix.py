@@ -44,31 +44,47 @@ def sample(kind: str) -> bytes:
 
 
 class QuickFix:
-    """QuickFIX C++ in a process of its own, built here against Debian's headers; `missing` says why not."""
+    """QuickFIX C++ in processes of its own, their programs built here against Debian's headers; `missing` says why not."""
 
     def __init__(self) -> None:
         self.missing: str | None = None
+        self._program: Path | None = None
         self._folder = tempfile.TemporaryDirectory()
-        self._program = Path(self._folder.name) / "quickfix_speed"
-        prefix = os.environ.get("MERIDIAN_QUICKFIX", "/usr")
-        compiler = shutil.which("c++") or shutil.which("g++")
-        if compiler is None:
+        self._prefix = os.environ.get("MERIDIAN_QUICKFIX", "/usr")
+        self._compiler = shutil.which("c++") or shutil.which("g++")
+        if self._compiler is None:
             self.missing = "there is no C++ compiler"
-        elif not (Path(prefix) / "include" / "quickfix" / "Message.h").exists():
+        elif not (Path(self._prefix) / "include" / "quickfix" / "Message.h").exists():
             self.missing = "libquickfix-dev is not installed"
         else:
-            # Its headers are of a time before C++17.
-            command = [compiler, "-std=c++14", "-O3", "-w", f"-I{prefix}/include", f"-I{prefix}/include/quickfix"]
-            command += [str(HERE / "peers" / "quickfix_speed.cpp"), "-o", str(self._program)]
-            libraries = [path for path in (Path(prefix) / "lib").rglob("libquickfix.so*") if path.exists()]
-            command += [str(libraries[0]), f"-Wl,-rpath,{libraries[0].parent}"] if libraries else ["-lquickfix"]
-            built = subprocess.run([*command, "-pthread"], capture_output=True, text=True, check=False)
-            if built.returncode != 0:
-                self.missing = "it does not build: " + built.stderr.strip().splitlines()[0][:200]
+            self._program, self.missing = self.program("quickfix_speed.cpp")
+
+    def program(self, source: str) -> tuple[Path | None, str | None]:
+        """A program of `peers/`, built, or why there is none."""
+        if self.missing is not None:
+            return None, self.missing
+        program = Path(self._folder.name) / Path(source).stem
+        prefix = self._prefix
+        # Its headers are of a time before C++17.
+        command = [
+            str(self._compiler),
+            "-std=c++14",
+            "-O3",
+            "-w",
+            f"-I{prefix}/include",
+            f"-I{prefix}/include/quickfix",
+        ]
+        command += [str(HERE / "peers" / source), "-o", str(program)]
+        libraries = [path for path in (Path(prefix) / "lib").rglob("libquickfix.so*") if path.exists()]
+        command += [str(libraries[0]), f"-Wl,-rpath,{libraries[0].parent}"] if libraries else ["-lquickfix"]
+        built = subprocess.run([*command, "-pthread"], capture_output=True, text=True, check=False)
+        if built.returncode != 0:
+            return None, "it does not build: " + built.stderr.strip().splitlines()[0][:200]
+        return program, None
 
     def block(self, work: str, kind: str, rounds: int) -> Block | None:
         """A block in ns a round; None where it cannot be run."""
-        if self.missing is not None:
+        if self.missing is not None or self._program is None:
             return None
         message = Path(self._folder.name) / f"{kind}.fix"
         message.write_bytes(sample(kind))

@@ -55,3 +55,20 @@ def tick_to_trade_wire(
 ) -> WireFigures: ...
 def journal_append(directory: str | PathLike[str], records: int) -> float: ...
 def journal_copy(records: int) -> float: ...
+
+class FixFigures(TypedDict):
+    trips: list[bytes]
+    echo: list[bytes]
+    rates: list[float]
+    bytes: tuple[int, int]
+
+def fix_wire_trips(
+    directory: str | PathLike[str],
+    *,
+    cores: tuple[int, int],
+    blocks: int,
+    orders: int,
+    pipelined: int,
+    window: int,
+    done: Callable[[], object],
+) -> FixFigures: ...

@@ -15,7 +15,6 @@ use crate::head::{HEAD_BYTES, Head, HeadError, Identity};
 
 /// Bytes that [`Writer::prepare`] touches in one call, so that it never takes long.
 const TOUCH_BYTES: usize = 64 * 1024;
-const PAGE_BYTES: usize = 4096;
 
 /// How a journal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +90,7 @@ impl Writer {
             seal(storage.as_ref(), number - 1, config.segment_bytes)?;
         }
         let mut segment = open_unused(storage.as_ref(), number, config.segment_bytes)?;
-        touch(segment.bytes_mut());
+        segment.meet(0..config.segment_bytes);
         let head = Head {
             identity: config.identity,
             segment: number,
@@ -113,7 +112,7 @@ impl Writer {
         };
         writer.open_spare()?;
         if let Some(spare) = &mut writer.spare {
-            touch(spare.segment.bytes_mut());
+            spare.segment.meet(0..config.segment_bytes);
             spare.touched = config.segment_bytes;
         }
         Ok(writer)
@@ -160,7 +159,7 @@ impl Writer {
             return Ok(false);
         }
         let end = (spare.touched + TOUCH_BYTES).min(self.config.segment_bytes);
-        touch(&mut spare.segment.bytes_mut()[spare.touched..end]);
+        spare.segment.meet(spare.touched..end);
         spare.touched = end;
         Ok(true)
     }
@@ -249,15 +248,4 @@ fn seal(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
     }
     Head::write_end(segment.bytes_mut(), at as u64);
     segment.sync()
-}
-
-/// Writes to each page, so that the pass does not meet a page for the first time.
-fn touch(bytes: &mut [u8]) {
-    for page in bytes.chunks_mut(PAGE_BYTES) {
-        // SAFETY: the pointer is into the slice; volatile so that the store of the value just read is not dropped.
-        unsafe {
-            let first = page.as_mut_ptr();
-            first.write_volatile(first.read_volatile());
-        }
-    }
 }

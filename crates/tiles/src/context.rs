@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
 use std::rc::Rc;
 
 use links::{Publication, Subscription};
+
+const PAGE_BYTES: usize = 4096;
 
 /// UTC time. Read once a cycle by the runner and passed down; tiles ask themselves only for stage stamps.
 pub trait Clock {
@@ -93,6 +96,12 @@ pub trait Segment {
     fn bytes_mut(&mut self) -> &mut [u8];
     /// Forces them to the device (fdatasync).
     fn sync(&mut self) -> io::Result<()>;
+    /// Writes to each page of these bytes what it holds, so that nobody meets it for the first time later.
+    fn meet(&mut self, bytes: Range<usize>) {
+        for page in self.bytes_mut()[bytes].chunks_mut(PAGE_BYTES) {
+            page[0] = std::hint::black_box(page[0]);
+        }
+    }
 }
 
 /// Files by name below the tile's own directory.

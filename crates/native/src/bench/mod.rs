@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod firm;
+mod fix_wire;
 mod journals;
 mod memory;
 mod packets;
@@ -26,6 +27,7 @@ use plant::Setup;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TickToTrade>()?;
     module.add_function(wrap_pyfunction!(tick_to_trade_wire, module)?)?;
+    module.add_function(wrap_pyfunction!(fix_wire_trips, module)?)?;
     module.add_function(wrap_pyfunction!(journal_append, module)?)?;
     module.add_function(wrap_pyfunction!(journal_copy, module)?)
 }
@@ -156,10 +158,28 @@ fn tick_to_trade_wire<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let setup = plan.setup()?;
     let shape = wire::Shape { asking_core: cores.0, spinning_core: cores.1, blocks, packets, warm_up };
+    let figures = told(py, done, |done| {
+        let flow = Rc::new(Packets::generate(messages, setup.symbols, setup.strategy.slots, seed));
+        wire::run(&setup, &flow, shape, done)
+    })?;
+    let dict = PyDict::new(py);
+    let blocks = |blocks: &[Vec<u32>]| blocks.iter().map(|block| little_endian(py, block)).collect::<Vec<_>>();
+    dict.set_item("tiles", blocks(&figures.tiles_ns))?;
+    dict.set_item("echo", blocks(&figures.echo_ns))?;
+    dict.set_item("unanswered", figures.unanswered)?;
+    dict.set_item("gaps", figures.gaps)?;
+    Ok(dict)
+}
+
+/// Runs something long without Python's lock; `done` is called in it between its parts, and may raise.
+fn told<T: Send>(
+    py: Python<'_>,
+    done: Py<PyAny>,
+    work: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T, tiles::StartError> + Send,
+) -> PyResult<T> {
     let mut raised = None;
     let measured = py.detach(|| {
-        let flow = Rc::new(Packets::generate(messages, setup.symbols, setup.strategy.slots, seed));
-        wire::run(&setup, &flow, shape, &mut || {
+        work(&mut || {
             Python::attach(|py| match py.check_signals().and_then(|()| done.call0(py)) {
                 Ok(_) => true,
                 Err(error) => {
@@ -169,16 +189,38 @@ fn tick_to_trade_wire<'py>(
             })
         })
     });
-    if let Some(error) = raised {
-        return Err(error);
+    match raised {
+        Some(error) => Err(error),
+        None => measured.map_err(failed),
     }
-    let figures = measured.map_err(failed)?;
+}
+
+/// FIX orders and reports over loopback TCP below `directory`: ns of round trips and of the echo's by block, orders a second
+/// with `window` under way by block, bytes of an order and of a report. `done` is called after each block.
+#[pyfunction]
+#[pyo3(signature = (directory, *, cores, blocks, orders, pipelined, window, done))]
+#[allow(clippy::too_many_arguments)] // Python names them.
+fn fix_wire_trips<'py>(
+    py: Python<'py>,
+    directory: PathBuf,
+    cores: (usize, usize),
+    blocks: usize,
+    orders: u64,
+    pipelined: u64,
+    window: u64,
+    done: Py<PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    if !(1..=900_000).contains(&orders) || !(1..=900_000).contains(&pipelined) || !(1..=1_024).contains(&window) {
+        return Err(PyValueError::new_err("1 to 900000 orders a block and a window of 1 to 1024 are allowed"));
+    }
+    let shape = fix_wire::Shape { cores, blocks, orders, pipelined, window };
+    let figures = told(py, done, |done| fix_wire::run(&directory, shape, done))?;
     let dict = PyDict::new(py);
     let blocks = |blocks: &[Vec<u32>]| blocks.iter().map(|block| little_endian(py, block)).collect::<Vec<_>>();
-    dict.set_item("tiles", blocks(&figures.tiles_ns))?;
+    dict.set_item("trips", blocks(&figures.trips_ns))?;
     dict.set_item("echo", blocks(&figures.echo_ns))?;
-    dict.set_item("unanswered", figures.unanswered)?;
-    dict.set_item("gaps", figures.gaps)?;
+    dict.set_item("rates", figures.rates)?;
+    dict.set_item("bytes", figures.bytes)?;
     Ok(dict)
 }
 

@@ -20,6 +20,8 @@ const SLOT_BYTES: usize = size_of::<FixStoreNumbers>();
 const NUMBERS_FILE_BYTES: usize = 4096;
 /// The second slot stands in another cache line and another sector.
 const SLOT_STRIDE: usize = 2048;
+/// Bytes whose pages one call of [`Store::maintain`] meets at most, so that it never takes long.
+const MEET_BYTES: usize = 64 << 10;
 
 /// How large a store may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,10 @@ pub struct JournalStore {
     end: usize,
     places: Vec<Place>,
     damaged: u64,
+    /// Bytes behind the last message whose pages are met before they are needed; 0: none.
+    ahead_bytes: usize,
+    /// How far the last segment's pages were met, and the spare one's.
+    met: [usize; 2],
 }
 
 impl JournalStore {
@@ -91,10 +97,52 @@ impl JournalStore {
         let segments = Vec::with_capacity(size.segments_max);
         let name = name.to_owned();
         let (spare, no_room, end, damaged) = (None, false, 0, 0);
-        let mut store = Self { storage, name, size, slots, numbers, segments, spare, no_room, end, places, damaged };
+        let (ahead_bytes, met) = (0, [0; 2]);
+        let mut store = Self {
+            storage,
+            name,
+            size,
+            slots,
+            numbers,
+            segments,
+            spare,
+            no_room,
+            end,
+            places,
+            damaged,
+            ahead_bytes,
+            met,
+        };
         store.take_up().map_err(|error| StoreError(format!("store {}: {error}", store.name)))?;
         store.write_numbers();
         Ok(store)
+    }
+
+    /// Meets the pages of so many bytes behind the last message now, and goes on doing so in [`Store::maintain`]: a message
+    /// is then kept without the system's help. At most what is left of the segment, and the one after it.
+    #[must_use]
+    pub fn with_ahead(mut self, bytes: usize) -> Self {
+        self.ahead_bytes = bytes;
+        while self.meet() {}
+        self
+    }
+
+    /// Meets some of the pages that come next; returns whether there are more.
+    fn meet(&mut self) -> bool {
+        let wanted = self.end + self.ahead_bytes;
+        let last = self.segments.last_mut().map(|segment| (segment, 0, wanted));
+        let spare = self.spare.as_mut().map(|segment| (segment, 1, wanted.saturating_sub(self.size.segment_bytes)));
+        for (segment, which, wanted) in last.into_iter().chain(spare) {
+            let wanted = wanted.min(self.size.segment_bytes);
+            if self.met[which] < wanted {
+                let from = self.met[which].max(if which == 0 { self.end } else { 0 });
+                let to = (from + MEET_BYTES).min(wanted);
+                segment.meet(from..to);
+                self.met[which] = to;
+                return true;
+            }
+        }
+        false
     }
 
     /// Messages and entries that were found not to be what they were.
@@ -197,7 +245,7 @@ impl JournalStore {
             self.make_spare();
         }
         self.segments.push(self.spare.take().ok_or(StoreFailed)?);
-        self.end = 0;
+        (self.end, self.met) = (0, [self.met[1], 0]);
         Ok(())
     }
 }
@@ -272,7 +320,7 @@ impl Store for JournalStore {
         self.numbers = FixStoreNumbers { incoming: 1, outgoing: 1, created_ns: now_ns, generation, ..self.numbers };
         self.write_numbers();
         self.places.clear();
-        (self.spare, self.end) = (None, 0);
+        (self.spare, self.end, self.met) = (None, 0, [0; 2]);
         self.segments.clear();
         self.segments.push(first);
         for name in old {
@@ -286,6 +334,9 @@ impl Store for JournalStore {
         let half_full = self.end > self.size.segment_bytes / 2;
         if half_full && self.spare.is_none() && !self.no_room && self.segments.len() < self.size.segments_max {
             self.make_spare();
+        }
+        if self.ahead_bytes > 0 {
+            self.meet();
         }
     }
 }

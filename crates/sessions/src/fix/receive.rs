@@ -22,6 +22,8 @@ pub(super) struct Seen<'a> {
     pub sender: Option<&'a [u8]>,
     pub target: Option<&'a [u8]>,
     pub sending_time: Option<&'a [u8]>,
+    /// What SendingTime says, where it is a time.
+    pub sent_ns: Option<u64>,
     pub original_time: Option<&'a [u8]>,
     pub poss_dup: bool,
     pub poss_resend: bool,
@@ -49,6 +51,7 @@ impl<'a> Seen<'a> {
             };
             place.get_or_insert(message.value(*field));
         }
+        seen.sent_ns = seen.sending_time.and_then(utc_time_ns);
         seen
     }
 }
@@ -198,8 +201,7 @@ impl Session {
                 return Err(Fault { reason: reject::REQUIRED_MISSING, tag });
             }
         }
-        let time = seen.sending_time.and_then(utc_time_ns);
-        time.map(drop).ok_or(Fault { reason: reject::DATA_FORMAT, tag: 52 })
+        seen.sent_ns.map(drop).ok_or(Fault { reason: reject::DATA_FORMAT, tag: 52 })
     }
 
     fn is_from_them(&self, now_ns: u64, seen: &Seen<'_>) -> bool {
@@ -218,7 +220,7 @@ impl Session {
         let Some(text) = seen.sending_time else { return false };
         // A time without a fraction is held against the clock's whole second: the way here counts for nothing then.
         let now_ns = if text.len() == WHOLE_SECONDS_LETTERS { now_ns - now_ns % 1_000_000_000 } else { now_ns };
-        utc_time_ns(text).is_some_and(|time_ns| now_ns.abs_diff(time_ns) < self.profile.sending_time_ns_max)
+        seen.sent_ns.is_some_and(|time_ns| now_ns.abs_diff(time_ns) < self.profile.sending_time_ns_max)
     }
 
     fn on_other_version(&mut self, now_ns: u64, message: &Message<'_>, application: &mut dyn Application) {
@@ -245,7 +247,7 @@ impl Session {
             let Some(original) = seen.original_time else {
                 return self.reject(now_ns, message, Fault { reason: reject::REQUIRED_MISSING, tag: 122 });
             };
-            if utc_time_ns(original) > seen.sending_time.and_then(utc_time_ns) {
+            if utc_time_ns(original) > seen.sent_ns {
                 return self.reject_and_log_out(now_ns, message, reject::SENDING_TIME);
             }
         }

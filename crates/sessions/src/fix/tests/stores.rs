@@ -124,8 +124,15 @@ fn stored(store: &mut JournalStore, sequence: u64) -> Option<Vec<u8>> {
 
 #[test]
 fn what_was_kept_is_there_after_a_restart_over_segments_and_skipped_numbers() {
+    for ahead_bytes in [0, 10_000, 1 << 20] {
+        what_was_kept_is_there_after_a_restart(ahead_bytes);
+    }
+}
+
+/// With the pages of so many bytes met before they are needed.
+fn what_was_kept_is_there_after_a_restart(ahead_bytes: usize) {
     let disk = Disk::with_room(1 << 20);
-    let mut store = disk.store().unwrap();
+    let mut store = disk.store().unwrap().with_ahead(ahead_bytes);
     let text =
         |sequence: u64| format!("message {sequence} {}", "x".repeat((sequence * 37 % 300) as usize)).into_bytes();
     for sequence in 1..=500 {
@@ -137,7 +144,7 @@ fn what_was_kept_is_there_after_a_restart_over_segments_and_skipped_numbers() {
         store.maintain();
         store.set_incoming(sequence * 2);
     }
-    let mut again = disk.copied().store().unwrap();
+    let mut again = disk.copied().store().unwrap().with_ahead(ahead_bytes);
     assert_eq!(again.numbers(), Numbers { incoming: 1_000, outgoing: 501, created_ns: START_NS });
     for sequence in 1..=500 {
         let expected = (sequence % 10 != 0).then(|| text(sequence));
