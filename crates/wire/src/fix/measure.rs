@@ -57,7 +57,7 @@ impl Parser {
                 Kind::Character => values::character(message.value(*field))?.into(),
                 _ => u64::from(field.end - field.start),
             };
-            hash = (hash ^ (folded ^ u64::from(field.tag) << 32)).wrapping_mul(0x517c_c1b7_2722_0a95);
+            hash = hash.rotate_left(5) ^ folded ^ u64::from(field.tag) << 32;
         }
         Some(hash)
     }
