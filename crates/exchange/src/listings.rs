@@ -53,6 +53,14 @@ impl Listings {
         }
     }
 
+    /// The instrument of a symbol without the spaces behind it; 0 when there is none.
+    pub fn named(&self, symbol: &[u8]) -> u32 {
+        let mut padded = [b' '; 8];
+        let Some(place) = padded.get_mut(..symbol.len()) else { return 0 };
+        place.copy_from_slice(symbol);
+        self.instrument(padded)
+    }
+
     /// Every listed instrument, by id.
     pub fn all(&self) -> impl Iterator<Item = (u32, Listed)> + '_ {
         self.by_instrument

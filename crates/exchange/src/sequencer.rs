@@ -12,6 +12,7 @@ use tiles::{Context, StartError};
 
 use crate::config::ExchangeConfig;
 use crate::feed::{History, itch};
+use crate::fix::market::Market;
 use crate::fix::{Desks, FixRole, Kept};
 use crate::listings::Listings;
 use crate::matching::{Capacity, Matching, Sink};
@@ -28,6 +29,8 @@ pub(crate) struct Outputs {
     pub listings: Listings,
     /// What FIX sessions are told.
     pub desks: Desks,
+    /// What those who watch over FIX are told.
+    pub market: Market,
     /// Events of sessions without a socket, for the source in this process that asked.
     pub heard: Vec<ExchangeEvent>,
     midnight_ns: u64,
@@ -48,6 +51,7 @@ impl Sink for Outputs {
             self.answers.iter_mut().flatten().for_each(|answers| answers.tell_all(event, place));
             return;
         }
+        self.market.tell(event);
         if event.event == ExchangeEventKind::DayRolled.code() {
             self.desks.roll();
         }
@@ -117,6 +121,7 @@ impl Sequencer {
         let (desks, kept) = Desks::open(config, context, sessions, now_ns)?;
         let mut outputs = Outputs {
             desks,
+            market: Market::new(instruments),
             history: History::with_capacity(config.feed_messages),
             answers,
             listings: Listings::with_capacity(instruments),
@@ -150,6 +155,9 @@ impl Sequencer {
             heard_lost: counter("exchange.heard_lost"),
         };
         sequencer.outputs.heard.clear();
+        if config.fix_ports.iter().any(|port| port.role() == FixRole::MarketData) {
+            sequencer.outputs.market.watch();
+        }
         sequencer.begin(config, now_ns);
         Ok((sequencer, kept))
     }

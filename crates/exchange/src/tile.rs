@@ -158,6 +158,7 @@ impl Tile for ExchangeTile {
         for port in &mut running.fix_ports {
             work += port.send(now_ns, &mut running.sequencer);
         }
+        running.sequencer.outputs.market.forget_trades();
         work + running.snapshots.work(now_ns, &running.sequencer)
     }
 

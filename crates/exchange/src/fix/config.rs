@@ -59,6 +59,8 @@ settings! {
         pub takes_reset: bool = true, "true or false";
         /// Longest heartbeat interval that a logon may ask for.
         pub heartbeat_s_max: u32 = 300, "a whole number of seconds from 1 to 3600", |s| (1..=3_600).contains(s);
+        /// Market data: a book is sent again after this long at the earliest.
+        pub book_interval_ns: u64 = 1_000_000, "a whole number of ns up to 60000000000", |ns| *ns <= 60_000_000_000;
         /// Reports that may wait for the client.
         pub reports_waiting_max: usize = 1 << 16, "a whole number from 16 to 1048576", |m| (16..=1 << 20).contains(m);
         /// Orders and replaces of a day, refused ones too.

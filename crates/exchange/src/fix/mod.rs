@@ -8,6 +8,7 @@
 mod config;
 pub(crate) mod desk;
 mod entries;
+pub(crate) mod market;
 mod port;
 mod report;
 mod request;

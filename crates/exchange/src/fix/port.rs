@@ -10,6 +10,7 @@ use tiles::{Context, Door, StartError, Waiting};
 use wire::fix::{DataFields, Fields, Garbled, Message};
 
 use super::config::{FixPortConfig, FixRole, OUTPUT_BYTES};
+use super::market::Watch;
 use super::request::{self, Origin};
 use super::said::Said;
 use super::start::Kept;
@@ -42,6 +43,7 @@ struct Tells {
     requests: Counter,
     bad_requests: Counter,
     throttled: Counter,
+    trades_left_out: Counter,
     waiting: Counter,
     said: Counter,
     full: Counter,
@@ -62,6 +64,7 @@ impl Tells {
             requests: scope.counter("requests"),
             bad_requests: scope.counter("bad_requests"),
             throttled: scope.counter("throttled"),
+            trades_left_out: scope.counter("trades_left_out"),
             waiting: scope.counter("reports_waiting"),
             said: scope.counter("reports_said"),
             full: scope.counter("reports_full"),
@@ -92,6 +95,7 @@ pub(crate) struct FixPort {
     session: Session,
     manners: Manners,
     said: Option<Said>,
+    watch: Option<Watch>,
     door: Door,
     visitors: Vec<Visitor>,
     connection: Option<Connection>,
@@ -141,6 +145,7 @@ impl FixPort {
                 connected: false,
             },
             said: kept.said,
+            watch: (port.role() == FixRole::MarketData).then(|| Watch::new(port.book_interval_ns)),
             door: Door::new(listener, config.door.clone(), &scope),
             visitors: Vec::with_capacity(config.door.waiting_max + 1),
             connection: None,
@@ -212,7 +217,7 @@ impl FixPort {
     fn receive_session(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
         let Some(connection) = &mut self.connection else { return 0 };
         let mut work = usize::from(connection.read());
-        let mut desk = AtDesk { manners: &mut self.manners, sequencer };
+        let mut desk = AtDesk { manners: &mut self.manners, sequencer, watch: self.watch.as_mut() };
         for _ in 0..MESSAGES_A_CYCLE {
             // Whoever does not read what he is told is not heard either.
             if self.session.state() == State::Down || !desk.has_room() {
@@ -268,10 +273,15 @@ impl FixPort {
 
     /// Says the reports that wait, as many as leave half of the output free for the session's own needs.
     fn say(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
-        let Some(said) = &mut self.said else { return 0 };
         if self.session.state() != State::Up {
             return 0;
         }
+        if let Some(watch) = &mut self.watch {
+            let (core, outputs) = (&sequencer.core, &sequencer.outputs);
+            let room = OUTPUT_BYTES / 2;
+            return watch.publish(&mut self.session, now_ns, core, &outputs.market, &outputs.listings, room);
+        }
+        let Some(said) = &mut self.said else { return 0 };
         let outputs = &mut sequencer.outputs;
         let (reports, listings) = (outputs.desks.reports_mut(self.manners.session), &outputs.listings);
         if reports.is_full() {
@@ -306,6 +316,9 @@ impl FixPort {
             self.manners.tells.ends.counter(end.name()).add(1);
         }
         (self.connection, self.ended_ns) = (None, None);
+        if let Some(watch) = &mut self.watch {
+            watch.clear();
+        }
         self.session.disconnected(now_ns);
         if std::mem::take(&mut self.manners.connected) {
             self.manners.tells.disconnects.add(1);
@@ -318,6 +331,9 @@ impl FixPort {
     fn tell(&self, sequencer: &Sequencer) {
         let tells = &self.manners.tells;
         tells.up.set(u64::from(self.session.state() == State::Up));
+        if let Some(watch) = &self.watch {
+            tells.trades_left_out.set(watch.trades_left_out + sequencer.outputs.market.trades_left_out);
+        }
         if self.said.is_some() {
             let reports = sequencer.outputs.desks.reports(self.manners.session);
             tells.waiting.set(reports.waiting() as u64);
@@ -345,6 +361,7 @@ impl FixPort {
 struct AtDesk<'a> {
     manners: &'a mut Manners,
     sequencer: &'a mut Sequencer,
+    watch: Option<&'a mut Watch>,
 }
 
 impl AtDesk<'_> {
@@ -423,12 +440,18 @@ impl Application for AtDesk<'_> {
         self.sequencer.submit(now_ns, bytes_of(&command));
     }
 
-    fn on_message(&mut self, _: &mut Session, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
+    fn on_message(&mut self, session: &mut Session, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
         match self.manners.role {
             FixRole::Orders => self.on_request(now_ns, inbound),
             // FIX.4.2 has no "not authorized".
             FixRole::DropCopy if self.manners.dialect == Dialect::Fix42 => Answer::Refused { reason: 0, tag: 0 },
             FixRole::DropCopy => Answer::Refused { reason: 6, tag: 0 },
+            FixRole::MarketData if inbound.message.kind() == b"V" => {
+                let watch = self.watch.as_mut().expect("its role has one");
+                let (core, listings) = (&self.sequencer.core, &self.sequencer.outputs.listings);
+                self.manners.tells.requests.add(1);
+                watch.on_request(session, now_ns, inbound, core, listings)
+            }
             FixRole::MarketData => Answer::Unsupported,
         }
     }

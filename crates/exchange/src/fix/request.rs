@@ -265,12 +265,7 @@ impl Origin<'_> {
     }
 
     fn instrument(&self, symbol: &[u8]) -> u32 {
-        if symbol.len() > 8 {
-            return 0;
-        }
-        let mut padded = [b' '; 8];
-        padded[..symbol.len()].copy_from_slice(symbol);
-        self.listings.instrument(padded)
+        self.listings.named(symbol)
     }
 
     /// Why an order or a replace is refused whatever the book says; 0: it is not.

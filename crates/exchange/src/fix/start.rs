@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use sessions::fix::{DictionaryRules, JournalStore, Rules, Store};
+use sessions::fix::{DictionaryRules, JournalStore, Numbers, Rules, Store, StoreFailed, Stored};
 use tiles::{Context, StartError};
 use wire::fix::Validation;
 
@@ -25,6 +25,36 @@ pub(crate) struct Kept {
     /// Of a session that is told reports.
     pub said: Option<Said>,
     pub rules: Rc<dyn Rules>,
+}
+
+/// A store of numbers: market data that was missed is old, and asked for anew.
+struct NumbersAlone(JournalStore);
+
+impl Store for NumbersAlone {
+    fn numbers(&self) -> Numbers {
+        self.0.numbers()
+    }
+
+    fn append(&mut self, sequence: u64, _: u64, _: &[u8]) -> Result<(), StoreFailed> {
+        self.0.set_outgoing(sequence + 1);
+        Ok(())
+    }
+
+    fn set_incoming(&mut self, next: u64) {
+        self.0.set_incoming(next);
+    }
+
+    fn set_outgoing(&mut self, next: u64) {
+        self.0.set_outgoing(next);
+    }
+
+    fn read(&mut self, _: u64) -> Stored<'_> {
+        Stored::Missing
+    }
+
+    fn reset(&mut self, now_ns: u64) -> Result<(), StoreFailed> {
+        self.0.reset(now_ns)
+    }
 }
 
 impl Desks {
@@ -54,7 +84,7 @@ impl Desks {
             let store = JournalStore::open(Rc::clone(&context.storage), &name, port.store_size(), now_ns);
             let store = store.map_err(|error| named(error.0))?;
             if port.role() == FixRole::MarketData {
-                kept.push(Kept { store: Box::new(store), said: None, rules });
+                kept.push(Kept { store: Box::new(NumbersAlone(store)), said: None, rules });
                 continue;
             }
             // A store takes every file that begins with its own name for its own.

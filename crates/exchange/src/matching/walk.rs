@@ -87,6 +87,28 @@ impl Matching {
         }
     }
 
+    /// The displayed part of one side of a book, best price first: price, lots and orders of at most `depth` levels.
+    pub fn for_each_displayed(&self, instrument: u32, side: Side, depth: usize, mut take: impl FnMut(i64, i64, u32)) {
+        let Some(book) = self.book(instrument) else { return };
+        let ladder = &book.ladders[side.index()];
+        let (mut next, mut given) = (ladder.best().map(|(_, number)| number), 0);
+        while let Some(number) = next.filter(|_| given < depth) {
+            let (mut lots, mut orders) = (0, 0);
+            let mut at = self.orders.first_of(number, 0);
+            while let Some(place) = at {
+                lots += self.orders.hot[place as usize].shown_lots();
+                orders += 1;
+                at = self.orders.after(place);
+            }
+            let key = self.levels.all[number as usize].key;
+            if orders > 0 {
+                take(side.sign() * key, lots, orders);
+                given += 1;
+            }
+            next = ladder.worse_than(key, &self.levels);
+        }
+    }
+
     /// The first order of the walk.
     pub(super) fn first_resting(&self) -> Option<u32> {
         self.first_from(0, 0)

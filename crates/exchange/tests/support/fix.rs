@@ -29,6 +29,7 @@ pub fn port(session: u32, role: &str, begin_string: &str) -> FixPortConfig {
         throttle: ThrottleConfig::default(),
         takes_reset: true,
         heartbeat_s_max: 300,
+        book_interval_ns: 0,
         reports_waiting_max: 1 << 12,
         orders_max: 1 << 12,
         store_messages_max: 1 << 14,
@@ -172,15 +173,28 @@ impl FixTrader {
         self.try_send(now_ns, kind, body).unwrap()
     }
 
+    /// Sends a message that has no TransactTime.
+    pub fn send_plain(&mut self, now_ns: u64, kind: &str, body: &str) {
+        let sent = self.session.send(now_ns, kind.as_bytes(), |builder: &mut Builder<'_>| {
+            builder.fields(&fields(body));
+        });
+        sent.unwrap();
+    }
+
     /// As [`Self::send`], while the session may be down.
     pub fn try_send(&mut self, now_ns: u64, kind: &str, body: &str) -> Result<u64, SendError> {
         self.session.send(now_ns, kind.as_bytes(), |builder: &mut Builder<'_>| {
-            let mut bytes: Vec<u8> = body.bytes().map(|byte| if byte == b'|' { SOH } else { byte }).collect();
-            bytes.push(SOH);
-            builder.fields(&bytes);
+            builder.fields(&fields(body));
             builder.time(60, now_ns, Precision::Milliseconds);
         })
     }
+}
+
+/// `11=A|55=AAPL` as fields.
+fn fields(body: &str) -> Vec<u8> {
+    let mut bytes: Vec<u8> = body.bytes().map(|byte| if byte == b'|' { SOH } else { byte }).collect();
+    bytes.push(SOH);
+    bytes
 }
 
 /// What stands in a report that a table of tests looks at: the tags asked for, as `35=8|150=0`.
