@@ -136,17 +136,28 @@ fn snapshot_and_increments_make_the_displayed_book_in_every_version() {
         }
         trades.extend(apply(&mut book, &reader.told()[read..]));
         assert_eq!(book, displayed(&house), "{version} {application}: after {read} messages");
-        let fills = trader.told().iter().filter(|told| value(told, 851) == "2" && value(told, 527).parse::<u64>().unwrap() > 0);
-        let fills: Vec<String> =
-            fills.map(|told| format!("278={}|270={}|271={}", value(told, 527), value(told, 31), value(told, 32))).collect();
+        let fills =
+            trader.told().iter().filter(|told| value(told, 851) == "2" && value(told, 527).parse::<u64>().unwrap() > 0);
+        let fills: Vec<String> = fills
+            .map(|told| format!("278={}|270={}|271={}", value(told, 527), value(told, 31), value(told, 32)))
+            .collect();
         assert!(trades.len() > 20 && fills.ends_with(&trades), "{version} {application}: every trade since, once");
-        let version = if application.is_empty() { Version::from_name(version) } else { Version::from_appl_ver_id(application.as_bytes()) };
+        let version = if application.is_empty() {
+            Version::from_name(version)
+        } else {
+            Version::from_appl_ver_id(application.as_bytes())
+        };
         let dictionary = version.unwrap().dictionary();
         let mut fields = Fields::new(4096);
         for bytes in reader.raw() {
             fields.read(bytes, &DataFields::standard()).unwrap();
             let checked = dictionary.validate(&fields.message(bytes), &Validation::FULL);
-            assert_eq!(checked.map_err(|wrong| (wrong.reason, wrong.tag)), Ok(()), "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                checked.map_err(|wrong| (wrong.reason, wrong.tag)),
+                Ok(()),
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 }
@@ -184,7 +195,8 @@ fn requests_are_refused_by_what_they_ask_and_ended_by_their_name() {
     order(&mut house, "2", "AAPL", "100");
     order(&mut house, "3", "ESH4", "7");
     told(&mut house, &mut reader, rows.len() + 3);
-    let lines: Vec<String> = reader.told()[rows.len()..].iter().map(|told| line(told, &[35, 262, 279, 270, 271])).collect();
+    let lines: Vec<String> =
+        reader.told()[rows.len()..].iter().map(|told| line(told, &[35, 262, 279, 270, 271])).collect();
     assert_eq!(lines, ["35=X|262=B|279=0|270=101|271=5", "35=X|262=B|279=0|270=100|271=5", "35=W|262=D|270=7|271=5"]);
     assert_eq!(value(&reader.told()[rows.len() + 1], 268), "2", "the better one is new, the other one no longer shown");
     reader.send_plain(house.clock.now_ns(), "V", "262=B|263=2|264=1|267=1|269=0|146=1|55=AAPL");

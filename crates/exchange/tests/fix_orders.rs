@@ -139,8 +139,20 @@ fn live_and_end(house: &mut House, version: &str) {
     assert_eq!((value(&maker.told()[maker_before], 17), value(&taker.told()[1], 17)), ("M1A", "M1R"));
     let named = [value(&taker.told()[1], 527), value(&taker.told()[1], 880)].concat();
     assert_eq!(named, if version == "FIX.4.2" { "" } else { "1" });
-    ask(house, &mut taker, "D", "11=T2|21=1|55=NOPE|54=5|38=1|40=2|44=1", 1);
-    ask(house, &mut taker, "D", "11=T3|21=1|55=AAPL|54=5|38=50|40=2|44=120|111=10|59=6|126=20991231-00:00:00|18=o", 1);
+    ask_of_many(house, &mut taker, version);
+    let mut copy = log_on(house, 2);
+    told(house, &mut copy, 8);
+    for (at, trader) in [&maker, &taker, &copy].into_iter().enumerate() {
+        hold_against_dictionary(&house.config.fix_ports[at], trader);
+        let refused = usize::from(version == "FIX.4.2" && at == 1);
+        assert_eq!(trader.session_words().len(), refused, "{version}: {:?}", trader.session_words());
+    }
+}
+
+/// Mass cancels and the status of all, as far as the version has them.
+fn ask_of_many(house: &mut House, taker: &mut FixTrader, version: &str) {
+    ask(house, taker, "D", "11=T2|21=1|55=NOPE|54=5|38=1|40=2|44=1", 1);
+    ask(house, taker, "D", "11=T3|21=1|55=AAPL|54=5|38=50|40=2|44=120|111=10|59=6|126=20991231-00:00:00|18=o", 1);
     if version == "FIX.4.2" {
         // A type that the version does not have.
         taker.send(house.clock.now_ns(), "q", "11=Q1|530=7");
@@ -150,21 +162,21 @@ fn live_and_end(house: &mut House, version: &str) {
         });
         assert_eq!(line(&taker.session_words()[0], &[35, 372, 373]), "35=3|372=q|373=11");
     } else {
-        let lines = ask(house, &mut taker, "q", "11=Q1|530=7", 2);
+        let lines = ask(house, taker, "q", "11=Q1|530=7", 2);
         assert!(lines[0].starts_with("35=8|11=T3|150=4|39=4"), "{lines:?}");
         assert_eq!(line(taker.told().last().unwrap(), &[35, 11, 530, 531, 533]), "35=r|11=Q1|530=7|531=7|533=1");
-        ask(house, &mut taker, "q", "11=Q2|530=1|55=NOPE", 1);
+        ask(house, taker, "q", "11=Q2|530=1|55=NOPE", 1);
         assert_eq!(line(taker.told().last().unwrap(), &[35, 11, 530, 531, 532]), "35=r|11=Q2|530=1|531=0|532=1");
     }
     if !matches!(version, "FIX.4.2" | "FIX.4.3") {
-        ask(house, &mut taker, "AF", "584=S1|585=7", 1);
+        ask(house, taker, "AF", "584=S1|585=7", 1);
         assert_eq!(
             line(taker.told().last().unwrap(), &[35, 584, 150, 39, 911, 912]),
             "35=8|584=S1|150=I|39=8|911=0|912=Y"
         );
-        (1..=3).for_each(|number| drop(ask(house, &mut taker, "D", &format!("11=U{number}|{LIMIT}"), 1)));
-        ask(house, &mut taker, "D", "11=U4|21=1|55=ESH4|54=1|38=5|40=2|44=10", 1);
-        ask(house, &mut taker, "AF", "584=S2|585=7", 4);
+        (1..=3).for_each(|number| drop(ask(house, taker, "D", &format!("11=U{number}|{LIMIT}"), 1)));
+        ask(house, taker, "D", "11=U4|21=1|55=ESH4|54=1|38=5|40=2|44=10", 1);
+        ask(house, taker, "AF", "584=S2|585=7", 4);
         let of_all: Vec<String> =
             taker.told().iter().rev().take(4).rev().map(|told| line(told, &[11, 150, 911, 912])).collect();
         let expected = [
@@ -174,15 +186,8 @@ fn live_and_end(house: &mut House, version: &str) {
             "11=U4|150=I|911=4|912=Y",
         ];
         assert_eq!(of_all, expected);
-        ask(house, &mut taker, "AF", "584=S3|585=1|55=ESH4", 1);
+        ask(house, taker, "AF", "584=S3|585=1|55=ESH4", 1);
         assert_eq!(line(taker.told().last().unwrap(), &[11, 911, 912]), "11=U4|911=1|912=Y");
-    }
-    let mut copy = log_on(house, 2);
-    told(house, &mut copy, 8);
-    for (at, trader) in [&maker, &taker, &copy].into_iter().enumerate() {
-        hold_against_dictionary(&house.config.fix_ports[at], trader);
-        let refused = usize::from(version == "FIX.4.2" && at == 1);
-        assert_eq!(trader.session_words().len(), refused, "{version}: {:?}", trader.session_words());
     }
 }
 

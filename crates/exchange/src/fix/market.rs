@@ -179,7 +179,9 @@ impl Watch {
     ) -> Answer {
         let message = inbound.message;
         let range = |tag| Answer::Fault(Fault { reason: reject::VALUE_OUT_OF_RANGE, tag });
-        let Some(id) = message.get(262) else { return Answer::Fault(Fault { reason: reject::REQUIRED_MISSING, tag: 262 }) };
+        let Some(id) = message.get(262) else {
+            return Answer::Fault(Fault { reason: reject::REQUIRED_MISSING, tag: 262 });
+        };
         if !(1..=ID_BYTES_MAX).contains(&id.len()) {
             return range(262);
         }
@@ -276,7 +278,13 @@ impl Watch {
         // Whatever happened before is in the snapshot; the next change of the instrument is looked for from nothing.
         (wish.seen, wish.sent_ns) = (u64::MAX, now_ns);
         for side in [Side::Buy, Side::Sell] {
-            read_book(core, wish.instrument, side, if wish.sides[side.index()] { wish.depth } else { 0 }, &mut self.book);
+            read_book(
+                core,
+                wish.instrument,
+                side,
+                if wish.sides[side.index()] { wish.depth } else { 0 },
+                &mut self.book,
+            );
             wish.sent[side.index()].clear();
             wish.sent[side.index()].extend_from_slice(&self.book);
         }
