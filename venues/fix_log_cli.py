@@ -70,6 +70,8 @@ def log(
         shown = deque(chosen, maxlen=last) if last and not follow else chosen
         for entry in shown:
             _print(entry, explained, pretty, as_json)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise BadInput(f"FILE {file}: {error.strerror}") from error
     _totals(source, as_json)
@@ -150,7 +152,7 @@ def _print(entry: Entry, explained: bool, pretty: bool, as_json: bool) -> None:
         print_json(
             "fix.log.message",
             {
-                "offset": entry.offset, "time_ns": entry.time_ns, "type": message.type, "name": message.name,
+                "offset": entry.offset, "time_ns": entry.time_ns, "way": entry.way, "type": message.type, "name": message.name,
                 "text": message.explain(), "fields": fields,
             },
         )  # fmt: skip

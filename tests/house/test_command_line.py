@@ -51,6 +51,7 @@ BAD_INPUT = {
     "down": ["one", "two"],
     "fills": ["absent"],
     "fix acceptor": ["--port", "1", "--dictionaries", "absent"],
+    "fix connect": ["absent.toml"],
     "fix lint": ["absent.xml"],
     "fix log": ["absent.log"],
     "journal cat": ["absent"],

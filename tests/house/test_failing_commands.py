@@ -26,6 +26,12 @@ from tests.house.test_command_line import every_command
 from tests.support import ROOT
 
 NOBODY = ["--api", "http://127.0.0.1:1"]
+NOBODYS_PROFILE = """[session]
+addresses = ["127.0.0.1:1"]
+begin_string = "FIX.4.4"
+sender_comp_id = "A"
+target_comp_id = "B"
+"""
 UNREADABLE = "tests/strategies/classes/refused.py:Kinds"
 NUMBERS = re.compile(r"\[Errno|os error")
 STREAMS = {"journal cat"}
@@ -85,6 +91,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = bytearray(segment.read_bytes())
     data[2000] ^= 16
     segment.write_bytes(data)
+    (folder / "nobody.toml").write_text(NOBODYS_PROFILE)
     for name in ("text.pcap", "text.csv", "text.json", "text.toml"):
         (folder / name).write_text("this is none, whatever its name says\n")
     return folder
@@ -154,6 +161,8 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("up", ["--regions", "chicago", "--data", "/proc/absent", "--detach"], EXIT_CHECK_FAILED),
     ("wire decode", ["{files}/text.pcap"], EXIT_BAD_INPUT),
     ("fix acceptor", ["--port", "1", "--dictionaries", "{files}"], EXIT_BAD_INPUT),
+    ("fix connect", ["{files}/text.toml"], EXIT_BAD_INPUT),
+    ("fix connect", ["{nobody}"], EXIT_UNREACHABLE),
     ("fix lint", ["{files}/text.pcap"], EXIT_CHECK_FAILED),
     ("fix log", ["{files}/absent"], EXIT_BAD_INPUT),
 ]
@@ -169,7 +178,10 @@ def test_every_command_fails_in_a_row_of_the_table() -> None:
 def test_a_command_that_fails_prints_one_document_with_its_errors(
     typed: Typed, files: Path, name: str, words: list[str], code: int
 ) -> None:
-    ended = typed(*name.split(), *(word.replace("{files}", str(files)) for word in words), "--json")
+    here = {"{files}": str(files), "{nobody}": str(files / "nobody.toml")}
+    for mark, path in here.items():
+        words = [word.replace(mark, path) for word in words]
+    ended = typed(*name.split(), *words, "--json")
     assert ended.code == code, ended
     told = ended.document(name)
     assert told["schema"].startswith("meridian.") and told["exit_code"] == code

@@ -4,6 +4,8 @@ A log is bytes in which messages stand: a raw stream, or lines that have a time 
 most engines). Fields end with SOH, `|` or `^A`; the first messages tell. Messages are framed by length and checksum; where SOH
 was replaced by letters, by their lines, since length and checksum hold for the bytes as they were.
 
+A session's own log (`sessions::fix::FileLog`) is read while it is written: the zeros of its reserved space are its end for now.
+
 Invariant: at most one block and one message are in memory at a time; what is no message is counted by its reason.
 """
 
@@ -45,6 +47,12 @@ class Entry:
     def message(self) -> Message:
         """The message, as far as it can be read."""
         return Message(self.raw, self.dictionary, tolerant=True)
+
+    @property
+    def way(self) -> str | None:
+        """`in` or `out`, where the log says so before the message."""
+        words = self.prefix.split()
+        return next((word.decode() for word in reversed(words) if word in (b"in", b"out")), None)
 
     @cached_property
     def time_ns(self) -> int | None:
@@ -99,6 +107,10 @@ class Log:
         """The next block; empty at the end of what is not followed."""
         while True:
             block = file.read(BLOCK_BYTES)
+            if (zeros := block.find(b"\0\0\0\0")) >= 0:
+                # Reserved space: what is not written yet.
+                file.seek(zeros - len(block), os.SEEK_CUR)
+                block = block[:zeros]
             self.bytes_read += len(block)
             if block or not self.follow or self.stop():
                 return block

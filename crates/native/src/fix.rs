@@ -24,7 +24,7 @@ fn drafts(overlays: &[String]) -> Result<Vec<Draft>, Vec<String>> {
 /// A data dictionary.
 #[pyclass(frozen, module = "meridian._native.wire")]
 pub struct FixDictionary {
-    inner: Dictionary,
+    pub(crate) inner: Dictionary,
 }
 
 #[pymethods]

@@ -9,11 +9,12 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use sessions::fix::{
-    Answer, Application, Count, DictionaryRules, Inbound, JournalSize, JournalStore, MemoryStore, Profile, Session,
-    State, Store,
+    Answer, Application, Count, DictionaryRules, FileLog, Hours, Inbound, JournalSize, JournalStore, LogSize,
+    MemoryStore, Profile, SendError, Session, State, Store,
 };
 use tiles::{RealStorage, Setting};
-use wire::fix::{Dictionary, Fields, Framed, Message, Validation, frame};
+use venues::fix::HoursSettings;
+use wire::fix::{Fields, Framed, Message, Validation, frame};
 
 /// A store for cold use: a day of a person's or a test's messages.
 const SIZE: JournalSize = JournalSize { segment_bytes: 1 << 20, segments_max: 256, messages_max: 1 << 18 };
@@ -42,6 +43,37 @@ impl Application for Inbox {
     }
 }
 
+/// A profile and its hours; else everything that is wrong with them.
+fn read(profile_json: &str, hours_json: Option<&str>, place: &str) -> Result<(Profile, Option<Hours>), Vec<String>> {
+    let parsed = |text: &str| serde_json::from_str(text).map_err(|error| vec![format!("{place}: {error}")]);
+    let mut errors = Vec::new();
+    let profile = Profile::read(&parsed(profile_json)?, place, "a table", &mut errors);
+    if let Some(profile) = &profile {
+        profile.errors(place, &mut errors);
+    }
+    let mut hours = None;
+    if let Some(text) = hours_json {
+        let place = format!("{place}.hours");
+        match HoursSettings::read(&parsed(text)?, &place, "a table", &mut errors).map(|read| read.hours()) {
+            Some(Ok(found)) => hours = Some(found),
+            Some(Err(found)) => errors.extend(found.into_iter().map(|error| format!("{place}.{error}"))),
+            None => {}
+        }
+    }
+    profile.filter(|_| errors.is_empty()).map(|profile| (profile, hours)).ok_or(errors)
+}
+
+/// Why a message was not sent, in words.
+fn not_sent(error: SendError) -> PyErr {
+    PyRuntimeError::new_err(match error {
+        SendError::NotUp => "not sent: the session is not logged on",
+        SendError::Unfit => "not sent: the message is longer than message_bytes_max, or a value holds a field's end",
+        SendError::Overflow => "not sent: the other side does not read; the session has ended",
+        SendError::StoreFailed => "not sent: the store cannot keep it; the session has ended",
+        SendError::Throttled => "not sent: it is beyond out_messages_max",
+    })
+}
+
 /// One session.
 #[pyclass(name = "FixSession", unsendable)]
 pub(crate) struct PyFixSession {
@@ -55,21 +87,17 @@ pub(crate) struct PyFixSession {
 #[pymethods]
 impl PyFixSession {
     #[new]
-    #[pyo3(signature = (profile_json, now_ns, *, directory = None, dictionary_xml = None))]
+    #[pyo3(signature = (profile_json, now_ns, *, directory = None, rules = None, hours_json = None, log_directory = None))]
     fn new(
         profile_json: &str,
         now_ns: u64,
         directory: Option<PathBuf>,
-        dictionary_xml: Option<&str>,
+        rules: Option<&crate::fix::FixDictionary>,
+        hours_json: Option<&str>,
+        log_directory: Option<PathBuf>,
     ) -> PyResult<Self> {
-        let refused = |errors: Vec<String>| PyValueError::new_err(errors.join("\n"));
-        let table = serde_json::from_str(profile_json).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let mut errors = Vec::new();
-        let profile = Profile::read(&table, "profile", "a table", &mut errors);
-        if let Some(profile) = &profile {
-            profile.errors("profile", &mut errors);
-        }
-        let profile = profile.filter(|_| errors.is_empty()).ok_or_else(|| refused(errors))?;
+        let (profile, hours) =
+            read(profile_json, hours_json, "profile").map_err(|errors| PyValueError::new_err(errors.join("\n")))?;
         let store: Box<dyn Store> = match directory {
             None => Box::new(MemoryStore::with_capacity(SIZE.messages_max, MEMORY_BYTES, now_ns)),
             Some(directory) => {
@@ -78,17 +106,29 @@ impl PyFixSession {
                 Box::new(opened.map_err(|error| PyOSError::new_err(error.0))?)
             }
         };
-        let rules = match dictionary_xml.map(Dictionary::from_xml) {
-            None => None,
-            Some(Err(errors)) => return Err(refused(errors)),
-            Some(Ok(dictionary)) => {
-                let rules = DictionaryRules::new(Rc::new(dictionary), Validation::FULL);
-                Some(Rc::new(rules) as Rc<dyn sessions::fix::Rules>)
-            }
-        };
+        let rules = rules.map(|dictionary| {
+            let rules = DictionaryRules::new(Rc::new(dictionary.inner.clone()), Validation::FULL);
+            Rc::new(rules) as Rc<dyn sessions::fix::Rules>
+        });
         let message_bytes_max = profile.message_bytes_max;
-        let session = Session::new(profile, store, rules);
+        let mut session = Session::new(profile, store, rules);
+        if let Some(hours) = hours {
+            session = session.with_hours(hours);
+        }
+        if let Some(directory) = log_directory {
+            let failed = |error: std::io::Error| PyOSError::new_err(error.to_string());
+            let storage = RealStorage::new(&directory).map_err(failed)?;
+            let log = FileLog::open(Rc::new(storage), "messages", LogSize::default()).map_err(failed)?;
+            session = session.with_log(Box::new(log));
+        }
         Ok(Self { session, inbox: Inbox::default(), fields: Fields::default(), input: Vec::new(), message_bytes_max })
+    }
+
+    /// Everything that is wrong with a profile and its hours, a sentence each, by their keys under `place`.
+    #[staticmethod]
+    #[pyo3(signature = (profile_json, hours_json = None, place = "profile"))]
+    fn errors(profile_json: &str, hours_json: Option<&str>, place: &str) -> Vec<String> {
+        read(profile_json, hours_json, place).err().unwrap_or_default()
     }
 
     /// A connection is made.
@@ -148,12 +188,43 @@ impl PyFixSession {
                 body.field(*tag, value);
             }
         });
-        sent.map_err(|error| PyRuntimeError::new_err(format!("not sent: {error:?}")))
+        sent.map_err(not_sent)
     }
 
     /// Says goodbye.
     fn log_out(&mut self, now_ns: u64, text: &str) {
         self.session.log_out(now_ns, text);
+    }
+
+    /// Sends a TestRequest under this name.
+    fn ask_whether_there(&mut self, now_ns: u64, name: &[u8]) -> PyResult<()> {
+        self.session.ask_whether_there(now_ns, name).map_err(not_sent)
+    }
+
+    /// Sends a ResendRequest for what was taken before, to see it once more; `end` 0: all from `begin` on.
+    fn ask_for(&mut self, now_ns: u64, begin: u64, end: u64) -> PyResult<()> {
+        self.session.ask_for(now_ns, begin, end).map_err(not_sent)
+    }
+
+    /// Begins both numbers at 1 by a logon that asks for it.
+    fn reset_numbers(&mut self, now_ns: u64) -> PyResult<()> {
+        self.session.reset_numbers(now_ns).map_err(not_sent)
+    }
+
+    /// Takes both numbers to where a person says they stand; `outgoing` 1 with `incoming` 1 begins anew. Between connections.
+    fn set_numbers(&mut self, now_ns: u64, incoming: u64, outgoing: u64) -> PyResult<()> {
+        if self.session.state() != State::Down {
+            return Err(PyRuntimeError::new_err("numbers are set between connections; log out first"));
+        }
+        if incoming == 0 || outgoing == 0 {
+            return Err(PyValueError::new_err("numbers begin at 1"));
+        }
+        if outgoing < self.session.numbers().1 {
+            let full = |_| PyRuntimeError::new_err("the store cannot keep the beginning");
+            self.session.begin_anew(now_ns).map_err(full)?;
+        }
+        self.session.set_numbers(incoming, outgoing);
+        Ok(())
     }
 
     /// Texts of rejects and logouts that came in; they are taken.

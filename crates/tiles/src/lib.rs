@@ -16,6 +16,7 @@ pub mod settings;
 pub mod spec;
 pub mod storage;
 mod tile;
+pub mod tls;
 
 pub use clock::RealClock;
 pub use context::{Clock, Context, Net, Poller, Segment, Storage, Tcp, TcpListener, TcpRead, Udp};
@@ -30,3 +31,4 @@ pub use settings::{Ends, Setting};
 pub use spec::{LinkKind, LinkSpec, ProcessSpec, ThreadSpec, TileSpec};
 pub use storage::RealStorage;
 pub use tile::{StartError, Tile};
+pub use tls::{TlsClient, TlsClientSettings, TlsServer, TlsServerSettings};

@@ -67,6 +67,13 @@ impl Session {
     }
 
     pub(super) fn reject_business(&mut self, now_ns: u64, message: &Message<'_>, reason: u16, tag: u32) {
+        let words = if self.version < Version::Fix42 { old_words(reason) } else { business_words(reason) };
+        self.reject_business_saying(now_ns, message, (reason, tag), words);
+    }
+
+    /// A business reject in these words; `why`: reason and tag.
+    pub(super) fn reject_business_saying(&mut self, now_ns: u64, message: &Message<'_>, why: (u16, u32), words: &str) {
+        let (reason, tag) = why;
         let (kind, number) = (message.kind(), message.get(34).unwrap_or(&[]));
         self.advance();
         if self.version < Version::Fix42 {
@@ -74,7 +81,7 @@ impl Session {
             let version = self.version;
             return self.send_own(now_ns, b"3", |body| {
                 route_back(body, message, version);
-                body.field(45, number).field(58, old_words(reason).as_bytes());
+                body.field(45, number).field(58, words.as_bytes());
             });
         }
         self.counts.add(Count::BusinessRejects);
@@ -82,9 +89,9 @@ impl Session {
         let sent = self.emit(now_ns, b"j", true, |body| {
             body.field(45, number);
             if tag == 0 {
-                body.field(58, business_words(reason).as_bytes());
+                body.field(58, words.as_bytes());
             } else {
-                body.field(58, format!("{} ({tag})", business_words(reason)).as_bytes());
+                body.field(58, format!("{words} ({tag})").as_bytes());
             }
             body.field(372, kind).unsigned(380, u64::from(reason));
             if !application.is_empty() {

@@ -66,6 +66,12 @@ counts! {
     Resets = "resets",
     /// Messages of the application that could not be sent.
     SendsRefused = "sends_refused",
+    /// Of these, those beyond the rate that we keep.
+    Throttled = "throttled",
+    /// Messages of the application beyond the rate that they may keep.
+    TooMany = "too_many",
+    /// Messages that the message log had no room for.
+    LogLost = "log_lost",
 }
 
 /// How often each was seen.
@@ -125,6 +131,8 @@ pub enum End {
     ResetRefused,
     /// The session's hours are over.
     OutOfHours,
+    /// They send more than their rate allows.
+    TooMany,
 }
 
 impl End {
@@ -147,6 +155,7 @@ impl End {
             Self::ResetDisagreed => "reset_disagreed",
             Self::ResetRefused => "reset_refused",
             Self::OutOfHours => "out_of_hours",
+            Self::TooMany => "too_many",
         }
     }
 }

@@ -71,6 +71,21 @@ settings! {
         /// How long the answer to a logout may take.
         pub logout_ns_max: u64 = 2_000_000_000, "a whole number of ns from 1000000 to 600000000000",
             |ns| (1_000_000..=600_000_000_000).contains(ns);
+        /// Messages of the application that we send in a window at most; what is beyond is refused where it comes from. What is
+        /// given again counts, and waits. 0: any number.
+        pub out_messages_max: u32 = 0, "a whole number up to 65536", |messages| *messages <= 65_536;
+        /// The window.
+        pub out_window_ns: u64 = 1_000_000_000, "a whole number of ns from 1000000 to 3600000000000",
+            |ns| (1_000_000..=3_600_000_000_000).contains(ns);
+        /// Messages of the application that they may send in a window. 0: any number.
+        pub in_messages_max: u32 = 0, "a whole number up to 65536", |messages| *messages <= 65_536;
+        /// The window.
+        pub in_window_ns: u64 = 1_000_000_000, "a whole number of ns from 1000000 to 3600000000000",
+            |ns| (1_000_000..=3_600_000_000_000).contains(ns);
+        /// What becomes of those beyond: each a business reject, or the end of the session.
+        pub in_excess: String = "reject".to_owned(), "reject or logout", |word| ["reject", "logout"].contains(&word.as_str());
+        /// Whether their messages must bear our sub ids turned round (50 and 57), where we have any.
+        pub checks_sub_ids: bool = false, "true or false";
         /// Username in logons (553).
         pub username: String = String::new(), "up to 64 printable characters", |name| name.is_empty() || named(name);
         /// Password in logons (554).

@@ -12,6 +12,8 @@ use super::counts::{Count, End};
 use super::profile::Version;
 use super::session::{Answer, Application, Fault, Inbound, Session, State};
 
+/// What they are told who send too much.
+const TOO_MANY: &str = "Message rate exceeded";
 /// `YYYYMMDD-HH:MM:SS`.
 const WHOLE_SECONDS_LETTERS: usize = 17;
 
@@ -21,6 +23,8 @@ pub(super) struct Seen<'a> {
     pub number: Option<&'a [u8]>,
     pub sender: Option<&'a [u8]>,
     pub target: Option<&'a [u8]>,
+    pub sender_sub: Option<&'a [u8]>,
+    pub target_sub: Option<&'a [u8]>,
     pub sending_time: Option<&'a [u8]>,
     /// What SendingTime says, where it is a time.
     pub sent_ns: Option<u64>,
@@ -37,6 +41,8 @@ impl<'a> Seen<'a> {
                 34 => &mut seen.number,
                 49 => &mut seen.sender,
                 56 => &mut seen.target,
+                50 => &mut seen.sender_sub,
+                57 => &mut seen.target_sub,
                 52 => &mut seen.sending_time,
                 122 => &mut seen.original_time,
                 43 => {
@@ -63,6 +69,7 @@ impl Session {
             return; // Whatever comes after the end is not for us.
         }
         self.counts.add(Count::In);
+        self.note_in(now_ns, bytes);
         self.handle(now_ns, bytes, fields, false, application);
         while matches!(self.state, State::Up | State::LogoutSent) {
             let mut waited = std::mem::take(&mut self.ahead_bytes);
@@ -173,6 +180,7 @@ impl Session {
             b"4" => self.on_sequence_reset(now_ns, message),
             b"5" => self.on_logout(now_ns, message, number, application),
             b"A" => self.on_second_logon(now_ns, message, number, application),
+            _ if !seen.poss_dup && !self.in_rate.passes(now_ns) => self.on_too_many(now_ns, message),
             _ => {
                 let (poss_dup, poss_resend) = (seen.poss_dup, seen.poss_resend);
                 let inbound = Inbound { message: *message, sequence: number, poss_dup, poss_resend };
@@ -180,6 +188,16 @@ impl Session {
                 self.answer(now_ns, message, answer);
             }
         }
+    }
+
+    /// More messages than they may send: this one is left out, and they are told.
+    fn on_too_many(&mut self, now_ns: u64, message: &Message<'_>) {
+        self.counts.add(Count::TooMany);
+        if self.profile.in_excess == "reject" {
+            return self.reject_business_saying(now_ns, message, (0, 0), TOO_MANY);
+        }
+        self.advance();
+        self.end_saying(now_ns, TOO_MANY, End::TooMany);
     }
 
     fn answer(&mut self, now_ns: u64, message: &Message<'_>, answer: Answer) {
@@ -211,6 +229,13 @@ impl Session {
     pub(super) fn is_named_right(&self, seen: &Seen<'_>) -> bool {
         seen.sender == Some(self.profile.target_comp_id.as_bytes())
             && seen.target == Some(self.profile.sender_comp_id.as_bytes())
+            && (!self.profile.checks_sub_ids || self.is_sub_named_right(seen))
+    }
+
+    /// Whether the sub ids are ours turned round, where we have any.
+    fn is_sub_named_right(&self, seen: &Seen<'_>) -> bool {
+        let is = |ours: &str, theirs: Option<&[u8]>| ours.is_empty() || theirs == Some(ours.as_bytes());
+        is(&self.profile.target_sub_id, seen.sender_sub) && is(&self.profile.sender_sub_id, seen.target_sub)
     }
 
     pub(super) fn is_timely(&self, now_ns: u64, seen: &Seen<'_>) -> bool {

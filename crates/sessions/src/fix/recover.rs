@@ -180,6 +180,9 @@ impl Session {
                 break;
             }
             if self.gives(now_ns, replay.next, application) {
+                if !self.out_rate.passes(now_ns) {
+                    break;
+                }
                 if let Some(from) = replay.passed_from.take() {
                     self.fill(now_ns, from, replay.next);
                 }
@@ -232,9 +235,11 @@ impl Session {
         builder.begin(b"4").header_field(43, b"Y").header_field(122, &time[..length]);
         builder.unsigned(36, next).boolean(123, true);
         let message = builder.finish(from, now_ns).expect("a gap fill is shorter than the shortest message allowed");
+        let length = message.len();
         if !self.output.push(&[message]) {
             return self.end(End::Overflow);
         }
+        self.note_out(now_ns, length);
         self.last_sent_ns = now_ns;
         self.counts.add(Count::GapFills);
     }
@@ -255,9 +260,11 @@ impl Session {
             // Longer by the two fields than a message may be.
             return self.fill(now_ns, sequence, sequence + 1);
         };
+        let length = message.len();
         if !self.output.push(&[message]) {
             return self.end(End::Overflow);
         }
+        self.note_out(now_ns, length);
         self.last_sent_ns = now_ns;
         self.counts.add(Count::Replayed);
     }

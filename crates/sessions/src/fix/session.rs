@@ -9,8 +9,10 @@ use wire::fix::{Builder, DataFields, Header, Message};
 
 use super::counts::{Count, Counts, End};
 use super::hours::Hours;
+use super::message_log::{Direction, MessageLog};
 use super::profile::{Profile, Version};
 use super::queue::AheadQueue;
+use super::rate::Rate;
 use super::recover::{Gap, Replay};
 use super::store::{Numbers, Store, StoreFailed};
 use crate::ByteQueue;
@@ -119,6 +121,8 @@ pub enum SendError {
     Overflow,
     /// The store cannot keep it; the session has ended.
     StoreFailed,
+    /// It is beyond the rate that the profile allows.
+    Throttled,
 }
 
 /// One session, either side.
@@ -156,6 +160,9 @@ pub struct Session {
     pub(super) scratch: Vec<u8>,
     pub(super) output: ByteQueue,
     pub(super) counts: Counts,
+    pub(super) out_rate: Rate,
+    pub(super) in_rate: Rate,
+    log: Option<Box<dyn MessageLog>>,
 }
 
 impl Session {
@@ -170,6 +177,8 @@ impl Session {
         }
         let Numbers { incoming, outgoing, .. } = store.numbers();
         let scratch = vec![0; profile.message_bytes_max + header.room()];
+        let out_rate = Rate::new(profile.out_messages_max, profile.out_window_ns);
+        let in_rate = Rate::new(profile.in_messages_max, profile.in_window_ns);
         let data = rules.as_ref().map_or_else(DataFields::standard, |rules| rules.data_fields().clone());
         Self {
             version: profile.version(),
@@ -197,6 +206,9 @@ impl Session {
             scratch,
             output: ByteQueue::with_capacity(profile.output_bytes),
             counts: Counts::default(),
+            out_rate,
+            in_rate,
+            log: None,
             profile,
         }
     }
@@ -205,6 +217,13 @@ impl Session {
     #[must_use]
     pub fn with_hours(mut self, hours: Hours) -> Self {
         self.hours = Some(hours);
+        self
+    }
+
+    /// Writes every message down.
+    #[must_use]
+    pub fn with_log(mut self, log: Box<dyn MessageLog>) -> Self {
+        self.log = Some(log);
         self
     }
 
@@ -303,11 +322,47 @@ impl Session {
             self.counts.add(Count::SendsRefused);
             return Err(SendError::NotUp);
         }
+        if !self.out_rate.passes(now_ns) {
+            self.counts.add(Count::Throttled);
+            self.counts.add(Count::SendsRefused);
+            return Err(SendError::Throttled);
+        }
         let sent = self.emit(now_ns, kind, true, body);
         if sent.is_err() {
             self.counts.add(Count::SendsRefused);
         }
         sent
+    }
+
+    /// Asks whether they are there: a TestRequest under this name, which a heartbeat answers.
+    ///
+    /// # Errors
+    /// [`SendError::NotUp`].
+    pub fn ask_whether_there(&mut self, now_ns: u64, name: &[u8]) -> Result<(), SendError> {
+        if self.state != State::Up {
+            return Err(SendError::NotUp);
+        }
+        self.counts.add(Count::TestRequests);
+        self.send_own(now_ns, b"1", |body| {
+            body.field(112, name);
+        });
+        Ok(())
+    }
+
+    /// Asks for messages as a person wants to see them once more (`end` 0: all from `begin` on). What was taken before counts as
+    /// a duplicate and goes to nobody.
+    ///
+    /// # Errors
+    /// [`SendError::NotUp`].
+    pub fn ask_for(&mut self, now_ns: u64, begin: u64, end: u64) -> Result<(), SendError> {
+        if self.state != State::Up {
+            return Err(SendError::NotUp);
+        }
+        self.counts.add(Count::ResendsAsked);
+        self.send_own(now_ns, b"2", |body| {
+            body.unsigned(7, begin).unsigned(16, end);
+        });
+        Ok(())
     }
 
     /// Begins both numbers at 1 without ending the connection: a logon that asks for it (141=Y). For sessions that never
@@ -380,6 +435,9 @@ impl Session {
         self.ask_again(now_ns);
         self.pump(now_ns, application);
         self.store.maintain();
+        if let Some(log) = &mut self.log {
+            log.maintain(now_ns);
+        }
     }
 
     fn keep_alive(&mut self, now_ns: u64) {
@@ -494,8 +552,10 @@ impl Session {
         if !kept {
             self.store.set_outgoing(sequence + 1);
         }
+        let length = message.len();
         let queued = self.output.push(&[message]);
         assert!(queued, "its room was looked at above");
+        self.note_out(now_ns, length);
         self.next_out = sequence + 1;
         self.last_sent_ns = now_ns;
         self.counts.add(Count::Out);
@@ -510,10 +570,33 @@ impl Session {
         if let Ok(message) = builder.finish(sequence, now_ns)
             && self.output.push(&[message])
         {
+            let length = message.len();
+            self.note_out(now_ns, length);
             self.store.set_outgoing(sequence + 1);
             self.next_out = sequence + 1;
         }
         self.end(End::StoreFailed);
+    }
+}
+
+impl Session {
+    /// Writes down what came.
+    pub(super) fn note_in(&mut self, now_ns: u64, message: &[u8]) {
+        if let Some(log) = &mut self.log
+            && !log.write(now_ns, Direction::In, message)
+        {
+            self.counts.add(Count::LogLost);
+        }
+    }
+
+    /// Writes down what was queued last, so many bytes.
+    pub(super) fn note_out(&mut self, now_ns: u64, length: usize) {
+        let end = self.output.as_slice().len();
+        if let Some(log) = &mut self.log
+            && !log.write(now_ns, Direction::Out, &self.output.as_slice()[end - length..])
+        {
+            self.counts.add(Count::LogLost);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::net::SocketAddrV4;
 
 use links::{Counter, Counters};
 use sessions::fix::{Application, Connection, Count, GarbledCounts, Next, Session, State};
-use tiles::{Context, Door, DoorConfig, Poller, StartError, Tile, Waiting};
+use tiles::{Context, Door, DoorConfig, Poller, StartError, Tile, TlsServer, Waiting};
 use wire::fix::{DataFields, Fields, Garbled};
 
 /// Bytes that a connection may send before it has logged on.
@@ -31,6 +31,7 @@ const LINGER_NS: u64 = 1_000_000_000;
 pub(super) struct AcceptorConfig {
     pub name: String,
     pub listen: SocketAddrV4,
+    pub tls: Option<TlsServer>,
     pub door: DoorConfig,
     pub messages_a_cycle: usize,
 }
@@ -352,6 +353,10 @@ impl Tile for AcceptorTile {
             .net
             .tcp_listen(listen)
             .map_err(|error| StartError(format!("tile {}: listen = {listen}: {error}", self.config.name)))?;
+        let listener = match &self.config.tls {
+            Some(tls) => tls.over(listener),
+            None => listener,
+        };
         self.poller = self.context.net.poller();
         self.door = Some(Door::new(listener, self.config.door.clone(), &self.context.counters));
         Ok(())

@@ -7,5 +7,4 @@ mod acceptance;
 mod acceptor;
 mod settings;
 
-pub use settings::ACCEPTOR;
-pub(crate) use settings::HoursSettings;
+pub use settings::{ACCEPTOR, HoursSettings};

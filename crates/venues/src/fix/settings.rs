@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use sessions::fix::{
-    DictionaryRules, Hours, JournalSize, JournalStore, MemoryStore, Profile, Session, Span, Store, Version,
+    DictionaryRules, FileLog, Hours, JournalSize, JournalStore, LogSize, MemoryStore, Profile, Session, Span, Store,
+    Version,
 };
-use tiles::{Context, DoorConfig, Ends, StartError, Tile, TileKind, TileSpec, settings};
+use tiles::{Context, DoorConfig, Ends, StartError, Tile, TileKind, TileSpec, TlsServer, TlsServerSettings, settings};
 use wire::fix::{Dictionary, Draft, Validation};
 
 use super::acceptance::Acceptance;
@@ -33,21 +34,29 @@ settings! {
 
 settings! {
     /// When a session is open, in a place's time.
-    pub(crate) struct HoursSettings {
+    pub struct HoursSettings {
         /// Seconds after the place's midnight; of a weekly session after Monday's.
-        start_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
-        end_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
-        weekly: bool = false, "true or false";
+        pub start_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
+        /// As `start_s`.
+        pub end_s: u32, "a whole number of seconds below a day's, or a week's where weekly";
+        /// From one day of the week to another.
+        pub weekly: bool = false, "true or false";
         /// Monday is 0.
-        weekdays: Vec<u32> = vec![0, 1, 2, 3, 4], "whole numbers from 0 (Monday) to 6", |days| days.iter().all(|day| *day < 7);
-        holidays: Vec<u32> = Vec::new(), "days since 1970-01-01";
-        zone: Vec<Vec<i64>>, "pairs of seconds since 1970 and the offset from UTC in seconds from then on",
+        pub weekdays: Vec<u32> = vec![0, 1, 2, 3, 4], "whole numbers from 0 (Monday) to 6", |days| days.iter().all(|day| *day < 7);
+        /// On which no session begins.
+        pub holidays: Vec<u32> = Vec::new(), "days since 1970-01-01";
+        /// The place's offsets.
+        pub zone: Vec<Vec<i64>>, "pairs of seconds since 1970 and the offset from UTC in seconds from then on",
             |zone| zone.iter().all(|pair| pair.len() == 2 && pair[1].unsigned_abs() <= 86_400);
     }
 }
 
 impl HoursSettings {
-    pub(crate) fn hours(&self) -> Result<Hours, Vec<String>> {
+    /// The hours.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, a sentence each.
+    pub fn hours(&self) -> Result<Hours, Vec<String>> {
         let (start_s, end_s) = (self.start_s, self.end_s);
         let span = if self.weekly { Span::Weekly { start_s, end_s } } else { Span::Daily { start_s, end_s } };
         let zone = self.zone.iter().map(|pair| (pair[0], pair[1] as i32)).collect();
@@ -69,6 +78,8 @@ settings! {
         /// Bytes of the memory, or of one of the journal's segments.
         store_bytes: usize = 4 << 20, "a multiple of 4096 from 65536 to 1073741824",
             |bytes| (64 << 10..=1 << 30).contains(bytes) && bytes % 4096 == 0;
+        /// Where its messages are written down; absent: nowhere.
+        log: Option<LogSize> = None, "a table with file_bytes and files_max";
         store_segments_max: usize = 64, "a whole number from 1 to 4096", |segments| (1..=4_096).contains(segments);
     }
 }
@@ -81,6 +92,8 @@ settings! {
         /// Files in the QuickFIX XML form by version; of FIX 5.0 and later by ApplVerID (`7`, `8`, `9`).
         dictionaries: BTreeMap<String, PathBuf>, "files by version: FIX.4.0 to FIX.4.4, FIXT.1.1, and ApplVerIDs such as 9";
         sessions: Vec<SessionSettings>, "tables with a profile each", |sessions| !sessions.is_empty();
+        /// Absent: in the clear.
+        tls: Option<TlsServerSettings> = None, "a table";
         door: DoorConfig = DoorConfig { waiting_max: 256, waiting_per_address_max: 128, ..DoorConfig::default() },
             "a table";
         messages_a_cycle: usize = 64, "a whole number from 1 to 65536", |messages| (1..=65_536).contains(messages);
@@ -96,7 +109,9 @@ const NUMBERS_BYTES: u64 = 4096;
 fn disk_bytes(spec: &TileSpec) -> u64 {
     let Ok(settings) = spec.settings::<AcceptorSettings>() else { return 0 };
     let journals = settings.sessions.iter().filter(|session| session.store == "journal");
-    journals.map(|session| 2 * session.store_bytes as u64 + NUMBERS_BYTES).sum()
+    let stores: u64 = journals.map(|session| 2 * session.store_bytes as u64 + NUMBERS_BYTES).sum();
+    let logs = settings.sessions.iter().filter_map(|session| session.log.as_ref());
+    stores + logs.map(|log| 2 * log.file_bytes as u64).sum::<u64>()
 }
 
 fn check(spec: &TileSpec, _: &Ends) -> Vec<String> {
@@ -116,6 +131,9 @@ fn check(spec: &TileSpec, _: &Ends) -> Vec<String> {
                 let (version, sender, target) = names(&session.profile);
                 errors.push(format!("{place}: {version} {sender} with {target} stands twice"));
             }
+        }
+        if let Some(Err(found)) = settings.tls.as_ref().map(|tls| TlsServer::new(tls, &format!("{key}.tls"))) {
+            errors.extend(found);
         }
         if let Err(found) = Dictionaries::read(settings, &key) {
             errors.extend(found);
@@ -224,11 +242,19 @@ fn make(spec: &TileSpec, context: Context) -> Result<Box<dyn Tile>, StartError> 
         if let Some(hours) = &one.hours {
             session = session.with_hours(hours.hours().expect("the check went over them"));
         }
+        if let Some(size) = &one.log {
+            let log = FileLog::open(Rc::clone(&context.storage), &format!("messages{at:05}"), size.clone());
+            let failed = |error: std::io::Error| StartError(format!("tile {}: message log: {error}", spec.name));
+            session = session.with_log(Box::new(log.map_err(failed)?));
+        }
         seats.push(Seat::new(session, Box::new(Acceptance::new(dictionary))));
     }
+    let tls = settings.tls.as_ref().map(|tls| TlsServer::new(tls, &format!("{}.tls", spec.key())));
+    let tls = tls.transpose().map_err(|errors| StartError(errors.join("\n")))?;
     let config = AcceptorConfig {
         name: spec.name.clone(),
         listen: settings.listen,
+        tls,
         door: settings.door,
         messages_a_cycle: settings.messages_a_cycle,
     };

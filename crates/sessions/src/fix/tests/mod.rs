@@ -12,6 +12,7 @@ use super::*;
 mod failures;
 mod fuzz;
 mod gaps;
+mod limits;
 mod logons;
 mod stores;
 

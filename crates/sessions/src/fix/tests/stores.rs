@@ -74,7 +74,7 @@ impl Storage for Disk {
 }
 
 impl Disk {
-    fn with_room(bytes: usize) -> Self {
+    pub fn with_room(bytes: usize) -> Self {
         Self { files: Rc::default(), room: Rc::new(RefCell::new(bytes)) }
     }
 
@@ -92,6 +92,16 @@ impl Disk {
             }
         }
         assert!(found > 0, "nothing to change");
+    }
+
+    /// There is more room.
+    pub fn gives_room(&self, bytes: usize) {
+        *self.room.borrow_mut() += bytes;
+    }
+
+    /// What a file holds.
+    pub fn bytes_of(&self, name: &str) -> Vec<u8> {
+        self.files.borrow()[name].borrow().clone()
     }
 
     /// A copy as a kill would leave it: what was written, in new files.

@@ -1,0 +1,172 @@
+"""`meridian fix connect`: scripts against our acceptor, the log that is written, backup hosts, TLS, what is refused.
+
+Invariant under test: nothing is sent before profile and script are sound; what fails is in the exit code and in a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian.venues import fix_commands, fix_profile
+from meridian.venues.fix import Dictionary, read_log
+from tests.support import ROOT
+from tests.venues.fix_support import LINE, free_port, profile, running, typed
+
+
+@pytest.fixture(scope="module")
+def acceptor() -> Iterator[int]:
+    """The port of an acceptor."""
+    port = free_port()
+    with running("fix", "acceptor", "--port", str(port), port=port):
+        yield port
+
+
+def kinds(documents: list[dict[str, Any]], way: str) -> list[str]:
+    return [one["name"] for one in documents if one["schema"] == "meridian.fix.connect.message/1" and one["way"] == way]
+
+
+def test_a_script_sends_expects_and_logs_out(acceptor: int, tmp_path: Path) -> None:
+    lines = "order buy 100 AAPL 187.25\nexpect D 55=AAPL OrderQty=100\ntest hello\nexpect Heartbeat 112=hello\n"
+    path = profile(tmp_path, acceptor, more='log = "log"\nstore = "store"\n')
+    code, documents, _ = typed("fix", "connect", str(path), lines=lines + "resend 2\nexpect SequenceReset\norders\n")
+    last = documents[-1]
+    assert code == 0 and last["schema"] == "meridian.fix.connect/1" and last["ended"] == "logged_out"
+    assert kinds(documents, "out") == ["Logon", "NewOrderSingle", "TestRequest", "ResendRequest", "Logout"]
+    assert kinds(documents, "in") == [
+        "Logon",
+        "NewOrderSingle",
+        "Heartbeat",
+        "NewOrderSingle",
+        "SequenceReset",
+        "Logout",
+    ]
+    log = read_log(tmp_path / "log" / "messages.00000001.log")
+    entries = list(log)
+    assert [entry.way for entry in entries if entry.message.name == "NewOrderSingle"] == ["out", "in", "in"]
+    assert (len(entries), log.bad) == (last["messages"]["in"] + last["messages"]["out"], {})
+    # Numbers go on: the other side of an acceptance run resets, and says so.
+    assert list((tmp_path / "store").iterdir())
+
+
+def test_what_does_not_come_fails_the_run(acceptor: int, tmp_path: Path) -> None:
+    code, documents, said = typed("fix", "connect", str(profile(tmp_path, acceptor)), lines="expect 8 within 0.2\n")
+    assert code == 1 and documents[-1]["exit_code"] == 1
+    assert documents[-1]["errors"] == ["expected ExecutionReport within 0.2 s, and none came"]
+    assert documents[-1]["errors"][0] in said
+
+
+def test_a_script_is_read_whole_before_anything_is_sent(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("order buy 100 AAPL 187.25\nordr\norder buy none AAPL 1\n# a remark\nresend 0\nraw 35=D|34=7\n")
+    path = profile(tmp_path, 1)
+    with script.open() as lines:
+        done = subprocess.run(
+            [*LINE, "fix", "connect", str(path)], cwd=ROOT, stdin=lines, capture_output=True, text=True
+        )
+    assert done.returncode == 2
+    assert [line.partition(":")[0] + line.partition(":")[2][:7] for line in done.stderr.splitlines()] == [
+        f"error line {number}" for number in (2, 3, 5, 6)
+    ]
+    assert "did you mean order?" in done.stderr and "field 34 is the session's own" in done.stderr
+
+
+def test_the_next_address_is_tried_and_nobody_is_told(acceptor: int, tmp_path: Path) -> None:
+    path = profile(tmp_path, acceptor)
+    text = path.read_text().replace('addresses = ["', f'addresses = ["127.0.0.1:{free_port()}", "')
+    path.write_text(text)
+    code, documents, _ = typed("fix", "connect", str(path), lines="")
+    assert code == 0 and documents[-1]["address"] == f"127.0.0.1:{acceptor}"
+    code, documents, _ = typed("fix", "connect", str(profile(tmp_path, 1)), lines="")
+    assert code == 3 and "127.0.0.1:1: connection refused" in documents[-1]["errors"][0]
+
+
+def test_a_refused_logon_says_what_may_be_wrong(acceptor: int, tmp_path: Path) -> None:
+    code, documents, _ = typed("fix", "connect", str(profile(tmp_path, acceptor, us="NOBODY")), lines="")
+    assert code == 3 and "names, version" in documents[-1]["errors"][0]
+
+
+def test_everything_that_is_wrong_with_a_profile_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(
+        '[session]\naddresses = ["x"]\nbegin_string = "FIX.4.9"\nsender_comp_id = 3\nheartbeat_s = -4\nwrong = 1\n'
+        'password_file = "absent"\n[session.hours]\nstart = "9"\nend = "16:00"\nzone = "Atlantis"\n'
+        '[session.tls]\ncertificate_file = "absent.pem"\n[orders]\nlots = 1.5\n[more]\n'
+    )
+    code, documents, _ = typed("fix", "connect", str(path), lines="")
+    told = documents[-1]["errors"]
+    assert code == 2 and len(documents) == 1
+    for key in (
+        "more", "orders.lots", "session.addresses[0]", "session.begin_string", "session.sender_comp_id", "session.wrong",
+        "session.target_comp_id", "session.heartbeat_s", "session.password_file", "session.hours.start", "session.hours.zone",
+    ):  # fmt: skip
+        assert any(key in one for one in told), (key, told)
+
+
+def test_profiles_of_venues_are_found_by_name_and_sound() -> None:
+    assert {"house", "house/drop-copy", "house/counterparty"} <= set(fix_profile.names())
+    for name in fix_profile.names():
+        assert fix_profile.load(name).addresses
+
+
+GOOD = """
+order sell 5 ESM4 market ioc ExecInst=6 1=x; cancel last; cancel all; replace last 200 187.3; status; status x; mass cancel;
+mass-cancel AAPL; quote AAPL 1 2 100; subscribe AAPL 0; orders; test; resend 3 9; raw 35=D|11=a; sequence; sequence 4 5;
+reset; logon; logout; disconnect; wait 0.5; expect 8 150=F within 3; help; quit
+"""
+BAD = """
+order; order buy 0 AAPL 1; order up 1 AAPL 1; order buy 1 AAPL nan; order buy 1 AAPL 1 soon; order buy 1 AAPL 1 day x=y;
+cancel; replace last; quote AAPL market 2 3; subscribe AAPL -1; resend x; raw 11=a; sequence 1; wait -1; wait nan; expect;
+expect Nothing; order 'buy
+"""
+
+
+def test_help_shows_every_command_and_each_is_read() -> None:
+    dictionary = Dictionary.of("FIX.4.4")
+    lines = fix_commands.help_lines()
+    assert len(lines) == len(fix_commands.COMMANDS)
+    good = GOOD.split(";")
+    assert {line.split()[0] for line in good} == set(fix_commands.COMMANDS) | {"mass"}
+    for line in good:
+        assert fix_commands.read(line, dictionary) is not None
+    assert fix_commands.read("  # nothing", dictionary) is None
+    bad = BAD.split(";")
+    for line in bad:
+        with pytest.raises(ValueError, match=r"\w"):
+            fix_commands.read(line, dictionary)
+
+
+def test_a_person_at_a_terminal_sees_messages_and_types_commands(acceptor: int, tmp_path: Path) -> None:
+    near, far = pty.openpty()
+    command = [*LINE, "fix", "connect", str(profile(tmp_path, acceptor))]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=far, stdout=far, stderr=far, close_fds=True)
+    os.close(far)
+    seen = ""
+
+    def until(pattern: str) -> None:
+        nonlocal seen
+        end = time.monotonic() + 60
+        while not re.search(pattern, seen):
+            assert time.monotonic() < end, seen
+            seen += os.read(near, 4096).decode(errors="replace")
+
+    try:
+        until("logged on to ISLD")
+        os.write(near, b"ordr\n")
+        until("did you mean order")
+        os.write(near, b"order buy 100 AAPL 187.25\n")
+        until(r"◀ ISLD → TW44 #\d+ NewOrderSingle: buy 100 AAPL")
+        os.write(near, b"quit\n")
+        until("the session is down: logged out")
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        os.close(near)

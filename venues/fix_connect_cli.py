@@ -1,0 +1,103 @@
+"""`meridian fix connect`: a FIX session in the terminal, or from a script.
+
+Invariant: nothing is connected to before profile and script are read and sound.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+
+import click
+
+from meridian.console import BadInput, CheckFailed, Unreachable, in_words, json_option, note, print_json
+from meridian.venues.fix_log_cli import fix
+
+__all__ = ["fix"]
+
+
+@fix.command("connect", short_help="Log on to a venue: watch, and send orders by hand or by script.")
+@click.argument("profile")
+@click.option("--raw", is_flag=True, help="Show messages as their bytes stand, not in words.")
+@json_option
+def connect(profile: str, raw: bool, as_json: bool) -> None:
+    """Log on as PROFILE says (a TOML file, or a venue such as house) and show every message, either way, in words.
+
+    On a terminal, lines are commands: help lists them. From a pipe or a file, commands are read line by line; the run fails with
+    exit code 1 where a message that `expect` waits for does not come, and the session logs out after the last line.
+    """
+    from meridian.venues import fix_commands, fix_profile, fix_terminal
+
+    known = fix_profile.load(profile)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    is_file = stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode) if _has_descriptor() else False
+    try:
+        terminal = fix_terminal.Terminal(known, as_json=as_json, raw=raw, interactive=interactive)
+        actions: Iterator[fix_commands.Action | str | None]
+        if is_file:
+            dictionary = terminal.dictionary
+            actions = iter(fix_terminal.parsed(sys.stdin.readlines(), lambda line: fix_commands.read(line, dictionary)))
+        else:
+            actions = terminal.typed() if interactive else terminal.streamed()
+    except ValueError as error:
+        raise BadInput(str(error).splitlines()) from error
+    except OSError as error:
+        raise BadInput(f"{known.path}: {in_words(error)}") from error
+    if interactive:
+        note(f"{known.name}; help lists the commands, Ctrl-D logs out")
+    _run(terminal, actions, as_json)
+
+
+def _has_descriptor() -> bool:
+    try:
+        sys.stdin.fileno()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _run(terminal: object, actions: Iterator[object], as_json: bool) -> None:
+    """Runs to its end; what failed decides the exit code."""
+    from meridian.venues.fix_terminal import Terminal, terminal_kept
+
+    assert isinstance(terminal, Terminal)
+    try:
+        with terminal_kept():
+            terminal.run(actions)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        terminal.leave()
+    except ValueError as error:
+        terminal.leave()
+        raise BadInput(str(error).splitlines()) from error
+    except OSError as error:
+        addresses = ", ".join(f"{host}:{port}" for host, port in terminal.session.addresses)
+        raise Unreachable(f"{terminal.profile.path}: {addresses}: {in_words(error)}{_hint(terminal, error)}") from error
+    failed = CheckFailed(terminal.errors, printed=as_json)
+    if as_json:
+        ending = {"errors": failed.errors, "exit_code": failed.exit_code} if failed.errors else {}
+        print_json("fix.connect", terminal.totals() | ending)
+    elif not terminal.interactive:
+        counts = terminal.counts
+        note(f"{counts['out']} messages sent, {counts['in']} received")
+    if failed.errors:
+        raise failed
+
+
+def _hint(terminal: object, error: OSError) -> str:
+    """What a person may do about a logon that was not taken."""
+    from meridian.venues.fix_terminal import Terminal
+
+    assert isinstance(terminal, Terminal)
+    why = terminal.session.session.ended
+    hints = {
+        "disconnected": "; they closed without a word: names, version, or a session that is in use elsewhere",
+        "not_authorized": "; look at username and password_file",
+        "too_low": "; the numbers differ: set them with session.store, or agree on reset_on_logon",
+        "bad_logon": "; their logon is not what the profile says: names, version, or their clock",
+        "no_logon": "; they take connections and say nothing",
+    }
+    if isinstance(error, TimeoutError) and why is None:
+        return hints["no_logon"]
+    return hints.get(why or "", "")

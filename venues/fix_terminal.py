@@ -1,0 +1,304 @@
+"""A terminal on a FIX session: every message either way as it passes, lines of a person or a script as commands.
+
+Invariant: the session lives in one thread and goes on whatever is typed; what a person is typing is never torn by what is
+shown; with a script every failure is in the exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from meridian.console import print_json
+from meridian.venues import fix_commands
+from meridian.venues.fix.message import Message
+from meridian.venues.fix.orders import SIDES, TIMES_IN_FORCE, OrderEntry, Request
+from meridian.venues.fix_session import Initiator, Way
+
+if TYPE_CHECKING:
+    from meridian.venues.fix_profile import Profile
+
+PROMPT = "fix> "
+SETTLE_S = 0.3
+"""After a script's last line, for answers on their way."""
+ARROWS = {"in": "◀", "out": "▶"}
+COLOURS = {"in": "\033[36m", "out": "\033[33m", "fault": "\033[31m"}
+END = None
+"""Among lines: there are no more."""
+
+
+class Terminal:
+    """One run."""
+
+    def __init__(self, profile: Profile, *, as_json: bool, raw: bool = False, interactive: bool = False) -> None:
+        self.profile = profile
+        self.as_json, self.raw, self.interactive = as_json, raw, interactive
+        assert profile.dictionary is not None, "a profile has its version's dictionary"
+        self.dictionary = profile.dictionary
+        self.session = Initiator.of(profile, watch=self.watch)
+        orders = profile.orders
+        self.entry = OrderEntry(profile.version, account=orders.account, handling=orders.handling, **orders.fields)
+        self.errors: list[str] = []
+        """Checks that did not hold: what was expected and did not come."""
+        self.counts = {"in": 0, "out": 0}
+        self.over = False
+        self._came: deque[Message] = deque(maxlen=100_000)
+        self._was_up = False
+        self._leaves = False
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def run(self, actions: Iterator[fix_commands.Action | str | None]) -> None:
+        """Logs on, does what `actions` say (a text is a sentence about a line that says nothing), logs out.
+
+        Raises ConnectionError or TimeoutError where the logon is not taken; ValueError with the first line of a script that
+        cannot be done.
+        """
+        self.log_on()
+        for action in actions:
+            self.pump()
+            if isinstance(action, str):
+                self.fault(action)
+            elif action is not None:
+                self.act(action)
+            if self.over:
+                break
+        if not self.over:
+            self.wait(SETTLE_S)
+        self.leave()
+
+    def act(self, action: fix_commands.Action) -> None:
+        """Does it; what keeps it from being done is said, or ends a script."""
+        try:
+            action(self)
+        except (RuntimeError, ValueError, ConnectionError, TimeoutError) as error:
+            self.fault(str(error))
+
+    def fault(self, sentence: str) -> None:
+        """A line that could not be done."""
+        if not self.interactive:
+            raise ValueError(sentence)
+        self.show(f"error: {sentence}", "fault")
+
+    def leave(self) -> None:
+        """Logs out where logged on."""
+        self._leaves = True
+        if self.session.stream is not None:
+            self.session.close()
+            self.pump()
+
+    # What commands act on.
+
+    def tell(self, text: str) -> None:
+        if self.as_json:
+            print_json("fix.connect.note", {"text": text})
+        else:
+            self.show(text)
+
+    def send(self, request: Request) -> None:
+        kind, fields = request
+        self.session.send(kind, fields)
+
+    def log_on(self) -> None:
+        if self.session.is_up:
+            return
+        self._leaves = False
+        self.session.log_on()
+        host, port = self.session.connected_to or ("", 0)
+        self._was_up = True
+        self.event("up", f"logged on to {self.profile.target} at {host}:{port} as {self.profile.sender}")
+
+    def log_out(self) -> None:
+        if self.session.stream is None:
+            raise RuntimeError("there is no connection")
+        self._leaves = True
+        self.session.close()
+        self.pump()
+
+    def wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.pump(min(left, 0.05))
+
+    def expect(self, kind: str, fields: Sequence[tuple[int, str]], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while True:
+            while self._came:
+                message = self._came.popleft()
+                have = set(message)
+                if message.type == kind and all(field in have for field in fields):
+                    return
+            if time.monotonic() >= until:
+                break
+            self.pump(0.02)
+        wanted = " ".join([self.dictionary.message_name(kind), *(f"{tag}={value}" for tag, value in fields)])
+        sentence = f"expected {wanted} within {seconds:g} s, and none came"
+        self.errors.append(sentence)
+        if not self.as_json:
+            self.show(f"error: {sentence}", "fault")
+
+    def quit(self) -> None:
+        self.over = True
+
+    # What passes.
+
+    def pump(self, wait_s: float = 0.0) -> None:
+        """Lets the session live for a moment."""
+        if self.session.stream is None:
+            if wait_s:
+                time.sleep(wait_s)
+        else:
+            self.session.step(wait_s)
+        while self.session.messages:
+            self.entry.take(Message(self.session.messages.popleft().raw, self.dictionary, tolerant=True))
+        if self._was_up and not self.session.is_up and self.session.stream is None:
+            self._was_up = False
+            why = (self.session.session.ended or "disconnected").replace("_", " ")
+            self.event("down", f"the session is down: {why}")
+            if not self._leaves and not self.interactive:
+                self.errors.append(f"the session ended before the last line: {why}")
+                self.over = True
+
+    def watch(self, way: Way, time_ns: int, raw: bytes) -> bool:
+        """Shows a message."""
+        self.counts[way] += 1
+        message = Message(raw, self.dictionary if raw.startswith(b"8=") else None, tolerant=True)
+        if way == "in":
+            self._came.append(message)
+        if self.as_json:
+            fields = [{"tag": tag, "name": message.dictionary.name(tag), "value": value} for tag, value in message]
+            about = {"way": way, "time_ns": time_ns, "type": message.type, "name": message.name}
+            print_json("fix.connect.message", {**about, "text": message.explain(), "fields": fields})
+            return True
+        moment = datetime.datetime.fromtimestamp(time_ns / 1e9, datetime.UTC)
+        text = message.text() if self.raw else message.explain()
+        self.show(f"{moment:%H:%M:%S.%f} {ARROWS[way]} {text}", way)
+        return True
+
+    def event(self, what: str, text: str) -> None:
+        """The session is up, or down."""
+        if self.as_json:
+            incoming, outgoing = self.session.session.numbers
+            numbers = {"expected_next": incoming, "sent_next": outgoing}
+            print_json("fix.connect.event", {"event": what, "text": text, "time_ns": time.time_ns(), **numbers})
+        else:
+            self.show(text)
+
+    def show(self, text: str, colour: str = "") -> None:
+        """Prints; a line that is being typed moves down."""
+        if sys.stdout.isatty() and colour:
+            text = f"{COLOURS[colour]}{text}\033[0m"
+        if not self.interactive:
+            print(text, flush=True)
+            return
+        import readline
+
+        typed = readline.get_line_buffer()
+        sys.stdout.write(f"\r\033[K{text}\n{PROMPT}{typed}")
+        sys.stdout.flush()
+
+    def totals(self) -> dict[str, Any]:
+        """What a run is told by."""
+        counts = {name: count for name, count in self.session.session.counts.items() if count}
+        address = self.session.connected_to
+        return {
+            "profile": str(self.profile.path),
+            "address": f"{address[0]}:{address[1]}" if address else None,
+            "messages": self.counts,
+            "ended": self.session.session.ended,
+            "orders": len({id(order) for order in self.entry.orders.values()}),
+            "counts": counts,
+        }
+
+    # Lines.
+
+    def typed(self) -> Iterator[fix_commands.Action | str | None]:
+        """Commands as a person types them; the session lives meanwhile."""
+        threading.Thread(target=self._read_terminal, daemon=True).start()
+        yield from self._queued()
+
+    def streamed(self) -> Iterator[fix_commands.Action | str | None]:
+        """Commands as lines come out of a pipe."""
+        threading.Thread(target=self._read_pipe, daemon=True).start()
+        yield from self._queued()
+
+    def _queued(self) -> Iterator[fix_commands.Action | str | None]:
+        while True:
+            try:
+                line = self._lines.get_nowait()
+            except queue.Empty:
+                self.pump(0.05)
+                yield None
+                continue
+            if line is END:
+                return
+            try:
+                yield fix_commands.read(line, self.dictionary)
+            except ValueError as error:
+                yield str(error)
+
+    def _read_pipe(self) -> None:
+        for line in sys.stdin:
+            self._lines.put(line)
+        self._lines.put(END)
+
+    def _read_terminal(self) -> None:
+        """Lines with completion and history, in a thread of their own."""
+        import readline
+
+        words = sorted([*fix_commands.COMMANDS, *SIDES, *TIMES_IN_FORCE, "market", "last", "all"])
+
+        def complete(begun: str, at: int) -> str | None:
+            names = [name for name in list(self.entry.orders) if name.startswith(begun)]
+            found = [f"{word} " for word in words if word.startswith(begun)] + names
+            return found[at] if at < len(found) else None
+
+        readline.set_completer(complete)
+        readline.parse_and_bind("tab: complete")
+        while True:
+            try:
+                line = input(PROMPT)
+            except EOFError:
+                self._lines.put(END)
+                return
+            self._lines.put(line)
+            if line.strip().lower() == "quit":
+                return
+
+
+@contextlib.contextmanager
+def terminal_kept() -> Iterator[None]:
+    """Gives the terminal back as it was: a line may be half typed when the run ends."""
+    try:
+        import termios
+
+        before = termios.tcgetattr(sys.stdin)
+    except (ImportError, ValueError, OSError, termios.error):
+        yield
+        return
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def parsed(lines: Sequence[str], read: Callable[[str], fix_commands.Action | None]) -> list[fix_commands.Action]:
+    """A script's commands. Raises ValueError with a sentence for every line that says nothing, a line each."""
+    actions, errors = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            action = read(line)
+        except ValueError as error:
+            errors.append(f"line {number}: {error}")
+            continue
+        if action is not None:
+            actions.append(action)
+    if errors:
+        raise ValueError("\n".join(errors))
+    return actions
