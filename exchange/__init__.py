@@ -10,9 +10,9 @@ The core alone, for research and tests:
     events = house.apply(limit(1, 1, records.Side.BUY, lots=100, price_nanos=99_990_000_000))
     records.array(events, "ExchangeEvent")["event"]     # accepted, rested
 
-The whole exchange (sockets, journal, feed) is the tile `exchange` of a topology.
+The whole exchange (sockets, journal, feed) is the tile `exchange` of a topology; alone in a process, `meridian exchange run`.
 
-The whole exchange (sockets, journal, feed) is the tile `exchange` of a topology.
+The whole exchange (sockets, journal, feed) is the tile `exchange` of a topology; alone in a process, `meridian exchange run`.
 
 Invariant: importing this package imports nothing heavy; a name is loaded when it is first asked for.
 """

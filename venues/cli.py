@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from meridian.venues.fix_connect_cli import fix
+from meridian.venues.fix_certify_cli import fix
 from meridian.venues.flow_cli import COMMANDS as FLOW_COMMANDS
 from meridian.venues.wire_cli import wire
 

@@ -94,7 +94,7 @@ def _hint(terminal: object, error: OSError) -> str:
     hints = {
         "disconnected": "; they closed without a word: names, version, or a session that is in use elsewhere",
         "not_authorized": "; look at username and password_file",
-        "too_low": "; the numbers differ: set them with session.store, or agree on reset_on_logon",
+        "too_low": "; the numbers differ: see session.store, take its folder away to begin at 1, or agree on reset_on_logon",
         "bad_logon": "; their logon is not what the profile says: names, version, or their clock",
         "no_logon": "; they take connections and say nothing",
     }

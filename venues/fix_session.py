@@ -103,13 +103,13 @@ class Initiator:
         self._incoming = b""
 
     @classmethod
-    def of(cls, profile: Profile, *, watch: Watch | None = None, **more: Any) -> Self:
-        """The session of a profile's file; `more` replaces keys of its session."""
+    def of(cls, profile: Profile, *, watch: Watch | None = None, store: Path | None = None, **more: Any) -> Self:
+        """The session of a profile's file; `store`: a folder instead of the profile's; `more` replaces keys of its session."""
         place = profile.place
         return cls(
             profile.addresses,
             {**profile.session, **more},
-            directory=profile.file(place.store) if place.store else None,
+            directory=store or (profile.file(place.store) if place.store else None),
             dictionary=profile.dictionary if place.checks_dictionary else None,
             hours=profile.hours,
             tls=profile.tls,
@@ -144,6 +144,7 @@ class Initiator:
         if self.stream is None:
             raise ConnectionError("; ".join(errors))
         self._incoming = b""
+        self.texts.clear()
         self.session.connect(time.time_ns())
         self.flush()
 
@@ -159,8 +160,13 @@ class Initiator:
             raise
         return stream
 
-    def log_on(self, timeout_s: float = 10.0) -> None:
-        """Connects and logs on. Raises ConnectionError when the other side refuses, TimeoutError when it says nothing."""
+    def log_on(self, timeout_s: float = 10.0, *, reset: bool = False) -> None:
+        """Connects and logs on; `reset`: this once both numbers begin at 1.
+
+        Raises ConnectionError when the other side refuses, TimeoutError when it says nothing.
+        """
+        if reset:
+            self.session.reset_at_next_logon()
         self.connect(timeout_s)
         until = time.monotonic() + timeout_s
         while not self.is_up:

@@ -10,16 +10,19 @@ import contextlib
 import datetime
 import queue
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meridian.console import print_json
 from meridian.venues import fix_commands
 from meridian.venues.fix.message import Message
 from meridian.venues.fix.orders import SIDES, TIMES_IN_FORCE, OrderEntry, Request
+from meridian.venues.fix.secret import masked
 from meridian.venues.fix_session import Initiator, Way
 
 if TYPE_CHECKING:
@@ -42,7 +45,12 @@ class Terminal:
         self.as_json, self.raw, self.interactive = as_json, raw, interactive
         assert profile.dictionary is not None, "a profile has its version's dictionary"
         self.dictionary = profile.dictionary
-        self.session = Initiator.of(profile, watch=self.watch)
+        self._temporary = tempfile.TemporaryDirectory(prefix="meridian-fix-") if profile.place.store is None else None
+        self._resets = self._temporary is not None
+        """Without a store nobody knows the numbers: the first logon begins them at 1."""
+        self.session = Initiator.of(
+            profile, watch=self.watch, store=Path(self._temporary.name) if self._temporary else None
+        )
         orders = profile.orders
         self.entry = OrderEntry(profile.version, account=orders.account, handling=orders.handling, **orders.fields)
         self.errors: list[str] = []
@@ -92,6 +100,8 @@ class Terminal:
         if self.session.stream is not None:
             self.session.close()
             self.pump()
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     # What commands act on.
 
@@ -109,7 +119,8 @@ class Terminal:
         if self.session.is_up:
             return
         self._leaves = False
-        self.session.log_on()
+        self.session.log_on(reset=self._resets)
+        self._resets = False
         host, port = self.session.connected_to or ("", 0)
         self._was_up = True
         self.event("up", f"logged on to {self.profile.target} at {host}:{port} as {self.profile.sender}")
@@ -168,6 +179,7 @@ class Terminal:
     def watch(self, way: Way, time_ns: int, raw: bytes) -> bool:
         """Shows a message."""
         self.counts[way] += 1
+        raw = masked(raw)
         message = Message(raw, self.dictionary if raw.startswith(b"8=") else None, tolerant=True)
         if way == "in":
             self._came.append(message)

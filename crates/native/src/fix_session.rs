@@ -211,6 +211,11 @@ impl PyFixSession {
         self.session.reset_numbers(now_ns).map_err(not_sent)
     }
 
+    /// The next logon, and that one alone, begins both numbers at 1.
+    fn reset_at_next_logon(&mut self) {
+        self.session.reset_at_next_logon();
+    }
+
     /// Takes both numbers to where a person says they stand; `outgoing` 1 with `incoming` 1 begins anew. Between connections.
     fn set_numbers(&mut self, now_ns: u64, incoming: u64, outgoing: u64) -> PyResult<()> {
         if self.session.state() != State::Down {

@@ -158,6 +158,13 @@ impl FixPortConfig {
             resend_ns_max: 10_000_000_000,
             resend_repeats_max: 16,
             replay_messages_a_cycle: 256,
+            // A port's own throttle answers each order that is too many by its name.
+            out_messages_max: 0,
+            out_window_ns: 1_000_000_000,
+            in_messages_max: 0,
+            in_window_ns: 1_000_000_000,
+            in_excess: "reject".to_owned(),
+            checks_sub_ids: false,
             replay_order_age_ns_max: None,
             ahead_messages_max: 1_024,
             ahead_bytes_max: 256 << 10,

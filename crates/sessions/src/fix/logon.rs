@@ -13,7 +13,7 @@ use super::session::{Application, Session, State};
 impl Session {
     /// An initiator's first message.
     pub(super) fn send_first_logon(&mut self, now_ns: u64) {
-        if self.profile.reset_on_logon {
+        if std::mem::take(&mut self.resets_next) || self.profile.reset_on_logon {
             if self.reset(now_ns).is_err() {
                 return;
             }

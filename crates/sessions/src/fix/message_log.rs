@@ -7,6 +7,8 @@
 //! The files are mapped and their space is reserved when they are made, ahead of need: a write is a copy. Of a full file the next
 //! one takes over, and the oldest goes. What is not written yet is zeros.
 //!
+//! Passwords of logons are stars.
+//!
 //! Invariant: a log never holds up or ends its session; a message that could not be written is counted. It takes at most
 //! `files_max` files of `file_bytes`.
 
@@ -15,7 +17,7 @@ use std::io;
 use std::rc::Rc;
 
 use tiles::{Segment, Storage, settings};
-use wire::fix::Precision;
+use wire::fix::{Precision, SOH};
 
 /// A file that could not be made is tried again after this long.
 const TRY_AGAIN_NS: u64 = 1_000_000_000;
@@ -65,6 +67,31 @@ settings! {
 impl Default for LogSize {
     fn default() -> Self {
         Self { file_bytes: 4 << 20, files_max: 16 }
+    }
+}
+
+/// Whether a message is a Logon: the one that bears passwords.
+fn is_logon(message: &[u8]) -> bool {
+    message.splitn(4, |byte| *byte == SOH).nth(2) == Some(b"35=A")
+}
+
+/// Stars for passwords (554, 925), and the checksum of what is left, so that the message is found in the log as one.
+fn mask(message: &mut [u8]) {
+    let (mut at, mut found) = (0, false);
+    while let Some(length) = message[at..].iter().position(|byte| *byte == SOH) {
+        let field = &mut message[at..at + length];
+        if field.starts_with(b"554=") || field.starts_with(b"925=") {
+            field[4..].fill(b'*');
+            found = true;
+        }
+        at += length + 1;
+    }
+    let body = message.len().saturating_sub(b"10=000|".len());
+    if found && message[body..].starts_with(b"10=") {
+        let sum = message[..body].iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        for (letter, digit) in message[body + 3..].iter_mut().zip([sum / 100, sum / 10 % 10, sum % 10]) {
+            *letter = b'0' + digit;
+        }
     }
 }
 
@@ -140,6 +167,9 @@ impl MessageLog for FileLog {
         let (way, rest) = rest.split_at_mut(word.len());
         let (body, last) = rest.split_at_mut(message.len());
         body.copy_from_slice(message);
+        if is_logon(message) {
+            mask(body);
+        }
         way.copy_from_slice(word);
         last[0] = b'\n';
         stamp.copy_from_slice(&time);

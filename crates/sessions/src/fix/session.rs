@@ -146,6 +146,8 @@ pub struct Session {
     pub(super) last_heard_ns: u64,
     /// Test requests sent since something was heard.
     pub(super) tests: u64,
+    /// Our next logon asks for a reset, whatever the profile says.
+    pub(super) resets_next: bool,
     /// Our logon asked for a reset.
     pub(super) sent_reset: bool,
     /// After a serious fault nothing but the answer to our logout is looked at.
@@ -196,6 +198,7 @@ impl Session {
             last_sent_ns: 0,
             last_heard_ns: 0,
             tests: 0,
+            resets_next: false,
             sent_reset: false,
             deaf: false,
             gap: None,
@@ -392,6 +395,11 @@ impl Session {
         self.store.set_incoming(incoming);
         self.store.set_outgoing(outgoing);
         (self.next_in, self.next_out) = (incoming, outgoing);
+    }
+
+    /// An initiator's next logon, and that one alone, begins both numbers at 1 (141=Y).
+    pub fn reset_at_next_logon(&mut self) {
+        self.resets_next = true;
     }
 
     /// Begins both numbers at 1. Only without a connection.

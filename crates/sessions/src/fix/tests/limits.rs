@@ -151,6 +151,38 @@ fn every_message_is_written_down_with_time_and_way() {
 }
 
 #[test]
+fn a_password_is_not_written_down_and_the_line_is_still_a_message() {
+    let disk = Disk::with_room(1 << 20);
+    let mut log = FileLog::open(Rc::new(disk.clone()), "tw", LOG).unwrap();
+    let logon = from_tw(START_NS, "A", 1, |body| {
+        body.unsigned(98, 0).unsigned(108, 30).field(553, b"firm").field(554, b"secret").field(925, b"newer").at();
+    });
+    assert!(log.write(START_NS, Direction::In, &logon));
+    let text = written(&disk);
+    assert!(text.contains("|554=******|925=*****|") && text.contains("|553=firm|"), "{text}");
+    let message = text.trim_end()[32..].replace('|', "\x01").into_bytes();
+    assert_eq!(frame(&message, 4096), Framed::Message { length: logon.len() });
+}
+
+#[test]
+fn a_reset_that_is_asked_for_once_is_asked_for_once() {
+    let mut pair = Pair::new(json!({}));
+    pair.connect();
+    pair.pass(SECOND);
+    pair.initiator.order(pair.now_ns, "one").unwrap();
+    pair.run();
+    pair.cut();
+    pair.initiator.session.reset_at_next_logon();
+    pair.connect();
+    assert!(pair.is_up());
+    assert_eq!(pair.initiator.session.numbers(), (2, 2));
+    pair.cut();
+    pair.connect();
+    assert!(pair.is_up());
+    assert_eq!(pair.initiator.session.numbers(), (3, 3));
+}
+
+#[test]
 fn a_log_keeps_the_latest_files_and_goes_on_in_a_new_one() {
     let disk = Disk::with_room(1 << 20);
     let message = vec![b'x'; 30_000];

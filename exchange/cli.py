@@ -1,0 +1,144 @@
+"""Commands of the house exchange.
+
+Invariant: nothing heavy is imported at the top, so that help stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from meridian.console import BadInput, Unreachable, in_words, json_option, note, print_json
+
+if TYPE_CHECKING:
+    from meridian.exchange.alone import Alone
+
+DEFAULT = ("AAPL=0.01", "ESM4=0.25")
+VERSIONS = {
+    "FIX.4.2": ("FIX.4.2", ""),
+    "FIX.4.4": ("FIX.4.4", ""),
+    "FIX.5.0SP2": ("FIXT.1.1", "9"),
+}
+"""Version → what its sessions begin with, and ApplVerID over FIXT."""
+
+
+@click.group("exchange", help="The house exchange: a venue of your own.")
+def exchange() -> None:
+    """The group of the exchange's commands."""
+
+
+@exchange.command("run", short_help="Run the house exchange alone, with FIX, OUCH and ITCH.")
+@click.option(
+    "--listing", "listings", multiple=True, metavar="SYMBOL=TICK", help="List it. Repeat; else AAPL and ESM4."
+)
+@click.option(
+    "--fix-port",
+    type=click.IntRange(1, 65_532),
+    default=9878,
+    show_default=True,
+    help="Orders here, a counterparty's, drop copy and market data at the next three.",
+)
+@click.option(
+    "--fix-version", type=click.Choice(list(VERSIONS)), default="FIX.4.4", show_default=True, help="Of its sessions."
+)
+@click.option("--ouch-port", type=click.IntRange(1, 65_535), help="Take OUCH here, too; needs a password.")
+@click.option("--password-file", type=click.Path(path_type=Path), help="Logons must bear what it holds; else nothing.")
+@click.option("--cancel-on-disconnect", is_flag=True, help="A FIX session's orders end with its connection.")
+@click.option(
+    "--throttle", type=click.IntRange(0, 65_536), default=0, help="Orders a session may send in a second; 0: any."
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Keep journal, sessions and profiles here; else they are not kept."
+)
+@json_option
+def run(
+    listings: tuple[str, ...], fix_port: int, fix_version: str, ouch_port: int | None, password_file: Path | None,
+    cancel_on_disconnect: bool, throttle: int, data: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Run until interrupted. Beside the data stands a profile for each FIX session.
+
+    With the default port `meridian fix connect house` logs on, else `meridian fix connect DATA/profiles/profile.toml`.
+    """
+    from meridian.exchange.alone import Alone
+
+    errors: list[str] = []
+    listed = _listings(listings or DEFAULT, errors)
+    if ouch_port is not None and password_file is None:
+        errors.append(f"--ouch-port {ouch_port}: OUCH logs in with a password; --password-file FILE is needed, too")
+    if password_file is not None and not password_file.is_file():
+        errors.append(f"--password-file {password_file}: there is no such file")
+    if errors:
+        raise BadInput(errors)
+    with tempfile.TemporaryDirectory(prefix="meridian-house-") as temporary:
+        begin_string, application = VERSIONS[fix_version]
+        alone = Alone(
+            directory=data or Path(temporary), listings=listed, fix_port=fix_port, version=begin_string, application=application,
+            ouch_port=ouch_port, password_file=password_file, cancel_on_disconnect=cancel_on_disconnect, throttle=throttle,
+        )  # fmt: skip
+        try:
+            alone.make_files()
+        except OSError as error:
+            raise BadInput(
+                f"--data {alone.directory}: {in_words(error)}; a folder that can be written is needed"
+            ) from error
+        if found := alone.errors():
+            raise BadInput(found)
+        _run(alone, as_json)
+
+
+def _run(alone: Alone, as_json: bool) -> None:
+    """Says where what is, and runs."""
+    from meridian._native import tiles
+
+    facts = alone.facts()
+    if as_json:
+        print_json("exchange.run", {"event": "starting", **facts})
+    else:
+        for one in facts["fix"]:
+            note(
+                f"FIX {one['role'].replace('_', ' ')}: {one['sender']} at {one['listen']}, {one['version']}; {one['profile']}"
+            )
+        if facts["ouch"]:
+            note(f"OUCH: {facts['ouch']}")
+        note(f"ITCH: {', '.join(facts['itch']['lines'])}; lists {', '.join(facts['listings'])}; end with Ctrl-C")
+    stop = tiles.Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.ask())
+    try:
+        tiles.run(json.dumps(alone.specification()), stop)
+    except (RuntimeError, OSError) as error:
+        raise Unreachable(str(error).splitlines()) from error
+
+
+def _listings(words: tuple[str, ...], errors: list[str]) -> dict[str, Decimal]:
+    """Symbol → tick; what is wrong goes to `errors`."""
+    found: dict[str, Decimal] = {}
+    for word in words:
+        symbol, equals, text = word.partition("=")
+        try:
+            tick = Decimal(text)
+        except InvalidOperation:
+            tick = Decimal("nan")
+        good = tick.is_finite() and 0 < tick <= 1_000 and tick % Decimal("0.0001") == 0
+        if (
+            not equals
+            or not good
+            or not (1 <= len(symbol) <= 8 and symbol.isascii() and symbol.isprintable() and " " not in symbol)
+        ):
+            errors.append(
+                f"--listing {word}: SYMBOL=TICK is needed, one to eight letters and a multiple of 0.0001 up to 1000: AAPL=0.01"
+            )
+        elif symbol in found:
+            errors.append(f"--listing {word}: {symbol} stands twice")
+        else:
+            found[symbol] = tick
+    return found
+
+
+COMMANDS: list[click.Command] = [exchange]

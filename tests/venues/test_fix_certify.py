@@ -1,0 +1,120 @@
+"""`meridian fix certify` against the house exchange in a process of its own: every case, the three files, what fails.
+
+Invariant under test: a verdict is earned by messages that stand in the report; the same run says the same in all three files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian.venues.fix import read_log
+from meridian.venues.fix.certify import cases
+from meridian.venues.fix.certify.run import chosen
+from tests.venues.fix_support import free_port, running, typed
+
+RATE = 200
+PASSWORD = "a-secret-1"
+
+
+@pytest.fixture(scope="module", params=["FIX.4.4", "FIX.4.2", "FIX.5.0SP2"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A house exchange's directory, with its profiles."""
+    folder = tmp_path_factory.mktemp("house")
+    password, port = folder / "password", free_port(3)
+    password.write_text(PASSWORD)
+    words = [
+        "--fix-port",
+        str(port),
+        "--fix-version",
+        request.param,
+        "--password-file",
+        str(password),
+        "--throttle",
+        str(RATE),
+    ]
+    with running("exchange", "run", "--data", str(folder / "data"), *words, port=port):
+        yield folder / "data" / "profiles"
+
+
+def test_the_house_exchange_conforms_and_the_report_says_why(house: Path, tmp_path: Path) -> None:
+    code, documents, said = typed("fix", "certify", str(house / "profile.toml"), "--out", str(tmp_path))
+    last = documents[-1]
+    assert code == 0, said
+    verdicts = {one["number"]: one["verdict"] for one in documents[:-1]}
+    assert list(verdicts) == [case.number for case in cases()]
+    names = {case.number: case.name for case in cases()}
+    unoffered = {names[number] for number, verdict in verdicts.items() if verdict == "not offered"}
+    # FIX 4.2 has no requests for many orders at once, and no instruction for a lost connection.
+    older = (
+        {"mass-status", "mass-cancel", "cancel-on-disconnect"}
+        if "FIX.4.2" in (house / "profile.toml").read_text()
+        else set()
+    )
+    assert unoffered <= {"bust-and-correct", "mass-quote"} | older, unoffered
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["schema"] == "meridian.fix.certify.report/1" and report["counts"] == last["counts"]
+    for case in report["cases"]:
+        assert case["standard"] and case["expected"] and case["reason"], case["number"]
+        assert case["verdict"] == "not offered" or case["messages"], case["number"]
+    page = (tmp_path / "report.html").read_text()
+    assert not re.search(r"<script|src=|https?://", page)
+    for case in report["cases"]:
+        assert f'id="{case["number"]}"' in page
+    log = read_log(tmp_path / "messages.log")
+    kept = [entry for entry in log if entry.way in ("in", "out")]
+    lost = sum(message["lost"] for case in report["cases"] for message in case["messages"])
+    assert len(kept) == last["counts"]["sent"] + last["counts"]["received"] - lost - log.bad.get("checksum", 0)
+    assert lost >= 3
+    everything = page + (tmp_path / "report.json").read_text() + (tmp_path / "messages.log").read_text("latin-1")
+    assert PASSWORD not in everything and "=" + "*" * len(PASSWORD) in everything
+
+
+def test_a_case_that_fails_is_named_with_what_came_instead(house: Path, tmp_path: Path) -> None:
+    text = (house / "profile.toml").read_text()
+    # A venue that does not know the symbol rejects what should rest.
+    wrong = house / "wrong.toml"
+    wrong.write_text(re.sub(r'symbol = "\w+"', 'symbol = "NOSUCH"', text))
+    code, documents, said = typed("fix", "certify", str(wrong), "--only", "new-order,cancel,S1", "--out", str(tmp_path))
+    last = documents[-1]
+    assert code == 1 and last["exit_code"] == 1 and last["counts"]["failed"] == 2 and last["counts"]["passed"] == 1
+    assert all("the order was rejected" in error and error in said for error in last["errors"])
+    assert 'class="verdict failed"' in (tmp_path / "report.html").read_text()
+
+
+def test_what_the_profile_lacks_is_not_offered_and_never_passes(house: Path) -> None:
+    text = (house / "profile.toml").read_text()
+    lacking = house / "lacking.toml"
+    lacking.write_text(text.replace("[orders]\n", '[orders]\nlacks = ["ioc"]\n'))
+    code, documents, _ = typed("fix", "certify", str(lacking), "--only", "ioc")
+    assert code == 0 and documents[-1]["counts"]["not offered"] == 1
+    assert "orders.lacks names it" in documents[0]["reason"]
+
+
+def test_cases_are_chosen_by_number_name_and_group() -> None:
+    known = cases()
+    assert len({case.number for case in known}) == len(known) == len({case.name for case in known})
+
+    def numbers(*words: str) -> tuple[list[str], list[str]]:
+        found, unknown = chosen(words)
+        return [case.number for case in found], unknown
+
+    assert numbers() == ([case.number for case in known], [])
+    assert numbers("s1", "logon", "O2") == (["S1", "O2"], [])
+    assert numbers("orders")[0] == [case.number for case in known if case.number[0] == "O"]
+    assert numbers("S1", "nothing") == (["S1"], ["nothing"])
+
+
+def test_unknown_cases_and_a_missing_profile_are_told_at_once(tmp_path: Path) -> None:
+    code, documents, _ = typed("fix", "certify", "--only", "S1,X9", "--only", "nothing")
+    told: list[Any] = documents[-1]["errors"]
+    assert (
+        code == 2 and [error.split(":")[0] for error in told[:2]] == ["--only X9", "--only nothing"] and len(told) == 3
+    )
+    code, documents, _ = typed("fix", "certify", "--list")
+    assert code == 0 and len(documents[-1]["cases"]) == len(cases())
