@@ -71,8 +71,8 @@ settings! {
         /// How long the answer to a logout may take.
         pub logout_ns_max: u64 = 2_000_000_000, "a whole number of ns from 1000000 to 600000000000",
             |ns| (1_000_000..=600_000_000_000).contains(ns);
-        /// Messages of the application that we send in a window at most; what is beyond is refused where it comes from. What is
-        /// given again counts, and waits. 0: any number.
+        /// Messages of the application that we send in a window at most; what is beyond is refused where it comes from, cancels
+        /// excepted. What is given again counts, and waits. 0: any number.
         pub out_messages_max: u32 = 0, "a whole number up to 65536", |messages| *messages <= 65_536;
         /// The window.
         pub out_window_ns: u64 = 1_000_000_000, "a whole number of ns from 1000000 to 3600000000000",

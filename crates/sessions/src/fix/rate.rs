@@ -19,18 +19,21 @@ impl Rate {
         Self { passed_ns: VecDeque::with_capacity(messages_max), messages_max, window_ns }
     }
 
-    /// Whether one more may pass now; if so it has.
-    pub fn passes(&mut self, now_ns: u64) -> bool {
+    /// Whether one more may pass now; if so it has. `always`: it counts and is not refused.
+    pub fn passes(&mut self, now_ns: u64, always: bool) -> bool {
         if self.messages_max == 0 {
             return true;
         }
         while self.passed_ns.front().is_some_and(|at_ns| now_ns.saturating_sub(*at_ns) >= self.window_ns) {
             self.passed_ns.pop_front();
         }
-        let passes = self.passed_ns.len() < self.messages_max;
-        if passes {
+        let full = self.passed_ns.len() == self.messages_max;
+        if full && always {
+            self.passed_ns.pop_front(); // As many as are kept are the latest.
+        }
+        if !full || always {
             self.passed_ns.push_back(now_ns);
         }
-        passes
+        !full || always
     }
 }

@@ -180,7 +180,7 @@ impl Session {
             b"4" => self.on_sequence_reset(now_ns, message),
             b"5" => self.on_logout(now_ns, message, number, application),
             b"A" => self.on_second_logon(now_ns, message, number, application),
-            _ if !seen.poss_dup && !self.in_rate.passes(now_ns) => self.on_too_many(now_ns, message),
+            _ if !seen.poss_dup && !self.in_rate.passes(now_ns, false) => self.on_too_many(now_ns, message),
             _ => {
                 let (poss_dup, poss_resend) = (seen.poss_dup, seen.poss_resend);
                 let inbound = Inbound { message: *message, sequence: number, poss_dup, poss_resend };

@@ -180,7 +180,7 @@ impl Session {
                 break;
             }
             if self.gives(now_ns, replay.next, application) {
-                if !self.out_rate.passes(now_ns) {
+                if !self.out_rate.passes(now_ns, false) {
                     break;
                 }
                 if let Some(from) = replay.passed_from.take() {

@@ -17,6 +17,8 @@ fn what_is_beyond_our_rate_is_refused_where_it_comes_from_and_uses_no_number() {
     assert_eq!(sent[..3], [Ok(2), Ok(3), Ok(4)]);
     assert_eq!(sent[3..], [Err(SendError::Throttled); 2]);
     assert_eq!(pair.initiator.session.counts().get(Count::Throttled), 2);
+    let cancel = pair.initiator.session.send(pair.now_ns, b"F", |body| body.field(11, b"c").field(41, b"o0").at());
+    assert_eq!(cancel, Ok(5), "cancels pass");
     // The three are lost on the wire: given again they count too, and wait for their time.
     pair.cut();
     pair.acceptor.session.connect(pair.now_ns);
@@ -32,7 +34,7 @@ fn what_is_beyond_our_rate_is_refused_where_it_comes_from_and_uses_no_number() {
         pair.now_ns += SECOND / 10;
         pair.initiator.passes(pair.now_ns);
     }
-    assert_eq!(pair.acceptor.orders(), ["o0", "o1", "o2"]);
+    assert_eq!(pair.acceptor.orders(), ["o0", "o1", "o2", "c"]);
     assert!(pair.initiator.order(pair.now_ns, "late").is_ok());
 }
 

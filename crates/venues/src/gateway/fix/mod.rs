@@ -610,6 +610,7 @@ fn reason_of(error: SendError) -> Reason {
         SendError::NotUp => Reason::Closed,
         SendError::Unfit => Reason::InvalidField,
         SendError::Overflow | SendError::StoreFailed => Reason::BackPressure,
+        SendError::Throttled => Reason::Throttled,
     }
 }
 
