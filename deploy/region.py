@@ -54,6 +54,8 @@ SLOTS_MAX = 63
 RECORD = "record.json"
 BOOTSTRAP = "bootstrap.rec"
 FILES = ("reference", "limits", "strategies")
+GATEWAYS = ("gateway", "fix_gateway")
+"""Kinds of tiles that orders leave through."""
 DAY_NS: int = records.CONSTANTS["DAY_NS"]
 ORDER_DAY_ZERO_NS: int = records.CONSTANTS["ORDER_DAY_ZERO_NS"]
 CHECK_PORT_FIRST = 40_000
@@ -193,8 +195,9 @@ class Region:
                 for tile, about in self.topology.tiles.items()
                 if about.settings.get("venue") == venue.id
             }
-            if {"exchange", "gateway", "feed"} <= set(found):
-                exchange, gateway = found["exchange"][0], found["gateway"]
+            gateway = next((found[kind] for kind in GATEWAYS if kind in found), None)
+            if gateway is not None and {"exchange", "feed"} <= set(found):
+                exchange = found["exchange"][0]
                 yield {
                     "name": name,
                     "id": venue.id,
