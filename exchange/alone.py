@@ -79,6 +79,10 @@ class Alone:
     cancel_on_disconnect: bool = False
     throttle: int = 0
     """Orders that a session may send in a second; 0: any number."""
+    tls: Mapping[str, str] | None = None
+    """`certificate_file` and `key_file` of the FIX ports, with `client_ca_file` where clients must show theirs."""
+    log: bool = False
+    """Every FIX session's messages are written down beside the data."""
     idle: str = "back-off"
     _ports: dict[str, int] = field(default_factory=dict)
 
@@ -132,6 +136,10 @@ class Alone:
             found["default_appl_ver_id"] = self.application
         if self.password_file is not None:
             found |= {"username": session.sender.lower(), "password_file": str(self.password_file)}
+        if self.tls is not None:
+            found["tls"] = dict(self.tls)
+        if self.log:
+            found["log"] = {}
         if session.role == "drop_copy":
             found["copies"] = COPIED
         if session.role == "orders":

@@ -96,11 +96,14 @@ def acceptance(
     store: str = "memory",
     reset_on_logon: bool = True,
     idle: str = "back-off",
+    tls: dict[str, str] | None = None,
+    log: bool = False,
 ) -> dict[str, Any]:
     """The process of an acceptor with the acceptance application, as `tiles.run` reads it.
 
-    Without `sessions` those of `ACCEPTANCE_SESSIONS` whose dictionary lies in `dictionaries`. Raises ValueError when there is
-    none.
+    `tls`: `certificate_file`, `key_file` and, where clients must show theirs, `client_ca_file`. `log`: every session writes its
+    messages down below `directory`. Without `sessions` those of `ACCEPTANCE_SESSIONS` whose dictionary lies in `dictionaries`.
+    Raises ValueError when there is none.
     """
     files = {key: dictionaries / name for key, name in DICTIONARIES.items() if (dictionaries / name).is_file()}
     if sessions is None:
@@ -112,12 +115,16 @@ def acceptance(
         raise ValueError(f"dictionaries {dictionaries}: holds none of {', '.join(sorted(DICTIONARIES.values()))}")
     for session in chosen:
         session["profile"].setdefault("reset_on_logon", reset_on_logon)
+        if log:
+            session["log"] = {}
     settings = {
         "listen": f"{host}:{port}",
         "application": "acceptance",
         "dictionaries": {key: str(path) for key, path in files.items()},
         "sessions": chosen,
     }
+    if tls is not None:
+        settings["tls"] = tls
     tile = {"name": "fix", "kind": "fix-acceptor", "settings": settings}
     return {
         "version": 1,

@@ -38,10 +38,17 @@ def fix() -> None:
 @click.option(
     "--keep-numbers", is_flag=True, help="Sessions go on with their numbers (a store in files), without resets."
 )
+@click.option("--log", is_flag=True, help="Write each session's messages down; needs --directory.")
+@click.option("--certificate", type=click.Path(path_type=Path), help="Speak TLS with this certificate (PEM).")
+@click.option("--key", type=click.Path(path_type=Path), help="Its key (PEM).")
+@click.option(
+    "--client-ca", type=click.Path(path_type=Path), help="Clients must show a certificate of this authority (PEM)."
+)
 @json_option
 def acceptor(
-    app: str, host: str, port: int, dictionaries: Path, directory: Path | None, keep_numbers: bool, as_json: bool
-) -> None:
+    app: str, host: str, port: int, dictionaries: Path, directory: Path | None, keep_numbers: bool, log: bool,
+    certificate: Path | None, key: Path | None, client_ca: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Listen for FIX 4.0 to 5.0 SP2 until interrupted.
 
     With --app acceptance the sessions are ISLD's with TW40 to TW50SP2; orders, cancels and security definitions go back as
@@ -49,6 +56,9 @@ def acceptor(
     """
     from meridian.venues import fix_acceptor
 
+    if log and directory is None:
+        raise BadInput("--log: needs --directory, where the logs stay")
+    tls = _tls(certificate, key, client_ca)
     with tempfile.TemporaryDirectory(prefix="meridian-fix-") as temporary:
         where = directory or Path(temporary)
         try:
@@ -60,6 +70,8 @@ def acceptor(
                 directory=where,
                 store="journal" if keep_numbers else "memory",
                 reset_on_logon=not keep_numbers,
+                tls=tls,
+                log=log,
             )
         except ValueError as error:
             raise BadInput(f"--{error}") from error
@@ -77,3 +89,14 @@ def acceptor(
             raise Unreachable(str(error).splitlines()) from error
         if as_json:
             print_json("fix.acceptor", {"application": app, "listen": f"{host}:{port}", "sessions": names})
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> dict[str, str] | None:
+    """The tile's settings; None: in the clear. Raises BadInput."""
+    if certificate is None and key is None and client_ca is None:
+        return None
+    if certificate is None or key is None:
+        missing = "--certificate" if certificate is None else "--key"
+        raise BadInput(f"{missing} is missing: TLS needs a certificate and its key")
+    files = {"certificate_file": certificate, "key_file": key, "client_ca_file": client_ca}
+    return {name: str(path) for name, path in files.items() if path is not None}

@@ -6,6 +6,7 @@
 pub mod feed;
 pub mod fix;
 pub mod gateway;
+pub mod route;
 mod samples;
 mod settings;
 

@@ -5,9 +5,9 @@
 use std::net::SocketAddrV4;
 
 use records::{CancelOnDisconnect, ExchangeSession};
-use sessions::fix::{JournalSize, Profile};
-use tiles::settings;
+use sessions::fix::{JournalSize, LogSize, Profile};
 use tiles::settings::{none_all_or_word, secret};
+use tiles::{TlsServer, TlsServerSettings, settings};
 
 use super::write::Dialect;
 use crate::config::{ExchangeConfig, self_trade};
@@ -55,6 +55,10 @@ settings! {
         pub copies: Vec<u32> = Vec::new(), "numbers of FIX sessions that order";
         /// How many messages it may send in a window.
         pub throttle: ThrottleConfig = ThrottleConfig::default(), "a table";
+        /// Absent: in the clear.
+        pub tls: Option<TlsServerSettings> = None, "a table with certificate_file and key_file";
+        /// Where its messages are written down; absent: nowhere.
+        pub log: Option<LogSize> = None, "a table with file_bytes and files_max";
         /// Whether the client may begin the numbers at 1 (141=Y).
         pub takes_reset: bool = true, "true or false";
         /// Longest heartbeat interval that a logon may ask for.
@@ -131,7 +135,7 @@ impl FixPortConfig {
 
     /// Bytes of its files: two segments, numbers, and what was said.
     pub(crate) fn disk_bytes(&self) -> usize {
-        2 * self.store_bytes + 2 * 4096
+        2 * self.store_bytes + 2 * 4096 + self.log.as_ref().map_or(0, |log| 2 * log.file_bytes)
     }
 
     /// The session's rules.
@@ -185,6 +189,9 @@ pub(crate) const OUTPUT_BYTES: usize = 256 << 10;
 pub(crate) fn check(config: &ExchangeConfig, must: &mut dyn FnMut(bool, String)) {
     for (at, port) in config.fix_ports.iter().enumerate() {
         let (place, before) = (format!("fix_ports[{at}]"), &config.fix_ports[..at]);
+        if let Some(Err(errors)) = port.tls.as_ref().map(|tls| TlsServer::new(tls, &format!("{place}.tls"))) {
+            errors.into_iter().for_each(|error| must(false, error));
+        }
         let fixt = port.begin_string == "FIXT.1.1";
         let code = &port.default_appl_ver_id;
         must(

@@ -3,10 +3,12 @@
 //! Invariant: one session outlives its connections and has at most one; a second one in its name is closed without a word. The
 //! core hears of each logon and of each end of a connection that was logged on, in the order of the requests between them.
 
+use std::rc::Rc;
+
 use links::{Counter, Counters};
 use records::{ExchangeAction, ExchangeControl, Reason, bytes_of};
-use sessions::fix::{Answer, Application, Connection, Count, GarbledCounts, Inbound, Next, Session, State};
-use tiles::{Context, Door, StartError, Waiting};
+use sessions::fix::{Answer, Application, Connection, Count, FileLog, GarbledCounts, Inbound, Next, Session, State};
+use tiles::{Context, Door, StartError, TlsServer, Waiting};
 use wire::fix::{DataFields, Fields, Garbled, Message};
 
 use super::config::{FixPortConfig, FixRole, OUTPUT_BYTES};
@@ -121,8 +123,17 @@ impl FixPort {
             StartError(format!("tile {}: fix_ports.{session}.listen = {listen}: {error}", config.name))
         };
         let listener = context.net.tcp_listen(port.listen).map_err(|error| named(&error))?;
+        let listener = match &port.tls {
+            Some(tls) => TlsServer::new(tls, "tls").map_err(|errors| named(&errors.join("\n")))?.over(listener),
+            None => listener,
+        };
         let scope = context.counters.scope(&format!("fix{}", port.session));
         let mut session = Session::new(port.profile(), kept.store, Some(kept.rules));
+        if let Some(size) = &port.log {
+            let name = format!("messages{}", port.session);
+            let log = FileLog::open(Rc::clone(&context.storage), &name, size.clone()).map_err(|error| named(&error))?;
+            session = session.with_log(Box::new(log));
+        }
         if port.role() == FixRole::Orders {
             // Requests that are in the journal were taken, whether or not the session had time to note it.
             let desk = sequencer.outputs.desks.desk(port.session);

@@ -27,6 +27,8 @@ pub fn port(session: u32, role: &str, begin_string: &str) -> FixPortConfig {
         cancel_on_disconnect_accounts: Vec::new(),
         copies: Vec::new(),
         throttle: ThrottleConfig::default(),
+        tls: None,
+        log: None,
         takes_reset: true,
         heartbeat_s_max: 300,
         book_interval_ns: 0,

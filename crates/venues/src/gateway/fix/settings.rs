@@ -6,18 +6,21 @@ use std::net::SocketAddrV4;
 use std::rc::Rc;
 
 use records::CancelOnDisconnect;
-use sessions::fix::{JournalSize, JournalStore, Profile, Session};
+use sessions::fix::{FileLog, JournalSize, JournalStore, LogSize, Profile, Session};
 use tiles::settings::none_all_or_word;
 use tiles::{Context, Ends, Json, Setting, StartError, Tile, TileKind, TileSpec, settings};
 
 use super::{Dialect, FixConfig, FixVenue, Level, Symbol};
 use crate::fix::HoursSettings;
 use crate::gateway::{GatewayConfig, GatewayTile};
+use crate::route::RouteSettings;
 use crate::samples::SAMPLES_BYTES;
 
 /// The store's name among the tile's files.
 const STORE: &str = "fix";
 const NUMBERS_BYTES: u64 = 4096;
+/// Name of the message log's files.
+const LOG: &str = "messages";
 
 settings! {
     /// An instrument by the venue's symbol.
@@ -44,6 +47,9 @@ settings! {
         venue: u16, "a whole number from 1 to 65535", |venue| *venue > 0;
         source: u32, "a whole number above 0", |source| *source > 0;
         address: SocketAddrV4, "an address such as 127.0.0.1:9000", |address| address.port() != 0;
+        route: RouteSettings = empty(), "a table with backups and tls";
+        /// Where the session's messages are written down; absent: nowhere.
+        log: Option<LogSize> = None, "a table with file_bytes and files_max";
         profile: Profile, "a table";
         dialect: Dialect = Dialect::default(), "a table";
         /// Absent: always open.
@@ -86,7 +92,8 @@ pub const KIND: TileKind = TileKind { check, disk_bytes, make };
 /// Two segments of the journal of ids and of the session's store, numbers and samples.
 fn disk_bytes(spec: &TileSpec) -> u64 {
     spec.settings::<FixGatewaySettings>().map_or(0, |settings| {
-        2 * (settings.journal_segment_bytes + settings.store.segment_bytes) as u64 + NUMBERS_BYTES + SAMPLES_BYTES
+        let log = settings.log.map_or(0, |log| log.file_bytes);
+        2 * (settings.journal_segment_bytes + settings.store.segment_bytes + log) as u64 + NUMBERS_BYTES + SAMPLES_BYTES
     })
 }
 
@@ -95,6 +102,9 @@ fn check(spec: &TileSpec, ends: &Ends) -> Vec<String> {
     let key = spec.key();
     spec.errors::<FixGatewaySettings>(|settings, errors| {
         settings.profile.errors(&format!("{key}.profile"), errors);
+        if let Err(found) = settings.route.check(&format!("{key}.route")) {
+            errors.extend(found);
+        }
         if !settings.profile.initiator {
             errors.push(format!("{key}.profile.initiator = false: a gateway logs on; must be true"));
         }
@@ -131,6 +141,13 @@ fn make(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartErr
     if let Some(hours) = &settings.hours {
         session = session.with_hours(hours.hours().map_err(|errors| StartError(errors.join("\n")))?);
     }
+    if let Some(size) = settings.log {
+        let log = FileLog::open(Rc::clone(&context.storage), LOG, size);
+        let failed = |error: std::io::Error| StartError(format!("tile {}: message log: {error}", spec.name));
+        session = session.with_log(Box::new(log.map_err(failed)?));
+    }
+    let route = settings.route.over(Rc::clone(&context.net), settings.address, &format!("{}.route", spec.key()));
+    context.net = route.map_err(|errors| StartError(errors.join("\n")))?;
     let symbols = settings.listings.iter().map(|listing| (listing.instrument, Symbol::new(&listing.symbol))).collect();
     let fix = FixConfig {
         venue: settings.venue,

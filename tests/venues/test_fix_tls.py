@@ -1,0 +1,159 @@
+"""FIX sessions over TLS, ours on both ends and Python's on ours: who may come in, what is refused, in sentences.
+
+Invariant under test: a session over TLS is the same session; whoever lacks the certificate that is asked for never reaches it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from meridian.venues.fix import read_log
+from meridian.venues.fix_session import Initiator
+from tests.venues.fix_support import HOST, free_port, profile, running, typed
+
+PROFILE = {"begin_string": "FIX.4.4", "sender_comp_id": "TW44", "target_comp_id": "ISLD"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Certificates of an authority, and one of another."""
+
+    folder: Path
+
+    def __getitem__(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _write(
+    folder: Path, name: str, signer: tuple[ec.EllipticCurvePrivateKey, str] | None
+) -> ec.EllipticCurvePrivateKey:
+    """A certificate, its own authority without a signer."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    by, issuer = signer or (key, name)
+    builder = (
+        x509.CertificateBuilder().subject_name(_name(name)).issuer_name(_name(issuer)).public_key(key.public_key())
+    )
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
+    builder = builder.not_valid_after(now + datetime.timedelta(days=2))
+    builder = builder.add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
+    names = [x509.DNSName("venue.test"), x509.IPAddress(ipaddress.ip_address(HOST))]
+    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    made = builder.sign(by, hashes.SHA256())
+    (folder / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / f"{name}.key").write_bytes(secret)
+    return key
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("tls")
+    authority = _write(folder, "ca", None)
+    _write(folder, "other", None)
+    for name in ("server", "client"):
+        _write(folder, name, (authority, "ca"))
+    return Files(folder)
+
+
+@pytest.fixture(scope="module")
+def acceptor(files: Files) -> Iterator[int]:
+    """An acceptor that asks for the client's certificate, and writes down what passes."""
+    port = free_port()
+    words = ["--certificate", files["server.pem"], "--key", files["server.key"], "--client-ca", files["ca.pem"]]
+    with running("fix", "acceptor", "--port", str(port), *words, "--log", "--directory", files["kept"], port=port):
+        yield port
+
+
+def context(files: Files, ca: str = "ca.pem", own: str | None = "client") -> ssl.SSLContext:
+    made = ssl.create_default_context(cafile=files[ca])
+    if own is not None:
+        made.load_cert_chain(files[f"{own}.pem"], files[f"{own}.key"])
+    return made
+
+
+def test_a_session_over_tls_is_the_same_session(acceptor: int, files: Files) -> None:
+    with Initiator((HOST, acceptor), PROFILE, tls=context(files), server_name="venue.test") as session:
+        for at in range(200):
+            fields = {
+                11: f"o{at}",
+                21: "1",
+                55: "AAPL",
+                54: "1",
+                60: "20260115-14:30:00",
+                40: "1",
+                38: "1",
+                58: "x" * 2_000,
+            }
+            session.send("D", fields)
+        names = [session.wait_message().get(11) for _ in range(200)]
+    assert names == [f"o{at}" for at in range(200)]
+    assert session.session.ended == "logged_out"
+    logs = [path for path in Path(files["kept"]).rglob("*.log") if path.read_bytes()[:1] != b"\0"]
+    (log,) = [read_log(path) for path in logs]
+    ways = [entry.way for entry in log if entry.message.type == "D"]
+    assert (ways.count("in"), ways.count("out"), log.bad) == (200, 200, {})
+
+
+@pytest.mark.parametrize(
+    ("ca", "own", "name"), [("ca.pem", None, "venue.test"), ("other.pem", "client", "venue.test"), ("ca.pem", "client", "x.test"),
+                            ("ca.pem", "other", "venue.test")],
+)  # fmt: skip
+def test_whoever_lacks_the_certificate_does_not_come_in(
+    acceptor: int, files: Files, ca: str, own: str | None, name: str
+) -> None:
+    session = Initiator((HOST, acceptor), PROFILE, tls=context(files, ca, own), server_name=name)
+    with pytest.raises(OSError, match=r"certificate|closed|logon was not taken|TLS"):
+        session.log_on()
+    session.lose()
+    with Initiator((HOST, acceptor), PROFILE, tls=context(files)):
+        pass  # The others are not disturbed.
+
+
+def test_what_speaks_no_tls_is_refused(acceptor: int) -> None:
+    session = Initiator((HOST, acceptor), PROFILE)
+    with pytest.raises(OSError, match="logon was not taken"):
+        session.log_on()
+
+
+def test_a_profile_says_it_all(acceptor: int, files: Files, tmp_path: Path) -> None:
+    tls = "[session.tls]\nserver_name = 'venue.test'\n"
+    known = f"{tls}ca_file = '{files['ca.pem']}'\n"
+    own = f"certificate_file = '{files['client.pem']}'\nkey_file = '{files['client.key']}'\n"
+    code, documents, _ = typed("fix", "connect", str(profile(tmp_path, acceptor, more=known + own)), lines="")
+    assert code == 0 and documents[-1]["ended"] == "logged_out"
+    code, documents, _ = typed("fix", "connect", str(profile(tmp_path, acceptor, more=tls)), lines="")
+    assert code == 3 and "certificate is refused" in documents[-1]["errors"][0]
+    wrong = f"{tls}ca_file = 'absent.pem'\ncertificate_file = '{files['client.pem']}'\n"
+    code, documents, _ = typed("fix", "connect", str(profile(tmp_path, acceptor, more=wrong)), lines="")
+    assert code == 2 and "key_file is missing" in documents[-1]["errors"][0]
+
+
+def test_an_acceptors_files_are_looked_at_before_it_listens(files: Files, tmp_path: Path) -> None:
+    (tmp_path / "text.pem").write_text("this is none\n")
+    text, absent = str(tmp_path / "text.pem"), str(tmp_path / "absent.pem")
+    words = ["--certificate", text, "--key", absent, "--client-ca", text]
+    code, documents, _ = typed("fix", "acceptor", "--port", "1", *words)
+    told = documents[-1]["errors"]
+    assert code == 2 and len(told) == 3 and all("PEM file" in error for error in told), told
+    code, documents, _ = typed("fix", "acceptor", "--port", "1", "--certificate", files["server.pem"])
+    assert code == 2 and "--key is missing" in documents[-1]["errors"][0]
+    code, documents, _ = typed("fix", "acceptor", "--port", "1", "--log")
+    assert code == 2 and "--directory" in documents[-1]["errors"][0]
