@@ -129,8 +129,10 @@ record! {
         pub refused: u8,
         /// 1: cancelled when its session's connection is lost, whatever the session itself promises.
         pub ends_with_connection: u8,
+        /// 1: one side of a quote: its name stands for the latest order of that name.
+        pub quote: u8,
         /// Zero.
-        pub reserved: [u8; 3],
+        pub reserved: [u8; 2],
     }
 }
 
@@ -163,8 +165,10 @@ record! {
         pub letters: [u8; 2],
         /// A [`crate::Reason`] code for which the port refuses the replace, else 0.
         pub refused: u8,
+        /// 1: one side of a quote.
+        pub quote: u8,
         /// Zero.
-        pub reserved: [u8; 2],
+        pub reserved: [u8; 1],
     }
 }
 
@@ -217,7 +221,8 @@ record! {
         /// Name of the question (FIX: OrdStatusReqID), or zeros.
         pub question: [u8; 16],
         /// What is asked, a MsgType's letter: `F` cancel, `G` a replace that is refused, `q` mass cancel, `H` an order's
-        /// status, `A` the status of all orders.
+        /// status, `A` the status of all orders, `i` the quotes that follow are of this name, `b` they are done; `P` a side of a
+        /// quote is pulled.
         pub what: u8,
         /// A [`crate::Side`] code, 0: both.
         pub side: u8,

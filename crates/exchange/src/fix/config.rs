@@ -66,7 +66,7 @@ settings! {
         /// Market data: a book is sent again after this long at the earliest.
         pub book_interval_ns: u64 = 1_000_000, "a whole number of ns up to 60000000000", |ns| *ns <= 60_000_000_000;
         /// Reports that may wait for the client.
-        pub reports_waiting_max: usize = 1 << 16, "a whole number from 16 to 1048576", |m| (16..=1 << 20).contains(m);
+        pub reports_waiting_max: usize = 1 << 16, "a whole number from 1024 to 1048576", |m| (1_024..=1 << 20).contains(m);
         /// Orders and replaces of a day, refused ones too.
         pub orders_max: usize = 1 << 18, "a whole number from 16 to 16777216", |orders| (16..=1 << 24).contains(orders);
         /// Messages kept to be given again.

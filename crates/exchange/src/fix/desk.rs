@@ -18,6 +18,8 @@ pub(crate) struct Desk {
     pub entries: Entries,
     /// When the message numbers began of which `taken` is one.
     pub began_ns: u64,
+    /// The quotes that are being taken: their name, how many sides, and how many were refused.
+    quotes: Quotes,
     /// MsgSeqNum of the last request that is in the input.
     pub taken: u64,
     /// Sessions that get its reports: its own first, then its drop copies.
@@ -37,6 +39,15 @@ struct Asked {
     cancelled: u32,
     sequence: u64,
     time_ns: u64,
+}
+
+/// A MassQuote that is being taken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quotes {
+    name: [u8; 16],
+    /// QuoteResponseLevel's letter.
+    level: u8,
+    refused: u32,
 }
 
 /// What of a request stands in its answer.
@@ -77,7 +88,13 @@ impl Desks {
 
     /// A session that orders.
     pub fn add(&mut self, session: u32, orders: usize) {
-        let desk = Desk { entries: Entries::with_capacity(orders), began_ns: 0, taken: 0, listeners: vec![session] };
+        let desk = Desk {
+            entries: Entries::with_capacity(orders),
+            quotes: Quotes::default(),
+            began_ns: 0,
+            taken: 0,
+            listeners: vec![session],
+        };
         self.desks[session as usize] = Some(desk);
         self.any = true;
     }
@@ -137,7 +154,10 @@ impl Desks {
         let asked = match header.kind() {
             Some(Kind::ExchangeEnter) => read_from(record).and_then(|command| desk.enter(&command)),
             Some(Kind::ExchangeReplace) => read_from(record).and_then(|command| desk.replace(&command)),
-            Some(Kind::ExchangeRequest) => read_from(record).map(|command| desk.request(&command)),
+            Some(Kind::ExchangeRequest) => read_from(record).map(|command| {
+                desk.on_quotes(&command);
+                desk.request(&command)
+            }),
             Some(Kind::ExchangeControl) => {
                 if let Some(command) = read_from::<ExchangeControl>(record) {
                     desk.control(&command);
@@ -192,7 +212,7 @@ impl Desks {
     /// The command was applied: what is still unanswered is answered.
     #[inline]
     pub fn after(&mut self) {
-        if matches!(self.asked.what, b'F' | b'q' | b'H' | b'A')
+        if matches!(self.asked.what, b'F' | b'q' | b'H' | b'A' | b'b')
             || self.asked.what == b'G' && self.asked.request.refused != 0
         {
             self.answer();
@@ -224,6 +244,15 @@ impl Desks {
                 self.say(session, report);
             }
             b'A' => self.status_of_all(session, &request),
+            b'b' => {
+                let quotes = desk.quotes;
+                let negative = request.refused != 0;
+                if quotes.level == b'2' || quotes.level == b'1' && negative {
+                    let mut report = request.report(b'b');
+                    (report.tag, report.reason, report.total) = (quotes.name, request.refused, quotes.refused);
+                    self.say(session, report);
+                }
+            }
             _ => {}
         }
     }
@@ -335,6 +364,7 @@ impl Desk {
             side: command.side,
             short_sale: command.short_sale,
             order_type: command.order_type,
+            quote: command.quote == 1,
             time_in_force: command.time_in_force,
             price_nanos: command.price_nanos,
             lots: command.lots,
@@ -369,6 +399,7 @@ impl Desk {
             order_type: records::OrderType::Limit.code(),
             status: 0,
             open: false,
+            quote: command.quote == 1,
             ..former
         });
         Some((b'G', Request { original_ref: command.original_ref, ..Request::default() }))
@@ -389,6 +420,26 @@ impl Desk {
         (command.what, request)
     }
 
+    /// Quotes begin: those before, of which a kill may have left a part, are over.
+    fn on_quotes(&mut self, command: &ExchangeRequest) {
+        if command.what == b'i' {
+            self.quotes = Quotes { name: command.tag, level: command.scope, refused: 0 };
+        }
+    }
+
+    /// A side of a quote is refused: told on its own where refusals are asked for.
+    fn quote_refused(&mut self, user_ref: u64, reason: u8) -> Option<Report> {
+        let entry = self.entries.get_mut(user_ref)?;
+        entry.status = b'8';
+        let (tag, instrument, side) = (entry.tag, entry.instrument, entry.side);
+        self.quotes.refused += 1;
+        let told = matches!(self.quotes.level, b'1' | b'2');
+        let (kind, original_tag) = (b'b', tag);
+        let report =
+            Report { kind, tag: self.quotes.name, original_tag, instrument, side, reason, ..Report::default() };
+        told.then_some(report)
+    }
+
     fn control(&mut self, command: &ExchangeControl) {
         if command.action == ExchangeAction::Connect.code() && command.numbers_began_ns != self.began_ns {
             (self.began_ns, self.taken) = (command.numbers_began_ns, 0);
@@ -400,12 +451,16 @@ impl Desk {
         entry.leaves_lots = event.leaves_lots;
         (entry.order_ref, entry.feed_ref) = (event.order_ref, event.order_ref);
         entry.settle();
-        let report = entry.report(b'0');
+        let report = (!entry.quote).then(|| entry.report(b'0'));
         self.entries.begin(event.user_ref);
-        Some(report)
+        self.entries.claim(event.user_ref);
+        report
     }
 
     fn rejected(&mut self, event: &ExchangeEvent, asked: &Asked) -> Option<Report> {
+        if self.entries.get(event.user_ref)?.quote {
+            return self.quote_refused(event.user_ref, event.reason);
+        }
         let entry = self.entries.get_mut(event.user_ref)?;
         entry.status = b'8';
         let symbol = asked.request.symbol;
@@ -445,6 +500,9 @@ impl Desk {
             report = entry.report(entry.status);
             self.entries.end(event.user_ref);
         }
+        if own && asked.what == b'P' {
+            return None;
+        }
         report.reason = event.reason;
         let asked_for = own && matches!(asked.what, b'F' | b'q') || reason == Some(Reason::Immediate);
         report.unasked = !asked_for;
@@ -462,16 +520,20 @@ impl Desk {
         (entry.order_ref, entry.feed_ref) = (old.order_ref, event.order_ref);
         entry.time_in_force = event.time_in_force;
         entry.settle();
-        let report = Report { original_tag: old.tag, ..entry.report(b'5') };
+        let report = (!entry.quote).then(|| Report { original_tag: old.tag, ..entry.report(b'5') });
         self.entries.end(event.other_user_ref);
         if let Some(old) = self.entries.get_mut(event.other_user_ref) {
             old.status = b'5';
         }
         self.entries.begin(event.user_ref);
-        Some(report)
+        self.entries.claim(event.user_ref);
+        report
     }
 
     fn replace_rejected(&mut self, event: &ExchangeEvent) -> Option<Report> {
+        if self.entries.get(event.user_ref)?.quote {
+            return self.quote_refused(event.user_ref, event.reason);
+        }
         let tag = self.entries.get(event.user_ref)?.tag;
         if let Some(entry) = self.entries.get_mut(event.user_ref) {
             entry.status = b'8';

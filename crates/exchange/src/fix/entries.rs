@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     /// OrdStatus; 0 until the core has spoken.
     pub status: u8,
     pub open: bool,
+    /// A side of a quote: its name stands for the latest that was taken.
+    pub quote: bool,
     pub side: u8,
     pub short_sale: u8,
     pub order_type: u8,
@@ -65,6 +67,11 @@ impl Entries {
         self.all.len() as u64 + 1
     }
 
+    /// Whether so many more can be taken in.
+    pub fn has_room(&self, entries: usize) -> bool {
+        self.all.capacity() - self.all.len() >= entries
+    }
+
     /// Whether an order of this name can be taken in.
     pub fn has_room_for(&self, tag: &[u8; 16]) -> bool {
         self.all.len() < self.all.capacity() && self.place(tag).is_some()
@@ -78,6 +85,16 @@ impl Entries {
             && self.places[place] == NONE_REF
         {
             self.places[place] = number;
+        }
+    }
+
+    /// A quote's name stands for this one from now on.
+    pub fn claim(&mut self, number: u64) {
+        let Some(entry) = self.get(number).filter(|entry| entry.quote) else { return };
+        if let Some(place) = self.place(&entry.tag)
+            && self.get(u64::from(self.places[place])).is_some_and(|other| other.quote)
+        {
+            self.places[place] = number as u32;
         }
     }
 

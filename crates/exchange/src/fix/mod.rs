@@ -10,6 +10,7 @@ pub(crate) mod desk;
 mod entries;
 pub(crate) mod market;
 mod port;
+mod quote;
 mod report;
 mod request;
 mod said;

@@ -13,6 +13,7 @@ use wire::fix::{DataFields, Fields, Garbled, Message};
 
 use super::config::{FixPortConfig, FixRole, OUTPUT_BYTES};
 use super::market::Watch;
+use super::quote::{self, Quoter};
 use super::request::{self, Origin};
 use super::said::Said;
 use super::start::Kept;
@@ -389,12 +390,15 @@ impl AtDesk<'_> {
         let desk = outputs.desks.desk(manners.session);
         let kind = inbound.message.kind();
         let unknown = match manners.dialect {
-            Dialect::Fix42 => matches!(kind, b"q" | b"AF"),
+            Dialect::Fix42 => matches!(kind, b"q" | b"AF" | b"i"),
             Dialect::Fix43 => kind == b"AF",
             _ => false,
         };
         if unknown {
             return Answer::Unsupported;
+        }
+        if kind == b"i" {
+            return self.on_quotes(now_ns, inbound);
         }
         let origin = Origin {
             venue: manners.venue,
@@ -425,6 +429,23 @@ impl AtDesk<'_> {
         manners.tells.requests.add(1);
         self.sequencer.submit(now_ns, command.bytes());
         Answer::Taken
+    }
+}
+
+impl AtDesk<'_> {
+    /// A MassQuote: one message by the throttle's count.
+    fn on_quotes(&mut self, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
+        let manners = &mut *self.manners;
+        let (venue, session) = (manners.venue, manners.session);
+        if self.sequencer.outputs.desks.room(session) < 4 * quote::ENTRIES_MAX {
+            return Answer::Refused { reason: 4, tag: 0 };
+        }
+        if !manners.throttle.takes(now_ns, false) {
+            manners.tells.throttled.add(1);
+            return Answer::Refused { reason: 4, tag: 0 };
+        }
+        manners.tells.requests.add(1);
+        quote::take(inbound, &mut Quoter { venue, session, now_ns, sequencer: self.sequencer })
     }
 }
 

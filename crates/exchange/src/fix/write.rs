@@ -70,6 +70,7 @@ pub(crate) fn write(report: &Report, reader: &Reader<'_>, body: &mut Builder<'_>
     match report.kind {
         b'9' => cancel_reject(report, reader, body),
         b'r' => mass_cancel_report(report, reader, body),
+        b'b' => quote_acknowledgement(report, reader.dialect, body),
         _ => execution(report, reader, body),
     }
 }
@@ -227,6 +228,33 @@ fn mass_cancel_report(report: &Report, reader: &Reader<'_>, body: &mut Builder<'
         body.field(54, &[side(report)]);
     }
     body.time(60, report.time_ns, reader.dialect.precision());
+}
+
+/// MassQuoteAcknowledgement: of all, or of one side that is refused.
+fn quote_acknowledgement(report: &Report, dialect: Dialect, body: &mut Builder<'_>) {
+    body.field(117, text(&report.tag));
+    let old = dialect < Dialect::Fix44;
+    let reason = match Reason::from_code(report.reason) {
+        Some(Reason::InvalidInstrument) => 1,
+        Some(Reason::Halted | Reason::Closed) => 2,
+        Some(Reason::DuplicateId) => 6,
+        Some(Reason::InvalidPrice) => 8,
+        _ if old => 9,
+        _ => 99,
+    };
+    let of_all = report.original_tag == [0; 16];
+    if of_all && report.reason != 0 {
+        body.unsigned(297, 5).unsigned(300, reason).field(58, words(report.reason));
+    } else if of_all {
+        body.unsigned(297, 0);
+    } else {
+        // The name of a side is set, stroke, entry, and the side's letter.
+        let name = text(&report.original_tag);
+        let stroke = name.iter().position(|letter| *letter == b'/').unwrap_or(0);
+        let (set, entry) = (&name[..stroke], &name[stroke + 1..name.len() - 1]);
+        body.unsigned(297, 5).field(58, words(report.reason));
+        body.unsigned(296, 1).field(302, set).unsigned(295, 1).field(299, entry).unsigned(368, reason);
+    }
 }
 
 /// The venue's number of an order.

@@ -60,7 +60,7 @@ impl Matching {
     /// A request by name: cancels do what they say; questions, and what is refused, only have their place in the sequence.
     pub fn request<S: Sink>(&mut self, stamp: Stamp, command: &ExchangeRequest, sink: &mut S) {
         match (command.what, command.refused) {
-            (b'F', 0) => {
+            (b'F' | b'P', 0) => {
                 let mut cancel = ExchangeCancel::new();
                 cancel.header =
                     records::Header { kind: cancel.header.kind, length: cancel.header.length, ..command.header };

@@ -1,0 +1,194 @@
+//! Mass quotes over FIX, and what the exchange does to orders by itself: busts, the end of the day.
+
+mod support;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use exchange::{CommandSource, ExchangeConfig};
+use records::{ExchangeAction, ExchangeControl, RECORD_BYTES_MAX, bytes_of};
+use support::fix::{FixTrader, line, port, value};
+use support::{House, config, until};
+use tiles::Clock;
+use wire::fix::{DataFields, Fields, Validation, Version};
+
+const VERSIONS: [(&str, &str, &str); 5] = [
+    ("FIX.4.3", "", "FIX.4.3"),
+    ("FIX.4.4", "", "FIX.4.4"),
+    ("FIXT.1.1", "7", "FIX.5.0"),
+    ("FIXT.1.1", "8", "FIX.5.0SP1"),
+    ("FIXT.1.1", "9", "FIX.5.0SP2"),
+];
+
+fn house_config(version: &str, application: &str) -> ExchangeConfig {
+    let mut config = config();
+    config.fix_ports = vec![port(11, "orders", version), port(12, "orders", version)];
+    config.fix_ports.iter_mut().for_each(|port| port.default_appl_ver_id = application.into());
+    config
+}
+
+fn log_on(house: &mut House, at: usize) -> FixTrader {
+    let mut trader = FixTrader::new(&house.config.fix_ports[at]);
+    trader.connect(house.clock.now_ns());
+    until(house, "a logon", |house| {
+        trader.step(house.clock.now_ns());
+        trader.is_up()
+    });
+    trader
+}
+
+fn told(house: &mut House, trader: &mut FixTrader, count: usize) {
+    until(house, &format!("message {count}"), |house| {
+        trader.step(house.clock.now_ns());
+        trader.told().len() >= count
+    });
+}
+
+fn hold_against_dictionary(trader: &FixTrader, version: &str) {
+    let dictionary = Version::from_name(version).unwrap().dictionary();
+    let mut fields = Fields::new(1024);
+    for bytes in trader.raw() {
+        fields.read(bytes, &DataFields::standard()).unwrap();
+        let checked = dictionary.validate(&fields.message(bytes), &Validation::FULL);
+        assert_eq!(checked.map_err(|wrong| (wrong.reason, wrong.tag)), Ok(()), "{}", String::from_utf8_lossy(bytes));
+    }
+}
+
+/// What rests: side, price in cents, lots.
+fn resting(house: &House) -> Vec<(usize, i64, i64)> {
+    let mut found = Vec::new();
+    house.tile.for_each_resting(|order| {
+        found.push((order.side.index(), order.price_nanos / 10_000_000, order.front_lots + order.reserve_lots));
+    });
+    found
+}
+
+/// A quote message of one set.
+fn quotes(name: &str, entries: &[(&str, &str, &str)]) -> String {
+    let count = entries.len();
+    let mut body = format!("117={name}|301=2|296=1|302=1|304={count}|295={count}");
+    for (entry, symbol, terms) in entries {
+        body += &format!("|299={entry}|55={symbol}|{terms}");
+    }
+    body
+}
+
+#[test]
+fn an_entry_is_a_bid_and_an_offer_that_take_the_place_of_its_former_ones() {
+    for (version, application, name) in VERSIONS {
+        let mut house = House::start(house_config(version, application), None);
+        let (mut maker, mut taker) = (log_on(&mut house, 0), log_on(&mut house, 1));
+        let mut quote = |house: &mut House, name: &str, entries: &[(&str, &str, &str)], answers: usize| {
+            let before = maker.told().len();
+            maker.send_plain(house.clock.now_ns(), "i", &quotes(name, entries));
+            told(house, &mut maker, before + answers);
+            maker.told()[before..]
+                .iter()
+                .map(|told| line(told, &[35, 117, 297, 299, 368, 11, 150, 39, 151]))
+                .collect::<Vec<_>>()
+        };
+        let first =
+            [("1", "AAPL", "132=99|133=101|134=10|135=10"), ("2", "ESH4", "132=5|134=3"), ("3", "NOPE", "132=1|134=1")];
+        let refused = "35=b|117=Q1|297=5|299=3|368=1";
+        assert_eq!(quote(&mut house, "Q1", &first, 3), [refused, refused, "35=b|117=Q1|297=0"], "{version}");
+        assert_eq!(resting(&house), [(0, 9_900, 10), (1, 10_100, 10), (0, 500, 3)]);
+        // Higher than the offer that stands: it moves first, and nothing trades.
+        let up = [("1", "AAPL", "132=101.5|133=102|134=10|135=12")];
+        assert_eq!(quote(&mut house, "Q2", &up, 1), ["35=b|117=Q2|297=0"]);
+        assert_eq!(resting(&house), [(0, 10_150, 10), (1, 10_200, 12), (0, 500, 3)]);
+        taker.send(house.clock.now_ns(), "D", "11=T1|21=1|55=AAPL|54=1|38=4|40=2|44=102");
+        told(&mut house, &mut taker, 2);
+        // The fill is told under the name of the entry's side; then the size is the quoted one again.
+        let again = [("1", "AAPL", "132=101.5|133=102|134=10|135=12")];
+        let lines = quote(&mut house, "Q3", &again, 2);
+        assert_eq!(lines, ["35=8|11=1/1S|150=F|39=1|151=8", "35=b|117=Q3|297=0"]);
+        assert_eq!(resting(&house), [(0, 10_150, 10), (1, 10_200, 12), (0, 500, 3)]);
+        let crossed = [("1", "AAPL", "132=103|133=102|134=1|135=1"), ("2", "ESH4", "132=6|134=0")];
+        let refused = "35=b|117=Q4|297=5|299=1|368=8";
+        assert_eq!(quote(&mut house, "Q4", &crossed, 3), [refused, refused, "35=b|117=Q4|297=0"]);
+        assert_eq!(
+            resting(&house),
+            [(0, 10_150, 10), (1, 10_200, 12)],
+            "a size of nothing pulls; a refused entry stands"
+        );
+        let down = [("1", "AAPL", "132=98|133=99|134=1|135=1")];
+        quote(&mut house, "Q5", &down, 1);
+        assert_eq!(resting(&house), [(0, 9_800, 1), (1, 9_900, 1)]);
+        hold_against_dictionary(&maker, name);
+        assert!(maker.session_words().is_empty(), "{:?}", maker.session_words());
+        // A restart knows the entries.
+        let (config, storage) = (house.config.clone(), house.storage.clone());
+        drop(house);
+        maker.hang_up(1);
+        let mut house = House::start_on(config, storage, None);
+        maker.connect(house.clock.now_ns());
+        until(&mut house, "a logon", |house| {
+            maker.step(house.clock.now_ns());
+            maker.is_up()
+        });
+        let before = maker.told().len();
+        maker.send_plain(house.clock.now_ns(), "i", &quotes("Q6", &[("1", "AAPL", "132=98|133=99|134=0|135=2")]));
+        told(&mut house, &mut maker, before + 1);
+        assert_eq!(resting(&house), [(1, 9_900, 2)]);
+    }
+}
+
+/// Commands of the exchange's own, from inside the process.
+#[derive(Clone, Default)]
+struct Hand(Rc<RefCell<Vec<ExchangeControl>>>);
+
+impl CommandSource for Hand {
+    fn next(&mut self, _: u64, out: &mut [u8; RECORD_BYTES_MAX]) -> Option<usize> {
+        let command = self.0.borrow_mut().pop()?;
+        let bytes = bytes_of(&command);
+        out[..bytes.len()].copy_from_slice(bytes);
+        Some(bytes.len())
+    }
+}
+
+#[test]
+fn a_bust_names_its_fill_and_the_end_of_the_day_expires_orders() {
+    for (version, application, name) in [("FIX.4.2", "", "FIX.4.2"), VERSIONS[1], VERSIONS[4]] {
+        let hand = Hand::default();
+        let mut house = House::start(house_config(version, application), Some(Box::new(hand.clone())));
+        let (mut maker, mut taker) = (log_on(&mut house, 0), log_on(&mut house, 1));
+        let control = |action: ExchangeAction, value: u64| {
+            let mut command = ExchangeControl::new();
+            (command.header.venue, command.action, command.value, command.letter) = (1, action.code(), value, b'E');
+            hand.0.borrow_mut().push(command);
+        };
+        maker.send(house.clock.now_ns(), "D", "11=A1|21=1|55=AAPL|54=2|38=10|40=2|44=100");
+        told(&mut house, &mut maker, 1);
+        taker.send(house.clock.now_ns(), "D", "11=B1|21=1|55=AAPL|54=1|38=4|40=2|44=100");
+        told(&mut house, &mut taker, 2);
+        maker.send(house.clock.now_ns(), "G", "11=A2|41=A1|21=1|55=AAPL|54=2|38=9|40=2|44=101");
+        told(&mut house, &mut maker, 3);
+        control(ExchangeAction::Bust, 1);
+        told(&mut house, &mut maker, 4);
+        told(&mut house, &mut taker, 3);
+        let shown = [11, 20, 150, 39, 19, 32, 31, 151, 14, 6];
+        let expected = match version {
+            "FIX.4.2" => [
+                "11=A2|20=1|150=0|39=0|19=M1A|32=4|31=100|151=5|14=0|6=0",
+                "11=B1|20=1|150=4|39=4|19=M1R|32=4|31=100|151=0|14=0|6=0",
+            ],
+            _ => [
+                "11=A2|150=H|39=0|19=M1A|32=4|31=100|151=5|14=0|6=0",
+                "11=B1|150=H|39=4|19=M1R|32=4|31=100|151=0|14=0|6=0",
+            ],
+        };
+        assert_eq!([line(&maker.told()[3], &shown), line(&taker.told()[2], &shown)], expected);
+        assert_eq!([value(&maker.told()[1], 17), value(&taker.told()[1], 17)], ["M1A", "M1R"]);
+        control(ExchangeAction::DayRoll, 0);
+        told(&mut house, &mut maker, 5);
+        assert_eq!(line(&maker.told()[4], &[11, 150, 39, 151, 14]), "11=A2|150=C|39=C|151=0|14=0");
+        // A new day: names may be used again, and what was before is unknown.
+        maker.send(house.clock.now_ns(), "F", "11=C1|41=A2|55=AAPL|54=2");
+        maker.send(house.clock.now_ns(), "D", "11=A1|21=1|55=AAPL|54=2|38=10|40=2|44=100");
+        told(&mut house, &mut maker, 7);
+        let lines: Vec<String> = maker.told()[5..].iter().map(|told| line(told, &[35, 11, 150, 39, 102])).collect();
+        assert_eq!(lines, ["35=9|11=C1|39=8|102=1", "35=8|11=A1|150=0|39=0"]);
+        hold_against_dictionary(&maker, name);
+        hold_against_dictionary(&taker, name);
+    }
+}
