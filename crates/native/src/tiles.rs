@@ -11,6 +11,7 @@ fn factory() -> Factory {
     let factory = Factory::new();
     let factory = factory.with("exchange", exchange::KIND).with("feed", venues::FEED).with("gateway", venues::GATEWAY);
     let factory = factory.with("fix-acceptor", venues::fix::ACCEPTOR).with("fix_gateway", venues::gateway::fix::KIND);
+    let factory = factory.with("fix_drop_copy", venues::gateway::fix::DROP_COPY);
     let factory = factory.with("engine", strategies::ENGINE).with("recorder", journal::RECORDER);
     tiles::probe::register(factory.with("inbox", engine::INBOX))
 }

@@ -3,6 +3,7 @@
 //!
 //! Invariant: every failure names the seed that repeats it.
 
+mod drop_copy;
 mod orders;
 mod recovery;
 mod venue;

@@ -8,12 +8,14 @@
 //! then handed on, then its number counts as received. No order is sent again.
 
 mod dialect;
+mod drop_copy;
 mod messages;
 mod orders;
 mod recovery;
 mod report;
 mod settings;
 mod statuses;
+mod stream;
 
 use std::collections::VecDeque;
 
@@ -22,25 +24,24 @@ use records::{
     NewOrder, OrderEvent, OrderEventKind, Reason, RecordRef, ReplaceOrder, SessionState, Side, Stamp, VenueSession,
     bytes_of,
 };
-use sessions::ByteQueue;
 use sessions::fix::{Answer, Application, Count, Inbound, SendError, Session, State};
-use wire::fix::{Fields, Framed, Garbled, Message, frame};
+use wire::fix::{Garbled, Message};
 
 pub use dialect::{Dialect, Level};
+pub use drop_copy::{DropCopyConfig, DropCopyTile};
 pub use messages::{ClientId, Symbol, Voice};
 pub use report::{Report, number_of};
-pub use settings::KIND;
+pub use settings::{DROP_COPY, KIND};
 
 use super::orders::{Entry, Orders, Phase};
 use super::socket::Happened;
 use super::sweep::{SWEEPS_MAX, Sweep};
-use super::{Core, Protocol, Stream};
+use super::{Core, Protocol};
 use messages::Replacing;
 use orders::{Came, FixOrders, Ready};
 use recovery::Questions;
+use stream::{FixStream, Taker};
 
-/// Messages taken from the connection in one cycle at most.
-const MESSAGES_A_CYCLE: usize = 64;
 /// Events that may not have been handed on before a death, at most: what may wait for a link that is full.
 const AGAIN_MAX: usize = 8_192;
 /// How far the venue was heard is journaled so often at most.
@@ -61,38 +62,6 @@ pub struct FixConfig {
     pub orders_max: usize,
 }
 
-/// The session and what was read for it.
-pub struct FixStream {
-    session: Session,
-    input: ByteQueue,
-    connected: bool,
-}
-
-impl Stream for FixStream {
-    fn on_connected(&mut self, now_ns: u64) {
-        self.input.clear();
-        self.connected = true;
-        self.session.connect(now_ns);
-    }
-
-    fn space(&mut self) -> &mut [u8] {
-        let room = self.input.room();
-        self.input.space(room).unwrap_or_default()
-    }
-
-    fn output(&self) -> &[u8] {
-        self.session.output()
-    }
-
-    fn written(&mut self, count: usize) {
-        self.session.written(count);
-    }
-
-    fn room(&self) -> usize {
-        self.session.output_room()
-    }
-}
-
 struct Counts {
     forgotten: Counter,
     fills_by_status: Counter,
@@ -106,7 +75,6 @@ struct Counts {
 /// A venue that speaks FIX.
 pub struct FixVenue {
     stream: FixStream,
-    fields: Fields,
     desk: Desk,
     told_ns: u64,
 }
@@ -130,18 +98,12 @@ struct Desk {
 
 impl FixVenue {
     /// Around a session, an initiator with its store.
-    ///
-    /// # Panics
-    /// When the session is an acceptor.
     pub fn new(config: FixConfig, session: Session, counters: &Counters) -> Self {
-        assert!(session.profile().initiator, "a gateway logs on");
         let profile = session.profile();
         let voice = Voice::new(config.dialect, Level::of(profile), profile.precision());
-        let input = ByteQueue::with_capacity(4 * profile.message_bytes_max);
         let ids = (config.venue, config.source);
         Self {
-            stream: FixStream { input, connected: false, session },
-            fields: Fields::default(),
+            stream: FixStream::new(session),
             desk: Desk {
                 fix: FixOrders::new(ids, config.symbols, voice, config.orders_max),
                 sweeps: Vec::with_capacity(SWEEPS_MAX + 1),
@@ -157,30 +119,6 @@ impl FixVenue {
         }
     }
 
-    /// Takes whole messages from what was read, while the engine's link has room for what they become.
-    fn take_messages(&mut self, core: &mut Core, now_ns: u64) -> usize {
-        let FixStream { session, input, .. } = &mut self.stream;
-        let most = session.profile().message_bytes_max;
-        let mut work = 0;
-        while work < MESSAGES_A_CYCLE && core.events.has_room() && session.state() != State::Down {
-            match frame(input.as_slice(), most) {
-                Framed::Incomplete => break,
-                Framed::Message { length } => {
-                    let mut reader = Reader { core, desk: &mut self.desk };
-                    session.receive(now_ns, &input.as_slice()[..length], &mut self.fields, &mut reader);
-                    input.consume(length);
-                }
-                Framed::Garbled { skip, why } => {
-                    self.desk.on_garbled(core, &input.as_slice()[..skip], why, now_ns);
-                    input.consume(skip);
-                    session.garbled();
-                }
-            }
-            work += 1;
-        }
-        work
-    }
-
     /// Connects, reads, takes messages, lets time pass, writes.
     fn run_session(&mut self, core: &mut Core, now_ns: u64) -> usize {
         let mut work = 0;
@@ -194,17 +132,16 @@ impl FixVenue {
                 }
                 Happened::Lost => {
                     // What was read whole before still counts.
-                    self.take_messages(core, now_ns);
+                    self.stream.take(&mut Reader { core, desk: &mut self.desk }, now_ns);
                     self.on_lost(core, now_ns);
                 }
             }
         }
-        work += self.take_messages(core, now_ns);
         let mut reader = Reader { core, desk: &mut self.desk };
+        work += self.stream.take(&mut reader, now_ns);
         self.stream.session.on_time(now_ns, &mut reader);
         let written = core.socket.flush(&mut self.stream);
-        let ended = self.stream.connected && self.stream.session.state() == State::Down;
-        if !written || ended {
+        if !written || self.stream.has_ended() {
             core.socket.close(now_ns);
             self.on_lost(core, now_ns);
         }
@@ -308,8 +245,7 @@ impl Protocol for FixVenue {
     }
 
     fn on_lost(&mut self, core: &mut Core, now_ns: u64) {
-        self.stream.connected = false;
-        self.stream.session.disconnected(now_ns);
+        self.stream.on_lost(now_ns);
         self.desk.on_lost(core, now_ns);
     }
 
@@ -340,12 +276,6 @@ impl Desk {
             work += 1;
         }
         work
-    }
-
-    fn on_garbled(&mut self, core: &mut Core, bytes: &[u8], _: Garbled, now_ns: u64) {
-        self.counts.garbled.add(1);
-        core.counts.malformed.add(1);
-        core.sampler.add(wire::WireError::UnknownType { code: 0, skip: bytes.len() }, bytes, 0, now_ns);
     }
 
     /// Sends what was made ready; the session keeps it first.
@@ -533,6 +463,18 @@ impl Reader<'_> {
             _ => return desk.counts.unasked.add(1),
         };
         Self::take(self.core, &desk.counts.unkept, &event, now_ns);
+    }
+}
+
+impl Taker for Reader<'_> {
+    fn has_room(&self) -> bool {
+        self.core.events.has_room()
+    }
+
+    fn on_garbled(&mut self, bytes: &[u8], _: Garbled, now_ns: u64) {
+        self.desk.counts.garbled.add(1);
+        self.core.counts.malformed.add(1);
+        self.core.sampler.add(wire::WireError::UnknownType { code: 0, skip: bytes.len() }, bytes, 0, now_ns);
     }
 }
 

@@ -75,6 +75,8 @@ pub struct FixOrders {
     pub orders: Orders,
     /// What is to be sent.
     pub ready: Ready,
+    /// Orders of ours that the venue tells of and that are not known here are kept; else each report is taken for itself.
+    pub adopts: bool,
     /// Orders that the venue told of and that were not known here.
     pub adopted: u64,
     /// Orders that the venue knew once and says it does not know.
@@ -100,6 +102,7 @@ impl FixOrders {
             voice,
             orders: Orders::with_capacity(capacity),
             ready: Ready::Nothing,
+            adopts: true,
             adopted: 0,
             forgotten: 0,
             fills_by_status: 0,
@@ -298,6 +301,9 @@ impl FixOrders {
     }
 
     pub(super) fn adopt(&mut self, order_id: u64, report: &Report<'_>) -> u32 {
+        if !self.adopts {
+            return 0;
+        }
         let owner = Owner { order_id, ..Owner::zeroed() };
         let lots = report.lots.unwrap_or(0);
         let entry = Entry {
