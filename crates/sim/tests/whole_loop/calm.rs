@@ -20,7 +20,7 @@ fn hashes(setup: &Setup) -> (u64, u64, u64, Checked) {
 }
 
 #[test]
-fn calm_two_venues_agree_with_the_engine_and_a_seed_repeats_itself() {
+pub fn calm_two_venues_agree_with_the_engine_and_a_seed_repeats_itself() {
     for seed in 1..=3 {
         let setup = Setup { venues: 2, ..Setup::new(seed) };
         let (engine, exchanges, replayed, checked) = hashes(&setup);
@@ -58,7 +58,7 @@ impl CommandSource for Faster {
 }
 
 #[test]
-fn calm_fitted_generator_drives_the_loop() {
+pub fn calm_fitted_generator_drives_the_loop() {
     let seed = 11;
     let mut world = World::empty(Setup::new(seed));
     let flow = FlowConfig {

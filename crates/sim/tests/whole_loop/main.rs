@@ -11,6 +11,8 @@ mod days;
 mod doors;
 mod feed;
 mod fence;
+mod fix;
+mod fix_loop;
 mod flaws;
 mod flow;
 mod garbage;

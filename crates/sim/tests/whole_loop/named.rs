@@ -42,6 +42,11 @@ fn asked(world: &mut World) -> String {
                 Some(ExchangeAction::Query) => 'q',
                 _ => continue,
             },
+            Ok(RecordRef::ExchangeRequest(request)) => match request.what {
+                b'A' | b'H' => 'q',
+                b'F' | b'q' => 'C',
+                _ => continue,
+            },
             Ok(RecordRef::ExchangeEnter(_)) => 'E',
             Ok(RecordRef::ExchangeReplace(_)) => 'R',
             Ok(RecordRef::ExchangeCancel(_)) => 'C',
@@ -52,7 +57,7 @@ fn asked(world: &mut World) -> String {
 }
 
 #[test]
-fn v1_cancel_on_disconnect_by_venue_table() {
+pub fn v1_cancel_on_disconnect_by_venue_table() {
     let table: [(&str, &[i64]); 3] = [("none", &[PRICE - TICK, PRICE]), ("all", &[]), ("day_orders", &[PRICE - TICK])];
     for (seed, (word, survivors)) in (1..).zip(table) {
         let (mut world, _) = World::scripted(Setup { cancel_on_disconnect: word, ..setup(seed) });
@@ -83,7 +88,7 @@ fn v1_cancel_on_disconnect_by_venue_table() {
 }
 
 #[test]
-fn v1_a_promise_that_the_venue_does_not_keep_ends_no_order() {
+pub fn v1_a_promise_that_the_venue_does_not_keep_ends_no_order() {
     let (mut world, _) = World::scripted(Setup { promised: Some("all"), ..setup(4) });
     two_orders(&mut world);
     world.sim.net.cut_streams();
@@ -95,7 +100,7 @@ fn v1_a_promise_that_the_venue_does_not_keep_ends_no_order() {
 }
 
 #[test]
-fn v1_after_every_login_the_status_is_asked_before_the_first_order() {
+pub fn v1_after_every_login_the_status_is_asked_before_the_first_order() {
     for seed in 5..=12 {
         let (mut world, _) = World::scripted(setup(seed));
         for _ in 0..4 {
@@ -122,7 +127,7 @@ fn v1_after_every_login_the_status_is_asked_before_the_first_order() {
 
 /// Six orders were sent when the network went away; the venue has them all (hummingbot 8457, 3374).
 #[test]
-fn h1_orders_whose_answers_are_lost_use_their_limit_until_the_venue_answers() {
+pub fn h1_orders_whose_answers_are_lost_use_their_limit_until_the_venue_answers() {
     let gone = Faults { tcp_delay_ns: (u64::MAX / 4, u64::MAX / 4), ..Faults::NONE };
     let (mut world, desk) = World::scripted(Setup { run_ns: 200_000 * MILLISECOND, ..setup(21) });
     let room = |world: &World| world.with_engine(|engine| engine.limits().headroom(risk::Binding(1)).0);
@@ -162,7 +167,7 @@ fn h1_orders_whose_answers_are_lost_use_their_limit_until_the_venue_answers() {
 
 /// The map of ids is gone with its disk: what the venue says of our orders still finds them (ibx 322).
 #[test]
-fn v3_a_gateway_that_lost_its_map_finds_orders_and_fills_by_the_ids_in_their_texts() {
+pub fn v3_a_gateway_that_lost_its_map_finds_orders_and_fills_by_the_ids_in_their_texts() {
     for seed in 31..=36 {
         let mut world = World::new(Setup { run_ns: 120 * MILLISECOND, ..Setup::new(seed) });
         for _ in 0..2 {
@@ -185,7 +190,7 @@ fn v3_a_gateway_that_lost_its_map_finds_orders_and_fills_by_the_ids_in_their_tex
 
 /// The engine's memory is gone as well: positions come back from the venue's word, and each is a break that someone sees.
 #[test]
-fn v3_an_engine_that_lost_everything_adopts_orders_and_fills_as_breaks() {
+pub fn v3_an_engine_that_lost_everything_adopts_orders_and_fills_as_breaks() {
     let (mut world, desk) = World::scripted(setup(37));
     for (price, lots) in [(PRICE, 700), (PRICE - TICK, 500)] {
         world.script(Step::New(Side::Buy, price, lots, TimeInForce::Day));
@@ -214,7 +219,7 @@ fn v3_an_engine_that_lost_everything_adopts_orders_and_fills_as_breaks() {
 }
 
 #[test]
-fn v4_a_bust_is_booked_once_however_often_it_is_told() {
+pub fn v4_a_bust_is_booked_once_however_often_it_is_told() {
     for (seed, lost) in (41..).zip(["nothing", "session", "gateway", "engine"]) {
         let (mut world, desk) = World::scripted(setup(seed));
         two_orders(&mut world);
@@ -259,7 +264,7 @@ fn v4_a_bust_is_booked_once_however_often_it_is_told() {
 
 /// The seed decides who is first.
 #[test]
-fn v5_cancels_and_replaces_that_cross_fills_count_each_fill_once() {
+pub fn v5_cancels_and_replaces_that_cross_fills_count_each_fill_once() {
     let (mut canceled, mut filled, mut child_filled) = (0, 0, 0);
     for seed in 51..=90 {
         let (mut world, desk) = World::scripted(setup(seed));
@@ -293,7 +298,7 @@ fn v5_cancels_and_replaces_that_cross_fills_count_each_fill_once() {
 
 /// Disconnects in the midst of cancel-replaces change no position (nautilus 4230, 4288).
 #[test]
-fn r7_disconnects_amid_replaces_leave_no_phantom() {
+pub fn r7_disconnects_amid_replaces_leave_no_phantom() {
     for seed in 91..=98 {
         let (mut world, desk) = World::scripted(setup(seed));
         two_orders(&mut world);

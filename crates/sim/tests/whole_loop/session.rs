@@ -23,7 +23,7 @@ fn trouble(world: &mut World, between_ns: (u64, u64), mut happen: impl FnMut(&mu
 }
 
 #[test]
-fn session_cut_at_any_byte_loses_and_doubles_nothing() {
+pub fn session_cut_at_any_byte_loses_and_doubles_nothing() {
     let (mut fills, mut reconnects, mut unknown) = (0, 0, 0);
     for seed in 1..=24 {
         let mut world =
@@ -50,7 +50,7 @@ fn session_cut_at_any_byte_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn session_cut_in_the_midst_of_writes_by_the_network_itself() {
+pub fn session_cut_in_the_midst_of_writes_by_the_network_itself() {
     for seed in 101..=112 {
         let faults = Faults { tcp_cut: 4_000, ..SLOW };
         let mut world = World::new(Setup { faults, ..setup(seed) });
@@ -64,7 +64,7 @@ fn session_cut_in_the_midst_of_writes_by_the_network_itself() {
 }
 
 #[test]
-fn gateway_killed_and_started_again_goes_on_from_its_journal() {
+pub fn gateway_killed_and_started_again_goes_on_from_its_journal() {
     for seed in 1..=16 {
         let mut world = World::new(setup(seed));
         let mut kills = 0;
@@ -82,7 +82,7 @@ fn gateway_killed_and_started_again_goes_on_from_its_journal() {
 }
 
 #[test]
-fn exchange_killed_and_started_again_goes_on_from_its_journal() {
+pub fn exchange_killed_and_started_again_goes_on_from_its_journal() {
     for seed in 1..=8 {
         let mut world = World::new(Setup { run_ns: 160 * MILLISECOND, ..setup(seed) });
         for _ in 0..2 {
@@ -104,7 +104,7 @@ fn exchange_killed_and_started_again_goes_on_from_its_journal() {
 }
 
 #[test]
-fn engine_that_falls_silent_has_its_orders_pulled_and_each_is_reported() {
+pub fn engine_that_falls_silent_has_its_orders_pulled_and_each_is_reported() {
     let mut all_pulled = 0;
     for seed in 1..=6 {
         let mut world = World::new(Setup { run_ns: 300 * MILLISECOND, ..setup(seed) });
@@ -135,7 +135,7 @@ fn engine_that_falls_silent_has_its_orders_pulled_and_each_is_reported() {
 }
 
 #[test]
-fn everything_dies_by_turns_and_the_truth_is_found_again() {
+pub fn everything_dies_by_turns_and_the_truth_is_found_again() {
     for seed in 1..=10 {
         let mut world = World::new(Setup { venues: 2, run_ns: 200 * MILLISECOND, ..setup(seed) });
         let mut lives = 1;
@@ -170,7 +170,7 @@ fn everything_dies_by_turns_and_the_truth_is_found_again() {
 }
 
 #[test]
-fn a_cancel_of_an_order_that_never_left_is_told_that_the_venue_does_not_have_it() {
+pub fn a_cancel_of_an_order_that_never_left_is_told_that_the_venue_does_not_have_it() {
     let mut world = World::empty(setup(1));
     let storm = world.storm(1);
     world.start_exchange(1, storm);

@@ -3,7 +3,7 @@
 //! Invariant: the truth about orders is the exchange's own journal, folded by the exchange's own core, not what any of our
 //! tiles believes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use venues::feed::{FeedConfig, FeedListing, FeedTile};
 use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig, OuchVenue};
 
 use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL, TICK};
+use crate::fix::{copied_executions, drop_copy, fix_ports, fix_venue};
 use crate::flow::{ASK, BID, Desk, FLOW_SESSION, Storm};
 use crate::strategy::{Flaw, Plan, Script, Seen, Step, Wanderer};
 use crate::truth::{TrueOrder, Truth};
@@ -60,6 +61,17 @@ impl<T: Tile> Tile for Shared<T> {
     }
 }
 
+thread_local! {
+    static OVER_FIX: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Runs a test with venues and gateways that speak this version of FIX.
+pub fn over_fix(version: &'static str, test: fn()) {
+    OVER_FIX.set(Some(version));
+    test();
+    OVER_FIX.set(None);
+}
+
 /// What a test chooses.
 #[derive(Clone)]
 pub struct Setup {
@@ -90,6 +102,10 @@ pub struct Setup {
     pub guard: SessionGuard,
     pub around: Around,
     pub wrap: Wrap,
+    /// The version of FIX that venues and gateways speak; else OUCH.
+    pub fix: Option<&'static str>,
+    /// More keys of the gateway's FIX profile and dialect, as JSON tables.
+    pub fix_keys: (&'static str, &'static str),
 }
 
 impl Setup {
@@ -118,6 +134,8 @@ impl Setup {
             guard: SessionSettings::default().record(0),
             around: |_, work| work(),
             wrap: |net| net,
+            fix: OVER_FIX.get(),
+            fix_keys: ("{}", "{}"),
         }
     }
 }
@@ -147,7 +165,9 @@ impl Default for Ports {
 pub struct Venue {
     pub exchange: Held<ExchangeTile>,
     pub feed: Held<FeedTile>,
-    pub gateway: Held<GatewayTile>,
+    pub gateway: Option<(Rc<RefCell<dyn Tile>>, TileId)>,
+    /// Reads what the venue repeats of our session, over FIX.
+    pub drop_copy: Option<TileId>,
     lives: u32,
     /// Its own day: each has a journal of its own, and a session's name unless the venue keeps it.
     day: u32,
@@ -173,7 +193,7 @@ pub fn line(venue: u16, line: u8) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::new(239, 77, venue as u8, line), 5_000 + venue)
 }
 
-fn at(port: u16, venue: u16) -> SocketAddrV4 {
+pub fn at(port: u16, venue: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::LOCALHOST, port + venue)
 }
 
@@ -185,9 +205,25 @@ pub fn snapshot_port(venue: u16) -> SocketAddrV4 {
     at(7_100, venue)
 }
 
+fn ouch_ports(setup: &Setup, venue: u16) -> Vec<PortConfig> {
+    if setup.fix.is_some() {
+        return Vec::new();
+    }
+    vec![PortConfig {
+        session: OUR_SESSION,
+        listen: at(setup.ports.orders, venue),
+        username: "mrdn".into(),
+        password: "secret".into(),
+        owner: 1,
+        participant: String::new(),
+        cancel_on_disconnect: setup.cancel_on_disconnect.into(),
+        self_trade: "oldest".into(),
+        throttle: setup.throttle.clone(),
+    }]
+}
+
 pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
     ExchangeConfig {
-        fix_ports: Vec::new(),
         name: format!("exchange{venue}"),
         venue,
         feed_session: format!("HOUSE{venue:05}"),
@@ -197,17 +233,8 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
         snapshot: at(setup.ports.snapshot, venue),
         snapshot_username: "feed".into(),
         snapshot_password: "secret".into(),
-        ports: vec![PortConfig {
-            session: OUR_SESSION,
-            listen: at(setup.ports.orders, venue),
-            username: "mrdn".into(),
-            password: "secret".into(),
-            owner: 1,
-            participant: String::new(),
-            cancel_on_disconnect: setup.cancel_on_disconnect.into(),
-            self_trade: "oldest".into(),
-            throttle: setup.throttle.clone(),
-        }],
+        fix_ports: fix_ports(setup, venue),
+        ports: ouch_ports(setup, venue),
         inner: (FLOW_SESSION..FLOW_SESSION + LIVES).map(|session| InnerConfig { session, owner: 0 }).collect(),
         flow: Vec::new(),
         door: DoorConfig::default(),
@@ -385,8 +412,15 @@ impl World {
             sim.link(&format!("engine_feed{venue}"), &orders, "engine", &[&feed]).unwrap();
         }
         let stop_ns = sim.clock.now_ns() + setup.run_ns;
-        let venue =
-            |_| Venue { exchange: None, feed: None, gateway: None, lives: 0, day: 0, keeps_session_name: false };
+        let venue = |_| Venue {
+            exchange: None,
+            feed: None,
+            gateway: None,
+            drop_copy: None,
+            lives: 0,
+            day: 0,
+            keeps_session_name: false,
+        };
         let venues = (1..=setup.venues).map(venue).collect();
         Self {
             setup,
@@ -404,6 +438,9 @@ impl World {
     pub fn start_rest(&mut self) {
         for venue in 1..=self.setup.venues {
             self.start_gateway(venue);
+            if self.setup.fix.is_some() {
+                self.start_drop_copy(venue);
+            }
         }
         self.start_engine();
     }
@@ -473,9 +510,22 @@ impl World {
         let config = gateway_config(&self.setup, venue);
         let mut context = self.context(&config.name);
         let name = config.name.clone();
-        let tile = GatewayTile::new(config, ouch(&self.setup, venue), &mut context).unwrap();
-        let held = self.add(name, tile);
+        let held = if self.setup.fix.is_some() {
+            let speaks = fix_venue(&self.setup, venue, &context);
+            let (tile, id) = self.add(name, GatewayTile::new(config, speaks, &mut context).unwrap());
+            (tile as Rc<RefCell<dyn Tile>>, id)
+        } else {
+            let (tile, id) = self.add(name, GatewayTile::new(config, ouch(&self.setup, venue), &mut context).unwrap());
+            (tile as Rc<RefCell<dyn Tile>>, id)
+        };
         self.venue(venue).gateway = Some(held);
+    }
+
+    pub fn start_drop_copy(&mut self, venue: u16) {
+        let context = self.context(&format!("drop_copy{venue}"));
+        let tile = drop_copy(&self.setup, venue, &context);
+        let id = self.sim.add(Box::new(tile)).unwrap();
+        self.venue(venue).drop_copy = Some(id);
     }
 
     pub fn host(&self) -> Box<RustHost> {
@@ -606,6 +656,12 @@ impl World {
             all.fills += truth.fills;
             all.accepted += truth.orders.len();
             self.check_orders(venue, &truth);
+            if let Some(id) = self.venue(venue).drop_copy.take() {
+                self.sim.kill(id);
+                let disk = self.sim.disk(&format!("drop_copy{venue}"));
+                let copied = copied_executions(&disk, self.setup.segment_bytes);
+                assert_eq!(copied.len() as u64, truth.fills, "seed {seed}: fills that the drop copy tells of");
+            }
             self.check_book(venue, &truth);
         }
         if let Some(id) = self.with_engine(|engine| engine.live_orders().next().map(|(order, _)| order.owner.order_id))

@@ -119,7 +119,7 @@ impl<P: Protocol> GatewayTile<P> {
                 Ok(RecordRef::NewOrder(order)) => self.on_new(order, now_ns),
                 Ok(RecordRef::ReplaceOrder(order)) => self.on_replace(order, now_ns),
                 Ok(RecordRef::CancelOrder(order)) => self.on_cancel(&order, now_ns),
-                Ok(RecordRef::MassCancel(order)) => self.on_mass_cancel(&order),
+                Ok(RecordRef::MassCancel(order)) => self.on_mass_cancel(&order, now_ns),
                 Ok(RecordRef::Heartbeat(beat)) => self.on_heartbeat(&beat, now_ns),
                 _ => self.core.counts.unknown_records.add(1),
             }
@@ -143,37 +143,41 @@ impl<P: Protocol> GatewayTile<P> {
         self.core.events.has_room() && self.protocol.stream().room() >= OUTPUT_ROOM_BYTES
     }
 
-    /// An engine of a newer epoch has started and takes every session for down until it is told otherwise. What this
-    /// gateway had to say to the one before lies ahead of this in the link.
     fn on_heartbeat(&mut self, beat: &Heartbeat, now_ns: u64) {
-        if beat.epoch > self.core.epoch {
-            self.core.epoch = beat.epoch;
+        self.obey(beat.epoch, now_ns);
+    }
+
+    /// An engine of a newer epoch has started and takes every session for down until it is told otherwise, whatever it says
+    /// first. What this gateway had to say to the one before lies ahead of this in the link.
+    fn obey(&mut self, epoch: u16, now_ns: u64) {
+        if epoch > self.core.epoch {
+            self.core.epoch = epoch;
             let state = if self.core.recovered { SessionState::Up } else { SessionState::Down };
             self.core.publish_state(state, now_ns);
         }
     }
 
     /// Whether a command may go out at all; states why not.
-    fn admit(&mut self, owner: &Owner) -> Result<(), Reason> {
+    fn admit(&mut self, owner: &Owner, now_ns: u64) -> Result<(), Reason> {
         self.core.counts.commands.add(1);
         if owner.epoch < self.core.epoch {
             self.core.counts.stale_epoch.add(1);
             return Err(Reason::StaleEpoch);
         }
-        self.core.epoch = owner.epoch;
+        self.obey(owner.epoch, now_ns);
         if self.core.recovered && self.protocol.is_up() { Ok(()) } else { Err(Reason::Closed) }
     }
 
     /// As [`Self::admit`], of a command that adds to what we have at the venue: it goes out now, or not at all.
-    fn admit_order(&mut self, owner: &Owner) -> Result<(), Reason> {
-        self.admit(owner)?;
+    fn admit_order(&mut self, owner: &Owner, now_ns: u64) -> Result<(), Reason> {
+        self.admit(owner, now_ns)?;
         let behind = self.protocol.stream().output().len();
         if behind > ORDERS_BEHIND_BYTES_MAX { Err(Reason::BackPressure) } else { Ok(()) }
     }
 
     fn on_new(&mut self, mut order: NewOrder, now_ns: u64) {
         let next = self.protocol.orders().next_ref();
-        let result = self.admit_order(&order.owner).and_then(|()| self.protocol.enter(&order, now_ns));
+        let result = self.admit_order(&order.owner, now_ns).and_then(|()| self.protocol.enter(&order, now_ns));
         order.header.source = next;
         match result.and_then(|()| self.send(bytes_of(&order), now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
@@ -183,7 +187,7 @@ impl<P: Protocol> GatewayTile<P> {
 
     fn on_replace(&mut self, mut order: ReplaceOrder, now_ns: u64) {
         let next = self.protocol.orders().next_ref();
-        let result = self.admit_order(&order.owner).and_then(|()| self.protocol.replace(&order, now_ns));
+        let result = self.admit_order(&order.owner, now_ns).and_then(|()| self.protocol.replace(&order, now_ns));
         order.header.source = next;
         match result.and_then(|()| self.send(bytes_of(&order), now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
@@ -193,7 +197,7 @@ impl<P: Protocol> GatewayTile<P> {
 
     /// A cancel of an order that is gone is answered with a rejected cancel; one that cannot leave, too.
     fn on_cancel(&mut self, order: &CancelOrder, now_ns: u64) {
-        let sent = self.admit(&order.owner).and_then(|()| self.cancel(order, now_ns));
+        let sent = self.admit(&order.owner, now_ns).and_then(|()| self.cancel(order, now_ns));
         if let Err(reason) = sent {
             self.core.counts.not_sent.add(1);
             let orders = self.protocol.orders();

@@ -67,12 +67,12 @@ impl Sweep {
 
 impl<P: Protocol> GatewayTile<P> {
     /// Starts a sweep. One more than [`SWEEPS_MAX`] widens the last of them to everything: cancelling too much is safe.
-    pub(super) fn on_mass_cancel(&mut self, order: &MassCancel) {
+    pub(super) fn on_mass_cancel(&mut self, order: &MassCancel, now_ns: u64) {
         if order.owner.epoch < self.core.epoch {
             self.core.counts.stale_epoch.add(1);
             return;
         }
-        self.core.epoch = order.owner.epoch;
+        self.obey(order.owner.epoch, now_ns);
         let sweeps = self.protocol.sweeps();
         if sweeps.len() < SWEEPS_MAX {
             sweeps.push(Sweep::of(order));

@@ -1,0 +1,117 @@
+//! Our session with a stand-in venue over FIX: its port, our gateway's protocol, and the reader of its drop copy.
+//!
+//! Invariant: both sides speak of the same sessions and versions.
+
+use std::collections::BTreeSet;
+
+use exchange::FixPortConfig;
+use journal::Reader;
+use records::{OrderEventKind, RecordRef, parse};
+use sessions::fix::{JournalSize, JournalStore, Profile, Session};
+use sim::SimDisk;
+use tiles::{Context, Json, Setting};
+use venues::gateway::fix::{DropCopyConfig, DropCopyTile, FixConfig, FixVenue, Symbol};
+
+use crate::bootstrap::INSTRUMENT;
+use crate::world::{MILLISECOND, OUR_SESSION, Setup, at};
+
+/// It is told what ours is told.
+pub const COPY_SESSION: u32 = 2;
+
+/// Our session over FIX, and the one that repeats it.
+pub fn fix_ports(setup: &Setup, venue: u16) -> Vec<FixPortConfig> {
+    let Some(version) = setup.fix else { return Vec::new() };
+    let port = |session, role: &str, port| FixPortConfig {
+        session,
+        role: role.into(),
+        listen: at(port, venue),
+        begin_string: version.into(),
+        default_appl_ver_id: if version == "FIXT.1.1" { "9".into() } else { String::new() },
+        sender_comp_id: "HOUSE".into(),
+        target_comp_id: format!("CLIENT{session}"),
+        username: "mrdn".into(),
+        password: "secret".into(),
+        owner: 1,
+        self_trade: "oldest".into(),
+        cancel_on_disconnect: setup.cancel_on_disconnect.into(),
+        cancel_on_disconnect_accounts: Vec::new(),
+        copies: Vec::new(),
+        throttle: setup.throttle.clone(),
+        takes_reset: true,
+        heartbeat_s_max: 300,
+        reports_waiting_max: 1 << 16,
+        orders_max: 1 << 14,
+        store_messages_max: 1 << 16,
+        store_bytes: setup.segment_bytes,
+        store_segments_max: 64,
+    };
+    let orders = port(OUR_SESSION, "orders", setup.ports.orders);
+    let copy = port(COPY_SESSION, "drop_copy", setup.ports.orders + 50);
+    let copies = vec![OUR_SESSION];
+    vec![orders, FixPortConfig { copies, cancel_on_disconnect: "none".into(), owner: 0, ..copy }]
+}
+
+fn table<T: Setting>(texts: &[&str]) -> T {
+    let mut whole = Json::Object(Default::default());
+    for text in texts {
+        let more: Json = text.parse().expect("a table");
+        for (key, value) in more.as_object().expect("a table") {
+            whole[key] = value.clone();
+        }
+    }
+    let mut errors = Vec::new();
+    let read = T::read(&whole, "test", "", &mut errors);
+    read.unwrap_or_else(|| panic!("{errors:?}"))
+}
+
+/// A session of ours and its store, which lies on the tile's disk.
+fn fix_session(setup: &Setup, session: u32, context: &Context) -> Session {
+    let version = setup.fix.expect("venues speak FIX");
+    let application = if version == "FIXT.1.1" { r#"{"default_appl_ver_id":"9"}"# } else { "{}" };
+    let next = if version < "FIX.4.4" { "{}" } else { r#"{"next_expected":true}"# };
+    let names =
+        format!(r#"{{"begin_string":"{version}","sender_comp_id":"CLIENT{session}","target_comp_id":"HOUSE"}}"#);
+    let ours = r#"{"initiator":true,"username":"mrdn","heartbeat_s":6,"logon_ns_max":1000000000}"#;
+    let mut profile: Profile = table(&[&names, application, next, ours, setup.fix_keys.0]);
+    profile.password = "secret".into();
+    let size = JournalSize { segment_bytes: setup.segment_bytes, segments_max: 64, messages_max: 1 << 15 };
+    let store = JournalStore::open(context.storage.clone(), "fix", size, context.clock.now_ns()).unwrap();
+    Session::new(profile, Box::new(store), None)
+}
+
+pub fn fix_venue(setup: &Setup, venue: u16, context: &Context) -> FixVenue {
+    let session = fix_session(setup, OUR_SESSION, context);
+    let dialect = table(&[r#"{"execution_id":"digits","status_ns_max":100000000}"#, setup.fix_keys.1]);
+    let symbols = vec![(INSTRUMENT, Symbol::new("AAPL"))];
+    let config = FixConfig { venue, source: OUR_SESSION, symbols, dialect, orders_max: setup.orders_max };
+    FixVenue::new(config, session, &context.counters)
+}
+
+/// Reads what the venue repeats of our session.
+pub fn drop_copy(setup: &Setup, venue: u16, context: &Context) -> DropCopyTile {
+    let config = DropCopyConfig {
+        name: format!("drop_copy{venue}"),
+        venue,
+        source: COPY_SESSION,
+        address: at(setup.ports.orders + 50, venue),
+        symbols: vec![(INSTRUMENT, Symbol::new("AAPL"))],
+        dialect: table(&[r#"{"execution_id":"digits"}"#]),
+        reconnect_ns: 2 * MILLISECOND,
+        journal_segment_bytes: setup.segment_bytes,
+    };
+    DropCopyTile::new(config, fix_session(setup, COPY_SESSION, context), context)
+}
+
+/// Number and side of every execution in a drop copy's journal.
+pub fn copied_executions(disk: &SimDisk, segment_bytes: usize) -> BTreeSet<(u64, u8)> {
+    let mut found = BTreeSet::new();
+    let mut reader = Reader::from_storage(disk, segment_bytes).unwrap();
+    while let Some((_, record)) = reader.next().unwrap() {
+        let Ok(RecordRef::OrderEvent(event)) = parse(record) else { continue };
+        if event.event == OrderEventKind::Filled.code() {
+            let fresh = found.insert((event.execution_id, event.side));
+            assert!(fresh || event.possible_duplicate == 1, "told twice: {event:?}");
+        }
+    }
+    found
+}
