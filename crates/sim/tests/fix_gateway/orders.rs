@@ -99,8 +99,9 @@ fn what_the_session_cannot_send_never_leaves() {
 
 #[test]
 fn a_throttle_refuses_orders_and_never_cancels() {
-    let dialect = r#"{"throttle_messages":3,"throttle_window_ns":50000000}"#;
-    let mut world = World::up(Setup { dialect, ..Setup::new(13) });
+    let profile = r#"{"out_messages_max":3,"out_window_ns":50000000}"#;
+    let mut world = World::up(Setup { profile, ..Setup::new(13) });
+    world.run(60);
     let ids: Vec<u64> = (0..5).map(|_| world.buy(10, 100)).collect();
     world.cancel(ids[0], 0);
     world.run(2);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: both sides speak of the same sessions and versions.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use exchange::FixPortConfig;
@@ -13,10 +14,27 @@ use tiles::{Context, Json, Setting};
 use venues::gateway::fix::{DropCopyConfig, DropCopyTile, FixConfig, FixVenue, Symbol};
 
 use crate::bootstrap::INSTRUMENT;
-use crate::world::{MILLISECOND, OUR_SESSION, Setup, at};
+use crate::truth::Truth;
+use crate::world::{MILLISECOND, OUR_SESSION, Setup, World, at};
 
 /// It is told what ours is told.
 pub const COPY_SESSION: u32 = 2;
+
+thread_local! {
+    static OVER_FIX: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// The version of FIX that this thread's worlds speak, if any.
+pub fn spoken() -> Option<&'static str> {
+    OVER_FIX.get()
+}
+
+/// Runs a test with venues and gateways that speak this version of FIX.
+pub fn over_fix(version: &'static str, test: fn()) {
+    OVER_FIX.set(Some(version));
+    test();
+    OVER_FIX.set(None);
+}
 
 /// Our session over FIX, and the one that repeats it.
 pub fn fix_ports(setup: &Setup, venue: u16) -> Vec<FixPortConfig> {
@@ -39,6 +57,7 @@ pub fn fix_ports(setup: &Setup, venue: u16) -> Vec<FixPortConfig> {
         throttle: setup.throttle.clone(),
         takes_reset: true,
         heartbeat_s_max: 300,
+        book_interval_ns: 0,
         reports_waiting_max: 1 << 16,
         orders_max: 1 << 14,
         store_messages_max: 1 << 16,
@@ -88,7 +107,7 @@ pub fn fix_venue(setup: &Setup, venue: u16, context: &Context) -> FixVenue {
 }
 
 /// Reads what the venue repeats of our session.
-pub fn drop_copy(setup: &Setup, venue: u16, context: &Context) -> DropCopyTile {
+fn drop_copy(setup: &Setup, venue: u16, context: &Context) -> DropCopyTile {
     let config = DropCopyConfig {
         name: format!("drop_copy{venue}"),
         venue,
@@ -103,7 +122,7 @@ pub fn drop_copy(setup: &Setup, venue: u16, context: &Context) -> DropCopyTile {
 }
 
 /// Number and side of every execution in a drop copy's journal.
-pub fn copied_executions(disk: &SimDisk, segment_bytes: usize) -> BTreeSet<(u64, u8)> {
+fn copied_executions(disk: &SimDisk, segment_bytes: usize) -> BTreeSet<(u64, u8)> {
     let mut found = BTreeSet::new();
     let mut reader = Reader::from_storage(disk, segment_bytes).unwrap();
     while let Some((_, record)) = reader.next().unwrap() {
@@ -114,4 +133,22 @@ pub fn copied_executions(disk: &SimDisk, segment_bytes: usize) -> BTreeSet<(u64,
         }
     }
     found
+}
+
+impl World {
+    pub fn start_drop_copy(&mut self, venue: u16) {
+        let context = self.context(&format!("drop_copy{venue}"));
+        let tile = drop_copy(&self.setup, venue, &context);
+        let id = self.sim.add(Box::new(tile)).unwrap();
+        self.venue(venue).drop_copy = Some(id);
+    }
+
+    /// The drop copy tells of every fill that the venue made. Ends its reader.
+    pub fn check_drop_copy(&mut self, venue: u16, truth: &Truth) {
+        let Some(id) = self.venue(venue).drop_copy.take() else { return };
+        self.sim.kill(id);
+        let disk = self.sim.disk(&format!("drop_copy{venue}"));
+        let copied = copied_executions(&disk, self.setup.segment_bytes);
+        assert_eq!(copied.len() as u64, truth.fills, "seed {}: fills that the drop copy tells of", self.setup.seed);
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: as in the modules that these tests come from.
 
-use crate::world::over_fix;
+use crate::fix::over_fix;
 use crate::{bytes, calm, named, session};
 
 macro_rules! over_fix {

@@ -3,7 +3,7 @@
 //! Invariant: the truth about orders is the exchange's own journal, folded by the exchange's own core, not what any of our
 //! tiles believes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use venues::feed::{FeedConfig, FeedListing, FeedTile};
 use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig, OuchVenue};
 
 use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL, TICK};
-use crate::fix::{copied_executions, drop_copy, fix_ports, fix_venue};
+use crate::fix::{fix_ports, fix_venue};
 use crate::flow::{ASK, BID, Desk, FLOW_SESSION, Storm};
 use crate::strategy::{Flaw, Plan, Script, Seen, Step, Wanderer};
 use crate::truth::{TrueOrder, Truth};
@@ -59,17 +59,6 @@ impl<T: Tile> Tile for Shared<T> {
     fn on_close(&mut self, now_ns: u64) {
         self.0.borrow_mut().on_close(now_ns);
     }
-}
-
-thread_local! {
-    static OVER_FIX: Cell<Option<&'static str>> = const { Cell::new(None) };
-}
-
-/// Runs a test with venues and gateways that speak this version of FIX.
-pub fn over_fix(version: &'static str, test: fn()) {
-    OVER_FIX.set(Some(version));
-    test();
-    OVER_FIX.set(None);
 }
 
 /// What a test chooses.
@@ -134,7 +123,7 @@ impl Setup {
             guard: SessionSettings::default().record(0),
             around: |_, work| work(),
             wrap: |net| net,
-            fix: OVER_FIX.get(),
+            fix: crate::fix::spoken(),
             fix_keys: ("{}", "{}"),
         }
     }
@@ -461,7 +450,7 @@ impl World {
         &mut self.venues[usize::from(venue) - 1]
     }
 
-    fn context(&mut self, name: &str) -> Context {
+    pub fn context(&mut self, name: &str) -> Context {
         let mut context = self.sim.context(name);
         context.net = (self.setup.wrap)(context.net);
         context
@@ -519,13 +508,6 @@ impl World {
             (tile as Rc<RefCell<dyn Tile>>, id)
         };
         self.venue(venue).gateway = Some(held);
-    }
-
-    pub fn start_drop_copy(&mut self, venue: u16) {
-        let context = self.context(&format!("drop_copy{venue}"));
-        let tile = drop_copy(&self.setup, venue, &context);
-        let id = self.sim.add(Box::new(tile)).unwrap();
-        self.venue(venue).drop_copy = Some(id);
     }
 
     pub fn host(&self) -> Box<RustHost> {
@@ -656,12 +638,7 @@ impl World {
             all.fills += truth.fills;
             all.accepted += truth.orders.len();
             self.check_orders(venue, &truth);
-            if let Some(id) = self.venue(venue).drop_copy.take() {
-                self.sim.kill(id);
-                let disk = self.sim.disk(&format!("drop_copy{venue}"));
-                let copied = copied_executions(&disk, self.setup.segment_bytes);
-                assert_eq!(copied.len() as u64, truth.fills, "seed {seed}: fills that the drop copy tells of");
-            }
+            self.check_drop_copy(venue, &truth);
             self.check_book(venue, &truth);
         }
         if let Some(id) = self.with_engine(|engine| engine.live_orders().next().map(|(order, _)| order.owner.order_id))

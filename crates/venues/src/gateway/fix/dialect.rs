@@ -30,10 +30,6 @@ settings! {
         pub cancel_on_connection_loss: bool = false, "true or false";
         /// CxlRejReason (102) by which the venue says that a cancel came too soon after others; absent: none.
         pub throttled_cancel: Option<u32> = None, "a whole number";
-        /// New orders and replaces in a window at most, 0: no limit. More are refused before they leave.
-        pub throttle_messages: u32 = 0, "a whole number";
-        /// The window.
-        pub throttle_window_ns: u64 = 1_000_000_000, "a whole number of ns above 0", |ns| *ns > 0;
         /// How long the venue may take over the next answer to a question for statuses.
         pub status_ns_max: u64 = 5_000_000_000, "a whole number of ns from 1000000 to 600000000000",
             |ns| (1_000_000..=600_000_000_000).contains(ns);

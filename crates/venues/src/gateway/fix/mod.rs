@@ -299,11 +299,13 @@ impl Desk {
                 let Some(entry) = orders.get(user_ref) else { return Err(Reason::Other) };
                 let symbol = symbols.get(u64::from(entry.instrument)).unwrap_or_default();
                 let sent = session.send(now_ns, b"G", |body| voice.replace(body, &replacing, entry, &symbol, now_ns));
-                let number = sent.map_err(reason_of)?;
-                // A reduction keeps its order.
-                let place = if is_reduction(&replacing) { &mut entry.cancel_number } else { &mut entry.sent_number };
-                *place = number;
-                Ok(())
+                match (sent, is_reduction(&replacing)) {
+                    (Ok(number), false) => entry.sent_number = number,
+                    // A reduction keeps its order.
+                    (Ok(number), true) => entry.cancel_number = number,
+                    (Err(_), reduces) => entry.cancelling &= !reduces,
+                }
+                sent.map(drop).map_err(reason_of)
             }
             Ready::Cancel(client, user_ref) => {
                 let Some(entry) = orders.get(user_ref) else { return Err(Reason::Other) };

@@ -83,8 +83,6 @@ pub struct FixOrders {
     pub forgotten: u64,
     /// Fills that a status told of.
     pub fills_by_status: u64,
-    /// When the throttle's window began, and the messages in it.
-    window: (u64, u32),
 }
 
 impl FixOrders {
@@ -106,7 +104,6 @@ impl FixOrders {
             adopted: 0,
             forgotten: 0,
             fills_by_status: 0,
-            window: (0, 0),
         }
     }
 
@@ -131,7 +128,7 @@ impl FixOrders {
             return Err(Reason::InvalidQuantity);
         }
         self.lives(lives, order.expire_time_ns)?;
-        self.admit(order.owner.order_id, now_ns)?;
+        self.admit(order.owner.order_id)?;
         self.orders.push(Entry::of_new(order, now_ns));
         self.ready = Ready::New(*order);
         Ok(())
@@ -153,7 +150,7 @@ impl FixOrders {
         if !(1..=LOTS_MAX).contains(&order.lots) || order.lots <= original.filled_lots {
             return Err(Reason::InvalidQuantity);
         }
-        self.admit(order.owner.order_id, now_ns)?;
+        self.admit(order.owner.order_id)?;
         let (instrument, side) = (original.instrument, original.side);
         let expire_time_ns = original.expire_time_ns;
         let replacement = Entry::of_replace(order, original_ref, now_ns);
@@ -206,23 +203,13 @@ impl FixOrders {
         }
     }
 
-    /// Room, a fresh id, and a place in the throttle's window.
-    fn admit(&mut self, order_id: u64, now_ns: u64) -> Result<(), Reason> {
+    /// Room, and a fresh id.
+    fn admit(&self, order_id: u64) -> Result<(), Reason> {
         if !self.orders.has_room() {
             return Err(Reason::Throttled);
         }
         if self.orders.reference(order_id).is_some() {
             return Err(Reason::DuplicateId);
-        }
-        let most = self.voice.dialect.throttle_messages;
-        if most > 0 {
-            if now_ns.saturating_sub(self.window.0) >= self.voice.dialect.throttle_window_ns {
-                self.window = (now_ns, 0);
-            }
-            if self.window.1 >= most {
-                return Err(Reason::Throttled);
-            }
-            self.window.1 += 1;
         }
         Ok(())
     }

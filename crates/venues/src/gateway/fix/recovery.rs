@@ -8,7 +8,7 @@
 //! about an order ends it.
 
 use records::{OrderEventKind, Reason, SessionState};
-use sessions::fix::{Session, State};
+use sessions::fix::{SendError, Session, State};
 
 use super::Desk;
 use super::report::Report;
@@ -178,8 +178,11 @@ impl Desk {
             if !room || self.questions.cursor - first == LOOKED_AT_A_CYCLE {
                 return 1;
             }
-            if self.ask(session, self.questions.cursor, now_ns) {
-                self.questions.open += 1;
+            match self.ask(session, self.questions.cursor, now_ns) {
+                // Our own rate holds it up, or the session has ended.
+                Some(Err(_)) => return 0,
+                Some(Ok(())) => self.questions.open += 1,
+                None => {}
             }
             self.questions.cursor += 1;
         }
@@ -190,16 +193,13 @@ impl Desk {
         usize::from(self.questions.cursor > first)
     }
 
-    /// Asks for the status of an order, where it is open and nothing was said of it.
-    fn ask(&mut self, session: &mut Session, user_ref: u32, now_ns: u64) -> bool {
-        let Some(entry) = self.fix.orders.get(user_ref).copied() else { return false };
-        if entry.phase == Phase::Gone || entry.told {
-            return false;
-        }
-        let Some(symbol) = self.fix.symbol(entry.instrument) else { return false };
+    /// Asks for the status of an order; `None` where it is gone or something was said of it.
+    fn ask(&mut self, session: &mut Session, user_ref: u32, now_ns: u64) -> Option<Result<(), SendError>> {
+        let entry = self.fix.orders.get(user_ref).copied().filter(|entry| entry.phase != Phase::Gone && !entry.told)?;
+        let symbol = self.fix.symbol(entry.instrument)?;
         let voice = &self.fix.voice;
         let id = super::ClientId::new(entry.owner.order_id, entry.suffix);
-        session.send(now_ns, b"H", |body| voice.status(body, id, &entry, &symbol)).is_ok()
+        Some(session.send(now_ns, b"H", |body| voice.status(body, id, &entry, &symbol)).map(drop))
     }
 
     /// Orders that came into doubt since.
@@ -211,7 +211,7 @@ impl Desk {
                 entry.told = false;
             }
             if self.fix.voice.dialect.order_status && !self.questions.status_refused {
-                self.ask(session, user_ref, now_ns);
+                let _else_at_the_next_logon = self.ask(session, user_ref, now_ns);
             }
         }
         work
