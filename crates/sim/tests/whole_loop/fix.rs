@@ -39,35 +39,24 @@ pub fn over_fix(version: &'static str, test: fn()) {
 /// Our session over FIX, and the one that repeats it.
 pub fn fix_ports(setup: &Setup, venue: u16) -> Vec<FixPortConfig> {
     let Some(version) = setup.fix else { return Vec::new() };
-    let port = |session, role: &str, port| FixPortConfig {
-        session,
-        role: role.into(),
-        listen: at(port, venue),
-        begin_string: version.into(),
-        default_appl_ver_id: if version == "FIXT.1.1" { "9".into() } else { String::new() },
-        sender_comp_id: "HOUSE".into(),
-        target_comp_id: format!("CLIENT{session}"),
-        username: "mrdn".into(),
-        password: "secret".into(),
+    let application = if version == "FIXT.1.1" { r#"{"default_appl_ver_id":"9"}"# } else { "{}" };
+    let port = |session, role: &str, port| {
+        let names = format!(
+            r#"{{"session":{session},"role":"{role}","listen":"{}","begin_string":"{version}","sender_comp_id":"HOUSE",
+            "target_comp_id":"CLIENT{session}","username":"mrdn","store_bytes":{},"store_messages_max":65536}}"#,
+            at(port, venue),
+            setup.segment_bytes
+        );
+        FixPortConfig { password: "secret".into(), throttle: setup.throttle.clone(), ..table(&[&names, application]) }
+    };
+    let orders = FixPortConfig {
         owner: 1,
         self_trade: "oldest".into(),
         cancel_on_disconnect: setup.cancel_on_disconnect.into(),
-        cancel_on_disconnect_accounts: Vec::new(),
-        copies: Vec::new(),
-        throttle: setup.throttle.clone(),
-        takes_reset: true,
-        heartbeat_s_max: 300,
-        book_interval_ns: 0,
-        reports_waiting_max: 1 << 16,
-        orders_max: 1 << 14,
-        store_messages_max: 1 << 16,
-        store_bytes: setup.segment_bytes,
-        store_segments_max: 64,
+        ..port(OUR_SESSION, "orders", setup.ports.orders)
     };
-    let orders = port(OUR_SESSION, "orders", setup.ports.orders);
-    let copy = port(COPY_SESSION, "drop_copy", setup.ports.orders + 50);
     let copies = vec![OUR_SESSION];
-    vec![orders, FixPortConfig { copies, cancel_on_disconnect: "none".into(), owner: 0, ..copy }]
+    vec![orders, FixPortConfig { copies, ..port(COPY_SESSION, "drop_copy", setup.ports.orders + 50) }]
 }
 
 fn table<T: Setting>(texts: &[&str]) -> T {
