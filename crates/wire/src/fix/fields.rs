@@ -5,6 +5,8 @@
 //! Invariant: reading takes time linear in the message and memory taken once; a fault is told with the standard's reason,
 //! and what could be read stands in the table all the same, so that a session can answer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::scan::{STRIDE, soh_mask};
 use super::{SOH, reject, values};
 
@@ -67,8 +69,10 @@ impl FieldError {
 }
 
 /// Which fields hold data, and which field tells the length of each.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DataFields {
+    /// Another for each content: what was remembered of one is no use for another.
+    identity: u64,
     /// Bit per tag below `64 * LENGTHS_WORDS`: is a length field.
     lengths: [u64; LENGTHS_WORDS],
     /// (length, data), in order of the length's tag.
@@ -124,7 +128,7 @@ const STANDARD: [(u32, u32); 37] = [
 impl DataFields {
     /// None.
     pub const fn none() -> Self {
-        Self { lengths: [0; LENGTHS_WORDS], pairs: Vec::new(), beyond: false }
+        Self { identity: 0, lengths: [0; LENGTHS_WORDS], pairs: Vec::new(), beyond: false }
     }
 
     /// The standard's.
@@ -135,6 +139,8 @@ impl DataFields {
     /// One more; a length field that is there already is given a new data field.
     #[must_use]
     pub fn with(mut self, length: u32, data: u32) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        self.identity = NEXT.fetch_add(1, Ordering::Relaxed);
         match self.lengths.get_mut(length as usize / 64) {
             Some(word) => *word |= 1 << (length % 64),
             None => self.beyond = true,
@@ -164,9 +170,41 @@ impl DataFields {
     }
 }
 
+impl PartialEq for DataFields {
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs == other.pairs
+    }
+}
+
+impl Eq for DataFields {}
+
 impl Default for DataFields {
     fn default() -> Self {
         Self::standard()
+    }
+}
+
+/// A tag as it was last read at a place: messages of a session have the same tags in the same order, nearly all of them.
+#[derive(Clone, Copy, Debug)]
+struct Memo {
+    /// `tag=`.
+    letters: u64,
+    /// Which bytes of a word these are.
+    keep: u64,
+    tag: u32,
+    /// How many they are, `=` included.
+    count: u32,
+}
+
+impl Memo {
+    /// Of no tag: no word is equal to it.
+    const NONE: Self = Self { letters: 1, keep: 0, tag: 0, count: 0 };
+
+    /// Of the tag that a word begins with, of at most four digits.
+    #[inline(always)]
+    const fn of(word: u64, tag: u32, equals: usize) -> Self {
+        let keep = !0 >> (56 - 8 * equals as u32 % 64);
+        Self { letters: word & keep, keep, tag, count: equals as u32 + 1 }
     }
 }
 
@@ -174,6 +212,10 @@ impl Default for DataFields {
 #[derive(Debug)]
 pub struct Fields {
     table: Box<[Field]>,
+    /// By place, one more than the table has.
+    memos: Box<[Memo]>,
+    /// Whose length fields none of these is.
+    memos_of: u64,
     count: usize,
     /// Bytes of the message that was read.
     length: usize,
@@ -188,7 +230,10 @@ impl Default for Fields {
 impl Fields {
     /// Room for so many fields, at least one.
     pub fn new(fields_max: usize) -> Self {
-        Self { table: vec![Field::default(); fields_max.max(1)].into_boxed_slice(), count: 0, length: 0 }
+        let fields_max = fields_max.max(1);
+        let table = vec![Field::default(); fields_max].into_boxed_slice();
+        let memos = vec![Memo::NONE; fields_max + 1].into_boxed_slice();
+        Self { table, memos, memos_of: 0, count: 0, length: 0 }
     }
 
     /// Finds every field of a message. It need not have been framed; every field ends with a SOH.
@@ -201,7 +246,12 @@ impl Fields {
         self.length = bytes.len();
         // Places are u32; no frame is that long.
         let bytes = &bytes[..bytes.len().min(u32::MAX as usize)];
-        let mut reader = Reader { bytes, data, table: &mut self.table, count: 0, start: 0, error: None };
+        if self.memos_of != data.identity {
+            self.memos.fill(Memo::NONE);
+            self.memos_of = data.identity;
+        }
+        let (table, memos) = (&mut *self.table, &mut *self.memos);
+        let mut reader = Reader { bytes, data, table, memos, count: 0, start: 0, error: None };
         if bytes.len() < 8 {
             reader.slowly();
         } else {
@@ -308,6 +358,7 @@ struct Reader<'a> {
     bytes: &'a [u8],
     data: &'a DataFields,
     table: &'a mut [Field],
+    memos: &'a mut [Memo],
     count: usize,
     /// Where the field that is being read begins.
     start: usize,
@@ -319,7 +370,7 @@ impl Reader<'_> {
     #[inline(always)]
     fn quickly(&mut self) {
         let (bytes, lengths, room) = (self.bytes, &self.data.lengths, self.table.len());
-        let table = self.table.as_mut_ptr();
+        let (table, memos) = (self.table.as_mut_ptr(), self.memos.as_mut_ptr());
         // Before this, eight bytes can be read.
         let readable = bytes.len() - 7;
         let (mut count, mut start, mut base) = (0_usize, 0_usize, 0_usize);
@@ -331,26 +382,34 @@ impl Reader<'_> {
             while mask != 0 {
                 let end = base.wrapping_add(mask.trailing_zeros() as usize);
                 mask &= mask.wrapping_sub(1);
-                let (tag, equals) = if start < readable {
+                let word = if start < readable {
                     // SAFETY: `start` lies at least eight bytes before the end.
-                    quick_tag(u64::from_le_bytes(unsafe { *bytes.as_ptr().add(start).cast::<[u8; 8]>() }))
+                    u64::from_le_bytes(unsafe { *bytes.as_ptr().add(start).cast::<[u8; 8]>() })
                 } else {
                     // The last field, shorter than eight bytes: the letters before it are shifted out.
-                    quick_tag(last_word(bytes) >> (8 * (start + 1 - readable) as u32 % 64))
+                    last_word(bytes) >> (8 * (start + 1 - readable) as u32 % 64)
                 };
-                let value = start.wrapping_add(equals).wrapping_add(1);
-                // Where data held a SOH, `end` lies before `start`; where there is no tag, `tag` is 0.
-                let is_length = lengths[tag as usize / 64 % LENGTHS_WORDS] >> (tag % 64) & 1 != 0;
-                if (tag == 0) | (value > end) | (count >= room) | is_length {
-                    if end >= start {
-                        (self.count, self.start) = (count, start);
-                        self.field(end);
-                        (count, start) = (self.count, self.start);
+                // SAFETY: `count` is at most the table's length, and there is one memo more.
+                let memo = unsafe { &mut *memos.add(count) };
+                let mut value = start.wrapping_add(memo.count as usize);
+                // Where data held a SOH, `end` lies before `start`.
+                if (word & memo.keep != memo.letters) | (value > end) {
+                    let (tag, equals) = quick_tag(word);
+                    value = start.wrapping_add(equals).wrapping_add(1);
+                    // Where there is no tag, `tag` is 0.
+                    let is_length = lengths[tag as usize / 64 % LENGTHS_WORDS] >> (tag % 64) & 1 != 0;
+                    if (tag == 0) | (value > end) | (count >= room) | is_length {
+                        if end >= start {
+                            (self.count, self.start) = (count, start);
+                            self.field(end);
+                            (count, start) = (self.count, self.start);
+                        }
+                        continue;
                     }
-                    continue;
+                    *memo = Memo::of(word, tag, equals);
                 }
-                // SAFETY: `count` is below the table's length.
-                unsafe { table.add(count).write(Field { tag, start: value as u32, end: end as u32 }) };
+                // SAFETY: `count` is below the table's length: the memo behind it is never one of a tag.
+                unsafe { table.add(count).write(Field { tag: memo.tag, start: value as u32, end: end as u32 }) };
                 count = count.wrapping_add(1);
                 start = end.wrapping_add(1);
             }

@@ -177,3 +177,33 @@ fn any_bytes_give_what_a_plain_reader_gives_seed_1() {
     }
     assert!(sound > 1_000 && faulty > 1_000, "{sound} sound and {faulty} faulty messages");
 }
+
+#[test]
+fn what_is_remembered_of_other_messages_changes_nothing() {
+    let texts = [
+        "8=FIX.4.4|9=5|35=D|1=A|5001=user|20000001=long|58=a=b|58=|10=005|",
+        "8=FIX.4.4|9=5|35=8|37=A|5001=user|150=F|58=a=b|58=x|10=005|",
+        "8=FIX.4.4|9=5|35=B|95=3|96=a|b|58=a=b|58=|10=005|",
+        "8=FIX.4.4|9=5|35=B|95=2|96=a|b|58=a=b|58=|10=005|",
+        "8=FIX.4.4|9=5|35=B|5001=3|96=a|b|1=|10=005|",
+        "8=FIX.4.4|9=5|350=D|1x=A|1=A|0=u|1|",
+        "8=FIX|1=|2=|3=|4=|10=000|",
+        "8=FIX.4.4|9=5|35=D|1=A|5001=3|58=a|b|10=00",
+        "1=a|",
+    ];
+    let kinds = [DataFields::standard(), DataFields::none(), DataFields::standard().with(5001, 58)];
+    let mut reused = Fields::new(12);
+    let mut state = 3_u64;
+    for round in 0..20_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut bytes = soh(texts[(state >> 33) as usize % texts.len()]);
+        if state >> 62 == 0 {
+            let at = (state >> 40) as usize % bytes.len();
+            bytes[at] = [b'=', SOH, b'1', b'9', b'x'][(state >> 50) as usize % 5];
+        }
+        let data = &kinds[(state >> 55) as usize % 40 / 10 % kinds.len()];
+        let mut fresh = Fields::new(12);
+        assert_eq!(reused.read(&bytes, data), fresh.read(&bytes, data), "round {round}: {}", bytes.escape_ascii());
+        assert_eq!(reused.as_slice(), fresh.as_slice(), "round {round}: {}", bytes.escape_ascii());
+    }
+}

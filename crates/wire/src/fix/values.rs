@@ -229,22 +229,30 @@ fn clock_seconds(letters: &[u8; 8]) -> Option<u64> {
 /// `HH:MM:SS`, then nothing or a point and three, six, nine or twelve digits; a leap second is the next one's zeroth.
 #[inline]
 pub fn time_of_day_ns(bytes: &[u8]) -> Option<u64> {
-    let (clock, part) = bytes.split_first_chunk::<8>()?;
+    let clock = bytes.first_chunk::<8>()?;
     let seconds = clock_seconds(clock)?;
-    let nanos = match part {
-        [] => 0,
-        [b'.', digits @ ..] => match digits.len() {
-            // The eight letters before the end hold them: the clock stands before the point.
-            3 => eight_digits(bytes.last_chunk()?, 3)? * 1_000_000,
-            6 => eight_digits(bytes.last_chunk()?, 6)? * 1_000,
-            9 => unsigned(digits)?,
-            // Picoseconds: checked, and cut.
-            12 => unsigned(digits)? / 1_000,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some(seconds * NANOS as u64 + nanos)
+    Some(seconds * NANOS as u64 + fraction_ns(bytes)?)
+}
+
+/// What stands after the eight letters of the clock: nothing, or a point and three, six, nine or twelve digits.
+#[inline(always)]
+fn fraction_ns(bytes: &[u8]) -> Option<u64> {
+    let part = &bytes[8..];
+    if part.is_empty() {
+        return Some(0);
+    }
+    if part[0] != b'.' {
+        return None;
+    }
+    // The eight letters before the end hold three digits, or six: the clock stands before the point.
+    match part.len() - 1 {
+        3 => Some(eight_digits(bytes.last_chunk()?, 3)? * 1_000_000),
+        6 => Some(eight_digits(bytes.last_chunk()?, 6)? * 1_000),
+        9 => unsigned(&part[1..]),
+        // Picoseconds: checked, and cut.
+        12 => Some(unsigned(&part[1..])? / 1_000),
+        _ => None,
+    }
 }
 
 /// UTCTimestamp, `YYYYMMDD-HH:MM:SS[.sss]` and finer, as ns since 1970; `None` before then and after 2554.
@@ -268,7 +276,8 @@ pub(super) fn is_utc_time(bytes: &[u8]) -> bool {
     (plain || utc_date_days(date).is_some()) && time_of_day_ns(clock).is_some()
 }
 
-/// The day that was read or written last: nearly every time of a session is of the same one.
+/// The day and the seconds that were read and written last: nearly every time of a session is of the same day, most are of the
+/// same second.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DayCache {
     /// The date's letters, and where its day begins.
@@ -277,6 +286,9 @@ pub struct DayCache {
     /// The letters of the second that was written last, and where it begins; 0 before the first.
     clock: u64,
     second_ns: u64,
+    /// The letters of the second that was read last on this day, and where it begins; 0 before the first.
+    read_clock: u64,
+    read_second_ns: u64,
 }
 
 impl DayCache {
@@ -286,12 +298,24 @@ impl DayCache {
         let (date, rest) = bytes.split_first_chunk::<8>()?;
         let [b'-', clock @ ..] = rest else { return None };
         let letters = u64::from_le_bytes(*date);
+        let second = u64::from_le_bytes(*clock.first_chunk::<8>()?);
+        if (letters != self.letters) | (second != self.read_clock) | (self.read_second_ns == 0) {
+            self.read_second(date, letters, clock.first_chunk()?)?;
+        }
+        self.read_second_ns.checked_add(fraction_ns(clock)?)
+    }
+
+    /// Takes in the second of a time that is read.
+    #[inline(never)]
+    fn read_second(&mut self, date: &[u8; 8], letters: u64, clock: &[u8; 8]) -> Option<()> {
         if letters != self.letters {
             let day_ns = u64::from(utc_date_days(date)?).checked_mul(NANOS_OF_DAY)?;
             // The second that was written is of another day, maybe.
             *self = Self { letters, day_ns, ..Self::default() };
         }
-        self.day_ns.checked_add(time_of_day_ns(clock)?)
+        let second_ns = self.day_ns.checked_add(clock_seconds(clock)? * NANOS as u64)?;
+        (self.read_clock, self.read_second_ns) = (u64::from_le_bytes(*clock), second_ns);
+        Some(())
     }
 
     /// [`write_time`], the date's letters kept.
@@ -307,6 +331,7 @@ impl DayCache {
         if self.letters == 0 || time_ns.wrapping_sub(self.day_ns) >= NANOS_OF_DAY {
             let day = time_ns / NANOS_OF_DAY;
             (self.letters, self.day_ns) = (date_letters(day), day * NANOS_OF_DAY);
+            self.read_second_ns = 0;
         }
         self.clock = clock_letters(time_ns - self.day_ns);
         self.second_ns = time_ns - time_ns % NANOS as u64;
@@ -584,6 +609,42 @@ mod tests {
         }
         assert_eq!(utc_date_days(b"19700102"), Some(1));
         assert_eq!(time_of_day_ns(b"00:00:01"), Some(1_000_000_000));
+    }
+
+    #[test]
+    fn what_is_kept_of_the_last_time_changes_nothing() {
+        let texts: [&[u8]; 14] = [
+            b"20260115-14:30:00.123",
+            b"20260115-14:30:00",
+            b"20260115-14:30:00.12",
+            b"20260115-14:30:01.000001",
+            b"20260116-14:30:00.123",
+            b"20260115-14:30:00.123456789",
+            b"20260115-23:59:60.000",
+            b"20260115-14:60:00",
+            b"20260229-14:30:00",
+            b"19700101-00:00:00",
+            b"20260115-\0\0\0\0\0\0\0\0",
+            b"\0\0\0\0\0\0\0\0-\0\0\0\0\0\0\0\0",
+            b"20260115-14:30:0",
+            b"20260115 14:30:00",
+        ];
+        let (mut cache, mut state) = (DayCache::default(), 7_u64);
+        for round in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let pick = (state >> 33) as usize;
+            if pick.is_multiple_of(3) {
+                let base = utc_time_ns(texts[[0, 4, 9][pick / 3 % 3]]).unwrap();
+                let time_ns = base + (state >> 20) % 3_000_000_000;
+                let (mut kept, mut plain) = ([0; TIME_LETTERS_MAX], [0; TIME_LETTERS_MAX]);
+                let letters = cache.write_time(&mut kept, time_ns, Precision::Nanoseconds);
+                assert_eq!(letters, write_time(&mut plain, time_ns, Precision::Nanoseconds));
+                assert_eq!(kept[..letters], plain[..letters], "round {round}");
+            } else {
+                let text = texts[pick / 3 % texts.len()];
+                assert_eq!(cache.utc_time_ns(text), utc_time_ns(text), "round {round}: {}", text.escape_ascii());
+            }
+        }
     }
 
     #[test]
