@@ -188,7 +188,13 @@ class Alone:
                 f"price = {tick * 10_000:f}",
             ]
         if session.number in COPIED:
-            lines += ["", "[certify]", 'counterparty = "counterparty.toml"', 'drop_copy = "drop-copy.toml"']
+            lines += [
+                "",
+                "[certify]",
+                'counterparty = "counterparty.toml"',
+                'drop_copy = "drop-copy.toml"',
+                'market_data = "market-data.toml"',
+            ]
             lines += [f"orders_a_second = {self.throttle}"] if self.throttle else []
         return "\n".join(lines) + "\n"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meridian.console import BadInput, Unreachable, in_words, json_option, note, print_json
+from meridian.venues.fix_cli import tls_options, tls_settings
 
 if TYPE_CHECKING:
     from meridian.exchange.alone import Alone
@@ -56,10 +57,13 @@ def exchange() -> None:
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Keep journal, sessions and profiles here; else they are not kept."
 )
+@click.option("--log", is_flag=True, help="Write each FIX session's messages down; needs --data.")
+@tls_options
 @json_option
 def run(
     listings: tuple[str, ...], fix_port: int, fix_version: str, ouch_port: int | None, password_file: Path | None,
-    cancel_on_disconnect: bool, throttle: int, data: Path | None, as_json: bool,
+    cancel_on_disconnect: bool, throttle: int, data: Path | None, log: bool, certificate: Path | None, key: Path | None,
+    client_ca: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run until interrupted. Beside the data stands a profile for each FIX session.
 
@@ -73,13 +77,17 @@ def run(
         errors.append(f"--ouch-port {ouch_port}: OUCH logs in with a password; --password-file FILE is needed, too")
     if password_file is not None and not password_file.is_file():
         errors.append(f"--password-file {password_file}: there is no such file")
+    if log and data is None:
+        errors.append("--log: needs --data, where the logs stay")
     if errors:
         raise BadInput(errors)
+    tls = tls_settings(certificate, key, client_ca)
     with tempfile.TemporaryDirectory(prefix="meridian-house-") as temporary:
         begin_string, application = VERSIONS[fix_version]
         alone = Alone(
             directory=data or Path(temporary), listings=listed, fix_port=fix_port, version=begin_string, application=application,
             ouch_port=ouch_port, password_file=password_file, cancel_on_disconnect=cancel_on_disconnect, throttle=throttle,
+            tls=tls, log=log,
         )  # fmt: skip
         try:
             alone.make_files()

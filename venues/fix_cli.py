@@ -6,7 +6,9 @@ Invariant: nothing heavy is imported at the top, so that help stays quick.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -18,6 +20,32 @@ DICTIONARIES = Path(__file__).parent / "fix" / "dictionaries"
 @click.group("fix", help="FIX: sessions, dictionaries, logs.")
 def fix() -> None:
     """The group of FIX commands."""
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def tls_options(command: Command) -> Command:
+    """Adds the options of a listener's TLS; the command gets `certificate`, `key` and `client_ca` for `tls_settings`."""
+    options = (
+        ("--client-ca", "Clients must show a certificate of this authority (PEM)."),
+        ("--key", "Its key (PEM)."),
+        ("--certificate", "Speak TLS with this certificate (PEM)."),
+    )
+    for name, text in options:
+        command = click.option(name, type=click.Path(path_type=Path), help=text)(command)
+    return command
+
+
+def tls_settings(certificate: Path | None, key: Path | None, client_ca: Path | None) -> dict[str, str] | None:
+    """The tile's settings; None: in the clear. Raises BadInput."""
+    if certificate is None and key is None and client_ca is None:
+        return None
+    if certificate is None or key is None:
+        missing = "--certificate" if certificate is None else "--key"
+        raise BadInput(f"{missing} is missing: TLS needs a certificate and its key")
+    files = {"certificate_file": certificate, "key_file": key, "client_ca_file": client_ca}
+    return {name: str(path) for name, path in files.items() if path is not None}
 
 
 @fix.command("acceptor", short_help="Take FIX sessions, for acceptance scripts and counterparties.")
@@ -58,7 +86,7 @@ def acceptor(
 
     if log and directory is None:
         raise BadInput("--log: needs --directory, where the logs stay")
-    tls = _tls(certificate, key, client_ca)
+    tls = tls_settings(certificate, key, client_ca)
     with tempfile.TemporaryDirectory(prefix="meridian-fix-") as temporary:
         where = directory or Path(temporary)
         try:
@@ -89,14 +117,3 @@ def acceptor(
             raise Unreachable(str(error).splitlines()) from error
         if as_json:
             print_json("fix.acceptor", {"application": app, "listen": f"{host}:{port}", "sessions": names})
-
-
-def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> dict[str, str] | None:
-    """The tile's settings; None: in the clear. Raises BadInput."""
-    if certificate is None and key is None and client_ca is None:
-        return None
-    if certificate is None or key is None:
-        missing = "--certificate" if certificate is None else "--key"
-        raise BadInput(f"{missing} is missing: TLS needs a certificate and its key")
-    files = {"certificate_file": certificate, "key_file": key, "client_ca_file": client_ca}
-    return {name: str(path) for name, path in files.items() if path is not None}

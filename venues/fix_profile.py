@@ -106,6 +106,7 @@ class Certify(Entry):
     """What a conformance run needs beyond the session."""
 
     drop_copy: str | None = Field(default=None, description="the profile of a drop copy session")
+    market_data: str | None = Field(default=None, description="the profile of a market data session")
     counterparty: str | None = Field(default=None, description="the profile of a session that orders trade with")
     orders_a_second: int | None = Field(
         default=None, ge=1, le=10_000, description="the venue's throttle, orders a second"

@@ -83,7 +83,7 @@ def test_a_case_that_fails_is_named_with_what_came_instead(house: Path, tmp_path
     code, documents, said = typed("fix", "certify", str(wrong), "--only", "new-order,cancel,S1", "--out", str(tmp_path))
     last = documents[-1]
     assert code == 1 and last["exit_code"] == 1 and last["counts"]["failed"] == 2 and last["counts"]["passed"] == 1
-    assert all("the order was rejected" in error and error in said for error in last["errors"])
+    assert all("order was rejected" in error and error in said for error in last["errors"])
     assert 'class="verdict failed"' in (tmp_path / "report.html").read_text()
 
 

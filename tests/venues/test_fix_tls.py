@@ -157,3 +157,27 @@ def test_an_acceptors_files_are_looked_at_before_it_listens(files: Files, tmp_pa
     assert code == 2 and "--key is missing" in documents[-1]["errors"][0]
     code, documents, _ = typed("fix", "acceptor", "--port", "1", "--log")
     assert code == 2 and "--directory" in documents[-1]["errors"][0]
+
+
+def test_the_house_exchange_takes_orders_over_tls_and_writes_them_down(files: Files, tmp_path: Path) -> None:
+    port, data = free_port(3), tmp_path / "house"
+    words = [
+        "--certificate",
+        files["server.pem"],
+        "--key",
+        files["server.key"],
+        "--fix-port",
+        str(port),
+        "--data",
+        str(data),
+    ]
+    known = f"[session.tls]\nca_file = '{files['ca.pem']}'\n"
+    with running("exchange", "run", *words, "--log", port=port):
+        path = data / "profiles" / "profile.toml"
+        path.write_text(path.read_text().replace("\n[orders]", f"\n{known}[orders]"))
+        lines = "order buy 100 AAPL 100\nexpect 8 ExecType=0\ncancel last\nexpect 8 ExecType=4\n"
+        code, documents, _ = typed("fix", "connect", str(path), lines=lines)
+    assert code == 0, documents[-1]
+    logs = [read_log(found) for found in data.rglob("messages11.*.log")]
+    kinds = [entry.message.type for log in logs for entry in log if entry.way == "out"]
+    assert kinds == ["A", "8", "8", "5"]

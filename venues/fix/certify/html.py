@@ -43,7 +43,7 @@ code { font: 12px/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
 td.in { color: var(--one); } .lost { color: var(--bad); } details summary { cursor: pointer; color: var(--muted); }
 footer { margin-top: 40px; color: var(--muted); font-size: 12.5px; }
 @media print { body { background: none; } .card { break-inside: avoid-page; } .title { break-after: page; padding-top: 30vh; }
-  details > * { display: block; } }
+  details::details-content { content-visibility: visible; display: block; } }
 """
 CLASSES = {"passed": "passed", "failed": "failed", "not offered": "none"}
 MARKS = {"passed": "✓", "failed": "✗", "not offered": "–"}

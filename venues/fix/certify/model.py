@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from meridian.venues.fix.certify.run import Run
 
-GROUPS = {"S": "Session", "O": "Orders"}
+GROUPS = {"S": "Session", "O": "Orders", "M": "Market data"}
 """Letter of a case's number → its group."""
 
 

@@ -29,7 +29,7 @@ AWAY_S = 0.8
 STATES = "FIX 4.4 volume 4: Order state changes"
 
 
-def _firm(run: Run) -> Party:
+def firm(run: Run) -> Party:
     """The session under test, with the drop copy listening where there is one."""
     party = run.firm
     if run.has("drop copy") and "drop copy" not in run.parties:
@@ -39,7 +39,7 @@ def _firm(run: Run) -> Party:
     return party
 
 
-def _other(run: Run) -> Party:
+def other_side(run: Run) -> Party:
     """Who trades with it: another session, else itself."""
     if not run.has("counterparty"):
         return run.firm
@@ -48,7 +48,7 @@ def _other(run: Run) -> Party:
     return party
 
 
-def _must(report: Message, expected: dict[int, object]) -> Message:
+def must(report: Message, expected: dict[int, object]) -> Message:
     """What a report must say. Raises Failed."""
     finding = report.validate()
     if finding is not None:
@@ -76,13 +76,13 @@ def _adds_up(report: Message) -> None:
         raise Failed(f"report {report.get(34)}: LeavesQty is {left} of an order that is {STATUS[report.get(39) or '']}")
 
 
-def _send(party: Party, side: str, lots: int, price: Decimal | None, tif: str = "day", **more: str) -> Order:
+def send(party: Party, side: str, lots: int, price: Decimal | None, tif: str = "day", **more: str) -> Order:
     order = party.entry.order(side, lots, party.profile.orders.symbol, price, tif, **more)
     party.send(party.entry.new(order))
     return order
 
 
-def _report(party: Party, order: Order, *kinds: str, what: str, within_s: float = 5.0) -> Message:
+def report_of(party: Party, order: Order, *kinds: str, what: str, within_s: float = 5.0) -> Message:
     """The first report of an order since the mark with one of these ExecTypes."""
 
     def is_it(one: Message) -> bool:
@@ -106,16 +106,16 @@ def _rejected(party: Party) -> bool:
     return bool(party.since("3") or party.since("j")) or party.session.stream is None
 
 
-def _rest(party: Party, side: str, lots: int, price: Decimal, **more: str) -> Order:
+def rest(party: Party, side: str, lots: int, price: Decimal, **more: str) -> Order:
     """An order that rests. Raises Failed."""
-    order = _send(party, side, lots, price, **more)
-    _must(
-        _report(party, order, "0", what="the report of a new order"), {39: "0", 14: 0, 151: lots, 11: order.cl_ord_id}
+    order = send(party, side, lots, price, **more)
+    must(
+        report_of(party, order, "0", what="the report of a new order"), {39: "0", 14: 0, 151: lots, 11: order.cl_ord_id}
     )
     return order
 
 
-def _around(party: Party) -> tuple[Decimal, Decimal, int]:
+def around(party: Party) -> tuple[Decimal, Decimal, int]:
     """A price at which tests trade, one tick, a quantity."""
     orders = party.profile.orders
     return orders.price, orders.tick, orders.lots
@@ -144,9 +144,9 @@ def clear(run: Run) -> None:
     expected="A report with ExecType and OrdStatus New, an OrderID, CumQty 0 and LeavesQty the whole order.",
 )
 def new_order(run: Run) -> str:
-    party = _firm(run)
-    price, tick, lots = _around(party)
-    order = _rest(party, "buy", lots, price - 20 * tick)
+    party = firm(run)
+    price, tick, lots = around(party)
+    order = rest(party, "buy", lots, price - 20 * tick)
     return f"Order {order.cl_ord_id} is {order.order_id} there and rests."
 
 
@@ -157,13 +157,13 @@ def new_order(run: Run) -> str:
     expected="A report of the execution: LastQty, LastPx, CumQty, LeavesQty, AvgPx; OrdStatus partially filled.",
 )
 def partial_fill(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
-    order = _rest(party, "buy", lots, price)
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
+    order = rest(party, "buy", lots, price)
     part = lots // 2
-    _send(other, "sell", part, price, "ioc")
-    report = _report(party, order, "1", "F", what="the report of the execution")
-    _must(report, {39: "1", 32: part, 31: price, 14: part, 151: lots - part, 6: price})
+    send(other, "sell", part, price, "ioc")
+    report = report_of(party, order, "1", "F", what="the report of the execution")
+    must(report, {39: "1", 32: part, 31: price, 14: part, 151: lots - part, 6: price})
     return f"{part} of {lots} traded at {report.get(31)}; ExecID {report.get(17)}."
 
 
@@ -174,13 +174,13 @@ def partial_fill(run: Run) -> str:
     expected="A report with OrdStatus filled, CumQty the whole order, LeavesQty 0.",
 )
 def full_fill(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
-    _rest(other, "sell", lots, price)
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
+    rest(other, "sell", lots, price)
     party.mark()
-    order = _send(party, "buy", lots, price)
-    report = _report(party, order, "2", "F", what="the report of the execution")
-    _must(report, {39: "2", 14: lots, 151: 0, 32: lots, 31: price})
+    order = send(party, "buy", lots, price)
+    report = report_of(party, order, "2", "F", what="the report of the execution")
+    must(report, {39: "2", 14: lots, 151: 0, 32: lots, 31: price})
     return f"{lots} traded at {report.get(31)}."
 
 
@@ -191,13 +191,13 @@ def full_fill(run: Run) -> str:
     expected="It trades with what rests, and nothing of it stays in the book.",
 )
 def market_order(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
-    _rest(other, "sell", lots, price)
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
+    rest(other, "sell", lots, price)
     party.mark()
-    order = _send(party, "buy", lots, None, "ioc")
-    report = _report(party, order, *FILLS, what="the report of the execution")
-    _must(report, {14: lots, 151: 0, 39: "2"})
+    order = send(party, "buy", lots, None, "ioc")
+    report = report_of(party, order, *FILLS, what="the report of the execution")
+    must(report, {14: lots, 151: 0, 39: "2"})
     return f"{lots} traded at {report.get(31)}."
 
 
@@ -208,15 +208,15 @@ def market_order(run: Run) -> str:
     expected="What can trade at once trades, the rest is reported cancelled (or expired) without our asking.",
 )
 def ioc(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
     part = lots // 2
-    _rest(other, "sell", part, price)
+    rest(other, "sell", part, price)
     party.mark()
-    order = _send(party, "buy", lots, price, "ioc")
-    _must(_report(party, order, *FILLS, what="the report of the execution"), {14: part})
-    ended = _report(party, order, "4", "C", "3", what="the report of the rest's end")
-    _must(ended, {14: part, 151: 0})
+    order = send(party, "buy", lots, price, "ioc")
+    must(report_of(party, order, *FILLS, what="the report of the execution"), {14: part})
+    ended = report_of(party, order, "4", "C", "3", what="the report of the rest's end")
+    must(ended, {14: part, 151: 0})
     return f"{part} traded, the rest is {STATUS[ended.get(39) or '']}."
 
 
@@ -227,13 +227,13 @@ def ioc(run: Run) -> str:
     expected="An order that cannot trade whole does not trade at all and is reported cancelled, expired or rejected.",
 )
 def fok(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
-    _rest(other, "sell", lots // 2, price)
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
+    rest(other, "sell", lots // 2, price)
     party.mark()
-    order = _send(party, "buy", lots, price, "fok")
-    ended = _report(party, order, "4", "C", "8", what="the report of its end")
-    _must(ended, {14: 0, 151: 0})
+    order = send(party, "buy", lots, price, "fok")
+    ended = report_of(party, order, "4", "C", "8", what="the report of its end")
+    must(ended, {14: 0, 151: 0})
     if any(one.get(150) in FILLS for one in party.since("8") if one.get(11) == order.cl_ord_id):
         raise Failed("a part of it traded")
     return f"It is {STATUS[ended.get(39) or '']}, nothing traded."
@@ -246,12 +246,12 @@ def fok(run: Run) -> str:
     expected="An order that would trade at once does not: it is cancelled or rejected.",
 )
 def post_only(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
-    _rest(other, "sell", lots, price)
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
+    rest(other, "sell", lots, price)
     party.mark()
-    order = _send(party, "buy", lots, price, **{"18": "6"})
-    ended = _report(party, order, "4", "8", "C", *FILLS, what="the report of its end")
+    order = send(party, "buy", lots, price, **{"18": "6"})
+    ended = report_of(party, order, "4", "8", "C", *FILLS, what="the report of its end")
     if ended.get(150) in FILLS:
         raise Failed("it traded")
     return f"It is {STATUS[ended.get(39) or '']}: {ended.get(58) or ended.get(103) or ended.get(378) or 'no reason is told'}."
@@ -264,11 +264,11 @@ def post_only(run: Run) -> str:
     expected="A report with ExecType and OrdStatus rejected, and a reason; a symbol that nobody knows: reason 1.",
 )
 def order_reject(run: Run) -> str:
-    party = _firm(run)
-    price, _, lots = _around(party)
+    party = firm(run)
+    price, _, lots = around(party)
     order = party.entry.order("buy", lots, "NOSUCH", price)
     party.send(party.entry.new(order))
-    report = _must(_report(party, order, "8", what="the report of a rejected order"), {39: "8", 14: 0, 151: 0})
+    report = must(report_of(party, order, "8", what="the report of a rejected order"), {39: "8", 14: 0, 151: 0})
     return f"Rejected: reason {report.get(103) or 'not told'}, {report.get(58) or 'no text'}."
 
 
@@ -279,19 +279,19 @@ def order_reject(run: Run) -> str:
     expected="The second order is rejected, the first one rests undisturbed.",
 )
 def duplicate_name(run: Run) -> str:
-    party = _firm(run)
-    price, tick, lots = _around(party)
-    first = _rest(party, "buy", lots, price - 20 * tick)
+    party = firm(run)
+    price, tick, lots = around(party)
+    first = rest(party, "buy", lots, price - 20 * tick)
     party.mark()
     again = party.entry.order("buy", lots, first.symbol, price - 21 * tick, **{"11": first.cl_ord_id})
     party.send(party.entry.new(again))
     party.entry.orders[first.cl_ord_id] = first
-    report = _report(party, again, "8", what="the report of a rejected order")
+    report = report_of(party, again, "8", what="the report of a rejected order")
     first.status = "0"
-    _must(report, {39: "8"})
+    must(report, {39: "8"})
     party.mark()
     party.send(party.entry.status(first))
-    _must(
+    must(
         party.take("8", lambda one: one.get(150) == "I" or one.get(39) == "0", what="the first order's status"),
         {39: "0"},
     )
@@ -305,23 +305,23 @@ def duplicate_name(run: Run) -> str:
     expected="A report with ExecType and OrdStatus cancelled that names both ClOrdIDs; LeavesQty 0.",
 )
 def cancel(run: Run) -> str:
-    party = _firm(run)
-    price, tick, lots = _around(party)
-    order = _rest(party, "sell", lots, price + 20 * tick)
+    party = firm(run)
+    price, tick, lots = around(party)
+    order = rest(party, "sell", lots, price + 20 * tick)
     party.send(party.entry.cancel(order))
-    report = _report(party, order, "4", what="the report of the cancel")
-    _must(report, {39: "4", 151: 0, 41: order.names[0], 11: order.names[-1]})
+    report = report_of(party, order, "4", what="the report of the cancel")
+    must(report, {39: "4", 151: 0, 41: order.names[0], 11: order.names[-1]})
     return f"Cancelled under {report.get(11)}."
 
 
 def _replaced(run: Run, change: int, steps: int) -> str:
-    party = _firm(run)
-    price, tick, lots = _around(party)
-    order = _rest(party, "buy", lots, price - 20 * tick)
+    party = firm(run)
+    price, tick, lots = around(party)
+    order = rest(party, "buy", lots, price - 20 * tick)
     wanted, at = lots + change, price - (20 + steps) * tick
     party.send(party.entry.replace(order, wanted, at))
-    report = _report(party, order, "5", what="the report of the replace")
-    _must(report, {11: order.names[-1], 41: order.names[0], 38: wanted, 151: wanted, 14: 0, 44: at})
+    report = report_of(party, order, "5", what="the report of the replace")
+    must(report, {11: order.names[-1], 41: order.names[0], 38: wanted, 151: wanted, 14: 0, 44: at})
     return f"{lots} became {wanted} at {at} under {report.get(11)}."
 
 
@@ -332,7 +332,7 @@ def _replaced(run: Run, change: int, steps: int) -> str:
     expected="A report with ExecType replaced, both ClOrdIDs, the new OrderQty and LeavesQty.",
 )
 def replace_up(run: Run) -> str:
-    return _replaced(run, +_around(run.firm)[2], 0)
+    return _replaced(run, +around(run.firm)[2], 0)
 
 
 @case(
@@ -342,7 +342,7 @@ def replace_up(run: Run) -> str:
     expected="A report with ExecType replaced, both ClOrdIDs, the new OrderQty and LeavesQty.",
 )
 def replace_down(run: Run) -> str:
-    return _replaced(run, -(_around(run.firm)[2] // 2), 0)
+    return _replaced(run, -(around(run.firm)[2] // 2), 0)
 
 
 @case(
@@ -362,15 +362,15 @@ def replace_price(run: Run) -> str:
     expected="OrderQty counts what was executed: LeavesQty is OrderQty less CumQty.",
 )
 def replace_after_fill(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
     part = lots // 2
-    order = _rest(party, "buy", lots, price)
-    _send(other, "sell", part, price, "ioc")
-    _report(party, order, "1", "F", what="the report of the execution")
+    order = rest(party, "buy", lots, price)
+    send(other, "sell", part, price, "ioc")
+    report_of(party, order, "1", "F", what="the report of the execution")
     party.send(party.entry.replace(order, 2 * lots, price))
-    report = _report(party, order, "5", what="the report of the replace")
-    _must(report, {38: 2 * lots, 14: part, 151: 2 * lots - part})
+    report = report_of(party, order, "5", what="the report of the replace")
+    must(report, {38: 2 * lots, 14: part, 151: 2 * lots - part})
     return f"{part} of {2 * lots} are executed, {2 * lots - part} open."
 
 
@@ -378,7 +378,7 @@ def _cancel_rejected(party: Party, order: Order, status: str, to: str) -> Messag
     """The reject of a request for an order that is no more, or never was."""
     answer = party.take("9", lambda one: one.get(11) == order.names[-1])
     expected: dict[int, object] = {434: to, 39: status, 41: order.names[0]}
-    return _must(answer, expected)
+    return must(answer, expected)
 
 
 @case(
@@ -388,19 +388,19 @@ def _cancel_rejected(party: Party, order: Order, status: str, to: str) -> Messag
     expected="An OrderCancelReject with the order's true OrdStatus.",
 )
 def too_late(run: Run) -> str:
-    party, other = _firm(run), _other(run)
-    price, _, lots = _around(party)
-    order = _rest(party, "buy", lots, price)
-    _send(other, "sell", lots, price, "ioc")
-    _report(party, order, "2", "F", what="the report of the execution")
+    party, other = firm(run), other_side(run)
+    price, _, lots = around(party)
+    order = rest(party, "buy", lots, price)
+    send(other, "sell", lots, price, "ioc")
+    report_of(party, order, "2", "F", what="the report of the execution")
     party.send(party.entry.cancel(order))
     answer = _cancel_rejected(party, order, "2", "1")
     return f"Refused: reason {answer.get(102) or 'not told'}, the order is filled."
 
 
 def _unknown(run: Run, replaces: bool) -> str:
-    party = _firm(run)
-    price, tick, lots = _around(party)
+    party = firm(run)
+    price, tick, lots = around(party)
     order = party.entry.order("buy", lots, party.profile.orders.symbol, price - 20 * tick)
     order.names.append(order.cl_ord_id)
     party.send(party.entry.replace(order, lots, order.price) if replaces else party.entry.cancel(order))
@@ -441,12 +441,12 @@ def _state_of(report: Message) -> bool:
     expected="A report of the order's present state; for an order that nobody knows, OrdStatus rejected.",
 )
 def status(run: Run) -> str:
-    party = _firm(run)
-    price, tick, lots = _around(party)
-    order = _rest(party, "buy", lots, price - 20 * tick)
+    party = firm(run)
+    price, tick, lots = around(party)
+    order = rest(party, "buy", lots, price - 20 * tick)
     party.mark()
     party.send(party.entry.status(order))
-    _must(party.take("8", _state_of, what="the order's status"), {39: "0", 151: lots, 11: order.cl_ord_id})
+    must(party.take("8", _state_of, what="the order's status"), {39: "0", 151: lots, 11: order.cl_ord_id})
     party.mark()
     party.send(party.entry.status(party.entry.order("buy", lots, order.symbol, price)))
     report = party.take("8", _state_of, what="the status of an unknown order")
@@ -462,17 +462,17 @@ def status(run: Run) -> str:
     expected="A report for each open order with our MassStatusReqID, the last marked; none open: one report that says so.",
 )
 def mass_status(run: Run) -> str:
-    party = _firm(run)
+    party = firm(run)
     if not party.entry.knows("FIX.4.3"):
         raise NotOffered("FIX 4.2 has no OrderMassStatusRequest")
-    price, tick, lots = _around(party)
-    resting = [_rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
+    price, tick, lots = around(party)
+    resting = [rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
     party.mark()
     request = party.entry.mass_status()
     party.send(request)
     name = request[1][0][1]
     party.take("8", lambda one: one.get(584) == name and one.get(912) == "Y", what="the last of the reports (912=Y)")
-    reports = [_must(one, {150: "I"}) for one in party.since("8") if one.get(584) == name]
+    reports = [must(one, {150: "I"}) for one in party.since("8") if one.get(584) == name]
     told = {one.get(11) for one in reports}
     if told != {order.cl_ord_id for order in resting}:
         raise Failed(
@@ -496,17 +496,17 @@ def mass_status(run: Run) -> str:
     expected="Every order is reported cancelled, and a report says how many (533).",
 )
 def mass_cancel(run: Run) -> str:
-    party = _firm(run)
+    party = firm(run)
     if not party.entry.knows("FIX.4.3"):
         raise NotOffered("FIX 4.2 has no OrderMassCancelRequest")
-    price, tick, lots = _around(party)
-    resting = [_rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
+    price, tick, lots = around(party)
+    resting = [rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
     party.send(party.entry.mass_cancel())
-    answer = _must(party.take("r"), {})
+    answer = must(party.take("r"), {})
     if answer.get(531) == "0":
         raise NotOffered(f"they refuse it: {answer.get(58) or answer.get(532)}")
     for order in resting:
-        _must(_report(party, order, "4", what="the report of each cancel"), {39: "4", 151: 0})
+        must(report_of(party, order, "4", what="the report of each cancel"), {39: "4", 151: 0})
     if answer.get(533) not in (None, str(len(resting))):
         raise Failed(f"TotalAffectedOrders (533) is {answer.get(533)}, {len(resting)} were open")
     return f"{len(resting)} orders were cancelled, response {answer.get(531)}."
@@ -519,16 +519,16 @@ def mass_cancel(run: Run) -> str:
     expected="An acknowledgement under our QuoteID; a quote of size 0 pulls it.",
 )
 def mass_quote(run: Run) -> str:
-    party = _firm(run)
+    party = firm(run)
     if not party.entry.knows("FIX.4.3"):
         raise NotOffered("FIX 4.2 venues quote otherwise")
-    price, tick, lots = _around(party)
+    price, tick, lots = around(party)
     symbol = party.profile.orders.symbol
     for size in (lots, 0):
         request = party.entry.quote(symbol, price - 30 * tick, price + 30 * tick, size)
         party.mark()
         party.send(request)
-        answer = _must(party.take("b", lambda one, name=request[1][0][1]: one.get(117) == name), {})  # type: ignore[misc]
+        answer = must(party.take("b", lambda one, name=request[1][0][1]: one.get(117) == name), {})  # type: ignore[misc]
         if answer.get(297) == "5":
             raise Failed(f"the quote was rejected: {answer.get(58) or answer.get(300)}")
     return "The quote was acknowledged, and pulled."
@@ -541,19 +541,19 @@ def mass_quote(run: Run) -> str:
     expected="After a connection that broke, the order is reported cancelled when we are back.",
 )
 def cancel_on_disconnect(run: Run) -> str:
-    party = _firm(run)
-    price, tick, lots = _around(party)
+    party = firm(run)
+    price, tick, lots = around(party)
     more = {"18": "o"} if party.entry.knows("FIX.4.4") else {}
-    order = _rest(party, "buy", lots, price - 20 * tick, **more)
+    order = rest(party, "buy", lots, price - 20 * tick, **more)
     party.session.lose()
     time.sleep(AWAY_S)
     party.mark()
     party.log_on()
     try:
-        report = _report(party, order, "4", what="the report of the cancel", within_s=3.0)
+        report = report_of(party, order, "4", what="the report of the cancel", within_s=3.0)
     except Failed:
         raise NotOffered("the order stayed: they do not cancel on disconnect") from None
-    _must(report, {39: "4", 151: 0})
+    must(report, {39: "4", 151: 0})
     return f"It was cancelled while we were away: {report.get(58) or report.get(378) or 'no reason is told'}."
 
 
@@ -564,20 +564,20 @@ def cancel_on_disconnect(run: Run) -> str:
     expected="The execution is reported once after the logon, by a message that is given again or a new one.",
 )
 def fill_while_away(run: Run) -> str:
-    party = _firm(run)
+    party = firm(run)
     if not run.has("counterparty"):
         raise NotOffered("the profile's certify.counterparty names no session that could trade meanwhile")
-    other = _other(run)
-    price, _, lots = _around(party)
-    order = _rest(party, "buy", lots, price)
+    other = other_side(run)
+    price, _, lots = around(party)
+    order = rest(party, "buy", lots, price)
     party.mark()
     party.session.lose()
-    taker = _send(other, "sell", lots, price, "ioc")
-    own = _report(other, taker, *FILLS, "4", "C", what="the counterparty's report")
+    taker = send(other, "sell", lots, price, "ioc")
+    own = report_of(other, taker, *FILLS, "4", "C", what="the counterparty's report")
     if own.get(150) not in FILLS:
         raise NotOffered("the order did not stay while we were away: they cancel on disconnect")
     party.log_on()
-    _must(_report(party, order, "2", "F", what="the report of the execution"), {39: "2", 14: lots, 151: 0})
+    must(report_of(party, order, "2", "F", what="the report of the execution"), {39: "2", 14: lots, 151: 0})
     party.settle(0.3)
     told = [one for one in party.since("8") if one.get(150) in FILLS and one.get(11) in order.names]
     if len({one.get(17) for one in told}) != 1:
@@ -592,14 +592,14 @@ def fill_while_away(run: Run) -> str:
     expected="What is beyond the rate is refused, each by its name; the session goes on, and a second later orders are taken.",
 )
 def throttle(run: Run) -> str:
-    party = _firm(run)
+    party = firm(run)
     rate = party.profile.certify.orders_a_second
     if rate is None:
         raise NotOffered("the profile's certify.orders_a_second names no rate")
-    price, tick, lots = _around(party)
+    price, tick, lots = around(party)
     run.pump(1.2)
     party.mark()
-    orders = [_send(party, "buy", lots, price - 20 * tick) for _ in range(rate + 5)]
+    orders = [send(party, "buy", lots, price - 20 * tick) for _ in range(rate + 5)]
 
     def answered() -> list[Message]:
         return [one for one in party.since() if (one.type == "8" and one.get(150) in ("0", "8")) or one.type == "j"]
@@ -610,7 +610,9 @@ def throttle(run: Run) -> str:
         raise Failed(f"{len(refused)} of {len(orders)} orders were refused, 5 were beyond {rate} a second")
     run.pump(1.2)
     party.mark()
-    _rest(party, "buy", lots, price - 20 * tick)
+    rest(party, "buy", lots, price - 20 * tick)
+    clear(run)
+    run.pump(1.2)  # Cancels count as well, and what follows is not to be refused.
     return f"5 of {len(orders)} were refused ({refused[0].get(58) or 'no text'}); later ones are taken."
 
 
@@ -621,7 +623,7 @@ def throttle(run: Run) -> str:
     expected="A report that names the execution, and quantities without it.",
 )
 def bust(run: Run) -> str:
-    party = _firm(run)
+    party = firm(run)
     found = [one for one in party.inbox if one.get(150) in ("H", "G") or one.get(20) in ("1", "2")]
     if not found:
         raise NotOffered("no request asks for it: the venue breaks trades on its own, and broke none during this run")

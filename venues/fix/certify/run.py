@@ -21,9 +21,9 @@ from meridian.venues.fix_session import Way
 
 def cases() -> list[Case]:
     """All, in the order in which they are played."""
-    from meridian.venues.fix.certify import order_cases, session_cases
+    from meridian.venues.fix.certify import market_cases, order_cases, session_cases
 
-    return [*session_cases.CASES, *order_cases.CASES]
+    return [*session_cases.CASES, *order_cases.CASES, *market_cases.CASES]
 
 
 class Run:
@@ -43,7 +43,11 @@ class Run:
         self._folder = tempfile.TemporaryDirectory(prefix="meridian-certify-")
         self._others = {
             name: load(str(profile.file(file)))
-            for name, file in (("counterparty", profile.certify.counterparty), ("drop copy", profile.certify.drop_copy))
+            for name, file in (
+                ("counterparty", profile.certify.counterparty),
+                ("drop copy", profile.certify.drop_copy),
+                ("market data", profile.certify.market_data),
+            )
             if file is not None
         }
 
@@ -135,10 +139,10 @@ class Run:
         finally:
             for party in self.parties.values():
                 party.lose_in = party.lose_out = None
-            if case.number.startswith("O"):
+            if not case.number.startswith("S"):
                 order_cases.clear(self)
         return Result(
-            case=case, verdict=verdict, reason=reason, started_ns=started_ns, ended_ns=time.time_ns(), said=self._said
+            case=case, verdict=verdict, reason=_sentence(reason), started_ns=started_ns, ended_ns=time.time_ns(), said=self._said
         )  # fmt: skip
 
     def counts(self) -> dict[str, int]:
@@ -185,3 +189,8 @@ def chosen(words: Iterable[str]) -> tuple[list[Case], list[str]]:
     if not found and not unknown:
         return known, []
     return [one for one in known if one in found], unknown
+
+
+def _sentence(reason: str) -> str:
+    """With a capital and a full stop."""
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
