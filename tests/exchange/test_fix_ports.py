@@ -39,15 +39,16 @@ HEADER = {8, 9, 34, 49, 52, 56, 10, 43, 122, 115, 797}
 class House:
     """An exchange with FIX ports, to be killed and started again."""
 
-    def __init__(self, folder: Path, versions: dict[int, str]) -> None:
-        taken = free_ports(4 + len(versions) + 1)
+    def __init__(self, folder: Path, versions: dict[int, str], market_data: str = "FIX.4.4") -> None:
+        taken = free_ports(4 + len(versions) + 2)
         self.process: subprocess.Popen[bytes] | None = None
         self.versions = versions
-        self.ports = dict(zip([*versions, 20], taken[4:], strict=True))
+        self.ports = dict(zip([*versions, 20, 30], taken[4:], strict=True))
         password = folder / "password"
         password.write_text("secret\n")
         fix_ports = [self.port(session, "orders", version) for session, version in versions.items()]
         fix_ports.append({**self.port(20, "drop_copy", "FIX.4.4"), "copies": list(versions)})
+        fix_ports.append(self.port(30, "market_data", market_data))
         settings = {
             "name": "exchange1",
             "venue": 1,
@@ -203,11 +204,19 @@ class QuickFix:
         self.settings, self.store, self.application = settings, quickfix.FileStoreFactory(settings), Counterparty()
         self.running = quickfix.SocketInitiator(self.application, self.store, settings)
 
-    def send(self, kind: str, fields: list[tuple[int, object]]) -> None:
+    def send(
+        self, kind: str, fields: list[tuple[int, object]], groups: dict[int, list[tuple[int, str]]] | None = None
+    ) -> None:
+        """Groups: by the tag of their count, entries of one field each."""
         message = quickfix.Message()
         message.getHeader().setField(quickfix.MsgType(kind))
         for tag, value in fields:
             message.setField(quickfix.StringField(tag, str(value)))
+        for count, entries in (groups or {}).items():
+            for tag, value in entries:
+                group = quickfix.Group(count, tag)
+                group.setField(quickfix.StringField(tag, value))
+                message.addGroup(group)
         assert quickfix.Session.sendToTarget(message, self.session)
 
 
@@ -267,6 +276,35 @@ def test_quickfix_trades_with_us_through_a_kill_and_the_drop_copy_says_the_same(
         by_id = {message.get(17): message for message in reports(copy)}
         assert [by_id[each[17]].get(14) for each in told[:5]] == ["0", "40", "40", "50", "50"]
         assert not any(message.poss_dup for message in copy.messages)
+
+
+@pytest.mark.parametrize("version", ["FIX.4.2", "FIX.4.4", "FIXT.1.1"])
+def test_quickfix_takes_our_market_data(version: str, tmp_path: Path) -> None:
+    if quickfix is None:
+        skip_unchecked("the house exchange's FIX market data against QuickFIX", "its wheel is for Python 3.11 alone")
+    with running(House(tmp_path, {12: "FIX.4.4"}, market_data=version)) as house:
+        ours = log_on(house.client(12))
+        theirs = QuickFix(tmp_path, house, 30, version)
+        told = theirs.application.told
+        theirs.running.start()
+        try:
+            wait("QuickFIX is logged on", lambda: theirs.application.up)
+            ours.send("D", order("a", 1, 5, "99"))
+            wait("an acceptance", lambda: len(reports(ours)) == 1, ours)
+            wants = {267: [(269, "0"), (269, "1"), (269, "2")], 146: [(55, "AAPL")]}
+            theirs.send("V", [(262, "R"), (263, 1), (264, 0), (265, 1)], wants)
+            wait("the snapshot", lambda: len(told) == 1, ours)
+            ours.send("D", order("b", 2, 7, "101"))
+            wait("an increment", lambda: len(told) == 2, ours)
+            ours.send("D", order("c", 2, 5, "99"))
+            wait("a trade and a level that is gone", lambda: sum(int(each[268]) for each in told) >= 4, ours)
+        finally:
+            theirs.running.stop()
+        # Of a group's entries the last one counts in what is taken down.
+        assert [(each[35], each[268]) for each in told[:2]] == [("W", "1"), ("X", "1")]
+        assert (told[0][269], told[0][270], told[0][271]) == ("0", "99", "5")
+        assert (told[1][279], told[1][269], told[1][270], told[1][271]) == ("0", "1", "101", "7")
+        assert theirs.application.refused == [], "every message is one of the standard's"
 
 
 def test_tshark_reads_what_the_ports_send_as_we_do(tmp_path: Path) -> None:

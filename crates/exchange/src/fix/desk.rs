@@ -137,11 +137,6 @@ impl Desks {
         self.reports[session as usize].as_mut().expect("a FIX session that is told reports")
     }
 
-    /// The room that is left at the session that has least among one that orders and its copies.
-    pub fn room(&self, session: u32) -> usize {
-        self.desk(session).listeners.iter().map(|to| self.reports(*to).room()).min().unwrap_or(0)
-    }
-
     /// A command is about to be applied.
     #[inline]
     pub fn before(&mut self, stamp: Stamp, record: &[u8]) {

@@ -31,6 +31,8 @@ const MESSAGES_A_CYCLE: usize = 64;
 const FIELDS_MAX: usize = 1024;
 /// A connection whose session has ended is closed by then, written or not.
 const LINGER_NS: u64 = 1_000_000_000;
+/// How often the counters are written.
+const TELL_NS: u64 = 100_000_000;
 /// Reports that one request may cause besides those of each open order: room is kept for them.
 const REPORTS_A_REQUEST: usize = 64;
 
@@ -103,6 +105,7 @@ pub(crate) struct FixPort {
     visitors: Vec<Visitor>,
     connection: Option<Connection>,
     ended_ns: Option<u64>,
+    told_ns: u64,
     fields: Fields,
     data: DataFields,
     garbled: GarbledCounts,
@@ -162,6 +165,7 @@ impl FixPort {
             visitors: Vec::with_capacity(config.door.waiting_max + 1),
             connection: None,
             ended_ns: None,
+            told_ns: 0,
             fields: Fields::new(FIELDS_MAX),
             data: DataFields::standard(),
             garbled: [0; Garbled::COUNT],
@@ -231,7 +235,7 @@ impl FixPort {
         let mut work = usize::from(connection.read());
         let mut desk = AtDesk { manners: &mut self.manners, sequencer, watch: self.watch.as_mut() };
         for _ in 0..MESSAGES_A_CYCLE {
-            // Whoever does not read what he is told is not heard either.
+            // Whoever does not read what he is told is not heard either; who reads his copies is another matter.
             if self.session.state() == State::Down || !desk.has_room() {
                 break;
             }
@@ -255,9 +259,17 @@ impl FixPort {
 
     /// Says what waits, and writes.
     pub fn send(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
-        let mut work = self.say(now_ns, sequencer);
-        let Some(connection) = &mut self.connection else { return work };
-        let mut broken = false;
+        let work = self.say(now_ns, sequencer) + self.write(now_ns, sequencer);
+        if now_ns.saturating_sub(self.told_ns) >= TELL_NS {
+            self.told_ns = now_ns;
+            self.tell(sequencer);
+        }
+        work
+    }
+
+    fn write(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+        let Some(connection) = &mut self.connection else { return 0 };
+        let (mut work, mut broken) = (0, false);
         while !self.session.output().is_empty() {
             match connection.write(self.session.output()) {
                 Some(0) => break,
@@ -279,7 +291,6 @@ impl FixPort {
                 self.leave(now_ns, sequencer);
             }
         }
-        self.tell(sequencer);
         work
     }
 
@@ -380,7 +391,7 @@ impl AtDesk<'_> {
     /// Whether reports of another request have room.
     fn has_room(&self) -> bool {
         let desks = &self.sequencer.outputs.desks;
-        self.manners.role != FixRole::Orders || desks.room(self.manners.session) > REPORTS_A_REQUEST
+        self.manners.role != FixRole::Orders || desks.reports(self.manners.session).room() > REPORTS_A_REQUEST
     }
 
     /// A request of a session that orders.
@@ -423,7 +434,7 @@ impl AtDesk<'_> {
             }
             command.refuse(Reason::Throttled);
         }
-        if asks_all && outputs.desks.room(manners.session) < desk.entries.open() + REPORTS_A_REQUEST {
+        if asks_all && outputs.desks.reports(manners.session).room() < desk.entries.open() + REPORTS_A_REQUEST {
             return Answer::Refused { reason: 4, tag: 0 };
         }
         manners.tells.requests.add(1);
@@ -437,7 +448,7 @@ impl AtDesk<'_> {
     fn on_quotes(&mut self, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
         let manners = &mut *self.manners;
         let (venue, session) = (manners.venue, manners.session);
-        if self.sequencer.outputs.desks.room(session) < 4 * quote::ENTRIES_MAX {
+        if self.sequencer.outputs.desks.reports(session).room() < 4 * quote::ENTRIES_MAX {
             return Answer::Refused { reason: 4, tag: 0 };
         }
         if !manners.throttle.takes(now_ns, false) {

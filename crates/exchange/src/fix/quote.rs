@@ -9,6 +9,7 @@ use records::{
 use sessions::fix::{Answer, Fault, Inbound};
 use wire::fix::{decimal_nanos, reject};
 
+use super::request;
 use crate::sequencer::Sequencer;
 
 /// Entries of one message at most.
@@ -53,10 +54,10 @@ pub(crate) struct Quoter<'a> {
 /// Takes a MassQuote.
 pub(crate) fn take(inbound: &Inbound<'_>, quoter: &mut Quoter<'_>) -> Answer {
     let message = inbound.message;
-    let Some(name) = message.get(117) else { return fault(reject::REQUIRED_MISSING, 117) };
-    if !(1..=16).contains(&name.len()) {
-        return fault(reject::VALUE_OUT_OF_RANGE, 117);
-    }
+    let name = match request::name(message.get(117), 117) {
+        Ok(name) => name,
+        Err(answer) => return answer,
+    };
     let level = match message.get(301) {
         None | Some(b"2") => b'2',
         Some(b"1") => b'1',
@@ -69,8 +70,7 @@ pub(crate) fn take(inbound: &Inbound<'_>, quoter: &mut Quoter<'_>) -> Answer {
         return Answer::Refused { reason: 4, tag: 0 };
     }
     let mut begin = quoter.request(b'i');
-    begin.tag[..name.len()].copy_from_slice(name);
-    begin.scope = level;
+    (begin.tag, begin.scope) = (name, level);
     quoter.sequencer.submit(quoter.now_ns, bytes_of(&begin));
     let mut end = quoter.request(b'b');
     end.header.sequence = inbound.sequence;
@@ -204,9 +204,11 @@ fn side_of(entry: &Entry<'_>, side: Side) -> Target {
     let mut refused = 0;
     let parts = [entry.set, b"/", entry.name, &[letter]];
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    if length > tag.len() || entry.set.is_empty() {
+    let plain =
+        |part: &[u8]| !part.is_empty() && part.iter().all(|letter| letter.is_ascii_graphic() && *letter != b'/');
+    if length > tag.len() || !plain(entry.set) || !plain(entry.name) {
         refused = Reason::InvalidField.code();
-        tag[..3].copy_from_slice(&[b'/', b'?', letter]);
+        tag[..4].copy_from_slice(&[b'?', b'/', b'?', letter]);
     } else {
         let mut at = 0;
         for part in parts {

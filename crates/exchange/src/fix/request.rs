@@ -350,7 +350,7 @@ fn needed(value: Option<&[u8]>, tag: u32) -> Asks<&[u8]> {
 }
 
 /// One to sixteen printable letters.
-fn name(value: Option<&[u8]>, tag: u32) -> Asks<[u8; 16]> {
+pub(crate) fn name(value: Option<&[u8]>, tag: u32) -> Asks<[u8; 16]> {
     let value = needed(value, tag)?;
     let sound = (1..=16).contains(&value.len()) && value.iter().all(|letter| (b' '..=b'~').contains(letter));
     if sound { Ok(padded(value)) } else { Err(fault(reject::VALUE_OUT_OF_RANGE, tag)) }

@@ -107,6 +107,13 @@ impl FixTrader {
         Self { session, listen: port.listen, connection, ear, fields: Fields::new(1024) }
     }
 
+    /// Of a port, beginning its numbers anew with each logon.
+    pub fn resetting(port: &FixPortConfig) -> Self {
+        let store = MemoryStore::with_capacity(1 << 14, 1 << 22, 1);
+        let profile = Profile { reset_on_logon: true, ..profile(port) };
+        Self { session: Session::new(profile, Box::new(store), None), ..Self::new(port) }
+    }
+
     /// Connects and sends its logon.
     pub fn connect(&mut self, now_ns: u64) {
         let socket = RealNet.tcp_connect(self.listen).unwrap();
