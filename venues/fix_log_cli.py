@@ -18,7 +18,7 @@ from meridian.venues.fix_cli import fix
 
 if TYPE_CHECKING:
     from meridian.venues.fix.dictionary import Dictionary
-    from meridian.venues.fix.log import Entry, Log
+    from meridian.venues.fix.log import Entry, Log, Logs
 
 __all__ = ["fix"]
 
@@ -47,21 +47,20 @@ def log(
     file: Path, types: str | None, conditions: tuple[str, ...], no_session: bool, last: int | None, follow: bool,
     explained: bool, pretty: bool, latency: bool, dictionary: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Show the messages of FILE: a raw stream, or lines with a time before each message."""
-    from meridian.venues.fix.log import Log
+    """Show the messages of FILE: a raw stream, or lines with a time before each message; or the folder of a session's own log."""
+    from meridian.venues.fix.log import Log, Logs
 
     errors = []
     if latency and follow:
         errors.append("--latency --follow: the log has to end; allowed is one of both")
     if not file.exists():
         errors.append(f"FILE {file}: there is no such file")
-    elif file.is_dir():
-        errors.append(f"FILE {file}: is a folder; a file is needed")
+    paths = _of_folder(file, follow, errors) if file.is_dir() else []
     known = _dictionary(dictionary, errors)
     keep = _filter(types, conditions, no_session, known, errors)
     if errors:
         raise BadInput(errors)
-    source = Log(file, known, follow=follow)
+    source: Log | Logs = Logs(paths, known, follow=follow) if paths else Log(file, known, follow=follow)
     chosen = (entry for entry in source if keep(entry))
     try:
         if latency:
@@ -75,6 +74,20 @@ def log(
     except OSError as error:
         raise BadInput(f"FILE {file}: {error.strerror}") from error
     _totals(source, as_json)
+
+
+def _of_folder(folder: Path, follow: bool, errors: list[str]) -> list[Path]:
+    """The files of the logs in a folder."""
+    from meridian.venues.fix.log import in_folder
+
+    logs = in_folder(folder)
+    if not logs:
+        errors.append(
+            f"FILE {folder}: is a folder without a session's log, NAME.00000001.log say; a file is needed, or such a one"
+        )
+    if follow and len(logs) > 1:
+        errors.append(f"FILE {folder}: holds the logs {', '.join(logs)}; with --follow one file is needed")
+    return [path for paths in logs.values() for path in paths]
 
 
 def _dictionary(path: Path | None, errors: list[str]) -> Dictionary | None:
@@ -164,7 +177,7 @@ def _print(entry: Entry, explained: bool, pretty: bool, as_json: bool) -> None:
         print(f"{_clock(entry.time_ns)} {entry.message.text()}", flush=True)
 
 
-def _totals(source: Log, as_json: bool) -> None:
+def _totals(source: Log | Logs, as_json: bool) -> None:
     totals: dict[str, Any] = {"messages": source.messages, "bytes": source.bytes_read, "bad": source.bad}
     if as_json:
         print_json("fix.log", totals)
@@ -173,7 +186,7 @@ def _totals(source: Log, as_json: bool) -> None:
     note(f"{source.messages} messages in {source.bytes_read} bytes" + (f"; no messages: {bad}" if bad else ""))
 
 
-def _latency(entries: Iterator[Entry], source: Log, as_json: bool) -> None:
+def _latency(entries: Iterator[Entry], source: Log | Logs, as_json: bool) -> None:
     from meridian.venues.fix.pairs import latencies
 
     rows, open_count = latencies(entries, PERCENTILES)

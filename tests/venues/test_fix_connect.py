@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from meridian.venues import fix_commands, fix_profile
-from meridian.venues.fix import Dictionary, read_log
+from meridian.venues.fix import Dictionary, build, read_log
+from meridian.venues.fix.log import Logs, in_folder
 from tests.support import ROOT
 from tests.venues.fix_support import LINE, free_port, profile, running, typed
 
@@ -53,8 +54,33 @@ def test_a_script_sends_expects_and_logs_out(acceptor: int, tmp_path: Path) -> N
     entries = list(log)
     assert [entry.way for entry in entries if entry.message.name == "NewOrderSingle"] == ["out", "in", "in"]
     assert (len(entries), log.bad) == (last["messages"]["in"] + last["messages"]["out"], {})
+    code, documents, _ = typed("fix", "log", str(tmp_path / "log"), "--type", "D")
+    assert (code, [one["way"] for one in documents[:-1]]) == (0, ["out", "in", "in"])
     # Numbers go on: the other side of an acceptance run resets, and says so.
     assert list((tmp_path / "store").iterdir())
+
+
+def test_a_log_of_several_files_is_read_as_one_and_followed_into_the_next(tmp_path: Path) -> None:
+    def line(at: int) -> bytes:
+        raw = build("0", {}, sender="A", target="B", sequence=at).raw
+        return b"20260115-14:30:00.%09d out %b\n" % (at, raw)
+
+    for at in (1, 2):
+        (tmp_path / f"messages.{at:08}.log").write_bytes(line(at) + bytes(4096))
+    (tmp_path / "messages.00000003.log").write_bytes(bytes(4096))
+    assert list(in_folder(tmp_path)) == ["messages"]
+    paths = in_folder(tmp_path)["messages"]
+    assert [entry.message.get(34) for entry in Logs(paths)] == ["1", "2"]
+    followed = iter(logs := Logs(paths, follow=True))
+    assert [next(followed).message.get(34) for _ in range(2)] == ["1", "2"]
+    with (tmp_path / "messages.00000002.log").open("r+b") as file:
+        file.seek(len(line(2)))
+        file.write(line(3))
+    assert next(followed).message.get(34) == "3"
+    (tmp_path / "messages.00000003.log").write_bytes(line(4) + bytes(4096))
+    assert next(followed).message.get(34) == "4"
+    logs.stop = lambda: True
+    assert list(followed) == [] and (logs.messages, logs.bad) == (4, {})
 
 
 def test_what_does_not_come_fails_the_run(acceptor: int, tmp_path: Path) -> None:

@@ -165,6 +165,59 @@ class Log:
                 base, held = base + len(held) - BLOCK_BYTES, held[-BLOCK_BYTES:]
 
 
+@dataclass
+class Logs:
+    """The files of a session's own log, one after the other, as one log: the oldest first."""
+
+    paths: list[Path]
+    dictionary: Dictionary | None = None
+    follow: bool = False
+    """Goes on in the file that the session goes on in."""
+    bad: dict[str, int] = field(default_factory=dict)
+    messages: int = 0
+    bytes_read: int = 0
+    stop: Callable[[], bool] = lambda: False
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every message in order. Raises OSError where a file cannot be read."""
+        at = 0
+        while at < len(self.paths):
+            path = self.paths[at]
+            last = at + 1 == len(self.paths)
+            log = Log(path, self.dictionary, follow=self.follow and last, stop=lambda path=path: self._ended(path))  # type: ignore[misc]
+            for entry in log:
+                self.messages += 1
+                yield entry
+            self.bytes_read += log.bytes_read
+            for reason, count in log.bad.items():
+                self.bad[reason] = self.bad.get(reason, 0) + count
+            at += 1
+            if self.follow and last and not self.stop():
+                self.paths += [newer for newer in _numbered(path) if newer > path]
+
+    def _ended(self, path: Path) -> bool:
+        """Whether the session writes to a newer file."""
+        return self.stop() or any(newer > path for newer in _numbered(path))
+
+
+def _numbered(path: Path) -> list[Path]:
+    """The files of the same log as this one in which something stands, the oldest first."""
+    name = path.name.rsplit(".", 2)[0]
+    found = []
+    for one in sorted(path.parent.glob(f"{name}.*.log")):
+        with one.open("rb") as file:
+            if file.read(1).strip(b"\0"):
+                found.append(one)
+    return found
+
+
+def in_folder(folder: Path) -> dict[str, list[Path]]:
+    """The logs of a folder by name, each its files in which something stands, the oldest first."""
+    names = sorted({path.name.rsplit(".", 2)[0] for path in folder.glob("*.*.log")})
+    found = {name: _numbered(folder / f"{name}.0.log") for name in names}
+    return {name: paths for name, paths in found.items() if paths}
+
+
 def _separator(block: bytes) -> bytes:
     """What ends the fields, by what follows the first BeginString."""
     found = re.search(rb"8=FIXT?\.\d\.\d(\x01|\||\^A|;| )9=", block)

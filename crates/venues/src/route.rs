@@ -115,7 +115,7 @@ impl Net for Route {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use tiles::RealNet;
+    use tiles::{RealNet, TlsServer, TlsServerSettings};
 
     use super::*;
 
@@ -156,5 +156,54 @@ mod tests {
         while near.read(&mut buffer) != TcpRead::Bytes(5) {}
         drop((near, far));
         assert!(taken(&*route, &mut listeners).is_none(), "from the first again");
+    }
+
+    #[test]
+    fn a_route_over_tls_meets_a_server_of_its_authority_alone() {
+        let file = |name: &str| {
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tiles/src/tls_test_files").join(name)
+        };
+        let about = TlsServerSettings {
+            certificate_file: file("server.pem"),
+            key_file: file("server.key"),
+            client_ca_file: Some(file("ca.pem")),
+        };
+        let server = TlsServer::new(&about, "tls").expect("sound files");
+        let real: Rc<dyn Net> = Rc::new(RealNet);
+        let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let mut listeners = [server.over(real.tcp_listen(any).expect("a port"))];
+        let mut meets = |authority: &str| {
+            let tls = TlsClientSettings {
+                server_name: "venue.test".to_owned(),
+                ca_file: file(authority),
+                certificate_file: Some(file("client.pem")),
+                key_file: Some(file("client.key")),
+            };
+            let settings = RouteSettings { backups: Vec::new(), tls: Some(tls) };
+            let route = settings.over(Rc::clone(&real), listeners[0].local(), "route").expect("sound files");
+            let (mut near, _, mut far) = taken(&*route, &mut listeners).expect("it listens");
+            let (mut buffer, mut said) = ([0; 16], false);
+            loop {
+                match near.connected() {
+                    Ok(up) => said = said || up && near.write(b"hello").expect("it is open") == 5,
+                    Err(_) => return false,
+                }
+                match far.read(&mut buffer) {
+                    TcpRead::Bytes(count) => return &buffer[..count] == b"hello",
+                    TcpRead::Closed => return false,
+                    TcpRead::Idle => {}
+                }
+            }
+        };
+        assert!(meets("ca.pem"));
+        assert!(!meets("other.pem"));
+        let absent = TlsClientSettings {
+            server_name: "venue.test".to_owned(),
+            ca_file: file("absent.pem"),
+            certificate_file: None,
+            key_file: None,
+        };
+        let errors = RouteSettings { backups: Vec::new(), tls: Some(absent) }.check("tiles.x.settings.route");
+        assert!(errors.expect_err("no file")[0].starts_with("tiles.x.settings.route.tls.ca_file = "));
     }
 }
