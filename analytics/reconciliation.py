@@ -1,7 +1,8 @@
 """Reconciliation: what the engine booked against what the exchanges' own journals say.
 
 The two sides share nothing but the executions' numbers: one folds the engine's journal (what its gateways told it), the other
-applies each exchange's sequenced input to a fresh matching core and sums the trades of our order sessions.
+applies each exchange's sequenced input to a fresh matching core and sums the trades of our order sessions. Where a venue repeats
+its reports on a drop copy, that is a third voice, and it is compared with the engine as well (`drop_copies`).
 
 Invariant: every difference is one sentence; without one, positions, fills, lots and notional agree to the last lot and nano, and
 every order that was sent is accounted for on both sides (`accounting`).
@@ -15,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from meridian import records
 from meridian._native import analytics as native
+from meridian._native import journal as journals
 from meridian.analytics.accounting import Accounted, accounted, unaccounted
 from meridian.analytics.run import Rows, Run, table
 from meridian.console import BadInput, Unreachable
@@ -23,6 +26,12 @@ from meridian.records import ExchangeEventKind, OrderEventKind, Side
 
 SENTENCES_MAX = 20
 """Of one venue; the rest is counted."""
+Executions = dict[tuple[str, int, int], tuple[int, int]]
+"""(fill or bust, number, side) → lots and price in nanos."""
+ENGINE_KINDS = {int(OrderEventKind.FILLED): "fill", int(OrderEventKind.BROKEN): "bust"}
+ORDER_EVENT = int(records.Kind.ORDER_EVENT)
+EXCHANGE = ("the exchange", "the exchange's journal")
+COPY = ("the drop copy", "the drop copy")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,6 +97,8 @@ class Reconciliation:
     """Venue → trades of everybody there."""
     orders: list[Accounted]
     """What became of every order, by venue."""
+    drop_copies: dict[str, int]
+    """Venue → fills that its drop copy tells of."""
 
     @property
     def agrees(self) -> bool:
@@ -104,8 +115,13 @@ class Reconciliation:
         orders = sum(one.sent for one in self.orders)
         return (
             f"{fills:,} fills at {venues} venues and all positions equal the exchanges' own journals; "
-            f"all {orders:,} orders are accounted for"
+            f"all {orders:,} orders are accounted for{self._copies}"
         )
+
+    @property
+    def _copies(self) -> str:
+        fills, names = sum(self.drop_copies.values()), ", ".join(self.drop_copies)
+        return f"; drop copies ({names}) tell of the same {fills:,}" if self.drop_copies else ""
 
     def described(self) -> dict[str, Any]:
         """For JSON."""
@@ -122,6 +138,7 @@ class Reconciliation:
             "differences": self.differences,
             "exchange_trades": self.exchange_trades,
             "orders": [one.described() for one in self.orders],
+            "drop_copies": self.drop_copies,
         }
 
 
@@ -152,6 +169,13 @@ def reconcile(run: Run) -> Reconciliation:
         differences += _missing(str(venue["name"]), ours, rows)
     for one in lines.values():
         differences += _unequal(one)
+    copies: dict[str, int] = {}
+    for venue in run.venues:
+        if "drop_copy_journal" in venue:
+            ours = run.fills[run.fills["venue"] == venue["id"]]
+            copied = drop_copy(run.directory / str(venue["drop_copy_journal"]))
+            copies[str(venue["name"])] = sum(key[0] == "fill" for key in copied)
+            differences += _not_copied(str(venue["name"]), ours, copied)
     positions = _positions(run, lines)
     differences += [
         f"{one['instrument']}: the engine's positions are {one['engine_lots']:+,} lots, "
@@ -163,7 +187,12 @@ def reconcile(run: Run) -> Reconciliation:
     differences += unaccounted(run, orders) + [sentence for one in orders for sentence in one.differences]
     ordered = [lines[key] for key in sorted(lines)]
     return Reconciliation(
-        lines=ordered, positions=positions, differences=differences, exchange_trades=trades, orders=orders
+        lines=ordered,
+        positions=positions,
+        differences=differences,
+        exchange_trades=trades,
+        orders=orders,
+        drop_copies=copies,
     )
 
 
@@ -177,12 +206,43 @@ def executions(journal: Path, sessions: list[int]) -> native.Executed:
         raise BadInput(f"{journal}: {error}") from None
 
 
+def drop_copy(journal: Path) -> Executions:
+    """Fills and busts that a drop copy's journal tells of, each once. Raises Unreachable or BadInput."""
+    found: Executions = {}
+    try:
+        for _, _, record in journals.Reader(journal):
+            event = records.parse(record)
+            name = ENGINE_KINDS.get(int(event["event"])) if int(event["header"]["kind"]) == ORDER_EVENT else None
+            if name:
+                key = (name, int(event["execution_id"]), int(event["side"]))
+                found.setdefault(key, (int(event["lots"]), int(event["price_nanos"])))
+    except FileNotFoundError as error:
+        raise Unreachable(f"{journal}: {error}") from None
+    except ValueError as error:
+        raise BadInput(f"{journal}: {error}") from None
+    return found
+
+
+def _not_copied(venue: str, ours: Rows, copied: Executions) -> list[str]:
+    """Executions that only the engine or only the drop copy has; of busts the number alone is compared."""
+    booked = _keyed(ours, "execution_id", ENGINE_KINDS)
+    return _apart(
+        venue,
+        {key: booked[key] if key[0] == "fill" else (0, 0) for key in booked},
+        {key: copied[key] if key[0] == "fill" else (0, 0) for key in copied},
+        COPY,
+    )
+
+
 def _missing(venue: str, ours: Rows, theirs: Rows) -> list[str]:
     """Executions that only one side has, by their numbers."""
-    engine_kinds = {int(OrderEventKind.FILLED): "fill", int(OrderEventKind.BROKEN): "bust"}
     exchange_kinds = {int(ExchangeEventKind.EXECUTED): "fill", int(ExchangeEventKind.BROKEN): "bust"}
-    booked = _keyed(ours, "execution_id", engine_kinds)
-    said = _keyed(theirs, "match_id", exchange_kinds)
+    booked = _keyed(ours, "execution_id", ENGINE_KINDS)
+    return _apart(venue, booked, _keyed(theirs, "match_id", exchange_kinds), EXCHANGE)
+
+
+def _apart(venue: str, booked: Executions, said: Executions, words: tuple[str, str]) -> list[str]:
+    """What differs, a sentence each; `words` name the other side and its record."""
     sentences = []
     for key in sorted(said.keys() - booked.keys()):
         lots, price_nanos = said[key]
@@ -192,13 +252,13 @@ def _missing(venue: str, ours: Rows, theirs: Rows) -> list[str]:
     for key in sorted(booked.keys() - said.keys()):
         lots, price_nanos = booked[key]
         sentences.append(
-            f"{venue}: {key[0]} {key[1]} ({_side(key[2])} {lots:,} at {price_nanos / 1e9:g}) is not in the exchange's journal"
+            f"{venue}: {key[0]} {key[1]} ({_side(key[2])} {lots:,} at {price_nanos / 1e9:g}) is not in {words[1]}"
         )
     for key in sorted(said.keys() & booked.keys()):
         if said[key] != booked[key]:
             sentences.append(
                 f"{venue}: {key[0]} {key[1]}: the engine has {booked[key][0]:,} at {booked[key][1] / 1e9:g}, "
-                f"the exchange {said[key][0]:,} at {said[key][1] / 1e9:g}"
+                f"{words[0]} {said[key][0]:,} at {said[key][1] / 1e9:g}"
             )
     if len(sentences) > SENTENCES_MAX:
         rest = len(sentences) - SENTENCES_MAX
@@ -206,7 +266,7 @@ def _missing(venue: str, ours: Rows, theirs: Rows) -> list[str]:
     return sentences
 
 
-def _keyed(rows: Rows, number: str, kinds: dict[int, str]) -> dict[tuple[str, int, int], tuple[int, int]]:
+def _keyed(rows: Rows, number: str, kinds: dict[int, str]) -> Executions:
     kept = rows[np.isin(rows["kind"], list(kinds))]
     return {
         (kinds[int(row["kind"])], int(row[number]), int(row["side"])): (int(row["lots"]), int(row["price_nanos"]))

@@ -197,7 +197,7 @@ class Region:
             }
             gateway = next((found[kind] for kind in GATEWAYS if kind in found), None)
             if gateway is not None and {"exchange", "feed"} <= set(found):
-                exchange = found["exchange"][0]
+                exchange, copy = found["exchange"][0], found.get("fix_drop_copy")
                 yield {
                     "name": name,
                     "id": venue.id,
@@ -207,7 +207,7 @@ class Region:
                     "gateway_tile": gateway[0],
                     "feed_tile": found["feed"][0],
                     "session": gateway[1]["source"],
-                }
+                } | ({"drop_copy_journal": f"data/{copy[0]}"} if copy else {})
 
     def _bootstrap(self, midnight_ns: int) -> Iterator[bytes]:
         shard = self.shard

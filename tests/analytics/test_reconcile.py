@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from meridian._native import exchange as matching
 from meridian.analytics import Run, reconcile
 from meridian.analytics.run import table
 from meridian.console import Unreachable
-from meridian.records import ExchangeEventKind
+from meridian.records import ExchangeEventKind, OrderEventKind
 from tests.analytics.support import FLOW, OURS, XBOS, XNAS, exchange, make_run, nanos
 
 
@@ -68,6 +69,48 @@ def test_a_fill_that_the_exchange_does_not_have_is_named(tmp_path: Path, story: 
     assert "XBOS: fill 2 (sell 3 at 100.5) is not in the exchange's journal" in found.differences
     assert "XBOS: bust 2 (sell 3 at 100.5) is not in the exchange's journal" in found.differences
     assert "AAPL at XBOS: busts is 1 in the engine and 0 at the exchange" in found.differences
+
+
+def copied(tmp_path: Path, story: Path, change: Callable[[list[Any]], None]) -> Run:
+    """The story with a drop copy of XNAS: its fills, changed by the test."""
+    about = json.loads((story / "run.json").read_text())
+    about["engine"]["journal"] = str(story / "data" / "engine")
+    for venue in about["venues"]:
+        venue["exchange_journal"] = str(story / venue["exchange_journal"])
+    about["venues"][0]["drop_copy_journal"] = "copy"
+    fills = []
+    for fill in Run.open(story).fills:
+        if int(fill["venue"]) == XNAS:
+            said = {name: int(fill[name]) for name in ("execution_id", "side", "lots", "price_nanos")}
+            fills.append(records.new("OrderEvent", venue=XNAS, event=OrderEventKind.FILLED, **said))
+    change(fills)
+    native.write_journal(tmp_path / "copy", [(1_000 + at, one.tobytes()) for at, one in enumerate(fills)])
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    return Run.open(tmp_path)
+
+
+def test_a_drop_copy_that_tells_the_same_is_a_third_voice(tmp_path: Path, story: Path) -> None:
+    """Also where it tells a fill twice, as after a death of its reader."""
+    found = reconcile(copied(tmp_path, story, lambda fills: fills.append(fills[0])))
+    assert found.agrees and found.drop_copies == {"XNAS": 3}
+    assert found.sentence.endswith("; drop copies (XNAS) tell of the same 3")
+    assert found.described()["drop_copies"] == {"XNAS": 3}
+
+
+def test_what_a_drop_copy_tells_otherwise_is_named(tmp_path: Path, story: Path) -> None:
+    """A fill that it lacks, one that it has alone, one of other lots."""
+
+    def change(fills: list[Any]) -> None:
+        alone = records.new("OrderEvent", venue=XNAS, event=OrderEventKind.FILLED)
+        alone["execution_id"], alone["side"], alone["lots"], alone["price_nanos"] = 77, 2, 9, nanos(7)
+        fills[0]["lots"] = 5
+        fills[1:2] = [alone]
+
+    assert reconcile(copied(tmp_path, story, change)).differences == [
+        "XNAS: fill 77 (sell 9 at 7) is not in the engine",
+        "XNAS: fill 2 (buy 4 at 100) is not in the drop copy",
+        "XNAS: fill 1: the engine has 6 at 100, the drop copy 5 at 100",
+    ]
 
 
 def test_an_absent_exchange_journal_is_unreachable(tmp_path: Path, story: Path) -> None:
