@@ -59,7 +59,7 @@ def test_new_york_comes_up_trades_is_seen_and_goes_down(tmp_path: Path) -> None:
     path = copied(tmp_path)
     spoil(path, ("port = 9464", "port = 0"))
     checked = printed("up", str(path), "--check")
-    assert len(checked["tiles"]) == 9 and "taker-aapl" in checked["strategies"]
+    assert len(checked["tiles"]) == 10 and "taker-aapl" in checked["strategies"]
     run = printed("up", str(path), "--detach")
     try:
         (status,) = printed("status")["runs"]
@@ -184,6 +184,41 @@ def test_errors_of_all_four_files_come_at_once(tmp_path: Path) -> None:
     done = command("up", str(path), "--json")
     assert done.returncode == 2 and json.loads(done.stdout)["errors"] == errors
     assert not any(runs.root().glob("*/run.json"))
+
+
+def test_errors_of_fix_tiles_come_at_once(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    spoil(
+        path,
+        ('commands = "engine_gateway_xbos"', 'commands = "engine_gateway"'),
+        ('dialect = { execution_id = "digits" }', 'dialect = { execution_id = "letters", replace_quantity = "rest" }'),
+        ('dialect = { execution_id = "digits" }', "dialect = { mass_cancel = true }"),
+        ('"MRDN-COPY", target_comp_id = "XBOS", initiator = true', '"MRDN-COPY", target_comp_id = "XBOS"'),
+        ('"FIX.4.4", sender_comp_id = "MRDN-COPY"', '"FIX.4.2", sender_comp_id = "MRDN-COPY"'),
+        ("store = { messages_max = 65_536, segment_bytes = 1_048_576 }", "store = { messages_max = 5 }"),
+    )
+    with pytest.raises(BadInput) as refused:
+        load(path)
+    gateway, copy = "tiles.gateway_xbos.settings", "tiles.drop_copy_xbos.settings"
+    assert sorted(refused.value.errors) == [
+        f"{copy}.store.messages_max = 5: must be a whole number from 1024 to 16777216",
+        f'{gateway}.dialect.execution_id = "letters": must be exec_id, digits or match',
+        f'{gateway}.dialect.replace_quantity = "rest": must be total or remaining',
+    ]
+    spoil(
+        path,
+        ('execution_id = "letters", replace_quantity = "rest"', 'replace_quantity = "remaining"'),
+        ("store = { messages_max = 5 }", ""),
+    )
+    with pytest.raises(BadInput) as refused:
+        load(path)
+    assert sorted(refused.value.errors) == [
+        f"{copy}.dialect.mass_cancel = true: the session's version has no such message; allowed from FIX.4.3 on",
+        f"{copy}.profile.initiator = false: this tile logs on; must be true",
+        f"{copy}.profile.next_expected = true: FIX.4.2 has no tag 789; allowed from FIX.4.4 on",
+        f'{gateway}.commands = "engine_gateway": must be a link that this tile consumes; in the topology it consumes '
+        "engine_gateway_xbos",
+    ]
 
 
 TAKEN = '[{ instrument = "AAPL", venue = "XNAS" }, { instrument = "AAPL", venue = "XBOS" }]'
