@@ -96,6 +96,7 @@ def _hint(terminal: object, error: OSError) -> str:
         "not_authorized": "; look at username and password_file",
         "too_low": "; the numbers differ: see session.store, take its folder away to begin at 1, or agree on reset_on_logon",
         "bad_logon": "; their logon is not what the profile says: names, version, or their clock",
+        "out_of_hours": "; session.hours are closed now, nothing was sent",
         "no_logon": "; they take connections and say nothing",
     }
     if isinstance(error, TimeoutError) and why is None:

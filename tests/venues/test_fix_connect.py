@@ -5,6 +5,7 @@ Invariant under test: nothing is sent before profile and script are sound; what 
 
 from __future__ import annotations
 
+import datetime
 import os
 import pty
 import re
@@ -19,6 +20,7 @@ import pytest
 from meridian.venues import fix_commands, fix_profile
 from meridian.venues.fix import Dictionary, build, read_log
 from meridian.venues.fix.log import Logs, in_folder
+from meridian.venues.fix_hours import DAYS
 from tests.support import ROOT
 from tests.venues.fix_support import LINE, free_port, profile, running, typed
 
@@ -118,6 +120,18 @@ def test_the_next_address_is_tried_and_nobody_is_told(acceptor: int, tmp_path: P
 def test_a_refused_logon_says_what_may_be_wrong(acceptor: int, tmp_path: Path) -> None:
     code, documents, _ = typed("fix", "connect", str(profile(tmp_path, acceptor, us="NOBODY")), lines="")
     assert code == 3 and "names, version" in documents[-1]["errors"][0]
+
+
+def test_nothing_is_sent_while_the_profiles_hours_are_closed(acceptor: int, tmp_path: Path) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    days = [DAYS[(now.weekday() + 3) % 7]]
+    hours = f'[session.hours]\nstart = "09:30"\nend = "16:00"\nzone = "America/New_York"\nweekdays = {days}\n'
+    code, documents, _ = typed("fix", "connect", str(profile(tmp_path, acceptor, more=hours)), lines="")
+    assert code == 3 and "hours are closed now" in documents[-1]["errors"][0], documents
+    assert not kinds([one for one in documents if "way" in one], "out")
+    always = hours.replace('"09:30"', '"00:00"').replace('"16:00"', '"00:00"').replace(str(days), str(list(DAYS)))
+    code, documents, _ = typed("fix", "connect", str(profile(tmp_path, acceptor, more=always)), lines="")
+    assert code == 0 and documents[-1]["ended"] == "logged_out"
 
 
 def test_everything_that_is_wrong_with_a_profile_is_told_at_once(tmp_path: Path) -> None:
