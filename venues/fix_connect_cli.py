@@ -72,8 +72,9 @@ def _run(terminal: object, actions: Iterator[object], as_json: bool) -> None:
         terminal.leave()
         raise BadInput(str(error).splitlines()) from error
     except OSError as error:
-        addresses = ", ".join(f"{host}:{port}" for host, port in terminal.session.addresses)
-        raise Unreachable(f"{terminal.profile.path}: {addresses}: {in_words(error)}{_hint(terminal, error)}") from error
+        host, port = terminal.session.connected_to or ("", 0)
+        at = f"{host}:{port}: " if port else ""
+        raise Unreachable(f"{terminal.profile.path}: {at}{in_words(error)}{_hint(terminal, error)}") from error
     failed = CheckFailed(terminal.errors, printed=as_json)
     if as_json:
         ending = {"errors": failed.errors, "exit_code": failed.exit_code} if failed.errors else {}
@@ -90,6 +91,11 @@ def _hint(terminal: object, error: OSError) -> str:
     from meridian.venues.fix_terminal import Terminal
 
     assert isinstance(terminal, Terminal)
+    if terminal.session.connected_to is None:
+        house = terminal.profile.path.parent.name == "house" and "refused" in str(error)
+        return (
+            "; meridian exchange run starts it" if house else "; look at session.addresses, and whether the venue is up"
+        )
     why = terminal.session.session.ended
     hints = {
         "disconnected": "; they closed without a word: names, version, or a session that is in use elsewhere",
