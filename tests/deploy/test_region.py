@@ -212,12 +212,12 @@ def test_errors_of_fix_tiles_come_at_once(tmp_path: Path) -> None:
     )
     with pytest.raises(BadInput) as refused:
         load(path)
+    consumes = "must be a link that this tile consumes; in the topology it consumes engine_gateway_xbos"
     assert sorted(refused.value.errors) == [
         f"{copy}.dialect.mass_cancel = true: the session's version has no such message; allowed from FIX.4.3 on",
         f"{copy}.profile.initiator = false: this tile logs on; must be true",
         f"{copy}.profile.next_expected = true: FIX.4.2 has no tag 789; allowed from FIX.4.4 on",
-        f'{gateway}.commands = "engine_gateway": must be a link that this tile consumes; in the topology it consumes '
-        "engine_gateway_xbos",
+        f'{gateway}.commands = "engine_gateway": {consumes}',
     ]
 
 

@@ -1,0 +1,100 @@
+"""Orders over FIX from end to end: engine, exchange, gateway and drop-copy reader as processes of their own, two of which are
+killed while they trade.
+
+Invariant: whatever is killed, the engine's fills, the exchange's own journal and the drop copy agree at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian.deploy import runs
+from tests.deploy.support import command
+from tests.deploy.test_region import NEW_YORK
+
+KILLED = ("gateway_xbos", "drop_copy_xbos")
+FILLS_MIN = 2
+ROUNDS = 3
+WAIT_S_MAX = 45.0
+
+
+@pytest.fixture(autouse=True)
+def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test are seen by nobody else."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+
+
+def printed(*arguments: str) -> dict[str, Any]:
+    """What a command prints for programs."""
+    done = command(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def new_york(folder: Path) -> Path:
+    """New York, where the FIX tiles come back when they are killed."""
+    for name in ("firm", "new-york"):
+        shutil.copytree(NEW_YORK.parent / name, folder / name)
+    path = Path(shutil.copy(NEW_YORK, folder))
+    text = path.read_text(encoding="utf-8").replace("port = 9464", "port = 0", 1)
+    for link in ("engine_gateway_xbos", "gateway_xbos_engine"):
+        text = text.replace(f"[links.{link}]", f'[links.{link}]\ntransport = "shm"', 1)
+    processes = "".join(f'[processes.{name}]\nrestart = "always"\n' for name in KILLED)
+    path.write_text(text + processes, encoding="utf-8")
+    return path
+
+
+def running(name: str) -> dict[str, Any]:
+    """A process of the run."""
+    (run,) = runs.runs()
+    return dict(run.processes[name])
+
+
+def kill(name: str) -> None:
+    """As `kill -9` does it; returns when another one runs in its place."""
+    before = running(name)
+    os.kill(before["pid"], signal.SIGKILL)
+    until = time.monotonic() + WAIT_S_MAX
+    while running(name)["restarts"] == before["restarts"]:
+        assert time.monotonic() < until, f"{name} does not come back"
+        time.sleep(0.1)
+
+
+def copied(run: dict[str, Any]) -> int:
+    """Fills that reconciliation finds in the drop copy, with all that may still be on its way."""
+    done = command("reconcile", run["run_directory"], "--json")
+    return int(json.loads(done.stdout)["drop_copies"]["XBOS"])
+
+
+def test_a_gateway_and_a_drop_copy_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
+    run = printed("up", str(new_york(tmp_path)), "--detach")
+    try:
+        for strategy in printed("strategy", "list")["strategies"]:
+            printed("strategy", "start", strategy["name"])
+        for _ in range(ROUNDS):
+            time.sleep(2)
+            for name in KILLED:
+                kill(name)
+        until = time.monotonic() + WAIT_S_MAX
+        while copied(run) < FILLS_MIN:
+            assert time.monotonic() < until, f"{copied(run)} fills over FIX"
+            time.sleep(1)
+        for strategy in printed("strategy", "list")["strategies"]:
+            printed("strategy", "stop", strategy["name"])
+        time.sleep(2)
+    finally:
+        printed("down", run["name"])
+    found = printed("reconcile", run["run_directory"])
+    assert found["agrees"] and found["differences"] == []
+    assert found["drop_copies"]["XBOS"] >= FILLS_MIN
+    over_fix = next(one for one in found["orders"] if one["venue"] == "XBOS")
+    assert over_fix["sent"] > 0 and over_fix["open"] == over_fix["unknown"] == over_fix["unanswered"] == 0
