@@ -239,3 +239,33 @@ fn numbers_that_begin_anew_repeat_nothing_over_kills() {
     ids.dedup();
     assert_eq!((ids.len(), count), (120, 120));
 }
+
+#[test]
+fn a_full_store_ends_the_session_and_a_reset_goes_on_with_what_was_not_said() {
+    let mut config = house_config();
+    config.fix_ports[0].store_messages_max = 16;
+    let mut house = House::start(config, None);
+    let mut trader = log_on(&mut house, 0);
+    for number in 0..40 {
+        trader.send(house.clock.now_ns(), "D", &format!("11=A{number}|55=AAPL|54=1|38=1|40=2|44=1"));
+    }
+    until(&mut house, "the end of the session", |house| {
+        trader.step(house.clock.now_ns());
+        !trader.is_connected()
+    });
+    let words: Vec<&str> = trader.session_words().iter().map(|words| value(words, 58)).collect();
+    assert_eq!(words, ["Message store is full"]);
+    let mut names: Vec<String> = trader.told().iter().map(|told| value(told, 11).to_owned()).collect();
+    assert_eq!(names.len(), 16);
+    while names.len() < 40 {
+        let mut anew = FixTrader::resetting(&house.config.fix_ports[0]);
+        anew.connect(house.clock.now_ns());
+        told(&mut house, &mut anew, 16.min(40 - names.len()));
+        names.extend(anew.told().iter().map(|told| value(told, 11).to_owned()));
+        anew.hang_up(house.clock.now_ns());
+        (0..50).for_each(|_| {
+            house.step();
+        });
+    }
+    assert_eq!(names, (0..40).map(|number| format!("A{number}")).collect::<Vec<_>>(), "each once, in order");
+}

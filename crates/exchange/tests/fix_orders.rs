@@ -6,7 +6,7 @@ use exchange::{ExchangeConfig, FixPortConfig, ThrottleConfig};
 use support::fix::{FixTrader, Told, line, port, value};
 use support::{House, config, until};
 use tiles::Clock;
-use wire::fix::{DataFields, Fields, Validation, Version};
+use wire::fix::{DataFields, Fields, Precision, Validation, Version};
 
 /// What a line of an answer shows.
 const SHOWN: [u32; 17] = [35, 11, 41, 20, 150, 39, 103, 378, 102, 434, 38, 44, 32, 31, 151, 14, 6];
@@ -379,4 +379,21 @@ fn a_drop_copy_has_every_report_of_its_sessions_and_takes_no_orders() {
     let refused = ask(&mut house, &mut copy, "D", &format!("11=A1|{LIMIT}"), 1);
     assert_eq!(refused, ["35=j"]);
     assert_eq!(value(copy.told().last().unwrap(), 380), "6");
+}
+
+#[test]
+fn an_order_that_may_have_been_sent_before_is_answered_by_its_state() {
+    let mut house = House::start(house_config("FIX.4.4"), None);
+    let mut trader = log_on(&mut house, 0);
+    ask(&mut house, &mut trader, "D", &format!("11=A1|{LIMIT}"), 1);
+    for (name, answer) in [("A1", "11=A1|150=I|39=0|151=100"), ("A2", "11=A2|150=0|39=0|151=100")] {
+        let (before, now_ns) = (trader.told().len(), house.clock.now_ns());
+        let sent = trader.session.send(now_ns, b"D", |body| {
+            body.header_field(97, b"Y").field(11, name.as_bytes()).field(55, b"AAPL").field(54, b"1");
+            body.field(38, b"100").field(40, b"2").field(44, b"99.5").time(60, now_ns, Precision::Milliseconds);
+        });
+        assert!(sent.is_ok());
+        told(&mut house, &mut trader, before + 1);
+        assert_eq!(line(&trader.told()[before], &[11, 150, 39, 151]), answer);
+    }
 }
