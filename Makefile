@@ -1,7 +1,7 @@
 # The doors of the house. `make setup` needs Python 3.11+ with venv, Rust, a C compiler and make; the rest comes through the
 # package clients. Invariant: every target works in a fresh clone, and `make setup` does nothing when nothing changed.
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test tidy bench gen docs lock FORCE
+.PHONY: help setup demo test tidy bench fuzz gen docs lock FORCE
 SHELL := /bin/sh
 
 # A tree that was copied or moved is set up anew: its environment holds the old paths.
@@ -17,6 +17,7 @@ help:
 	@echo "make test           style, Rust and Python tests; ends by naming what was not checked"
 	@echo "make tidy           style alone"
 	@echo "make bench          what is measured, beside its goals"
+	@echo "make fuzz           bad FIX input by seed, what it reached as a table; SECONDS=120 SEED=1, KEEP=1 keeps what is new"
 	@echo "make gen            generated files anew"
 	@echo "make docs           every command in the documents is run"
 	@echo "make lock           the locked dependencies anew, from pyproject.toml"
@@ -40,6 +41,10 @@ tidy: $(STAMPS)/environment
 
 bench: setup
 	@.venv/bin/meridian bench
+
+fuzz: setup
+	@$(RUN) cargo run --release --locked --quiet -p sessions --example fuzz_fix -- --seconds $(or $(SECONDS),120) \
+		--seed $(or $(SEED),$(shell date +%s)) --corpus crates/sessions/tests/fix_fuzz/corpus.txt $(if $(KEEP),--keep)
 
 gen: setup
 	@.venv/bin/python tools/gen_codes.py
