@@ -79,6 +79,34 @@ fn a_fill_that_is_said_again_under_a_new_number_is_marked_and_changes_nothing() 
     assert_eq!(world.counter("gateway.fills_by_status"), 0);
 }
 
+#[test]
+fn a_report_that_comes_after_the_status_that_told_of_its_fill_is_passed_over() {
+    for (seed, dies) in [(108, false), (109, true)] {
+        let mut world = World::up(Setup::new(seed));
+        let id = world.buy(100, 58_533);
+        world.run(2);
+        for next in [Do::Mute(true), Do::Fill(0, 40, 58_533), Do::Mute(false)] {
+            world.venue_does(next);
+        }
+        world.run(2);
+        meanwhile(&mut world, |_| ());
+        assert_eq!(world.said(id).last(), Some(&(Filled, 40, 60, 40)), "the status told of it");
+        if dies {
+            world.kill_gateway();
+            world.start_gateway();
+            world.run(12);
+        }
+        let before = world.events.len();
+        world.venue_does(Do::Late(0, 40, 58_533));
+        world.venue_does(Do::Again(0, 40, 58_533));
+        world.run(2);
+        assert_eq!(world.events.len(), before, "after a death of the gateway: {dies}");
+        world.venue_does(Do::Fill(0, 10, 58_533));
+        world.run(2);
+        assert_eq!(world.said(id).last(), Some(&(Filled, 10, 50, 50)));
+    }
+}
+
 /// The map of ids and the session's numbers are gone with their disk: what the venue says of our orders finds them again, by
 /// resending all of the day, or by its statuses where the numbers begin anew.
 #[test]

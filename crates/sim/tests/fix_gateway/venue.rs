@@ -60,6 +60,8 @@ pub enum Do {
     Restate(usize, i64),
     /// Says the last report, the first fill of the n-th order, once more under a new number, marked so (97=Y).
     Again(usize, i64, i64),
+    /// The same, not marked: it was lost before, and comes late.
+    Late(usize, i64, i64),
     /// What it has to say from now on is lost before it has a number.
     Mute(bool),
     /// It forgets the n-th order.
@@ -287,11 +289,15 @@ impl Venue<'_> {
                     body.unsigned(378, 5);
                 });
             }
-            Do::Again(at, lots, cents) => {
+            Do::Again(at, lots, cents) | Do::Late(at, lots, cents) => {
                 let execution = self.books.executions;
                 let order = self.books.orders[at].clone();
+                let again = matches!(next, Do::Again(..));
                 self.say(session, now_ns, b"8", &|body| {
-                    body.header_field(97, b"Y").unsigned(37, order.number).unsigned(17, execution);
+                    if again {
+                        body.header_field(97, b"Y");
+                    }
+                    body.unsigned(37, order.number).unsigned(17, execution);
                     body.field(11, order.names[0].as_bytes()).field(150, b"F").field(39, b"1").field(54, b"1");
                     body.unsigned(32, lots as u64).decimal(31, cents * 10_000_000);
                     body.unsigned(151, (order.lots - lots) as u64).unsigned(14, lots as u64).unsigned(6, 0);

@@ -36,8 +36,8 @@ pub struct Entry {
     pub leaves_lots: i64,
     /// What the lots filled were worth, those of replaced orders included.
     pub traded_nanos: i128,
-    /// Lots booked because a status told of them: their own reports say nothing new.
-    pub status_lots: i64,
+    /// From how many lots filled on, and up to how many, a status told first: reports of these say nothing new.
+    pub by_status: (i64, i64),
     /// When the command left.
     pub sent_time_ns: u64,
     /// Number of the session's message that carried it, and of the last request to cancel or reduce it; 0: none.
@@ -86,6 +86,12 @@ impl Entry {
         }
     }
 
+    /// A status tells of fills that no report told of: from so many lots on, up to so many.
+    pub fn told_by_status(&mut self, from: i64, to: i64) {
+        let known = self.by_status;
+        self.by_status = if known.1 == 0 { (from, to) } else { (known.0.min(from), known.1.max(to)) };
+    }
+
     /// A replacement's; `original_ref` is the number of the order that it replaces.
     pub fn of_replace(order: &ReplaceOrder, original_ref: u32, now_ns: u64) -> Self {
         Self {
@@ -113,7 +119,7 @@ pub fn fresh(owner: Owner, now_ns: u64) -> Entry {
         filled_lots: 0,
         leaves_lots: 0,
         traded_nanos: 0,
-        status_lots: 0,
+        by_status: (0, 0),
         sent_time_ns: now_ns,
         sent_number: 0,
         cancel_number: 0,

@@ -231,7 +231,7 @@ impl FixOrders {
         }
         let mut event = match what {
             What::New => self.on_new(report),
-            What::Fill => match self.on_fill(report, came, bad)? {
+            What::Fill => match self.on_fill(report, bad)? {
                 Some(event) => event,
                 None => return Ok(()),
             },
@@ -373,7 +373,7 @@ impl FixOrders {
         event
     }
 
-    fn on_fill(&mut self, report: &Report<'_>, came: Came, bad: WireError) -> Result<Option<OrderEvent>, WireError> {
+    fn on_fill(&mut self, report: &Report<'_>, bad: WireError) -> Result<Option<OrderEvent>, WireError> {
         let (Some(lots), Some(price_nanos)) = (report.last_lots.filter(|lots| *lots > 0), report.last_price_nanos)
         else {
             return Err(bad);
@@ -392,8 +392,7 @@ impl FixOrders {
                 if entry.leaves_lots == 0 {
                     entry.phase = Phase::Gone;
                 }
-            } else if entry.status_lots >= lots && !came.again {
-                entry.status_lots -= lots;
+            } else if entry.by_status.0 < told && told <= entry.by_status.1 {
                 return Ok(None);
             }
         }
@@ -461,17 +460,17 @@ impl FixOrders {
         }
         let user_ref = self.place(report);
         let original_ref = self.orders.reference(original.0).unwrap_or(0);
-        let mut carried = (0, 0, 0);
+        let mut carried = (0, 0, (0, 0));
         if original_ref != user_ref
             && let Some(entry) = self.orders.get(original_ref)
         {
-            carried = (entry.filled_lots, entry.traded_nanos, entry.status_lots);
+            carried = (entry.filled_lots, entry.traded_nanos, entry.by_status);
             (entry.phase, entry.leaves_lots) = (Phase::Gone, 0);
         }
         if let Some(entry) = self.orders.get(user_ref).filter(|entry| entry.phase == Phase::Sent) {
             entry.original_id = original.0;
             entry.filled_lots = report.cumulative_lots.unwrap_or(carried.0);
-            (entry.traded_nanos, entry.status_lots) = (carried.1, carried.2);
+            (entry.traded_nanos, entry.by_status) = (carried.1, carried.2);
             entry.lots = report.lots.unwrap_or(entry.lots);
             entry.leaves_lots = report.leaves_lots.unwrap_or((entry.lots - entry.filled_lots).max(0));
             entry.phase = if entry.leaves_lots == 0 { Phase::Gone } else { Phase::Live };

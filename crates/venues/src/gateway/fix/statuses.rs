@@ -99,8 +99,8 @@ impl FixOrders {
         let price = worth.map(|worth| (worth + i128::from(lots) / 2) / i128::from(lots));
         let price_nanos = price.and_then(|price| i64::try_from(price).ok()).filter(|price| *price > 0);
         let price_nanos = price_nanos.unwrap_or(entry.price_nanos);
+        entry.told_by_status(told - lots, told);
         entry.filled_lots = told;
-        entry.status_lots += lots;
         entry.traded_nanos += i128::from(lots) * i128::from(price_nanos);
         entry.leaves_lots = (entry.leaves_lots - lots).max(0);
         let id = entry.owner.order_id;
@@ -148,10 +148,10 @@ impl FixOrders {
         if kind == Some(OrderEventKind::Replaced)
             && let Some(original) = self.orders.reference(event.original_id).and_then(|at| self.orders.get(at))
         {
-            let carried = (original.traded_nanos, original.status_lots);
+            let carried = (original.traded_nanos, original.by_status);
             (original.phase, original.leaves_lots) = (Phase::Gone, 0);
             if let Some(entry) = self.orders.get(user_ref) {
-                (entry.traded_nanos, entry.status_lots) = carried;
+                (entry.traded_nanos, entry.by_status) = carried;
             }
         }
         let Some(entry) = self.orders.get(user_ref) else { return };
@@ -165,7 +165,7 @@ impl FixOrders {
         if kind == Some(OrderEventKind::Filled) {
             entry.traded_nanos += i128::from(event.lots) * i128::from(event.price_nanos);
             if event.execution_id >> 63 == 1 && event.possible_duplicate == 1 {
-                entry.status_lots += event.lots;
+                entry.told_by_status(event.cumulative_lots - event.lots, event.cumulative_lots);
             }
         }
         let gone = match kind {
