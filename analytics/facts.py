@@ -101,6 +101,7 @@ def reconciliation(run: Run) -> dict[str, Any]:
             "differences": [],
             "exchange_trades": {},
             "orders": [],
+            "drop_copies": {},
         }
 
 
@@ -399,7 +400,7 @@ def feeds(run: Run) -> list[dict[str, Any]]:
     counters = {name: value for readings in live.readings(run).values() for name, value in readings.items()}
     found = []
     for venue in run.venues:
-        row: dict[str, Any] = {"venue": venue["name"]}
+        row: dict[str, Any] = {"venue": venue["name"], "orders_by": venue.get("orders_by")}
         feed, gateway = f"{venue.get('feed_tile')}.feed.", f"{venue.get('gateway_tile')}.gateway."
         keys = {"messages": (feed, "messages"), "packets": (feed, "packets"), "gaps": (feed, "gaps")}
         keys |= {"resends asked": (feed, "retransmission_requests"), "snapshots": (feed, "snapshots")}

@@ -20,6 +20,7 @@ import numpy as np
 from meridian import records
 from meridian._native import journal as native
 from meridian.analytics import facts, live
+from meridian.analytics.reconciliation import copies
 from meridian.analytics.run import PLATFORM as RECORD
 from meridian.analytics.run import Run, is_platform, latest
 from meridian.console import BadInput, Failure
@@ -160,9 +161,10 @@ def reconciliation(regions: dict[str, dict[str, Any]], unread: Sequence[str] = (
     told = ", ".join(f"{count:,} {key.replace('_', ' ')}" for key, count in ends.items() if count)
     fills = sum(line["exchange"]["fills"] for check in checks.values() for line in check["lines"])
     sent = sum(row["sent"] for row in rows)
+    copied = {venue: told for check in checks.values() for venue, told in check["drop_copies"].items()}
     sentence = (
         f"{fills:,} fills and {sent:,} orders of {len(regions)} regions, every one accounted for "
-        f"({told or 'none ended'}, {open_orders:,} open) and equal to the exchanges' own journals"
+        f"({told or 'none ended'}, {open_orders:,} open) and equal to the exchanges' own journals{copies(copied)}"
     )
     if differences:
         sentence = f"{len(differences)} differences between the engines and the exchanges' own journals"
@@ -171,6 +173,7 @@ def reconciliation(regions: dict[str, dict[str, Any]], unread: Sequence[str] = (
     agrees = False if differences else None if unchecked else True
     return (
         {"agrees": agrees, "sentence": sentence, "differences": differences, "sent": sent, "fills": fills}
+        | {"drop_copies": copied}
         | ends
         | {"open": open_orders}
     )

@@ -115,13 +115,8 @@ class Reconciliation:
         orders = sum(one.sent for one in self.orders)
         return (
             f"{fills:,} fills at {venues} venues and all positions equal the exchanges' own journals; "
-            f"all {orders:,} orders are accounted for{self._copies}"
+            f"all {orders:,} orders are accounted for{copies(self.drop_copies)}"
         )
-
-    @property
-    def _copies(self) -> str:
-        fills, names = sum(self.drop_copies.values()), ", ".join(self.drop_copies)
-        return f"; drop copies ({names}) tell of the same {fills:,}" if self.drop_copies else ""
 
     def described(self) -> dict[str, Any]:
         """For JSON."""
@@ -140,6 +135,11 @@ class Reconciliation:
             "orders": [one.described() for one in self.orders],
             "drop_copies": self.drop_copies,
         }
+
+
+def copies(fills: dict[str, int]) -> str:
+    """The end of the sentence where drop copies tell of the same fills, by venue."""
+    return f"; drop copies ({', '.join(fills)}) tell of the same {sum(fills.values()):,}" if fills else ""
 
 
 def reconcile(run: Run) -> Reconciliation:

@@ -207,6 +207,7 @@ class Region:
                     "gateway_tile": gateway[0],
                     "feed_tile": found["feed"][0],
                     "session": gateway[1]["source"],
+                    "orders_by": gateway[1].get("profile", {}).get("begin_string", "OUCH 5.0"),
                 } | ({"drop_copy_journal": f"data/{copy[0]}"} if copy else {})
 
     def _bootstrap(self, midnight_ns: int) -> Iterator[bytes]:
