@@ -8,7 +8,7 @@
 
 use super::scan::checksum;
 use super::values::{
-    DECIMAL_LETTERS_MAX, DayCache, INTEGER_LETTERS_MAX, TIME_LETTERS_MAX, write_decimal, write_integer, write_unsigned,
+    DECIMAL_LETTERS_MAX, INTEGER_LETTERS_MAX, TIME_LETTERS_MAX, Written, write_decimal, write_integer, write_unsigned,
 };
 use super::{SOH, values};
 use std::cell::Cell;
@@ -47,7 +47,8 @@ pub struct Header {
     after: Vec<u8>,
     fields: Vec<(u32, Vec<u8>)>,
     precision: Precision,
-    day: Cell<DayCache>,
+    /// The time that was written last.
+    time: Cell<Written>,
 }
 
 impl Header {
@@ -59,7 +60,7 @@ impl Header {
             after: Vec::new(),
             fields: Vec::new(),
             precision: Precision::Milliseconds,
-            day: Cell::default(),
+            time: Cell::default(),
         };
         header.with(49, sender_comp_id.as_bytes()).with(56, target_comp_id.as_bytes())
     }
@@ -94,13 +95,11 @@ impl Header {
         self
     }
 
-    /// A time's letters; the day's are kept from one message to the next.
-    #[inline]
+    /// A time's letters.
+    #[inline(always)]
     fn write_time(&self, letters: &mut [u8; TIME_ROOM], time_ns: u64, precision: Precision) -> usize {
-        let mut day = self.day.get();
-        let count = day.write_time(letters.first_chunk_mut().expect("there is room"), time_ns, precision);
-        self.day.set(day);
-        count
+        let letters = letters.first_chunk_mut().expect("there is room");
+        Written::write(&self.time, letters, time_ns, precision)
     }
 
     /// Digits of SendingTime's seconds.

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a value is either what the standard's type allows, whole and in range, or `None`; nothing is rounded.
 
+use std::cell::Cell;
+
 const NANOS: i64 = 1_000_000_000;
 const NANOS_OF_DAY: u64 = 86_400 * NANOS as u64;
 
@@ -276,65 +278,94 @@ pub(super) fn is_utc_time(bytes: &[u8]) -> bool {
     (plain || utc_date_days(date).is_some()) && time_of_day_ns(clock).is_some()
 }
 
-/// The day and the seconds that were read and written last: nearly every time of a session is of the same day, most are of the
-/// same second.
+/// The day and the second that were read last: nearly every time of a session is of the same day, most are of the same second.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DayCache {
     /// The date's letters, and where its day begins.
     letters: u64,
     day_ns: u64,
-    /// The letters of the second that was written last, and where it begins; 0 before the first.
+    /// The letters of the second on that day, and where it begins; 0 before the first.
     clock: u64,
     second_ns: u64,
-    /// The letters of the second that was read last on this day, and where it begins; 0 before the first.
-    read_clock: u64,
-    read_second_ns: u64,
 }
 
 impl DayCache {
-    /// [`utc_time_ns`], the date's letters compared with the last ones.
+    /// [`utc_time_ns`], the letters of date and second compared with the last ones.
     #[inline]
     pub fn utc_time_ns(&mut self, bytes: &[u8]) -> Option<u64> {
         let (date, rest) = bytes.split_first_chunk::<8>()?;
         let [b'-', clock @ ..] = rest else { return None };
         let letters = u64::from_le_bytes(*date);
         let second = u64::from_le_bytes(*clock.first_chunk::<8>()?);
-        if (letters != self.letters) | (second != self.read_clock) | (self.read_second_ns == 0) {
-            self.read_second(date, letters, clock.first_chunk()?)?;
+        if (letters != self.letters) | (second != self.clock) | (self.second_ns == 0) {
+            self.enter_second(date, letters, clock.first_chunk()?)?;
         }
-        self.read_second_ns.checked_add(fraction_ns(clock)?)
+        self.second_ns.checked_add(fraction_ns(clock)?)
     }
 
-    /// Takes in the second of a time that is read.
     #[inline(never)]
-    fn read_second(&mut self, date: &[u8; 8], letters: u64, clock: &[u8; 8]) -> Option<()> {
+    fn enter_second(&mut self, date: &[u8; 8], letters: u64, clock: &[u8; 8]) -> Option<()> {
         if letters != self.letters {
             let day_ns = u64::from(utc_date_days(date)?).checked_mul(NANOS_OF_DAY)?;
-            // The second that was written is of another day, maybe.
             *self = Self { letters, day_ns, ..Self::default() };
         }
         let second_ns = self.day_ns.checked_add(clock_seconds(clock)? * NANOS as u64)?;
-        (self.read_clock, self.read_second_ns) = (u64::from_le_bytes(*clock), second_ns);
+        (self.clock, self.second_ns) = (u64::from_le_bytes(*clock), second_ns);
         Some(())
     }
+}
 
-    /// [`write_time`], the date's letters kept.
-    #[inline]
-    pub fn write_time(&mut self, out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
-        if self.clock == 0 || time_ns.wrapping_sub(self.second_ns) >= NANOS as u64 {
-            self.enter_second(time_ns);
+/// The time that was written last: a message's times are often the same, and of the second of the message before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Written {
+    /// The letters of the date and of the second, and where the second begins; no letters before the first.
+    date: u64,
+    clock: u64,
+    second_ns: u64,
+    /// What is beyond the second: its first eight digits as letters, and the last.
+    nanos: u64,
+    fraction: u64,
+    last: u8,
+}
+
+impl Written {
+    /// [`write_time`], what is equal to the last time taken from it.
+    #[inline(always)]
+    pub fn write(kept: &Cell<Self>, out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
+        let mut last = kept.get();
+        if (time_ns.wrapping_sub(last.second_ns) != last.nanos) | (last.clock == 0) {
+            last = last.followed_by(time_ns);
+            kept.set(last);
         }
-        write_parts(out, self.letters, self.clock, time_ns.wrapping_sub(self.second_ns), precision)
+        last.lay(out, precision)
     }
 
-    fn enter_second(&mut self, time_ns: u64) {
-        if self.letters == 0 || time_ns.wrapping_sub(self.day_ns) >= NANOS_OF_DAY {
-            let day = time_ns / NANOS_OF_DAY;
-            (self.letters, self.day_ns) = (date_letters(day), day * NANOS_OF_DAY);
-            self.read_second_ns = 0;
+    #[inline]
+    const fn followed_by(self, time_ns: u64) -> Self {
+        let nanos = time_ns.wrapping_sub(self.second_ns);
+        let second = if self.clock == 0 || nanos >= NANOS as u64 { Self::of_second(time_ns) } else { self };
+        let nanos = time_ns - second.second_ns;
+        Self { nanos, fraction: unpacked_digits(nanos / 10) | ZEROS, last: b'0' + (nanos % 10) as u8, ..second }
+    }
+
+    #[inline(never)]
+    const fn of_second(time_ns: u64) -> Self {
+        let (day, of_day) = (time_ns / NANOS_OF_DAY, time_ns % NANOS_OF_DAY);
+        let (date, clock, second_ns) = (date_letters(day), clock_letters(of_day), time_ns - time_ns % NANOS as u64);
+        Self { date, clock, second_ns, nanos: 0, fraction: ZEROS, last: b'0' }
+    }
+
+    #[inline(always)]
+    fn lay(&self, out: &mut [u8; TIME_LETTERS_MAX], precision: Precision) -> usize {
+        out[..8].copy_from_slice(&self.date.to_le_bytes());
+        out[8] = b'-';
+        out[9..17].copy_from_slice(&self.clock.to_le_bytes());
+        if precision != Precision::Seconds {
+            out[17] = b'.';
+            out[18..26].copy_from_slice(&self.fraction.to_le_bytes());
+            out[26] = self.last;
         }
-        self.clock = clock_letters(time_ns - self.day_ns);
-        self.second_ns = time_ns - time_ns % NANOS as u64;
+        precision.letters()
     }
 }
 
@@ -406,35 +437,20 @@ pub(super) const fn decimal_parts(nanos: u64) -> (u64, u64, u8, usize) {
 /// Writes a UTCTimestamp into the first bytes of `out`, cutting what the precision leaves out; how many letters it has.
 #[inline]
 pub fn write_time(out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
-    let (day, of_day) = (time_ns / NANOS_OF_DAY, time_ns % NANOS_OF_DAY);
-    write_parts(out, date_letters(day), clock_letters(of_day), time_ns % NANOS as u64, precision)
+    Written::default().followed_by(time_ns).lay(out, precision)
 }
 
 /// The eight letters of a day's date.
-fn date_letters(day: u64) -> u64 {
+const fn date_letters(day: u64) -> u64 {
     let (year, month, day) = civil(day);
     unpacked_digits(year * 10_000 + month * 100 + day) | ZEROS
 }
 
 /// `HH:MM:SS` of a time of day: a zero stands where each colon goes.
-fn clock_letters(of_day_ns: u64) -> u64 {
+const fn clock_letters(of_day_ns: u64) -> u64 {
     let seconds = of_day_ns / NANOS as u64;
     let clock = seconds / 3_600 * 1_000_000 + seconds / 60 % 60 * 1_000 + seconds % 60;
     unpacked_digits(clock) + 0x3030_3a30_303a_3030
-}
-
-#[inline]
-fn write_parts(out: &mut [u8; TIME_LETTERS_MAX], date: u64, clock: u64, nanos: u64, precision: Precision) -> usize {
-    out[..8].copy_from_slice(&date.to_le_bytes());
-    out[8] = b'-';
-    out[9..17].copy_from_slice(&clock.to_le_bytes());
-    if precision != Precision::Seconds {
-        out[17] = b'.';
-        let fraction = unpacked_digits(nanos / 10) | ZEROS;
-        out[18..26].copy_from_slice(&fraction.to_le_bytes());
-        out[26] = b'0' + (nanos % 10) as u8;
-    }
-    precision.letters()
 }
 
 /// Letters of the longest integer.
@@ -571,7 +587,7 @@ mod tests {
             let letters = write_time(&mut out, utc_time_ns(text.as_bytes()).unwrap(), precision);
             assert_eq!(out[..letters].escape_ascii().to_string(), text);
         }
-        let mut cache = DayCache::default();
+        let (mut cache, written) = (DayCache::default(), Cell::default());
         for text in [
             "20260115-14:30:00.123",
             "20260115-23:59:59.999",
@@ -582,7 +598,7 @@ mod tests {
             let mut out = [0; TIME_LETTERS_MAX];
             let time = cache.utc_time_ns(text.as_bytes()).unwrap();
             assert_eq!(Some(time), utc_time_ns(text.as_bytes()));
-            let letters = cache.write_time(&mut out, time, Precision::Milliseconds);
+            let letters = Written::write(&written, &mut out, time, Precision::Milliseconds);
             assert_eq!(out[..letters].escape_ascii().to_string(), text);
             assert!(is_utc_time(text.as_bytes()));
         }
@@ -629,7 +645,7 @@ mod tests {
             b"20260115-14:30:0",
             b"20260115 14:30:00",
         ];
-        let (mut cache, mut state) = (DayCache::default(), 7_u64);
+        let (mut cache, written, mut state) = (DayCache::default(), Cell::default(), 7_u64);
         for round in 0..20_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let pick = (state >> 33) as usize;
@@ -637,7 +653,7 @@ mod tests {
                 let base = utc_time_ns(texts[[0, 4, 9][pick / 3 % 3]]).unwrap();
                 let time_ns = base + (state >> 20) % 3_000_000_000;
                 let (mut kept, mut plain) = ([0; TIME_LETTERS_MAX], [0; TIME_LETTERS_MAX]);
-                let letters = cache.write_time(&mut kept, time_ns, Precision::Nanoseconds);
+                let letters = Written::write(&written, &mut kept, time_ns, Precision::Nanoseconds);
                 assert_eq!(letters, write_time(&mut plain, time_ns, Precision::Nanoseconds));
                 assert_eq!(kept[..letters], plain[..letters], "round {round}");
             } else {
