@@ -54,7 +54,7 @@ counts! {
     Replayed = "replayed",
     /// Gap fills sent.
     GapFills = "gap_fills",
-    /// Messages not given again because the store has them damaged.
+    /// Damage found in the store when it was opened, and messages not given again because of it.
     StoreDamaged = "store_damaged",
     /// Orders not given again because of their age.
     OrdersPassedOver = "orders_passed_over",
@@ -88,6 +88,11 @@ impl Counts {
     /// One more.
     pub(super) fn add(&mut self, count: Count) {
         self.0[count as usize] += 1;
+    }
+
+    /// As it was found.
+    pub(super) fn set(&mut self, count: Count, seen: u64) {
+        self.0[count as usize] = seen;
     }
 
     /// How often this was seen.

@@ -145,11 +145,6 @@ impl JournalStore {
         false
     }
 
-    /// Messages and entries that were found not to be what they were.
-    pub fn damaged(&self) -> u64 {
-        self.damaged
-    }
-
     fn segment_name(&self, generation: u32, index: usize) -> String {
         format!("{}.{generation:08}.{index:06}", self.name)
     }
@@ -328,6 +323,10 @@ impl Store for JournalStore {
             let _goes_later = self.storage.remove(&name);
         }
         Ok(())
+    }
+
+    fn damaged(&self) -> u64 {
+        self.damaged
     }
 
     fn maintain(&mut self) {

@@ -6,7 +6,7 @@
 //! Invariant: every message of the application is handed over once and in the order of its number; whatever is not handed
 //! over is answered, asked for again, or counted as a duplicate.
 
-use wire::fix::{FieldError, Fields, Message, boolean, reject, unsigned, utc_time_ns};
+use wire::fix::{DayCache, FieldError, Fields, Message, boolean, reject, unsigned, utc_time_ns};
 
 use super::counts::{Count, End};
 use super::profile::Version;
@@ -34,7 +34,7 @@ pub(super) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn of(message: &Message<'a>) -> Self {
+    fn of(message: &Message<'a>, last: &mut DayCache) -> Self {
         let mut seen = Self::default();
         for field in message.fields() {
             let place = match field.tag {
@@ -57,7 +57,7 @@ impl<'a> Seen<'a> {
             };
             place.get_or_insert(message.value(*field));
         }
-        seen.sent_ns = seen.sending_time.and_then(utc_time_ns);
+        seen.sent_ns = seen.sending_time.and_then(|time| last.utc_time_ns(time));
         seen
     }
 }
@@ -107,7 +107,7 @@ impl Session {
         if !third || fault.is_some_and(|fault| fault.reason().is_none()) {
             return self.garbled();
         }
-        let seen = Seen::of(&message);
+        let seen = Seen::of(&message, &mut self.last_time);
         let kind = message.kind();
         if self.deaf && kind != b"5" {
             return;

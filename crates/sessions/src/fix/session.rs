@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use wire::fix::{Builder, DataFields, Header, Message};
+use wire::fix::{Builder, DataFields, DayCache, Header, Message};
 
 use super::counts::{Count, Counts, End};
 use super::hours::Hours;
@@ -144,6 +144,8 @@ pub struct Session {
     pub(super) since_ns: u64,
     pub(super) last_sent_ns: u64,
     pub(super) last_heard_ns: u64,
+    /// Their SendingTime, as it was read last.
+    pub(super) last_time: DayCache,
     /// Test requests sent since something was heard.
     pub(super) tests: u64,
     /// Our next logon asks for a reset, whatever the profile says.
@@ -179,6 +181,8 @@ impl Session {
         }
         let Numbers { incoming, outgoing, .. } = store.numbers();
         let scratch = vec![0; profile.message_bytes_max + header.room()];
+        let mut counts = Counts::default();
+        counts.set(Count::StoreDamaged, store.damaged());
         let out_rate = Rate::new(profile.out_messages_max, profile.out_window_ns);
         let in_rate = Rate::new(profile.in_messages_max, profile.in_window_ns);
         let data = rules.as_ref().map_or_else(DataFields::standard, |rules| rules.data_fields().clone());
@@ -197,6 +201,7 @@ impl Session {
             since_ns: 0,
             last_sent_ns: 0,
             last_heard_ns: 0,
+            last_time: DayCache::default(),
             tests: 0,
             resets_next: false,
             sent_reset: false,
@@ -208,7 +213,7 @@ impl Session {
             asked: (0, 0, 0),
             scratch,
             output: ByteQueue::with_capacity(profile.output_bytes),
-            counts: Counts::default(),
+            counts,
             out_rate,
             in_rate,
             log: None,

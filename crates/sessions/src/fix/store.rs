@@ -54,6 +54,10 @@ pub trait Store {
     /// # Errors
     /// [`StoreFailed`] when the new beginning cannot be kept; nothing changed then.
     fn reset(&mut self, now_ns: u64) -> Result<(), StoreFailed>;
+    /// Places where something was kept that is not what it was, found so far.
+    fn damaged(&self) -> u64 {
+        0
+    }
     /// Does ahead of need what takes time: called between messages.
     fn maintain(&mut self) {}
 }

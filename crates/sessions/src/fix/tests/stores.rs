@@ -238,6 +238,23 @@ fn rot_in_one_message_leaves_the_others() {
 }
 
 #[test]
+fn rot_is_counted_by_the_session_that_opens_the_store() {
+    let disk = Disk::with_room(1 << 20);
+    let mut store = disk.store().unwrap();
+    for sequence in 1..=3 {
+        store.append(sequence, START_NS, b"message").unwrap();
+    }
+    let session = |disk: &Disk| {
+        let table = json!({"begin_string": "FIX.4.4", "sender_comp_id": "ISLD", "target_comp_id": "TW"});
+        Session::new(profile(table), Box::new(disk.store().unwrap()), None)
+    };
+    assert_eq!(session(&disk.copied()).counts().get(Count::StoreDamaged), 0);
+    let rotten = disk.copied();
+    rotten.files.borrow()["test.00000001.000000"].borrow_mut()[8] ^= 1;
+    assert_eq!(session(&rotten).counts().get(Count::StoreDamaged), 1);
+}
+
+#[test]
 fn a_full_disk_is_said_and_forgotten_when_there_is_room() {
     // Room for the numbers and one segment.
     let disk = Disk::with_room(4096 + 65_536);

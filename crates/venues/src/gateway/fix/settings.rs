@@ -19,6 +19,8 @@ use crate::samples::SAMPLES_BYTES;
 /// The store's name among the tile's files.
 const STORE: &str = "fix";
 const NUMBERS_BYTES: u64 = 4096;
+/// Bytes behind the last message whose pages are met before an order needs them.
+const STORE_AHEAD_BYTES: usize = 256 << 10;
 /// Name of the message log's files.
 const LOG: &str = "messages";
 
@@ -209,6 +211,7 @@ fn session(spec: &TileSpec, parts: &SessionParts<'_>, context: &mut Context) -> 
     let size = JournalSize { segment_bytes, segments_max, messages_max };
     let opened = JournalStore::open(Rc::clone(&context.storage), STORE, size, context.clock.now_ns());
     let store = opened.map_err(|error| StartError(format!("tile {}: {}", spec.name, error.0)))?;
+    let store = store.with_ahead(STORE_AHEAD_BYTES);
     let mut session = Session::new(parts.profile.clone(), Box::new(store), None);
     if let Some(hours) = parts.hours {
         session = session.with_hours(hours.hours().map_err(|errors| StartError(errors.join("\n")))?);
