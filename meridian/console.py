@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -101,6 +102,22 @@ def print_json(schema: str, value: dict[str, Any], *, version: int = 1, stream: 
     """Prints one object on one line, headed by the schema's name and version. A changed schema is a new version."""
     document = {"schema": f"meridian.{schema}/{version}", **value}
     print(json.dumps(document, default=_as_plain, allow_nan=False), file=stream or sys.stdout, flush=True)
+
+
+@contextmanager
+def own_output() -> Iterator[None]:
+    """Around what is printed beside other input and output, so that nothing else is blamed for standard output.
+
+    Ends the command with 0 where its reader has enough. Raises Unreachable where standard output takes no more.
+    """
+    try:
+        yield
+    except OSError as error:
+        # What is left in the buffer, and what is printed while the command ends, goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(EXIT_OK) from None
+        raise Unreachable(f"standard output: {in_words(error)}; what is printed must have a place") from error
 
 
 def show(

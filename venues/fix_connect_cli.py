@@ -6,13 +6,24 @@ Invariant: nothing is connected to before profile and script are read and sound.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
 
 import click
 
-from meridian.console import BadInput, CheckFailed, Unreachable, in_words, json_option, note, print_json
+from meridian.console import (
+    BadInput,
+    CheckFailed,
+    Failure,
+    Unreachable,
+    in_words,
+    json_option,
+    note,
+    own_output,
+    print_json,
+)
 from meridian.venues.fix_log_cli import fix
 
 __all__ = ["fix"]
@@ -31,6 +42,14 @@ def connect(profile: str, raw: bool, as_json: bool) -> None:
     from meridian.venues import fix_commands, fix_profile, fix_terminal
 
     known = fix_profile.load(profile)
+    closed = [
+        f"standard {name} is closed; allowed is a terminal, a file or a pipe"
+        for name, stream in (("input", sys.stdin), ("output", sys.stdout))
+        if stream is None
+    ]
+    if closed:
+        raise BadInput(closed)
+    known.make_folders()
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     is_file = stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode) if _has_descriptor() else False
     try:
@@ -68,6 +87,9 @@ def _run(terminal: object, actions: Iterator[object], as_json: bool) -> None:
             terminal.run(actions)  # type: ignore[arg-type]
     except KeyboardInterrupt:
         terminal.leave()
+    except (Failure, SystemExit):  # Standard output is gone; the session ends as it should all the same.
+        terminal.leave()
+        raise
     except ValueError as error:
         terminal.leave()
         raise BadInput(str(error).splitlines()) from error
@@ -78,7 +100,8 @@ def _run(terminal: object, actions: Iterator[object], as_json: bool) -> None:
     failed = CheckFailed(terminal.errors, printed=as_json)
     if as_json:
         ending = {"errors": failed.errors, "exit_code": failed.exit_code} if failed.errors else {}
-        print_json("fix.connect", terminal.totals() | ending)
+        with own_output():
+            print_json("fix.connect", terminal.totals() | ending)
     elif not terminal.interactive:
         counts = terminal.counts
         note(f"{counts['out']} messages sent, {counts['in']} received")
@@ -97,10 +120,15 @@ def _hint(terminal: object, error: OSError) -> str:
             "; meridian exchange run starts it" if house else "; look at session.addresses, and whether the venue is up"
         )
     why = terminal.session.session.ended
+    if why == "not_authorized" and re.search(r"seq\w*num|sequence", str(error), re.IGNORECASE):
+        why = "behind"
     hints = {
-        "disconnected": "; they closed without a word: names, version, or a session that is in use elsewhere",
+        "disconnected": "; they closed without a word: look at names, version, username and password_file, "
+        "and whether the session is in use elsewhere",
         "not_authorized": "; look at username and password_file",
-        "too_low": "; the numbers differ: see session.store, take its folder away to begin at 1, or agree on reset_on_logon",
+        "too_low": "; their numbers are behind our store: agree on a reset, and set reset_on_logon = true for one logon",
+        "behind": "; their numbers are ahead of our store: take the store back (session.store), or agree on a reset "
+        "and set reset_on_logon = true for one logon",
         "bad_logon": "; their logon is not what the profile says: names, version, or their clock",
         "out_of_hours": "; session.hours are closed now, nothing was sent",
         "no_logon": "; they take connections and say nothing",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, json_option, note, print_json, print_table, show
+from meridian.console import BadInput, json_option, note, own_output, print_json, print_table, show
 from meridian.venues.fix_cli import fix
 
 if TYPE_CHECKING:
@@ -69,8 +69,6 @@ def log(
         shown = deque(chosen, maxlen=last) if last and not follow else chosen
         for entry in shown:
             _print(entry, explained, pretty, as_json)
-    except BrokenPipeError:
-        raise
     except OSError as error:
         raise BadInput(f"FILE {file}: {error.strerror}") from error
     _totals(source, as_json)
@@ -158,6 +156,7 @@ def _clock(time_ns: int | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{time_ns % 10**9 // 1000:06d}"
 
 
+@own_output()
 def _print(entry: Entry, explained: bool, pretty: bool, as_json: bool) -> None:
     if as_json:
         message = entry.message
@@ -177,6 +176,7 @@ def _print(entry: Entry, explained: bool, pretty: bool, as_json: bool) -> None:
         print(f"{_clock(entry.time_ns)} {entry.message.text()}", flush=True)
 
 
+@own_output()
 def _totals(source: Log | Logs, as_json: bool) -> None:
     totals: dict[str, Any] = {"messages": source.messages, "bytes": source.bytes_read, "bad": source.bad}
     if as_json:
@@ -201,7 +201,9 @@ def _latency(entries: Iterator[Entry], source: Log | Logs, as_json: bool) -> Non
         print_table("From request to first answer", titles, table)
         note(f"{open_count} requests without an answer; {source.messages} messages")
 
-    show("fix.latency", {"pairs": rows, "unanswered": open_count, "messages": source.messages}, as_json, for_people)
+    document = {"pairs": rows, "unanswered": open_count, "messages": source.messages}
+    with own_output():
+        show("fix.latency", document, as_json, for_people)
 
 
 @fix.command("lint", short_help="Find faults of a data dictionary.")
@@ -215,7 +217,7 @@ def lint(dictionary: Path, transport: Path | None, base: str | None, as_json: bo
     Faults end with exit code 1; the rest are notes.
     """
     from meridian._native import wire
-    from meridian.venues.fix.dictionary import VERSIONS, Dictionary
+    from meridian.venues.fix.dictionary import VERSIONS, Dictionary, read_text
 
     if base is not None and base not in VERSIONS:
         raise BadInput(f"--base {base}: no such version; allowed are {', '.join(VERSIONS)}")
@@ -227,7 +229,7 @@ def lint(dictionary: Path, transport: Path | None, base: str | None, as_json: bo
     try:
         found = Dictionary.of(base, [dictionary]) if base else Dictionary.load(dictionary, transport)
         facts = {"version": found.version, "messages": len(list(found.message_types())), "fields": found.field_count}
-        notes = [] if base else wire.fix_lint(dictionary.read_text("utf-8"))
+        notes = [] if base else wire.fix_lint(read_text(dictionary))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"DICTIONARY {dictionary}: {getattr(error, 'strerror', None) or 'is no text'}") from error
     except ValueError as error:

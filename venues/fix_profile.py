@@ -28,7 +28,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import re
 import ssl
+import stat
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,12 +41,14 @@ from pydantic import BeforeValidator, Field
 from meridian._native.venues import FixSession
 from meridian.console import BadInput, in_words
 from meridian.venues import fix_hours
-from meridian.venues.checking import Entry, Problems, read_toml
+from meridian.venues.checking import Entry, Problems, read_toml, shown
 from meridian.venues.fix.dictionary import APPLICATION_VERSIONS, Dictionary
 
 VENUES = Path(__file__).parent
 FILES = ("password_file",)
 """Keys of the session's own that name files."""
+SECRET = re.compile(r"passw|passphrase|secret|^pass$", re.IGNORECASE)
+PASSWORD_BYTES_MAX = 4096
 
 
 def _exact(value: object) -> Decimal:
@@ -122,6 +127,7 @@ class Profile:
         self.path = path
         self.folder = path.parent
         document, self.hash = read_toml(path)
+        document = _starred(document)
         problems = Problems(str(path))
         problems.keys(document, {"session", "orders", "certify"})
         session = document.get("session")
@@ -130,6 +136,7 @@ class Profile:
         if place is None:
             problems.add("session", session, "a table with addresses, begin_string, sender_comp_id and target_comp_id")
         orders = problems.entry("orders", document.get("orders", {}), Orders)
+        _check_lacks(orders, problems)
         certify = problems.entry("certify", document.get("certify", {}), Certify)
         self.addresses: list[tuple[str, int]] = []
         self.hours: dict[str, Any] | None = None
@@ -149,6 +156,25 @@ class Profile:
     def file(self, name: str) -> Path:
         """A file that the profile names."""
         return self.folder / name
+
+    def make_folders(self) -> None:
+        """Makes the folders of store and log. Raises BadInput for those that cannot be."""
+        errors = []
+        for key, name in (("store", self.place.store), ("log", self.place.log)):
+            if name is None:
+                continue
+            folder = self.file(name)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                why = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+            if why:
+                errors.append(
+                    f"{self.path}: session.{key} = {shown(name)}: {why}; allowed is a folder that can be written."
+                )
+        if errors:
+            raise BadInput(errors)
 
     @property
     def name(self) -> str:
@@ -206,6 +232,12 @@ class Profile:
         for key in FILES:
             if isinstance(own.get(key), str):
                 own[key] = str(self.file(own[key]))
+        if isinstance(name := own.get("password_file"), str) and (fault := _no_password(Path(name))):
+            problems.add(
+                "session.password_file", own.pop("password_file"), f"a regular file of at most 4 KiB; it {fault}"
+            )
+        for key in [key for key, value in own.items() if isinstance(value, Decimal) and not value.is_finite()]:
+            problems.add(f"session.{key}", own.pop(key), "a finite number")
         # A number with a decimal point stays wrong where a whole one is needed.
         self.session = {key: float(value) if isinstance(value, Decimal) else value for key, value in own.items()}
         try:
@@ -219,17 +251,53 @@ class Profile:
     def _read_dictionary(self, place: Place, problems: Problems) -> None:
         overlays = [self.file(name) for name in place.overlays or []]
         version = _version(self.session)
+        key = "dictionary" if place.dictionary else "overlays"
+        named = f"{problems.source}: session.{key} = {shown(place.dictionary or list(place.overlays or []))}"
         try:
             if place.dictionary:
                 self.dictionary = Dictionary.load(self.file(place.dictionary))
             elif version:
                 self.dictionary = Dictionary.of(version, overlays)
         except OSError as error:
-            problems.sentences.append(f"{problems.source}: session.overlays: {in_words(error)}.")
+            problems.sentences.append(f"{named}: {in_words(error)}.")
+        except UnicodeDecodeError:
+            problems.sentences.append(f"{named}: is no text; allowed is a dictionary's file in QuickFIX's form.")
         except ValueError as error:
             first = error.args[0] if error.args else str(error)
             said = first if isinstance(first, list) else [first]
-            problems.sentences += [f"{problems.source}: session dictionary: {sentence}." for sentence in said]
+            problems.sentences += [f"{named}: {sentence}." for sentence in said]
+
+
+def _starred(value: Any) -> Any:
+    """A document without its passwords: no sentence about a key that is not allowed may tell them."""
+    if isinstance(value, dict):
+        return {
+            key: "***" if SECRET.search(key) and key not in FILES else _starred(part) for key, part in value.items()
+        }
+    return [_starred(part) for part in value] if isinstance(value, list) else value
+
+
+def _no_password(path: Path) -> str:
+    """Why a file that is there holds none; whether it is there and what is in it is looked at by who keeps the session."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return ""
+    if not stat.S_ISREG(found.st_mode):
+        return "is no regular file"
+    return f"has {found.st_size} bytes" if found.st_size > PASSWORD_BYTES_MAX else ""
+
+
+def _check_lacks(orders: Orders | None, problems: Problems) -> None:
+    """What a venue lacks is named by cases that exist."""
+    if orders is None or not isinstance(orders.lacks, list) or not orders.lacks:
+        return
+    from meridian.venues.fix.certify.run import cases
+
+    names = {case.name for case in cases()}
+    for at, name in enumerate(orders.lacks):
+        if name not in names:
+            problems.add(f"orders.lacks[{at}]", name, "a case's name; meridian fix certify --list shows them")
 
 
 def _version(session: dict[str, Any]) -> str:

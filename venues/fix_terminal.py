@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meridian.console import print_json
+from meridian.console import own_output, print_json
 from meridian.venues import fix_commands
 from meridian.venues.fix.message import Message
 from meridian.venues.fix.orders import SIDES, TIMES_IN_FORCE, OrderEntry, Request
@@ -98,8 +98,7 @@ class Terminal:
         """Logs out where logged on."""
         self._leaves = True
         if self.session.stream is not None:
-            self.session.close()
-            self.pump()
+            self._end()
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -107,7 +106,7 @@ class Terminal:
 
     def tell(self, text: str) -> None:
         if self.as_json:
-            print_json("fix.connect.note", {"text": text})
+            _document("fix.connect.note", {"text": text})
         else:
             self.show(text)
 
@@ -129,8 +128,16 @@ class Terminal:
         if self.session.stream is None:
             raise RuntimeError("there is no connection")
         self._leaves = True
+        self._end()
+
+    def _end(self) -> None:
+        """Logs out; a logout that is not answered leaves both sides unsure of what the other one has."""
+        was_up = self._was_up
         self.session.close()
         self.pump()
+        if was_up and (ended := self.session.session.ended) != "logged_out":
+            why = (ended or "disconnected").replace("_", " ")
+            self.errors.append(f"the session did not end well: our logout was not answered ({why})")
 
     def wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -186,7 +193,7 @@ class Terminal:
         if self.as_json:
             fields = [{"tag": tag, "name": message.dictionary.name(tag), "value": value} for tag, value in message]
             about = {"way": way, "time_ns": time_ns, "type": message.type, "name": message.name}
-            print_json("fix.connect.message", {**about, "text": message.explain(), "fields": fields})
+            _document("fix.connect.message", {**about, "text": message.explain(), "fields": fields})
             return True
         moment = datetime.datetime.fromtimestamp(time_ns / 1e9, datetime.UTC)
         text = message.text() if self.raw else message.explain()
@@ -198,10 +205,11 @@ class Terminal:
         if self.as_json:
             incoming, outgoing = self.session.session.numbers
             numbers = {"expected_next": incoming, "sent_next": outgoing}
-            print_json("fix.connect.event", {"event": what, "text": text, "time_ns": time.time_ns(), **numbers})
+            _document("fix.connect.event", {"event": what, "text": text, "time_ns": time.time_ns(), **numbers})
         else:
             self.show(text)
 
+    @own_output()
     def show(self, text: str, colour: str = "") -> None:
         """Prints; a line that is being typed moves down."""
         if sys.stdout.isatty() and colour:
@@ -282,6 +290,11 @@ class Terminal:
             self._lines.put(line)
             if line.strip().lower() == "quit":
                 return
+
+
+@own_output()
+def _document(schema: str, value: dict[str, Any]) -> None:
+    print_json(schema, value)
 
 
 @contextlib.contextmanager

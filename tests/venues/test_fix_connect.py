@@ -9,7 +9,10 @@ import datetime
 import os
 import pty
 import re
+import shlex
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,3 +213,84 @@ def test_a_person_at_a_terminal_sees_messages_and_types_commands(acceptor: int, 
     finally:
         process.kill()
         os.close(near)
+
+
+def test_own_output_and_closed_streams_are_not_blamed_on_the_venue(acceptor: int, tmp_path: Path) -> None:
+    path = profile(tmp_path, acceptor)
+    connect = " ".join(shlex.quote(word) for word in [*LINE, "fix", "connect", str(path)])
+
+    def shell(line: str) -> tuple[int, str]:
+        done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    code, said = shell(f"{connect} </dev/null | head -0; exit ${{PIPESTATUS[0]}}")
+    assert (code, said.replace("logged", "")) == (0, said) and "error" not in said
+    code, said = shell(f"{connect} </dev/null >/dev/full")
+    assert code == 3 and said.startswith("error: standard output: no space left on device"), said
+    for closing, name in (("<&-", "input"), (">&-", "output")):
+        code, said = shell(f"{connect} {closing}")
+        assert code == 2 and said == f"error: standard {name} is closed; allowed is a terminal, a file or a pipe\n"
+
+
+def test_a_logout_that_nobody_answers_fails_the_run(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def venue() -> None:
+            stream, _ = server.accept()
+            stream.recv(4096)
+            logon = build("A", {98: "0", 108: "30", 141: "Y"}, sender="ISLD", target="TW44", sequence=1)
+            stream.sendall(logon.raw)
+            while stream.recv(4096):
+                pass
+            stream.close()
+
+        threading.Thread(target=venue, daemon=True).start()
+        path = profile(tmp_path, server.getsockname()[1], more="logout_ns_max = 1000000000\n")
+        code, documents, said = typed("fix", "connect", str(path), lines="")
+    assert code == 1 and "our logout was not answered" in said, documents
+    assert documents[-1]["exit_code"] == 1
+
+
+def test_what_a_profile_names_is_bounded_and_its_password_is_never_told(tmp_path: Path) -> None:
+    (tmp_path / "dictionary.xml").write_bytes(b"\xff\xfe\x00")
+    path = profile(
+        tmp_path,
+        1,
+        more='password = "hunter2"\npassword_file = "/dev/zero"\nheartbeat_s = nan\ndictionary = "dictionary.xml"\n'
+        '[orders]\nlacks = ["nix", "ioc"]\n',
+    )
+    code, documents, said = typed("fix", "connect", str(path), lines="")
+    told = documents[-1]["errors"]
+    assert code == 2 and "hunter2" not in said + str(documents)
+    for key in (
+        "session.password =",
+        "session.password_file =",
+        "session.heartbeat_s =",
+        "session.dictionary =",
+        "lacks[0]",
+    ):
+        assert sum(key in one for one in told) == 1, (key, told)
+    path = profile(tmp_path, 1, more='store = "/proc/x"\nlog = "/proc/y"\n')
+    code, documents, _ = typed("fix", "connect", str(path), lines="")
+    assert (
+        code == 2 and ["session.store" in one or "session.log" in one for one in documents[-1]["errors"]] == [True] * 2
+    )
+    code, documents, _ = typed("fix", "lint", "/dev/zero")
+    assert code == 2 and "no regular file" in documents[-1]["errors"][0]
+
+
+def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def venue() -> None:
+            stream, _ = server.accept()
+            stream.recv(4096)
+            text = {58: "MsgSeqNum too low, expecting 9 but received 1"}
+            stream.sendall(build("5", text, sender="ISLD", target="TW44", sequence=9).raw)
+            stream.close()
+
+        threading.Thread(target=venue, daemon=True).start()
+        path = profile(tmp_path, server.getsockname()[1], more='store = "store"\n')
+        code, documents, _ = typed("fix", "connect", str(path), lines="")
+    told = documents[-1]["errors"][0]
+    assert code == 3 and "ahead of our store" in told and "password_file" not in told, told

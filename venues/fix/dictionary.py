@@ -5,6 +5,8 @@ Invariant: a dictionary that was made is sound; every fault of a file is told at
 
 from __future__ import annotations
 
+import errno
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +16,19 @@ from meridian._native import wire as _native
 
 VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIX.5.0", "FIX.5.0SP1", "FIX.5.0SP2")
 """Versions with a dictionary of ours, oldest first; those from 5.0 on are over FIXT 1.1."""
+
+FILE_BYTES_MAX = 64 << 20
+
+
+def read_text(path: Path | str) -> str:
+    """A dictionary's file. Raises OSError for one that cannot be read or has no end, UnicodeDecodeError for what is no text."""
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(errno.EINVAL, "is no regular file; allowed is one of at most 64 MiB", str(path))
+    with Path(path).open("rb") as file:
+        raw = file.read(FILE_BYTES_MAX + 1)
+    if len(raw) > FILE_BYTES_MAX:
+        raise OSError(errno.EFBIG, "is too long; allowed is a file of at most 64 MiB", str(path))
+    return raw.decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +57,7 @@ class Dictionary:
         """
         if not overlays:
             return _of_version(version)
-        return cls(_native.FixDictionary.of_version(version, [Path(path).read_text("utf-8") for path in overlays]))
+        return cls(_native.FixDictionary.of_version(version, [read_text(path) for path in overlays]))
 
     @classmethod
     def load(cls, path: Path | str, transport: Path | str | None = None) -> Dictionary:
@@ -50,8 +65,8 @@ class Dictionary:
 
         Raises ValueError with a sentence for every fault, OSError for a file that cannot be read.
         """
-        below = None if transport is None else Path(transport).read_text("utf-8")
-        return cls(_native.FixDictionary.from_xml(Path(path).read_text("utf-8"), below))
+        below = None if transport is None else read_text(transport)
+        return cls(_native.FixDictionary.from_xml(read_text(path), below))
 
     @property
     def version(self) -> str:
