@@ -5,12 +5,25 @@ Invariant: profile and cases are read and sound before anything is connected to;
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, CheckFailed, Unreachable, in_words, json_option, note, print_json, print_table
+from meridian.console import (
+    BadInput,
+    CheckFailed,
+    Unreachable,
+    in_words,
+    json_option,
+    note,
+    own_output,
+    print_json,
+    print_table,
+)
 from meridian.venues.fix_connect_cli import fix
 
 if TYPE_CHECKING:
@@ -18,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fix"]
 
-COLOURS = {"passed": "green", "failed": "red", "not offered": "yellow"}
+COLOURS = {"passed": "green", "failed": "red", "not offered": "yellow", "not played": "yellow"}
 
 
 @fix.command("certify", short_help="Play a venue's conformance cases and write the report.")
@@ -56,10 +69,26 @@ def certify(profile: str | None, out: Path | None, only: tuple[str, ...], listed
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadInput(f"--out {out}: {in_words(error)}; a folder that can be written is needed") from error
+    known.make_folders()
+    run = Run(known)
     _reached(known, as_json)
-    with Run(known) as run:
+    with run, _interrupted_by_sigterm():
         run.play(cases, lambda result: _progress(result, as_json))
         _end(run, out, as_json)
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Whoever ends the process gets the report of what was played, as a person with Ctrl-C does."""
+
+    def interrupt(_: int, __: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _list(cases: list[Case], as_json: bool) -> None:
@@ -86,6 +115,7 @@ def _reached(profile: Any, as_json: bool) -> None:
     raise Unreachable(errors)
 
 
+@own_output()
 def _progress(result: Result, as_json: bool) -> None:
     case, verdict = result.case, str(result.verdict)
     if as_json:
@@ -112,12 +142,17 @@ def _end(run: Run, out: Path | None, as_json: bool) -> None:
     failed = [
         f"{one['number']} {one['title']}: {one['reason']}" for one in facts["cases"] if one["verdict"] == "failed"
     ]
+    if run.interrupted:
+        failed.insert(0, f"interrupted: {counts['not played']} of {len(facts['cases'])} cases were not played")
     failure = CheckFailed(failed, printed=as_json)
     if as_json:
         ending = {"errors": failure.errors, "exit_code": failure.exit_code} if failed else {}
-        print_json("fix.certify", {"counts": counts, "files": [str(file) for file in files], **ending})
+        found = {"interrupted": run.interrupted, "counts": counts, "files": [str(file) for file in files]}
+        with own_output():
+            print_json("fix.certify", {**found, **ending})
     else:
-        note(f"{counts['passed']} passed, {counts['failed']} failed, {counts['not offered']} not offered")
+        left = f", {counts['not played']} not played" if run.interrupted else ""
+        note(f"{counts['passed']} passed, {counts['failed']} failed, {counts['not offered']} not offered{left}")
         for file in files:
             note(str(file))
     if failed:

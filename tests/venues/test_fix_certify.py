@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ import pytest
 from meridian.venues.fix import read_log
 from meridian.venues.fix.certify import cases
 from meridian.venues.fix.certify.run import chosen
-from tests.venues.fix_support import free_port, running, typed
+from tests.support import ROOT
+from tests.venues.fix_support import LINE, free_port, profile, running, typed
 
 RATE = 200
 PASSWORD = "a-secret-1"
@@ -117,3 +120,40 @@ def test_unknown_cases_and_a_missing_profile_are_told_at_once(tmp_path: Path) ->
     )
     code, documents, _ = typed("fix", "certify", "--list")
     assert code == 0 and len(documents[-1]["cases"]) == len(cases())
+
+
+def test_an_interrupted_run_keeps_what_was_played(house: Path, tmp_path: Path) -> None:
+    command = [*LINE, "fix", "certify", str(house / "profile.toml"), "--out", str(tmp_path), "--json"]
+    process = subprocess.Popen(
+        [*command, "--only", "O1,O2,throttle"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    assert first["number"] == "O1"
+    process.send_signal(signal.SIGTERM)
+    rest, said = process.communicate(timeout=60)
+    last = json.loads(rest.splitlines()[-1])
+    assert process.returncode == 1 and last["interrupted"] and "interrupted: " in said, (rest, said)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["interrupted"] and report["counts"] == last["counts"]
+    assert [one["verdict"] for one in report["cases"]][0::2] == ["passed", "not played"]
+    assert "interrupted" in (tmp_path / "report.html").read_text()
+    assert list(read_log(tmp_path / "messages.log"))
+
+
+def test_orders_from_before_the_run_are_no_fault_of_the_venue(house: Path, tmp_path: Path) -> None:
+    path = house / "profile.toml"
+    symbol = re.findall(r'symbol = "(\w+)"', path.read_text())[0]
+    code, documents, said = typed("fix", "connect", str(path), lines=f"order buy 10 {symbol} 99.1\nexpect 8 150=0\n")
+    assert code == 0, (said, documents)
+    code, documents, said = typed("fix", "certify", str(path), "--only", "mass-status,mass-cancel")
+    assert code == 0, said
+    if "FIX.4.2" not in path.read_text():
+        assert all("open before this run" in one["reason"] for one in documents[:-1]), documents
+
+
+def test_a_session_that_a_profile_names_and_is_not_there_is_told_by_its_key(tmp_path: Path) -> None:
+    path = profile(tmp_path, 1, more='[certify]\ncounterparty = "absent.toml"\ndrop_copy = "neither.toml"\n')
+    code, documents, _ = typed("fix", "certify", str(path))
+    told = documents[-1]["errors"]
+    assert code == 2 and "certify.counterparty" in told[0] and "certify.drop_copy" in told[1] and len(told) == 2

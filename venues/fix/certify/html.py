@@ -45,8 +45,8 @@ footer { margin-top: 40px; color: var(--muted); font-size: 12.5px; }
 @media print { body { background: none; } .card { break-inside: avoid-page; } .title { break-after: page; padding-top: 30vh; }
   details::details-content { content-visibility: visible; display: block; } }
 """
-CLASSES = {"passed": "passed", "failed": "failed", "not offered": "none"}
-MARKS = {"passed": "✓", "failed": "✗", "not offered": "–"}
+CLASSES = {"passed": "passed", "failed": "failed", "not offered": "none", "not played": "none"}
+MARKS = {"passed": "✓", "failed": "✗", "not offered": "–", "not played": "○"}
 
 
 def page(facts: dict[str, Any]) -> str:
@@ -87,6 +87,7 @@ def _title(facts: dict[str, Any], title: str) -> str:
         ("Profile", f"{profile['name']}, SHA-256 {profile['sha256'][:16]}"),
         ("Begun", f"{moment(facts['started_ns'])} UTC"),
         ("Ended", f"{moment(facts['ended_ns'])} UTC, after {seconds:,.1f} s"),
+        *([("Interrupted", "The run was interrupted; what was not played says so")] if facts["interrupted"] else []),
         ("Software", f"{software['name']} {software['version']}"),
     ]
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
@@ -94,6 +95,7 @@ def _title(facts: dict[str, Any], title: str) -> str:
         (counts["passed"], "cases passed", "passed"),
         (counts["failed"], "failed", "failed" if counts["failed"] else ""),
         (counts["not offered"], "not offered", ""),
+        *([(counts["not played"], "not played", "none")] if counts["not played"] else []),
         (counts["sent"], "messages sent", ""),
         (counts["received"], "messages received", ""),
     ]

@@ -23,6 +23,8 @@ class Verdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_OFFERED = "not offered"
+    NOT_PLAYED = "not played"
+    """The run was interrupted before it came to an end."""
 
 
 class Failed(Exception):

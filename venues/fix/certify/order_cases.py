@@ -455,6 +455,30 @@ def status(run: Run) -> str:
     return "The order is new; the unknown one is rejected."
 
 
+def _named(names: set[str]) -> str:
+    """A few of the names, for a sentence."""
+    shown = ", ".join(sorted(names)[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown or "none"
+
+
+def _mass_status(party: Party) -> list[Message]:
+    """The reports of all open orders, one that says that none is open among them."""
+    party.mark()
+    party.send(request := party.entry.mass_status())
+    name = request[1][0][1]
+
+    def is_last(one: Message) -> bool:
+        return one.get(584) == name and (one.get(912) == "Y" or one.get(39) == "8")
+
+    party.take("8", is_last, what="the last of the reports (912=Y)")
+    return [one for one in party.since("8") if one.get(584) == name]
+
+
+def _open_before(party: Party) -> set[str]:
+    """Orders that were open before this run: no business of its cases."""
+    return {one.get(11) or one.get(37) or "?" for one in _mass_status(party) if one.get(39) != "8"}
+
+
 @case(
     "mass-status",
     "The status of all orders",
@@ -466,26 +490,23 @@ def mass_status(run: Run) -> str:
     if not party.entry.knows("FIX.4.3"):
         raise NotOffered("FIX 4.2 has no OrderMassStatusRequest")
     price, tick, lots = around(party)
+    before = _open_before(party)
     resting = [rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
-    party.mark()
-    request = party.entry.mass_status()
-    party.send(request)
-    name = request[1][0][1]
-    party.take("8", lambda one: one.get(584) == name and one.get(912) == "Y", what="the last of the reports (912=Y)")
-    reports = [must(one, {150: "I"}) for one in party.since("8") if one.get(584) == name]
-    told = {one.get(11) for one in reports}
-    if told != {order.cl_ord_id for order in resting}:
-        raise Failed(
-            f"reports came for {sorted(map(str, told))}, open are {sorted(order.cl_ord_id for order in resting)}"
-        )
-    if any(one.get(911) not in (None, str(len(resting))) for one in reports):
-        raise Failed(f"TotNumReports (911) is {reports[0].get(911)}, {len(resting)} came")
+    reports = [must(one, {150: "I"}) for one in _mass_status(party)]
+    told = {one.get(11) or one.get(37) or "?" for one in reports}
+    due = before | {order.cl_ord_id for order in resting}
+    if told != due:
+        raise Failed(f"not reported: {_named(due - told)}; reported and not open: {_named(told - due)}")
+    if any(one.get(911) not in (None, str(len(due))) for one in reports):
+        raise Failed(f"TotNumReports (911) is {reports[0].get(911)}, {len(due)} came")
     clear(run)
-    party.mark()
-    party.send(request := party.entry.mass_status())
-    none = party.take("8", lambda one: one.get(584) == request[1][0][1], what="the report that none is open")
-    if none.get(39) != "8":
-        raise Failed(f"with no order open OrdStatus is {none.get(39)}")
+    after = _mass_status(party)
+    if before:
+        if (left := {one.get(11) or one.get(37) or "?" for one in after}) != before:
+            raise Failed(f"not reported: {_named(before - left)}; reported and not open: {_named(left - before)}")
+        return f"A report for each of {len(resting)} orders, and for {len(before)} that were open before this run."
+    if after[0].get(39) != "8":
+        raise Failed(f"with no order open OrdStatus is {after[0].get(39)}")
     return f"{len(resting)} reports for {len(resting)} orders; then one that says that none is open."
 
 
@@ -500,16 +521,24 @@ def mass_cancel(run: Run) -> str:
     if not party.entry.knows("FIX.4.3"):
         raise NotOffered("FIX 4.2 has no OrderMassCancelRequest")
     price, tick, lots = around(party)
+    try:
+        before = len(_open_before(party))
+    except (Failed, NotOffered):
+        before = None  # They tell of no orders; how many more were open is not known.
     resting = [rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
+    party.mark()
     party.send(party.entry.mass_cancel())
     answer = must(party.take("r"), {})
     if answer.get(531) == "0":
         raise NotOffered(f"they refuse it: {answer.get(58) or answer.get(532)}")
     for order in resting:
         must(report_of(party, order, "4", what="the report of each cancel"), {39: "4", 151: 0})
-    if answer.get(533) not in (None, str(len(resting))):
-        raise Failed(f"TotalAffectedOrders (533) is {answer.get(533)}, {len(resting)} were open")
-    return f"{len(resting)} orders were cancelled, response {answer.get(531)}."
+    affected = answer.get(533)
+    due = len(resting) + (before or 0)
+    if affected is not None and (int(affected) < due or (before is not None and int(affected) != due)):
+        raise Failed(f"TotalAffectedOrders (533) is {affected}, {due} were open")
+    more = f", and {before} that were open before this run" if before else ""
+    return f"{len(resting)} orders were cancelled{more}, response {answer.get(531)}."
 
 
 @case(

@@ -83,7 +83,7 @@ class Party:
     @property
     def is_up(self) -> bool:
         """Whether both sides are logged on."""
-        return self.session.is_up
+        return hasattr(self, "session") and self.session.is_up
 
     def log_on(self, *, reset: bool = False) -> None:
         """Logs on unless it is; `reset`: both numbers begin at 1 this once. Raises Failed."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from meridian.console import BadInput
+from meridian.venues.checking import shown
 from meridian.venues.fix.certify.model import Case, Failed, NotOffered, Result, Said, Verdict
 from meridian.venues.fix.certify.party import Party
 from meridian.venues.fix.secret import masked
@@ -41,22 +43,16 @@ class Run:
         """Where in the firm's inbox the drop copy begins."""
         self._said: list[Said] = []
         self._folder = tempfile.TemporaryDirectory(prefix="meridian-certify-")
-        self._others = {
-            name: load(str(profile.file(file)))
-            for name, file in (
-                ("counterparty", profile.certify.counterparty),
-                ("drop copy", profile.certify.drop_copy),
-                ("market data", profile.certify.market_data),
-            )
-            if file is not None
-        }
+        self.interrupted = False
+        self._others = _others(profile)
 
     def __enter__(self) -> Run:
         return self
 
     def __exit__(self, *_: object) -> None:
         for party in self.parties.values():
-            party.log_out()
+            if hasattr(party, "session"):
+                party.log_out()
         self._folder.cleanup()
 
     def _record(self, party: Party, way: Way, time_ns: int, raw: bytes, lost: bool) -> None:
@@ -112,12 +108,34 @@ class Run:
                 return
 
     def play(self, chosen: Iterable[Case], progress: Callable[[Result], None] = lambda _: None) -> None:
-        """Plays cases; `progress` is told of each."""
-        for case in chosen:
-            result = self._play(case)
-            self.results.append(result)
-            progress(result)
+        """Plays cases; `progress` is told of each that was played. An interrupt ends the run, and keeps what was found."""
+        left = list(chosen)
+        begun_ns = 0
+        try:
+            while left:
+                begun_ns = time.time_ns()
+                self.results.append(self._play(left[0]))
+                begun_ns = 0
+                del left[0]
+                progress(self.results[-1])
+        except KeyboardInterrupt:
+            self.interrupted = True
+            if left and self.results and self.results[-1].case is left[0]:
+                del left[0]  # It was played to its end, and the next one not begun.
+                begun_ns = 0
+            if begun_ns and left:
+                self.results.append(self._not_played(left[0], begun_ns, "The run was interrupted in the middle of it."))
+                progress(self.results[-1])
+                del left[0]
         self.ended_ns = time.time_ns()
+        self._said = []
+        for case in left:
+            self.results.append(self._not_played(case, self.ended_ns, "The run was interrupted before it."))
+
+    def _not_played(self, case: Case, started_ns: int, reason: str) -> Result:
+        return Result(
+            case=case, verdict=Verdict.NOT_PLAYED, reason=reason, started_ns=started_ns, ended_ns=time.time_ns(), said=self._said
+        )  # fmt: skip
 
     def _play(self, case: Case) -> Result:
         from meridian.venues.fix.certify import order_cases
@@ -167,9 +185,33 @@ class Run:
             },
             "started_ns": self.started_ns,
             "ended_ns": self.ended_ns,
+            "interrupted": self.interrupted,
             "counts": self.counts(),
             "cases": [result.facts(describe) for result in self.results],
         }  # fmt: skip
+
+
+def _others(profile: Profile) -> dict[str, Profile]:
+    """The further sessions that a profile names. Raises BadInput with everything that is wrong with all of them."""
+    found: dict[str, Profile] = {}
+    errors: list[str] = []
+    for key in ("counterparty", "drop_copy", "market_data"):
+        file = getattr(profile.certify, key)
+        if file is None:
+            continue
+        path = profile.file(file)
+        if not path.is_file():
+            errors.append(
+                f"{profile.path}: certify.{key} = {shown(file)}: there is no such file; allowed is a profile's."
+            )
+            continue
+        try:
+            found[key.replace("_", " ")] = load(str(path))
+        except BadInput as error:
+            errors += error.errors
+    if errors:
+        raise BadInput(errors)
+    return found
 
 
 def chosen(words: Iterable[str]) -> tuple[list[Case], list[str]]:
