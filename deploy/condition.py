@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from meridian._native import links
 from meridian.console import in_words
 from meridian.coordination import Access, Etcd, EtcdError, keys, local
 from meridian.coordination.sentences import plain
@@ -22,6 +23,9 @@ OLD_MS = 5_000
 SUPERVISOR = "processes that end are not started again, and a region that fails is not stopped"
 TAKEN_FOR_DEAD = "; paused for 10 s it is taken for dead by the media driver, and ends when it goes on"
 FREE_BYTES_MIN = 64 << 20
+REFUSED = "fix.refused_in_a_row"
+REFUSED_MIN = 3
+"""Fewer are a venue that is starting, or a line that broke."""
 STOPPED = {"T": "paused", "t": "paused", "Z": "gone", "X": "gone"}
 GOES_ON = "regions trade on within what is in force"
 
@@ -149,6 +153,29 @@ def full(run: Run) -> Iterator[str]:
             )
 
 
+def refused(run: Run) -> Iterator[str]:
+    """A sentence for each FIX session of ours that its venue does not let in."""
+    for process in run.processes:
+        try:
+            counters = dict(links.Counters(run.counters(process)).read())
+        except OSError:
+            continue  # Gone with its process, and told as that.
+        for name, times in counters.items():
+            if not name.endswith(REFUSED) or not isinstance(times, int) or times < REFUSED_MIN:
+                continue
+            scope = name.removesuffix(REFUSED)
+            ends = {
+                one.removeprefix(f"{scope}ends."): seen
+                for one, seen in counters.items()
+                if one.startswith(f"{scope}ends.")
+            }
+            why = ", ".join(f"{seen} times {one.replace('_', ' ')}" for one, seen in sorted(ends.items()) if seen)
+            yield (
+                f"{scope.partition('.')[0]}: its venue has not let its FIX session in, {times} times in a row ({why}); "
+                'docs/fix.md says what to do under "A session that is not let in"'
+            )
+
+
 def failed(run: Run) -> Iterator[str]:
     """A sentence for each region of a platform that has failed."""
     for name, about in run.failed.items():
@@ -225,7 +252,7 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for agent in run["agents"]:
         yield f"{name}: agent of region {agent['region'] or name}"
         yield from (f"  {line}" for line in [*agent_lines(agent), *agent["sentences"]])
-    yield from (f"{name}: {sentence}" for sentence in [*run["failed"], *run["stopped"], *run["full"]])
+    yield from (f"{name}: {sentence}" for sentence in [*run["failed"], *run["stopped"], *run["full"], *run["refused"]])
 
 
 def described(run: Run) -> dict[str, Any]:
@@ -234,4 +261,5 @@ def described(run: Run) -> dict[str, Any]:
         "store": store(run), "api": api(run), "agents": agents(run), "failed": list(failed(run)),
         "stopped": list(stopped(run)),
         "full": list(full(run)),
+        "refused": list(refused(run)),
     }  # fmt: skip

@@ -8,7 +8,6 @@ Invariant: it reads shared memory and nothing else; a process that died keeps it
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -16,6 +15,7 @@ from typing import Any
 
 from meridian._native import links as native
 from meridian.deploy.runs import Run
+from meridian.ports import can_listen
 
 BUCKETS_NS = [1 << bits for bits in range(7, 34)]
 """128 ns to 8.6 s."""
@@ -62,7 +62,7 @@ class Exporter:
 
         registry = CollectorRegistry()
         registry.register(Collector(run))
-        wanted = port if port and _free(port) else 0
+        wanted = port if port and can_listen(port, "127.0.0.1") else 0
         self._server, self._thread = start_http_server(wanted, addr="127.0.0.1", registry=registry)
         self.port = self._server.server_port
         self._threads: list[Thread] = [self._thread]
@@ -73,13 +73,3 @@ class Exporter:
         self._server.server_close()
         for thread in self._threads:
             thread.join()
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -10,16 +10,18 @@ connect` takes as it is.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import secrets
-import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from meridian._native import tiles
+from meridian.ports import free_ports
 
 HOST = "127.0.0.1"
 VENUE = 9
@@ -51,14 +53,6 @@ SESSIONS = (
     Session(name="market-data", number=14, role="market_data", sender="FIRMMD"),
 )
 COPIED = [11]
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(kw_only=True)
@@ -121,7 +115,9 @@ class Alone:
         return settings
 
     def _port(self, name: str) -> int:
-        return self._ports.setdefault(name, free_port())
+        if name not in self._ports:
+            self._ports[name] = free_ports(1, HOST, promised=self._ports.values())[0]
+        return self._ports[name]
 
     def _fix(self, session: Session) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -148,6 +144,18 @@ class Alone:
             if self.throttle:
                 found["throttle"] = {"messages": self.throttle}
         return found
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Whether the folder is this run's alone, for as long as it is held. Raises OSError where it cannot be written."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.directory / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def make_files(self) -> None:
         """The folder with its secret and its profiles. Raises OSError where it cannot be written."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import tempfile
+from contextlib import ExitStack
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,7 @@ def run(
     With the default port `meridian fix connect house` logs on, else `meridian fix connect DATA/profiles/profile.toml`.
     """
     from meridian.exchange.alone import Alone
+    from meridian.ports import can_listen
 
     errors: list[str] = []
     listed = _listings(listings or DEFAULT, errors)
@@ -82,13 +84,31 @@ def run(
     if errors:
         raise BadInput(errors)
     tls = tls_settings(certificate, key, client_ca)
-    with tempfile.TemporaryDirectory(prefix="meridian-house-") as temporary:
+    with ExitStack() as stack:
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="meridian-house-"))
         begin_string, application = VERSIONS[fix_version]
         alone = Alone(
             directory=data or Path(temporary), listings=listed, fix_port=fix_port, version=begin_string, application=application,
             ouch_port=ouch_port, password_file=password_file, cancel_on_disconnect=cancel_on_disconnect, throttle=throttle,
             tls=tls, log=log,
         )  # fmt: skip
+        try:
+            kept = stack.enter_context(alone.claimed())
+        except OSError as error:
+            raise BadInput(
+                f"--data {alone.directory}: {in_words(error)}; a folder that can be written is needed"
+            ) from error
+        if not kept:
+            raise Unreachable(
+                [f"--data {alone.directory}: another exchange runs on it; end that one, or name another folder"]
+            )
+        if taken := [one for one in map(alone.port, alone.sessions) if not can_listen(one, alone.host)]:
+            ports = ", ".join(map(str, taken))
+            raise Unreachable(
+                [
+                    f"--fix-port {fix_port}: {alone.host} has {ports} in use; name another, the three after it are used, too"
+                ]
+            )
         try:
             alone.make_files()
         except OSError as error:

@@ -46,6 +46,17 @@ def is_free(port: int, host: str = "0.0.0.0") -> bool:
     return True
 
 
+def can_listen(port: int, host: str) -> bool:
+    """Whether one may listen there now for TCP, as those do who start again: connections that just ended are in nobody's way."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def _outgoing_first() -> int:
     """First port of outgoing connections here; all are taken for theirs when they leave no room below."""
     try:

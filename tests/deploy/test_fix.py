@@ -98,3 +98,26 @@ def test_a_gateway_and_a_drop_copy_that_are_killed_lose_and_double_nothing(tmp_p
     assert found["drop_copies"]["XBOS"] >= FILLS_MIN
     over_fix = next(one for one in found["orders"] if one["venue"] == "XBOS")
     assert over_fix["sent"] > 0 and over_fix["open"] == over_fix["unknown"] == over_fix["unanswered"] == 0
+
+
+def test_a_venue_that_does_not_let_a_session_in_is_told_and_asked_less_often(tmp_path: Path) -> None:
+    path = new_york(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    gateway = text.index("[tiles.gateway_xbos.settings]")
+    path.write_text(
+        text[:gateway] + text[gateway:].replace('username = "mrdn"', 'username = "nobody"', 1), encoding="utf-8"
+    )
+    run = printed("up", str(path), "--detach")
+    try:
+        until = time.monotonic() + WAIT_S_MAX
+        sentences: list[str] = []
+        while not sentences:
+            assert time.monotonic() < until, "nobody tells of it"
+            time.sleep(0.5)
+            (found,) = printed("status")["runs"]
+            sentences = found["refused"]
+        assert sentences[0].startswith("gateway_xbos: its venue has not let its FIX session in, ")
+        assert " times disconnected" in sentences[0] and "docs/fix.md" in sentences[0]
+        assert sentences[0] in " ".join(command("status").stdout.split())
+    finally:
+        printed("down", run["name"])

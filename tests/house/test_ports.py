@@ -29,3 +29,10 @@ def test_a_port_that_somebody_has_is_not_free(kind: int) -> None:
 def test_what_cannot_be_had_is_said() -> None:
     with pytest.raises(OSError, match=r"1 ports from 10000 to \d+ are not free at 192\.0\.2\.1"):
         ports.free_ports(1, "192.0.2.1")
+
+
+def test_a_port_that_somebody_listens_at_cannot_be_listened_at() -> None:
+    port = ports.free_ports(1, "127.0.0.1")[0]
+    with socket.create_server(("127.0.0.1", port)):
+        assert not ports.can_listen(port, "127.0.0.1")
+    assert ports.can_listen(port, "127.0.0.1")

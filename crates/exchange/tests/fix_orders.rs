@@ -311,7 +311,7 @@ fn a_logon_must_have_the_right_names_and_words() {
         stranger.step(house.clock.now_ns());
         !stranger.is_connected()
     });
-    assert_eq!(line(&stranger.session_words()[0], &[35, 58]), "35=5|58=Not authorized");
+    assert_eq!(stranger.session_words().len(), 0, "a word would take one of the session's numbers");
     port.target_comp_id = "NOBODY".into();
     let mut stranger = FixTrader::new(&port);
     stranger.connect(house.clock.now_ns());

@@ -177,7 +177,8 @@ impl Session {
         if !answers {
             let is = |tag, own: &str| own.is_empty() || message.get(tag) == Some(own.as_bytes());
             if !is(553, &profile.username) || !is(554, &profile.password) {
-                return Err(("Not authorized", End::NotAuthorized));
+                // Without a word: an answer would take a number of the session, and anybody could move its numbers on.
+                return Err(("", End::NotAuthorized));
             }
             application.may_log_on(message).map_err(|text| (text, End::NotAuthorized))?;
         }

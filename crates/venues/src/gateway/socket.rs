@@ -11,6 +11,11 @@ use super::Stream;
 /// A connection that is not made by then is tried anew: what answers later is a network's ghost.
 const CONNECT_NS_MAX: u64 = 3_000_000_000;
 
+/// The pause grows up to this where a venue refuses one logon after the other.
+const PAUSE_NS_MAX: u64 = 30_000_000_000;
+/// Refusals after which it grows.
+const PATIENT_REFUSALS: u32 = 2;
+
 /// What became of a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happened {
@@ -33,12 +38,14 @@ pub struct Socket {
     /// When the connection under way was begun.
     begun_ns: u64,
     again_ns: u64,
+    /// Connections, one after the other, that ended before their logon was taken.
+    refused: u32,
 }
 
 impl Socket {
     /// Connects to `address`, again after `reconnect_ns` when that fails.
     pub fn new(address: SocketAddrV4, reconnect_ns: u64) -> Self {
-        Self { address, reconnect_ns, stream: None, connected: false, begun_ns: 0, again_ns: 0 }
+        Self { address, reconnect_ns, stream: None, connected: false, begun_ns: 0, again_ns: 0, refused: 0 }
     }
 
     /// Connects where that is due; reads once.
@@ -91,10 +98,43 @@ impl Socket {
         (self.stream, self.connected, self.again_ns) = (None, false, now_ns);
     }
 
-    /// Closes the connection; the next one is tried after the pause.
+    /// Closes the connection; the next one is tried after the pause, a longer one where logons are refused.
     pub fn close(&mut self, now_ns: u64) -> Happened {
         (self.stream, self.connected) = (None, false);
-        self.again_ns = now_ns + self.reconnect_ns;
+        let doublings = self.refused.saturating_sub(PATIENT_REFUSALS).min(16);
+        let pause_ns = (self.reconnect_ns << doublings).min(PAUSE_NS_MAX.max(self.reconnect_ns));
+        self.again_ns = now_ns + pause_ns;
         Happened::Lost
+    }
+
+    /// Whether the connection that ends now had its logon taken.
+    pub fn had_logon(&mut self, taken: bool) {
+        self.refused = if taken { 0 } else { self.refused.saturating_add(1) };
+    }
+
+    /// Connections, one after the other, that ended before their logon was taken.
+    pub fn refused(&self) -> u32 {
+        self.refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_venue_that_refuses_again_and_again_is_asked_less_often() {
+        let mut socket = Socket::new("127.0.0.1:1".parse().expect("an address"), 500_000_000);
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            socket.had_logon(false);
+            socket.close(0);
+            pauses.push(socket.again_ns / 500_000_000);
+        }
+        assert_eq!(pauses, [1, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]);
+        assert_eq!(socket.refused(), 12);
+        socket.had_logon(true);
+        socket.close(0);
+        assert_eq!((socket.again_ns, socket.refused()), (500_000_000, 0));
     }
 }

@@ -10,7 +10,7 @@ use std::net::SocketAddrV4;
 use std::rc::Rc;
 
 use journal::{Identity, JournalConfig, JournalError, Writer};
-use links::Counter;
+use links::{Counter, Counters};
 use records::{OrderEvent, Stamp, bytes_of};
 use sessions::fix::{Answer, Application, Inbound, Session, State};
 use tiles::{Context, Net, StartError, Storage, Tile};
@@ -58,6 +58,9 @@ pub struct DropCopyTile {
     book: Book,
     state: Counter,
     connects: Counter,
+    refused: Counter,
+    /// Connections by why they ended.
+    ends: Counters,
     samples: Option<SamplesFile>,
 }
 
@@ -99,6 +102,8 @@ impl DropCopyTile {
             book,
             state: counters.counter("drop_copy.state"),
             connects: counters.counter("drop_copy.connects"),
+            refused: counters.counter("drop_copy.fix.refused_in_a_row"),
+            ends: counters.scope("drop_copy.fix.ends"),
             samples: None,
             config,
         }
@@ -138,11 +143,22 @@ impl Tile for DropCopyTile {
         }
         work += self.stream.take(&mut self.book, now_ns);
         self.stream.session.on_time(now_ns, &mut self.book);
+        if self.stream.was_up && self.socket.refused() > 0 {
+            self.socket.had_logon(true);
+        }
         if lost || !self.socket.flush(&mut self.stream) || self.stream.has_ended() {
+            let connected = self.stream.connected;
+            if self.stream.is_refused() {
+                self.socket.had_logon(false);
+            }
             self.socket.close(now_ns);
             self.stream.on_lost(now_ns);
+            if let Some(end) = self.stream.session.ended().filter(|_| connected) {
+                self.ends.counter(end.name()).add(1);
+            }
         }
         self.state.set(u64::from(self.stream.session.state() == State::Up));
+        self.refused.set(u64::from(self.socket.refused()));
         if let Some(samples) = self.samples.as_mut().filter(|_| !self.book.sampler.samples().is_empty()) {
             // A full file keeps the first ones.
             let _full = self.book.sampler.drain(samples);

@@ -69,6 +69,7 @@ struct Counts {
     unkept: Counter,
     unasked: Counter,
     garbled: Counter,
+    refused: Counter,
     session: Vec<Counter>,
 }
 
@@ -76,6 +77,8 @@ struct Counts {
 pub struct FixVenue {
     stream: FixStream,
     desk: Desk,
+    /// Connections by why they ended.
+    ends: Counters,
     told_ns: u64,
 }
 
@@ -115,6 +118,7 @@ impl FixVenue {
                 marked_ns: 0,
                 counts: Counts::new(counters),
             },
+            ends: counters.scope("gateway.fix.ends"),
             told_ns: 0,
         }
     }
@@ -133,22 +137,37 @@ impl FixVenue {
                 Happened::Lost => {
                     // What was read whole before still counts.
                     self.stream.take(&mut Reader { core, desk: &mut self.desk }, now_ns);
-                    self.on_lost(core, now_ns);
+                    self.lose(core, now_ns);
                 }
             }
         }
         let mut reader = Reader { core, desk: &mut self.desk };
         work += self.stream.take(&mut reader, now_ns);
+        if self.stream.was_up && reader.core.socket.refused() > 0 {
+            reader.core.socket.had_logon(true);
+        }
         self.stream.session.on_time(now_ns, &mut reader);
         let written = core.socket.flush(&mut self.stream);
         if !written || self.stream.has_ended() {
+            self.lose(core, now_ns);
             core.socket.close(now_ns);
-            self.on_lost(core, now_ns);
         }
         work
     }
 
-    fn tell_counts(&mut self, now_ns: u64) {
+    /// A connection is at its end: whether its logon was taken, and why it ended.
+    fn lose(&mut self, core: &mut Core, now_ns: u64) {
+        let connected = self.stream.connected;
+        if self.stream.is_refused() {
+            core.socket.had_logon(false);
+        }
+        self.on_lost(core, now_ns);
+        if let Some(end) = self.stream.session.ended().filter(|_| connected) {
+            self.ends.counter(end.name()).add(1);
+        }
+    }
+
+    fn tell_counts(&mut self, core: &Core, now_ns: u64) {
         if now_ns.saturating_sub(self.told_ns) < MARK_NS / 10 {
             return;
         }
@@ -157,6 +176,7 @@ impl FixVenue {
         for (count, counter) in Count::ALL.iter().zip(&counts.session) {
             counter.set(self.stream.session.counts().get(*count));
         }
+        counts.refused.set(u64::from(core.socket.refused()));
     }
 }
 
@@ -240,7 +260,7 @@ impl Protocol for FixVenue {
         core.counts.adopted.set(fix.adopted);
         counts.forgotten.set(fix.forgotten);
         counts.fills_by_status.set(fix.fills_by_status);
-        self.tell_counts(now_ns);
+        self.tell_counts(core, now_ns);
         work
     }
 
@@ -541,6 +561,7 @@ impl Counts {
             unkept: counters.counter("gateway.events_unkept"),
             unasked: counters.counter("gateway.messages_unasked"),
             garbled: counters.counter("gateway.messages_garbled"),
+            refused: counters.counter("gateway.fix.refused_in_a_row"),
             session: Count::ALL
                 .iter()
                 .map(|count| counters.counter(&format!("gateway.fix.{}", count.name())))

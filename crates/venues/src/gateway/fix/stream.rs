@@ -28,6 +28,8 @@ pub struct FixStream {
     pub input: ByteQueue,
     /// There is a connection.
     pub connected: bool,
+    /// The session was up over it.
+    pub was_up: bool,
     fields: Fields,
 }
 
@@ -39,7 +41,7 @@ impl FixStream {
     pub fn new(session: Session) -> Self {
         assert!(session.profile().initiator, "it logs on");
         let input = ByteQueue::with_capacity(4 * session.profile().message_bytes_max);
-        Self { session, input, connected: false, fields: Fields::default() }
+        Self { session, input, connected: false, was_up: false, fields: Fields::default() }
     }
 
     /// Takes whole messages, as many as one cycle may; returns how many.
@@ -62,12 +64,18 @@ impl FixStream {
             }
             work += 1;
         }
+        self.was_up |= self.session.state() == State::Up;
         work
     }
 
     /// The connection is there and the session over: what is left is to be written, then it is closed.
     pub fn has_ended(&self) -> bool {
         self.connected && self.session.state() == State::Down
+    }
+
+    /// The connection ends, or ended, before its logon was taken.
+    pub fn is_refused(&self) -> bool {
+        self.connected && !self.was_up
     }
 
     /// The connection is gone.
@@ -80,7 +88,7 @@ impl FixStream {
 impl Stream for FixStream {
     fn on_connected(&mut self, now_ns: u64) {
         self.input.clear();
-        self.connected = true;
+        (self.connected, self.was_up) = (true, false);
         self.session.connect(now_ns);
     }
 
