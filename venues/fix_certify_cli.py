@@ -73,8 +73,18 @@ def certify(profile: str | None, out: Path | None, only: tuple[str, ...], listed
     run = Run(known)
     _reached(known, as_json)
     with run, _interrupted_by_sigterm():
-        run.play(cases, lambda result: _progress(result, as_json))
+        lost: list[BaseException] = []
+
+        def told(result: Result) -> None:
+            try:
+                _progress(result, as_json)
+            except (SystemExit, Unreachable) as error:  # Nobody reads on; the report is written all the same.
+                lost.append(error)
+
+        run.play(cases, told)
         _end(run, out, as_json)
+    if lost:
+        raise lost[0]
 
 
 @contextmanager

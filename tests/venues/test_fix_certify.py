@@ -141,6 +141,14 @@ def test_an_interrupted_run_keeps_what_was_played(house: Path, tmp_path: Path) -
     assert list(read_log(tmp_path / "messages.log"))
 
 
+def test_a_report_is_written_where_standard_output_takes_no_more(house: Path, tmp_path: Path) -> None:
+    command = [*LINE, "fix", "certify", str(house / "profile.toml"), "--out", str(tmp_path), "--only", "S1"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 3 and "error: standard output: no space left on device" in done.stderr, done.stderr
+    assert json.loads((tmp_path / "report.json").read_text())["counts"]["passed"] == 1
+
+
 def test_orders_from_before_the_run_are_no_fault_of_the_venue(house: Path, tmp_path: Path) -> None:
     path = house / "profile.toml"
     symbol = re.findall(r'symbol = "(\w+)"', path.read_text())[0]
