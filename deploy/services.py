@@ -30,6 +30,7 @@ from threading import Event
 from typing import Any
 
 from meridian._native import links as native
+from meridian.child import set_by_signals
 from meridian.deploy.process import die_with, exit_code
 
 KINDS: dict[str, str] = {
@@ -107,7 +108,7 @@ def run(main: Callable[[Service, Event], None]) -> int:
         print("usage: python -m MODULE SPEC.json", file=sys.stderr)
         return 2
     stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    set_by_signals(stop, signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := os.environ.get("MERIDIAN_SUPERVISOR"):
         die_with(int(parent))

@@ -22,6 +22,7 @@ import structlog
 import uvicorn
 from pydantic import Field
 
+from meridian.child import set_by_signals
 from meridian.console import BadInput, Unreachable
 from meridian.coordination import Access, AsyncEtcd, local
 from meridian.coordination.verbs import is_loopback, leaves_in_plain
@@ -259,8 +260,7 @@ def tell(path: Path, service: Service, loop: asyncio.AbstractEventLoop, stop: Ev
 def serve_until_signal(settings: Settings, ready: Callable[[], None]) -> None:
     """Serves until SIGINT or SIGTERM."""
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    set_by_signals(stop, signal.SIGINT, signal.SIGTERM)
     serve(settings, stop, ready)
 
 
