@@ -26,8 +26,8 @@ def environment(**more: str) -> dict[str, str]:
 def set_by_signals(stop: Event, *numbers: signal.Signals) -> None:
     """Sets the event when one of these signals comes; for the main thread, as Python wants it.
 
-    A handler runs in the middle of whatever the main thread does, maybe while that holds the event's own lock, which it would then
-    wait for without end: another thread sets it.
+    A handler runs in the middle of whatever the main thread does, maybe while that holds the event's own lock, which it would
+    then wait for without end: another thread sets it.
     """
     for number in numbers:
         signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()))
