@@ -24,6 +24,7 @@ SUPERVISOR = "processes that end are not started again, and a region that fails 
 TAKEN_FOR_DEAD = "; paused for 10 s it is taken for dead by the media driver, and ends when it goes on"
 FREE_BYTES_MIN = 64 << 20
 REFUSED = "fix.refused_in_a_row"
+ENDS = "fix.ends."
 REFUSED_MIN = 3
 """Fewer are a venue that is starting, or a line that broke."""
 STOPPED = {"T": "paused", "t": "paused", "Z": "gone", "X": "gone"}
@@ -165,9 +166,9 @@ def refused(run: Run) -> Iterator[str]:
                 continue
             scope = name.removesuffix(REFUSED)
             ends = {
-                one.removeprefix(f"{scope}ends."): seen
+                one.removeprefix(f"{scope}{ENDS}"): seen
                 for one, seen in counters.items()
-                if one.startswith(f"{scope}ends.")
+                if one.startswith(f"{scope}{ENDS}")
             }
             why = ", ".join(f"{seen} times {one.replace('_', ' ')}" for one, seen in sorted(ends.items()) if seen)
             yield (

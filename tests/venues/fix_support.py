@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from meridian.ports import free_ports, is_free
 from tests.support import ROOT
 
 HOST = "127.0.0.1"
@@ -23,10 +24,8 @@ LINE = [sys.executable, "-P", "-m", "meridian"]
 def free_port(beyond: int = 0) -> int:
     """A port that nobody listens at, and the next `beyond` neither."""
     while True:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port: int = probe.getsockname()[1]
-        if port + beyond < 65_536 and not any(listens(port + more) for more in range(1, beyond + 1)):
+        (port,) = free_ports(1, HOST)
+        if all(is_free(port + more, HOST) for more in range(1, beyond + 1)):
             return port
 
 
