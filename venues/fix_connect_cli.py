@@ -10,6 +10,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +26,10 @@ from meridian.console import (
     print_json,
 )
 from meridian.venues.fix_log_cli import fix
+
+if TYPE_CHECKING:
+    from meridian.venues import fix_commands
+    from meridian.venues.fix_terminal import Terminal
 
 __all__ = ["fix"]
 
@@ -77,14 +82,13 @@ def _has_descriptor() -> bool:
     return True
 
 
-def _run(terminal: object, actions: Iterator[object], as_json: bool) -> None:
+def _run(terminal: Terminal, actions: Iterator[fix_commands.Action | str | None], as_json: bool) -> None:
     """Runs to its end; what failed decides the exit code."""
-    from meridian.venues.fix_terminal import Terminal, terminal_kept
+    from meridian.venues.fix_terminal import terminal_kept
 
-    assert isinstance(terminal, Terminal)
     try:
         with terminal_kept():
-            terminal.run(actions)  # type: ignore[arg-type]
+            terminal.run(actions)
     except KeyboardInterrupt:
         terminal.leave()
     except (Failure, SystemExit):  # Standard output is gone; the session ends as it should all the same.

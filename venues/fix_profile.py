@@ -220,8 +220,9 @@ class Profile:
             if hours.weekly:
                 self.hours = fix_hours.weekly(hours.start, hours.end, hours.zone)
             else:
-                days = {"weekdays": hours.weekdays, "holidays": hours.holidays}
-                self.hours = fix_hours.daily(hours.start, hours.end, hours.zone, **days)  # type: ignore[arg-type]
+                self.hours = fix_hours.daily(
+                    hours.start, hours.end, hours.zone, weekdays=hours.weekdays, holidays=hours.holidays
+                )
         except ValueError as error:
             problems.sentences += [f"{problems.source}: session.hours.{line}." for line in str(error).splitlines()]
 

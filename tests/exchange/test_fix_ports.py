@@ -22,6 +22,7 @@ from meridian.child import environment, module
 from meridian.ports import free_ports
 from meridian.venues.fix_session import Initiator, Message
 from tests.support import ROOT, skip_unchecked
+from tests.venues.fix_support import QuickFixApplication
 from tests.wire.test_oracles import capture, every, tcp, tshark
 
 try:
@@ -157,7 +158,7 @@ def reports(client: Initiator) -> list[Message]:
     return [message for message in client.messages if message.kind == "8" and message.get(150) != "I"]
 
 
-class Counterparty(getattr(quickfix, "Application", object)):  # type: ignore[misc]  # QuickFIX has no types
+class Counterparty(QuickFixApplication):
     """A QuickFIX initiator's application that takes down what it is told."""
 
     def __init__(self) -> None:

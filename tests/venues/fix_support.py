@@ -16,9 +16,18 @@ from typing import Any
 from meridian.ports import free_ports, is_free
 from tests.support import ROOT
 
+try:
+    import quickfix
+except ImportError:
+    quickfix = None
+
 HOST = "127.0.0.1"
 WAIT_S_MAX = 60.0
 LINE = [sys.executable, "-P", "-m", "meridian"]
+
+
+class QuickFixApplication(getattr(quickfix, "Application", object)):  # type: ignore[misc]  # QuickFIX has no types
+    """What QuickFIX calls; a plain object where it is not installed."""
 
 
 def free_port(beyond: int = 0) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import ROOT, skip_unchecked
-from tests.venues.fix_support import free_port, typed
+from tests.venues.fix_support import QuickFixApplication, free_port, typed
 
 try:
     import quickfix
@@ -20,7 +20,7 @@ except ImportError:
 DICTIONARY = ROOT / "venues" / "fix" / "dictionaries" / "FIX44.xml"
 
 
-class Reports(getattr(quickfix, "Application", object)):  # type: ignore[misc]  # QuickFIX has no types
+class Reports(QuickFixApplication):
     """Answers whatever bears a ClOrdID with a report of an unknown order."""
 
     def onCreate(self, _: Any) -> None: ...

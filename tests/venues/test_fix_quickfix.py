@@ -22,6 +22,7 @@ import pytest
 from meridian.ports import free_ports
 from meridian.venues.fix_session import Initiator as OurInitiator
 from tests.support import ROOT, skip_unchecked
+from tests.venues.fix_support import QuickFixApplication
 
 try:
     import quickfix
@@ -115,7 +116,7 @@ class Wire:
         self.cut()
 
 
-class Counterparty(getattr(quickfix, "Application", object)):  # type: ignore[misc]  # QuickFIX has no types
+class Counterparty(QuickFixApplication):
     """A QuickFIX initiator that takes down what it gets."""
 
     def __init__(self) -> None:
@@ -244,7 +245,7 @@ def test_orders_come_back_through_cuts_losses_and_restarts_of_either_side(
     assert not [text for text in initiator.application.texts if "MsgSeqNum" in text], initiator.application.texts
 
 
-class Echo(getattr(quickfix, "Application", object)):  # type: ignore[misc]  # QuickFIX has no types
+class Echo(QuickFixApplication):
     """A QuickFIX acceptor's application: orders go back by their names."""
 
     def __init__(self) -> None:

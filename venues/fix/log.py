@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO
 
@@ -184,7 +184,7 @@ class Logs:
         while at < len(self.paths):
             path = self.paths[at]
             last = at + 1 == len(self.paths)
-            log = Log(path, self.dictionary, follow=self.follow and last, stop=lambda path=path: self._ended(path))  # type: ignore[misc]
+            log = Log(path, self.dictionary, follow=self.follow and last, stop=partial(self._ended, path))
             for entry in log:
                 self.messages += 1
                 yield entry

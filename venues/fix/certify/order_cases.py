@@ -17,7 +17,7 @@ from meridian.venues.fix.certify.model import Failed, NotOffered
 from meridian.venues.fix.orders import FINAL, STATUS, Order
 
 if TYPE_CHECKING:
-    from meridian.venues.fix.certify.party import Party
+    from meridian.venues.fix.certify.party import Matches, Party
     from meridian.venues.fix.certify.run import Run
     from meridian.venues.fix.message import Message
 
@@ -557,7 +557,7 @@ def mass_quote(run: Run) -> str:
         request = party.entry.quote(symbol, price - 30 * tick, price + 30 * tick, size)
         party.mark()
         party.send(request)
-        answer = must(party.take("b", lambda one, name=request[1][0][1]: one.get(117) == name), {})  # type: ignore[misc]
+        answer = must(party.take("b", _about_quote(str(request[1][0][1]))), {})
         if answer.get(297) == "5":
             raise Failed(f"the quote was rejected: {answer.get(58) or answer.get(300)}")
     return "The quote was acknowledged, and pulled."
@@ -690,3 +690,8 @@ def drop_copy(run: Run) -> str:
     if not mine:
         raise NotOffered("no order was reported in this run: choose cases of orders, too")
     return f"All {len(mine)} reports came as copies and say the same; {len(theirs - mine)} more are of other requests."
+
+
+def _about_quote(name: str) -> Matches:
+    """Whether a message is about the quote of this QuoteID."""
+    return lambda message: message.get(117) == name
