@@ -125,14 +125,14 @@ def _hint(terminal: object, error: OSError) -> str:
         )
     why = terminal.session.session.ended
     if why == "not_authorized" and re.search(r"seq\w*num|sequence", str(error), re.IGNORECASE):
-        why = "behind"
+        why = "ours_too_low"
     hints = {
         "disconnected": "; they closed without a word: look at names, version, username and password_file, "
         "and whether the session is in use elsewhere",
         "not_authorized": "; look at username and password_file",
         "too_low": "; their numbers are behind our store: agree on a reset, and set reset_on_logon = true for one logon",
-        "behind": "; their numbers are ahead of our store: take the store back (session.store), or agree on a reset "
-        "and set reset_on_logon = true for one logon",
+        "ours_too_low": "; they have heard higher numbers from us than our store knows: take the store back (session.store), "
+        "set takes_expected = true to go on from theirs, or agree on a reset and set reset_on_logon = true for one logon",
         "bad_logon": "; their logon is not what the profile says: names, version, or their clock",
         "out_of_hours": "; session.hours are closed now, nothing was sent",
         "no_logon": "; they take connections and say nothing",

@@ -293,4 +293,4 @@ def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Pat
         path = profile(tmp_path, server.getsockname()[1], more='store = "store"\n')
         code, documents, _ = typed("fix", "connect", str(path), lines="")
     told = documents[-1]["errors"][0]
-    assert code == 3 and "ahead of our store" in told and "password_file" not in told, told
+    assert code == 3 and "takes_expected = true" in told and "password_file" not in told, told

@@ -154,6 +154,7 @@ impl FixPortConfig {
             reset_on_logout: false,
             reset_on_disconnect: false,
             takes_reset: self.takes_reset,
+            takes_expected: false,
             next_expected: self.begin_string == "FIX.4.4" || self.begin_string == "FIXT.1.1",
             checks_sending_time: true,
             sending_time_ns_max: 120_000_000_000,

@@ -60,6 +60,8 @@ counts! {
     OrdersPassedOver = "orders_passed_over",
     /// Sequence resets and gap fills that would go backwards, or nowhere.
     ResetsRefused = "resets_refused",
+    /// Refused logons whose text told the number to go on from.
+    NumbersTaken = "numbers_taken",
     /// Test requests sent.
     TestRequests = "test_requests",
     /// Numbers begun at 1 again.
@@ -120,6 +122,8 @@ pub enum End {
     Silence,
     /// A number below the expected one, not marked as a possible duplicate.
     TooLow,
+    /// Our logon was refused for its number, below the one they expect: we have forgotten what we sent.
+    OursTooLow,
     /// A message that the session's state does not allow, a second logon say.
     Unexpected,
     /// A message without a number.
@@ -152,6 +156,7 @@ impl End {
             Self::NotAuthorized => "not_authorized",
             Self::Silence => "silence",
             Self::TooLow => "too_low",
+            Self::OursTooLow => "ours_too_low",
             Self::Unexpected => "unexpected",
             Self::NoNumber => "no_number",
             Self::Overflow => "overflow",

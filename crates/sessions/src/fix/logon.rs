@@ -65,7 +65,7 @@ impl Session {
             // The logon is refused, and its text says why.
             application.on_session_message(self, now_ns, message);
             self.counts.add(Count::LogonsRefused);
-            return self.end(End::NotAuthorized);
+            return self.on_refused(message);
         }
         let sound =
             kind == b"A" && fault.is_none() && self.rules.as_ref().is_none_or(|rules| rules.check(message).is_ok());
@@ -75,6 +75,19 @@ impl Session {
             return self.end(End::BadLogon);
         };
         self.on_logon(now_ns, message, number, application);
+    }
+
+    /// Our logon is refused; where that is for its number, and the profile trusts their word, ours go on from the one they expect.
+    fn on_refused(&mut self, message: &Message<'_>) {
+        let Some(expected) = message.get(58).and_then(expected_number).filter(|number| *number >= self.next_out) else {
+            return self.end(End::NotAuthorized);
+        };
+        self.end(End::OursTooLow);
+        if self.profile.takes_expected {
+            self.counts.add(Count::NumbersTaken);
+            self.store.set_outgoing(expected);
+            self.next_out = expected;
+        }
     }
 
     /// A logon while the session is up: a reset of the numbers, or a mistake.
@@ -193,4 +206,14 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The number that a text such as `MsgSeqNum too low, expecting 12 but received 1` asks for. The standard has no field for it.
+fn expected_number(text: &[u8]) -> Option<u64> {
+    let at = text.windows(6).position(|word| word.eq_ignore_ascii_case(b"expect"))?;
+    let rest = &text[at..];
+    let digits = &rest[rest.iter().position(u8::is_ascii_digit)?..];
+    let count = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    // Nobody sends a thousand million messages in a session.
+    unsigned(&digits[..count]).filter(|_| count <= 9)
 }

@@ -36,6 +36,9 @@ settings! {
         pub reset_on_disconnect: bool = false, "true or false";
         /// Whether they may reset the numbers (141=Y) without our having asked.
         pub takes_reset: bool = true, "true or false";
+        /// Whether an initiator whose logon is refused for its low number goes on from the one that the refusal's text expects: its
+        /// store was lost. Otherwise a person sets the numbers.
+        pub takes_expected: bool = false, "true or false";
         /// Logons carry NextExpectedMsgSeqNum (789); both sides then fill the gaps without being asked.
         pub next_expected: bool = false, "true or false";
         /// Whether SendingTime is compared with the clock.

@@ -79,7 +79,8 @@ fn fix_session(setup: &Setup, session: u32, context: &Context) -> Session {
     let next = if version < "FIX.4.4" { "{}" } else { r#"{"next_expected":true}"# };
     let names =
         format!(r#"{{"begin_string":"{version}","sender_comp_id":"CLIENT{session}","target_comp_id":"HOUSE"}}"#);
-    let ours = r#"{"initiator":true,"username":"mrdn","heartbeat_s":6,"logon_ns_max":1000000000}"#;
+    let ours =
+        r#"{"initiator":true,"username":"mrdn","heartbeat_s":6,"logon_ns_max":1000000000,"takes_expected":true}"#;
     let mut profile: Profile = table(&[&names, application, next, ours, setup.fix_keys.0]);
     profile.password = "secret".into();
     let size = JournalSize { segment_bytes: setup.segment_bytes, segments_max: 64, messages_max: 1 << 15 };

@@ -197,3 +197,42 @@ fn hours_follow_the_clocks_of_their_place_and_weeks_and_holidays() {
     let wrong = Hours::new(Span::Daily { start_s: 90_000, end_s: 90_000 }, Vec::new(), 0, Vec::new());
     assert_eq!(wrong.unwrap_err().len(), 4);
 }
+
+/// What a venue says to an initiator whose store is gone.
+fn refused(more: serde_json::Value, text: &str) -> Side {
+    let mut table =
+        json!({"begin_string": "FIX.4.4", "sender_comp_id": "ISLD", "target_comp_id": "TW", "initiator": true});
+    table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut side = Side::memory(table);
+    side.session.connect(START_NS);
+    side.hears(START_NS, &from_tw(START_NS, "5", 9, |body| body.field(58, text.as_bytes()).at()));
+    side
+}
+
+#[test]
+fn a_lost_store_goes_on_from_the_number_that_a_refusal_expects_where_the_profile_says_so() {
+    for (takes, text, end, next) in [
+        (true, "MsgSeqNum too low, expecting 48213 but received 1", End::OursTooLow, 48_213),
+        (true, "MsgSeqNum(34) TOO LOW: Expected [7], received [1]", End::OursTooLow, 7),
+        (false, "MsgSeqNum too low, expecting 48213 but received 1", End::OursTooLow, 2),
+        // No number, the number that comes next by itself would be, one that goes back, and one that nobody reaches.
+        (true, "MsgSeqNum too low", End::NotAuthorized, 2),
+        (true, "Not what we expect", End::NotAuthorized, 2),
+        (true, "expecting 2", End::OursTooLow, 2),
+        (true, "MsgSeqNum too low, expecting 1 but received 1", End::NotAuthorized, 2),
+        (true, "MsgSeqNum too low, expecting 99999999999 but received 1", End::NotAuthorized, 2),
+    ] {
+        let mut side = refused(json!({"takes_expected": takes}), text);
+        assert_eq!((side.session.ended(), side.session.numbers()), (Some(end), (1, next)), "{text}");
+        let taken = u64::from(takes && end == End::OursTooLow);
+        assert_eq!(
+            (side.session.counts().get(Count::NumbersTaken), side.session.state()),
+            (taken, State::Down),
+            "{text}"
+        );
+        side.said();
+        side.session.connect(START_NS + SECOND);
+        assert_eq!(value(&side.said()[0], 34), Some(next.to_string().as_str()), "{text}");
+        assert_eq!(side.notes.0.borrow().texts, [text]);
+    }
+}
