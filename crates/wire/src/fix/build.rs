@@ -8,7 +8,8 @@
 
 use super::scan::checksum;
 use super::values::{
-    DECIMAL_LETTERS_MAX, INTEGER_LETTERS_MAX, TIME_LETTERS_MAX, Written, write_decimal, write_integer, write_unsigned,
+    DECIMAL_LETTERS_MAX, INTEGER_LETTERS_MAX, Plain, TIME_LETTERS_MAX, TIME_ROOM, Written, write_decimal, write_integer,
+    write_unsigned,
 };
 use super::{SOH, values};
 use std::cell::Cell;
@@ -19,8 +20,6 @@ pub use values::Precision;
 const EXTRAS_BYTES_MAX: usize = 256;
 /// Bytes of a MsgType.
 const KIND_BYTES_MAX: usize = 8;
-/// The longest time and a field's end, rounded up.
-const TIME_ROOM: usize = 32;
 const MSG_SEQ_NUM: u32 = 34;
 const SENDING_TIME: u32 = 52;
 
@@ -45,11 +44,53 @@ pub struct Header {
     before: Vec<u8>,
     /// What stands behind the letters of SendingTime.
     after: Vec<u8>,
+    laid: Laid,
+    /// Bytes that all of them may need.
+    room: usize,
     fields: Vec<(u32, Vec<u8>)>,
     precision: Precision,
     /// The time that was written last.
     time: Cell<Written>,
 }
+
+/// The same parts at the ends of blocks, which are copied whole: what stands before a part in its block is covered by the one
+/// that is laid next.
+#[derive(Clone, Copy, Debug)]
+struct Laid {
+    begin: [u8; BEGIN_BLOCK],
+    begin_bytes: usize,
+    before: [u8; PART_BLOCK],
+    before_bytes: usize,
+    after_bytes: usize,
+    /// All of them fit; longer ones are laid part by part.
+    fits: bool,
+}
+
+impl Laid {
+    fn of(begin: &[u8], before: &[u8], after: &[u8]) -> Self {
+        let fits = begin.len() <= BEGIN_BLOCK && before.len() <= PART_BLOCK && AFTER_BYTES.contains(&after.len());
+        let mut laid = Self {
+            begin: [0; BEGIN_BLOCK],
+            begin_bytes: begin.len(),
+            before: [0; PART_BLOCK],
+            before_bytes: before.len(),
+            after_bytes: after.len(),
+            fits,
+        };
+        if fits {
+            laid.begin[BEGIN_BLOCK - begin.len()..].copy_from_slice(begin);
+            laid.before[PART_BLOCK - before.len()..].copy_from_slice(before);
+        }
+        laid
+    }
+}
+
+/// Bytes of the block that ends with `8=…|9=`.
+const BEGIN_BLOCK: usize = 16;
+/// Bytes of the block that ends with what stands before SendingTime.
+const PART_BLOCK: usize = 64;
+/// Bytes behind SendingTime: no fewer than a time's letters may run over, no more than are copied in one step.
+const AFTER_BYTES: std::ops::RangeInclusive<usize> = 8..=32;
 
 impl Header {
     /// Of a version (`FIX.4.4`, `FIXT.1.1`) and two parties.
@@ -58,6 +99,8 @@ impl Header {
             begin: [b"8=", begin_string.as_bytes(), b"\x019="].concat(),
             before: Vec::new(),
             after: Vec::new(),
+            laid: Laid::of(&[], &[], &[]),
+            room: 0,
             fields: Vec::new(),
             precision: Precision::Milliseconds,
             time: Cell::default(),
@@ -85,6 +128,9 @@ impl Header {
         let (before, after) = (part(&|tag| tag < SENDING_TIME), part(&|tag| tag > SENDING_TIME));
         self.before = [&[SOH], &before[..], b"52="].concat();
         self.after = [&[SOH], &after[..]].concat();
+        self.laid = Laid::of(&self.begin, &self.before, &self.after);
+        let numbers = 2 * (INTEGER_LETTERS_MAX + 1) + 3 + TIME_LETTERS_MAX + 4 + KIND_BYTES_MAX + 4;
+        self.room = EXTRAS_BYTES_MAX + self.begin.len() + numbers + self.before.len() + self.after.len();
         self
     }
 
@@ -98,7 +144,6 @@ impl Header {
     /// A time's letters.
     #[inline(always)]
     fn write_time(&self, letters: &mut [u8; TIME_ROOM], time_ns: u64, precision: Precision) -> usize {
-        let letters = letters.first_chunk_mut().expect("there is room");
         Written::write(&self.time, letters, time_ns, precision)
     }
 
@@ -109,8 +154,7 @@ impl Header {
 
     /// Bytes of a buffer that a message of this header may need besides its body.
     pub const fn room(&self) -> usize {
-        let numbers = 2 * (INTEGER_LETTERS_MAX + 1) + 3 + TIME_LETTERS_MAX + 4 + KIND_BYTES_MAX + 4;
-        EXTRAS_BYTES_MAX + self.begin.len() + numbers + self.before.len() + self.after.len()
+        self.room
     }
 }
 
@@ -126,40 +170,45 @@ pub fn seal(begin_string: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// A message under construction.
+///
+/// What the field functions do in the usual case is inlined where they are called, and what is rare is given values and no
+/// `self`: so the place of the next field stays in a register.
 #[derive(Debug)]
 pub struct Builder<'a> {
     header: &'a Header,
     out: &'a mut [u8],
     /// Where the body begins.
     body: usize,
-    /// Where the next field goes.
+    /// Where the next field goes; the end of `out` when something did not fit. Never beyond it.
     at: usize,
     /// Where the message that was finished last begins.
     start: usize,
     /// Bytes of header fields of this message, at the start of `out`.
     extras: usize,
-    kind: [u8; KIND_BYTES_MAX],
+    /// What stands between the letters of BodyLength and those of MsgSeqNum: these bytes end with it.
+    kind: u128,
+    /// Bytes of MsgType.
     kind_bytes: usize,
-    full: bool,
+    /// No value held a SOH.
+    sound: bool,
 }
 
 impl<'a> Builder<'a> {
     /// Writes into `out`, which takes [`Header::room`], the body, and seven bytes.
     #[inline]
     pub fn new(header: &'a Header, out: &'a mut [u8]) -> Self {
-        let body = header.room();
-        let full = out.len() < body;
-        Self { header, out, body, at: body, start: body, extras: 0, kind: [0; KIND_BYTES_MAX], kind_bytes: 0, full }
+        let (body, at) = (header.room(), out.len());
+        Self { header, out, body, at, start: body, extras: 0, kind: 0, kind_bytes: 0, sound: false }
     }
 
     /// Begins a message of this MsgType; what was written before is forgotten.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, kind: &[u8]) -> &mut Self {
-        self.at = self.body;
+        self.sound = self.out.len() >= self.body && !kind.is_empty() && kind.len() <= KIND_BYTES_MAX;
+        self.at = if self.sound { self.body } else { self.out.len() };
         self.extras = 0;
-        self.full = self.out.len() < self.body || kind.is_empty() || kind.len() > KIND_BYTES_MAX;
-        self.kind_bytes = kind.len().min(KIND_BYTES_MAX);
-        self.kind[..self.kind_bytes].copy_from_slice(&kind[..self.kind_bytes]);
+        self.kind_bytes = kind.len();
+        self.kind = kind_letters(kind);
         self
     }
 
@@ -169,8 +218,8 @@ impl<'a> Builder<'a> {
         let tag_at = write_unsigned(&mut letters, u64::from(tag));
         let field = [&letters[tag_at..], b"=", value, &[SOH]];
         let needed: usize = field.iter().map(|part| part.len()).sum();
-        self.full |= self.extras + needed > EXTRAS_BYTES_MAX || value.contains(&SOH);
-        if !self.full {
+        self.sound &= self.extras + needed <= EXTRAS_BYTES_MAX && !value.contains(&SOH);
+        if self.sound {
             for part in field {
                 self.out[self.extras..self.extras + part.len()].copy_from_slice(part);
                 self.extras += part.len();
@@ -182,7 +231,17 @@ impl<'a> Builder<'a> {
     /// A field of the body. A value with a SOH inside makes the message [`Full`].
     #[inline(always)]
     pub fn field(&mut self, tag: u32, value: &[u8]) -> &mut Self {
-        self.text(tag_letters(tag), value)
+        let (letters, count) = tag_letters(tag);
+        if value.len() <= SHORT_BYTES_MAX
+            && let Some(place) = self.place()
+        {
+            lay_tag(place, letters, count);
+            let sound = copy_checked(&mut place[count..], value);
+            place[count + value.len()] = SOH;
+            return self.went(sound, count + value.len() + 1);
+        }
+        self.at = append_field(self.out, self.at, letters, count, value);
+        self
     }
 
     /// A field whose value may hold any byte, behind the field that tells its length.
@@ -190,46 +249,82 @@ impl<'a> Builder<'a> {
     pub fn data(&mut self, length_tag: u32, tag: u32, value: &[u8]) -> &mut Self {
         self.unsigned(length_tag, value.len() as u64);
         let (letters, count) = tag_letters(tag);
-        self.put(&letters.to_le_bytes()[..count]);
-        self.put(value);
-        self.put(&[SOH]);
+        for part in [&letters.to_le_bytes()[..count], value, &[SOH]] {
+            self.at = append(self.out, self.at, part);
+        }
         self
     }
 
     /// A number.
     #[inline(always)]
     pub fn integer(&mut self, tag: u32, value: i64) -> &mut Self {
-        if value < 0 { self.negative(tag, value) } else { self.unsigned(tag, value.cast_unsigned()) }
+        if value >= 0 {
+            return self.unsigned(tag, value.cast_unsigned());
+        }
+        let (letters, count) = tag_letters(tag);
+        self.at = append_negative(self.out, self.at, letters, count, value);
+        self
     }
 
     /// A number without a sign: sequence numbers, lengths, counts of groups.
     #[inline(always)]
     pub fn unsigned(&mut self, tag: u32, value: u64) -> &mut Self {
-        self.number(tag_letters(tag), value)
+        let (letters, count) = tag_letters(tag);
+        if value < 100_000_000
+            && let Some(place) = self.place()
+        {
+            let (number, digits) = values::number_letters(value);
+            lay_tag(place, letters, count);
+            place[count..count + 8].copy_from_slice(&number.to_le_bytes());
+            place[count + digits] = SOH;
+            return self.went(true, count + digits + 1);
+        }
+        self.at = append_unsigned(self.out, self.at, letters, count, value);
+        self
     }
 
     /// A price, quantity or amount in nanos.
     #[inline(always)]
     pub fn decimal(&mut self, tag: u32, nanos: i64) -> &mut Self {
-        self.nanos(tag_letters(tag), nanos)
+        let (letters, count) = tag_letters(tag);
+        if let Some(plain) = Plain::of(nanos.cast_unsigned())
+            && let Some(place) = self.place()
+        {
+            lay_tag(place, letters, count);
+            plain.lay(place[count..].first_chunk_mut().expect("there is room"));
+            place[count + plain.count()] = SOH;
+            return self.went(true, count + plain.count() + 1);
+        }
+        self.at = append_decimal(self.out, self.at, letters, count, nanos);
+        self
     }
 
     /// A UTCTimestamp.
     #[inline(always)]
     pub fn time(&mut self, tag: u32, time_ns: u64, precision: Precision) -> &mut Self {
-        self.timestamp(tag_letters(tag), time_ns, precision)
+        let (header, (letters, count)) = (self.header, tag_letters(tag));
+        if let Some(place) = self.place() {
+            lay_tag(place, letters, count);
+            let time = place[count..].first_chunk_mut().expect("there is room");
+            let digits = header.write_time(time, time_ns, precision);
+            place[count + digits] = SOH;
+            return self.went(true, count + digits + 1);
+        }
+        self.at = append_time(self.out, self.at, letters, count, (time_ns, precision));
+        self
     }
 
     /// `Y` or `N`.
-    #[inline]
+    #[inline(always)]
     pub fn boolean(&mut self, tag: u32, value: bool) -> &mut Self {
         self.field(tag, if value { b"Y" } else { b"N" })
     }
 
     /// Bytes of fields that are sound already, as they stood in another message: each with its tag and its SOH.
+    #[inline]
     pub fn fields(&mut self, bytes: &[u8]) -> &mut Self {
-        self.full |= bytes.last().is_some_and(|last| *last != SOH);
-        self.put(bytes);
+        self.sound &= bytes.last().is_none_or(|last| *last == SOH);
+        self.at = append(self.out, self.at, bytes);
         self
     }
 
@@ -237,12 +332,18 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// [`Full`] when something did not fit. The builder may go on with another message after `begin`.
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self, sequence: u64, sending_time_ns: u64) -> Result<&[u8], Full> {
-        if self.full || self.kind_bytes == 0 || self.out.len() - self.at < 7 {
+        if !self.sound || self.out.len() - self.at < 7 {
             return Err(Full);
         }
-        let start = self.lay_header(sequence, sending_time_ns);
+        let quick = self.extras == 0 && self.header.laid.fits && sequence < 100_000_000 && self.at < 100_000_000;
+        let start = if quick {
+            self.lay_header(sequence, sending_time_ns)
+        } else {
+            let body = self.body..self.at;
+            lay_slowly(self.header, self.out, body, (self.kind, self.kind_bytes), self.extras, sequence, sending_time_ns)
+        };
         let sum = checksum(&self.out[start..self.at]);
         let digits = [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10];
         self.start = start;
@@ -257,134 +358,149 @@ impl<'a> Builder<'a> {
         self.start
     }
 
-    /// Lays the header before the body, from its end to its start; where it begins.
-    #[inline]
+    /// Lays a header whose parts fit their blocks before the body, from its end to its start; where it begins.
+    #[inline(always)]
     fn lay_header(&mut self, sequence: u64, sending_time_ns: u64) -> usize {
-        let mut letters = [0; TIME_ROOM];
-        let count = self.header.write_time(&mut letters, sending_time_ns, self.header.precision);
-        let mut back = Back { out: &mut *self.out, at: self.body };
-        if self.extras == 0 {
-            back.put(&self.header.after);
-            back.put(&letters[..count]);
-            back.put(&self.header.before);
-            back.number(sequence);
-            back.put(b"34=");
-        } else {
-            let mut number = [0; INTEGER_LETTERS_MAX];
-            let number_at = write_unsigned(&mut number, sequence);
-            back.merged(self.header, self.extras, &number[number_at..], &letters[..count]);
-        }
-        back.put(&[SOH]);
-        back.put(&self.kind[..self.kind_bytes]);
-        back.put(b"35=");
-        let length = self.at - back.at;
-        back.put(&[SOH]);
-        back.number(length as u64);
-        back.put(&self.header.begin);
-        back.at
+        let (header, laid) = (self.header, &self.header.laid);
+        let after = self.body - laid.after_bytes;
+        let time = after - header.precision.letters();
+        // The time's letters run over into what is laid behind them next.
+        header.write_time(chunk(self.out, time), sending_time_ns, header.precision);
+        copy_short(&mut self.out[after..self.body], &header.after);
+        *chunk(self.out, time - PART_BLOCK) = laid.before;
+        let mut at = time - laid.before_bytes;
+        let (letters, count) = values::padded_letters(sequence);
+        *chunk(self.out, at - 8) = letters.to_le_bytes();
+        at -= count;
+        *chunk(self.out, at - 16) = self.kind.to_le_bytes();
+        at -= KIND_FIXED_BYTES + self.kind_bytes;
+        // The length counts from MsgType on, behind the SOH that ends its own field.
+        let (letters, count) = values::padded_letters((self.at - at - 1) as u64);
+        *chunk(self.out, at - 8) = letters.to_le_bytes();
+        at -= count;
+        *chunk(self.out, at - BEGIN_BLOCK) = laid.begin;
+        at - laid.begin_bytes
     }
 
-    /// Room for a field of so many letters, its tag written: the bytes from its value on, and some more that the next field
-    /// covers. `None` where the buffer is nearly full.
+    /// Room for a field of no more than usual length.
     #[inline(always)]
-    fn place(&mut self, (letters, count): (u128, usize), value: usize) -> Option<&mut [u8]> {
-        let place = self.out.get_mut(self.at..self.at + value + ROOM_MAX).filter(|_| !self.full)?;
-        place[..16].copy_from_slice(&letters.to_le_bytes());
-        self.at += count + value + 1;
-        place.get_mut(count..)
+    fn place(&mut self) -> Option<&mut [u8; PLACE_BYTES]> {
+        if self.out.len().wrapping_sub(self.at) < PLACE_BYTES {
+            return None;
+        }
+        // SAFETY: `at` is never beyond the end, and behind it there are so many bytes.
+        Some(unsafe { &mut *self.out.as_mut_ptr().add(self.at).cast::<[u8; PLACE_BYTES]>() })
     }
 
+    /// A field of so many bytes was written.
     #[inline(always)]
-    fn text(&mut self, tag: (u128, usize), value: &[u8]) -> &mut Self {
-        let Some(place) = self.place(tag, value.len()) else { return self.slowly(tag, value) };
-        let sound = copy_checked(place, value);
-        place[value.len()] = SOH;
-        self.full |= !sound;
+    const fn went(&mut self, sound: bool, bytes: usize) -> &mut Self {
+        self.sound &= sound;
+        self.at = self.at.wrapping_add(bytes);
         self
-    }
-
-    #[inline]
-    fn number(&mut self, tag: (u128, usize), value: u64) -> &mut Self {
-        if value < 100_000_000 {
-            let (letters, count) = values::number_letters(value);
-            if let Some(place) = self.place(tag, count) {
-                place[..8].copy_from_slice(&letters.to_le_bytes());
-                place[count] = SOH;
-                return self;
-            }
-        }
-        let mut letters = [0; INTEGER_LETTERS_MAX];
-        let at = write_unsigned(&mut letters, value);
-        self.slowly(tag, &letters[at..])
-    }
-
-    #[cold]
-    fn negative(&mut self, tag: u32, value: i64) -> &mut Self {
-        let mut letters = [0; INTEGER_LETTERS_MAX];
-        let at = write_integer(&mut letters, value);
-        self.slowly(tag_letters(tag), &letters[at..])
-    }
-
-    #[inline]
-    fn nanos(&mut self, tag: (u128, usize), nanos: i64) -> &mut Self {
-        // Up to eight digits before the point, and no sign: nearly every price and size.
-        if (0..100_000_000 * 1_000_000_000).contains(&nanos) {
-            let (whole, part, last, decimals) = values::decimal_parts(nanos.cast_unsigned());
-            let (letters, digits) = values::number_letters(whole);
-            let count = digits + decimals + usize::from(decimals > 0);
-            if let Some(place) = self.place(tag, count) {
-                place[..8].copy_from_slice(&letters.to_le_bytes());
-                place[digits] = b'.';
-                place[digits + 1..digits + 9].copy_from_slice(&part.to_le_bytes());
-                place[digits + 9] = last;
-                place[count] = SOH;
-                return self;
-            }
-        }
-        let mut letters = [0; DECIMAL_LETTERS_MAX];
-        let at = write_decimal(&mut letters, nanos);
-        self.slowly(tag, &letters[at..])
-    }
-
-    #[inline]
-    fn timestamp(&mut self, tag: (u128, usize), time_ns: u64, precision: Precision) -> &mut Self {
-        let header = self.header;
-        let count = precision.letters();
-        if let Some(letters) = self.place(tag, count).and_then(|place| place.first_chunk_mut()) {
-            header.write_time(letters, time_ns, precision);
-            letters[count % TIME_ROOM] = SOH;
-            return self;
-        }
-        let mut letters = [0; TIME_ROOM];
-        header.write_time(&mut letters, time_ns, precision);
-        self.slowly(tag, &letters[..count])
-    }
-
-    /// Any field, byte by byte: where the buffer is nearly full, and what is rare.
-    #[cold]
-    fn slowly(&mut self, (letters, count): (u128, usize), value: &[u8]) -> &mut Self {
-        self.full |= value.contains(&SOH);
-        self.put(&letters.to_le_bytes()[..count]);
-        self.put(value);
-        self.put(&[SOH]);
-        self
-    }
-
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.at + bytes.len();
-        match self.out.get_mut(self.at..end) {
-            Some(place) if !self.full => {
-                place.copy_from_slice(bytes);
-                self.at = end;
-            }
-            _ => self.full = true,
-        }
     }
 }
 
-/// Bytes that a field may take besides its value, those among them that are written before the next field covers them.
-const ROOM_MAX: usize = 48;
+/// Bytes that a field of no more than usual length takes, with those that are written behind it before the next covers them.
+const PLACE_BYTES: usize = 48;
+/// The longest value that is copied without a loop.
+const SHORT_BYTES_MAX: usize = 16;
+/// `|35=` and `|34=`.
+const KIND_FIXED_BYTES: usize = 8;
+
+/// So many bytes of a buffer, from a place that is known to have them.
+#[inline(always)]
+fn chunk<const N: usize>(out: &mut [u8], at: usize) -> &mut [u8; N] {
+    out[at..].first_chunk_mut().expect("a header has its room")
+}
+
+/// A MsgType with `|35=` before and `|34=` behind, in the highest bytes.
+#[inline(always)]
+fn kind_letters(kind: &[u8]) -> u128 {
+    const BEFORE: u128 = u32::from_le_bytes(*b"\x0135=") as u128;
+    const BEHIND: u128 = u32::from_le_bytes(*b"\x0134=") as u128;
+    let mut bytes = [0; KIND_BYTES_MAX];
+    let count = kind.len().min(KIND_BYTES_MAX);
+    bytes[..count].copy_from_slice(&kind[..count]);
+    let letters = u128::from(u64::from_le_bytes(bytes));
+    let word = BEFORE | letters << 32 | BEHIND << (32 + 8 * count as u32);
+    word << (8 * (KIND_BYTES_MAX - count) as u32)
+}
+
+/// Lays a header of any parts, with fields of this message alone; where it begins.
+#[cold]
+fn lay_slowly(
+    header: &Header,
+    out: &mut [u8],
+    body: std::ops::Range<usize>,
+    (kind, kind_bytes): (u128, usize),
+    extras: usize,
+    sequence: u64,
+    sending_time_ns: u64,
+) -> usize {
+    let mut letters = [0; TIME_ROOM];
+    let count = header.write_time(&mut letters, sending_time_ns, header.precision);
+    let mut back = Back { out, at: body.start };
+    let mut number = [0; INTEGER_LETTERS_MAX];
+    let number_at = write_unsigned(&mut number, sequence);
+    back.merged(header, extras, &number[number_at..], &letters[..count]);
+    back.put(&kind.to_le_bytes()[KIND_BYTES_MAX - kind_bytes..][..5 + kind_bytes]);
+    let length = body.end - back.at - 1;
+    let number_at = write_unsigned(&mut number, length as u64);
+    back.put(&number[number_at..]);
+    back.put(&header.begin);
+    back.at
+}
+
+/// Appends bytes; where the next ones go, the end when these did not fit.
+#[inline]
+fn append(out: &mut [u8], at: usize, bytes: &[u8]) -> usize {
+    match out[at..].get_mut(..bytes.len()) {
+        Some(place) => {
+            place.copy_from_slice(bytes);
+            at + bytes.len()
+        }
+        None => out.len(),
+    }
+}
+
+/// Any field, part by part: where the buffer is nearly full, and what is long.
+fn append_field(out: &mut [u8], at: usize, tag: u128, tag_bytes: usize, value: &[u8]) -> usize {
+    if value.contains(&SOH) {
+        return out.len();
+    }
+    let at = append(out, at, &tag.to_le_bytes()[..tag_bytes]);
+    let at = append(out, at, value);
+    append(out, at, &[SOH])
+}
+
+#[cold]
+fn append_negative(out: &mut [u8], at: usize, tag: u128, tag_bytes: usize, value: i64) -> usize {
+    let mut letters = [0; INTEGER_LETTERS_MAX];
+    let from = write_integer(&mut letters, value);
+    append_field(out, at, tag, tag_bytes, &letters[from..])
+}
+
+#[cold]
+fn append_unsigned(out: &mut [u8], at: usize, tag: u128, tag_bytes: usize, value: u64) -> usize {
+    let mut letters = [0; INTEGER_LETTERS_MAX];
+    let from = write_unsigned(&mut letters, value);
+    append_field(out, at, tag, tag_bytes, &letters[from..])
+}
+
+#[inline(never)]
+fn append_decimal(out: &mut [u8], at: usize, tag: u128, tag_bytes: usize, nanos: i64) -> usize {
+    let mut letters = [0; DECIMAL_LETTERS_MAX];
+    let from = write_decimal(&mut letters, nanos);
+    append_field(out, at, tag, tag_bytes, &letters[from..])
+}
+
+#[cold]
+fn append_time(out: &mut [u8], at: usize, tag: u128, tag_bytes: usize, time: (u64, Precision)) -> usize {
+    let mut letters = [0; TIME_LETTERS_MAX];
+    let count = values::write_time(&mut letters, time.0, time.1);
+    append_field(out, at, tag, tag_bytes, &letters[..count])
+}
 
 /// A tag's digits and `=`, the first one in the lowest byte, and how many they are. Of a constant, a constant.
 #[inline(always)]
@@ -397,6 +513,16 @@ const fn tag_letters(tag: u32) -> (u128, usize) {
         if rest == 0 {
             return (word, count);
         }
+    }
+}
+
+/// Writes these.
+#[inline(always)]
+fn lay_tag(place: &mut [u8; PLACE_BYTES], letters: u128, count: usize) {
+    if count <= 8 {
+        place[..8].copy_from_slice(&(letters as u64).to_le_bytes());
+    } else {
+        place[..16].copy_from_slice(&letters.to_le_bytes());
     }
 }
 
@@ -473,20 +599,6 @@ impl Back<'_> {
         let start = self.at - bytes.len();
         copy_short(&mut self.out[start..self.at], bytes);
         self.at = start;
-    }
-
-    /// A number; below 10^8, the zeros written before it are covered by what is put next.
-    #[inline(always)]
-    fn number(&mut self, value: u64) {
-        if value < 100_000_000 {
-            let (letters, count) = values::padded_letters(value);
-            self.out[self.at - 8..self.at].copy_from_slice(&letters.to_le_bytes());
-            self.at -= count;
-        } else {
-            let mut letters = [0; INTEGER_LETTERS_MAX];
-            let at = write_unsigned(&mut letters, value);
-            self.put(&letters[at..]);
-        }
     }
 
     /// The header's fields and those of this message, in order of their tags, the highest first.

@@ -316,54 +316,62 @@ impl DayCache {
 }
 
 /// The time that was written last: a message's times are often the same, and of the second of the message before.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Written {
-    /// The letters of the date and of the second, and where the second begins; no letters before the first.
-    date: u64,
-    clock: u64,
+    time_ns: u64,
     second_ns: u64,
-    /// What is beyond the second: its first eight digits as letters, and the last.
-    nanos: u64,
-    fraction: u64,
-    last: u8,
+    /// `YYYYMMDD`, `-HH:MM:S`, `S.nnnnnn` and `nnn`, the first letter in the lowest byte.
+    words: [u64; 3],
+    last: u32,
+}
+
+/// The time 0.
+impl Default for Written {
+    fn default() -> Self {
+        Self::of_second(0)
+    }
 }
 
 impl Written {
-    /// [`write_time`], what is equal to the last time taken from it.
+    /// [`write_time`], what is equal to the last time taken from it; up to [`TIME_ROOM`] bytes are written.
     #[inline(always)]
-    pub fn write(kept: &Cell<Self>, out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
+    pub fn write(kept: &Cell<Self>, out: &mut [u8; TIME_ROOM], time_ns: u64, precision: Precision) -> usize {
         let mut last = kept.get();
-        if (time_ns.wrapping_sub(last.second_ns) != last.nanos) | (last.clock == 0) {
+        if time_ns != last.time_ns {
             last = last.followed_by(time_ns);
             kept.set(last);
         }
         last.lay(out, precision)
     }
 
-    #[inline]
+    #[inline(always)]
     const fn followed_by(self, time_ns: u64) -> Self {
-        let nanos = time_ns.wrapping_sub(self.second_ns);
-        let second = if self.clock == 0 || nanos >= NANOS as u64 { Self::of_second(time_ns) } else { self };
-        let nanos = time_ns - second.second_ns;
-        Self { nanos, fraction: unpacked_digits(nanos / 10) | ZEROS, last: b'0' + (nanos % 10) as u8, ..second }
+        let same = time_ns.wrapping_sub(self.second_ns) < NANOS as u64;
+        let second = if same { self } else { Self::of_second(time_ns) };
+        let nanos = time_ns.wrapping_sub(second.second_ns);
+        let (head, ninth) = (unpacked_digits(nanos / 10) | ZEROS, nanos % 10 + b'0' as u64);
+        let [date, clock, tail] = second.words;
+        let last = (head >> 48) as u32 | (ninth as u32) << 16;
+        Self { time_ns, second_ns: second.second_ns, words: [date, clock, tail & 0xffff | head << 16], last }
     }
 
-    #[inline(never)]
+    #[cold]
     const fn of_second(time_ns: u64) -> Self {
         let (day, of_day) = (time_ns / NANOS_OF_DAY, time_ns % NANOS_OF_DAY);
-        let (date, clock, second_ns) = (date_letters(day), clock_letters(of_day), time_ns - time_ns % NANOS as u64);
-        Self { date, clock, second_ns, nanos: 0, fraction: ZEROS, last: b'0' }
+        let (clock, second_ns) = (clock_letters(of_day), time_ns - time_ns % NANOS as u64);
+        let words = [date_letters(day), clock << 8 | b'-' as u64, ZEROS << 16 | (b'.' as u64) << 8 | clock >> 56];
+        Self { time_ns: second_ns, second_ns, words, last: 0x30_3030 }
     }
 
     #[inline(always)]
-    fn lay(&self, out: &mut [u8; TIME_LETTERS_MAX], precision: Precision) -> usize {
-        out[..8].copy_from_slice(&self.date.to_le_bytes());
-        out[8] = b'-';
-        out[9..17].copy_from_slice(&self.clock.to_le_bytes());
-        if precision != Precision::Seconds {
-            out[17] = b'.';
-            out[18..26].copy_from_slice(&self.fraction.to_le_bytes());
-            out[26] = self.last;
+    fn lay(&self, out: &mut [u8; TIME_ROOM], precision: Precision) -> usize {
+        out[..8].copy_from_slice(&self.words[0].to_le_bytes());
+        out[8..16].copy_from_slice(&self.words[1].to_le_bytes());
+        if precision == Precision::Seconds {
+            out[16] = self.words[2] as u8;
+        } else {
+            out[16..24].copy_from_slice(&self.words[2].to_le_bytes());
+            out[24..].copy_from_slice(&self.last.to_le_bytes());
         }
         precision.letters()
     }
@@ -396,6 +404,8 @@ impl Precision {
 
 /// Letters of the longest time.
 pub(super) const TIME_LETTERS_MAX: usize = 27;
+/// The same, up to whole words.
+pub(super) const TIME_ROOM: usize = 28;
 
 /// Eight digits of a number below 10^8, the first one in the lowest byte, as values of 0 to 9.
 #[inline(always)]
@@ -424,20 +434,58 @@ pub(super) const fn padded_letters(number: u64) -> (u64, usize) {
     (digits | ZEROS, 8 - zeros)
 }
 
-/// Whole part, and the nine letters after the point with how many of them count, of nanos from 0 on.
-#[inline(always)]
-pub(super) const fn decimal_parts(nanos: u64) -> (u64, u64, u8, usize) {
-    let (whole, part) = (nanos / NANOS as u64, nanos % NANOS as u64);
-    let (head, last) = (part / 10, (part % 10) as u8);
-    let digits = unpacked_digits(head);
-    let count = if last != 0 { 9 } else { 8 - digits.leading_zeros() as usize / 8 };
-    (whole, digits | ZEROS, b'0' + last, count)
+/// Letters of a price that is plain, as nearly all are: below 10^4, four decimals at most.
+pub(super) struct Plain {
+    /// The digits before the point, from the lowest byte on.
+    whole: u32,
+    /// The four after it.
+    part: u32,
+    /// How many digits stand before it.
+    digits: usize,
+    /// How many of those after it count.
+    decimals: usize,
+}
+
+impl Plain {
+    /// Of nanos from 0 on; `None` for what is not plain.
+    #[inline(always)]
+    pub const fn of(nanos: u64) -> Option<Self> {
+        let (tenthousandths, beyond) = (nanos / 100_000, nanos % 100_000);
+        if beyond != 0 || tenthousandths >= 100_000_000 {
+            return None;
+        }
+        let digits = unpacked_digits(tenthousandths);
+        let (whole, part) = (digits as u32, (digits >> 32) as u32);
+        // The bit keeps the last digit before the point: a zero alone counts.
+        let zeros = (whole | 1 << 24).trailing_zeros() & 24;
+        let decimals = 4 - part.leading_zeros() as usize / 8;
+        let letters = ZEROS as u32;
+        Some(Self { whole: (whole | letters) >> zeros, part: part | letters, digits: 4 - zeros as usize / 8, decimals })
+    }
+
+    /// How many letters it has.
+    #[inline(always)]
+    pub const fn count(&self) -> usize {
+        self.digits + self.decimals + (self.decimals != 0) as usize
+    }
+
+    /// Writes them, and some bytes behind them.
+    #[inline(always)]
+    pub fn lay(&self, out: &mut [u8; 16]) {
+        out[..4].copy_from_slice(&self.whole.to_le_bytes());
+        let rest = u64::from(self.part) << 8 | u64::from(b'.');
+        let at = self.digits % 8;
+        out[at..at + 8].copy_from_slice(&rest.to_le_bytes());
+    }
 }
 
 /// Writes a UTCTimestamp into the first bytes of `out`, cutting what the precision leaves out; how many letters it has.
 #[inline]
 pub fn write_time(out: &mut [u8; TIME_LETTERS_MAX], time_ns: u64, precision: Precision) -> usize {
-    Written::default().followed_by(time_ns).lay(out, precision)
+    let mut letters = [0; TIME_ROOM];
+    let count = Written::of_second(time_ns).followed_by(time_ns).lay(&mut letters, precision);
+    out.copy_from_slice(&letters[..TIME_LETTERS_MAX]);
+    count
 }
 
 /// The eight letters of a day's date.
@@ -595,7 +643,7 @@ mod tests {
             "20251231-00:00:00.000",
             "20251231-00:00:00.001",
         ] {
-            let mut out = [0; TIME_LETTERS_MAX];
+            let mut out = [0; TIME_ROOM];
             let time = cache.utc_time_ns(text.as_bytes()).unwrap();
             assert_eq!(Some(time), utc_time_ns(text.as_bytes()));
             let letters = Written::write(&written, &mut out, time, Precision::Milliseconds);
@@ -652,7 +700,7 @@ mod tests {
             if pick.is_multiple_of(3) {
                 let base = utc_time_ns(texts[[0, 4, 9][pick / 3 % 3]]).unwrap();
                 let time_ns = base + (state >> 20) % 3_000_000_000;
-                let (mut kept, mut plain) = ([0; TIME_LETTERS_MAX], [0; TIME_LETTERS_MAX]);
+                let (mut kept, mut plain) = ([0; TIME_ROOM], [0; TIME_LETTERS_MAX]);
                 let letters = Written::write(&written, &mut kept, time_ns, Precision::Nanoseconds);
                 assert_eq!(letters, write_time(&mut plain, time_ns, Precision::Nanoseconds));
                 assert_eq!(kept[..letters], plain[..letters], "round {round}");
