@@ -4,8 +4,8 @@
 //! environment, so that a replay's calls have the same results. A host never keeps the references it is given.
 
 use records::{
-    BookView, CallStatus, Callback, ConsolidatedView, FillView, OrderView, OrdersView, Parameter, Slot, StatusView,
-    TimerView, TradeView,
+    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView, Parameter,
+    RiskView, SignalView, Slot, StatusView, TimerView, TradeView,
 };
 
 /// The event of one callback. [`EventRef::as_ptr`] is what compiled code is given.
@@ -25,6 +25,12 @@ pub enum EventRef<'a> {
     Timer(&'a TimerView),
     /// [`Callback::Consolidated`].
     Consolidated(&'a ConsolidatedView),
+    /// [`Callback::Risk`].
+    Risk(&'a RiskView),
+    /// [`Callback::Auction`].
+    Auction(&'a AuctionView),
+    /// [`Callback::Signal`].
+    Signal(&'a SignalView),
 }
 
 impl EventRef<'_> {
@@ -38,6 +44,9 @@ impl EventRef<'_> {
             Self::Fill(view) => std::ptr::from_ref(*view).cast(),
             Self::Timer(view) => std::ptr::from_ref(*view).cast(),
             Self::Consolidated(view) => std::ptr::from_ref(*view).cast(),
+            Self::Risk(view) => std::ptr::from_ref(*view).cast(),
+            Self::Auction(view) => std::ptr::from_ref(*view).cast(),
+            Self::Signal(view) => std::ptr::from_ref(*view).cast(),
         }
     }
 }
@@ -49,6 +58,47 @@ pub struct Wants {
     pub consolidated: bool,
     /// It is called when they change.
     pub consolidated_calls: bool,
+    /// It reads the queue places of its orders.
+    pub queues: bool,
+    /// It reads what risk and the venue allow, or measured latencies.
+    pub states: bool,
+    /// It reads other regions' positions and prices.
+    pub regions: bool,
+    /// It is called when risk or the venue allow something else.
+    pub risk_calls: bool,
+    /// It is called when an auction says what it would give.
+    pub auction_calls: bool,
+    /// It is called when a number is published.
+    pub signal_calls: bool,
+}
+
+impl Wants {
+    /// What a class reads, as object code and plain classes tell it: bit 0 consolidated books, 1 queue places, 2 states, 3
+    /// regions; and the callbacks that it has.
+    pub fn new(reads: u64, has: impl Fn(Callback) -> bool) -> Self {
+        Self {
+            consolidated: reads & 1 != 0 || has(Callback::Consolidated),
+            consolidated_calls: has(Callback::Consolidated),
+            queues: reads & 2 != 0,
+            states: reads & 4 != 0,
+            regions: reads & 8 != 0,
+            risk_calls: has(Callback::Risk),
+            auction_calls: has(Callback::Auction),
+            signal_calls: has(Callback::Signal),
+        }
+    }
+}
+
+/// When a parameter may be set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Settable {
+    /// Whenever: the class is of an interface that did not say.
+    #[default]
+    Always,
+    /// While the slot runs as well, by someone who asks for it.
+    Live,
+    /// Only while the slot stands.
+    Stopped,
 }
 
 /// Runs the strategies of an engine's slots.
@@ -69,7 +119,24 @@ pub trait Host {
     /// [`CallStatus::OutOfBounds`] when the offset or the scalar is not the class's.
     fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus>;
 
-    /// Puts the slot's state (not its parameters) back to its initial values, before a start.
+    /// When a parameter of the slot may be set.
+    fn settable(&self, _parameter: &Parameter) -> Settable {
+        Settable::Always
+    }
+
+    /// Saves the slot's kept state as it is now and says each word of it: the slot stops in good order.
+    fn save(&mut self, _slot: u8, _say: &mut dyn FnMut(KeptState)) {}
+
+    /// Gives a word of kept state to a slot that stands: it begins with it.
+    ///
+    /// # Errors
+    /// [`CallStatus::OutOfBounds`] when the class keeps no such word.
+    fn restore(&mut self, _record: &KeptState) -> Result<(), CallStatus> {
+        Err(CallStatus::OutOfBounds)
+    }
+
+    /// Puts the slot's state (not its parameters) back to its initial values, before a start; what is kept, to what was saved
+    /// or restored last.
     fn reset(&mut self, slot: u8);
 
     /// Calls the strategy. 0: done, its intents stand in `orders.intents[..intents_count]`. Else a [`CallStatus`] code with

@@ -102,6 +102,7 @@ fn controls(message: &[u8]) -> Option<Vec<&[u8]>> {
                 | Kind::DayRoll
                 | Kind::SnapshotMark
                 | Kind::SessionReset
+                | Kind::KeptState
         );
         let length = usize::from(header.length);
         if !allowed || length > RECORD_BYTES_MAX {

@@ -24,7 +24,7 @@ mod tile;
 
 pub use config::EngineConfig;
 pub use fold::{Engine, EngineIdentity, Standing, Statistics};
-pub use host::{EventRef, Host, NoHost, Wants};
+pub use host::{EventRef, Host, NoHost, Settable, Wants};
 pub use inbox::{INBOX, MESSAGE_BYTES};
 pub use merger::Merger;
 pub use orders::Order;

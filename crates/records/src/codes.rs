@@ -238,6 +238,20 @@ codes! {
 }
 
 codes! {
+    /// What an auction is for.
+    pub enum AuctionKind: u8 {
+        /// Opens the day.
+        Opening = 1,
+        /// Closes the day.
+        Closing = 2,
+        /// Ends a halt, or brings a new issue.
+        Halt = 3,
+        /// Crosses at any other time.
+        Intraday = 4,
+    }
+}
+
+codes! {
     /// State of the feed that carries a book.
     pub enum FeedState: u8 {
         /// Complete and current.
@@ -404,6 +418,8 @@ codes! {
         BreakerOpen = 32,
         /// The venue's throttle would hold the message up.
         Throttle = 33,
+        /// More signals than one pass carries: strategies answer each other in a circle.
+        SignalFlood = 34,
     }
 }
 
@@ -464,6 +480,8 @@ codes! {
         Quarantined = 8,
         /// Too many of its intents and orders were refused within a short time (control 33).
         RejectStorm = 9,
+        /// A number that must be finite is not.
+        BadNumber = 10,
     }
 }
 
@@ -523,6 +541,8 @@ codes! {
         CancelSide = 4,
         /// Cancel all of the slot's orders.
         CancelAll = 5,
+        /// Publish a number on a channel: `order_id` names the channel, `price_nanos` holds the bits of the f64.
+        Signal = 6,
     }
 }
 
@@ -547,6 +567,12 @@ codes! {
         Stop = 8,
         /// The consolidated book of a bound instrument changed: its best prices, their lots or venues, its state, who counts.
         Consolidated = 9,
+        /// What risk or the venue allow the slot at a listing changed.
+        Risk = 10,
+        /// An auction says what it would give now.
+        Auction = 11,
+        /// A number was published.
+        Signal = 12,
     }
 }
 

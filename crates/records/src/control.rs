@@ -433,10 +433,75 @@ record! {
         pub based_on: u64,
         /// Bits of the f64.
         pub bits: u64,
-        /// Which signal.
+        /// The channel, by the number of its name.
         pub signal: u32,
+        /// The slot that published it, 0: a tile.
+        pub slot: u8,
+        /// Zero.
+        pub reserved: [u8; 11],
+    }
+}
+
+record! {
+    /// A position of another region in an instrument (`header.instrument`), as its agent told it.
+    pub struct RegionPosition [80] v 1 {
+        /// The position.
+        pub lots: i64,
+        /// Input sequence of that region's engine up to which it is told.
+        pub watermark: u64,
+        /// Time of that region at which it was so, ns UTC.
+        pub time_ns: u64,
+        /// Account node of the limit tree.
+        pub account: u32,
+        /// The region, by its number: its node in the limit tree, else one that its name gives.
+        pub region: u32,
+        /// 1: something that the region told was lost, or it cannot say itself what it holds.
+        pub unsure: u8,
+        /// Zero.
+        pub reserved: [u8; 7],
+    }
+}
+
+record! {
+    /// The best prices of a listing (`header.venue`, `header.instrument`) that another region hears.
+    pub struct RegionQuote [96] v 1 {
+        /// Best bid, undefined: none.
+        pub bid_nanos: i64,
+        /// Lots there.
+        pub bid_lots: i64,
+        /// Best ask, undefined: none.
+        pub ask_nanos: i64,
+        /// Lots there.
+        pub ask_lots: i64,
+        /// Time of that region at which they were so, ns UTC.
+        pub time_ns: u64,
+        /// The region, as in [`RegionPosition`].
+        pub region: u32,
         /// Zero.
         pub reserved: [u8; 12],
+    }
+}
+
+record! {
+    /// A word of a slot's kept state. The engine says all of them when the slot stops; given to it before a start, they stand
+    /// in the place of the class's own initial values.
+    pub struct KeptState [104] v 1 {
+        /// Name of the field, ASCII, zero-padded.
+        pub name: [u8; 32],
+        /// The value's bits: i64 or f64 as the class declares, or a bool as 0 or 1.
+        pub bits: u64,
+        /// Element of a list, else 0.
+        pub element: u32,
+        /// Elements of the list, 0: no list.
+        pub length: u32,
+        /// The slot.
+        pub slot: u8,
+        /// 1: i64, 2: f64, 3: bool (one byte).
+        pub scalar: u8,
+        /// Zero.
+        pub reserved: [u8; 6],
+        /// Token of who asked.
+        pub request: u64,
     }
 }
 

@@ -82,6 +82,12 @@ codes! {
         EpochSet = 72,
         /// The reference data that the coordination store names.
         ReferenceSet = 73,
+        /// A position of another region.
+        RegionPosition = 74,
+        /// The best prices of an instrument in another region.
+        RegionQuote = 75,
+        /// A word of a slot's kept state: said when the slot stops, given to it before a start.
+        KeptState = 76,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.

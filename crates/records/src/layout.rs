@@ -203,7 +203,8 @@ layouts! {
     control::Signal = Kind::Signal as u16, control::EngineStart = Kind::EngineStart as u16,
     control::StateRequest = Kind::StateRequest as u16, control::Permission = Kind::Permission as u16,
     control::EpochSet = Kind::EpochSet as u16, control::ReferenceSet = Kind::ReferenceSet as u16,
-    control::VenueSession = Kind::VenueSession as u16,
+    control::VenueSession = Kind::VenueSession as u16, control::RegionPosition = Kind::RegionPosition as u16,
+    control::RegionQuote = Kind::RegionQuote as u16, control::KeptState = Kind::KeptState as u16,
     control::Restricted = Kind::Restricted as u16, control::SessionGuard = Kind::SessionGuard as u16,
     control::SessionReset = Kind::SessionReset as u16,
     outputs::RiskReject = Kind::RiskReject as u16, outputs::SlotState = Kind::SlotState as u16,
@@ -223,5 +224,7 @@ layouts! {
     strategy::BookView = 0, strategy::TradeView = 0, strategy::StatusView = 0, strategy::OrderView = 0,
     strategy::FillView = 0, strategy::TimerView = 0,
     strategy::TickRow = 0, strategy::ListingView = 0, strategy::WorkingOrder = 0, strategy::OrderIntent = 0,
-    strategy::VenueTop = 0, strategy::ConsolidatedView = 0, strategy::ConsolidatedTop = 0, strategy::OrdersView = 0,
+    strategy::VenueTop = 0, strategy::ConsolidatedView = 0, strategy::ConsolidatedTop = 0,
+    strategy::QueuePlace = 0, strategy::ListingState = 0, strategy::RegionView = 0, strategy::ListingRegions = 0,
+    strategy::RiskView = 0, strategy::AuctionView = 0, strategy::SignalView = 0, strategy::OrdersView = 0,
 }

@@ -59,7 +59,7 @@ parser! {
     control::StrategyControl, control::Parameter, control::Timer, control::Session, control::DayRoll,
     control::SnapshotMark, control::Intent, control::Signal, control::EngineStart, control::Resync,
     control::StateRequest, control::Permission, control::Restricted, control::VenueSession, control::SessionGuard, control::SessionReset,
-    control::EpochSet, control::ReferenceSet,
+    control::EpochSet, control::ReferenceSet, control::RegionPosition, control::RegionQuote, control::KeptState,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
     outputs::LimitWarning, outputs::LimitUsage, outputs::SessionHealth,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,

@@ -6,6 +6,9 @@
 //! Before each call the host clears `intents_count` and `failure`; the engine has set `time_ns`, `fuel` (from the slot),
 //! `current`, and keeps listings and working orders. Code of a strategy reads every field as signed.
 //!
+//! The layouts are final: they grow at the end of [`OrdersView`] alone, so that object code of every earlier interface still
+//! finds what it knows where it lay; a callback's own view changes by a new callback.
+//!
 //! Invariant: the engine alone writes views; a strategy appends intents and burns fuel, nothing else counts. A strategy
 //! writes its intents into the buffer; the fold takes them in order after the callback returned 0, and none otherwise.
 
@@ -22,6 +25,11 @@ pub const INTENTS_MAX: usize = 32;
 /// Rows of a listing's tick table in a view.
 pub const TICK_ROWS: usize = 6;
 
+/// Other regions that a view shows of an instrument.
+pub const REGIONS_MAX: usize = 4;
+/// Signals that strategies may publish while one input is folded; more are refused.
+pub const SIGNALS_MAX: usize = 64;
+
 /// Venues of an instrument that a consolidated book takes.
 pub const CONSOLIDATED_VENUES_MAX: usize = 16;
 
@@ -33,6 +41,15 @@ pub const BOOK_STALE: u32 = 2;
 pub const BOOK_CROSSED: u32 = 4;
 /// Book flag: the instrument trades now.
 pub const BOOK_TRADABLE: u32 = 8;
+
+/// What a risk event says has changed: whether new orders are allowed.
+pub const RISK_NEW_ORDERS: u32 = 1;
+/// The same: a side was shut or opened.
+pub const RISK_SIDE: u32 = 2;
+/// The same: another limit, or another reason, binds a side.
+pub const RISK_LIMIT: u32 = 4;
+/// The same: the venue's order session or its breaker.
+pub const RISK_VENUE: u32 = 8;
 
 /// Why a venue is out of a consolidated book: its feed says that the book is not to be trusted.
 pub const OUT_STALE: u32 = 1;
@@ -404,8 +421,189 @@ part! {
 }
 
 part! {
+    /// Where an order stands in the queue of its price; beside [`WorkingOrder`], by the same place.
+    pub struct QueuePlace [16] {
+        /// The order.
+        pub order_id: u64,
+        /// Lots that trade before it; -1: not known.
+        pub ahead_lots: i64,
+    }
+}
+
+part! {
+    /// How a bound listing stands beyond its book: risk, the venue's order session, times measured. Times are integers of
+    /// the records' own stamps.
+    pub struct ListingState [96] {
+        /// From the venue's stamp of the last change to its arrival here; -1: not known.
+        pub feed_latency_ns: i64,
+        /// Its running mean (a sixteenth of each new one).
+        pub feed_latency_mean_ns: i64,
+        /// From a request of ours to its answer, both in engine time; -1: not known.
+        pub order_latency_ns: i64,
+        /// Its running mean (a sixteenth of each new one).
+        pub order_latency_mean_ns: i64,
+        /// From a request of ours to the venue's stamp of the answer; -1: not known.
+        pub entry_latency_ns: i64,
+        /// From the venue's stamp of the answer to its arrival here; -1: not known.
+        pub response_latency_ns: i64,
+        /// New orders and replaces that the venue takes now; `i64::MAX`: it has no throttle that we know of.
+        pub throttle_left: i64,
+        /// The limit that holds a further buy, 0: what holds it is no limit.
+        pub buy_limit: u32,
+        /// The same of a sale.
+        pub sell_limit: u32,
+        /// The [`crate::RejectCode`] that a larger buy would meet.
+        pub buy_reason: u32,
+        /// The same of a sale.
+        pub sell_reason: u32,
+        /// A [`crate::KillNew`] code: whether new orders are allowed.
+        pub new_orders: u32,
+        /// 1: the order session is up.
+        pub connected: u32,
+        /// A [`crate::BreakerState`] code.
+        pub breaker: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// Zero.
+        pub reserved_too: u64,
+    }
+}
+
+part! {
+    /// An instrument as another region sees it.
+    pub struct RegionView [96] {
+        /// The region's position of the slot's account.
+        pub position_lots: i64,
+        /// Time of that region at which it was so, 0: never heard.
+        pub position_time_ns: u64,
+        /// How old that is; -1: never heard.
+        pub position_age_ns: i64,
+        /// Best bid there, undefined: none.
+        pub bid_nanos: i64,
+        /// Lots there.
+        pub bid_lots: i64,
+        /// Best ask there, undefined: none.
+        pub ask_nanos: i64,
+        /// Lots there.
+        pub ask_lots: i64,
+        /// Time of that region at which they were so, 0: never heard.
+        pub quote_time_ns: u64,
+        /// How old they are; -1: never heard.
+        pub quote_age_ns: i64,
+        /// The region, 0: this place is free, and so are those behind it.
+        pub region: u32,
+        /// Venue of the prices.
+        pub venue: u32,
+        /// 1: the region has not told all that it booked.
+        pub position_unsure: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// Zero.
+        pub reserved_too: u64,
+    }
+}
+
+part! {
+    /// Other regions' view of a listing's instrument.
+    pub struct ListingRegions [384] {
+        /// The regions, in the order in which they were first heard.
+        pub regions: [RegionView; REGIONS_MAX],
+    }
+}
+
+part! {
+    /// What risk or the venue allow a slot at a listing changed.
+    pub struct RiskView [80] {
+        /// Engine time.
+        pub time_ns: u64,
+        /// Lots that a further buy may have now.
+        pub headroom_buy_lots: i64,
+        /// The same for a sale.
+        pub headroom_sell_lots: i64,
+        /// Instrument id.
+        pub instrument: u32,
+        /// Venue id.
+        pub venue: u32,
+        /// Index among the slot's listings.
+        pub listing: u32,
+        /// `RISK_*` bits: what differs from what was told last.
+        pub changed: u32,
+        /// A [`crate::KillNew`] code: whether new orders are allowed.
+        pub new_orders: u32,
+        /// The limit that holds a further buy, 0: what holds it is no limit.
+        pub buy_limit: u32,
+        /// The same of a sale.
+        pub sell_limit: u32,
+        /// The [`crate::RejectCode`] that a larger buy would meet.
+        pub buy_reason: u32,
+        /// The same of a sale.
+        pub sell_reason: u32,
+        /// 1: the order session is up.
+        pub connected: u32,
+        /// A [`crate::BreakerState`] code.
+        pub breaker: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// Zero.
+        pub reserved_too: u64,
+    }
+}
+
+part! {
+    /// An auction that collects orders: what it would give now.
+    pub struct AuctionView [96] {
+        /// Engine time.
+        pub time_ns: u64,
+        /// When the venue says it was so.
+        pub venue_time_ns: u64,
+        /// Price of the auction with all orders, undefined: none.
+        pub indicative_nanos: i64,
+        /// Price of the auction with its own orders alone, undefined: none.
+        pub far_nanos: i64,
+        /// The price at which lots were paired, undefined: none.
+        pub reference_nanos: i64,
+        /// Lots that pair at the reference price.
+        pub paired_lots: i64,
+        /// Lots that do not.
+        pub imbalance_lots: i64,
+        /// Instrument id.
+        pub instrument: u32,
+        /// Venue id.
+        pub venue: u32,
+        /// Index among the slot's listings.
+        pub listing: u32,
+        /// Side of the imbalance, a [`crate::Side`] code; 0: none.
+        pub side: u32,
+        /// An [`crate::AuctionKind`] code; 0: another.
+        pub kind: u32,
+        /// The instrument's phase, a [`crate::TradingState`] code; 0: not told yet.
+        pub phase: u32,
+        /// Zero.
+        pub reserved: [u64; 2],
+    }
+}
+
+part! {
+    /// A number that another strategy or a tile published.
+    pub struct SignalView [40] {
+        /// Engine time.
+        pub time_ns: u64,
+        /// Input sequence that the number was based on.
+        pub based_on: u64,
+        /// Bits of the f64.
+        pub bits: u64,
+        /// The channel, by the number of its name.
+        pub channel: u32,
+        /// The slot that published it, 0: a tile.
+        pub source: u32,
+        /// Zero.
+        pub reserved: u64,
+    }
+}
+
+part! {
     /// The `orders` argument of every callback: the slot's listings and live orders, and the buffer of intents.
-    pub struct OrdersView [7600] {
+    pub struct OrdersView [12720] {
         /// Engine time.
         pub time_ns: u64,
         /// Fuel left; a callback that takes it below zero fails.
@@ -430,5 +628,13 @@ part! {
         pub reserved: u64,
         /// The consolidated book of each listing's instrument; kept only for classes that look at it.
         pub consolidated: [ConsolidatedTop; LISTINGS_MAX],
+        /// Queue places of the live orders, by their places in `working`; kept only for classes that look.
+        pub queues: [QueuePlace; WORKING_MAX],
+        /// 1, by the same place: `ahead_lots` was counted in an order-by-order book; 0: it is an estimate from above.
+        pub queues_exact: [u32; WORKING_MAX],
+        /// Risk, venue and latency of each listing; kept only for classes that look.
+        pub states: [ListingState; LISTINGS_MAX],
+        /// Other regions, by listing; kept only for classes that look.
+        pub regions: [ListingRegions; LISTINGS_MAX],
     }
 }

@@ -26,6 +26,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::OrderEventKind::TABLE,
     crate::codes::Reason::TABLE,
     crate::codes::TradingState::TABLE,
+    crate::codes::AuctionKind::TABLE,
     crate::codes::FeedState::TABLE,
     crate::codes::ConsolidatedState::TABLE,
     crate::codes::NodeLevel::TABLE,
@@ -61,7 +62,7 @@ macro_rules! constants {
 constants! {
     FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, UNDEF_PRICE, NONE, RECORD_BYTES_MAX, DAY_NS, NANOS, UNITS_E8, ORDER_DAY_ZERO_NS,
     EPOCH_MAX, LISTINGS_MAX, VIEW_LEVELS, WORKING_MAX, INTENTS_MAX, TICK_ROWS, BOOK_TWO_SIDED, BOOK_STALE, BOOK_CROSSED,
-    BOOK_TRADABLE, CONSOLIDATED_VENUES_MAX, OUT_STALE, OUT_SILENT, OUT_NOT_TRADING,
+    BOOK_TRADABLE, REGIONS_MAX, SIGNALS_MAX, RISK_NEW_ORDERS, RISK_SIDE, RISK_LIMIT, RISK_VENUE, CONSOLIDATED_VENUES_MAX, OUT_STALE, OUT_SILENT, OUT_NOT_TRADING,
 }
 
 #[cfg(test)]

@@ -573,7 +573,7 @@ fn touch_age_ns(reference: &Reference, now_ns: u64) -> i128 {
 
 /// The most lots whose money is within a bound.
 #[cold]
-fn lots_for(path: &Path, free_nanos: i128, price_nanos: i64) -> i64 {
+pub(crate) fn lots_for(path: &Path, free_nanos: i128, price_nanos: i64) -> i64 {
     let units_e8 = i128::from(path.units_per_lot_e8) * i128::from(price_nanos.max(1));
     let lots = free_nanos.max(0).saturating_mul(records::UNITS_E8) / units_e8;
     i64::try_from(lots).unwrap_or(i64::MAX)
@@ -581,7 +581,7 @@ fn lots_for(path: &Path, free_nanos: i128, price_nanos: i64) -> i64 {
 
 /// How far the collar reaches from its middle, rounded up.
 #[inline]
-fn collar_width(middle: i64, parts_per_million: i64) -> i64 {
+pub(crate) fn collar_width(middle: i64, parts_per_million: i64) -> i64 {
     let size = middle.saturating_abs();
     let part = (size % PARTS).saturating_mul(parts_per_million).saturating_add(PARTS - 1) / PARTS;
     (size / PARTS).saturating_mul(parts_per_million).saturating_add(part)

@@ -33,6 +33,7 @@
 //! minus ours; or what was open minus what it took off). They stay held until their fills arrive.
 
 pub mod bench;
+mod binding_limit;
 mod cells;
 mod check;
 mod events;
@@ -49,6 +50,7 @@ mod types;
 mod usage;
 mod warnings;
 
+pub use binding_limit::{Allowance, Headroom};
 pub use hold::{Hold, Phase};
 pub use tree::LimitTree;
 pub use types::{Binding, Capacity, Exposure, KillFields, Outcome, Reference, Refusal, Refused, Usage, Warning};

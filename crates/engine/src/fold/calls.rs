@@ -74,6 +74,7 @@ impl Engine {
                     self.call(slot, Callback::Order, EventRef::Order(&view), view.listing, view.event != 0, out);
                 }
                 Told::Fill(view) => self.call(slot, Callback::Fill, EventRef::Fill(&view), view.listing, true, out),
+                Told::Signal(view) => self.call(slot, Callback::Signal, EventRef::Signal(&view), 0, true, out),
             }
         }
     }
@@ -192,7 +193,7 @@ impl Engine {
     }
 
     /// Brings a slot's view up to date.
-    fn refresh(&mut self, slot: u8, current: u32) {
+    pub(super) fn refresh(&mut self, slot: u8, current: u32) {
         let Some(cell) = &mut self.slots[usize::from(slot)] else { return };
         cell.view.time_ns = self.time_ns;
         cell.view.fuel = cell.record.fuel.min(i64::MAX as u64) as i64;
@@ -238,6 +239,9 @@ impl Engine {
                 view.position_lots = self.limits.account_position(binding);
             }
         }
+        if cell.looks {
+            self.refresh_looked_at(slot);
+        }
     }
 
     /// Shows an order in its slot's view; takes it out when it has ended.
@@ -251,6 +255,8 @@ impl Engine {
             cell.working_count -= 1;
             cell.working[at] = cell.working[cell.working_count];
             cell.view.working[at] = cell.view.working[cell.working_count];
+            cell.view.queues[at] = cell.view.queues[cell.working_count];
+            cell.queued_at[at] = cell.queued_at[cell.working_count];
             cell.view.working_count = cell.working_count as u32;
             return;
         }

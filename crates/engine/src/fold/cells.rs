@@ -9,6 +9,7 @@ use records::{
 use risk::Binding;
 
 use super::guard::Guard;
+use super::states::{Latencies, RiskTold};
 use crate::host::Wants;
 
 /// A venue: its order session and its feed.
@@ -75,6 +76,9 @@ pub(crate) struct ListingCell {
     pub consolidated_place: u8,
     /// The book's cell.
     pub consolidated_cell: u16,
+    /// Its latencies are measured: a slot looks.
+    pub timed: bool,
+    pub latencies: Latencies,
     pub touch_time_ns: u64,
     pub last_nanos: i64,
     pub last_time_ns: u64,
@@ -106,6 +110,8 @@ impl ListingCell {
             consolidated: false,
             consolidated_place: 0,
             consolidated_cell: 0,
+            timed: false,
+            latencies: Latencies::NEVER,
             touch_time_ns: 0,
             last_nanos: UNDEF_PRICE,
             last_time_ns: 0,
@@ -173,6 +179,13 @@ pub(crate) struct SlotCell {
     /// Listings whose consolidated book changed since the last call, by bit; only for slots that look.
     pub consolidated_touched: u8,
     pub wants: Wants,
+    /// It wants more than what every refresh brings.
+    pub looks: bool,
+    /// Version of exposures when its states were filled last.
+    pub states_seen: u64,
+    pub risk_told: [Option<RiskTold>; LISTINGS_MAX],
+    /// Prices at which the queue places of its orders were counted, by place.
+    pub queued_at: [i64; WORKING_MAX],
     /// Its orders changed since the last call.
     pub orders_changed: bool,
     /// Version of exposures at the last call.
@@ -198,6 +211,10 @@ impl SlotCell {
             touched: u8::MAX,
             consolidated_touched: 0,
             wants: Wants::default(),
+            looks: false,
+            states_seen: 0,
+            risk_told: [None; LISTINGS_MAX],
+            queued_at: [UNDEF_PRICE; WORKING_MAX],
             orders_changed: true,
             exposures_seen: 0,
             refusals: 0,

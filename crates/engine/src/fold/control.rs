@@ -11,6 +11,7 @@ use risk::{Binding, Outcome};
 
 use super::cells::{ListingCell, SlotCell};
 use super::{Engine, EngineIdentity, NO_LISTING};
+use crate::host::Settable;
 use crate::outbox::Outbox;
 
 const TICK_TABLES_MAX: usize = 64;
@@ -288,6 +289,7 @@ impl Engine {
             listing.watchers &= !(1 << place);
         }
         self.consolidations.forget_slot(record.slot);
+        self.risk_slots &= !(1 << place);
         let loaded = self.host.load(record).is_ok();
         let mut cell = SlotCell::new(*record);
         cell.loaded = loaded;
@@ -344,12 +346,20 @@ impl Engine {
         (cell.touched, cell.exposures_seen, cell.orders_changed) = (u8::MAX, 0, true);
         let wants = cell.wants;
         self.look_at_consolidated(record.slot, place, record.index, wants);
+        self.look_at_states(record.slot, place);
         Some(())
     }
 
     pub(super) fn on_parameter(&mut self, record: &Parameter, out: &mut dyn Outbox) {
-        let known = matches!(self.slots.get(usize::from(record.slot)), Some(Some(_)));
-        let set = known && self.host.set_parameter(record).is_ok();
+        let run = self.slot_run(record.slot);
+        let allowed = match run.map(|run| (run, self.host.settable(record))) {
+            None => false,
+            // What someone set in a running slot outlives a restart, which tells the first values again.
+            Some((SlotRun::Running, Settable::Live)) => record.request != 0,
+            Some((SlotRun::Running, Settable::Stopped)) => false,
+            Some(_) => true,
+        };
+        let set = allowed && self.host.set_parameter(record).is_ok();
         let outcome = if set { APPLIED } else { REFUSED };
         self.applied(record, u32::from(record.slot), (0, 0, record.request), outcome, out);
     }
@@ -362,6 +372,10 @@ impl Engine {
             (Some(cell), Some(run)) if cell.run == run => OLDER,
             (Some(_), Some(SlotRun::Running)) => {
                 self.host.reset(slot);
+                if let Some(Some(cell)) = self.slots.get_mut(usize::from(slot)) {
+                    (cell.risk_told, cell.states_seen) = ([None; LISTINGS_MAX], 0);
+                }
+                self.venue_changes += 1;
                 self.set_run(slot, SlotRun::Running, 0, 0, 0, out);
                 self.call_plain(slot, Callback::Start, out);
                 APPLIED
@@ -370,6 +384,9 @@ impl Engine {
                 self.tell(out);
                 self.call_plain(slot, Callback::Stop, out);
                 let still = self.slot_run(slot) == Some(SlotRun::Running);
+                if still {
+                    self.save_kept(slot, out);
+                }
                 if still || run == SlotRun::Disabled {
                     self.set_run(slot, run, record.status, 0, 0, out);
                 }

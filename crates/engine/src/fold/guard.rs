@@ -84,6 +84,19 @@ impl Guard {
         }
     }
 
+    /// A [`records::BreakerState`] code.
+    pub fn breaker_code(&self) -> u32 {
+        u32::from(self.breaker.state.code())
+    }
+
+    /// Messages that new orders may use now; `i64::MAX` without rules.
+    pub fn throttle_left(&self, now_ns: u64) -> i64 {
+        match self.throttle.for_orders() as i64 {
+            0 => i64::MAX,
+            most => (most - i64::from(self.throttle.used(now_ns))).max(0),
+        }
+    }
+
     fn refusal(&mut self, now_ns: u64) -> Refusal {
         if !self.breaker.passes() {
             self.refused_breaker += 1;
@@ -223,6 +236,7 @@ impl Engine {
 
     /// The session of a venue went down or came up.
     pub(super) fn session_changed(&mut self, venue: u16, up: bool, out: &mut dyn Outbox) {
+        self.venue_changes += 1;
         let guard = &mut self.venues[usize::from(venue)].guard;
         if guard.rules.is_some() && guard.breaker.session(self.time_ns, up) {
             self.breaker_changed(venue, out);
@@ -313,6 +327,7 @@ impl Engine {
     }
 
     fn breaker_changed(&mut self, venue: u16, out: &mut dyn Outbox) {
+        self.venue_changes += 1;
         let breaker = &self.venues[usize::from(venue)].guard.breaker;
         self.statistics.trips += u64::from(breaker.state == records::BreakerState::Open);
         self.next_due_ns = self.next_due_ns.min(breaker.due_ns());

@@ -30,11 +30,14 @@ impl Engine {
                 self.cancel_slot_softly(slot, None, None, out);
                 Ok(())
             }
+            Some(IntentKind::Signal) => self.intend_signal(slot, intent, out),
             None => Err(refusal(RejectCode::BadIntent)),
         };
         match outcome {
             Ok(()) => true,
             Err(refusal) => {
+                // A flood is not answered: the answer would be the next drop of it.
+                let feedback = feedback && refusal.code != RejectCode::SignalFlood;
                 self.refuse(slot, intent, &refusal, feedback, out);
                 self.goes_on_after_refusal(slot, out)
             }
@@ -62,7 +65,7 @@ impl Engine {
             time_in_force: record.time_in_force,
             post_only: record.post_only,
         };
-        let only_cancels = record.intent >= IntentKind::Cancel.code();
+        let only_cancels = (IntentKind::Cancel.code()..=IntentKind::CancelAll.code()).contains(&record.intent);
         if cell.run != SlotRun::Running && !only_cancels {
             self.refuse(record.slot, &intent, &refusal(RejectCode::SlotStopped), false, out);
             return;

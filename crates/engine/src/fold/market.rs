@@ -79,6 +79,10 @@ impl Engine {
             levels[count.min(VIEW_LEVELS)..].fill(Level { price_nanos: UNDEF_PRICE, lots: 0, orders: 0 });
         }
         let flags = listing.flags(venue);
+        if listing.timed {
+            let received_ns = if header.receive_time_ns == 0 { self.time_ns } else { header.receive_time_ns };
+            listing.latencies.book(header.venue_time_ns, received_ns);
+        }
         let view = &mut listing.view;
         view.time_ns = self.time_ns;
         view.receive_time_ns = header.receive_time_ns;

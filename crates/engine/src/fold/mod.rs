@@ -12,14 +12,16 @@ mod intents;
 mod market;
 mod reports;
 mod self_trade;
+mod signals;
 mod standing;
+mod states;
 mod usage;
 
 use std::collections::VecDeque;
 
 use records::{
-    FillView, Hash64, Header, Kind, MarketOrder, OrderId, OrderIdParts, OrderView, Record, RecordRef, Stamp,
-    UNDEF_PRICE, bytes_of, read_from,
+    FillView, Hash64, Header, Kind, MarketOrder, OrderId, OrderIdParts, OrderView, Record, RecordRef, SignalView,
+    Stamp, UNDEF_PRICE, bytes_of, read_from,
 };
 use risk::LimitTree;
 
@@ -44,7 +46,7 @@ const LAST_IDS: usize = 64;
 pub struct Statistics {
     /// Inputs that were no record of this build.
     pub unreadable: u64,
-    /// Records that the fold has no use for (outputs and commands fed back, signals).
+    /// Records that the fold has no use for (outputs and commands fed back, books by level).
     pub unused: u64,
     /// Market records of instruments that are not listed here.
     pub unlisted: u64,
@@ -85,6 +87,7 @@ pub struct Statistics {
 enum Told {
     Order(OrderView),
     Fill(FillView),
+    Signal(SignalView),
 }
 
 /// Which engine this is; from its first record.
@@ -132,6 +135,14 @@ pub struct Engine {
     positions_due_ns: u64,
     usages: usage::Usages,
     guards_due_ns: u64,
+    /// Slots that are told of risk, by bit.
+    risk_slots: u64,
+    /// What they were told of last: versions of exposures and of venues.
+    risk_seen: (u64, u64),
+    /// Version of what venues' sessions and breakers allow.
+    venue_changes: u64,
+    /// Numbers published in this pass.
+    signals: usize,
     hash: Hash64,
     statistics: Statistics,
 }
@@ -177,6 +188,10 @@ impl Engine {
             positions_due_ns: u64::MAX,
             usages: usage::Usages::new(capacity.limits_max),
             guards_due_ns: u64::MAX,
+            risk_slots: 0,
+            risk_seen: (0, 0),
+            venue_changes: 0,
+            signals: 0,
             hash: Hash64::default(),
             statistics: Statistics::default(),
         }
@@ -191,6 +206,7 @@ impl Engine {
         assert!(stamp.sequence > self.input && stamp.time_ns >= self.time_ns, "input goes forward");
         self.input = stamp.sequence;
         self.time_ns = stamp.time_ns;
+        self.signals = 0;
         self.received_ns = read_from::<Header>(record).map_or(0, |header| header.receive_time_ns);
         match market_order(record) {
             Some(record) => self.on_market_order(&record, out),
@@ -199,6 +215,9 @@ impl Engine {
         self.tell(out);
         if self.time_ns >= self.next_due_ns {
             self.on_due(out);
+        }
+        if self.risk_slots != 0 {
+            self.tell_risk(out);
         }
     }
 
@@ -243,8 +262,12 @@ impl Engine {
             Ok(RecordRef::SlotBind(record)) => self.on_slot_bind(&record, out),
             Ok(RecordRef::StrategyControl(record)) => self.on_strategy_control(&record, out),
             Ok(RecordRef::Parameter(record)) => self.on_parameter(&record, out),
-            Ok(RecordRef::Imbalance(record)) => self.feed_spoke(&record.header, out),
-            // Books by level, rights and signals come with the rooms that use them; commands and outputs are not input.
+            Ok(RecordRef::Imbalance(record)) => self.on_imbalance(&record, out),
+            Ok(RecordRef::Signal(record)) => self.on_signal_record(&record, out),
+            Ok(RecordRef::RegionPosition(record)) => self.on_region_position(&record),
+            Ok(RecordRef::RegionQuote(record)) => self.on_region_quote(&record),
+            Ok(RecordRef::KeptState(record)) => self.on_kept_state(&record, out),
+            // Books by level and rights come with the rooms that use them; commands and outputs are not input.
             Ok(_) => self.statistics.unused += 1,
             Err(_) => self.statistics.unreadable += 1,
         }

@@ -87,6 +87,7 @@ impl Engine {
             self.tell_order(place, event.event, event.reason);
         }
         if asked_ns != 0 && (kind != OrderEventKind::Filled || !was_acknowledged) {
+            self.time_answer((order.venue, order.instrument), event, asked_ns);
             self.answered(order.venue, event, kind, asked_ns, out);
         }
         if matches!(kind, OrderEventKind::Rejected | OrderEventKind::ReplaceRejected | OrderEventKind::NotSent) {

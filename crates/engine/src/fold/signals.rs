@@ -1,0 +1,207 @@
+//! Auctions, numbers that strategies publish, other regions, and state that is kept: what reaches a slot beside its market.
+//!
+//! Invariant: a number is told to every slot that asks but the one that published it, in the pass in which it was published;
+//! a pass carries at most [`SIGNALS_MAX`], so that strategies which answer each other end.
+
+use records::{
+    AuctionKind, AuctionView, Callback, Imbalance, KeptState, OrderIntent, REGIONS_MAX, RegionPosition, RegionQuote,
+    RegionView, RejectCode, SIGNALS_MAX, Signal, SignalView, SlotRun, UNDEF_PRICE,
+};
+use risk::Refusal;
+
+use super::control::{APPLIED, REFUSED};
+use super::intents::refusal;
+use super::{Engine, Told};
+use crate::host::EventRef;
+use crate::outbox::Outbox;
+
+/// The venue's letter of a cross in our terms, 0: another.
+const fn kind_of(cross_type: u8) -> u32 {
+    match cross_type {
+        b'O' => AuctionKind::Opening.code() as u32,
+        b'C' => AuctionKind::Closing.code() as u32,
+        b'H' => AuctionKind::Halt.code() as u32,
+        b'I' | b'A' => AuctionKind::Intraday.code() as u32,
+        _ => 0,
+    }
+}
+
+impl Engine {
+    pub(super) fn on_imbalance(&mut self, record: &Imbalance, out: &mut dyn Outbox) {
+        self.feed_spoke(&record.header, out);
+        let Some(place) = self.listing(record.header.venue, record.header.instrument) else {
+            self.statistics.unlisted += 1;
+            return;
+        };
+        let listing = &self.listings[usize::from(place)];
+        let venue = &self.venues[usize::from(listing.venue)];
+        let mut view = AuctionView::zeroed();
+        view.time_ns = self.time_ns;
+        view.venue_time_ns = record.header.venue_time_ns;
+        (view.indicative_nanos, view.far_nanos) = (record.near_nanos, record.far_nanos);
+        view.reference_nanos = record.reference_nanos;
+        (view.paired_lots, view.imbalance_lots) = (record.paired_lots, record.imbalance_lots);
+        (view.instrument, view.venue) = (listing.instrument, u32::from(listing.venue));
+        (view.side, view.kind) = (u32::from(record.side), kind_of(record.cross_type));
+        view.phase = u32::from(if listing.trading == 0 { venue.trading } else { listing.trading });
+        let mut watchers = listing.watchers;
+        while watchers != 0 {
+            let slot = watchers.trailing_zeros() as u8;
+            watchers &= watchers - 1;
+            if self.slots[usize::from(slot)].as_ref().is_none_or(|cell| !cell.wants.auction_calls) {
+                continue;
+            }
+            view.listing = u32::from(self.listings[usize::from(place)].index_in[usize::from(slot)]);
+            self.call(slot, Callback::Auction, EventRef::Auction(&view), view.listing, true, out);
+        }
+    }
+
+    /// A number that a tile publishes.
+    pub(super) fn on_signal_record(&mut self, record: &Signal, out: &mut dyn Outbox) {
+        let view = SignalView {
+            time_ns: self.time_ns,
+            based_on: record.based_on,
+            bits: record.bits,
+            channel: record.signal,
+            source: 0,
+            reserved: 0,
+        };
+        if record.signal == 0 || !is_finite(record.bits) {
+            self.statistics.unused += 1;
+            return;
+        }
+        self.spread_signal(&view);
+        self.tell(out);
+    }
+
+    /// A number that a strategy publishes.
+    pub(super) fn intend_signal(
+        &mut self,
+        slot: u8,
+        intent: &OrderIntent,
+        out: &mut dyn Outbox,
+    ) -> Result<(), Refusal> {
+        let channel = u32::try_from(intent.order_id).unwrap_or(0);
+        let bits = intent.price_nanos.cast_unsigned();
+        if channel == 0 || !is_finite(bits) {
+            return Err(refusal(RejectCode::BadIntent));
+        }
+        if self.signals == SIGNALS_MAX {
+            return Err(refusal(RejectCode::SignalFlood));
+        }
+        self.signals += 1;
+        let mut record = Signal::new();
+        (record.based_on, record.bits, record.signal, record.slot) = (self.input, bits, channel, slot);
+        self.say(record, out);
+        let source = u32::from(slot);
+        let view = SignalView { time_ns: self.time_ns, based_on: self.input, bits, channel, source, reserved: 0 };
+        self.spread_signal(&view);
+        Ok(())
+    }
+
+    fn spread_signal(&mut self, view: &SignalView) {
+        for slot in 1..self.slots.len() as u8 {
+            let asks = |cell: &super::SlotCell| cell.wants.signal_calls && cell.run == SlotRun::Running;
+            if u32::from(slot) != view.source && self.slots[usize::from(slot)].as_ref().is_some_and(asks) {
+                self.enqueue(slot, Told::Signal(*view));
+            }
+        }
+    }
+
+    pub(super) fn on_region_position(&mut self, record: &RegionPosition) {
+        let mut shown = false;
+        for slot in 1..self.slots.len() {
+            let Some(cell) = &mut self.slots[slot] else { continue };
+            if !cell.wants.regions || cell.record.account != record.account || record.region == 0 {
+                continue;
+            }
+            for index in 0..cell.listings_count {
+                if cell.view.listings[index].instrument != record.header.instrument {
+                    continue;
+                }
+                let regions = &mut cell.view.regions[index].regions;
+                let Some(view) = place_of(regions, record.region) else { continue };
+                shown = true;
+                if record.time_ns >= view.position_time_ns {
+                    (view.position_lots, view.position_time_ns) = (record.lots, record.time_ns);
+                    view.position_unsure = u32::from(record.unsure);
+                }
+            }
+        }
+        self.statistics.unused += u64::from(!shown);
+    }
+
+    pub(super) fn on_region_quote(&mut self, record: &RegionQuote) {
+        let mut shown = false;
+        for slot in 1..self.slots.len() {
+            let Some(cell) = &mut self.slots[slot] else { continue };
+            if !cell.wants.regions || record.region == 0 {
+                continue;
+            }
+            for index in 0..cell.listings_count {
+                if cell.view.listings[index].instrument != record.header.instrument {
+                    continue;
+                }
+                let regions = &mut cell.view.regions[index].regions;
+                let Some(view) = place_of(regions, record.region) else { continue };
+                shown = true;
+                if record.time_ns >= view.quote_time_ns {
+                    (view.bid_nanos, view.bid_lots) = (record.bid_nanos, record.bid_lots);
+                    (view.ask_nanos, view.ask_lots) = (record.ask_nanos, record.ask_lots);
+                    (view.quote_time_ns, view.venue) = (record.time_ns, u32::from(record.header.venue));
+                }
+            }
+        }
+        self.statistics.unused += u64::from(!shown);
+    }
+
+    /// Ages grow with engine time.
+    pub(super) fn refresh_regions(&mut self, slot: u8) {
+        let Some(Some(cell)) = self.slots.get_mut(usize::from(slot)) else { return };
+        let now_ns = self.time_ns;
+        let age = |at_ns: u64| if at_ns == 0 { -1 } else { now_ns.saturating_sub(at_ns).min(i64::MAX as u64) as i64 };
+        for index in 0..cell.listings_count {
+            for view in cell.view.regions[index].regions.iter_mut().take_while(|view| view.region != 0) {
+                view.position_age_ns = age(view.position_time_ns);
+                view.quote_age_ns = age(view.quote_time_ns);
+            }
+        }
+    }
+
+    /// A word of kept state, for a slot that does not run.
+    pub(super) fn on_kept_state(&mut self, record: &KeptState, out: &mut dyn Outbox) {
+        let stands = self.slot_run(record.slot).is_some_and(|run| run != SlotRun::Running);
+        let restored = stands && self.host.restore(record).is_ok();
+        let outcome = if restored { APPLIED } else { REFUSED };
+        self.applied(record, u32::from(record.slot), (0, 0, record.request), outcome, out);
+    }
+
+    /// Saves and says what a slot keeps.
+    pub(super) fn save_kept(&mut self, slot: u8, out: &mut dyn Outbox) {
+        let (input, time_ns) = (self.input, self.time_ns);
+        let Self { host, hash, .. } = self;
+        host.save(slot, &mut |mut record| {
+            (record.header.sequence, record.header.venue_time_ns, record.slot) = (input, time_ns, slot);
+            hash.bytes(records::bytes_of(&record));
+            out.output(records::bytes_of(&record));
+        });
+    }
+}
+
+/// Whether these are the bits of a number: neither an infinity nor NaN.
+const fn is_finite(bits: u64) -> bool {
+    const EXPONENT: u64 = 0x7ff << 52;
+    bits & EXPONENT != EXPONENT
+}
+
+/// The region's place, taken when it is heard for the first time; `None` when there is none left.
+fn place_of(regions: &mut [RegionView; REGIONS_MAX], region: u32) -> Option<&mut RegionView> {
+    let at = regions.iter().position(|view| view.region == region || view.region == 0)?;
+    let view = &mut regions[at];
+    if view.region == 0 {
+        view.region = region;
+        (view.bid_nanos, view.ask_nanos) = (UNDEF_PRICE, UNDEF_PRICE);
+        (view.position_age_ns, view.quote_age_ns) = (-1, -1);
+    }
+    Some(view)
+}
