@@ -6,6 +6,7 @@ Codes are stable: appended, never renumbered. Zero means absent and is never a m
 from enum import IntEnum
 
 __all__ = [
+    "AuctionKind",
     "BookAction",
     "BookEffect",
     "BreakKind",
@@ -118,6 +119,12 @@ class Kind(IntEnum):
     """What the coordination store says of this engine's epoch."""
     REFERENCE_SET = 73
     """The reference data that the coordination store names."""
+    REGION_POSITION = 74
+    """A position of another region."""
+    REGION_QUOTE = 75
+    """The best prices of an instrument in another region."""
+    KEPT_STATE = 76
+    """A word of a slot's kept state: said when the slot stops, given to it before a start."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
@@ -328,6 +335,19 @@ class TradingState(IntEnum):
     """After the close."""
 
 
+class AuctionKind(IntEnum):
+    """What an auction is for."""
+
+    OPENING = 1
+    """Opens the day."""
+    CLOSING = 2
+    """Closes the day."""
+    HALT = 3
+    """Ends a halt, or brings a new issue."""
+    INTRADAY = 4
+    """Crosses at any other time."""
+
+
 class FeedState(IntEnum):
     """State of the feed that carries a book."""
 
@@ -489,6 +509,8 @@ class RejectCode(IntEnum):
     """The breaker of the venue session is open, or its probes are under way."""
     THROTTLE = 33
     """The venue's throttle would hold the message up."""
+    SIGNAL_FLOOD = 34
+    """More signals than one pass carries: strategies answer each other in a circle."""
 
 
 class KillNew(IntEnum):
@@ -545,6 +567,8 @@ class CallStatus(IntEnum):
     """Quarantined by the supervisor."""
     REJECT_STORM = 9
     """Too many of its intents and orders were refused within a short time (control 33)."""
+    BAD_NUMBER = 10
+    """A number that must be finite is not."""
 
 
 class BreakKind(IntEnum):
@@ -590,6 +614,8 @@ class IntentKind(IntEnum):
     """Cancel a side of the listing."""
     CANCEL_ALL = 5
     """Cancel all of the slot's orders."""
+    SIGNAL = 6
+    """Publish a number on a channel: `order_id` names the channel, `price_nanos` holds the bits of the f64."""
 
 
 class Callback(IntEnum):
@@ -615,6 +641,12 @@ class Callback(IntEnum):
     """The consolidated book of a bound instrument changed: its best prices, their lots or venues, its state, who
     counts.
     """
+    RISK = 10
+    """What risk or the venue allow the slot at a listing changed."""
+    AUCTION = 11
+    """An auction says what it would give now."""
+    SIGNAL = 12
+    """A number was published."""
 
 
 class SessionState(IntEnum):

@@ -5,8 +5,21 @@ Invariant: importing this package imports neither numba nor numpy; `build` does 
 
 from typing import TYPE_CHECKING, Any
 
-from meridian.codes import CallStatus, ConsolidatedState, OrderState, OrderType, Side, TimeInForce
+from meridian.codes import (
+    AuctionKind,
+    BreakerState,
+    CallStatus,
+    ConsolidatedState,
+    KillNew,
+    OrderState,
+    OrderType,
+    RejectCode,
+    Side,
+    TimeInForce,
+    TradingState,
+)
 from meridian.strategies import math
+from meridian.strategies.channels import channel
 from meridian.strategies.fields import Field, ParameterError, param, state
 from meridian.strategies.orders import Orders
 from meridian.strategies.plain import Plain
@@ -14,11 +27,15 @@ from meridian.strategies.strategy import Strategy
 from meridian.strategies.transform import StrategyRefused
 from meridian.strategies.views import (
     UNDEF_PRICE,
+    Auction,
     Book,
     Consolidated,
     Fill,
     Level,
     Order,
+    Region,
+    Risk,
+    Signal,
     Status,
     Timer,
     Trade,
@@ -31,12 +48,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNDEF_PRICE",
+    "Auction",
+    "AuctionKind",
     "Book",
+    "BreakerState",
     "CallStatus",
     "Consolidated",
     "ConsolidatedState",
     "Field",
     "Fill",
+    "KillNew",
     "Level",
     "Order",
     "OrderState",
@@ -44,16 +65,22 @@ __all__ = [
     "Orders",
     "ParameterError",
     "Plain",
+    "Region",
+    "RejectCode",
+    "Risk",
     "Side",
+    "Signal",
     "Status",
     "Strategy",
     "StrategyRefused",
     "TimeInForce",
     "Timer",
     "Trade",
+    "TradingState",
     "VenueTop",
     "WorkingOrder",
     "build",
+    "channel",
     "math",
     "param",
     "state",

@@ -168,7 +168,8 @@ def link(object_code: bytes) -> bytes:
 def _described(field: Any) -> dict[str, Any]:
     return {
         "name": field.name, "type": field.scalar.__name__, "length": field.length, "offset": field.offset,
-        "scalar": SCALAR_CODES[field.scalar], "default": field.default, "help": field.help,
+        "scalar": SCALAR_CODES[field.scalar], "default": field.default, "help": field.help, "live": field.live,
+        "keep": field.keep,
         **{bound: getattr(field, bound) for bound in BOUNDS},
     }  # fmt: skip
 
@@ -197,6 +198,7 @@ def _inputs_hash(cls: type[Strategy], versions: Mapping[str, str]) -> str:
 def _sources() -> str:
     """Hash of what decides how a class becomes code."""
     own = (
+        "channels",
         "checks",
         "compiled",
         "entry",

@@ -18,6 +18,7 @@ OVERFLOW = int(CallStatus.OVERFLOW)
 DIVISION_BY_ZERO = int(CallStatus.DIVISION_BY_ZERO)
 BAD_PRICE = int(CallStatus.BAD_PRICE)
 TOO_MANY_INTENTS = int(CallStatus.TOO_MANY_INTENTS)
+BAD_NUMBER = int(CallStatus.BAD_NUMBER)
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 INT_EDGE = 9223372036854775808.0  # The first float that no whole number of 64 bits reaches.

@@ -127,8 +127,7 @@ def _emit(cls: type[Strategy], libraries: list[Any], symbols: dict[str, str]) ->
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=TARGET_CPU, features="", opt=3, reloc="pic", codemodel="default"
     )
-    reads = program_of(cls).reads_consolidated
-    whole = llvm.parse_assembly(entry_points(cls.table, symbols, reads_consolidated=reads))
+    whole = llvm.parse_assembly(entry_points(cls.table, symbols, reads=program_of(cls).reads))
     for library in libraries:
         whole.link_in(llvm.parse_assembly(_ERRORS.sub(r"\1 zeroinitializer", library.get_llvm_str())))
     for each in (*whole.functions, *whole.global_variables):

@@ -9,11 +9,13 @@ Invariant: the names and types here are those that `crates/strategies/src/compil
 import struct
 
 from meridian.strategies import checks, layouts
-from meridian.strategies.fields import SCALAR_CODES, Table
+from meridian.strategies.fields import SCALAR_CODES, Field, Table
 
-__all__ = ["ABI_VERSION", "entry_points"]
+__all__ = ["ABI_VERSION", "entry_points", "settable_code"]
 
-ABI_VERSION = 2
+ABI_VERSION = 3
+LIVE, FIXED = 0x100, 0x200
+"""In a parameter's scalar code: it may be set in a running slot, or may not."""
 
 # numba's convention: (result, error, arguments…) → 0 or -2 (None) when it returned. The error's text stays unread.
 _CALLBACK = """
@@ -44,17 +46,28 @@ def _bytes(name: str, content: bytes) -> str:
     return f'@{name} = constant [{len(content)} x i8] c"{spelled}", align 8\n'
 
 
-def entry_points(table: Table, symbols: dict[str, str], *, reads_consolidated: bool) -> str:
+def settable_code(field: Field) -> int:
+    """A parameter's scalar code, with whether it may be set in a running slot."""
+    return SCALAR_CODES[field.scalar] | (LIVE if field.live else FIXED)
+
+
+def entry_points(table: Table, symbols: dict[str, str], *, reads: int) -> str:
     """The module's text: data about the record and what the class looks at, and a function for each callback's symbol."""
     parameters = b"".join(
-        struct.pack("<32sII", field.name.encode(), field.offset, SCALAR_CODES[field.scalar])
+        struct.pack("<32sII", field.name.encode(), field.offset, settable_code(field))
         for field in table.parameters.values()
+    )
+    kept = b"".join(
+        struct.pack("<32sIIII", field.name.encode(), field.offset, SCALAR_CODES[field.scalar], field.length, 0)
+        for field in table.kept
     )
     text = f"@meridian_abi_version = constant i64 {ABI_VERSION}\n"
     text += f"@meridian_record_bytes = constant i64 {table.record_bytes}\n"
     text += f"@meridian_state_offset = constant i64 {table.state_offset}\n"
     text += f"@meridian_parameters_count = constant i64 {len(table.parameters)}\n"
-    text += f"@meridian_consolidated = constant i64 {int(reads_consolidated)}\n"
+    text += f"@meridian_reads = constant i64 {reads}\n"
+    text += f"@meridian_kept_count = constant i64 {len(table.kept)}\n"
+    text += _bytes("meridian_kept", kept or bytes(48))
     text += _bytes("meridian_initial", table.initial())
     text += _bytes("meridian_parameters", parameters or bytes(40))
     failure = layouts.structure("OrdersView").failure.offset

@@ -21,6 +21,8 @@ T = TypeVar("T", int, float, bool)
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 NAME_BYTES_MAX = 31
 LENGTH_MAX = 4096
+KEPT_WORDS_MAX = 1024
+"""Numbers that a class may keep; as in crates/strategies/src/library.rs."""
 _TYPES: dict[Any, type[int] | type[float] | type[bool]] = {
     int: int, float: float, bool: bool, "int": int, "float": float, "bool": bool,
 }  # fmt: skip
@@ -48,6 +50,8 @@ class Declaration:
     le: Scalar | None = None
     lt: Scalar | None = None
     help: str = ""
+    live: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class Field:
     lt: Scalar | None = None
     help: str = ""
     offset: int = 0
+    live: bool = False  # A parameter that may be set while the slot runs.
+    keep: bool = False  # State that outlives a stop.
 
     @property
     def allowed(self) -> str:
@@ -106,7 +112,7 @@ class Field:
 
 
 @overload
-def param(default: bool, *, help: str = "") -> Any: ...
+def param(default: bool, *, help: str = "", live: bool = False) -> Any: ...
 @overload
 def param(
     default: int | float,
@@ -116,18 +122,33 @@ def param(
     le: int | float | None = None,
     lt: int | float | None = None,
     help: str = "",
+    live: bool = False,
 ) -> Any: ...
-def param(default: Any, *, help: str = "", **bounds: Any) -> Any:
-    """A parameter: set before the start or by an operator, read by callbacks. Bounds are checked whenever it is set."""
+def param(default: Any, *, help: str = "", live: bool = False, **bounds: Any) -> Any:
+    """A parameter: set before the start, read by callbacks. Bounds are checked whenever it is set.
+
+    `live=True`: an operator may set it while the strategy runs too; without it, such a change is refused.
+    """
     unknown = sorted(set(bounds) - {"ge", "gt", "le", "lt"})
-    if unknown:
-        raise ParameterError([f"param({key}=…) is not known: ge, gt, le, lt and help are allowed." for key in unknown])
-    return Declaration(default=default, is_parameter=True, help=help, **bounds)
+    errors = [f"param({key}=…) is not known: ge, gt, le, lt, help and live are allowed." for key in unknown]
+    errors += _flag_errors("param", "live", live)
+    if errors:
+        raise ParameterError(errors)
+    return Declaration(default=default, is_parameter=True, help=help, live=live, **bounds)
 
 
-def state(default: Any) -> Any:
-    """A state field: written by callbacks. A list gives a fixed array: `window: list[float] = state([0.0] * 64)`."""
-    return Declaration(default=default, is_parameter=False)
+def _flag_errors(function: str, key: str, value: object) -> list[str]:
+    return [] if isinstance(value, bool) else [f"{function}({key}={value!r}): True or False is allowed."]
+
+
+def state(default: Any, *, keep: bool = False) -> Any:
+    """A state field: written by callbacks. A list gives a fixed array: `window: list[float] = state([0.0] * 64)`.
+
+    `keep=True`: it is saved when the strategy stops in good order, and the next start begins with it.
+    """
+    if errors := _flag_errors("state", "keep", keep):
+        raise ParameterError(errors)
+    return Declaration(default=default, is_parameter=False, keep=keep)
 
 
 class Table:
@@ -158,6 +179,11 @@ class Table:
     def parameters(self) -> dict[str, Field]:
         """The parameters by name."""
         return {name: field for name, field in self.fields.items() if field.is_parameter}
+
+    @property
+    def kept(self) -> list[Field]:
+        """The fields of the state that outlive a stop."""
+        return [field for field in self.fields.values() if field.keep]
 
     @property
     def state_offset(self) -> int:
@@ -227,6 +253,9 @@ def collect(owner: str, annotations: Mapping[str, Any], namespace: Mapping[str, 
             fields.append(field)
         if sentence:
             errors.append(sentence)
+    kept = sum(field.length or 1 for field in fields if field.keep)
+    if kept > KEPT_WORDS_MAX:
+        errors.append(f"{owner} keeps {kept} numbers: {KEPT_WORDS_MAX} are allowed with keep=True.")
     return fields, errors
 
 
@@ -258,7 +287,7 @@ def _field(owner: str, name: str, annotation: Any, declared: Declaration) -> tup
     for key, bound in bounds.items():
         if bound is not None and (type(bound) not in (int, float) or not math.isfinite(bound) or scalar is bool):
             return None, f"{owner}.{name} has the bound {key} = {bound!r}: a finite number is allowed, none for bool."
-    field = Field(name=name, scalar=scalar, length=length, default=declared.default,
-                  is_parameter=declared.is_parameter, help=declared.help, **bounds)  # fmt: skip
+    field = Field(name=name, scalar=scalar, length=length, default=declared.default, live=declared.live,
+                  is_parameter=declared.is_parameter, help=declared.help, keep=declared.keep, **bounds)  # fmt: skip
     sentence = field.value_error(declared.default)
     return field, None if sentence is None else f"{owner}.{sentence}"

@@ -12,7 +12,8 @@ from meridian._native import records as _records
 __all__ = ["STRUCTURES", "LISTINGS_MAX", "INTENTS_MAX", "WORKING_MAX", "structure"]
 
 VIEWS = ("Level", "BookView", "TradeView", "StatusView", "OrderView", "FillView", "TimerView", "TickRow", "ListingView",
-         "WorkingOrder", "OrderIntent", "VenueTop", "ConsolidatedView", "ConsolidatedTop", "OrdersView")  # fmt: skip
+         "WorkingOrder", "OrderIntent", "VenueTop", "ConsolidatedView", "ConsolidatedTop", "QueuePlace", "ListingState",
+         "RegionView", "ListingRegions", "RiskView", "AuctionView", "SignalView", "OrdersView")  # fmt: skip
 
 LISTINGS_MAX: int = _records.CONSTANTS["LISTINGS_MAX"]
 INTENTS_MAX: int = _records.CONSTANTS["INTENTS_MAX"]

@@ -13,13 +13,24 @@ from typing import Any
 from meridian._native import records as _records
 from meridian.codes import IntentKind, OrderState, OrderType, Side, TimeInForce
 from meridian.strategies import checks, layouts
-from meridian.strategies.checks import fail, need_int
-from meridian.strategies.views import GETTERS, UNDEF_PRICE, Consolidated, OrdersBound, WorkingOrder, working_places
+from meridian.strategies.channels import CHANNEL_MAX
+from meridian.strategies.checks import fail, length, need_int
+from meridian.strategies.math import float_bits
+from meridian.strategies.views import (
+    GETTERS,
+    UNDEF_PRICE,
+    Consolidated,
+    OrdersBound,
+    Region,
+    WorkingOrder,
+    working_places,
+)
 
 __all__ = ["METHODS", "Orders"]
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 NEW, REPLACE, CANCEL = int(IntentKind.NEW), int(IntentKind.REPLACE), int(IntentKind.CANCEL)
+SIGNAL = int(IntentKind.SIGNAL)
 CANCEL_SIDE, CANCEL_ALL = int(IntentKind.CANCEL_SIDE), int(IntentKind.CANCEL_ALL)
 LIMIT, DAY = int(OrderType.LIMIT), int(TimeInForce.DAY)
 LIVE, PENDING_CANCEL = int(OrderState.LIVE), int(OrderState.PENDING_CANCEL)
@@ -28,6 +39,10 @@ INTENTS_MAX = layouts.INTENTS_MAX
 TICK_ROWS: int = _records.CONSTANTS["TICK_ROWS"]
 RAISED, OUT_OF_BOUNDS = checks.RAISED, checks.OUT_OF_BOUNDS
 BAD_PRICE, TOO_MANY_INTENTS = checks.BAD_PRICE, checks.TOO_MANY_INTENTS
+BAD_NUMBER = checks.BAD_NUMBER
+LOTS_EDGE = 2**50  # More lots than any venue has.
+FLOAT_MAX = 1.7976931348623157e308
+QUOTE_LEVELS_MAX = 8
 PRICE_EDGE = 4e18  # Prices beyond it are refused, so that rounding to the tick cannot overflow.
 TICK_MAX = 10**18
 
@@ -243,12 +258,204 @@ def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: An
     quote_side(line, orders, SELL, sell_found, sells, ask, size, listing.headroom_sell_lots, post_only)
 
 
+def whole_lots(lots: int, increment_lots: int) -> int:
+    """Lots, rounded down to what may be ordered."""
+    return lots - lots % increment_lots if increment_lots > 1 else lots
+
+
+def target_side(
+    line: int, orders: Any, side: int, found: int, count: int, price: int, size: int, headroom: int, post_only: Any
+) -> None:
+    """One side of a target, where `count` orders rest and one of them at the place `found`."""
+    view = orders.memory
+    increment = view.listings[orders.listing].increment_lots
+    if size == 0 or price == UNDEF_PRICE or count > 1:
+        if count > 0:
+            place_intent(line, view, CANCEL_SIDE, orders.listing, 0, side)
+        return
+    if count == 0:
+        lots = whole_lots(min(size, headroom), increment)
+        if lots > 0:
+            order_new(line, orders, side, price, lots, DAY, post_only, 0, 0, LIMIT)
+        return
+    order = view.working[found]
+    if order.state != LIVE:
+        return  # It answers first; the next callback decides.
+    lots = min(size, order.leaves_lots + whole_lots(max(headroom, 0), increment))
+    if order.price_nanos == price and order.leaves_lots == lots:
+        return
+    intent = place_intent(line, view, REPLACE, orders.listing, order.order_id, side)
+    intent.price_nanos = price
+    intent.lots = order.lots - order.leaves_lots + lots
+
+
+def order_target(line: int, orders: Any, lots: Any, price_nanos: Any, post_only: Any = False) -> None:
+    """Moves the slot's orders at the bound listing so that position and open lots head for a position.
+
+    What is missing, the position taken off, stands as one order at this price: made, or replaced where price or open lots
+    differ, as far as headroom goes; the other side is cancelled, and so is a side with more than one order, for a fresh
+    start. At the target, or at a price UNDEF_PRICE, nothing rests. An order that has a request under way is left until it is
+    answered. It moves when it is called: call it whenever book, fill or order may have changed what is missing.
+    """
+    wanted = need_int(lots)
+    price = need_int(price_nanos)
+    view = orders.memory
+    if wanted < -LOTS_EDGE or wanted > LOTS_EDGE:
+        fail(view, BAD_NUMBER, line)
+    buy_found = 0
+    sell_found = 0
+    buys = 0
+    sells = 0
+    for place in range(view.working_count):
+        order = view.working[place]
+        if order.listing == orders.listing and order.state != PENDING_CANCEL:
+            if order.side == BUY:
+                buy_found = place
+                buys += 1
+            else:
+                sell_found = place
+                sells += 1
+    listing = view.listings[orders.listing]
+    missing = wanted - listing.position_lots
+    buy = whole_lots(max(missing, 0), listing.increment_lots)
+    sell = whole_lots(max(-missing, 0), listing.increment_lots)
+    target_side(line, orders, BUY, buy_found, buys, price, buy, listing.headroom_buy_lots, post_only)
+    target_side(line, orders, SELL, sell_found, sells, price, sell, listing.headroom_sell_lots, post_only)
+
+
+def level_of(order: Any, prices: Any, levels: int, taken: int) -> int:
+    """The first level at an order's price (the one asked for, while a replace is under way) that is not taken; -1: none."""
+    price = order.price_nanos
+    if order.state == PENDING_REPLACE and order.pending_nanos != UNDEF_PRICE:
+        price = order.pending_nanos
+    for level in range(levels):
+        if prices[level] == price and (taken >> level) & 1 == 0:
+            return level
+    return -1
+
+
+def free_level(prices: Any, levels: int, taken: int) -> int:
+    """The first level that has a price and no order; -1: none."""
+    for level in range(levels):
+        if prices[level] != UNDEF_PRICE and (taken >> level) & 1 == 0:
+            return level
+    return -1
+
+
+def mass_side(line: int, orders: Any, side: int, prices: Any, size: int, headroom: int, post_only: Any) -> None:
+    """One side of a mass quote."""
+    view = orders.memory
+    levels = length(prices) if size > 0 else 0
+    if levels > QUOTE_LEVELS_MAX:
+        fail(view, OUT_OF_BOUNDS, line)
+    taken = 0
+    for place in range(view.working_count):
+        order = view.working[place]
+        if order.listing == orders.listing and order.side == side and order.state != PENDING_CANCEL:
+            level = level_of(order, prices, levels, taken)
+            if level >= 0:
+                taken |= 1 << level
+    seen = 0
+    room = headroom
+    for place in range(view.working_count):
+        order = view.working[place]
+        if order.listing != orders.listing or order.side != side or order.state == PENDING_CANCEL:
+            continue
+        level = level_of(order, prices, levels, seen)
+        if level >= 0:
+            seen |= 1 << level
+        if order.state != LIVE or (level >= 0 and order.leaves_lots <= size):
+            continue  # It answers first, or keeps its place in the queue.
+        free = level if level >= 0 else free_level(prices, levels, taken)
+        if free < 0 or size - order.leaves_lots > room:
+            place_intent(line, view, CANCEL, orders.listing, order.order_id, side)
+            continue
+        taken |= 1 << free
+        room -= max(size - order.leaves_lots, 0)
+        intent = place_intent(line, view, REPLACE, orders.listing, order.order_id, side)
+        intent.price_nanos = prices[free]
+        intent.lots = order.lots - order.leaves_lots + size
+    for level in range(levels):
+        if prices[level] != UNDEF_PRICE and (taken >> level) & 1 == 0 and room >= size:
+            room -= size
+            order_new(line, orders, side, need_int(prices[level]), size, DAY, post_only, 0, 0, LIMIT)
+
+
+def order_mass_quote(line: int, orders: Any, bids: Any, asks: Any, lots: Any, post_only: Any = False) -> None:
+    """One order of this size at each price of two lists of the state, up to eight a side; UNDEF_PRICE leaves a place out.
+
+    What rests at a price that is asked for keeps its place in the queue, made smaller where it has more lots; what rests
+    elsewhere moves to a price without an order, or is cancelled; what is left over is new, as far as headroom goes. A size
+    of zero takes everything out. An order that has a request under way is left until it is answered.
+    """
+    size = need_int(lots)
+    if size < 0 or size > LOTS_EDGE:
+        fail(orders.memory, BAD_NUMBER, line)
+    listing = orders.memory.listings[orders.listing]
+    mass_side(line, orders, BUY, bids, size, listing.headroom_buy_lots, post_only)
+    mass_side(line, orders, SELL, asks, size, listing.headroom_sell_lots, post_only)
+
+
+def order_signal(line: int, orders: Any, channel: Any, value: Any) -> None:
+    """Publishes a number on a channel; NaN and infinities fail."""
+    number = need_int(channel)
+    amount = float(value)
+    if number <= 0 or number > CHANNEL_MAX:
+        fail(orders.memory, OUT_OF_BOUNDS, line)
+    if not (-FLOAT_MAX <= amount <= FLOAT_MAX):  # NaN fails as well.
+        fail(orders.memory, BAD_NUMBER, line)
+    intent = place_intent(line, orders.memory, SIGNAL, orders.listing, number, 0)
+    intent.price_nanos = float_bits(amount)
+
+
+def order_headroom_limit(line: int, orders: Any, side: Any) -> int:
+    """The limit that holds a further order of a side, 0: what holds it is no limit."""
+    state = orders.memory.states[orders.listing]
+    if side == BUY:
+        return state.buy_limit
+    if side != SELL:
+        fail(orders.memory, RAISED, line)
+    return state.sell_limit
+
+
+def order_headroom_reason(line: int, orders: Any, side: Any) -> int:
+    """The RejectCode that an order of a side beyond the headroom would meet."""
+    state = orders.memory.states[orders.listing]
+    if side == BUY:
+        return state.buy_reason
+    if side != SELL:
+        fail(orders.memory, RAISED, line)
+    return state.sell_reason
+
+
+def order_queue_ahead_lots(line: int, orders: Any, order: Any) -> int:
+    """Lots that trade before a live order at its price, -1: not known."""
+    view = orders.memory
+    for place in range(view.working_count):
+        if view.queues[place].order_id == order.order_id:
+            return view.queues[place].ahead_lots
+    return -1
+
+
+def order_queue_exact(line: int, orders: Any, order: Any) -> bool:
+    """Whether the lots ahead were counted in the book; else they are an estimate from above."""
+    view = orders.memory
+    for place in range(view.working_count):
+        if view.queues[place].order_id == order.order_id:
+            return view.queues_exact[place] != 0
+    return False
+
+
 METHODS = {
     "new": order_new, "buy": order_buy, "sell": order_sell, "replace": order_replace, "cancel": order_cancel,
     "cancel_side": order_cancel_side, "cancel_all": order_cancel_all, "headroom_lots": order_headroom_lots,
-    "on": order_on, "to_price": order_to_price, "quote": order_quote,
+    "on": order_on, "to_price": order_to_price, "quote": order_quote, "target": order_target,
+    "mass_quote": order_mass_quote, "signal": order_signal, "headroom_limit": order_headroom_limit,
+    "headroom_reason": order_headroom_reason, "queue_ahead_lots": order_queue_ahead_lots, "queue_exact": order_queue_exact,
 }  # fmt: skip
-SHARED = (place_intent, whole_price, quote_side, *METHODS.values())
+SHARED = (
+    place_intent, whole_price, quote_side, whole_lots, target_side, level_of, free_level, mass_side, *METHODS.values(),
+)  # fmt: skip
 
 
 class Orders:
@@ -269,6 +476,16 @@ class Orders:
     stale: bool
     tradable: bool
     watch_only: bool
+    venue_up: bool
+    breaker: int
+    throttle_left: int
+    new_orders: int
+    feed_latency_ns: int
+    feed_latency_mean_ns: int
+    order_latency_ns: int
+    order_latency_mean_ns: int
+    entry_latency_ns: int
+    response_latency_ns: int
 
     def __init__(self, bound: OrdersBound) -> None:
         self._bound = bound
@@ -289,6 +506,11 @@ class Orders:
     def consolidated(self) -> Consolidated:
         """The consolidated book of the bound listing's instrument."""
         return Consolidated(GETTERS["consolidated"](self._bound))
+
+    @property
+    def regions(self) -> list[Region]:
+        """The bound listing's instrument in other regions."""
+        return [Region(each) for each in GETTERS["regions"](self._bound)]
 
     def on(self, instrument: int, venue: int) -> "Orders":
         """The same, bound to another of the slot's listings; fails when it has none such."""
@@ -344,3 +566,31 @@ class Orders:
     def quote(self, bid_nanos: int, ask_nanos: int, lots: int, post_only: bool = False) -> None:
         """One order a side; what rests is replaced only when it must, and a side without headroom is left out."""
         order_quote(0, self._bound, bid_nanos, ask_nanos, lots, post_only)
+
+    def target(self, lots: int, price_nanos: int, post_only: bool = False) -> None:
+        """Moves the orders of the bound listing so that position and open lots head for a position, at this price."""
+        order_target(0, self._bound, lots, price_nanos, post_only)
+
+    def mass_quote(self, bids: list[int], asks: list[int], lots: int, post_only: bool = False) -> None:
+        """One order of this size at each price of two lists of the state; what rests there already stays."""
+        order_mass_quote(0, self._bound, bids, asks, lots, post_only)
+
+    def signal(self, channel: int, value: float) -> None:
+        """Publishes a finite number on a channel: every other strategy that has `on_signal` is told."""
+        order_signal(0, self._bound, channel, value)
+
+    def headroom_limit(self, side: Side | int) -> int:
+        """The limit that holds a further order of a side, 0: what holds it is no limit."""
+        return order_headroom_limit(0, self._bound, side)
+
+    def headroom_reason(self, side: Side | int) -> int:
+        """The RejectCode that an order of a side beyond the headroom would meet."""
+        return order_headroom_reason(0, self._bound, side)
+
+    def queue_ahead_lots(self, order: Any) -> int:
+        """Lots that trade before a live order at its price, -1: not known."""
+        return order_queue_ahead_lots(0, self._bound, order)
+
+    def queue_exact(self, order: Any) -> bool:
+        """Whether the lots ahead were counted in the book; else they are an estimate from above."""
+        return order_queue_exact(0, self._bound, order)

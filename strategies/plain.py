@@ -13,6 +13,7 @@ from typing import Any, Literal
 from meridian.codes import Callback
 from meridian.strategies import checks, layouts, views
 from meridian.strategies.checks import StrategyFailure
+from meridian.strategies.entry import settable_code
 from meridian.strategies.fields import SCALAR_CODES
 from meridian.strategies.orders import Orders
 from meridian.strategies.strategy import Strategy, program_of
@@ -24,7 +25,8 @@ Mode = Literal["plain", "debug"]
 _CODES = {name: int(Callback[name.removeprefix("on_").upper()]) for name in CALLBACKS}
 _OBJECTS: dict[str, type[views.View]] = {
     "BookView": views.Book, "TradeView": views.Trade, "StatusView": views.Status, "OrderView": views.Order,
-    "FillView": views.Fill, "TimerView": views.Timer, "ConsolidatedView": views.Consolidated,
+    "FillView": views.Fill, "TimerView": views.Timer, "ConsolidatedView": views.Consolidated, "RiskView": views.Risk,
+    "AuctionView": views.Auction, "SignalView": views.Signal,
 }  # fmt: skip
 
 
@@ -57,13 +59,23 @@ class Plain:
 
     @property
     def parameters(self) -> list[tuple[str, int, int]]:
-        """Name, offset and scalar code of each parameter, as a host checks them."""
-        return [(field.name, field.offset, SCALAR_CODES[field.scalar]) for field in self.table.parameters.values()]
+        """Name, offset and scalar code (with whether it may be set while it runs) of each parameter, for a host."""
+        return [(field.name, field.offset, settable_code(field)) for field in self.table.parameters.values()]
 
     @property
-    def wants(self) -> tuple[bool, bool]:
-        """Whether the class reads consolidated books, and whether it is called when they change."""
-        return self.program.wants
+    def kept(self) -> list[tuple[str, int, int, int]]:
+        """Name, offset, scalar code and length of each field of the state that outlives a stop."""
+        return [(field.name, field.offset, SCALAR_CODES[field.scalar], field.length) for field in self.table.kept]
+
+    @property
+    def reads(self) -> int:
+        """What the class looks at, as bits."""
+        return self.program.reads
+
+    @property
+    def callbacks(self) -> list[int]:
+        """The codes of the callbacks that it has."""
+        return list(self._calls)
 
     def call(self, callback: int, record: int, event: int, orders: int) -> int:
         """Calls a callback by its code over memory at these addresses. A callback that the class lacks returns 0."""

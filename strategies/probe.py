@@ -4,6 +4,7 @@ Invariant: a seed gives the same views; counts and places (which the engine guar
 """
 
 import random
+import struct
 from typing import Any
 
 from meridian.codes import Callback, ConsolidatedState
@@ -15,7 +16,8 @@ CENT = 10_000_000
 EVENTS = {
     Callback.START: "TimerView", Callback.BOOK: "BookView", Callback.TRADE: "TradeView", Callback.STATUS: "StatusView",
     Callback.ORDER: "OrderView", Callback.FILL: "FillView", Callback.TIMER: "TimerView", Callback.STOP: "TimerView",
-    Callback.CONSOLIDATED: "ConsolidatedView",
+    Callback.CONSOLIDATED: "ConsolidatedView", Callback.RISK: "RiskView", Callback.AUCTION: "AuctionView",
+    Callback.SIGNAL: "SignalView",
 }  # fmt: skip
 
 
@@ -47,8 +49,39 @@ def orders_view(rng: random.Random, *, fuel: int = 10_000, listings: int | None 
         top = view.consolidated[place]
         for field in (each[0] for each in top._fields_):
             setattr(top, field, getattr(book, field))
+    _looked_at(rng, view)
     assert view.listings_count <= LISTINGS_MAX
     return view
+
+
+def _looked_at(rng: random.Random, view: Any) -> None:
+    """What is kept for classes that look: queue places, states, regions."""
+    for place in range(view.working_count):
+        view.queues[place].order_id = view.working[place].order_id
+        view.queues[place].ahead_lots = rng.choice((-1, 0, rng.randrange(1, 10**4)))
+        view.queues_exact[place] = rng.randrange(2)
+    for place in range(view.listings_count):
+        state = view.states[place]
+        for name in ("feed", "feed_mean", "order", "order_mean"):
+            kind, _, mean = name.partition("_")
+            setattr(state, f"{kind}_latency_{mean + '_' if mean else ''}ns", rng.choice((-1, rng.randrange(10**7))))
+        state.entry_latency_ns, state.response_latency_ns = rng.randrange(10**6), rng.randrange(10**6)
+        state.throttle_left = rng.choice((UNDEF, 0, rng.randrange(100)))
+        state.buy_limit, state.sell_limit = rng.randrange(1_000), rng.randrange(1_000)
+        state.buy_reason, state.sell_reason = rng.randrange(1, 34), rng.randrange(1, 34)
+        state.new_orders, state.connected, state.breaker = rng.randrange(1, 4), rng.randrange(2), rng.randrange(1, 4)
+        for number in range(rng.randrange(4)):
+            there = view.regions[place].regions[number]
+            there.region, there.venue = number + 1, rng.randrange(1, 5)
+            there.position_lots, there.position_age_ns = (
+                rng.randrange(-500, 500),
+                rng.choice((-1, rng.randrange(10**10))),
+            )
+            there.position_unsure = rng.randrange(2)
+            there.bid_nanos = rng.choice((UNDEF, rng.randrange(9_000, 11_000) * CENT))
+            there.ask_nanos = rng.choice((UNDEF, rng.randrange(9_000, 11_000) * CENT))
+            there.bid_lots, there.ask_lots = rng.randrange(500), rng.randrange(500)
+            there.quote_age_ns = rng.choice((-1, rng.randrange(10**10)))
 
 
 def _listing(rng: random.Random, listing: Any, place: int) -> None:
@@ -84,7 +117,8 @@ def event(rng: random.Random, callback: Callback, orders: Any) -> Any:
     view.time_ns = orders.time_ns
     {
         Callback.BOOK: _book, Callback.TRADE: _trade, Callback.STATUS: _status, Callback.ORDER: _order,
-        Callback.FILL: _fill, Callback.CONSOLIDATED: _consolidated,
+        Callback.FILL: _fill, Callback.CONSOLIDATED: _consolidated, Callback.RISK: _risk, Callback.AUCTION: _auction,
+        Callback.SIGNAL: _signal,
     }.get(callback, _timer)(rng, view)  # fmt: skip
     return view
 
@@ -176,6 +210,27 @@ def _fill(rng: random.Random, view: Any) -> None:
     view.side = rng.choice((1, 2))
     view.liquidity = rng.randrange(4)
     view.broken = rng.random() < 0.05
+
+
+def _risk(rng: random.Random, view: Any) -> None:
+    view.headroom_buy_lots, view.headroom_sell_lots = rng.choice((0, 5, 1_000)), rng.choice((0, 5, 1_000))
+    view.changed, view.new_orders = rng.randrange(16), rng.randrange(1, 4)
+    view.buy_limit, view.sell_limit = rng.randrange(1_000), rng.randrange(1_000)
+    view.buy_reason, view.sell_reason = rng.randrange(1, 34), rng.randrange(1, 34)
+    view.connected, view.breaker = rng.randrange(2), rng.randrange(1, 4)
+
+
+def _auction(rng: random.Random, view: Any) -> None:
+    view.indicative_nanos, view.far_nanos, view.reference_nanos = (
+        rng.choice((UNDEF, rng.randrange(9_000, 11_000) * CENT)) for _ in range(3)
+    )
+    view.paired_lots, view.imbalance_lots = rng.randrange(10**6), rng.randrange(10**5)
+    view.side, view.kind, view.phase = rng.randrange(3), rng.randrange(5), rng.randrange(8)
+
+
+def _signal(rng: random.Random, view: Any) -> None:
+    view.bits = struct.unpack("<q", struct.pack("<d", rng.choice((0.0, rng.gauss(0, 1), rng.gauss(0, 1e6)))))[0]
+    view.channel, view.source, view.based_on = rng.randrange(1, 2**31), rng.randrange(5), rng.randrange(2**40)
 
 
 def _timer(rng: random.Random, view: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from meridian.strategies.fields import Field, ParameterError, Table, collect
 from meridian.strategies.orders import Orders
 from meridian.strategies.transform import Program, transform
-from meridian.strategies.views import Book, Consolidated, Fill, Order, Status, Timer, Trade
+from meridian.strategies.views import Auction, Book, Consolidated, Fill, Order, Risk, Signal, Status, Timer, Trade
 
 __all__ = ["Strategy", "program_of"]
 
@@ -86,6 +86,18 @@ class Strategy:
 
         `orders` is bound to the first of the slot's listings of the instrument.
         """
+
+    def on_risk(self, risk: Risk, orders: Orders) -> None:
+        """What risk or the venue allow at a listing changed: new orders, a side, the limit that binds, the session.
+
+        Called once for each listing after the start too, with how it stands.
+        """
+
+    def on_auction(self, auction: Auction, orders: Orders) -> None:
+        """An auction says what it would give now."""
+
+    def on_signal(self, signal: Signal, orders: Orders) -> None:
+        """Another strategy, or a tile, published a number. `orders` is bound to the slot's first listing."""
 
 
 def program_of(cls: type[Strategy]) -> Program:

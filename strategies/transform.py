@@ -17,6 +17,7 @@ from typing import Any
 
 from meridian.strategies import checks, orders, scope, views
 from meridian.strategies import math as strategy_math
+from meridian.strategies.channels import channel
 from meridian.strategies.fields import Table
 from meridian.strategies.scope import StrategyRefused
 
@@ -26,6 +27,7 @@ __all__ = ["CALLBACKS", "Program", "StrategyRefused", "transform"]
 CALLBACKS: dict[str, str | None] = {
     "on_start": None, "on_book": "BookView", "on_trade": "TradeView", "on_status": "StatusView", "on_order": "OrderView",
     "on_fill": "FillView", "on_timer": "TimerView", "on_stop": None, "on_consolidated": "ConsolidatedView",
+    "on_risk": "RiskView", "on_auction": "AuctionView", "on_signal": "SignalView",
 }  # fmt: skip
 
 BINARY = {
@@ -45,6 +47,17 @@ BUILTINS = {function.__name__: function for function in (int, float, bool, abs, 
 PREFIX = "_m_"
 CONTEXT = "_m_ctx"
 MISSING = object()
+
+# Bit of what a class looks at (`engine::Wants::new`) → the functions that look there.
+READS: dict[int, tuple[str, ...]] = {
+    1: ("get_consolidated",),
+    2: ("order_queue_ahead_lots", "order_queue_exact"),
+    4: ("order_headroom_limit", "order_headroom_reason", *(
+        f"get_{name}" for name in ("venue_up", "breaker", "throttle_left", "new_orders", "feed_latency_ns",
+                                   "feed_latency_mean_ns", "order_latency_ns", "order_latency_mean_ns",
+                                   "entry_latency_ns", "response_latency_ns"))),
+    8: ("get_regions",),
+}  # fmt: skip
 
 REFUSALS: dict[type[ast.AST], str] = {
     ast.List: "a list allocates; a fixed list is declared as state: `window: list[float] = state([0.0] * 64)`",
@@ -83,16 +96,10 @@ class Program:
     calls: dict[str, dict[str, int]] = field(default_factory=dict)  # Function → called function → line.
 
     @property
-    def reads_consolidated(self) -> bool:
-        """Whether anything here looks at `orders.consolidated`."""
-        names = (each for tree in self.tree.values() for each in ast.walk(tree) if isinstance(each, ast.Name))
-        return any(each.id == f"{PREFIX}get_consolidated" for each in names)
-
-    @property
-    def wants(self) -> tuple[bool, bool]:
-        """Whether the class reads consolidated books, and whether it is called when they change."""
-        called = "on_consolidated" in self.callbacks
-        return called or self.reads_consolidated, called
+    def reads(self) -> int:
+        """What anything here looks at, of what is kept for those that look alone: bits, as `READS` gives them."""
+        names = {each.id for tree in self.tree.values() for each in ast.walk(tree) if isinstance(each, ast.Name)}
+        return sum(bit for bit, readers in READS.items() if any(PREFIX + reader in names for reader in readers))
 
     def source(self) -> str:
         """The rewritten source with its lines, for the hash and for reading."""
@@ -518,6 +525,8 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(function, ast.Attribute) and self.is_me(function.value):
             return self.own_call(node, function.attr, self.methods.get(function.attr), method=True)
         value = self.global_value(function)
+        if value is channel:
+            return self.named_channel(node)
         if value is not MISSING:
             return self.global_call(node, value)
         arguments = [self.expression(each) for each in node.args]
@@ -531,6 +540,15 @@ class Rewriter(ast.NodeTransformer):
         else:
             self.refuse(node, f"{ast.unparse(function)}(…) is not known; orders has {', '.join(orders.METHODS)}")
         return ast.Constant(0)
+
+    def named_channel(self, node: ast.Call) -> ast.expr:
+        """The number of a channel that is named in place."""
+        name = node.args[0].value if len(node.args) == 1 and isinstance(node.args[0], ast.Constant) else None
+        try:
+            return ast.Constant(channel(name))  # type: ignore[arg-type]  # what is no name is refused with a sentence
+        except ValueError as error:
+            self.refuse(node, str(error).rstrip("."))
+            return ast.Constant(0)
 
     def global_call(self, node: ast.Call, value: Any) -> ast.expr:
         spelled = ast.unparse(node.func)

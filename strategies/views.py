@@ -1,4 +1,4 @@
-"""What callbacks are given: the views of book, trade, status, order, fill and timer.
+"""What callbacks are given: the views of book, trade, status, order, fill, timer, risk, auction and signal.
 
 A view is the engine's record itself; beside the record's fields (read as signed whole numbers) it has the properties below.
 The functions at the top are what both modes run: over ctypes structures in plain mode, jitted in compiled mode. The classes
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from meridian._native import records as _records
-from meridian.codes import ConsolidatedState, OrderState, Side
+from meridian.codes import ConsolidatedState, KillNew, OrderState, Side
 from meridian.strategies import layouts
+from meridian.strategies.math import bits_float
 
 __all__ = [
-    "Book", "Consolidated", "Fill", "Level", "Order", "Status", "Timer", "Trade", "VenueTop", "WorkingOrder",
+    "Auction", "Book", "Consolidated", "Fill", "Level", "Order", "Region", "Risk", "Signal", "Status", "Timer", "Trade",
+    "VenueTop", "WorkingOrder",
 ]  # fmt: skip
 
 UNDEF_PRICE: int = _records.CONSTANTS["UNDEF_PRICE"]
@@ -24,6 +26,7 @@ STALE: int = _records.CONSTANTS["BOOK_STALE"]
 CROSSED: int = _records.CONSTANTS["BOOK_CROSSED"]
 TRADABLE: int = _records.CONSTANTS["BOOK_TRADABLE"]
 LIVE = int(OrderState.LIVE)
+ALLOW, REDUCE_ONLY = int(KillNew.ALLOW), int(KillNew.REDUCE_ONLY)
 STATE_NORMAL, STATE_LOCKED = int(ConsolidatedState.NORMAL), int(ConsolidatedState.LOCKED)
 STATE_CROSSED, STATE_ONE_SIDED = int(ConsolidatedState.CROSSED), int(ConsolidatedState.ONE_SIDED)
 NAN = float("nan")
@@ -235,6 +238,66 @@ def _listing_watch_only(obj: Any) -> bool:
     return obj.memory.listings[obj.listing].watch_only != 0
 
 
+def _listing_regions(obj: Any) -> Any:
+    return obj.memory.regions[obj.listing].regions
+
+
+def _state_up(obj: Any) -> bool:
+    return obj.memory.states[obj.listing].connected != 0
+
+
+def _state_breaker(obj: Any) -> int:
+    return obj.memory.states[obj.listing].breaker
+
+
+def _state_throttle(obj: Any) -> int:
+    return obj.memory.states[obj.listing].throttle_left
+
+
+def _state_new_orders(obj: Any) -> int:
+    return obj.memory.states[obj.listing].new_orders
+
+
+def _state_feed(obj: Any) -> int:
+    return obj.memory.states[obj.listing].feed_latency_ns
+
+
+def _state_feed_mean(obj: Any) -> int:
+    return obj.memory.states[obj.listing].feed_latency_mean_ns
+
+
+def _state_order(obj: Any) -> int:
+    return obj.memory.states[obj.listing].order_latency_ns
+
+
+def _state_order_mean(obj: Any) -> int:
+    return obj.memory.states[obj.listing].order_latency_mean_ns
+
+
+def _state_entry(obj: Any) -> int:
+    return obj.memory.states[obj.listing].entry_latency_ns
+
+
+def _state_response(obj: Any) -> int:
+    return obj.memory.states[obj.listing].response_latency_ns
+
+
+def _allowed(obj: Any) -> bool:
+    return obj.new_orders == ALLOW
+
+
+def _reduce_only(obj: Any) -> bool:
+    return obj.new_orders == REDUCE_ONLY
+
+
+def _signal_value(obj: Any) -> float:
+    return bits_float(obj.bits)
+
+
+def _unsure(obj: Any) -> bool:
+    return obj.position_unsure != 0
+
+
 # Property → kind of view → what computes it. A name that is no property is a field of the record.
 PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "two_sided": {"BookView": _two_sided, "Orders": _listing_two_sided, "ConsolidatedView": _both_sides,
@@ -253,7 +316,22 @@ PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
                      "ConsolidatedTop": _consolidated_spread},
     "mid_nanos": {"BookView": _mid, "ConsolidatedView": _consolidated_mid, "ConsolidatedTop": _consolidated_mid},
     "microprice_nanos": {"BookView": _microprice},
-    "connected": {"StatusView": _true_connected},
+    "connected": {"StatusView": _true_connected, "RiskView": _true_connected},
+    "allowed": {"RiskView": _allowed},
+    "reduce_only": {"RiskView": _reduce_only},
+    "value": {"SignalView": _signal_value},
+    "unsure": {"RegionView": _unsure},
+    "regions": {"Orders": _listing_regions},
+    "venue_up": {"Orders": _state_up},
+    "breaker": {"Orders": _state_breaker},
+    "throttle_left": {"Orders": _state_throttle},
+    "new_orders": {"Orders": _state_new_orders},
+    "feed_latency_ns": {"Orders": _state_feed},
+    "feed_latency_mean_ns": {"Orders": _state_feed_mean},
+    "order_latency_ns": {"Orders": _state_order},
+    "order_latency_mean_ns": {"Orders": _state_order_mean},
+    "entry_latency_ns": {"Orders": _state_entry},
+    "response_latency_ns": {"Orders": _state_response},
     "busted": {"TradeView": _true_busted},
     "cross": {"TradeView": _true_cross},
     "broken": {"FillView": _true_broken},
@@ -450,6 +528,80 @@ class Fill(View):
     liquidity: int
     maker: bool
     broken: bool
+
+
+class Risk(View):
+    """What risk or the venue allow at a listing changed: `changed` says what (`RISK_*` bits; 0: how it stands at the start).
+
+    `new_orders` is a KillNew, `breaker` a BreakerState; `buy_limit` is the limit that holds a further buy (0: no limit does)
+    and `buy_reason` the RejectCode that a larger one would meet.
+    """
+
+    time_ns: int
+    headroom_buy_lots: int
+    headroom_sell_lots: int
+    instrument: int
+    venue: int
+    changed: int
+    new_orders: int
+    buy_limit: int
+    sell_limit: int
+    buy_reason: int
+    sell_reason: int
+    breaker: int
+    connected: bool
+    allowed: bool
+    reduce_only: bool
+
+
+class Auction(View):
+    """An auction that collects orders says what it would give now. Prices that are not told are `UNDEF_PRICE`.
+
+    `kind` is an AuctionKind, `phase` the instrument's TradingState, `side` that of the imbalance (0: none).
+    """
+
+    time_ns: int
+    venue_time_ns: int
+    indicative_nanos: int
+    far_nanos: int
+    reference_nanos: int
+    paired_lots: int
+    imbalance_lots: int
+    instrument: int
+    venue: int
+    side: int
+    kind: int
+    phase: int
+
+
+class Signal(View):
+    """A number on a channel (`channel("name")`); `source` is the slot that published it, 0 a tile."""
+
+    time_ns: int
+    value: float
+    channel: int
+    source: int
+    based_on: int
+
+
+class Region(View):
+    """The bound listing's instrument as another region sees it. Ages are in ns, -1 for what was never heard.
+
+    `unsure`: something that the region told was lost. The place is free where `region` is 0, and so are those behind it.
+    """
+
+    region: int
+    position_lots: int
+    position_time_ns: int
+    position_age_ns: int
+    unsure: bool
+    bid_nanos: int
+    bid_lots: int
+    ask_nanos: int
+    ask_lots: int
+    venue: int
+    quote_time_ns: int
+    quote_age_ns: int
 
 
 class Timer(View):

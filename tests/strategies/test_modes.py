@@ -14,6 +14,7 @@ from meridian.strategies import probe as random_views
 from meridian.strategies.layouts import structure
 from meridian.strategies.plugins.cross_taker import CrossTaker
 from meridian.strategies.plugins.market_maker import InventoryMaker
+from tests.strategies.classes.asking import Asking
 from tests.strategies.classes.everything import Everything
 from tests.strategies.pair import Pair
 from tests.support import ROOT, skip_unchecked
@@ -35,7 +36,7 @@ def example() -> type[Strategy] | None:
     return cls
 
 
-CLASSES: list[Any] = [Everything, InventoryMaker, CrossTaker, example()]
+CLASSES: list[Any] = [Everything, Asking, InventoryMaker, CrossTaker, example()]
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__ if cls else "example")
@@ -72,7 +73,7 @@ def test_parameters_change_both_modes(code_directory: Path) -> None:
     assert pair.compiled.record()[offset:] == Everything.table.initial()[offset:]
 
 
-@pytest.mark.parametrize("cls", [Everything, InventoryMaker, CrossTaker])
+@pytest.mark.parametrize("cls", [Everything, Asking, InventoryMaker, CrossTaker])
 def test_debug_mode_gives_the_same_orders(cls: type[Strategy], code_directory: Path) -> None:
     import ctypes
 

@@ -4,8 +4,8 @@
 //! environment, so that a replay's calls have the same results. A host never keeps the references it is given.
 
 use records::{
-    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView, Parameter,
-    RiskView, SignalView, Slot, StatusView, TimerView, TradeView,
+    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView,
+    Parameter, RiskView, SignalView, Slot, StatusView, TimerView, TradeView,
 };
 
 /// The event of one callback. [`EventRef::as_ptr`] is what compiled code is given.

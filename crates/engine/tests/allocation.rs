@@ -59,7 +59,7 @@ impl Host for Quoter {
     fn reset(&mut self, _slot: u8) {}
 
     fn wants(&self, _slot: u8) -> Wants {
-        Wants { consolidated: true, consolidated_calls: true }
+        Wants::new(u64::MAX, |_| true)
     }
 
     fn call(&mut self, _slot: u8, callback: Callback, _event: EventRef<'_>, orders: &mut OrdersView) -> u32 {

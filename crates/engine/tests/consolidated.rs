@@ -8,7 +8,17 @@ use engine::Wants;
 use records::*;
 use support::{Heard, OTHER_VENUE, PRICE, SHARE, SLOT, START_NS, TICK, VENUE, World, config};
 
-const CALLED: Wants = Wants { consolidated: true, consolidated_calls: true };
+const READS: Wants = Wants {
+    consolidated: true,
+    consolidated_calls: false,
+    queues: false,
+    states: false,
+    regions: false,
+    risk_calls: false,
+    auction_calls: false,
+    signal_calls: false,
+};
+const CALLED: Wants = Wants { consolidated_calls: true, ..READS };
 
 /// A world whose slot wants this, without a venue that has spoken.
 fn unspoken(wants: Wants) -> World {
@@ -158,7 +168,7 @@ fn one_side_and_no_side() {
 
 #[test]
 fn who_only_reads_is_not_called_and_who_does_not_ask_is_shown_nothing() {
-    for (wants, shown) in [(Wants { consolidated: true, consolidated_calls: false }, 2), (Wants::default(), 0)] {
+    for (wants, shown) in [(READS, 2), (Wants::default(), 0)] {
         let mut world = world(wants);
         world.script.0.borrow_mut().keep_views = true;
         world.rest(OTHER_VENUE, SHARE, Side::Buy, PRICE + TICK, 30);

@@ -6,15 +6,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::{Engine, EngineConfig, EventRef, Host, Outbox, Wants};
+use engine::{Engine, EngineConfig, EventRef, Host, Outbox, Settable, Wants};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use records::{
-    BookView, CallStatus, Callback, ConsolidatedView, FillView, OrderView, OrdersView, Parameter, Plain, Slot, Stamp, StatusView,
-    TimerView, TradeView,
+    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView, Parameter,
+    Plain, RiskView, SignalView, Slot, Stamp, StatusView, TimerView, TradeView,
 };
-use strategies::{CompiledHost, Hosts, Library, LoadError, ParameterPlace, SlotRecord, measure_calls, time_calls};
+use strategies::{CompiledHost, Hosts, KeptPlace, Library, LoadError, ParameterPlace, SlotRecord, measure_calls, time_calls};
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -34,6 +34,7 @@ struct PlainClass {
     initial: Vec<u8>,
     state_offset: usize,
     parameters: Vec<ParameterPlace>,
+    kept: Vec<KeptPlace>,
     wants: Wants,
 }
 
@@ -44,21 +45,29 @@ impl PlainClass {
         let listed: Vec<(String, u32, u32)> = object.getattr("parameters")?.extract()?;
         let parameters = listed
             .into_iter()
-            .map(|(text, offset, scalar)| {
-                let mut name = [0; 32];
-                let bytes = text.as_bytes();
-                let count = bytes.len().min(name.len() - 1);
-                name[..count].copy_from_slice(&bytes[..count]);
-                ParameterPlace { name, offset, scalar }
-            })
+            .map(|(text, offset, scalar)| ParameterPlace { name: padded(&text), offset, scalar })
+            .collect();
+        let listed: Vec<(String, u32, u32, u32)> = object.getattr("kept")?.extract()?;
+        let kept = listed
+            .into_iter()
+            .map(|(text, offset, scalar, length)| KeptPlace { name: padded(&text), offset, scalar, length, reserved: 0 })
             .collect();
         if initial.is_empty() || !initial.len().is_multiple_of(8) || state_offset > initial.len() {
             return Err(PyValueError::new_err("The record of a plain strategy is a positive multiple of 8 bytes."));
         }
-        let (consolidated, consolidated_calls) = object.getattr("wants")?.extract()?;
-        let wants = Wants { consolidated, consolidated_calls };
-        Ok(Self { object: object.clone().unbind(), initial, state_offset, parameters, wants })
+        let reads: u64 = object.getattr("reads")?.extract()?;
+        let has: Vec<u8> = object.getattr("callbacks")?.extract()?;
+        let wants = Wants::new(reads, |callback| has.contains(&callback.code()));
+        Ok(Self { object: object.clone().unbind(), initial, state_offset, parameters, kept, wants })
     }
+}
+
+/// A name, padded with zeros.
+fn padded(text: &str) -> [u8; 32] {
+    let mut name = [0; 32];
+    let count = text.len().min(name.len() - 1);
+    name[..count].copy_from_slice(&text.as_bytes()[..count]);
+    name
 }
 
 /// Runs plain Python strategies in the fold: by the code hash that they were added under, with the GIL taken for each call.
@@ -73,7 +82,9 @@ impl PlainHost {
     }
 
     fn put(&mut self, slot: u8, class: Arc<PlainClass>) {
+        let before = self.slots[usize::from(slot)].as_ref().map(|(_, record)| record);
         let record = SlotRecord::new(&class.initial, class.state_offset, &class.parameters);
+        let record = record.keeping(&class.kept, before);
         self.slots[usize::from(slot)] = Some((class, record));
     }
 }
@@ -89,6 +100,22 @@ impl Host for PlainHost {
     fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
         let (_, record) = self.slots[usize::from(parameter.slot)].as_mut().ok_or(CallStatus::OutOfBounds)?;
         record.set(parameter)
+    }
+
+    fn settable(&self, parameter: &Parameter) -> Settable {
+        let slot = self.slots[usize::from(parameter.slot)].as_ref();
+        slot.map_or(Settable::Always, |(_, record)| record.settable(parameter))
+    }
+
+    fn save(&mut self, slot: u8, say: &mut dyn FnMut(KeptState)) {
+        if let Some((_, record)) = &mut self.slots[usize::from(slot)] {
+            record.save(say);
+        }
+    }
+
+    fn restore(&mut self, record: &KeptState) -> Result<(), CallStatus> {
+        let (_, kept) = self.slots[usize::from(record.slot)].as_mut().ok_or(CallStatus::OutOfBounds)?;
+        kept.restore(record)
     }
 
     fn reset(&mut self, slot: u8) {
@@ -346,6 +373,9 @@ fn with_event<R>(callback: Callback, bytes: &[u8], run: impl FnOnce(EventRef<'_>
         Callback::Order => run(EventRef::Order(&view_of::<OrderView>("event", bytes)?)),
         Callback::Fill => run(EventRef::Fill(&view_of::<FillView>("event", bytes)?)),
         Callback::Consolidated => run(EventRef::Consolidated(&view_of::<ConsolidatedView>("event", bytes)?)),
+        Callback::Risk => run(EventRef::Risk(&view_of::<RiskView>("event", bytes)?)),
+        Callback::Auction => run(EventRef::Auction(&view_of::<AuctionView>("event", bytes)?)),
+        Callback::Signal => run(EventRef::Signal(&view_of::<SignalView>("event", bytes)?)),
         Callback::Timer | Callback::Start | Callback::Stop => {
             run(EventRef::Timer(&view_of::<TimerView>("event", bytes)?))
         }

@@ -94,7 +94,8 @@ impl LimitTree {
                 money = (free_nanos, cell.money_bound.slot, self.money_reason(cell.money_bound.slot));
             }
         }
-        if let Some(slot) = path.counters.of(Counter::Rate).iter().find(|slot| self.rates[**slot as usize].bucket == 0) {
+        if let Some(slot) = path.counters.of(Counter::Rate).iter().find(|slot| self.rates[**slot as usize].bucket == 0)
+        {
             return [Room { lots: 0, slot: *slot, reason: RejectCode::MsgRate }; 2];
         }
         if path.new_orders() == KillNew::ReduceOnly {

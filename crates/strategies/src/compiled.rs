@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::{EventRef, Host, Wants};
-use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
+use engine::{EventRef, Host, Settable, Wants};
+use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot};
 
 use crate::library::{Library, LoadError};
 use crate::record::SlotRecord;
@@ -33,7 +33,8 @@ impl CompiledHost {
 
     /// Loads an opened object into a slot.
     pub fn load_library(&mut self, slot: u8, library: Arc<Library>) {
-        let record = SlotRecord::new(library.initial(), library.state_offset(), library.parameters());
+        let before = self.slots[usize::from(slot)].as_ref().map(|loaded| &loaded.record);
+        let record = library.record(before);
         self.slots[usize::from(slot)] = Some(Loaded { library, record });
     }
 
@@ -67,6 +68,21 @@ impl Host for CompiledHost {
     fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
         let loaded = self.slots[usize::from(parameter.slot)].as_mut().ok_or(CallStatus::OutOfBounds)?;
         loaded.record.set(parameter)
+    }
+
+    fn settable(&self, parameter: &Parameter) -> Settable {
+        self.record(parameter.slot).map_or(Settable::Always, |record| record.settable(parameter))
+    }
+
+    fn save(&mut self, slot: u8, say: &mut dyn FnMut(KeptState)) {
+        if let Some(loaded) = &mut self.slots[usize::from(slot)] {
+            loaded.record.save(say);
+        }
+    }
+
+    fn restore(&mut self, record: &KeptState) -> Result<(), CallStatus> {
+        let loaded = self.slots[usize::from(record.slot)].as_mut().ok_or(CallStatus::OutOfBounds)?;
+        loaded.record.restore(record)
     }
 
     fn reset(&mut self, slot: u8) {

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a slot's host is chosen at `load` and stays until the next `load`.
 
-use engine::{EventRef, Host, Wants};
-use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
+use engine::{EventRef, Host, Settable, Wants};
+use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot};
 
 /// Hosts in the order in which they are asked for a slot's code.
 #[derive(Default)]
@@ -38,6 +38,21 @@ impl Host for Hosts {
 
     fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
         self.of(parameter.slot).ok_or(CallStatus::OutOfBounds)?.set_parameter(parameter)
+    }
+
+    fn settable(&self, parameter: &Parameter) -> Settable {
+        let chosen = self.chosen[usize::from(parameter.slot)];
+        chosen.map_or(Settable::Always, |chosen| self.hosts[chosen].settable(parameter))
+    }
+
+    fn save(&mut self, slot: u8, say: &mut dyn FnMut(KeptState)) {
+        if let Some(host) = self.of(slot) {
+            host.save(slot, say);
+        }
+    }
+
+    fn restore(&mut self, record: &KeptState) -> Result<(), CallStatus> {
+        self.of(record.slot).ok_or(CallStatus::OutOfBounds)?.restore(record)
     }
 
     fn reset(&mut self, slot: u8) {

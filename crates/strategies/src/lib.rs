@@ -15,7 +15,7 @@ mod tile;
 
 pub use compiled::CompiledHost;
 pub use hosts::Hosts;
-pub use library::{ABI_VERSION, Library, LoadError, ParameterPlace, code_hash};
+pub use library::{ABI_VERSION, KEPT_WORDS_MAX, KeptPlace, Library, LoadError, ParameterPlace, code_hash};
 pub use measure::{Measured, measure_calls, time_calls};
 pub use record::SlotRecord;
 pub use rust::{Failure, RustHost, RustStrategy};

@@ -8,19 +8,28 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
-use engine::Wants;
+use engine::{Settable, Wants};
 use records::{Callback, OrdersView};
 use sha2::{Digest, Sha256};
 
-/// The binary interface of this build's objects; `strategies/entry.py` writes it into them. Objects of 1 are opened as well:
-/// what they know of the views lies where it lay, and they look at no consolidated book.
-pub const ABI_VERSION: u64 = 2;
+use crate::record::SlotRecord;
+
+/// The binary interface of this build's objects; `strategies/entry.py` writes it into them. Earlier ones are opened as well: what
+/// they know of the views lies where it lay. Those of 1 look at no consolidated book; 3 brought what else a class may look at,
+/// which parameters may be set in a running slot, and kept state.
+pub const ABI_VERSION: u64 = 3;
 const ABI_VERSION_FIRST: u64 = 1;
 /// Place of a callback's entry: its code.
-const ENTRIES: usize = 10;
+const ENTRIES: usize = 16;
 /// Records larger than this are refused: a slot's record is hashed and copied.
 const RECORD_BYTES_MAX: u64 = 16 << 20;
 const PARAMETERS_MAX: u64 = 4096;
+/// Words that a class may keep over stops and starts: each is said when it stops.
+pub const KEPT_WORDS_MAX: u64 = 1024;
+/// In a parameter's `scalar`: it may be set in a running slot.
+const LIVE: u32 = 0x100;
+/// The same: it may not.
+const FIXED: u32 = 0x200;
 
 /// A callback's address.
 pub type Entry = unsafe extern "C" fn(record: *mut u8, event: *const u8, orders: *mut OrdersView) -> u32;
@@ -70,18 +79,65 @@ pub struct ParameterPlace {
     pub name: [u8; 32],
     /// Byte offset.
     pub offset: u32,
-    /// 1: i64, 2: f64, 3: bool (one byte).
+    /// 1: i64, 2: f64, 3: bool (one byte); with 0x100 it may be set in a running slot, with 0x200 it may not.
     pub scalar: u32,
 }
 
+/// Bytes of a scalar; 0 for a code that is none.
+const fn scalar_bytes(scalar: u32) -> usize {
+    match scalar {
+        1 | 2 => 8,
+        3 => 1,
+        _ => 0,
+    }
+}
+
 impl ParameterPlace {
+    /// The scalar alone.
+    pub const fn kind(&self) -> u32 {
+        self.scalar & !(LIVE | FIXED)
+    }
+
     /// Bytes of the value; 0 for a scalar code that is none.
     pub const fn bytes(&self) -> usize {
-        match self.scalar {
-            1 | 2 => 8,
-            3 => 1,
-            _ => 0,
+        scalar_bytes(self.kind())
+    }
+
+    /// When it may be set.
+    pub const fn settable(&self) -> Settable {
+        match self.scalar & (LIVE | FIXED) {
+            LIVE => Settable::Live,
+            FIXED => Settable::Stopped,
+            _ => Settable::Always,
         }
+    }
+}
+
+/// Where a field of the state lies that is kept over stops and starts.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptPlace {
+    /// Name, ASCII, zero-padded.
+    pub name: [u8; 32],
+    /// Byte offset.
+    pub offset: u32,
+    /// 1: i64, 2: f64, 3: bool (one byte).
+    pub scalar: u32,
+    /// Elements of a list, 0: no list.
+    pub length: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl KeptPlace {
+    /// Bytes of one element.
+    pub const fn element_bytes(&self) -> usize {
+        scalar_bytes(self.scalar)
+    }
+
+    /// Bytes of all of it.
+    pub const fn bytes(&self) -> usize {
+        self.element_bytes() * (if self.length == 0 { 1 } else { self.length as usize })
     }
 }
 
@@ -98,6 +154,7 @@ pub struct Library {
     initial: Vec<u8>,
     state_offset: usize,
     parameters: Vec<ParameterPlace>,
+    kept: Vec<KeptPlace>,
     wants: Wants,
 }
 
@@ -144,6 +201,7 @@ impl Library {
             initial: Vec::new(),
             state_offset: 0,
             parameters: Vec::new(),
+            kept: Vec::new(),
             wants: Wants::default(),
         };
         library.read()?;
@@ -189,9 +247,31 @@ impl Library {
                     Some(unsafe { std::mem::transmute::<*mut c_void, Entry>(address) });
             }
         }
-        let consolidated = abi > 1 && self.number(c"meridian_consolidated")? != 0;
-        let consolidated_calls = self.entry(Callback::Consolidated).is_some();
-        self.wants = Wants { consolidated: consolidated || consolidated_calls, consolidated_calls };
+        let reads = match abi {
+            1 => 0,
+            2 => self.number(c"meridian_consolidated")?,
+            _ => self.number(c"meridian_reads")?,
+        };
+        self.wants = Wants::new(reads, |callback| self.entry(callback).is_some());
+        if abi > 2 { self.read_kept(bytes) } else { Ok(()) }
+    }
+
+    fn read_kept(&mut self, record_bytes: u64) -> Result<(), LoadError> {
+        let count = self.number(c"meridian_kept_count")?;
+        let places = self.symbol(c"meridian_kept")?;
+        if count > KEPT_WORDS_MAX {
+            return Err(LoadError::BadLayout);
+        }
+        // SAFETY: an object of interface 3 holds so many places under the name, aligned to 8 bytes.
+        self.kept = unsafe { std::slice::from_raw_parts(places.as_ptr().cast::<KeptPlace>(), count as usize) }.to_vec();
+        let words: u64 = self.kept.iter().map(|place| u64::from(place.length.max(1))).sum();
+        let inside = |place: &KeptPlace| {
+            let end = u64::from(place.offset) + place.bytes() as u64;
+            place.bytes() != 0 && place.offset as usize >= self.state_offset && end <= record_bytes
+        };
+        if words > KEPT_WORDS_MAX || !self.kept.iter().all(inside) {
+            return Err(LoadError::BadLayout);
+        }
         Ok(())
     }
 
@@ -225,6 +305,11 @@ impl Library {
     /// Where the state begins, after the parameters.
     pub fn state_offset(&self) -> usize {
         self.state_offset
+    }
+
+    /// A new record, which begins with the kept state of one before it.
+    pub fn record(&self, before: Option<&SlotRecord>) -> SlotRecord {
+        SlotRecord::new(&self.initial, self.state_offset, &self.parameters).keeping(&self.kept, before)
     }
 
     /// The parameters.

@@ -1,10 +1,14 @@
 //! A slot's record: parameters first, then state, in memory that never moves.
 //!
-//! Invariant: parameters change only through `set`, at a place the class declares; the length never changes.
+//! What a start puts back stands beside it; of kept state that is what was saved or restored last.
+//!
+//! Invariant: parameters change only through `set`, at a place the class declares; the length never changes. Kept state is
+//! saved by a stop in good order alone: what a failed call left half written is gone with the next start.
 
-use records::{CallStatus, Hash64, Parameter};
+use engine::Settable;
+use records::{CallStatus, Hash64, KeptState, Parameter};
 
-use crate::library::ParameterPlace;
+use crate::library::{KeptPlace, ParameterPlace};
 
 /// The record of one slot.
 #[derive(Debug)]
@@ -13,6 +17,7 @@ pub struct SlotRecord {
     initial: Box<[u64]>,
     state_offset: usize,
     parameters: Vec<ParameterPlace>,
+    kept: Vec<KeptPlace>,
 }
 
 impl SlotRecord {
@@ -21,7 +26,68 @@ impl SlotRecord {
         assert!(initial.len().is_multiple_of(8) && state_offset <= initial.len());
         let words: Box<[u64]> =
             initial.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("eight bytes"))).collect();
-        Self { initial: words.clone(), words, state_offset, parameters: parameters.to_vec() }
+        Self { initial: words.clone(), words, state_offset, parameters: parameters.to_vec(), kept: Vec::new() }
+    }
+
+    /// The same, which keeps these fields of its state over stops and starts. Those that another record keeps under the same
+    /// name and of the same kind begin as they were saved there.
+    #[must_use]
+    pub fn keeping(mut self, kept: &[KeptPlace], before: Option<&Self>) -> Self {
+        self.kept = kept.to_vec();
+        for place in kept {
+            let same = |other: &&KeptPlace| {
+                (other.name, other.scalar, other.length) == (place.name, place.scalar, place.length)
+            };
+            let Some(before) = before else { break };
+            let Some(other) = before.kept.iter().find(same) else { continue };
+            let from = &records::bytes_of_slice(&before.initial)[other.offset as usize..][..other.bytes()];
+            let (at, from) = (place.offset as usize, from.to_vec());
+            bytes_of_words(&mut self.initial)[at..at + from.len()].copy_from_slice(&from);
+        }
+        self.words.copy_from_slice(&self.initial);
+        self
+    }
+
+    /// When a parameter may be set.
+    pub fn settable(&self, parameter: &Parameter) -> Settable {
+        let place = self.parameters.iter().find(|place| place.name == parameter.name);
+        place.map_or(Settable::Always, ParameterPlace::settable)
+    }
+
+    /// Saves the kept state as it is now, and hands over each word of it.
+    pub fn save(&mut self, say: &mut dyn FnMut(KeptState)) {
+        for place in &self.kept {
+            let count = place.element_bytes();
+            for element in 0..place.length.max(1) {
+                let at = place.offset as usize + element as usize * count;
+                let mut bits = [0; 8];
+                bits[..count].copy_from_slice(&records::bytes_of_slice(&self.words)[at..at + count]);
+                bytes_of_words(&mut self.initial)[at..at + count].copy_from_slice(&bits[..count]);
+                let mut record = KeptState::new();
+                (record.name, record.bits) = (place.name, u64::from_le_bytes(bits));
+                (record.element, record.length) = (element, place.length);
+                record.scalar = place.scalar as u8;
+                say(record);
+            }
+        }
+    }
+
+    /// Gives a word of kept state: the next start begins with it.
+    ///
+    /// # Errors
+    /// [`CallStatus::OutOfBounds`] when the class keeps no such word.
+    pub fn restore(&mut self, record: &KeptState) -> Result<(), CallStatus> {
+        let kind = (u32::from(record.scalar), record.length);
+        let mut places = self.kept.iter();
+        let place = places.find(|place| place.name == record.name && (place.scalar, place.length) == kind);
+        let place = *place.ok_or(CallStatus::OutOfBounds)?;
+        if record.element >= place.length.max(1) || (place.scalar == 3 && record.bits > 1) {
+            return Err(CallStatus::OutOfBounds);
+        }
+        let count = place.element_bytes();
+        let at = place.offset as usize + record.element as usize * count;
+        bytes_of_words(&mut self.initial)[at..at + count].copy_from_slice(&record.bits.to_le_bytes()[..count]);
+        Ok(())
     }
 
     /// Its bytes.
@@ -36,9 +102,7 @@ impl SlotRecord {
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        let length = self.words.len() * 8;
-        // SAFETY: the words are ours, borrowed mutably, and any bytes are a u64.
-        unsafe { std::slice::from_raw_parts_mut(self.words.as_mut_ptr().cast::<u8>(), length) }
+        bytes_of_words(&mut self.words)
     }
 
     /// Puts the state, not the parameters, back to the initial values.
@@ -58,10 +122,10 @@ impl SlotRecord {
             .parameters
             .iter()
             .find(|place| place.name == parameter.name && place.offset == parameter.offset)
-            .filter(|place| place.scalar == u32::from(parameter.scalar))
+            .filter(|place| place.kind() == u32::from(parameter.scalar))
             .copied()
             .ok_or(CallStatus::OutOfBounds)?;
-        if place.scalar == 3 && parameter.bits > 1 {
+        if place.kind() == 3 && parameter.bits > 1 {
             return Err(CallStatus::OutOfBounds);
         }
         let offset = place.offset as usize;
@@ -76,4 +140,11 @@ impl SlotRecord {
         hash.bytes(self.bytes());
         hash.value()
     }
+}
+
+/// The bytes of words.
+fn bytes_of_words(words: &mut [u64]) -> &mut [u8] {
+    let length = words.len() * 8;
+    // SAFETY: the words are borrowed mutably, a u64 has no padding, and any bytes are one.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u8>(), length) }
 }

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::{EventRef, Host, Wants};
-use records::{CallStatus, Callback, OrdersView, Parameter, Slot};
+use engine::{EventRef, Host, Settable, Wants};
+use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot};
 
 /// Why a callback failed: the status and a line of the strategy's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,22 @@ pub trait RustStrategy: Send {
     /// # Errors
     /// A failure disables the slot.
     fn call(&mut self, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> Result<(), Failure>;
+
+    /// When a parameter may be set.
+    fn settable(&self, _parameter: &Parameter) -> Settable {
+        Settable::Always
+    }
+
+    /// Saves what it keeps over stops and starts, and says each word of it.
+    fn save(&mut self, _say: &mut dyn FnMut(KeptState)) {}
+
+    /// Is given a word of what it keeps, before a start.
+    ///
+    /// # Errors
+    /// [`CallStatus::OutOfBounds`] for one that it does not keep.
+    fn restore(&mut self, _record: &KeptState) -> Result<(), CallStatus> {
+        Err(CallStatus::OutOfBounds)
+    }
 
     /// What it looks at.
     fn wants(&self) -> Wants {
@@ -68,6 +84,20 @@ impl Host for RustHost {
 
     fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
         self.slots.get_mut(&parameter.slot).ok_or(CallStatus::OutOfBounds)?.set_parameter(parameter)
+    }
+
+    fn settable(&self, parameter: &Parameter) -> Settable {
+        self.slots.get(&parameter.slot).map_or(Settable::Always, |strategy| strategy.settable(parameter))
+    }
+
+    fn save(&mut self, slot: u8, say: &mut dyn FnMut(KeptState)) {
+        if let Some(strategy) = self.slots.get_mut(&slot) {
+            strategy.save(say);
+        }
+    }
+
+    fn restore(&mut self, record: &KeptState) -> Result<(), CallStatus> {
+        self.slots.get_mut(&record.slot).ok_or(CallStatus::OutOfBounds)?.restore(record)
     }
 
     fn reset(&mut self, slot: u8) {

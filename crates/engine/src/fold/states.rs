@@ -161,11 +161,13 @@ impl Engine {
             let before = cell.view.queues[at];
             let mut place = QueuePlace { order_id: order.owner.order_id, ahead_lots: UNKNOWN };
             let mut exact = 0;
-            let resting = matches!(order.state(), OrderState::Live | OrderState::PendingCancel | OrderState::PendingReplace);
+            let resting =
+                matches!(order.state(), OrderState::Live | OrderState::PendingCancel | OrderState::PendingReplace);
             let books = self.venues.get(usize::from(order.venue)).and_then(|venue| venue.books.as_ref());
             if let Some(books) = books.filter(|_| resting && order.price_nanos != UNDEF_PRICE) {
                 let found = books.order(order.venue_order_ref).filter(|found| {
-                    (found.instrument, found.side, found.price_nanos) == (order.instrument, order.side, order.price_nanos)
+                    (found.instrument, found.side, found.price_nanos)
+                        == (order.instrument, order.side, order.price_nanos)
                 });
                 let same = before.order_id == place.order_id && cell.queued_at[at] == order.price_nanos;
                 if let Some(ahead) = found.and_then(|_| books.lots_ahead(order.venue_order_ref)) {
@@ -254,4 +256,3 @@ impl Engine {
         self.call(slot, Callback::Risk, EventRef::Risk(&view), index as u32, true, out);
     }
 }
-

@@ -29,6 +29,9 @@ pub enum Heard {
     Fill(FillView),
     Timer(u64),
     Consolidated(ConsolidatedView),
+    Risk(RiskView),
+    Auction(AuctionView),
+    Signal(SignalView),
 }
 
 /// A host that writes what it is told to write.
@@ -79,6 +82,9 @@ impl Host for Script {
             EventRef::Fill(view) => Heard::Fill(*view),
             EventRef::Timer(view) => Heard::Timer(view.callback),
             EventRef::Consolidated(view) => Heard::Consolidated(*view),
+            EventRef::Risk(view) => Heard::Risk(*view),
+            EventRef::Auction(view) => Heard::Auction(*view),
+            EventRef::Signal(view) => Heard::Signal(*view),
         };
         state.heard.push((slot, heard));
         if state.keep_views {
