@@ -43,16 +43,18 @@ def _load(path: str) -> Loaded:
 
 
 def _run(name: str | None) -> Run:
-    from meridian.deploy import runs
+    from meridian.deploy import endings, runs
 
     found = list(runs.runs())
+    ended = [one.sentence() for one in endings.endings() if name in (None, one.name)]
     if name is not None:
         for run in found:
             if run.name == name:
                 return run
-        raise Unreachable(f'run "{name}": is not up; up are {", ".join(run.name for run in found) or "none"}')
+        up_now = ", ".join(run.name for run in found) or "none"
+        raise Unreachable([f'run "{name}": is not up; up are {up_now}', *ended])
     if not found:
-        raise Unreachable("no run is up; start one with `meridian up TOPOLOGY`")
+        raise Unreachable(["no run is up; start one with `meridian up TOPOLOGY`", *ended])
     if len(found) > 1:
         raise BadInput(f"several runs are up; name one of {', '.join(run.name for run in found)}")
     return found[0]
@@ -135,17 +137,14 @@ def _detach(arguments: list[str], what: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", required=False)
+@click.option("--run", "run_name", metavar="RUN", help="Which run, by its name or its directory; as NAME does.")
 @json_option
-def down(name: str | None, as_json: bool) -> None:
+def down(name: str | None, run_name: str | None, as_json: bool) -> None:
     """Stop a run and wait until nothing of it is left; clear what a killed one left."""
     from meridian.deploy import runs
 
-    left = [one.name for one in runs.leftovers() if name in (None, one.name)]
-    up_now = [run.name for run in runs.runs()]
-    if left and (name is not None or not up_now):
-        cleared = [one for one in left if runs.clear(one)]
-        told = f"{', '.join(cleared)}: its supervisor was gone already; what it left is cleared"
-        show("down", {"name": name or cleared[0], "cleared": cleared}, as_json, lambda: note(told))
+    name = _named(name, run_name)
+    if _cleared(name, as_json):
         return
     # Regions under one hand are one to stop: whichever is named, all of them go down.
     first = next(runs.runs(), None) if name is None else None
@@ -156,6 +155,45 @@ def down(name: str | None, as_json: bool) -> None:
     names = ", ".join(one.name for one in together)
     value = {"name": run.name, "cleared": [], "runs": [one.name for one in together]}
     show("down", value, as_json, lambda: note(f"{names} {'are' if len(together) > 1 else 'is'} down"))
+
+
+def _named(name: str | None, run_name: str | None) -> str | None:
+    """The run that NAME or --run means; a directory means the run that has it. Raises BadInput."""
+    from meridian.deploy import runs
+
+    if name is not None and run_name is not None:
+        raise BadInput(f"NAME = {name} and --run {run_name}: allowed is one of them")
+    given = name if run_name is None else run_name
+    if given is None or os.sep not in given:
+        return given
+    directory, root = Path(given).resolve(), runs.root().resolve()
+    if directory.parent != root or not directory.is_dir():
+        raise BadInput(f"--run {given}: is not the directory of a run; those of this user lie in {root}")
+    return directory.name
+
+
+def _cleared(name: str | None, as_json: bool) -> bool:
+    """Takes away what a killed run left, or the word of one that ended by itself; False where a run is to be stopped."""
+    from meridian.deploy import endings, runs
+
+    if name is None and any(runs.runs()):
+        return False
+    left = [one.name for one in runs.leftovers() if name in (None, one.name)]
+    cleared = [one for one in left if runs.clear(one)]
+    ended = [one for one in endings.endings() if name in (None, one.name)]
+    forgotten = [one.name for one in ended if endings.forget(Path(one.run_directory))]
+    if not cleared and not forgotten:
+        return False
+
+    def for_people() -> None:
+        if cleared:
+            note(f"{', '.join(cleared)}: its supervisor was gone already; what it left is cleared")
+        for one in ended:
+            note(one.sentence())
+
+    names = list(dict.fromkeys([*cleared, *forgotten]))
+    show("down", {"name": name or names[0], "cleared": names}, as_json, for_people)
+    return True
 
 
 def _end(run: Run, together: list[Run]) -> None:
@@ -185,15 +223,19 @@ def _end(run: Run, together: list[Run]) -> None:
 @click.argument("name", required=False)
 @json_option
 def status(name: str | None, as_json: bool) -> None:
-    """Runs of this user: processes, store, agents, kills in force, and what is wrong with any of them."""
-    from meridian.deploy import condition, runs, view
+    """Runs of this user: processes, store, agents, kills in force, what is wrong with any of them, and which ended by themselves."""
+    from meridian.deploy import condition, endings, runs, view
 
     left = [one for one in runs.leftovers() if name in (None, one.name)]
-    found = [_run(name)] if name and not left else list(runs.runs()) if not name else []
+    ended = [one for one in endings.endings() if name in (None, one.name)]
+    found = [_run(name)] if name and not left and not ended else list(runs.runs()) if not name else []
+    of_platforms = {about["run"] for run in found for about in run.failed.values()}
     value = {
         "runs": [run.facts() | {"processes": view.processes(run)} | condition.described(run) for run in found],
         "supervisors": condition.supervisors(found),
         "left": [asdict(one) for one in left],
+        # A region's of a platform that is up stands there, with what it means for the others.
+        "ended": [asdict(one) | {"sentence": one.sentence()} for one in ended if one.name not in of_platforms],
     }
 
     def for_people() -> None:
@@ -206,6 +248,8 @@ def status(name: str | None, as_json: bool) -> None:
         for one in left:
             size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
             note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")
+        for one in value["ended"]:
+            note(f"{one['sentence']}; `meridian down {one['name']}` forgets it")
         for supervisor in value["supervisors"]:
             for line in supervisor["sentences"]:
                 note(line)

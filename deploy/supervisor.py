@@ -25,7 +25,7 @@ from meridian import child as python
 from meridian._native import links as native
 from meridian._native import tiles
 from meridian.console import in_words
-from meridian.deploy import runs, services
+from meridian.deploy import endings, runs, services
 from meridian.deploy.metrics import Exporter
 from meridian.deploy.specs import Places, disk_bytes, logs_bytes, process_spec, service_spec, shared_bytes
 from meridian.deploy.topology import Topology
@@ -39,6 +39,8 @@ START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 5.0
 LOOK_SECONDS = 0.05
 RESTART_SECONDS = 0.5
+LAST_LINES = 5
+"""Of the log of a process that did not start: a line for each error."""
 RESTARTS_MAX = 10
 """Of one process in a run; one that dies more often has a reason that a restart does not cure."""
 
@@ -70,13 +72,6 @@ class Child:
     restarts: int = 0
     popen: subprocess.Popen[bytes] | None = None
     restart_at: float | None = None
-
-    def last_words(self) -> list[str]:
-        """The end of its log."""
-        try:
-            return self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
-        except OSError:
-            return []
 
 
 @dataclass(slots=True)
@@ -118,6 +113,7 @@ class Supervisor:
                 self.claim = runs.claim(self.name or self.topology.name)
             except OSError as error:
                 raise CannotStart([in_words(error)]) from None
+            endings.forget(self.claim.directory)
         return self.claim.directory
 
     def start(self) -> None:
@@ -171,6 +167,9 @@ class Supervisor:
         if self.exporter:
             self.exporter.close()
             self.exporter = None
+        if self.failures:
+            with contextlib.suppress(OSError):  # Told by `failures`, too.
+                endings.keep(self.claim.directory, self.claim.name, time.time_ns(), self.failures)
         self.claim.release()
         del self.claim
 
@@ -281,7 +280,7 @@ class Supervisor:
         while not ready():
             ended = [child for child in self.children if child.popen and child.popen.poll() is not None]
             if ended:
-                raise CannotStart([line for child in ended for line in self._death(child)])
+                raise CannotStart([line for child in ended for line in self._not_started(child)])
             if self.asked:
                 raise Interrupted(["interrupted while starting; nothing is left running"])
             if time.monotonic() > deadline:
@@ -298,12 +297,11 @@ class Supervisor:
             return self.places.ready(name).exists()
         return _ready(self.run.counters(name))
 
-    def _death(self, child: Child) -> list[str]:
-        code = child.popen.returncode if child.popen else None
-        return [
-            f"process {child.name} ended with code {code}",
-            *(f"{child.name}: {line}" for line in child.last_words()),
-        ]
+    def _not_started(self, child: Child) -> list[str]:
+        """How a process ended that was to start, and everything that it said of it."""
+        assert child.popen is not None, "it has ended"
+        said = [f"{child.name}: {line}" for line in endings.last_lines(child.log, LAST_LINES)]
+        return [f"process {child.name} {endings.how(child.popen.returncode)}; its log: {child.log}", *said]
 
     def _look(self, child: Child) -> None:
         if child.restart_at is not None:
@@ -313,7 +311,8 @@ class Supervisor:
         if child.popen is None or child.popen.poll() is None:
             return
         if child.policy != "always" or child.restarts >= RESTARTS_MAX:
-            self.failures += self._death(child)
+            self.failures.append(endings.died(child.name, child.popen.returncode, child.log, child.restarts))
+            child.popen = None
             return
         child.restarts += 1
         child.restart_at = time.monotonic() + RESTART_SECONDS

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from meridian._native import links
-from meridian.deploy import runs, view
+from meridian.deploy import endings, runs, view
 from meridian.deploy.supervisor import CannotStart, Supervisor
 from meridian.deploy.topology import Topology, check
 from tests.deploy.support import command
@@ -145,8 +145,44 @@ def test_without_a_restart_policy_a_killed_process_ends_the_run_and_is_named() -
         run = supervisor.run
         os.kill(run.processes["source"]["pid"], signal.SIGKILL)
         supervisor.watch()
-        assert "process source ended with code -9" in supervisor.failures
+        (why,) = supervisor.failures
     assert gone(run)
+    log = Path(run.run_directory) / "logs" / "source.log"
+    assert why == f"process source was ended by SIGKILL; its log: {log}; it said nothing"
+    (ending,) = endings.endings()
+    assert (ending.name, ending.why) == (run.name, [why])
+    with Supervisor(probes(run.topology)) as again:
+        assert again.run.name == run.name
+        assert list(endings.endings()) == [], "a run of the name is up: the one before is history"
+    assert list(endings.endings()) == [], "it was asked to stop"
+
+
+def test_a_run_that_ended_by_itself_is_told_by_up_and_status_until_it_is_cleared(tmp_path: Path) -> None:
+    path, name = tmp_path / "probes.toml", unique("dies")
+    path.write_text(TOML.format(name=name), encoding="utf-8")
+    line = [sys.executable, "-m", "meridian", "up", str(path)]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as child:
+        run = soon(lambda: next((run for run in runs.runs() if run.state == "running"), None))
+        log = Path(run.run_directory) / "logs" / "source.log"
+        with log.open("a") as file:
+            file.write("the venue\x1b[2J is on fire\n\n")
+        os.kill(run.processes["source"]["pid"], signal.SIGSEGV)
+        _, said = child.communicate(timeout=20)
+        assert child.returncode == 1
+    because = f'process source was ended by SIGSEGV; its log: {log}; its last words: "the venue·[2J is on fire"'
+    assert said.splitlines()[-1] == f"error: {because}"
+    told = json.loads(command("status", "--json").stdout)
+    assert told["runs"] == [] and [one["name"] for one in told["ended"]] == [name]
+    sentence = told["ended"][0]["sentence"]
+    assert sentence.startswith(f"run {name}: ended by itself at 2") and sentence.endswith(f" UTC: {because}")
+    assert sentence in command("status", name).stderr
+    assert sentence in command("top", name).stderr
+    wrong = command("down", "--run", str(tmp_path))
+    assert wrong.returncode == 2 and "is not the directory of a run" in wrong.stderr
+    assert command("down", name, "--run", name).returncode == 2
+    assert command("down", "--run", run.run_directory).returncode == 0
+    assert json.loads(command("status", "--json").stdout)["ended"] == []
+    assert command("down", "--run", name).returncode == 3
 
 
 def test_a_tile_that_refuses_to_start_is_quoted_and_nothing_is_left() -> None:
