@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from meridian._native import links
 from meridian.console import in_words
 from meridian.coordination import Access, Etcd, EtcdError, keys, local
 from meridian.coordination.sentences import plain
+from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
+from meridian.exchange import room
 
 PATIENCE_S = 1.0
 OLD_MS = 5_000
@@ -154,13 +155,16 @@ def full(run: Run) -> Iterator[str]:
             )
 
 
+def without_room(run: Run) -> Iterator[str]:
+    """A sentence for each house exchange that takes nothing because it could not keep it."""
+    for process in run.processes:
+        yield from room.sentences(dict(read(run.counters(process))), Path(run.data_directory))
+
+
 def refused(run: Run) -> Iterator[str]:
     """A sentence for each FIX session of ours that its venue does not let in."""
     for process in run.processes:
-        try:
-            counters = dict(links.Counters(run.counters(process)).read())
-        except OSError:
-            continue  # Gone with its process, and told as that.
+        counters = dict(read(run.counters(process)))
         for name, times in counters.items():
             if not name.endswith(REFUSED) or not isinstance(times, int) or times < REFUSED_MIN:
                 continue
@@ -253,7 +257,8 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for agent in run["agents"]:
         yield f"{name}: agent of region {agent['region'] or name}"
         yield from (f"  {line}" for line in [*agent_lines(agent), *agent["sentences"]])
-    yield from (f"{name}: {sentence}" for sentence in [*run["failed"], *run["stopped"], *run["full"], *run["refused"]])
+    kinds = ("failed", "stopped", "full", "without_room", "refused")
+    yield from (f"{name}: {sentence}" for kind in kinds for sentence in run[kind])
 
 
 def described(run: Run) -> dict[str, Any]:
@@ -263,4 +268,5 @@ def described(run: Run) -> dict[str, Any]:
         "stopped": list(stopped(run)),
         "full": list(full(run)),
         "refused": list(refused(run)),
+        "without_room": list(without_room(run)),
     }  # fmt: skip

@@ -89,6 +89,16 @@ class Alone:
         """Where a session listens."""
         return self.fix_port + SESSIONS.index(session)
 
+    @property
+    def counters(self) -> Path:
+        """What the tile counts."""
+        return self.directory / "exchange.counters"
+
+    @property
+    def data(self) -> Path:
+        """The journal, and what sessions keep."""
+        return self.directory / "data"
+
     def settings(self) -> dict[str, Any]:
         """The tile's settings."""
         snapshot = self.directory / "secrets" / "snapshot"
@@ -213,8 +223,8 @@ class Alone:
             "version": 1,
             "topology": "house",
             "process": TILE,
-            "counters_path": str(self.directory / "exchange.counters"),
-            "data_directory": str(self.directory / "data"),
+            "counters_path": str(self.counters),
+            "data_directory": str(self.data),
             "links": [],
             "threads": [{"name": TILE, "idle": self.idle, "tiles": [tile]}],
         }

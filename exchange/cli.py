@@ -10,7 +10,9 @@ import signal
 import tempfile
 from contextlib import ExitStack
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -123,6 +125,7 @@ def run(
 def _run(alone: Alone, as_json: bool) -> None:
     """Says where what is, and runs."""
     from meridian._native import tiles
+    from meridian.exchange import room
 
     facts = alone.facts()
     if as_json:
@@ -135,13 +138,27 @@ def _run(alone: Alone, as_json: bool) -> None:
         if facts["ouch"]:
             note(f"OUCH: {facts['ouch']}")
         note(f"ITCH: {', '.join(facts['itch']['lines'])}; lists {', '.join(facts['listings'])}; end with Ctrl-C")
-    stop = tiles.Stop()
+    stop, over = tiles.Stop(), Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.ask())
+    looking = Thread(target=room.watch, args=(alone.counters, alone.data, partial(_tell_room, as_json), over))
+    looking.start()
     try:
         tiles.run(json.dumps(alone.specification()), stop)
     except (RuntimeError, OSError) as error:
         raise Unreachable(str(error).splitlines()) from error
+    finally:
+        over.set()
+        looking.join()
+
+
+def _tell_room(as_json: bool, sentences: list[str]) -> None:
+    """Says that there is no room to keep requests in, or that there is again."""
+    if as_json:
+        print_json("exchange.run", {"event": "no_room" if sentences else "room", "sentences": sentences})
+        return
+    for sentence in sentences or ["there is room again: orders are taken"]:
+        note(sentence)
 
 
 def _listings(words: tuple[str, ...], errors: list[str]) -> dict[str, Decimal]:

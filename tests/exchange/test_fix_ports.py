@@ -40,7 +40,8 @@ HEADER = {8, 9, 34, 49, 52, 56, 10, 43, 122, 115, 797}
 class House:
     """An exchange with FIX ports, to be killed and started again."""
 
-    def __init__(self, folder: Path, versions: dict[int, str], market_data: str = "FIX.4.4") -> None:
+    def __init__(self, folder: Path, versions: dict[int, str], market_data: str = "FIX.4.4", **more: Any) -> None:
+        """`more`: settings of the tile."""
         taken = free_ports(4 + len(versions) + 2)
         self.process: subprocess.Popen[bytes] | None = None
         self.versions = versions
@@ -63,12 +64,13 @@ class House:
             "fix_ports": fix_ports,
             "listings": [{"instrument": 1, "symbol": "AAPL", "locate": 1, "tick_nanos": 10_000_000}],
             "feed_messages": 65_536,
-        }
+        } | more
+        (folder / "counters").mkdir(exist_ok=True)
         specification = {
             "version": 1,
             "topology": "house",
             "process": "house",
-            "counters_path": str(folder / "house.counters"),
+            "counters_path": str(folder / "counters" / "house"),
             "data_directory": str(folder / "data"),
             "links": [],
             "threads": [

@@ -1,44 +1,15 @@
 //! The fold takes no memory after its configuration: an allocator that counts proves it, with the journal's append included.
 
+#[path = "../../../tests/counting.rs"]
+mod counting;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use engine::{Engine, EventRef, Host, Merger, Outbox, Wants};
 use journal::{Identity, JournalConfig, MemoryStorage, Writer};
 use records::*;
 use support::{OTHER_VENUE, PRICE, SHARE, TICK, VENUE};
-
-thread_local! {
-    static COUNTED: Cell<Option<u64>> = const { Cell::new(None) };
-}
-
-struct Counting;
-
-// SAFETY: passes every call on to the system's allocator; the counter is a thread's own cell without destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Quotes, replaces, cancels, and asks for too much now and then.
 #[derive(Default)]
@@ -217,16 +188,12 @@ fn no_allocation_after_configuration() {
         status.trading = TradingState::Trading.code();
         world.give(bytes_of(&status));
     }
-    COUNTED.with(|counted| counted.set(Some(0)));
-    for turn in 0..50_000 {
-        world.turn(turn);
-    }
-    let counted = COUNTED.with(|counted| counted.take());
+    let ((), calls) = counting::counted(|| (0..50_000).for_each(|turn| world.turn(turn)));
     let statistics = world.engine.statistics();
     assert!(statistics.orders > 10_000 && statistics.fills > 10_000 && statistics.refused > 1_000, "{statistics:?}");
     assert!(statistics.replaces > 100 && statistics.cancels > 100, "{statistics:?}");
     assert!(told.get() > 50_000, "{} changes of the consolidated book were told", told.get());
-    assert_eq!(counted, Some(0));
+    assert_eq!(calls, 0);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Invariant: one session outlives its connections and has at most one that is logged in, at place 0; a new login with the
 //! right password takes the place of an old connection, which a dead peer may have left behind. Those that have not logged
-//! in wait at the other places, by the rules of the [`Door`], and never disturb the one that has.
+//! in wait at the other places, by the rules of the [`Door`], and never disturb the one that has. A request that the journal
+//! has no room for ends the connection: every answer of the protocol stands in the journal, and silence would be a lie.
 
 use std::net::Ipv4Addr;
 
@@ -14,7 +15,7 @@ use tiles::{Context, Door, StartError, Tcp, TcpRead, Waiting};
 use crate::config::{ExchangeConfig, PortConfig, padded};
 
 use crate::ouch::inbound::{self, Origin};
-use crate::sequencer::Sequencer;
+use crate::sequencer::{Sequencer, Use};
 use crate::throttle::Throttle;
 
 /// Bytes that a client may leave unread.
@@ -61,6 +62,8 @@ pub(crate) struct Port {
     bad_requests: Counter,
     disconnects: Counter,
     up: Counter,
+    /// The core does not know yet that the connection is lost: its journal had no room.
+    disconnect_due: bool,
 }
 
 impl Port {
@@ -96,6 +99,7 @@ impl Port {
             bad_requests: scope.counter("bad_requests"),
             disconnects: scope.counter("disconnects"),
             up: scope.counter("up"),
+            disconnect_due: false,
         })
     }
 
@@ -113,6 +117,9 @@ impl Port {
     /// Takes connections and requests.
     pub fn receive(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
         let mut work = self.accept(now_ns, sequencer);
+        if self.disconnect_due {
+            self.tell_disconnected(now_ns, sequencer);
+        }
         for at in 0..self.places() {
             work += self.read(at, now_ns, sequencer);
         }
@@ -196,6 +203,12 @@ impl Port {
                 let origin = Origin { venue, session, now_ns, midnight_ns, participant, listings };
                 match inbound::command(bytes, &origin, |record| command.set(record)) {
                     Ok(()) => {
+                        let what = if command.only_takes_away() { Use::Other } else { Use::Order };
+                        if *ended || !sequencer.has_room(now_ns, 1, what) {
+                            sequencer.refuse_for_room();
+                            *ended = true;
+                            return;
+                        }
                         if command.is_order_message() && !throttle.takes(now_ns, command.only_takes_away()) {
                             throttled.add(1);
                             command.refuse(Reason::Throttled);
@@ -220,7 +233,8 @@ impl Port {
         let answers = sequencer.outputs.answers[self.session as usize].as_ref().expect("a port has its answers");
         let known = login.username == self.username && login.password == self.password;
         let same_session = login.session == [b' '; 10] || login.session == self.name;
-        if !known || !same_session || answers.full {
+        let full = answers.full || self.disconnect_due || !sequencer.has_room(now_ns, 1, Use::Other);
+        if !known || !same_session || full {
             self.logins_refused.add(1);
             let end = if known { End::NoSuchSession } else { End::NotAuthorized };
             self.connections[at].server.reject(end);
@@ -246,9 +260,17 @@ impl Port {
         // The place says whether it was logged in: the state machine is down already.
         if at == SESSION {
             self.disconnects.add(1);
-            sequencer.control(now_ns, ExchangeAction::Disconnect, self.session, 0);
+            self.tell_disconnected(now_ns, sequencer);
         } else {
             self.waiting -= 1;
+        }
+    }
+
+    /// The core hears that the connection is lost, as soon as its journal has room for that.
+    fn tell_disconnected(&mut self, now_ns: u64, sequencer: &mut Sequencer) {
+        self.disconnect_due = !sequencer.has_room(now_ns, 1, Use::Own);
+        if !self.disconnect_due {
+            sequencer.control(now_ns, ExchangeAction::Disconnect, self.session, 0);
         }
     }
 

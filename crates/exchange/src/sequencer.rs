@@ -1,12 +1,15 @@
 //! The one sequenced input: a command is stamped, journaled, applied, and what it says is put into the feed's history and
 //! the sessions' stores, in that order.
 //!
-//! Invariant: nothing reaches a book that is not in the journal; the feed and every session are functions of the journal.
+//! Invariant: nothing reaches a book that is not in the journal; the feed and every session are functions of the journal. Where
+//! the journal has no room nothing is taken: whoever has a command asks [`Sequencer::has_room`] first, and says what it means that
+//! there is none.
 
-use journal::{Identity, JournalConfig, JournalError, Reader, Writer};
+use journal::{Identity, JournalConfig, JournalError, Reader, Writer, frame_bytes};
 use links::Counter;
 use records::{
-    ExchangeControl, ExchangeEvent, ExchangeEventKind, ExchangeListing, Header, Kind, NONE, Stamp, bytes_of, read_from,
+    ExchangeControl, ExchangeEnter, ExchangeEvent, ExchangeEventKind, ExchangeListing, ExchangeReplace,
+    ExchangeRequest, Header, Kind, NONE, Stamp, bytes_of, read_from,
 };
 use tiles::{Context, StartError};
 
@@ -17,6 +20,27 @@ use crate::fix::{Desks, FixRole, Kept};
 use crate::listings::Listings;
 use crate::matching::{Capacity, Matching, Sink};
 use crate::ouch::outbound::{self, Answers};
+
+/// After a disk had no room it is asked again so much later.
+const RETRY_NS: u64 = 100_000_000;
+/// Of the journal's last room, what orders leave to the rest, at most.
+const RESERVE_BYTES_MAX: usize = 1 << 20;
+/// The longest frame of a command.
+const FRAME_BYTES: usize = frame_bytes(size_of::<ExchangeEnter>());
+const _: () = assert!(size_of::<ExchangeListing>() <= size_of::<ExchangeEnter>());
+const _: () = assert!(size_of::<ExchangeReplace>() <= size_of::<ExchangeEnter>());
+const _: () = assert!(size_of::<ExchangeRequest>() <= size_of::<ExchangeEnter>());
+
+/// How much of the journal's last room a command may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// New orders, replaces, quotes: they stop first.
+    Order,
+    /// Cancels, questions and logons: they go on for a while.
+    Other,
+    /// What happens whether it is asked for or not, lost connections and timers: all of it.
+    Own,
+}
 
 /// Events of one command that a source in this process hears at most: more is a mass cancel, of which it hears the head.
 const HEARD_MAX: usize = 4096;
@@ -101,6 +125,11 @@ pub(crate) struct Sequencer {
     resting: Counter,
     bad_commands: Counter,
     heard_lost: Counter,
+    reserve_bytes: usize,
+    /// The disk had no room then.
+    no_room_ns: Option<u64>,
+    no_room: Counter,
+    refused_no_room: Counter,
 }
 
 impl Sequencer {
@@ -153,6 +182,10 @@ impl Sequencer {
             resting: counter("exchange.resting_orders"),
             bad_commands: counter("exchange.bad_commands"),
             heard_lost: counter("exchange.heard_lost"),
+            reserve_bytes: (config.segment_bytes / 8).min(RESERVE_BYTES_MAX),
+            no_room_ns: None,
+            no_room: counter("exchange.no_room"),
+            refused_no_room: counter("exchange.refused_no_room"),
         };
         sequencer.outputs.heard.clear();
         if config.fix_ports.iter().any(|port| port.role() == FixRole::MarketData) {
@@ -192,10 +225,35 @@ impl Sequencer {
         }
     }
 
+    /// Whether the journal takes so many commands of this use.
+    #[inline]
+    pub fn has_room(&mut self, now_ns: u64, commands: usize, what: Use) -> bool {
+        let kept_back = match what {
+            Use::Order => self.reserve_bytes,
+            Use::Other => self.reserve_bytes / 2,
+            Use::Own => 0,
+        };
+        let needed = kept_back + commands * FRAME_BYTES;
+        if self.journal.room_bytes() < needed && self.may_ask(now_ns) {
+            self.no_room_ns = (!self.journal.make_room()).then_some(now_ns);
+        }
+        self.journal.room_bytes() >= needed
+    }
+
+    /// Whether the disk may be asked for room: not again right after it had none.
+    fn may_ask(&self, now_ns: u64) -> bool {
+        self.no_room_ns.is_none_or(|since_ns| now_ns.saturating_sub(since_ns) >= RETRY_NS)
+    }
+
+    /// Counts a request that was not taken because the journal has no room.
+    pub fn refuse_for_room(&mut self) {
+        self.refused_no_room.add(1);
+    }
+
     /// Stamps, journals and applies one command. Bytes that are none are counted and change nothing.
     ///
     /// # Panics
-    /// When the journal is full: an exchange that goes on without its journal lies.
+    /// When the journal is full, of which [`Self::has_room`] tells before: an exchange that goes on without its journal lies.
     #[inline]
     pub fn submit(&mut self, now_ns: u64, record: &[u8]) {
         let header: Option<Header> = read_from(record);
@@ -237,12 +295,16 @@ impl Sequencer {
 
     /// Timers that are due, the journal's cold work, counters. Once a cycle.
     pub fn on_time(&mut self, now_ns: u64) -> usize {
-        let due = self.core.next_expiry_ns() <= now_ns;
+        let due = self.core.next_expiry_ns() <= now_ns && self.has_room(now_ns, 1, Use::Own);
         if due {
             self.control(now_ns, records::ExchangeAction::Timer, 0, 0);
         }
-        // Without a spare segment the next roll waits for the storage, and says so in its own count.
-        let _best_effort = self.journal.prepare();
+        if self.may_ask(now_ns) {
+            // Without a spare segment the journal's room is what is left of the present one.
+            self.no_room_ns = self.journal.prepare().is_err().then_some(now_ns);
+        }
+        let room = self.no_room_ns.is_none() || self.has_room(now_ns, 1, Use::Order);
+        self.no_room.set(u64::from(!room));
         self.commands.set(self.last.sequence);
         self.events.set(self.outputs.events);
         self.trades.set(self.outputs.trades);

@@ -13,7 +13,7 @@ use crate::fix::FixPort;
 use crate::flow::{FLOW_FILE, FlowSource};
 use crate::matching::RestingOrder;
 use crate::port::Port;
-use crate::sequencer::Sequencer;
+use crate::sequencer::{Sequencer, Use};
 use crate::snapshot::Snapshots;
 
 /// Commands of one source in one cycle at most.
@@ -102,6 +102,10 @@ impl Running {
         let mut command = [0; RECORD_BYTES_MAX];
         for source in sources.iter_mut() {
             for _ in 0..COMMANDS_A_CYCLE {
+                // What is not taken now stays with its source.
+                if !self.sequencer.has_room(now_ns, 1, Use::Order) {
+                    break;
+                }
                 let Some(length) = source.next(now_ns, &mut command) else { break };
                 self.sequencer.submit(now_ns, &command[..length]);
                 self.sequencer.outputs.heard.iter().for_each(|event| source.heard(event));
@@ -114,8 +118,13 @@ impl Running {
 
     fn poll_links(&mut self, now_ns: u64, links: &mut [Box<dyn Subscription>]) -> usize {
         let sequencer = &mut self.sequencer;
-        let mut take = |record: &[u8]| sequencer.submit(now_ns, record);
-        links.iter_mut().map(|link| link.poll(COMMANDS_A_CYCLE, &mut take)).sum()
+        let mut work = 0;
+        for link in links {
+            if sequencer.has_room(now_ns, COMMANDS_A_CYCLE, Use::Order) {
+                work += link.poll(COMMANDS_A_CYCLE, &mut |record: &[u8]| sequencer.submit(now_ns, record));
+            }
+        }
+        work
     }
 
     /// Sources hear what the ports' orders did to theirs.

@@ -6,6 +6,7 @@ use exchange::CommandSource;
 use records::{
     ExchangeCancel, ExchangeEnter, ExchangeReplace, OrderType, RECORD_BYTES_MAX, SelfTrade, TimeInForce, bytes_of,
 };
+use support::ouch::{enter, log_in, send};
 use support::{FeedBook, House, Listener, Trader, ask_again, config, told, until};
 use tiles::{Clock, Tile};
 use wire::itch50::{Message, decode};
@@ -15,39 +16,6 @@ use wire::ouch50::{
 };
 
 const SESSION: [u8; 10] = *b"HOUSE1    ";
-
-fn enter(number: u32, side: u8, quantity: u32, price: u64) -> EnterOrderFields<'static> {
-    EnterOrderFields {
-        user_ref_num: number,
-        side,
-        quantity,
-        symbol: *b"AAPL    ",
-        price,
-        time_in_force: b'0',
-        display: b'Y',
-        capacity: b'P',
-        inter_market_sweep_eligibility: b'N',
-        cross_type: b'N',
-        cl_ord_id: *b"text          ",
-        appendage: &[],
-    }
-}
-
-fn send(house: &House, trader: &mut Trader, encode: impl FnOnce(&mut [u8]) -> usize) {
-    let mut message = [0; 256];
-    let length = encode(&mut message);
-    trader.send(house.clock.now_ns(), &message[..length]);
-}
-
-fn log_in(house: &mut House, port: usize, first_sequence: u64) -> Trader {
-    let config = &house.config.ports[port];
-    let mut trader = Trader::connect(config.listen, &config.username, &config.password, first_sequence);
-    until(house, "a login", |house| {
-        trader.step(house.clock.now_ns());
-        trader.up
-    });
-    trader
-}
 
 fn letters(trader: &Trader) -> String {
     trader.told.iter().map(|message| char::from(message[0])).collect()

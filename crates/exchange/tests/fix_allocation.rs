@@ -1,50 +1,12 @@
 //! A FIX order's way through the exchange and back takes no memory: socket, session, input, book, reports, drop copy, market data.
 
+#[path = "../../../tests/counting.rs"]
+mod counting;
 mod support;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 
 use support::fix::{FixTrader, port, value};
 use support::{House, config, until};
 use tiles::Clock;
-
-thread_local! {
-    static COUNTED: Cell<Option<u64>> = const { Cell::new(None) };
-}
-
-struct Counting;
-
-// SAFETY: passes every call on to the system's allocator; the counter is a thread's own cell without destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNTED.with(|counted| counted.set(counted.get().map(|count| count + 1)));
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// One cycle of the exchange, counted.
-fn counted_step(house: &mut House) -> u64 {
-    COUNTED.with(|counted| counted.set(Some(0)));
-    house.step();
-    COUNTED.with(Cell::take).expect("set above")
-}
 
 #[test]
 fn an_order_over_fix_takes_no_memory_on_its_way() {
@@ -91,7 +53,7 @@ fn an_order_over_fix_takes_no_memory_on_its_way() {
             trader.step(now_ns);
         }
         for _ in 0..3 {
-            let took = counted_step(&mut house);
+            let (_, took) = counting::counted(|| house.step());
             // The first rounds find out how much memory the tables of the session's messages need.
             taken += if round < 20 { 0 } else { took };
         }

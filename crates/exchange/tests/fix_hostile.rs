@@ -3,7 +3,7 @@
 mod support;
 
 use exchange::{ExchangeConfig, RestingOrder};
-use support::fix::{FixTrader, line, port, value};
+use support::fix::{FixTrader, line, log_on, port, told, up, value};
 use support::{House, config, until};
 use tiles::{Clock, Net, RealNet};
 use wire::fix::{SOH, seal};
@@ -32,27 +32,6 @@ fn house_config() -> ExchangeConfig {
     ];
     config.fix_ports[2].copies = vec![11, 12];
     config
-}
-
-fn log_on(house: &mut House, at: usize) -> FixTrader {
-    let mut trader = FixTrader::new(&house.config.fix_ports[at]);
-    up(house, &mut trader);
-    trader
-}
-
-fn up(house: &mut House, trader: &mut FixTrader) {
-    trader.connect(house.clock.now_ns());
-    until(house, "a logon", |house| {
-        trader.step(house.clock.now_ns());
-        trader.is_up()
-    });
-}
-
-fn told(house: &mut House, trader: &mut FixTrader, count: usize) {
-    until(house, &format!("message {count}"), |house| {
-        trader.step(house.clock.now_ns());
-        trader.told().len() >= count
-    });
 }
 
 const KINDS: [&str; 12] = ["D", "F", "G", "q", "H", "AF", "i", "V", "8", "9", "ZZ", "AE"];

@@ -5,10 +5,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use exchange::ExchangeConfig;
-use support::fix::{FixTrader, Told, line, port, value};
-use support::{House, config, until};
+use support::fix::{FixTrader, Told, hold_against_dictionary, line, log_on, port, told, value};
+use support::{House, config};
 use tiles::{Clock, Tile};
-use wire::fix::{DataFields, Fields, Validation, Version};
 
 const VERSIONS: [(&str, &str); 6] =
     [("FIX.4.2", ""), ("FIX.4.3", ""), ("FIX.4.4", ""), ("FIXT.1.1", "7"), ("FIXT.1.1", "8"), ("FIXT.1.1", "9")];
@@ -18,23 +17,6 @@ fn house_config(version: &str, application: &str) -> ExchangeConfig {
     config.fix_ports = vec![port(11, "orders", "FIX.4.4"), port(14, "market_data", version)];
     config.fix_ports[1].default_appl_ver_id = application.into();
     config
-}
-
-fn log_on(house: &mut House, at: usize) -> FixTrader {
-    let mut trader = FixTrader::new(&house.config.fix_ports[at]);
-    trader.connect(house.clock.now_ns());
-    until(house, "a logon", |house| {
-        trader.step(house.clock.now_ns());
-        trader.is_up()
-    });
-    trader
-}
-
-fn told(house: &mut House, trader: &mut FixTrader, count: usize) {
-    until(house, &format!("message {count}"), |house| {
-        trader.step(house.clock.now_ns());
-        trader.told().len() >= count
-    });
 }
 
 /// Price, lots and orders by side and price.
@@ -142,23 +124,7 @@ fn snapshot_and_increments_make_the_displayed_book_in_every_version() {
             .map(|told| format!("278={}|270={}|271={}", value(told, 527), value(told, 31), value(told, 32)))
             .collect();
         assert!(trades.len() > 20 && fills.ends_with(&trades), "{version} {application}: every trade since, once");
-        let version = if application.is_empty() {
-            Version::from_name(version)
-        } else {
-            Version::from_appl_ver_id(application.as_bytes())
-        };
-        let dictionary = version.unwrap().dictionary();
-        let mut fields = Fields::new(4096);
-        for bytes in reader.raw() {
-            fields.read(bytes, &DataFields::standard()).unwrap();
-            let checked = dictionary.validate(&fields.message(bytes), &Validation::FULL);
-            assert_eq!(
-                checked.map_err(|wrong| (wrong.reason, wrong.tag)),
-                Ok(()),
-                "{}",
-                String::from_utf8_lossy(bytes)
-            );
-        }
+        hold_against_dictionary(&house.config.fix_ports[1], &reader);
     }
 }
 

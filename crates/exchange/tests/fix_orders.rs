@@ -2,11 +2,11 @@
 
 mod support;
 
-use exchange::{ExchangeConfig, FixPortConfig, ThrottleConfig};
-use support::fix::{FixTrader, Told, line, port, value};
+use exchange::{ExchangeConfig, ThrottleConfig};
+use support::fix::{FixTrader, Told, hold_against_dictionary, line, log_on, port, told, value};
 use support::{House, config, until};
 use tiles::Clock;
-use wire::fix::{DataFields, Fields, Precision, Validation, Version};
+use wire::fix::Precision;
 
 /// What a line of an answer shows.
 const SHOWN: [u32; 17] = [35, 11, 41, 20, 150, 39, 103, 378, 102, 434, 38, 44, 32, 31, 151, 14, 6];
@@ -17,24 +17,6 @@ fn house_config(version: &str) -> ExchangeConfig {
     config.fix_ports[2].copies = vec![11, 12];
     config.session_messages = 1 << 10;
     config
-}
-
-fn log_on(house: &mut House, at: usize) -> FixTrader {
-    let mut trader = FixTrader::new(&house.config.fix_ports[at]);
-    trader.connect(house.clock.now_ns());
-    until(house, "a logon", |house| {
-        trader.step(house.clock.now_ns());
-        trader.is_up()
-    });
-    trader
-}
-
-/// Steps until a trader was told so many messages.
-fn told(house: &mut House, trader: &mut FixTrader, count: usize) {
-    until(house, &format!("message {count}"), |house| {
-        trader.step(house.clock.now_ns());
-        trader.told().len() >= count
-    });
 }
 
 /// Sends and waits for so many answers; their lines.
@@ -50,21 +32,6 @@ const LIMIT: &str = "21=1|55=AAPL|54=1|38=100|40=2|44=99.5";
 /// Every version's ports; of FIX 5.0 all three.
 const VERSIONS: [(&str, &str); 6] =
     [("FIX.4.2", ""), ("FIX.4.3", ""), ("FIX.4.4", ""), ("FIXT.1.1", "7"), ("FIXT.1.1", "8"), ("FIXT.1.1", "9")];
-
-/// Holds everything that a trader was told against the whole dictionary of its version.
-fn hold_against_dictionary(port: &FixPortConfig, trader: &FixTrader) {
-    let version = match port.default_appl_ver_id.as_str() {
-        "" => Version::from_name(&port.begin_string),
-        code => Version::from_appl_ver_id(code.as_bytes()),
-    };
-    let dictionary = version.unwrap().dictionary();
-    let mut fields = Fields::new(1024);
-    for bytes in trader.raw() {
-        fields.read(bytes, &DataFields::standard()).unwrap();
-        let checked = dictionary.validate(&fields.message(bytes), &Validation::FULL);
-        assert_eq!(checked.map_err(|wrong| (wrong.reason, wrong.tag)), Ok(()), "{}", String::from_utf8_lossy(bytes));
-    }
-}
 
 /// How a version says it: what 4.4 says, and what this one says instead.
 fn in_words_of(version: &str, line: &str) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what was written through a segment is seen by whoever opens the same name again.
 
-use std::cell::{RefCell, UnsafeCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ type File = Rc<UnsafeCell<Box<[u8]>>>;
 #[derive(Debug, Default)]
 pub struct MemoryStorage {
     files: RefCell<BTreeMap<String, File>>,
-    capacity: Option<usize>,
+    capacity: Cell<Option<usize>>,
 }
 
 impl MemoryStorage {
@@ -26,7 +26,18 @@ impl MemoryStorage {
 
     /// Storage that holds this many bytes in all.
     pub fn with_capacity(bytes: usize) -> Rc<Self> {
-        Rc::new(Self { files: RefCell::default(), capacity: Some(bytes) })
+        Rc::new(Self { files: RefCell::default(), capacity: Cell::new(Some(bytes)) })
+    }
+
+    /// Bytes in all files.
+    pub fn used(&self) -> usize {
+        // SAFETY: as in `segments`.
+        self.files.borrow().values().map(|file| unsafe { (&(*file.get())).len() }).sum()
+    }
+
+    /// From now on it holds this many bytes in all; what stands there stays.
+    pub fn set_capacity(&self, bytes: usize) {
+        self.capacity.set(Some(bytes));
     }
 
     /// The journal's segments, to read them back.
@@ -58,13 +69,12 @@ impl Segment for MemorySegment {
 
 impl Storage for MemoryStorage {
     fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>> {
+        let used = self.used();
         let mut files = self.files.borrow_mut();
-        // SAFETY: as in `segments`.
-        let used: usize = files.values().map(|file| unsafe { (&(*file.get())).len() }).sum();
         if let Some(file) = files.get(name) {
             return Ok(Box::new(MemorySegment(file.clone())));
         }
-        if self.capacity.is_some_and(|capacity| used + size > capacity) {
+        if self.capacity.get().is_some_and(|capacity| used + size > capacity) {
             return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{name}: no room for {size} bytes")));
         }
         let file: File = Rc::new(UnsafeCell::new(vec![0; size].into_boxed_slice()));

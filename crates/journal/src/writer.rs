@@ -178,6 +178,22 @@ impl Writer {
         Ok(())
     }
 
+    /// Bytes of frames ([`frame_bytes`]) that have a place for certain: what a frame leaves at a segment's end is not counted.
+    pub fn room_bytes(&self) -> usize {
+        let waste = frame_bytes(records::RECORD_BYTES_MAX);
+        let whole = self.config.segment_bytes - HEAD_BYTES;
+        let left = (self.config.segment_bytes - self.at).saturating_sub(waste);
+        left + self.spare.as_ref().map_or(0, |_| whole.saturating_sub(waste))
+    }
+
+    /// Makes the spare where there is none; whether there is one. For who finds too little room within a pass.
+    pub fn make_room(&mut self) -> bool {
+        if self.spare.is_none() {
+            self.rolls_unprepared += u64::from(self.open_spare().is_ok());
+        }
+        self.spare.is_some()
+    }
+
     /// The last stamp appended.
     pub fn last(&self) -> Stamp {
         self.last

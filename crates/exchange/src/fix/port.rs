@@ -20,7 +20,7 @@ use super::start::Kept;
 use super::write::{self, Dialect, Reader};
 use crate::config::ExchangeConfig;
 use crate::port::Command;
-use crate::sequencer::Sequencer;
+use crate::sequencer::{Sequencer, Use};
 use crate::throttle::Throttle;
 
 /// Bytes that a connection may send before it has logged on.
@@ -35,6 +35,8 @@ const LINGER_NS: u64 = 1_000_000_000;
 const TELL_NS: u64 = 100_000_000;
 /// Reports that one request may cause besides those of each open order: room is kept for them.
 const REPORTS_A_REQUEST: usize = 64;
+/// What is said where the journal has no room.
+const NO_ROOM: &str = "The exchange has no room to keep requests";
 
 struct Visitor {
     connection: Connection,
@@ -54,6 +56,7 @@ struct Tells {
     full: Counter,
     disconnects: Counter,
     up: Counter,
+    store_full: Counter,
     garbled: [Counter; Garbled::COUNT],
     ends: Counters,
     sums: Vec<Counter>,
@@ -75,6 +78,7 @@ impl Tells {
             full: scope.counter("reports_full"),
             disconnects: scope.counter("disconnects"),
             up: scope.counter("up"),
+            store_full: scope.counter("store_full"),
             garbled: Garbled::ALL.map(|why| garbled.counter(why.name())),
             ends: scope.scope("ends"),
             sums: Count::ALL.iter().map(|count| scope.counter(count.name())).collect(),
@@ -93,6 +97,8 @@ struct Manners {
     tells: Tells,
     /// The core knows that it is connected.
     connected: bool,
+    /// It is not any more, and the core does not know that yet.
+    disconnect_due: bool,
 }
 
 /// The listener, the session and its connection.
@@ -158,6 +164,7 @@ impl FixPort {
                 throttle: Throttle::new(&port.throttle),
                 tells: Tells::new(&scope),
                 connected: false,
+                disconnect_due: false,
             },
             said: kept.said,
             watch: (port.role() == FixRole::MarketData).then(|| Watch::new(port.book_interval_ns)),
@@ -233,7 +240,7 @@ impl FixPort {
     fn receive_session(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
         let Some(connection) = &mut self.connection else { return 0 };
         let mut work = usize::from(connection.read());
-        let mut desk = AtDesk { manners: &mut self.manners, sequencer, watch: self.watch.as_mut() };
+        let mut desk = AtDesk { now_ns, manners: &mut self.manners, sequencer, watch: self.watch.as_mut() };
         for _ in 0..MESSAGES_A_CYCLE {
             // Whoever does not read what he is told is not heard either; who reads his copies is another matter.
             if self.session.state() == State::Down || !desk.has_room() {
@@ -259,7 +266,8 @@ impl FixPort {
 
     /// Says what waits, and writes.
     pub fn send(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
-        let work = self.say(now_ns, sequencer) + self.write(now_ns, sequencer);
+        let work = self.say(now_ns, sequencer) + self.write(now_ns);
+        self.tell_disconnected(now_ns, sequencer);
         if now_ns.saturating_sub(self.told_ns) >= TELL_NS {
             self.told_ns = now_ns;
             self.tell(sequencer);
@@ -267,7 +275,7 @@ impl FixPort {
         work
     }
 
-    fn write(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
+    fn write(&mut self, now_ns: u64) -> usize {
         let Some(connection) = &mut self.connection else { return 0 };
         let (mut work, mut broken) = (0, false);
         while !self.session.output().is_empty() {
@@ -288,7 +296,7 @@ impl FixPort {
             let since_ns = *self.ended_ns.get_or_insert(now_ns);
             let unwritten = !broken && !self.session.output().is_empty();
             if !unwritten || now_ns.saturating_sub(since_ns) > LINGER_NS {
-                self.leave(now_ns, sequencer);
+                self.leave(now_ns);
             }
         }
         work
@@ -334,7 +342,7 @@ impl FixPort {
     }
 
     /// The connection is gone.
-    fn leave(&mut self, now_ns: u64, sequencer: &mut Sequencer) {
+    fn leave(&mut self, now_ns: u64) {
         if let Some(end) = self.session.ended() {
             self.manners.tells.ends.counter(end.name()).add(1);
         }
@@ -345,13 +353,21 @@ impl FixPort {
         self.session.disconnected(now_ns);
         if std::mem::take(&mut self.manners.connected) {
             self.manners.tells.disconnects.add(1);
-            if self.manners.role == FixRole::Orders {
-                sequencer.control(now_ns, ExchangeAction::Disconnect, self.manners.session, 0);
-            }
+            self.manners.disconnect_due = self.manners.role == FixRole::Orders;
         }
     }
 
-    fn tell(&self, sequencer: &Sequencer) {
+    /// The core hears that the connection is lost, as soon as its journal has room for that.
+    fn tell_disconnected(&mut self, now_ns: u64, sequencer: &mut Sequencer) {
+        if self.manners.disconnect_due && sequencer.has_room(now_ns, 1, Use::Own) {
+            self.manners.disconnect_due = false;
+            sequencer.control(now_ns, ExchangeAction::Disconnect, self.manners.session, 0);
+        }
+    }
+
+    fn tell(&mut self, sequencer: &Sequencer) {
+        let full = self.session.is_store_full();
+        self.manners.tells.store_full.set(u64::from(full));
         let tells = &self.manners.tells;
         tells.up.set(u64::from(self.session.state() == State::Up));
         if let Some(watch) = &self.watch {
@@ -382,6 +398,7 @@ impl FixPort {
 
 /// The application of one session for one turn.
 struct AtDesk<'a> {
+    now_ns: u64,
     manners: &'a mut Manners,
     sequencer: &'a mut Sequencer,
     watch: Option<&'a mut Watch>,
@@ -397,8 +414,6 @@ impl AtDesk<'_> {
     /// A request of a session that orders.
     fn on_request(&mut self, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
         let manners = &mut *self.manners;
-        let outputs = &self.sequencer.outputs;
-        let desk = outputs.desks.desk(manners.session);
         let kind = inbound.message.kind();
         let unknown = match manners.dialect {
             Dialect::Fix42 => matches!(kind, b"q" | b"AF" | b"i"),
@@ -408,9 +423,17 @@ impl AtDesk<'_> {
         if unknown {
             return Answer::Unsupported;
         }
+        let takes_away = matches!(kind, b"F" | b"q");
+        let what = if takes_away || matches!(kind, b"H" | b"AF") { Use::Other } else { Use::Order };
+        if !self.sequencer.has_room(now_ns, quote::commands(inbound), what) {
+            self.sequencer.refuse_for_room();
+            return Answer::NotNow(NO_ROOM);
+        }
         if kind == b"i" {
             return self.on_quotes(now_ns, inbound);
         }
+        let outputs = &self.sequencer.outputs;
+        let desk = outputs.desks.desk(manners.session);
         let origin = Origin {
             venue: manners.venue,
             session: manners.session,
@@ -425,7 +448,6 @@ impl AtDesk<'_> {
             manners.tells.bad_requests.add(1);
             return answer;
         }
-        let takes_away = matches!(kind, b"F" | b"q");
         let asks_all = kind == b"AF";
         if !manners.throttle.takes(now_ns, takes_away) {
             manners.tells.throttled.add(1);
@@ -465,6 +487,12 @@ impl Application for AtDesk<'_> {
         let told = self.manners.role != FixRole::MarketData;
         if told && self.sequencer.outputs.desks.reports(self.manners.session).is_full() {
             return Err("Too many reports wait");
+        }
+        // What ended the last connection comes before what begins the next.
+        let orders = self.manners.role == FixRole::Orders;
+        if orders && (self.manners.disconnect_due || !self.sequencer.has_room(self.now_ns, 1, Use::Other)) {
+            self.sequencer.refuse_for_room();
+            return Err(NO_ROOM);
         }
         Ok(())
     }

@@ -51,6 +51,16 @@ pub(crate) struct Quoter<'a> {
     pub sequencer: &'a mut Sequencer,
 }
 
+/// How many commands a request may become: two sides an entry of a MassQuote, with what begins and ends it; else one.
+pub(crate) fn commands(inbound: &Inbound<'_>) -> usize {
+    if inbound.message.kind() != b"i" {
+        return 1;
+    }
+    let entries = inbound.message.fields().iter().filter(|field| field.tag == 299).count();
+    // Each side may be pulled and given anew.
+    2 + 4 * entries.min(ENTRIES_MAX)
+}
+
 /// Takes a MassQuote.
 pub(crate) fn take(inbound: &Inbound<'_>, quoter: &mut Quoter<'_>) -> Answer {
     let message = inbound.message;

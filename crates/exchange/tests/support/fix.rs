@@ -6,8 +6,10 @@ use std::net::SocketAddrV4;
 
 use exchange::{FixPortConfig, ThrottleConfig};
 use sessions::fix::{Answer, Application, Connection, Inbound, MemoryStore, Next, Profile, SendError, Session, State};
-use tiles::{Net, RealNet};
-use wire::fix::{Builder, Fields, Precision, SOH};
+use tiles::{Clock, Net, RealNet};
+use wire::fix::{Builder, DataFields, Fields, Precision, SOH, Validation, Version};
+
+use super::{House, until};
 
 /// A port with this role, free to listen.
 pub fn port(session: u32, role: &str, begin_string: &str) -> FixPortConfig {
@@ -204,6 +206,45 @@ fn fields(body: &str) -> Vec<u8> {
     let mut bytes: Vec<u8> = body.bytes().map(|byte| if byte == b'|' { SOH } else { byte }).collect();
     bytes.push(SOH);
     bytes
+}
+
+/// Logs on at the port of this place.
+pub fn log_on(house: &mut House, at: usize) -> FixTrader {
+    let mut trader = FixTrader::new(&house.config.fix_ports[at]);
+    up(house, &mut trader);
+    trader
+}
+
+/// Connects a trader and steps until it is logged on.
+pub fn up(house: &mut House, trader: &mut FixTrader) {
+    trader.connect(house.clock.now_ns());
+    until(house, "a logon", |house| {
+        trader.step(house.clock.now_ns());
+        trader.is_up()
+    });
+}
+
+/// Steps until a trader was told so many messages.
+pub fn told(house: &mut House, trader: &mut FixTrader, count: usize) {
+    until(house, &format!("message {count}"), |house| {
+        trader.step(house.clock.now_ns());
+        trader.told().len() >= count
+    });
+}
+
+/// Holds everything that a trader was told against the whole dictionary of its port's version.
+pub fn hold_against_dictionary(port: &FixPortConfig, trader: &FixTrader) {
+    let version = match port.default_appl_ver_id.as_str() {
+        "" => Version::from_name(&port.begin_string),
+        code => Version::from_appl_ver_id(code.as_bytes()),
+    };
+    let dictionary = version.unwrap().dictionary();
+    let mut fields = Fields::new(4096);
+    for bytes in trader.raw() {
+        fields.read(bytes, &DataFields::standard()).unwrap();
+        let checked = dictionary.validate(&fields.message(bytes), &Validation::FULL);
+        assert_eq!(checked.map_err(|wrong| (wrong.reason, wrong.tag)), Ok(()), "{}", String::from_utf8_lossy(bytes));
+    }
 }
 
 /// What stands in a report that a table of tests looks at: the tags asked for, as `35=8|150=0`.

@@ -14,15 +14,17 @@ use exchange::{
     CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig, ThrottleConfig,
 };
 use journal::MemoryStorage;
+use links::Counters;
 use sessions::mold::{Event, PacketHeader, Receiver};
 use sessions::soup::{Client, ClientConfig, ClientEvent};
-use tiles::{Clock, Context, Net, RealClock, RealNet, Tcp, TcpRead, Tile, Udp};
+use tiles::{Clock, Context, Net, RealClock, RealNet, StartError, Tcp, TcpRead, Tile, Udp};
 use wire::itch50::{Message, decode};
 
 /// Longest that anything on loopback may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub mod fix;
+pub mod ouch;
 
 /// An address that nobody listens at and that was not given before.
 pub fn free_tcp() -> SocketAddrV4 {
@@ -94,12 +96,31 @@ pub fn config() -> ExchangeConfig {
     }
 }
 
+fn context(storage: Rc<MemoryStorage>, counters: Counters) -> Context {
+    Context {
+        clock: Rc::new(RealClock::new()),
+        net: Rc::new(RealNet),
+        storage,
+        publications: BTreeMap::new(),
+        subscriptions: BTreeMap::new(),
+        counters,
+    }
+}
+
+/// Starts a tile alone, which may refuse.
+pub fn try_start(config: ExchangeConfig, storage: Rc<MemoryStorage>) -> Result<ExchangeTile, StartError> {
+    let mut tile = ExchangeTile::new(config, context(storage, Counters::local()))?;
+    tile.on_start(RealClock::new().now_ns())?;
+    Ok(tile)
+}
+
 /// The exchange and its time.
 pub struct House {
     pub config: ExchangeConfig,
     pub storage: Rc<MemoryStorage>,
     pub tile: ExchangeTile,
     pub clock: RealClock,
+    counters: Counters,
 }
 
 impl House {
@@ -114,21 +135,20 @@ impl House {
         storage: Rc<MemoryStorage>,
         source: Option<Box<dyn CommandSource>>,
     ) -> Self {
-        let context = Context {
-            clock: Rc::new(RealClock::new()),
-            net: Rc::new(RealNet),
-            storage: storage.clone(),
-            publications: BTreeMap::new(),
-            subscriptions: BTreeMap::new(),
-            counters: links::Counters::local(),
-        };
+        let counters = Counters::local();
+        let context = context(storage.clone(), counters.clone());
         let mut tile = ExchangeTile::new(config.clone(), context).unwrap();
         if let Some(source) = source {
             tile = tile.with_source(source);
         }
         let clock = RealClock::new();
         tile.on_start(clock.now_ns()).unwrap();
-        Self { config, storage, tile, clock }
+        Self { config, storage, tile, clock, counters }
+    }
+
+    /// A counter by its name.
+    pub fn count(&self, name: &str) -> u64 {
+        self.counters.counter(name).get()
     }
 
     /// One cycle.

@@ -20,6 +20,8 @@ const SLOT_BYTES: usize = size_of::<FixStoreNumbers>();
 const NUMBERS_FILE_BYTES: usize = 4096;
 /// The second slot stands in another cache line and another sector.
 const SLOT_STRIDE: usize = 2048;
+/// A message of ordinary length, with its entry.
+const ORDINARY_BYTES: usize = 1 << 10;
 /// Bytes whose pages one call of [`Store::maintain`] meets at most, so that it never takes long.
 const MEET_BYTES: usize = 64 << 10;
 
@@ -228,16 +230,24 @@ impl JournalStore {
         self.no_room = self.spare.is_none();
     }
 
+    /// Whether there is a segment to follow the last; makes it where it may.
+    fn has_next(&mut self) -> bool {
+        if self.segments.len() == self.size.segments_max {
+            return false;
+        }
+        if self.spare.is_none() {
+            self.make_spare();
+        }
+        self.spare.is_some()
+    }
+
     /// Makes sure that `bytes` fit behind the last message.
     fn make_room(&mut self, bytes: usize) -> Result<(), StoreFailed> {
         if self.end + bytes <= self.size.segment_bytes {
             return Ok(());
         }
-        if bytes > self.size.segment_bytes || self.segments.len() == self.size.segments_max {
+        if bytes > self.size.segment_bytes || !self.has_next() {
             return Err(StoreFailed);
-        }
-        if self.spare.is_none() {
-            self.make_spare();
         }
         self.segments.push(self.spare.take().ok_or(StoreFailed)?);
         (self.end, self.met) = (0, [self.met[1], 0]);
@@ -327,6 +337,11 @@ impl Store for JournalStore {
 
     fn damaged(&self) -> u64 {
         self.damaged
+    }
+
+    fn is_full(&mut self) -> bool {
+        let ordinary = ORDINARY_BYTES.min(self.size.segment_bytes / 4);
+        self.places.len() == self.places.capacity() || self.end + ordinary > self.size.segment_bytes && !self.has_next()
     }
 
     fn maintain(&mut self) {

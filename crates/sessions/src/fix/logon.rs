@@ -173,7 +173,7 @@ impl Session {
 
     /// What keeps a logon out: the text that says so, and why.
     fn may_log_on(
-        &self,
+        &mut self,
         message: &Message<'_>,
         number: u64,
         resets: bool,
@@ -194,6 +194,11 @@ impl Session {
                 return Err(("", End::NotAuthorized));
             }
             application.may_log_on(message).map_err(|text| (text, End::NotAuthorized))?;
+            // A reset empties the store; without one the first message that is to be kept would end the session again.
+            let empties = resets && profile.takes_reset || profile.reset_on_logon;
+            if !empties && self.store.is_full() {
+                return Err(("Message store is full", End::StoreFailed));
+            }
         }
         if resets && number != 1 {
             return Err(("MsgSeqNum must be 1 where ResetSeqNumFlag is Y", End::ResetDisagreed));

@@ -206,6 +206,7 @@ impl Session {
             Answer::Unsupported => self.reject_business(now_ns, message, 3, 0),
             Answer::Refused { reason, tag } => self.reject_business(now_ns, message, reason, tag),
             Answer::Fault(fault) => self.reject(now_ns, message, fault),
+            Answer::NotNow(words) => self.reject_business_saying(now_ns, message, (4, 0), words),
         }
     }
 

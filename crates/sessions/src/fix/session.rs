@@ -81,6 +81,8 @@ pub enum Answer {
     },
     /// A session reject.
     Fault(Fault),
+    /// A business reject of an application that takes nothing now (380=4), in these words.
+    NotNow(&'static str),
 }
 
 /// The application behind a session.
@@ -268,6 +270,11 @@ impl Session {
     /// Bytes that the output still takes: a message that does not fit ends the session.
     pub fn output_room(&self) -> usize {
         self.output.room()
+    }
+
+    /// Whether the store has no place for a further message: what is sent next ends the session.
+    pub fn is_store_full(&mut self) -> bool {
+        self.store.is_full()
     }
 
     /// Whether messages are missing and asked for.

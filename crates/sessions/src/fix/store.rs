@@ -58,6 +58,10 @@ pub trait Store {
     fn damaged(&self) -> u64 {
         0
     }
+    /// Whether a message of ordinary length finds no place. Who asks again learns of room that was made meanwhile.
+    fn is_full(&mut self) -> bool {
+        false
+    }
     /// Does ahead of need what takes time: called between messages.
     fn maintain(&mut self) {}
 }
