@@ -223,7 +223,7 @@ def _end(run: Run, together: list[Run]) -> None:
 @click.argument("name", required=False)
 @json_option
 def status(name: str | None, as_json: bool) -> None:
-    """Runs of this user: processes, store, agents, kills in force, what is wrong with any of them, and which ended by themselves."""
+    """Runs of this user: processes, store, agents, kills in force, what is wrong with any of them; which ended by themselves."""
     from meridian.deploy import condition, endings, runs, view
 
     left = [one for one in runs.leftovers() if name in (None, one.name)]
@@ -248,8 +248,8 @@ def status(name: str | None, as_json: bool) -> None:
         for one in left:
             size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
             note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")
-        for one in value["ended"]:
-            note(f"{one['sentence']}; `meridian down {one['name']}` forgets it")
+        for end in value["ended"]:
+            note(f"{end['sentence']}; `meridian down {end['name']}` forgets it")
         for supervisor in value["supervisors"]:
             for line in supervisor["sentences"]:
                 note(line)

@@ -14,14 +14,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from meridian.console import cut_words
+from meridian.console import cut_words, printable
 from meridian.deploy import runs
 
 ENDING = "ending.json"
 """In the run's directory."""
 TAIL_BYTES = 64 << 10
 """Of a log, in which its last line is looked for."""
-LINE_LETTERS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ def last_lines(log: Path, most: int) -> list[str]:
             text = file.read(TAIL_BYTES).decode("utf-8", errors="replace")
     except OSError:
         return []
-    return [_printable(line) for line in text.splitlines() if line.strip()][-most:]
+    return [cut_words(printable(line.strip())) for line in text.splitlines() if line.strip()][-most:]
 
 
 def died(process: str, code: int, log: Path, restarts: int) -> str:
@@ -99,7 +98,3 @@ def forget(directory: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _printable(line: str) -> str:
-    return cut_words("".join(letter if letter.isprintable() else "·" for letter in line.strip())[:LINE_LETTERS_MAX])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import tempfile
 from contextlib import ExitStack
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -73,6 +72,7 @@ def run(
     With the default port `meridian fix connect house` logs on, else `meridian fix connect DATA/profiles/profile.toml`.
     """
     from meridian.exchange.alone import Alone
+    from meridian.files import temporary_folder
     from meridian.ports import can_listen
 
     errors: list[str] = []
@@ -87,10 +87,10 @@ def run(
         raise BadInput(errors)
     tls = tls_settings(certificate, key, client_ca)
     with ExitStack() as stack:
-        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="meridian-house-"))
+        directory = data or stack.enter_context(temporary_folder("meridian-house-"))
         begin_string, application = VERSIONS[fix_version]
         alone = Alone(
-            directory=data or Path(temporary), listings=listed, fix_port=fix_port, version=begin_string, application=application,
+            directory=directory, listings=listed, fix_port=fix_port, version=begin_string, application=application,
             ouch_port=ouch_port, password_file=password_file, cancel_on_disconnect=cancel_on_disconnect, throttle=throttle,
             tls=tls, log=log,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """What an exchange says when a disk has no room for what it must keep, read from its counters.
 
-Invariant: as long as requests are refused, or a session is not let in, for want of room, there is a sentence that says so, how often
-it was seen, and what to do; when there is room again there is none.
+Invariant: as long as requests are refused, or a session is not let in, for want of room, there is a sentence that says so, how
+often it was seen, and what to do; when there is room again there is none.
 """
 
 from __future__ import annotations

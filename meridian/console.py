@@ -54,6 +54,12 @@ def cut_words(sentence: str) -> str:
     return WORDS_TOO_LONG.sub(lambda word: f"{word[0][:half]}…{word[0][-half:]}", sentence)
 
 
+def printable(text: str, letters_max: int = 300) -> str:
+    """What somebody else said, on one line: so much of it, with what a terminal would obey escaped."""
+    shown = text if len(text) <= letters_max else f"{text[:letters_max]}…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in shown)
+
+
 class Failure(Exception):
     """Ends a command: one sentence an error, and the exit code of its kind."""
 

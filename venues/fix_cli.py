@@ -5,7 +5,6 @@ Invariant: nothing heavy is imported at the top, so that help stays quick.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,13 +81,14 @@ def acceptor(
     With --app acceptance the sessions are ISLD's with TW40 to TW50SP2; orders, cancels and security definitions go back as
     they came, anything else gets a business reject.
     """
+    from meridian.files import temporary_folder
     from meridian.venues import fix_acceptor
 
     if log and directory is None:
         raise BadInput("--log: needs --directory, where the logs stay")
     tls = tls_settings(certificate, key, client_ca)
-    with tempfile.TemporaryDirectory(prefix="meridian-fix-") as temporary:
-        where = directory or Path(temporary)
+    with temporary_folder("meridian-fix-acceptor-") as temporary:
+        where = directory or temporary
         try:
             where.mkdir(parents=True, exist_ok=True)
             specification = fix_acceptor.acceptance(

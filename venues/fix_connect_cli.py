@@ -115,6 +115,7 @@ def _run(terminal: Terminal, actions: Iterator[fix_commands.Action | str | None]
 
 def _hint(terminal: object, error: OSError) -> str:
     """What a person may do about a logon that was not taken."""
+    from meridian.venues.fix.ends import hint
     from meridian.venues.fix_terminal import Terminal
 
     assert isinstance(terminal, Terminal)
@@ -126,17 +127,4 @@ def _hint(terminal: object, error: OSError) -> str:
     why = terminal.session.session.ended
     if why == "not_authorized" and re.search(r"seq\w*num|sequence", str(error), re.IGNORECASE):
         why = "ours_too_low"
-    hints = {
-        "disconnected": "; they closed without a word: look at names, version, username and password_file, "
-        "and whether the session is in use elsewhere",
-        "not_authorized": "; look at username and password_file",
-        "too_low": "; their numbers are behind our store: agree on a reset, and set reset_on_logon = true for one logon",
-        "ours_too_low": "; they have heard higher numbers from us than our store knows: take the store back (session.store), "
-        "set takes_expected = true to go on from theirs, or agree on a reset and set reset_on_logon = true for one logon",
-        "bad_logon": "; their logon is not what the profile says: names, version, or their clock",
-        "out_of_hours": "; session.hours are closed now, nothing was sent",
-        "no_logon": "; they take connections and say nothing",
-    }
-    if isinstance(error, TimeoutError) and why is None:
-        return hints["no_logon"]
-    return hints.get(why or "", "")
+    return hint("no_logon" if why is None and isinstance(error, TimeoutError) else why)

@@ -48,6 +48,7 @@ def log(
     explained: bool, pretty: bool, latency: bool, dictionary: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show the messages of FILE: a raw stream, or lines with a time before each message; or the folder of a session's own log."""
+    from meridian.files import is_device
     from meridian.venues.fix.log import Log, Logs
 
     errors = []
@@ -55,6 +56,8 @@ def log(
         errors.append("--latency --follow: the log has to end; allowed is one of both")
     if not file.exists():
         errors.append(f"FILE {file}: there is no such file")
+    if is_device(file):
+        errors.append(f"FILE {file}: is a device, which never ends; allowed is a file, a pipe or a folder")
     paths = _of_folder(file, follow, errors) if file.is_dir() else []
     known = _dictionary(dictionary, errors)
     keep = _filter(types, conditions, no_session, known, errors)

@@ -31,7 +31,6 @@ import json
 import os
 import re
 import ssl
-import stat
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,6 +39,7 @@ from pydantic import BeforeValidator, Field
 
 from meridian._native.venues import FixSession
 from meridian.console import BadInput, in_words
+from meridian.files import fault_of
 from meridian.venues import fix_hours
 from meridian.venues.checking import Entry, Problems, read_toml, shown
 from meridian.venues.fix.dictionary import APPLICATION_VERSIONS, Dictionary
@@ -49,6 +49,7 @@ FILES = ("password_file",)
 """Keys of the session's own that name files."""
 SECRET = re.compile(r"passw|passphrase|secret|^pass$", re.IGNORECASE)
 PASSWORD_BYTES_MAX = 4096
+PEM_BYTES_MAX = 1 << 20
 
 
 def _exact(value: object) -> Decimal:
@@ -233,7 +234,7 @@ class Profile:
         for key in FILES:
             if isinstance(own.get(key), str):
                 own[key] = str(self.file(own[key]))
-        if isinstance(name := own.get("password_file"), str) and (fault := _no_password(Path(name))):
+        if isinstance(name := own.get("password_file"), str) and (fault := fault_of(Path(name), PASSWORD_BYTES_MAX)):
             problems.add(
                 "session.password_file", own.pop("password_file"), f"a regular file of at most 4 KiB; it {fault}"
             )
@@ -278,17 +279,6 @@ def _starred(value: Any) -> Any:
     return [_starred(part) for part in value] if isinstance(value, list) else value
 
 
-def _no_password(path: Path) -> str:
-    """Why a file that is there holds none; whether it is there and what is in it is looked at by who keeps the session."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return ""
-    if not stat.S_ISREG(found.st_mode):
-        return "is no regular file"
-    return f"has {found.st_size} bytes" if found.st_size > PASSWORD_BYTES_MAX else ""
-
-
 def _check_lacks(orders: Orders | None, problems: Problems) -> None:
     """What a venue lacks is named by cases that exist."""
     if orders is None or not isinstance(orders.lacks, list) or not orders.lacks:
@@ -312,6 +302,11 @@ def _version(session: dict[str, Any]) -> str:
 def _tls(about: Tls, folder: Path, problems: Problems) -> ssl.SSLContext | None:
     """What the sockets are wrapped in."""
     key = "session.tls"
+    for name in ("ca_file", "certificate_file", "key_file"):
+        file = getattr(about, name)
+        if file is not None and (fault := fault_of(folder / file, PEM_BYTES_MAX)):
+            problems.add(f"{key}.{name}", file, f"a PEM file of at most 1 MiB; it {fault}")
+            return None
     if (about.certificate_file is None) != (about.key_file is None):
         missing = "key_file" if about.key_file is None else "certificate_file"
         problems.missing(f"{key}.{missing}", "a PEM file: a certificate goes with its key")

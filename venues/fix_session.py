@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from meridian._native import wire as _wire
 from meridian._native.venues import FixSession
+from meridian.console import printable
 from meridian.venues.fix.dictionary import Dictionary
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Initiator:
         until = time.monotonic() + timeout_s
         while not self.is_up:
             if self.session.state == "down":
-                said = f": {self.texts[-1]}" if self.texts else ""
+                said = f": {printable(self.texts[-1])}" if self.texts else ""
                 raise ConnectionError(f"the logon was not taken, {self.session.ended}{said}")
             if time.monotonic() > until:
                 raise TimeoutError(f"no logon within {timeout_s:g} s")

@@ -10,20 +10,21 @@ import contextlib
 import datetime
 import queue
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meridian.console import own_output, print_json
+from meridian._native import wire as _wire
+from meridian.console import own_output, print_json, printable
+from meridian.files import temporary_folder
 from meridian.venues import fix_commands
+from meridian.venues.fix.ends import hint
 from meridian.venues.fix.message import Message
 from meridian.venues.fix.orders import SIDES, TIMES_IN_FORCE, OrderEntry, Request
 from meridian.venues.fix.secret import masked
-from meridian.venues.fix_session import Initiator, Way
+from meridian.venues.fix_session import MESSAGE_BYTES_MAX, Initiator, Way
 
 if TYPE_CHECKING:
     from meridian.venues.fix_profile import Profile
@@ -33,6 +34,8 @@ SETTLE_S = 0.3
 """After a script's last line, for answers on their way."""
 ARROWS = {"in": "◀", "out": "▶"}
 COLOURS = {"in": "\033[36m", "out": "\033[33m", "fault": "\033[31m"}
+SHOWN_BYTES_MAX = 16 << 10
+"""Of a message; of what is none a sixteenth."""
 END = None
 """Among lines: there are no more."""
 
@@ -45,17 +48,17 @@ class Terminal:
         self.as_json, self.raw, self.interactive = as_json, raw, interactive
         assert profile.dictionary is not None, "a profile has its version's dictionary"
         self.dictionary = profile.dictionary
-        self._temporary = tempfile.TemporaryDirectory(prefix="meridian-fix-") if profile.place.store is None else None
-        self._resets = self._temporary is not None
+        self._held = contextlib.ExitStack()
+        self._resets = profile.place.store is None
         """Without a store nobody knows the numbers: the first logon begins them at 1."""
-        self.session = Initiator.of(
-            profile, watch=self.watch, store=Path(self._temporary.name) if self._temporary else None
-        )
+        store = self._held.enter_context(temporary_folder("meridian-fix-connect-")) if self._resets else None
+        self.session = Initiator.of(profile, watch=self.watch, store=store)
         orders = profile.orders
         self.entry = OrderEntry(profile.version, account=orders.account, handling=orders.handling, **orders.fields)
         self.errors: list[str] = []
         """Checks that did not hold: what was expected and did not come."""
         self.counts = {"in": 0, "out": 0}
+        self._garbled_bytes = self._garbled_more = 0
         self.over = False
         self._came: deque[Message] = deque(maxlen=100_000)
         self._was_up = False
@@ -99,8 +102,8 @@ class Terminal:
         self._leaves = True
         if self.session.stream is not None:
             self._end()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._tell_garbled()
+        self._held.close()
 
     # What commands act on.
 
@@ -137,7 +140,7 @@ class Terminal:
         self.pump()
         if was_up and (ended := self.session.session.ended) != "logged_out":
             why = (ended or "disconnected").replace("_", " ")
-            self.errors.append(f"the session did not end well: our logout was not answered ({why})")
+            self.errors.append(f"the session did not end well: our logout was not answered ({why}){hint(ended)}")
 
     def wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -177,28 +180,62 @@ class Terminal:
             self.entry.take(Message(self.session.messages.popleft().raw, self.dictionary, tolerant=True))
         if self._was_up and not self.session.is_up and self.session.stream is None:
             self._was_up = False
-            why = (self.session.session.ended or "disconnected").replace("_", " ")
-            self.event("down", f"the session is down: {why}")
+            ended = self.session.session.ended or "disconnected"
+            said = f", they said: {printable(self.session.texts[-1])}" if self.session.texts else ""
+            why = f"{ended.replace('_', ' ')}{said}"
+            # Who logged out himself knows what to do.
+            todo = "" if self._leaves or ended == "disconnected" else hint(ended)
+            self.event("down", f"the session is down: {why}{todo}")
             if not self._leaves and not self.interactive:
-                self.errors.append(f"the session ended before the last line: {why}")
+                self.errors.append(f"the session ended before the last line: {why}{todo}")
                 self.over = True
 
     def watch(self, way: Way, time_ns: int, raw: bytes) -> bool:
-        """Shows a message."""
+        """Shows a message; of a giant one, and of what is none, the beginning, its length, and the reason."""
+        if way == "in" and not (raw.startswith(b"8=") and _wire.fix_frames(raw, MESSAGE_BYTES_MAX, 1)[0]):
+            self._garbled(time_ns, raw)
+            return True
+        self._tell_garbled()
         self.counts[way] += 1
         raw = masked(raw)
         message = Message(raw, self.dictionary if raw.startswith(b"8=") else None, tolerant=True)
         if way == "in":
             self._came.append(message)
-        if self.as_json:
+        if len(raw) > SHOWN_BYTES_MAX:
+            self._show_part(way, time_ns, raw[:SHOWN_BYTES_MAX], len(raw), f"{message.name}, too long to be shown")
+        elif self.as_json:
             fields = [{"tag": tag, "name": message.dictionary.name(tag), "value": value} for tag, value in message]
             about = {"way": way, "time_ns": time_ns, "type": message.type, "name": message.name}
             _document("fix.connect.message", {**about, "text": message.explain(), "fields": fields})
-            return True
-        moment = datetime.datetime.fromtimestamp(time_ns / 1e9, datetime.UTC)
-        text = message.text() if self.raw else message.explain()
-        self.show(f"{moment:%H:%M:%S.%f} {ARROWS[way]} {text}", way)
+        else:
+            text = message.text() if self.raw else message.explain()
+            self.show(f"{_moment(time_ns)} {ARROWS[way]} {text}", way)
         return True
+
+    def _garbled(self, time_ns: int, raw: bytes) -> None:
+        """What is no message: the beginning of the first piece is shown, of further ones how many bytes came."""
+        if self._garbled_bytes == 0:
+            reasons = _wire.fix_frames(raw, MESSAGE_BYTES_MAX, 1)[2]
+            why = ", ".join(reason.replace("_", " ") for reason in reasons) or "cut"
+            shown = masked(raw[: SHOWN_BYTES_MAX // 16])
+            self._show_part("in", time_ns, shown, len(raw), f"no message ({why})")
+        else:
+            self._garbled_more += len(raw)
+        self._garbled_bytes += len(raw)
+
+    def _tell_garbled(self) -> None:
+        """Says how much more came, once something else does."""
+        more, self._garbled_bytes, self._garbled_more = self._garbled_more, 0, 0
+        if more:
+            self.tell(f"{more} further bytes that are no message")
+
+    def _show_part(self, way: Way, time_ns: int, raw: bytes, length: int, why: str) -> None:
+        text = printable(raw.decode("latin-1"), SHOWN_BYTES_MAX)
+        if self.as_json:
+            about = {"way": way, "time_ns": time_ns, "bytes": length, "reason": why, "text": text}
+            _document("fix.connect.part", about)
+        else:
+            self.show(f"{_moment(time_ns)} {ARROWS[way]} {why}, {length} bytes, the first {len(raw)}: {text}", way)
 
     def event(self, what: str, text: str) -> None:
         """The session is up, or down."""
@@ -290,6 +327,10 @@ class Terminal:
             self._lines.put(line)
             if line.strip().lower() == "quit":
                 return
+
+
+def _moment(time_ns: int) -> str:
+    return f"{datetime.datetime.fromtimestamp(time_ns / 1e9, datetime.UTC):%H:%M:%S.%f}"
 
 
 @own_output()

@@ -169,7 +169,7 @@ def test_a_run_that_ended_by_itself_is_told_by_up_and_status_until_it_is_cleared
         os.kill(run.processes["source"]["pid"], signal.SIGSEGV)
         _, said = child.communicate(timeout=20)
         assert child.returncode == 1
-    because = f'process source was ended by SIGSEGV; its log: {log}; its last words: "the venue·[2J is on fire"'
+    because = f'process source was ended by SIGSEGV; its log: {log}; its last words: "the venue\\x1b[2J is on fire"'
     assert said.splitlines()[-1] == f"error: {because}"
     told = json.loads(command("status", "--json").stdout)
     assert told["runs"] == [] and [one["name"] for one in told["ended"]] == [name]

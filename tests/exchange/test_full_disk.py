@@ -1,5 +1,5 @@
-"""A disk without room under the house exchange, in a platform's process and alone: a bound on the size of new files (RLIMIT_FSIZE) is
-set on the running process and taken away again.
+"""A disk without room under the house exchange, in a platform's process and alone: a bound on the size of new files
+(RLIMIT_FSIZE) is set on the running process and taken away again.
 
 Invariant under test: what is not kept is not acknowledged, somebody is told why, and with room the same process goes on.
 """
@@ -37,7 +37,7 @@ def order_until_refused(client: Initiator) -> tuple[int, set[str], set[str]]:
             client.send("D", order(f"A{number}", 1, 100, "9.5"))
             client.step(0)
             sent += 1
-            if not client.is_up:
+            if client.session.state == "down":
                 break
         until = time.monotonic() + 20
         while client.is_up and len(client.messages) < sent and time.monotonic() < until:
@@ -83,23 +83,28 @@ def test_without_room_the_exchange_alone_tells_and_lets_sessions_in_again_when_t
     port = free_port(3)
     words = [*LINE, "exchange", "run", "--fix-port", str(port), "--data", str(tmp_path), "--json"]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as alone:
-        assert alone.stdout is not None
-        heard: dict[str, Any] = json.loads(alone.stdout.readline())
-        profile = fix_profile.load(heard["fix"][0]["profile"])
-        client = log_on(Initiator.of(profile))
-        resource.prlimit(alone.pid, resource.RLIMIT_FSIZE, WITHOUT)
-        sent, kept, _ = order_until_refused(client)
-        assert not client.is_up and len(kept) <= sent, "its store has no room for a report"
-        heard = json.loads(alone.stdout.readline())
-        assert heard["event"] == "no_room"
-        assert heard["sentences"][0].startswith("exchange: FIX session 11 is not let in: its message store has no room")
-        resource.prlimit(alone.pid, resource.RLIMIT_FSIZE, UNBOUND)
-        assert json.loads(alone.stdout.readline())["event"] == "room"
-        log_on(client)
+        try:
+            assert alone.stdout is not None
+            heard: dict[str, Any] = json.loads(alone.stdout.readline())
+            profile = fix_profile.load(heard["fix"][0]["profile"])
+            client = log_on(Initiator.of(profile, replay_order_age_ns_max=2**62))
+            resource.prlimit(alone.pid, resource.RLIMIT_FSIZE, WITHOUT)
+            sent, kept, _ = order_until_refused(client)
+            assert not client.is_up and len(kept) <= sent, "its store has no room for a report"
+            heard = json.loads(alone.stdout.readline())
+            assert heard["event"] == "no_room"
+            assert heard["sentences"][0].startswith(
+                "exchange: FIX session 11 is not let in: its message store has no room"
+            )
+            resource.prlimit(alone.pid, resource.RLIMIT_FSIZE, UNBOUND)
+            assert json.loads(alone.stdout.readline())["event"] == "room"
+            log_on(client)
 
-        def told() -> bool:
-            return sum(message.get(150) == "0" for message in client.messages) == sent
+            def told() -> bool:
+                return sum(message.get(150) == "0" for message in client.messages) == sent
 
-        wait("what could not be said is said", told, client)
-        alone.send_signal(signal.SIGINT)
-        assert alone.wait(30) == 0
+            wait("what could not be said is said", told, client)
+            alone.send_signal(signal.SIGINT)
+            assert alone.wait(30) == 0
+        finally:
+            alone.kill()

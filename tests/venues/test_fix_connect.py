@@ -6,6 +6,7 @@ Invariant under test: nothing is sent before profile and script are sound; what 
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import pty
 import re
@@ -22,6 +23,7 @@ import pytest
 
 from meridian.venues import fix_commands, fix_profile
 from meridian.venues.fix import Dictionary, build, read_log
+from meridian.venues.fix.ends import HINTS
 from meridian.venues.fix.log import Logs, in_folder
 from meridian.venues.fix_hours import DAYS
 from tests.support import ROOT
@@ -277,6 +279,16 @@ def test_what_a_profile_names_is_bounded_and_its_password_is_never_told(tmp_path
     )
     code, documents, _ = typed("fix", "lint", "/dev/zero")
     assert code == 2 and "no regular file" in documents[-1]["errors"][0]
+    code, documents, _ = typed("fix", "log", "/dev/zero")
+    assert code == 2 and "is a device, which never ends" in documents[-1]["errors"][0]
+    (tmp_path / "giant.pem").touch()
+    os.truncate(tmp_path / "giant.pem", 10 << 30)
+    tls = '[session.tls]\ncertificate_file = "/dev/zero"\nkey_file = "giant.pem"\n'
+    for key, why in (("certificate_file", "is no regular file"), ("key_file", "has 10737418240 bytes")):
+        code, documents, _ = typed("fix", "connect", str(profile(tmp_path, 1, more=tls)), lines="")
+        told = documents[-1]["errors"]
+        assert code == 2 and len(told) == 1 and f"session.tls.{key}" in told[0] and why in told[0], told
+        tls = tls.replace('certificate_file = "/dev/zero"', f'certificate_file = "{Path(__file__)}"')
 
 
 def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Path) -> None:
@@ -294,3 +306,63 @@ def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Pat
         code, documents, _ = typed("fix", "connect", str(path), lines="")
     told = documents[-1]["errors"][0]
     assert code == 3 and "takes_expected = true" in told and "password_file" not in told, told
+
+
+def test_what_is_no_message_is_shown_in_part_with_its_length_and_reason(tmp_path: Path) -> None:
+    giant = b"8=FIX.4.4\x019=85000000\x0135=D\x0158=" + b"x" * (8 << 20)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def venue() -> None:
+            stream, _ = server.accept()
+            stream.recv(4096)
+            body = {148: "y" * 50_000, 33: "1", 58: "z"}
+            for raw in (
+                build("A", {98: "0", 108: "30", 141: "Y"}, sender="ISLD", target="TW44", sequence=1).raw,
+                giant,
+                build("0", {}, sender="ISLD", target="TW44", sequence=2).raw,
+                build("B", body, sender="ISLD", target="TW44", sequence=3).raw,
+            ):
+                stream.sendall(raw)
+            stream.recv(4096)
+            stream.sendall(build("5", {}, sender="ISLD", target="TW44", sequence=4).raw)
+            stream.close()
+
+        threading.Thread(target=venue, daemon=True).start()
+        path = profile(tmp_path, server.getsockname()[1], more="message_bytes_max = 60000\n")
+        line = [*LINE, "fix", "connect", str(path), "--json"]
+        done = subprocess.run(
+            line, cwd=ROOT, input="wait 2\n", capture_output=True, text=True, timeout=100, check=False
+        )
+    documents = [json.loads(one) for one in done.stdout.splitlines()]
+    parts = [one for one in documents if one["schema"] == "meridian.fix.connect.part/1"]
+    assert len(done.stdout) < 200_000, f"{len(done.stdout)} letters"
+    assert "no message (" in parts[0]["reason"] and parts[0]["text"].startswith("8=FIX.4.4\\x019=85000000"), parts[0]
+    further = [one["text"] for one in documents if one["schema"] == "meridian.fix.connect.note/1"]
+    assert len(further) == 1 and further[0].endswith(" further bytes that are no message"), further
+    assert parts[0]["bytes"] + int(further[0].split()[0]) == len(giant)
+    assert parts[1]["reason"] == "News, too long to be shown" and parts[1]["bytes"] > 50_000
+    assert kinds(documents, "in")[:2] == ["Logon", "Heartbeat"], "what comes behind is heard"
+
+
+def test_each_end_that_a_person_must_do_something_about_has_a_hint_and_its_place_in_the_guide(tmp_path: Path) -> None:
+    source = (ROOT / "crates" / "sessions" / "src" / "fix" / "counts.rs").read_text()
+    ends = set(re.findall(r'Self::\w+ => "(\w+)"', source))
+    nothing = {"logged_out", "logout_unanswered", "unexpected", "no_number"}
+    assert set(HINTS) == ends - nothing
+    guide = (ROOT / "docs" / "fix.md").read_text().partition("## A session that is not let in")[2]
+    missing = [end for end in HINTS if end.replace("_", " ") not in guide]
+    assert missing == []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def venue() -> None:
+            stream, _ = server.accept()
+            stream.recv(4096)
+            stream.sendall(build("A", {98: "0", 108: "30"}, sender="ISLD", target="TW44", sequence=5).raw)
+            stream.recv(4096)
+            stream.close()
+
+        threading.Thread(target=venue, daemon=True).start()
+        code, documents, _ = typed("fix", "connect", str(profile(tmp_path, server.getsockname()[1])), lines="")
+    told = documents[-1]["errors"][0]
+    assert code == 3 and "reset_disagreed" in told and told.endswith(HINTS["reset_disagreed"]), told

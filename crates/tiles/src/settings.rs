@@ -17,12 +17,15 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 const SHOWN_MAX: usize = 80;
+/// The file of a secret at most.
+const SECRET_BYTES_MAX: u64 = 4 << 10;
 
 /// A value that a topology file can hold.
 pub trait Setting: Sized {
@@ -110,13 +113,35 @@ impl<K: Ord + std::str::FromStr, T: Setting> Setting for BTreeMap<K, T> {
 /// environment; no error shows one.
 pub fn secret(value: &Value, place: &str, allowed: &str, errors: &mut Vec<String>) -> Option<String> {
     let path = PathBuf::read(value, place, allowed, errors)?;
-    match std::fs::read_to_string(&path) {
+    let read = read_plain(&path, SECRET_BYTES_MAX).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is no text"))
+    });
+    match read {
         Ok(text) => Some(text.trim_end().to_owned()),
         Err(error) => {
             errors.push(format!("{place} = {}: {}; must be {allowed}", shown(value), crate::reason(&error)));
             None
         }
     }
+}
+
+/// The bytes of a regular file of at most so many: no device, no pipe, no giant is read, or waited for.
+///
+/// # Errors
+/// What the system says, or what the file is instead.
+pub fn read_plain(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let refused = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
+    // Looked at before it is opened: opening a pipe waits for who writes to it.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(refused("is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    io::Read::read_to_end(&mut io::Read::take(file, bytes_max + 1), &mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(refused(format!("has more than {bytes_max} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// Reads a word; `false` stands for `none` and `true` for `all`.

@@ -17,6 +17,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection};
 
+use crate::settings::read_plain;
 use crate::{Tcp, TcpListener, TcpRead, settings};
 
 settings! {
@@ -48,6 +49,8 @@ settings! {
 
 /// Bytes taken from the socket at a time: a record and its head.
 const RECORD_BYTES_MAX: usize = 16 << 10;
+/// A PEM file at most: every authority that systems know has its place in a quarter of it.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A listener's side, ready.
 #[derive(Clone, Debug)]
@@ -64,28 +67,30 @@ fn refused(errors: &mut Vec<String>, place: &str, key: &str, path: &Path, why: &
     errors.push(format!("{place}.{key} = {:?}: {why}", path.display().to_string()));
 }
 
-fn said(error: rustls::pki_types::pem::Error) -> String {
-    match error {
-        rustls::pki_types::pem::Error::Io(error) => {
-            format!("{}; must be a PEM file that can be read", crate::reason(&error))
-        }
-        _ => "holds nothing of the kind; must be a PEM file".to_owned(),
-    }
+/// The bytes of a file, or what keeps it from being one of TLS.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let read = read_plain(path, FILE_BYTES_MAX);
+    read.map_err(|error| format!("{}; must be a PEM file that can be read", crate::reason(&error)))
+}
+
+fn nothing(_: rustls::pki_types::pem::Error) -> String {
+    "holds nothing of the kind; must be a PEM file".to_owned()
 }
 
 fn certificates(place: &str, key: &str, path: &Path, errors: &mut Vec<String>) -> Option<Vec<CertificateDer<'static>>> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
+    let parsed =
+        |bytes: Vec<u8>| CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>().map_err(nothing);
+    match read(path).and_then(parsed) {
         Ok(found) if !found.is_empty() => return Some(found),
         Ok(_) => refused(errors, place, key, path, "holds no certificate; must be a PEM file with one"),
-        Err(error) => refused(errors, place, key, path, &said(error)),
+        Err(why) => refused(errors, place, key, path, &why),
     }
     None
 }
 
 fn private_key(place: &str, path: &Path, errors: &mut Vec<String>) -> Option<PrivateKeyDer<'static>> {
-    let read = PrivateKeyDer::from_pem_file(path);
-    read.map_err(|error| refused(errors, place, "key_file", path, &said(error))).ok()
+    let parsed = read(path).and_then(|bytes| PrivateKeyDer::from_pem_slice(&bytes).map_err(nothing));
+    parsed.map_err(|why| refused(errors, place, "key_file", path, &why)).ok()
 }
 
 fn authority(place: &str, key: &str, path: &Path, errors: &mut Vec<String>) -> Option<RootCertStore> {

@@ -91,6 +91,30 @@ fn everything_that_is_wrong_with_the_files_is_told() {
 }
 
 #[test]
+fn devices_pipes_and_giants_are_refused_before_they_are_read() {
+    let folder = std::env::temp_dir().join(format!("tls-files-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (giant, pipe) = (folder.join("giant.pem"), folder.join("pipe.pem"));
+    std::fs::File::create(&giant).unwrap().set_len(10 << 30).unwrap();
+    let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+    // SAFETY: the name is a C string for the whole call.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let settings =
+        TlsServerSettings { certificate_file: "/dev/zero".into(), key_file: giant, client_ca_file: Some(pipe) };
+    let errors = TlsServer::new(&settings, "tls").expect_err("nothing is right");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let wanted = ["is no regular file", "has more than 1048576 bytes", "is no regular file"];
+    assert_eq!(errors.len(), 3, "{errors:?}");
+    for (error, why) in errors.iter().zip(wanted) {
+        assert!(error.contains(&format!("{why}; must be a PEM file")), "{error}");
+    }
+    let mut errors = Vec::new();
+    let value = serde_json::Value::from("/dev/zero");
+    assert_eq!(crate::settings::secret(&value, "password_file", "a file", &mut errors), None);
+    assert!(errors[0].contains("is no regular file"), "{errors:?}");
+}
+
+#[test]
 fn a_client_that_speaks_no_tls_is_closed() {
     let net = RealNet;
     let mut listener = server(false).over(net.tcp_listen(SocketAddrV4::new([127, 0, 0, 1].into(), 0)).unwrap());
