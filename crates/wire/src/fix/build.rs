@@ -8,8 +8,8 @@
 
 use super::scan::checksum;
 use super::values::{
-    DECIMAL_LETTERS_MAX, INTEGER_LETTERS_MAX, Plain, TIME_LETTERS_MAX, TIME_ROOM, Written, write_decimal, write_integer,
-    write_unsigned,
+    DECIMAL_LETTERS_MAX, INTEGER_LETTERS_MAX, Plain, TIME_LETTERS_MAX, TIME_ROOM, Written, write_decimal,
+    write_integer, write_unsigned,
 };
 use super::{SOH, values};
 use std::cell::Cell;
@@ -342,7 +342,15 @@ impl<'a> Builder<'a> {
             self.lay_header(sequence, sending_time_ns)
         } else {
             let body = self.body..self.at;
-            lay_slowly(self.header, self.out, body, (self.kind, self.kind_bytes), self.extras, sequence, sending_time_ns)
+            lay_slowly(
+                self.header,
+                self.out,
+                body,
+                (self.kind, self.kind_bytes),
+                self.extras,
+                sequence,
+                sending_time_ns,
+            )
         };
         let sum = checksum(&self.out[start..self.at]);
         let digits = [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10];

@@ -366,56 +366,114 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// All fields of at least eight bytes. The state stays in registers; what is rare goes through `self`.
+    /// All fields of at least eight bytes.
     #[inline(always)]
     fn quickly(&mut self) {
-        let (bytes, lengths, room) = (self.bytes, &self.data.lengths, self.table.len());
-        let (table, memos) = (self.table.as_mut_ptr(), self.memos.as_mut_ptr());
-        // Before this, eight bytes can be read.
+        let bytes = self.bytes;
+        // A field that ends before this has eight bytes to read from its start on.
         let readable = bytes.len() - 7;
-        let (mut count, mut start, mut base) = (0_usize, 0_usize, 0_usize);
-        while base < bytes.len() {
-            let mut mask = match bytes[base..].first_chunk::<STRIDE>() {
-                Some(window) => soh_mask(window),
-                None => last_mask(bytes, base),
-            };
-            while mask != 0 {
-                let end = base.wrapping_add(mask.trailing_zeros() as usize);
-                mask &= mask.wrapping_sub(1);
-                let word = if start < readable {
-                    // SAFETY: `start` lies at least eight bytes before the end.
-                    u64::from_le_bytes(unsafe { *bytes.as_ptr().add(start).cast::<[u8; 8]>() })
-                } else {
-                    // The last field, shorter than eight bytes: the letters before it are shifted out.
-                    last_word(bytes) >> (8 * (start + 1 - readable) as u32 % 64)
-                };
-                // SAFETY: `count` is at most the table's length, and there is one memo more.
-                let memo = unsafe { &mut *memos.add(count) };
-                let mut value = start.wrapping_add(memo.count as usize);
-                // Where data held a SOH, `end` lies before `start`.
-                if (word & memo.keep != memo.letters) | (value > end) {
-                    let (tag, equals) = quick_tag(word);
-                    value = start.wrapping_add(equals).wrapping_add(1);
-                    // Where there is no tag, `tag` is 0.
-                    let is_length = lengths[tag as usize / 64 % LENGTHS_WORDS] >> (tag % 64) & 1 != 0;
-                    if (tag == 0) | (value > end) | (count >= room) | is_length {
-                        if end >= start {
-                            (self.count, self.start) = (count, start);
-                            self.field(end);
-                            (count, start) = (self.count, self.start);
-                        }
-                        continue;
-                    }
-                    *memo = Memo::of(word, tag, equals);
-                }
-                // SAFETY: `count` is below the table's length: the memo behind it is never one of a tag.
-                unsafe { table.add(count).write(Field { tag: memo.tag, start: value as u32, end: end as u32 }) };
-                count = count.wrapping_add(1);
-                start = end.wrapping_add(1);
-            }
-            base += STRIDE;
+        let (mut base, mut ends) = (0, ends_from(bytes, 0, readable));
+        while self.known(bytes, readable, &mut base, &mut ends) {
+            self.next(base, &mut ends);
         }
-        (self.count, self.start) = (count, start);
+        self.last(readable);
+    }
+
+    /// Fields whose tags are those of the last message at their places; whether one came that is not. `ends` has the ends of
+    /// fields from `base` on. The state stays in registers.
+    #[inline(always)]
+    fn known(&mut self, bytes: &[u8], readable: usize, base: &mut usize, ends: &mut u64) -> bool {
+        let (mut start, mut mask, mut at) = (self.start, *ends, *base);
+        // SAFETY: `count` is at most the table's length, and there is one memo more, which is never one of a tag: so before
+        // it there is a place in the table.
+        let (mut memo, mut place) =
+            unsafe { (self.memos.as_ptr().add(self.count), self.table.as_mut_ptr().add(self.count)) };
+        let first = place;
+        let unknown = 'windows: loop {
+            while mask != 0 {
+                let end = at.wrapping_add(mask.trailing_zeros() as usize);
+                // SAFETY: the field ends at least eight bytes before the end, and `start` is no later; pointers as above.
+                unsafe {
+                    let word = u64::from_le_bytes(*bytes.as_ptr().add(start).cast::<[u8; 8]>());
+                    let Memo { letters, keep, tag, count } = *memo;
+                    if word & keep != letters {
+                        break 'windows true;
+                    }
+                    // The letters hold no SOH, so the value begins at its end or before.
+                    place.write(Field { tag, start: (start as u32).wrapping_add(count), end: end as u32 });
+                    (memo, place) = (memo.add(1), place.add(1));
+                }
+                start = end.wrapping_add(1);
+                mask &= mask.wrapping_sub(1);
+            }
+            at = at.wrapping_add(STRIDE);
+            if at >= readable {
+                break false;
+            }
+            mask = ends_from(bytes, at, readable);
+            if start > at {
+                // Data reaches into this window, and a SOH inside it ends nothing.
+                mask &= from(start, at);
+            }
+        };
+        // SAFETY: both point into the table or behind its last place.
+        self.count = self.count.wrapping_add(unsafe { place.offset_from_unsigned(first) });
+        (self.start, *ends, *base) = (start, mask, at);
+        unknown
+    }
+
+    /// Fields that end in the last seven bytes: nearly always the checksum and no other.
+    #[inline(always)]
+    fn last(&mut self, readable: usize) {
+        let word = last_word(self.bytes) >> 8;
+        let is_checksum = word & 0x00ff_0000_00ff_ffff == 0x0001_0000_003d_3031;
+        let one = values::zero_bytes((word | 0xff00_0000_0000_0000) ^ 0x0101_0101_0101_0101).trailing_zeros() == 55;
+        let is_length = self.data.lengths[0] >> 10 & 1 != 0;
+        match self.table.get_mut(self.count) {
+            Some(place) if self.start == readable && is_checksum && one && !is_length => {
+                let (start, end) = (readable as u32 + 3, readable as u32 + 6);
+                *place = Field { tag: 10, start, end };
+                (self.count, self.start) = (self.count + 1, self.bytes.len());
+            }
+            _ => self.careful(readable),
+        }
+    }
+
+    #[cold]
+    fn careful(&mut self, readable: usize) {
+        for end in readable..self.bytes.len() {
+            if self.bytes[end] == SOH && end >= self.start {
+                self.next(end, &mut 1);
+            }
+        }
+    }
+
+    /// The next field, any one, which begins before its end; its tag is remembered at its place where it can be.
+    #[inline(never)]
+    fn next(&mut self, base: usize, ends: &mut u64) {
+        let (bytes, start) = (self.bytes, self.start);
+        let end = base + ends.trailing_zeros() as usize;
+        *ends &= ends.wrapping_sub(1);
+        let word = match bytes[start..].first_chunk::<8>() {
+            Some(word) => u64::from_le_bytes(*word),
+            // The letters before it are shifted out.
+            None => last_word(bytes) >> (8 * (start + 8 - bytes.len()) as u32 % 64),
+        };
+        let mut memo = self.memos[self.count];
+        if word & memo.keep != memo.letters {
+            let (tag, equals) = quick_tag(word);
+            let value = start + equals + 1;
+            // Where there is no tag, `tag` is 0.
+            if (tag == 0) | (value > end) | (self.count >= self.table.len()) | self.data.is_length(tag) {
+                self.field(end);
+                *ends &= from(self.start, base);
+                return;
+            }
+            memo = Memo::of(word, tag, equals);
+            self.memos[self.count] = memo;
+        }
+        self.table[self.count] = Field { tag: memo.tag, start: start as u32 + memo.count, end: end as u32 };
+        (self.count, self.start) = (self.count + 1, end + 1);
     }
 
     /// All fields, one byte after the other.
@@ -504,9 +562,28 @@ impl Reader<'_> {
     }
 }
 
+/// The bits of places from `start` on, in a window that begins at `base`.
+#[inline(always)]
+const fn from(start: usize, base: usize) -> u64 {
+    match start.saturating_sub(base) {
+        skipped @ 0..STRIDE => !0 << skipped,
+        _ => 0,
+    }
+}
+
+/// The ends of fields from a place on, a stride of them at most, none from `readable` on.
+#[inline(always)]
+fn ends_from(bytes: &[u8], base: usize, readable: usize) -> u64 {
+    let whole = &bytes[..readable];
+    match whole[base..].first_chunk::<STRIDE>() {
+        Some(window) => soh_mask(window),
+        None => last_ends(whole, base),
+    }
+}
+
 /// The ends of the last fields, where fewer than a stride of bytes is left.
 #[inline(always)]
-fn last_mask(bytes: &[u8], base: usize) -> u64 {
+fn last_ends(bytes: &[u8], base: usize) -> u64 {
     match bytes.last_chunk::<STRIDE>() {
         Some(window) => soh_mask(window) >> (STRIDE - (bytes.len() - base)),
         None => {

@@ -5,7 +5,7 @@
 
 use super::SOH;
 use super::scan::{STRIDE, checksum, soh_mask};
-use super::values::eight_digits;
+use super::values::four_digits;
 
 /// What the first bytes of a stream are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +80,10 @@ pub fn frame(bytes: &[u8], max: usize) -> Framed {
         return garbled(bytes, Garbled::TooLong);
     }
     let Some(message) = bytes.get(..total) else { return Framed::Incomplete };
-    let (summed, trailer) = message.split_at(total - TRAILER_BYTES);
-    let [b'1', b'0', b'=', hundreds, tens, ones, SOH] = *trailer else { return garbled(bytes, Garbled::Length) };
-    if summed[summed.len() - 1] != SOH || ![hundreds, tens, ones].iter().all(u8::is_ascii_digit) {
+    let summed = &message[..total - TRAILER_BYTES];
+    let Some(stated) = message.last_chunk::<8>().and_then(|letters| stated_sum(*letters)) else {
         return garbled(bytes, Garbled::Length);
-    }
-    let stated = u32::from(hundreds - b'0') * 100 + u32::from(tens - b'0') * 10 + u32::from(ones - b'0');
+    };
     // Its length is right, so it is left behind whole: a message inside its data must not come to life.
     if stated != u32::from(checksum(summed)) {
         return Framed::Garbled { skip: total, why: Garbled::Checksum };
@@ -96,6 +94,16 @@ pub fn frame(bytes: &[u8], max: usize) -> Framed {
     Framed::Message { length: total }
 }
 
+/// The sum that a trailer tells, with the SOH before it: `|10=nnn|`.
+#[inline(always)]
+fn stated_sum(letters: [u8; 8]) -> Option<u32> {
+    const FORM: u64 = u64::from_le_bytes(*b"\x0110=\0\0\0\x01");
+    const DIGITS: u64 = 0x00ff_ffff_0000_0000;
+    let word = u64::from_le_bytes(letters);
+    let [_, _, _, equals, hundreds, tens, ones, _] = letters;
+    (word & !DIGITS == FORM).then(|| four_digits([equals, hundreds, tens, ones], 3)).flatten()
+}
+
 /// Where the body begins and how long it is, of bytes that are as nearly all are; `None` for any others, not all of them bad.
 #[inline(always)]
 fn quick_start(bytes: &[u8]) -> Option<(usize, usize)> {
@@ -104,12 +112,12 @@ fn quick_start(bytes: &[u8]) -> Option<(usize, usize)> {
     let first = ends.trailing_zeros() as usize;
     let second = (ends & ends.wrapping_sub(1)).trailing_zeros() as usize;
     let version_sound = window.starts_with(BEGIN) && (BEGIN.len()..=2 + VERSION_BYTES_MAX).contains(&first);
-    // Lengths of one to eight digits: the eight bytes before their end hold them.
+    // Lengths of one to four digits: the four bytes before their end hold them.
     let digits = second.wrapping_sub(first + 3);
-    if !version_sound || second >= STRIDE || !(1..=8).contains(&digits) || window[first + 1..first + 3] != *b"9=" {
+    if !version_sound || second >= STRIDE || !(1..=4).contains(&digits) || window[first + 1..first + 3] != *b"9=" {
         return None;
     }
-    let length = eight_digits(window[second - 8..second].first_chunk()?, digits)?;
+    let length = four_digits(*window[second - 4..second].first_chunk()?, digits)?;
     (length > 0).then_some((second + 1, length as usize))
 }
 
