@@ -119,3 +119,57 @@ fn random_messages_are_read_back_field_by_field_seed_1() {
         assert_eq!(body[..body.len() - 1], expected[..], "message {sequence}");
     }
 }
+
+/// Every length of names, kinds, numbers and times: the header is what plain code makes of the same fields.
+#[test]
+fn headers_of_all_lengths_are_what_plain_code_writes_seed_2() {
+    let mut state = 2_u64;
+    let mut next = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let mut out = vec![0xee; 2_048];
+    for round in 0..4_000 {
+        let sender = "S".repeat(1 + next(64) as usize);
+        let target = "T".repeat(if next(2) == 0 { 1 + next(12) } else { 1 + next(64) } as usize);
+        let begin = ["FIX.4.2", "FIXT.1.1", "FIX.4.4-SOMETHING"][next(3) as usize];
+        let precision = [Precision::Seconds, Precision::Milliseconds, Precision::Microseconds, Precision::Nanoseconds]
+            [next(4) as usize];
+        let header = Header::new(begin, &sender, &target).with_precision(precision);
+        let kind = &b"ABCDEFGH"[..1 + next(8) as usize];
+        let sequence = next(1 << 31) >> next(31);
+        let time_ns = [next(1 << 31) << 31, 1_768_487_400_000_000_000 + next(3_000_000_000)][next(2) as usize];
+        let text = vec![b'x'; next(40) as usize];
+        let mut builder = Builder::new(&header, &mut out);
+        let message = builder.begin(kind).field(58, &text).finish(sequence, time_ns).unwrap();
+        let mut letters = [0; 27];
+        let count = write_time(&mut letters, time_ns, precision);
+        let (time, kind, text) =
+            [&letters[..count], kind, &text].map(|part| String::from_utf8(part.to_vec()).unwrap()).into();
+        let body = format!("35={kind}\x0134={sequence}\x0149={sender}\x0152={time}\x0156={target}\x0158={text}\x01");
+        assert_eq!(shown(message), shown(&seal(begin.as_bytes(), body.as_bytes())), "round {round}");
+    }
+}
+
+/// Prices and sizes at the edges of what is written in one step.
+#[test]
+fn decimals_are_what_plain_code_writes() {
+    let header = Header::new("FIX.4.4", "A", "B");
+    let mut out = vec![0; 1_024];
+    for whole in [0, 1, 9, 10, 99, 100, 999, 1_000, 9_999, 10_000, 99_999_999, 100_000_000, 9_000_000_000] {
+        for part in [0, 1, 99_999, 100_000, 100_001, 500_000_000, 120_000_000, 999_900_000, 999_999_999] {
+            for nanos in [whole * 1_000_000_000 + part, -(whole * 1_000_000_000 + part)] {
+                let mut letters = [0; DECIMAL_LETTERS_MAX];
+                let at = write_decimal(&mut letters, nanos);
+                let mut builder = Builder::new(&header, &mut out);
+                let message = builder.begin(b"D").decimal(44, nanos).decimal(10_044, nanos).finish(1, 0).unwrap();
+                let text = shown(&letters[at..]);
+                assert!(
+                    shown(message).contains(&format!("|44={text}|10044={text}|10=")),
+                    "{nanos}: {}",
+                    shown(message)
+                );
+            }
+        }
+    }
+}
