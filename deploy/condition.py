@@ -17,6 +17,8 @@ from meridian.coordination.sentences import plain
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 from meridian.exchange import room
+from meridian.venues import fix_endings
+from meridian.venues.fix.ends import hint
 
 PATIENCE_S = 1.0
 OLD_MS = 5_000
@@ -175,9 +177,12 @@ def refused(run: Run) -> Iterator[str]:
                 if one.startswith(f"{scope}{ENDS}")
             }
             why = ", ".join(f"{seen} times {one.replace('_', ' ')}" for one, seen in sorted(ends.items()) if seen)
+            tile = scope.partition(".")[0]
+            last, words = fix_endings.last(Path(run.data_directory) / tile)
+            said = f'; they said "{words}"' if words else ""
             yield (
-                f"{scope.partition('.')[0]}: its venue has not let its FIX session in, {times} times in a row ({why}); "
-                'docs/fix.md says what to do under "A session that is not let in"'
+                f"{tile}: its venue has not let its FIX session in, {times} times in a row ({why}){said}{hint(last)}; "
+                'docs/fix.md says more under "A session that is not let in"'
             )
 
 

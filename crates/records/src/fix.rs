@@ -63,3 +63,21 @@ part! {
         pub sum: u32,
     }
 }
+
+part! {
+    /// How the last connection of a FIX session of ours ended, for people; overwritten by the next.
+    pub struct FixSessionEnding [160] {
+        /// When, ns UTC.
+        pub ended_ns: u64,
+        /// Endings so far; 0: none.
+        pub change: u64,
+        /// The word for why, as counters have it; zeros after it.
+        pub end: [u8; 24],
+        /// What they said last (58 of a logout or reject): its beginning, zeros after it.
+        pub words: [u8; 112],
+        /// Zero.
+        pub reserved: [u8; 4],
+        /// CRC-32 of the bytes before.
+        pub sum: u32,
+    }
+}

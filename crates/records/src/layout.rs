@@ -187,6 +187,7 @@ macro_rules! layouts {
 layouts! {
     header::Header = 0, header::Stamp = 0, money::MoneyNanos = 0, orders::Owner = 0, strategy::Level = 0,
     fix::FixStoreEntry = 0, fix::FixStoreNumbers = 0, fix::FixStoreSaid = 0,
+    fix::FixSessionEnding = 0,
     market::MarketOrder = Kind::MarketOrder as u16, market::MarketLevel = Kind::MarketLevel as u16,
     market::Trade = Kind::Trade as u16, market::Status = Kind::Status as u16, market::Imbalance = Kind::Imbalance as u16,
     market::Definition = Kind::Definition as u16, market::Listing = Kind::Listing as u16,

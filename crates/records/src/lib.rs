@@ -27,7 +27,7 @@ mod tables;
 pub use codes::*;
 pub use control::*;
 pub use exchange::*;
-pub use fix::{FixStoreEntry, FixStoreNumbers, FixStoreSaid};
+pub use fix::{FixSessionEnding, FixStoreEntry, FixStoreNumbers, FixStoreSaid};
 pub use hash::Hash64;
 pub use header::{FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, Header, Kind, Stamp};
 pub use id_map::IdMap;

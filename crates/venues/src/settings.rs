@@ -84,7 +84,7 @@ fn gateway_disk_bytes(spec: &TileSpec) -> u64 {
 fn check_feed(spec: &TileSpec, ends: &Ends) -> Vec<String> {
     let key = spec.key();
     spec.errors::<FeedSettings>(|settings, errors| {
-        distinct(&key, &settings.listings, errors);
+        distinct(&key, &named(&settings.listings), errors);
         ends.produces(&format!("{key}.link"), &settings.link, errors);
         if let Some(link) = &settings.requests {
             ends.consumes(&format!("{key}.requests"), link, errors);
@@ -96,21 +96,26 @@ fn check_feed(spec: &TileSpec, ends: &Ends) -> Vec<String> {
 fn check_gateway(spec: &TileSpec, ends: &Ends) -> Vec<String> {
     let key = spec.key();
     spec.errors::<GatewaySettings>(|settings, errors| {
-        distinct(&key, &settings.listings, errors);
+        distinct(&key, &named(&settings.listings), errors);
         ends.consumes(&format!("{key}.commands"), &settings.commands, errors);
         ends.produces(&format!("{key}.events"), &settings.events, errors);
     })
 }
 
-fn distinct(key: &str, listings: &[ListingSettings], errors: &mut Vec<String>) {
-    for (at, one) in listings.iter().enumerate() {
-        if listings[..at].iter().any(|other| other.instrument == one.instrument) {
-            errors.push(format!("{key}.listings[{at}].instrument = {}: stands twice", one.instrument));
+/// Each instrument and each symbol of a tile's listings stands once.
+pub(crate) fn distinct(key: &str, listings: &[(u32, &str)], errors: &mut Vec<String>) {
+    for (at, (instrument, symbol)) in listings.iter().enumerate() {
+        if listings[..at].iter().any(|(other, _)| other == instrument) {
+            errors.push(format!("{key}.listings[{at}].instrument = {instrument}: stands twice"));
         }
-        if listings[..at].iter().any(|other| other.symbol == one.symbol) {
-            errors.push(format!("{key}.listings[{at}].symbol = {:?}: stands twice", one.symbol));
+        if listings[..at].iter().any(|(_, other)| other == symbol) {
+            errors.push(format!("{key}.listings[{at}].symbol = {symbol:?}: stands twice"));
         }
     }
+}
+
+fn named(listings: &[ListingSettings]) -> Vec<(u32, &str)> {
+    listings.iter().map(|listing| (listing.instrument, listing.symbol.as_str())).collect()
 }
 
 fn fits(text: &str, most: usize) -> bool {

@@ -9,6 +9,7 @@ Invariant: every report that a case looks at is held against the dictionary, its
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ case, CASES = _LISTING.case, _LISTING.cases
 FILLS = ("1", "2", "F")
 """ExecType of executions: partial fill and fill before FIX 4.3, trade since."""
 AWAY_S = 0.8
+AWAY_TICKS = 20
+"""Off the price at which tests trade, so that nothing does."""
 STATES = "FIX 4.4 volume 4: Order state changes"
 
 
@@ -115,6 +118,46 @@ def rest(party: Party, side: str, lots: int, price: Decimal, **more: str) -> Ord
     return order
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """An order at rest, and what a case needs to go on from there."""
+
+    party: Party
+    """The session under test."""
+    other: Party
+    """Who trades with it."""
+    order: Order
+    price: Decimal
+    tick: Decimal
+    lots: int
+
+
+def far_off(run: Run, side: str = "buy", **more: str) -> Scene:
+    """Ours rests where nothing trades. Raises Failed."""
+    party = firm(run)
+    price, tick, lots = around(party)
+    at = price - AWAY_TICKS * tick if side == "buy" else price + AWAY_TICKS * tick
+    order = rest(party, side, lots, at, **more)
+    return Scene(party=party, other=party, order=order, price=price, tick=tick, lots=lots)
+
+
+def ours_at_the_price(run: Run) -> Scene:
+    """Ours rests where the other side may trade with it. Raises Failed."""
+    party, other = firm(run), other_side(run)
+    price, tick, lots = around(party)
+    order = rest(party, "buy", lots, price)
+    return Scene(party=party, other=other, order=order, price=price, tick=tick, lots=lots)
+
+
+def theirs_at_the_price(run: Run, share: int = 1) -> Scene:
+    """Theirs rests where ours may trade with it, one of so many parts of the usual size; the mark is behind it. Raises Failed."""
+    party, other = firm(run), other_side(run)
+    price, tick, lots = around(party)
+    order = rest(other, "sell", lots // share, price)
+    party.mark()
+    return Scene(party=party, other=other, order=order, price=price, tick=tick, lots=lots)
+
+
 def around(party: Party) -> tuple[Decimal, Decimal, int]:
     """A price at which tests trade, one tick, a quantity."""
     orders = party.profile.orders
@@ -144,9 +187,7 @@ def clear(run: Run) -> None:
     expected="A report with ExecType and OrdStatus New, an OrderID, CumQty 0 and LeavesQty the whole order.",
 )
 def new_order(run: Run) -> str:
-    party = firm(run)
-    price, tick, lots = around(party)
-    order = rest(party, "buy", lots, price - 20 * tick)
+    order = far_off(run).order
     return f"Order {order.cl_ord_id} is {order.order_id} there and rests."
 
 
@@ -157,11 +198,10 @@ def new_order(run: Run) -> str:
     expected="A report of the execution: LastQty, LastPx, CumQty, LeavesQty, AvgPx; OrdStatus partially filled.",
 )
 def partial_fill(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
-    order = rest(party, "buy", lots, price)
+    scene = ours_at_the_price(run)
+    party, order, price, lots = scene.party, scene.order, scene.price, scene.lots
     part = lots // 2
-    send(other, "sell", part, price, "ioc")
+    send(scene.other, "sell", part, price, "ioc")
     report = report_of(party, order, "1", "F", what="the report of the execution")
     must(report, {39: "1", 32: part, 31: price, 14: part, 151: lots - part, 6: price})
     return f"{part} of {lots} traded at {report.get(31)}; ExecID {report.get(17)}."
@@ -174,10 +214,8 @@ def partial_fill(run: Run) -> str:
     expected="A report with OrdStatus filled, CumQty the whole order, LeavesQty 0.",
 )
 def full_fill(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
-    rest(other, "sell", lots, price)
-    party.mark()
+    scene = theirs_at_the_price(run)
+    party, price, lots = scene.party, scene.price, scene.lots
     order = send(party, "buy", lots, price)
     report = report_of(party, order, "2", "F", what="the report of the execution")
     must(report, {39: "2", 14: lots, 151: 0, 32: lots, 31: price})
@@ -191,10 +229,8 @@ def full_fill(run: Run) -> str:
     expected="It trades with what rests, and nothing of it stays in the book.",
 )
 def market_order(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
-    rest(other, "sell", lots, price)
-    party.mark()
+    scene = theirs_at_the_price(run)
+    party, lots = scene.party, scene.lots
     order = send(party, "buy", lots, None, "ioc")
     report = report_of(party, order, *FILLS, what="the report of the execution")
     must(report, {14: lots, 151: 0, 39: "2"})
@@ -208,11 +244,8 @@ def market_order(run: Run) -> str:
     expected="What can trade at once trades, the rest is reported cancelled (or expired) without our asking.",
 )
 def ioc(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
-    part = lots // 2
-    rest(other, "sell", part, price)
-    party.mark()
+    scene = theirs_at_the_price(run, share=2)
+    party, price, lots, part = scene.party, scene.price, scene.lots, scene.order.lots
     order = send(party, "buy", lots, price, "ioc")
     must(report_of(party, order, *FILLS, what="the report of the execution"), {14: part})
     ended = report_of(party, order, "4", "C", "3", what="the report of the rest's end")
@@ -227,10 +260,8 @@ def ioc(run: Run) -> str:
     expected="An order that cannot trade whole does not trade at all and is reported cancelled, expired or rejected.",
 )
 def fok(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
-    rest(other, "sell", lots // 2, price)
-    party.mark()
+    scene = theirs_at_the_price(run, share=2)
+    party, price, lots = scene.party, scene.price, scene.lots
     order = send(party, "buy", lots, price, "fok")
     ended = report_of(party, order, "4", "C", "8", what="the report of its end")
     must(ended, {14: 0, 151: 0})
@@ -246,10 +277,8 @@ def fok(run: Run) -> str:
     expected="An order that would trade at once does not: it is cancelled or rejected.",
 )
 def post_only(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
-    rest(other, "sell", lots, price)
-    party.mark()
+    scene = theirs_at_the_price(run)
+    party, price, lots = scene.party, scene.price, scene.lots
     order = send(party, "buy", lots, price, **{"18": "6"})
     ended = report_of(party, order, "4", "8", "C", *FILLS, what="the report of its end")
     if ended.get(150) in FILLS:
@@ -279,11 +308,12 @@ def order_reject(run: Run) -> str:
     expected="The second order is rejected, the first one rests undisturbed.",
 )
 def duplicate_name(run: Run) -> str:
-    party = firm(run)
-    price, tick, lots = around(party)
-    first = rest(party, "buy", lots, price - 20 * tick)
+    scene = far_off(run)
+    party, first = scene.party, scene.order
     party.mark()
-    again = party.entry.order("buy", lots, first.symbol, price - 21 * tick, **{"11": first.cl_ord_id})
+    again = party.entry.order(
+        "buy", scene.lots, first.symbol, scene.price - (AWAY_TICKS + 1) * scene.tick, **{"11": first.cl_ord_id}
+    )
     party.send(party.entry.new(again))
     party.entry.orders[first.cl_ord_id] = first
     report = report_of(party, again, "8", what="the report of a rejected order")
@@ -305,9 +335,8 @@ def duplicate_name(run: Run) -> str:
     expected="A report with ExecType and OrdStatus cancelled that names both ClOrdIDs; LeavesQty 0.",
 )
 def cancel(run: Run) -> str:
-    party = firm(run)
-    price, tick, lots = around(party)
-    order = rest(party, "sell", lots, price + 20 * tick)
+    scene = far_off(run, "sell")
+    party, order = scene.party, scene.order
     party.send(party.entry.cancel(order))
     report = report_of(party, order, "4", what="the report of the cancel")
     must(report, {39: "4", 151: 0, 41: order.names[0], 11: order.names[-1]})
@@ -315,10 +344,9 @@ def cancel(run: Run) -> str:
 
 
 def _replaced(run: Run, change: int, steps: int) -> str:
-    party = firm(run)
-    price, tick, lots = around(party)
-    order = rest(party, "buy", lots, price - 20 * tick)
-    wanted, at = lots + change, price - (20 + steps) * tick
+    scene = far_off(run)
+    party, order, lots = scene.party, scene.order, scene.lots
+    wanted, at = lots + change, scene.price - (AWAY_TICKS + steps) * scene.tick
     party.send(party.entry.replace(order, wanted, at))
     report = report_of(party, order, "5", what="the report of the replace")
     must(report, {11: order.names[-1], 41: order.names[0], 38: wanted, 151: wanted, 14: 0, 44: at})
@@ -362,11 +390,10 @@ def replace_price(run: Run) -> str:
     expected="OrderQty counts what was executed: LeavesQty is OrderQty less CumQty.",
 )
 def replace_after_fill(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
+    scene = ours_at_the_price(run)
+    party, order, price, lots = scene.party, scene.order, scene.price, scene.lots
     part = lots // 2
-    order = rest(party, "buy", lots, price)
-    send(other, "sell", part, price, "ioc")
+    send(scene.other, "sell", part, price, "ioc")
     report_of(party, order, "1", "F", what="the report of the execution")
     party.send(party.entry.replace(order, 2 * lots, price))
     report = report_of(party, order, "5", what="the report of the replace")
@@ -388,10 +415,9 @@ def _cancel_rejected(party: Party, order: Order, status: str, to: str) -> Messag
     expected="An OrderCancelReject with the order's true OrdStatus.",
 )
 def too_late(run: Run) -> str:
-    party, other = firm(run), other_side(run)
-    price, _, lots = around(party)
-    order = rest(party, "buy", lots, price)
-    send(other, "sell", lots, price, "ioc")
+    scene = ours_at_the_price(run)
+    party, order = scene.party, scene.order
+    send(scene.other, "sell", scene.lots, scene.price, "ioc")
     report_of(party, order, "2", "F", what="the report of the execution")
     party.send(party.entry.cancel(order))
     answer = _cancel_rejected(party, order, "2", "1")
@@ -401,7 +427,7 @@ def too_late(run: Run) -> str:
 def _unknown(run: Run, replaces: bool) -> str:
     party = firm(run)
     price, tick, lots = around(party)
-    order = party.entry.order("buy", lots, party.profile.orders.symbol, price - 20 * tick)
+    order = party.entry.order("buy", lots, party.profile.orders.symbol, price - AWAY_TICKS * tick)
     order.names.append(order.cl_ord_id)
     party.send(party.entry.replace(order, lots, order.price) if replaces else party.entry.cancel(order))
     answer = _cancel_rejected(party, order, "8", "2" if replaces else "1")
@@ -441,14 +467,13 @@ def _state_of(report: Message) -> bool:
     expected="A report of the order's present state; for an order that nobody knows, OrdStatus rejected.",
 )
 def status(run: Run) -> str:
-    party = firm(run)
-    price, tick, lots = around(party)
-    order = rest(party, "buy", lots, price - 20 * tick)
+    scene = far_off(run)
+    party, order, lots = scene.party, scene.order, scene.lots
     party.mark()
     party.send(party.entry.status(order))
     must(party.take("8", _state_of, what="the order's status"), {39: "0", 151: lots, 11: order.cl_ord_id})
     party.mark()
-    party.send(party.entry.status(party.entry.order("buy", lots, order.symbol, price)))
+    party.send(party.entry.status(party.entry.order("buy", lots, order.symbol, scene.price)))
     report = party.take("8", _state_of, what="the status of an unknown order")
     if report.get(39) != "8":
         raise Failed(f"the status of an order that nobody knows is {report.get(39)}")
@@ -491,7 +516,7 @@ def mass_status(run: Run) -> str:
         raise NotOffered("FIX 4.2 has no OrderMassStatusRequest")
     price, tick, lots = around(party)
     before = _open_before(party)
-    resting = [rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
+    resting = [rest(party, "buy", lots, price - (AWAY_TICKS + at) * tick) for at in range(3)]
     reports = [must(one, {150: "I"}) for one in _mass_status(party)]
     told = {one.get(11) or one.get(37) or "?" for one in reports}
     due = before | {order.cl_ord_id for order in resting}
@@ -525,7 +550,7 @@ def mass_cancel(run: Run) -> str:
         before = len(_open_before(party))
     except (Failed, NotOffered):
         before = None  # They tell of no orders; how many more were open is not known.
-    resting = [rest(party, "buy", lots, price - (20 + at) * tick) for at in range(3)]
+    resting = [rest(party, "buy", lots, price - (AWAY_TICKS + at) * tick) for at in range(3)]
     party.mark()
     party.send(party.entry.mass_cancel())
     answer = must(party.take("r"), {})
@@ -570,10 +595,9 @@ def mass_quote(run: Run) -> str:
     expected="After a connection that broke, the order is reported cancelled when we are back.",
 )
 def cancel_on_disconnect(run: Run) -> str:
-    party = firm(run)
-    price, tick, lots = around(party)
-    more = {"18": "o"} if party.entry.knows("FIX.4.4") else {}
-    order = rest(party, "buy", lots, price - 20 * tick, **more)
+    more = {"18": "o"} if run.firm.entry.knows("FIX.4.4") else {}
+    scene = far_off(run, **more)
+    party, order = scene.party, scene.order
     party.session.lose()
     time.sleep(AWAY_S)
     party.mark()
@@ -596,9 +620,8 @@ def fill_while_away(run: Run) -> str:
     party = firm(run)
     if not run.has("counterparty"):
         raise NotOffered("the profile's certify.counterparty names no session that could trade meanwhile")
-    other = other_side(run)
-    price, _, lots = around(party)
-    order = rest(party, "buy", lots, price)
+    scene = ours_at_the_price(run)
+    other, order, price, lots = scene.other, scene.order, scene.price, scene.lots
     party.mark()
     party.session.lose()
     taker = send(other, "sell", lots, price, "ioc")
@@ -628,7 +651,7 @@ def throttle(run: Run) -> str:
     price, tick, lots = around(party)
     run.pump(1.2)
     party.mark()
-    orders = [send(party, "buy", lots, price - 20 * tick) for _ in range(rate + 5)]
+    orders = [send(party, "buy", lots, price - AWAY_TICKS * tick) for _ in range(rate + 5)]
 
     def answered() -> list[Message]:
         return [one for one in party.since() if (one.type == "8" and one.get(150) in ("0", "8")) or one.type == "j"]
@@ -639,7 +662,7 @@ def throttle(run: Run) -> str:
         raise Failed(f"{len(refused)} of {len(orders)} orders were refused, 5 were beyond {rate} a second")
     run.pump(1.2)
     party.mark()
-    rest(party, "buy", lots, price - 20 * tick)
+    rest(party, "buy", lots, price - AWAY_TICKS * tick)
     clear(run)
     run.pump(1.2)  # Cancels count as well, and what follows is not to be refused.
     return f"5 of {len(orders)} were refused ({refused[0].get(58) or 'no text'}); later ones are taken."

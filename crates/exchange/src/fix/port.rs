@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use links::{Counter, Counters};
 use records::{ExchangeAction, ExchangeControl, Reason, bytes_of};
-use sessions::fix::{Answer, Application, Connection, Count, FileLog, GarbledCounts, Inbound, Next, Session, State};
+use sessions::fix::{
+    Answer, Application, Connection, FileLog, GarbledCounts, Inbound, Next, Session, SessionCounters, State,
+};
 use tiles::{Context, Door, StartError, TlsServer, Waiting};
 use wire::fix::{DataFields, Fields, Garbled, Message};
 
@@ -31,8 +33,6 @@ const MESSAGES_A_CYCLE: usize = 64;
 const FIELDS_MAX: usize = 1024;
 /// A connection whose session has ended is closed by then, written or not.
 const LINGER_NS: u64 = 1_000_000_000;
-/// How often the counters are written.
-const TELL_NS: u64 = 100_000_000;
 /// Reports that one request may cause besides those of each open order: room is kept for them.
 const REPORTS_A_REQUEST: usize = 64;
 /// What is said where the journal has no room.
@@ -57,14 +57,11 @@ struct Tells {
     disconnects: Counter,
     up: Counter,
     store_full: Counter,
-    garbled: [Counter; Garbled::COUNT],
-    ends: Counters,
-    sums: Vec<Counter>,
+    session: SessionCounters,
 }
 
 impl Tells {
     fn new(scope: &Counters) -> Self {
-        let garbled = scope.scope("garbled");
         Self {
             logons: scope.counter("logons"),
             refused: scope.counter("connections_refused"),
@@ -79,9 +76,7 @@ impl Tells {
             disconnects: scope.counter("disconnects"),
             up: scope.counter("up"),
             store_full: scope.counter("store_full"),
-            garbled: Garbled::ALL.map(|why| garbled.counter(why.name())),
-            ends: scope.scope("ends"),
-            sums: Count::ALL.iter().map(|count| scope.counter(count.name())).collect(),
+            session: SessionCounters::new(scope),
         }
     }
 }
@@ -111,7 +106,6 @@ pub(crate) struct FixPort {
     visitors: Vec<Visitor>,
     connection: Option<Connection>,
     ended_ns: Option<u64>,
-    told_ns: u64,
     fields: Fields,
     data: DataFields,
     garbled: GarbledCounts,
@@ -172,7 +166,6 @@ impl FixPort {
             visitors: Vec::with_capacity(config.door.waiting_max + 1),
             connection: None,
             ended_ns: None,
-            told_ns: 0,
             fields: Fields::new(FIELDS_MAX),
             data: DataFields::standard(),
             garbled: [0; Garbled::COUNT],
@@ -268,8 +261,7 @@ impl FixPort {
     pub fn send(&mut self, now_ns: u64, sequencer: &mut Sequencer) -> usize {
         let work = self.say(now_ns, sequencer) + self.write(now_ns);
         self.tell_disconnected(now_ns, sequencer);
-        if now_ns.saturating_sub(self.told_ns) >= TELL_NS {
-            self.told_ns = now_ns;
+        if self.manners.tells.session.is_due(now_ns) {
             self.tell(sequencer);
         }
         work
@@ -343,9 +335,7 @@ impl FixPort {
 
     /// The connection is gone.
     fn leave(&mut self, now_ns: u64) {
-        if let Some(end) = self.session.ended() {
-            self.manners.tells.ends.counter(end.name()).add(1);
-        }
+        self.manners.tells.session.ended(&self.session);
         (self.connection, self.ended_ns) = (None, None);
         if let Some(watch) = &mut self.watch {
             watch.clear();
@@ -379,12 +369,7 @@ impl FixPort {
             tells.said.set(reports.counts().1);
             tells.full.set(u64::from(reports.is_full()));
         }
-        for (counter, count) in tells.garbled.iter().zip(self.garbled) {
-            counter.set(count);
-        }
-        for (counter, count) in tells.sums.iter().zip(Count::ALL) {
-            counter.set(self.session.counts().get(*count));
-        }
+        tells.session.tell(|count| self.session.counts().get(count), &self.garbled);
     }
 
     /// Ends what is connected.

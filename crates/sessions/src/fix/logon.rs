@@ -64,6 +64,7 @@ impl Session {
         if self.state == State::LogonSent && matches!(kind, b"3" | b"5") {
             // The logon is refused, and its text says why.
             application.on_session_message(self, now_ns, message);
+            self.note_words(message);
             self.counts.add(Count::LogonsRefused);
             return self.on_refused(message);
         }

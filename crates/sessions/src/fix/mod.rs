@@ -22,6 +22,7 @@ mod recover;
 mod rules;
 mod session;
 mod store;
+mod tells;
 
 pub use connection::{Connection, GarbledCounts, Next};
 pub use counts::{Count, Counts, End};
@@ -33,6 +34,7 @@ pub use recover::{is_header, is_own};
 pub use rules::DictionaryRules;
 pub use session::{Answer, Application, Fault, Inbound, Rules, SendError, Session, State};
 pub use store::{MemoryStore, Numbers, Store, StoreFailed, Stored};
+pub use tells::SessionCounters;
 
 #[cfg(test)]
 #[path = "tests/mod.rs"]

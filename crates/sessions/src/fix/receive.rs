@@ -289,6 +289,7 @@ impl Session {
 
     fn on_logout(&mut self, now_ns: u64, message: &Message<'_>, number: u64, application: &mut dyn Application) {
         application.on_session_message(self, now_ns, message);
+        self.note_words(message);
         if self.state == State::Up {
             self.send_own(now_ns, b"5", |_| ());
         }

@@ -17,6 +17,9 @@ use super::recover::{Gap, Replay};
 use super::store::{Numbers, Store, StoreFailed};
 use crate::ByteQueue;
 
+/// Of a text of theirs that is kept.
+const WORDS_BYTES: usize = 112;
+
 /// Where the session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -168,8 +171,14 @@ pub struct Session {
     pub(super) counts: Counts,
     pub(super) out_rate: Rate,
     pub(super) in_rate: Rate,
+    /// What their last logout, or the reject of our logon, said (58): its beginning.
+    words: Words,
     log: Option<Box<dyn MessageLog>>,
 }
+
+/// The beginning of a text of theirs.
+#[derive(Clone, Copy)]
+struct Words([u8; WORDS_BYTES], usize);
 
 impl Session {
     /// A session without a connection, going on with the store's numbers.
@@ -218,6 +227,7 @@ impl Session {
             counts,
             out_rate,
             in_rate,
+            words: Words([0; WORDS_BYTES], 0),
             log: None,
             profile,
         }
@@ -245,6 +255,19 @@ impl Session {
     /// Why the last connection ended; `None` while there is one, or before the first.
     pub fn ended(&self) -> Option<End> {
         self.end
+    }
+
+    /// What their last logout of this connection, or the reject of our logon, said (58): its beginning.
+    pub fn last_words(&self) -> &[u8] {
+        &self.words.0[..self.words.1]
+    }
+
+    /// Keeps what they say at the end.
+    pub(super) fn note_words(&mut self, message: &Message<'_>) {
+        let text = message.get(58).unwrap_or_default();
+        let length = text.len().min(WORDS_BYTES);
+        self.words.0[..length].copy_from_slice(&text[..length]);
+        self.words.1 = length;
     }
 
     /// What it was told about its counterparty.
@@ -296,7 +319,7 @@ impl Session {
         self.output.clear();
         self.ahead.clear();
         (self.end, self.gap, self.replay, self.asked) = (None, None, None, (0, 0, 0));
-        (self.tests, self.sent_reset, self.deaf) = (0, false, false);
+        (self.tests, self.sent_reset, self.deaf, self.words.1) = (0, false, false, 0);
         (self.since_ns, self.last_sent_ns, self.last_heard_ns) = (now_ns, now_ns, now_ns);
         if !self.is_open(now_ns) {
             return self.end(End::OutOfHours);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use links::{Counter, Counters};
-use sessions::fix::{Application, Connection, Count, GarbledCounts, Next, Session, State};
+use sessions::fix::{Application, Connection, GarbledCounts, Next, Session, SessionCounters, State};
 use tiles::{Context, Door, DoorConfig, Poller, StartError, Tile, TlsServer, Waiting};
 use wire::fix::{DataFields, Fields, Garbled};
 
@@ -22,8 +22,6 @@ const ACCEPTS_A_CYCLE: usize = 16;
 const SWEEP_NS: u64 = 50_000_000;
 /// Seats for which it passes in one cycle at most, so that ten thousand hold up nobody.
 const SWEPT_A_CYCLE: usize = 128;
-/// How often the counters are written.
-const TELL_NS: u64 = 100_000_000;
 /// A connection whose session has ended is closed by then, written or not.
 const LINGER_NS: u64 = 1_000_000_000;
 
@@ -71,14 +69,11 @@ struct Tells {
     unknown_names: Counter,
     not_a_logon: Counter,
     second_connections: Counter,
-    garbled: [Counter; Garbled::COUNT],
-    ends: Counters,
-    sums: Vec<Counter>,
+    sessions: SessionCounters,
 }
 
 impl Tells {
     fn new(counters: &Counters) -> Self {
-        let garbled = counters.scope("garbled");
         Self {
             logons: counters.counter("logons"),
             sessions_up: counters.counter("sessions_up"),
@@ -86,9 +81,7 @@ impl Tells {
             unknown_names: counters.counter("unknown_names"),
             not_a_logon: counters.counter("not_a_logon"),
             second_connections: counters.counter("second_connections"),
-            garbled: Garbled::ALL.map(|why| garbled.counter(why.name())),
-            ends: counters.scope("ends"),
-            sums: Count::ALL.iter().map(|count| counters.counter(count.name())).collect(),
+            sessions: SessionCounters::new(counters),
         }
     }
 }
@@ -105,7 +98,6 @@ pub(super) struct AcceptorTile {
     data: DataFields,
     garbled: GarbledCounts,
     tells: Tells,
-    told_ns: u64,
     poller: Option<Box<dyn Poller>>,
     /// Seats that have a turn in this cycle, and in the next.
     turns: Vec<usize>,
@@ -145,7 +137,6 @@ impl AcceptorTile {
             data: DataFields::standard(),
             garbled: [0; Garbled::COUNT],
             tells,
-            told_ns: 0,
             poller: None,
             turns,
             next_turns,
@@ -317,27 +308,24 @@ impl AcceptorTile {
     /// The seat is free again.
     fn leave(&mut self, at: usize, now_ns: u64) {
         let seat = &mut self.seats[at];
-        if let Some(end) = seat.session.ended() {
-            self.tells.ends.counter(end.name()).add(1);
-        }
+        self.tells.sessions.ended(&seat.session);
         (seat.connection, seat.ended_ns) = (None, None);
         seat.session.disconnected(now_ns);
     }
 
     fn tell(&mut self, now_ns: u64) {
-        if now_ns.saturating_sub(self.told_ns) < TELL_NS {
+        if !self.tells.sessions.is_due(now_ns) {
             return;
         }
-        self.told_ns = now_ns;
+        self.write_counters();
+    }
+
+    fn write_counters(&self) {
         let up = self.seats.iter().filter(|seat| seat.session.state() == State::Up).count();
         self.tells.sessions_up.set(up as u64);
         self.tells.visitors.set(self.visitors.len() as u64);
-        for (counter, count) in self.tells.garbled.iter().zip(self.garbled) {
-            counter.set(count);
-        }
-        for (counter, count) in self.tells.sums.iter().zip(Count::ALL) {
-            counter.set(self.seats.iter().map(|seat| seat.session.counts().get(*count)).sum());
-        }
+        let seen = |count| self.seats.iter().map(|seat| seat.session.counts().get(count)).sum();
+        self.tells.sessions.tell(seen, &self.garbled);
     }
 }
 
@@ -383,7 +371,6 @@ impl Tile for AcceptorTile {
                 let _last_words = connection.write(seat.session.output());
             }
         }
-        self.told_ns = 0;
-        self.tell(now_ns.max(TELL_NS));
+        self.write_counters();
     }
 }

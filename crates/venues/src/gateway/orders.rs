@@ -143,6 +143,11 @@ pub fn gone() -> Entry {
     Entry { phase: Phase::Gone, ..fresh(Owner::zeroed(), 0) }
 }
 
+/// One of ours of which the venue told the id alone.
+pub fn told_by_id(order_id: u64) -> Entry {
+    fresh(Owner { order_id, ..Owner::zeroed() }, 0)
+}
+
 /// All orders of the session's day.
 #[derive(Debug)]
 pub struct Orders {
@@ -152,6 +157,7 @@ pub struct Orders {
     whole: bool,
     /// Highest number that the venue has answered about.
     highest_told: u32,
+    adopted: u64,
 }
 
 /// A number further ahead than that was not given out by an earlier life of ours.
@@ -165,7 +171,7 @@ impl Orders {
         entries.clear();
         let mut by_order = IdMap::with_capacity(capacity);
         by_order.touch_memory();
-        Self { entries, by_order, whole: true, highest_told: 0 }
+        Self { entries, by_order, whole: true, highest_told: 0, adopted: 0 }
     }
 
     /// The number that the next order gets.
@@ -216,6 +222,13 @@ impl Orders {
 
     /// Keeps an order that the venue tells of by its id alone and that is not known here; its number.
     pub fn adopt_next(&mut self, entry: Entry) -> Option<u32> {
+        let number = self.keep_next(entry);
+        self.adopted += u64::from(number.is_some());
+        number
+    }
+
+    /// Keeps an order of an earlier life whose own record is gone; its number.
+    pub fn keep_next(&mut self, entry: Entry) -> Option<u32> {
         if entry.owner.order_id == 0 || !self.has_room() {
             return None;
         }
@@ -223,15 +236,24 @@ impl Orders {
         Some(self.push(entry))
     }
 
-    /// Keeps an order that the venue has under this number and that is not known here: the map was lost. `false` when it
-    /// cannot be one of ours.
-    pub fn adopt(&mut self, user_ref: u32, filler: Entry, entry: Entry) -> bool {
+    /// Keeps an order that the venue has under this number and that is not known here: the map was lost; one that cannot be ours
+    /// is nobody's.
+    pub fn adopt(&mut self, user_ref: u32, entry: Entry) {
+        self.adopted += u64::from(self.keep_at(user_ref, entry));
+    }
+
+    /// Orders that the venue told of and that were not known here.
+    pub fn adopted(&self) -> u64 {
+        self.adopted
+    }
+
+    fn keep_at(&mut self, user_ref: u32, entry: Entry) -> bool {
         let id = entry.owner.order_id;
         let near = user_ref > 0 && user_ref.saturating_sub(self.next_ref()) <= ADOPT_AHEAD_MAX;
         if id == 0 || !near || !self.by_order.has_room() || self.by_order.get(id).is_some() {
             return false;
         }
-        self.skip_to(user_ref, filler);
+        self.skip_to(user_ref, gone());
         if user_ref == self.next_ref() && self.has_room() {
             self.push(entry);
             return true;

@@ -7,11 +7,11 @@
 //! own arithmetic followed message by message.
 
 use records::{
-    IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Owner, Reason, ReplaceOrder, Side, TimeInForce, UNDEF_PRICE,
+    IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Reason, ReplaceOrder, Side, TimeInForce, UNDEF_PRICE,
 };
 use wire::ouch50::{self, AppendageBuffer, Outbound};
 
-use super::orders::{Entry, Orders, Phase, fresh, gone};
+use super::orders::{Entry, Orders, Phase, told_by_id};
 
 /// Nanos of one unit of a wire price (four decimals).
 const PRICE_UNIT_NANOS: i64 = 100_000;
@@ -43,8 +43,6 @@ pub struct Ouch {
     symbols: IdMap<[u8; 8]>,
     /// The orders.
     pub orders: Orders,
-    /// Orders that the venue told of and that were not known here.
-    pub adopted: u64,
 }
 
 impl Ouch {
@@ -54,7 +52,7 @@ impl Ouch {
         for (instrument, symbol) in &config.symbols {
             symbols.insert(u64::from(*instrument), *symbol);
         }
-        Self { config, symbols, orders: Orders::with_capacity(capacity), adopted: 0 }
+        Self { config, symbols, orders: Orders::with_capacity(capacity) }
     }
 
     /// Writes a new order's message; keeps the order. Nothing is kept on an error.
@@ -242,7 +240,7 @@ impl Ouch {
             instrument: ouch.instrument(view.symbol()),
             side: side_code(view.side()),
             time_in_force: time_in_force_code(view.time_in_force()),
-            ..fresh(owner_of(view.cl_ord_id()), 0)
+            ..told_by_id(order_id(view.cl_ord_id()))
         });
         if let Some(entry) = self.orders.get(view.user_ref_num()) {
             entry.phase = if dead { Phase::Gone } else { Phase::Live };
@@ -266,7 +264,7 @@ impl Ouch {
             instrument: ouch.instrument(view.symbol()),
             side: side_code(view.side()),
             time_in_force: time_in_force_code(view.time_in_force()),
-            ..fresh(owner_of(view.cl_ord_id()), 0)
+            ..told_by_id(order_id(view.cl_ord_id()))
         });
         let mut filled_lots = 0;
         if let Some(original) = self.orders.get(view.orig_user_ref_num()) {
@@ -335,7 +333,7 @@ impl Ouch {
 
     fn on_rejected(&mut self, view: &ouch50::Rejected<'_>) -> OrderEvent {
         let (user_ref, code) = (view.user_ref_num(), view.reason());
-        self.adopt(user_ref, |_| fresh(owner_of(view.cl_ord_id()), 0));
+        self.adopt(user_ref, |_| told_by_id(order_id(view.cl_ord_id())));
         let mut kind = OrderEventKind::Rejected;
         if let Some(entry) = self.orders.get(user_ref) {
             (entry.phase, entry.leaves_lots) = (Phase::Gone, 0);
@@ -384,7 +382,7 @@ impl Ouch {
             return;
         }
         let entry = entry(self);
-        self.adopted += u64::from(self.orders.adopt(user_ref, gone(), entry));
+        self.orders.adopt(user_ref, entry);
     }
 
     fn instrument(&self, symbol: [u8; 8]) -> u32 {
@@ -419,10 +417,6 @@ fn order_id(text: [u8; 14]) -> u64 {
     let id =
         text[..13].iter().try_fold(0_u64, |sum, letter| sum.checked_mul(36)?.checked_add(u64::from(digit(*letter)?)));
     if text[13] == b' ' { id.unwrap_or(0) } else { 0 }
-}
-
-fn owner_of(text: [u8; 14]) -> Owner {
-    Owner { order_id: order_id(text), ..Owner::zeroed() }
 }
 
 fn side_code(letter: u8) -> u8 {

@@ -242,7 +242,7 @@ impl OuchVenue {
             ClientEvent::Down(_) => down = true,
             ClientEvent::Unsequenced(_) | ClientEvent::Debug(_) => {}
         });
-        counts.adopted.set(ouch.adopted);
+        counts.adopted.set(ouch.orders.adopted());
         if let (Some((name, end)), None) = (up, self.replay_end) {
             self.meet_session(core, name, end);
             self.replay_end = Some(end);

@@ -10,12 +10,13 @@ use std::net::SocketAddrV4;
 use std::rc::Rc;
 
 use journal::{Identity, JournalConfig, JournalError, Writer};
-use links::{Counter, Counters};
+use links::Counter;
 use records::{OrderEvent, Stamp, bytes_of};
 use sessions::fix::{Answer, Application, Inbound, Session, State};
 use tiles::{Context, Net, StartError, Storage, Tile};
 use wire::fix::Garbled;
 
+use super::ending::EndingFile;
 use super::messages::{ClientId, Symbol, Voice};
 use super::orders::{Came, FixOrders};
 use super::report::Report;
@@ -58,9 +59,6 @@ pub struct DropCopyTile {
     book: Book,
     state: Counter,
     connects: Counter,
-    refused: Counter,
-    /// Connections by why they ended.
-    ends: Counters,
     samples: Option<SamplesFile>,
 }
 
@@ -98,12 +96,10 @@ impl DropCopyTile {
             net: context.net.clone(),
             storage: context.storage.clone(),
             socket: Socket::new(config.address, config.reconnect_ns),
-            stream: FixStream::new(session),
+            stream: FixStream::new(session, &counters.scope("drop_copy.fix")),
             book,
             state: counters.counter("drop_copy.state"),
             connects: counters.counter("drop_copy.connects"),
-            refused: counters.counter("drop_copy.fix.refused_in_a_row"),
-            ends: counters.scope("drop_copy.fix.ends"),
             samples: None,
             config,
         }
@@ -123,6 +119,7 @@ impl Tile for DropCopyTile {
         self.book.next = next.1;
         self.book.journal = Some(Writer::create(self.storage.clone(), config)?);
         self.samples = Some(SamplesFile::open(&*self.storage)?);
+        self.stream.tell_endings(EndingFile::open(&*self.storage)?);
         Ok(())
     }
 
@@ -143,22 +140,12 @@ impl Tile for DropCopyTile {
         }
         work += self.stream.take(&mut self.book, now_ns);
         self.stream.session.on_time(now_ns, &mut self.book);
-        if self.stream.was_up && self.socket.refused() > 0 {
-            self.socket.had_logon(true);
-        }
+        self.stream.settle(&mut self.socket);
         if lost || !self.socket.flush(&mut self.stream) || self.stream.has_ended() {
-            let connected = self.stream.connected;
-            if self.stream.is_refused() {
-                self.socket.had_logon(false);
-            }
-            self.socket.close(now_ns);
-            self.stream.on_lost(now_ns);
-            if let Some(end) = self.stream.session.ended().filter(|_| connected) {
-                self.ends.counter(end.name()).add(1);
-            }
+            self.stream.lose(&mut self.socket, now_ns);
         }
         self.state.set(u64::from(self.stream.session.state() == State::Up));
-        self.refused.set(u64::from(self.socket.refused()));
+        self.stream.tell(&self.socket, now_ns);
         if let Some(samples) = self.samples.as_mut().filter(|_| !self.book.sampler.samples().is_empty()) {
             // A full file keeps the first ones.
             let _full = self.book.sampler.drain(samples);

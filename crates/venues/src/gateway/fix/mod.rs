@@ -9,6 +9,7 @@
 
 mod dialect;
 mod drop_copy;
+mod ending;
 mod messages;
 mod orders;
 mod recovery;
@@ -24,11 +25,12 @@ use records::{
     NewOrder, OrderEvent, OrderEventKind, Reason, RecordRef, ReplaceOrder, SessionState, Side, Stamp, VenueSession,
     bytes_of,
 };
-use sessions::fix::{Answer, Application, Count, Inbound, SendError, Session, State};
+use sessions::fix::{Answer, Application, Inbound, SendError, Session, State};
 use wire::fix::{Garbled, Message};
 
 pub use dialect::{Dialect, Level};
 pub use drop_copy::{DropCopyConfig, DropCopyTile};
+pub use ending::EndingFile;
 pub use messages::{ClientId, Symbol, Voice};
 pub use report::{Report, number_of};
 pub use settings::{DROP_COPY, KIND};
@@ -69,17 +71,12 @@ struct Counts {
     unkept: Counter,
     unasked: Counter,
     garbled: Counter,
-    refused: Counter,
-    session: Vec<Counter>,
 }
 
 /// A venue that speaks FIX.
 pub struct FixVenue {
     stream: FixStream,
     desk: Desk,
-    /// Connections by why they ended.
-    ends: Counters,
-    told_ns: u64,
 }
 
 /// Everything but the session: what its messages are handed to.
@@ -106,7 +103,7 @@ impl FixVenue {
         let voice = Voice::new(config.dialect, Level::of(profile), profile.precision());
         let ids = (config.venue, config.source);
         Self {
-            stream: FixStream::new(session),
+            stream: FixStream::new(session, &counters.scope("gateway.fix")),
             desk: Desk {
                 fix: FixOrders::new(ids, config.symbols, voice, config.orders_max),
                 sweeps: Vec::with_capacity(SWEEPS_MAX + 1),
@@ -118,9 +115,14 @@ impl FixVenue {
                 marked_ns: 0,
                 counts: Counts::new(counters),
             },
-            ends: counters.scope("gateway.fix.ends"),
-            told_ns: 0,
         }
+    }
+
+    /// Writes down how each connection ended.
+    #[must_use]
+    pub fn with_endings(mut self, file: EndingFile) -> Self {
+        self.stream.tell_endings(file);
+        self
     }
 
     /// Connects, reads, takes messages, lets time pass, writes.
@@ -137,46 +139,19 @@ impl FixVenue {
                 Happened::Lost => {
                     // What was read whole before still counts.
                     self.stream.take(&mut Reader { core, desk: &mut self.desk }, now_ns);
-                    self.lose(core, now_ns);
+                    self.on_lost(core, now_ns);
                 }
             }
         }
         let mut reader = Reader { core, desk: &mut self.desk };
         work += self.stream.take(&mut reader, now_ns);
-        if self.stream.was_up && reader.core.socket.refused() > 0 {
-            reader.core.socket.had_logon(true);
-        }
+        self.stream.settle(&mut reader.core.socket);
         self.stream.session.on_time(now_ns, &mut reader);
         let written = core.socket.flush(&mut self.stream);
         if !written || self.stream.has_ended() {
-            self.lose(core, now_ns);
-            core.socket.close(now_ns);
+            self.on_lost(core, now_ns);
         }
         work
-    }
-
-    /// A connection is at its end: whether its logon was taken, and why it ended.
-    fn lose(&mut self, core: &mut Core, now_ns: u64) {
-        let connected = self.stream.connected;
-        if self.stream.is_refused() {
-            core.socket.had_logon(false);
-        }
-        self.on_lost(core, now_ns);
-        if let Some(end) = self.stream.session.ended().filter(|_| connected) {
-            self.ends.counter(end.name()).add(1);
-        }
-    }
-
-    fn tell_counts(&mut self, core: &Core, now_ns: u64) {
-        if now_ns.saturating_sub(self.told_ns) < MARK_NS / 10 {
-            return;
-        }
-        self.told_ns = now_ns;
-        let counts = &self.desk.counts;
-        for (count, counter) in Count::ALL.iter().zip(&counts.session) {
-            counter.set(self.stream.session.counts().get(*count));
-        }
-        counts.refused.set(u64::from(core.socket.refused()));
     }
 }
 
@@ -257,15 +232,15 @@ impl Protocol for FixVenue {
         work += self.run_session(core, now_ns);
         work += self.desk.recover(core, &mut self.stream.session, now_ns);
         let (fix, counts) = (&self.desk.fix, &self.desk.counts);
-        core.counts.adopted.set(fix.adopted);
+        core.counts.adopted.set(fix.orders.adopted());
         counts.forgotten.set(fix.forgotten);
         counts.fills_by_status.set(fix.fills_by_status);
-        self.tell_counts(core, now_ns);
+        self.stream.tell(&core.socket, now_ns);
         work
     }
 
     fn on_lost(&mut self, core: &mut Core, now_ns: u64) {
-        self.stream.on_lost(now_ns);
+        self.stream.lose(&mut core.socket, now_ns);
         self.desk.on_lost(core, now_ns);
     }
 
@@ -561,11 +536,6 @@ impl Counts {
             unkept: counters.counter("gateway.events_unkept"),
             unasked: counters.counter("gateway.messages_unasked"),
             garbled: counters.counter("gateway.messages_garbled"),
-            refused: counters.counter("gateway.fix.refused_in_a_row"),
-            session: Count::ALL
-                .iter()
-                .map(|count| counters.counter(&format!("gateway.fix.{}", count.name())))
-                .collect(),
         }
     }
 }

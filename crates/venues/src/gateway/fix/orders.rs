@@ -7,14 +7,14 @@
 //! Invariant: a report about an order of ours becomes one event, or is counted; only the venue's word ends an order.
 
 use records::{
-    IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Owner, Reason, ReplaceOrder, Side, TimeInForce, UNDEF_PRICE,
+    IdMap, NewOrder, OrderEvent, OrderEventKind, OrderType, Reason, ReplaceOrder, Side, TimeInForce, UNDEF_PRICE,
 };
 use wire::WireError;
 
 use super::dialect::ExecutionNames;
 use super::messages::{ClientId, Replacing, SUFFIXES, Symbol, Voice};
 use super::report::{Report, digits_of, number_of};
-use crate::gateway::orders::{Entry, Orders, Phase, fresh};
+use crate::gateway::orders::{Entry, Orders, Phase, told_by_id};
 
 /// More lots than any order has: beyond it sums could overflow.
 const LOTS_MAX: i64 = 1 << 40;
@@ -77,8 +77,6 @@ pub struct FixOrders {
     pub ready: Ready,
     /// Orders of ours that the venue tells of and that are not known here are kept; else each report is taken for itself.
     pub adopts: bool,
-    /// Orders that the venue told of and that were not known here.
-    pub adopted: u64,
     /// Orders that the venue knew once and says it does not know.
     pub forgotten: u64,
     /// Fills that a status told of.
@@ -101,7 +99,6 @@ impl FixOrders {
             orders: Orders::with_capacity(capacity),
             ready: Ready::Nothing,
             adopts: true,
-            adopted: 0,
             forgotten: 0,
             fills_by_status: 0,
         }
@@ -291,7 +288,6 @@ impl FixOrders {
         if !self.adopts {
             return 0;
         }
-        let owner = Owner { order_id, ..Owner::zeroed() };
         let lots = report.lots.unwrap_or(0);
         let entry = Entry {
             price_nanos: report.price_nanos.unwrap_or(UNDEF_PRICE),
@@ -302,11 +298,9 @@ impl FixOrders {
             instrument: self.instrument(report.symbol),
             side: side_code(report.side),
             time_in_force: time_in_force_code(report.time_in_force),
-            ..fresh(owner, 0)
+            ..told_by_id(order_id)
         };
-        let number = self.orders.adopt_next(entry);
-        self.adopted += u64::from(number.is_some());
-        number.unwrap_or(0)
+        self.orders.adopt_next(entry).unwrap_or(0)
     }
 
     fn instrument(&self, symbol: &[u8]) -> u32 {

@@ -10,11 +10,13 @@ use sessions::fix::{FileLog, JournalSize, JournalStore, LogSize, Profile, Sessio
 use tiles::settings::none_all_or_word;
 use tiles::{Context, Ends, Json, Setting, StartError, Tile, TileKind, TileSpec, settings};
 
+use super::ending::{ENDING_BYTES, EndingFile};
 use super::{Dialect, DropCopyConfig, DropCopyTile, FixConfig, FixVenue, Level, Symbol};
 use crate::fix::HoursSettings;
 use crate::gateway::{GatewayConfig, GatewayTile};
 use crate::route::RouteSettings;
 use crate::samples::SAMPLES_BYTES;
+use crate::settings::distinct;
 
 /// The store's name among the tile's files.
 const STORE: &str = "fix";
@@ -179,14 +181,8 @@ fn check_session(key: &str, parts: &SessionParts<'_>, errors: &mut Vec<String>) 
     if let Some(Err(found)) = hours.map(HoursSettings::hours) {
         errors.extend(found.into_iter().map(|error| format!("{key}.hours.{error}")));
     }
-    for (at, one) in listings.iter().enumerate() {
-        if listings[..at].iter().any(|other| other.instrument == one.instrument) {
-            errors.push(format!("{key}.listings[{at}].instrument = {}: stands twice", one.instrument));
-        }
-        if listings[..at].iter().any(|other| other.symbol == one.symbol) {
-            errors.push(format!("{key}.listings[{at}].symbol = {:?}: stands twice", one.symbol));
-        }
-    }
+    let named: Vec<_> = listings.iter().map(|listing| (listing.instrument, listing.symbol.as_str())).collect();
+    distinct(key, &named, errors);
 }
 
 fn disk_bytes(spec: &TileSpec) -> u64 {
@@ -202,7 +198,7 @@ fn drop_copy_disk_bytes(spec: &TileSpec) -> u64 {
 /// Two segments of the journal, of the session's store and of its log, numbers and samples.
 fn session_bytes(parts: &SessionParts<'_>, journal_segment_bytes: usize) -> u64 {
     let log = parts.log.as_ref().map_or(0, |log| log.file_bytes);
-    2 * (journal_segment_bytes + parts.store.segment_bytes + log) as u64 + NUMBERS_BYTES + SAMPLES_BYTES
+    2 * (journal_segment_bytes + parts.store.segment_bytes + log) as u64 + NUMBERS_BYTES + SAMPLES_BYTES + ENDING_BYTES
 }
 
 /// The session with its store, hours and log; the context's network goes its way from here on.
@@ -270,6 +266,7 @@ fn make(spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartErr
         cancel_on_disconnect: CancelOnDisconnect::code_of_word(&settings.cancel_on_disconnect).unwrap_or(0),
         journal_segment_bytes: settings.journal_segment_bytes,
     };
-    let venue = FixVenue::new(fix, session, &context.counters);
+    let endings = EndingFile::open(&*context.storage)?;
+    let venue = FixVenue::new(fix, session, &context.counters).with_endings(endings);
     Ok(Box::new(GatewayTile::new(config, venue, &mut context)?))
 }

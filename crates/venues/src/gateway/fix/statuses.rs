@@ -140,7 +140,7 @@ impl FixOrders {
         let known = self.orders.reference(id);
         let Some(user_ref) = known.or_else(|| {
             let adopted = Entry { side: event.side, instrument: event.header.instrument, ..fresh(event.owner, 0) };
-            self.orders.adopt_next(adopted)
+            self.orders.keep_next(adopted)
         }) else {
             return;
         };
