@@ -207,3 +207,27 @@ fn what_is_remembered_of_other_messages_changes_nothing() {
         assert_eq!(reused.as_slice(), fresh.as_slice(), "round {round}: {}", bytes.escape_ascii());
     }
 }
+
+/// Data of any length, wherever its end lies in the windows that are looked at, in a table that has read such messages before.
+#[test]
+fn data_of_every_length_ends_where_it_should() {
+    let mut fields = Fields::new(40);
+    for filler in [0, 1, 30, 57, 58, 59, 60, 61, 62, 63, 64, 65] {
+        for length in 0..200 {
+            let text = format!("58={}|95={length}|96={}|1=A|2=B|10=123|", "x".repeat(filler), "|".repeat(length));
+            let bytes = soh(&text);
+            fields.read(&bytes, &DataFields::standard()).unwrap();
+            let read: Vec<_> = fields.message(&bytes).iter().map(|(tag, value)| (tag, value.to_vec())).collect();
+            let (filled, data) = ("x".repeat(filler), "|".repeat(length));
+            let expected = [
+                pair(58, &filled),
+                pair(95, &length.to_string()),
+                pair(96, &data),
+                pair(1, "A"),
+                pair(2, "B"),
+                pair(10, "123"),
+            ];
+            assert_eq!(read, expected, "{filler} and {length}");
+        }
+    }
+}
