@@ -19,6 +19,7 @@ import pytest
 from meridian.deploy import runs
 from tests.deploy.support import command
 from tests.deploy.test_region import NEW_YORK
+from tests.venues.certificates import Files, make_files
 
 KILLED = ("gateway_xbos", "drop_copy_xbos")
 FILLS_MIN = 2
@@ -98,6 +99,51 @@ def test_a_gateway_and_a_drop_copy_that_are_killed_lose_and_double_nothing(tmp_p
     assert found["drop_copies"]["XBOS"] >= FILLS_MIN
     over_fix = next(one for one in found["orders"] if one["venue"] == "XBOS")
     assert over_fix["sent"] > 0 and over_fix["open"] == over_fix["unknown"] == over_fix["unanswered"] == 0
+
+
+def over_tls(path: Path, files: Files, client: str) -> None:
+    """The order session of XBOS speaks TLS and asks for the client's certificate; ours shows this one."""
+    port = f'tls = {{ certificate_file = "{files["server.pem"]}", key_file = "{files["server.key"]}", '
+    port += f'client_ca_file = "{files["ca.pem"]}" }}'
+    own = f'certificate_file = "{files[f"{client}.pem"]}", key_file = "{files[f"{client}.key"]}"'
+    route = f'route = {{ tls = {{ server_name = "venue.test", ca_file = "{files["ca.pem"]}", {own} }} }}'
+    text = path.read_text(encoding="utf-8")
+    text = text.replace('{ session = 1, role = "orders",', f'{{ session = 1, role = "orders", {port},', 1)
+    text = text.replace("[tiles.gateway_xbos.settings]", f"[tiles.gateway_xbos.settings]\n{route}", 1)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_a_gateway_trades_over_tls_with_its_certificate_and_a_stranger_is_told(tmp_path: Path) -> None:
+    files = make_files(tmp_path)
+    (tmp_path / "with").mkdir()
+    over_tls(known := new_york(tmp_path / "with"), files, "client")
+    run = printed("up", str(known), "--detach")
+    try:
+        for strategy in printed("strategy", "list")["strategies"]:
+            printed("strategy", "start", strategy["name"])
+        until = time.monotonic() + WAIT_S_MAX
+        while copied(run) < FILLS_MIN:
+            assert time.monotonic() < until, f"{copied(run)} fills over FIX and TLS"
+            time.sleep(1)
+        kill("gateway_xbos")
+        for strategy in printed("strategy", "list")["strategies"]:
+            printed("strategy", "stop", strategy["name"])
+        time.sleep(3)
+    finally:
+        printed("down", run["name"])
+    found = printed("reconcile", run["run_directory"])
+    assert found["agrees"] and found["differences"] == [] and found["drop_copies"]["XBOS"] >= FILLS_MIN
+    (tmp_path / "without").mkdir()
+    over_tls(stranger := new_york(tmp_path / "without"), files, "other")
+    run = printed("up", str(stranger), "--detach")
+    try:
+        until = time.monotonic() + WAIT_S_MAX
+        while not (sentences := printed("status")["runs"][0]["refused"]):
+            assert time.monotonic() < until, "nobody tells of it"
+            time.sleep(0.5)
+        assert sentences[0].startswith("gateway_xbos: its venue has not let its FIX session in, ")
+    finally:
+        printed("down", run["name"])
 
 
 def test_a_venue_that_does_not_let_a_session_in_is_told_and_asked_less_often(tmp_path: Path) -> None:
