@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meridian.console import json_option, print_table, show
+from meridian.strategies.backtest.cli import backtest
 
 if TYPE_CHECKING:
     from meridian.strategies.check import Report
@@ -103,4 +104,4 @@ def _print(reports: list[Report]) -> None:
         print_table(title, ["callback", "ns a call", "loop turns", "orders", "failed on random views"], rows)
 
 
-COMMANDS = [strategy]
+COMMANDS = [strategy, backtest]

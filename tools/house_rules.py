@@ -29,6 +29,7 @@ CRATES = [
     "engine",
     "venues",
     "strategies",
+    "backtest",
     "coordination",
     "sim",
     "native",

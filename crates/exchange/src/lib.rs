@@ -22,7 +22,7 @@ mod tile;
 pub use config::{ExchangeConfig, InnerConfig, ListingConfig, PortConfig};
 pub use fix::FixPortConfig;
 pub use flow::{FlowConfig, FlowSource};
-pub use matching::{Capacity, Matching, NoSink, RestingOrder, Sink};
+pub use matching::{Capacity, Matching, NoSink, RecordedChange, RecordedOrder, RestingOrder, Sink};
 pub use throttle::ThrottleConfig;
 pub use tile::{CommandSource, ExchangeTile, KIND};
 pub use tiles::DoorConfig;

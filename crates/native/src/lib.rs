@@ -33,6 +33,7 @@ macro_rules! rooms {
 
 rooms!(
     analytics,
+    backtest,
     bench,
     book,
     coordination,

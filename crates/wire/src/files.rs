@@ -24,6 +24,11 @@ impl<'a> Messages<'a> {
         Self { rest: file, sized_by_type }
     }
 
+    /// Over other bytes of the same file, in the framing that was found: for readers that see a file piece by piece.
+    pub const fn with<'b>(&self, bytes: &'b [u8]) -> Messages<'b> {
+        Messages { rest: bytes, sized_by_type: self.sized_by_type }
+    }
+
     /// What was not read (yet).
     pub const fn rest(&self) -> &'a [u8] {
         self.rest

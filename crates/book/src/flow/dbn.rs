@@ -12,6 +12,7 @@ use std::path::Path;
 use records::{BookAction, FLAG_LAST, FLAG_SNAPSHOT, MarketOrder, Record, Side, Trade, UNDEF_PRICE};
 
 use super::error::FlowErrors;
+use super::stream::Window;
 use super::{Content, FlowFile, FlowRecord, Format, ReadCounts};
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -252,11 +253,7 @@ pub(crate) fn read(path: &Path, bytes: &[u8], metadata: &Metadata) -> Result<Flo
         return Err(errors);
     }
     reader.finish();
-    let mut names = vec![String::new(); reader.instruments.len()];
-    for (&number, instrument) in &reader.instruments {
-        let name = metadata.names.get(&number).cloned().unwrap_or_else(|| format!("#{number}"));
-        names[instrument.instrument as usize - 1] = name;
-    }
+    let names = reader.names(metadata);
     let symbols = FlowFile::count_symbols(names, reader.records.iter().copied());
     debug_assert!(metadata.version <= 3);
     Ok(FlowFile {
@@ -266,6 +263,83 @@ pub(crate) fn read(path: &Path, bytes: &[u8], metadata: &Metadata) -> Result<Flo
         counts: reader.counts,
         content: Content::Parsed(reader.records),
     })
+}
+
+/// A file that is read record by record.
+pub(crate) struct Stream {
+    window: Window,
+    metadata: Metadata,
+    reader: Reader,
+    number: u64,
+    ended: bool,
+}
+
+/// Records of the file that one call takes.
+const BATCH: usize = 4_096;
+
+impl Stream {
+    /// Opens a file and reads its head.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+        let mut window = Window::open(path)?;
+        let metadata = loop {
+            let more = window.read_more()?;
+            match metadata(window.rest()) {
+                Ok(metadata) => break metadata,
+                Err(words) if !more => return Err(words),
+                Err(_) => {}
+            }
+        };
+        if let Some(reason) = metadata.skip_reason() {
+            return Err(format!("{reason}; Databento data of schema mbo are allowed"));
+        }
+        window.give_up(metadata.records_at);
+        Ok(Self { window, metadata, reader: Reader::default(), number: 0, ended: false })
+    }
+
+    /// Adds the records of the next part of the file; false when it has ended.
+    pub(crate) fn read(&mut self, out: &mut Vec<FlowRecord>) -> Result<bool, (String, String)> {
+        for _ in 0..BATCH {
+            let length = self.window.rest().first().map_or(0, |words| usize::from(*words) * 4);
+            if self.window.rest().len() < length.max(2) && !self.ended {
+                let place = format!("record {}", self.number + 1);
+                self.ended = !self.window.read_more().map_err(|words| (place, words))?;
+                continue;
+            }
+            let rest = self.window.rest();
+            if rest.is_empty() {
+                self.reader.finish();
+                out.append(&mut self.reader.records);
+                return Ok(false);
+            }
+            self.number += 1;
+            let place = || format!("record {}", self.number);
+            if length < 16 || length > rest.len() {
+                let left = rest.len();
+                let words = format!("{length} bytes long with {left} left in the file; 16 to what is left is allowed");
+                return Err((place(), words));
+            }
+            if rest[1] != MBO_TYPE {
+                self.reader.counts.messages += 1;
+                self.reader.counts.leave_out("record of another kind");
+            } else if length < MBO_BYTES {
+                return Err((place(), format!("{length} bytes long; an order record has {MBO_BYTES}")));
+            } else {
+                let record = Mbo::parse(rest);
+                if let Some(words) = record.wrong() {
+                    return Err((place(), words));
+                }
+                self.reader.take(&record);
+            }
+            self.window.give_up(length);
+        }
+        out.append(&mut self.reader.records);
+        Ok(true)
+    }
+
+    /// Symbols met so far.
+    pub(crate) fn symbols(&self) -> Vec<String> {
+        self.reader.names(&self.metadata)
+    }
 }
 
 /// An instrument's open event and its orders.
@@ -289,6 +363,16 @@ struct Reader {
 }
 
 impl Reader {
+    /// Symbols by the records' instrument numbers.
+    fn names(&self, metadata: &Metadata) -> Vec<String> {
+        let mut names = vec![String::new(); self.instruments.len()];
+        for (&number, instrument) in &self.instruments {
+            let name = metadata.names.get(&number).cloned().unwrap_or_else(|| format!("#{number}"));
+            names[instrument.instrument as usize - 1] = name;
+        }
+        names
+    }
+
     fn take(&mut self, record: &Mbo) {
         self.counts.messages += 1;
         let next = self.instruments.len() as u32 + 1;

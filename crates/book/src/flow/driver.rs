@@ -241,6 +241,7 @@ impl FlowDriver {
     fn replay(&mut self, record: &FlowRecord, out: &mut impl FnMut(FlowCommand)) {
         let order = match record {
             FlowRecord::Order(order) => order,
+            FlowRecord::Level(_) => return self.skip("a level, which tells of no order"),
             FlowRecord::Trade(_) => return self.skip("a trade that no displayed order explains"),
             FlowRecord::Status(_) => return self.skip("trading state"),
         };

@@ -9,6 +9,8 @@
 //! before is never corrected from the order-book file: the messages alone move it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use records::{
@@ -246,6 +248,118 @@ fn before(after: &[Rung], row: &Row) -> Vec<Rung> {
     }
     levels.retain(|level| level.2 > 0);
     levels
+}
+
+/// A pair that is read line by line.
+pub(crate) struct Stream {
+    name: LobsterName,
+    messages: Lines,
+    books: Lines,
+    reader: Reader,
+    in_view: Vec<Rung>,
+    last_ns: u64,
+    rows: u64,
+}
+
+/// Lines of a file, counted.
+struct Lines {
+    source: BufReader<File>,
+    line: String,
+    number: usize,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, FlowErrors> {
+        let file = File::open(path).map_err(|error| {
+            FlowErrors::one(path, "", format!("cannot be read ({error}); both files of a LOBSTER pair are needed"))
+        })?;
+        Ok(Self { source: BufReader::with_capacity(1 << 18, file), line: String::new(), number: 0 })
+    }
+
+    /// The next line that is not blank; false at the end.
+    fn next(&mut self, path: &Path) -> Result<bool, FlowErrors> {
+        loop {
+            self.line.clear();
+            self.number += 1;
+            match self.source.read_line(&mut self.line) {
+                Ok(0) => return Ok(false),
+                Ok(_) if self.line.trim().is_empty() => {}
+                Ok(_) => return Ok(true),
+                Err(error) => {
+                    let words =
+                        format!("cannot be read as text ({error}); lines of numbers between commas are allowed");
+                    return Err(FlowErrors::one(path, format!("line {}", self.number), words));
+                }
+            }
+        }
+    }
+}
+
+/// Rows of one call.
+const BATCH: usize = 1_024;
+
+impl Stream {
+    /// Opens both files of a pair.
+    pub(crate) fn open(path: &Path) -> Result<Self, FlowErrors> {
+        let name = parse_name(path).map_err(|words| FlowErrors::one(path, "", words))?;
+        Ok(Self {
+            messages: Lines::open(path)?,
+            books: Lines::open(&name.book_path)?,
+            reader: Reader::new(name.midnight_ns),
+            in_view: Vec::new(),
+            last_ns: 0,
+            rows: 0,
+            name,
+        })
+    }
+
+    /// The symbol of the file's name.
+    pub(crate) fn symbol(&self) -> &str {
+        &self.name.symbol
+    }
+
+    /// Adds the records of the next rows; false at the end.
+    pub(crate) fn read(&mut self, path: &Path, out: &mut Vec<FlowRecord>) -> Result<bool, FlowErrors> {
+        for _ in 0..BATCH {
+            let (message, book) = (self.messages.next(path)?, self.books.next(&self.name.book_path)?);
+            if !message && !book {
+                out.append(&mut self.reader.records);
+                return Ok(false);
+            }
+            if message != book {
+                let words = format!("ends after {} rows, its pair does not; one row a message is allowed", self.rows);
+                return Err(FlowErrors::one(if book { path } else { &self.name.book_path }, "", words));
+            }
+            let place = format!("line {}", self.messages.number);
+            let row = parse_message(&self.messages.line).map_err(|words| {
+                let mut errors = FlowErrors::default();
+                words.into_iter().for_each(|word| errors.add(path, place.clone(), word));
+                errors
+            })?;
+            if row.time_ns < self.last_ns {
+                return Err(FlowErrors::one(path, place, "the time is before the line above; times never fall"));
+            }
+            self.last_ns = row.time_ns;
+            let mut errors = FlowErrors::default();
+            let book = parse_books(&self.name.book_path, &self.books.line, 1, &mut errors).pop();
+            let Some(book) = book else {
+                errors.errors.iter_mut().for_each(|error| error.place = format!("line {}", self.books.number));
+                return Err(errors);
+            };
+            self.rows += 1;
+            if self.rows == 1 {
+                self.in_view = before(&book, &row);
+                let first = std::mem::take(&mut self.in_view);
+                self.reader.come_into_view(&[], &first, 0, row.time_ns);
+                self.in_view = first;
+            }
+            self.reader.row(self.rows, &row);
+            self.reader.come_into_view(&self.in_view, &book, self.rows, row.time_ns);
+            self.in_view = book;
+        }
+        out.append(&mut self.reader.records);
+        Ok(true)
+    }
 }
 
 struct Reader {

@@ -12,13 +12,14 @@ mod itch;
 mod lobster;
 mod open;
 mod random;
+mod stream;
 mod time;
 mod touches;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use records::{Header, MarketOrder, Record, Status, Trade};
+use records::{Header, MarketLevel, MarketOrder, Record, Status, Trade};
 
 pub use driver::{DriverConfig, DriverCounts, FlowCommand, FlowDriver, Noise};
 pub use error::{FlowError, FlowErrors};
@@ -26,6 +27,7 @@ pub use fit::{AAPL, ES, FlowFit};
 pub use generator::Generator;
 pub use open::{Opened, Skipped, open};
 pub use random::Random;
+pub use stream::FlowStream;
 pub use touches::{BookSummary, Touch, TouchRecorder, replay};
 
 /// One record of a file, in file order.
@@ -33,6 +35,8 @@ pub use touches::{BookSummary, Touch, TouchRecorder, replay};
 pub enum FlowRecord {
     /// An order changed.
     Order(MarketOrder),
+    /// A level changed: of data that tells of no orders.
+    Level(MarketLevel),
     /// A trade that no displayed order explains (hidden, cross, implied), or a bust.
     Trade(Trade),
     /// Trading state.
@@ -44,6 +48,7 @@ impl FlowRecord {
     pub fn header(&self) -> &Header {
         match self {
             Self::Order(record) => record.header(),
+            Self::Level(record) => record.header(),
             Self::Trade(record) => record.header(),
             Self::Status(record) => record.header(),
         }
@@ -53,6 +58,7 @@ impl FlowRecord {
     pub fn header_mut(&mut self) -> &mut Header {
         match self {
             Self::Order(record) => record.header_mut(),
+            Self::Level(record) => record.header_mut(),
             Self::Trade(record) => record.header_mut(),
             Self::Status(record) => record.header_mut(),
         }

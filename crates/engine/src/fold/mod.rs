@@ -345,6 +345,11 @@ impl Engine {
         self.orders.find(id).map(|place| self.orders.get(place))
     }
 
+    /// The middle of the book of an instrument that changed last, 0 before the first.
+    pub fn mark_nanos(&self, instrument: u32) -> i64 {
+        self.mark(instrument)
+    }
+
     /// The limit tree.
     pub fn limits(&self) -> &LimitTree {
         &self.limits

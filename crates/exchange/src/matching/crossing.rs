@@ -69,7 +69,7 @@ impl Matching {
     }
 
     #[inline]
-    fn trade<S: Sink>(&mut self, moment: Moment, incoming: &mut Incoming, place: u32, sink: &mut S) {
+    pub(super) fn trade<S: Sink>(&mut self, moment: Moment, incoming: &mut Incoming, place: u32, sink: &mut S) {
         let order = &mut self.orders.hot[place as usize];
         let lots = order.front_lots.min(incoming.open_lots);
         order.front_lots -= lots;

@@ -48,6 +48,13 @@ impl Ids {
         }
     }
 
+    /// Asks for the memory that a look for this key begins at.
+    #[inline]
+    pub fn prefetch(&self, session: u32, user_ref: u64) {
+        let mask = self.entries.len() - 1;
+        records::prefetch(&self.entries[self.home(session, user_ref) & mask]);
+    }
+
     /// The place of a key.
     #[inline]
     pub fn get(&self, session: u32, user_ref: u64) -> Option<u32> {

@@ -12,6 +12,7 @@ mod ids;
 mod ladder;
 mod listing;
 mod orders;
+mod recorded;
 mod replace;
 mod trades;
 mod walk;
@@ -27,6 +28,7 @@ use ids::Ids;
 use ladder::{Ladder, Levels};
 use listing::Rules;
 use orders::{NO_TIMER, Orders};
+pub use recorded::{RecordedChange, RecordedOrder};
 use trades::Trades;
 pub use walk::RestingOrder;
 
@@ -105,6 +107,9 @@ pub struct Matching {
     next_order_ref: u64,
     next_expiry_ns: u64,
     levels_per_side: usize,
+    /// Session of recorded orders (0: none), and how many of them rest.
+    recorded_session: u32,
+    recorded: usize,
     hash: Hash64,
 }
 
@@ -127,6 +132,8 @@ impl Matching {
             next_order_ref: 1,
             next_expiry_ns: u64::MAX,
             levels_per_side: capacity.levels_per_side,
+            recorded_session: 0,
+            recorded: 0,
             hash: Hash64::default(),
         }
     }
@@ -241,6 +248,7 @@ impl Matching {
     fn withdraw(&mut self, place: u32) {
         let order = &self.orders.hot[place as usize];
         self.ids.remove(order.session, order.user_ref);
+        self.recorded -= usize::from(self.recorded_session != 0 && order.session == self.recorded_session);
         self.leave(place);
         self.clear_timer(place);
     }

@@ -1,0 +1,25 @@
+//! Backtests: recorded flow, venues in which our orders trade, latency and fees, around the live engine's own fold.
+//!
+//! Invariant: simulated time only; equal inputs, models and seeds give equal results.
+
+mod blotter;
+mod exact;
+mod exact_events;
+mod fees;
+mod impact;
+mod latency;
+mod level;
+mod own;
+mod queue;
+mod simulation;
+mod source;
+mod venue;
+
+pub use blotter::{Blotter, EquityRow, FillRow, HORIZONS_NS, OrderRow, PositionRow, SlotRow};
+pub use fees::{Fee, Fees};
+pub use impact::Impact;
+pub use latency::Latency;
+pub use queue::QueueModel;
+pub use simulation::{Config, Progress, Simulation};
+pub use source::{InMemory, Records, SOURCES_MAX, Source};
+pub use venue::{Listed, VenueConfig};

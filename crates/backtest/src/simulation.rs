@@ -1,0 +1,286 @@
+//! The run: recorded flow, venues, ways with latency, and the live engine's fold between them, in one thread.
+//!
+//! On one instant what is on its way arrives before the record goes on: expiries and commands at venues, then reports, then
+//! market data at the engine. A timer record enters when nothing else did for a while, as the live engine's tile does it.
+//!
+//! Invariant: the result depends on records, strategies, models and seeds alone; there is no clock. The engine is the one of
+//! live trading, durability `none`: the same fold, risk and hosts.
+
+use book::flow::FlowErrors;
+use book::flow::FlowRecord;
+use engine::{Engine, EngineConfig, Host};
+use records::{Header, SlotRun, Stamp, StrategyControl, Timer, bytes_of, read_from};
+
+use crate::blotter::Blotter;
+use crate::impact::Impact;
+use crate::source::{Merge, Source};
+use crate::venue::{Due, Venue, VenueConfig};
+
+/// How a run is set up.
+pub struct Config {
+    /// Sizes and times of the fold.
+    pub engine: EngineConfig,
+    /// The engine's first inputs, one after the other.
+    pub bootstrap: Vec<u8>,
+    /// The venues.
+    pub venues: Vec<VenueConfig>,
+    /// Between two points of the equity curve.
+    pub sample_ns: u64,
+    /// A timer enters when nothing else did for so long.
+    pub timer_ns: u64,
+    /// Records before this set the books up at this time; 0: from the first record.
+    pub from_ns: u64,
+    /// Records after this are not looked at.
+    pub until_ns: u64,
+}
+
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There are more records.
+    More,
+    /// The records have ended and everything that was on its way has arrived.
+    Done,
+}
+
+/// A run.
+pub struct Simulation {
+    engine: Engine,
+    merge: Merge,
+    venues: Vec<Venue>,
+    /// Place in `venues` by venue id.
+    place_of: Vec<u8>,
+    /// The rows so far.
+    pub blotter: Blotter,
+    stamp: Stamp,
+    /// What is due first of all that is on its way.
+    due_ns: u64,
+    due: (usize, Due),
+    timer_due_ns: u64,
+    timer_ns: u64,
+    sample_ns: u64,
+    next_sample_ns: u64,
+    first_ns: u64,
+    ended: bool,
+    inputs: u64,
+}
+
+/// Records ahead whose memory is asked for: the index, then the order.
+const AHEAD_FAR: usize = 8;
+const AHEAD_NEAR: usize = 3;
+const NO_PLACE: u8 = u8::MAX;
+
+impl Simulation {
+    /// Opens the streams and folds the first inputs at the time of the first record.
+    ///
+    /// # Errors
+    /// What is wrong with a stream's beginning.
+    pub fn new(config: Config, sources: Vec<Source>, host: Box<dyn Host>) -> Result<Self, FlowErrors> {
+        let merge = Merge::new(sources, config.from_ns, config.until_ns)?;
+        let venues: Vec<Venue> = config.venues.iter().map(Venue::new).collect();
+        let most = venues.iter().map(|venue| usize::from(venue.id)).max().unwrap_or(0);
+        let mut place_of = vec![NO_PLACE; most + 1];
+        for (place, venue) in venues.iter().enumerate() {
+            place_of[usize::from(venue.id)] = place as u8;
+        }
+        let first_ns = if merge.next_ns() == u64::MAX { config.from_ns } else { merge.next_ns() };
+        let mut simulation = Self {
+            engine: Engine::new(config.engine, host),
+            merge,
+            venues,
+            place_of,
+            blotter: Blotter::new(),
+            stamp: Stamp { sequence: 0, time_ns: first_ns },
+            due_ns: u64::MAX,
+            due: (0, Due::Feed),
+            timer_due_ns: u64::MAX,
+            timer_ns: config.timer_ns.max(1),
+            sample_ns: config.sample_ns.max(1),
+            next_sample_ns: first_ns.saturating_add(config.sample_ns.max(1)),
+            first_ns,
+            ended: false,
+            inputs: 0,
+        };
+        simulation.blotter.at(first_ns);
+        let mut rest = &config.bootstrap[..];
+        while let Some(header) = read_from::<Header>(rest) {
+            let length = usize::from(header.length).clamp(size_of::<Header>(), rest.len());
+            simulation.fold(first_ns, &rest[..length]);
+            rest = &rest[length..];
+        }
+        simulation.engine.touch_memory();
+        simulation.blotter.sample(first_ns, &simulation.engine);
+        simulation.look();
+        Ok(simulation)
+    }
+
+    /// Runs on for so many records.
+    ///
+    /// # Errors
+    /// What is wrong with the next records; the run has ended there.
+    pub fn run(&mut self, records_max: u64) -> Result<Progress, FlowErrors> {
+        let wanted = self.merge.taken.saturating_add(records_max);
+        while !self.ended && self.merge.taken < wanted {
+            let record_ns = self.merge.next_ns();
+            if self.due_ns.min(self.timer_due_ns) <= record_ns {
+                if record_ns == u64::MAX && self.due_ns == u64::MAX {
+                    self.finish();
+                    break;
+                }
+                self.deliver();
+                continue;
+            }
+            let (venue, record) = match self.merge.take() {
+                Ok(taken) => taken,
+                Err(errors) => {
+                    self.finish();
+                    return Err(errors);
+                }
+            };
+            self.happen(record_ns, venue, record);
+        }
+        Ok(if self.ended { Progress::Done } else { Progress::More })
+    }
+
+    /// The record's next word, at its venue.
+    #[inline]
+    fn happen(&mut self, now_ns: u64, venue: u16, record: FlowRecord) {
+        let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
+        for (distance, near) in [(AHEAD_FAR, false), (AHEAD_NEAR, true)] {
+            if let Some((of, order_ref)) = self.merge.ahead(distance)
+                && let Some(venue) = self.venues.get(usize::from(self.place_of[usize::from(of)]))
+            {
+                venue.prefetch(order_ref, near);
+            }
+        }
+        self.engine.prefetch(bytes(&record));
+        let Some(venue) = self.venues.get_mut(usize::from(place)) else { return };
+        venue.on_record(now_ns, record);
+        let (due_ns, due) = venue.due();
+        if (due_ns, due) < (self.due_ns, self.due.1) {
+            (self.due_ns, self.due) = (due_ns, (usize::from(place), due));
+        }
+    }
+
+    /// Finds what is due first.
+    #[inline]
+    fn look(&mut self) {
+        self.due_ns = u64::MAX;
+        for (place, venue) in self.venues.iter().enumerate() {
+            let (due_ns, due) = venue.due();
+            if (due_ns, due) < (self.due_ns, self.due.1) || place == 0 {
+                (self.due_ns, self.due) = (due_ns, (place, due));
+            }
+        }
+    }
+
+    /// What is due first arrives.
+    #[inline]
+    fn deliver(&mut self) {
+        let now_ns = self.due_ns;
+        if self.timer_due_ns < now_ns {
+            let due_ns = self.timer_due_ns;
+            return self.fold(due_ns, bytes_of(&Timer::new()));
+        }
+        let (place, due) = self.due;
+        let venue = &mut self.venues[place];
+        match due {
+            Due::Expiry => venue.expire(now_ns),
+            Due::Command => venue.take_command(now_ns),
+            Due::Report => {
+                if let Some(report) = venue.reports.pop_front() {
+                    self.fold(now_ns, bytes_of(&report));
+                    self.blotter.reported(&report, &self.engine);
+                }
+            }
+            Due::Feed => {
+                if let Some(record) = venue.feed.pop_front() {
+                    self.fold(now_ns, bytes(&record));
+                }
+            }
+        }
+        self.look();
+    }
+
+    /// One input of the engine; its commands set out.
+    #[inline]
+    fn fold(&mut self, now_ns: u64, record: &[u8]) {
+        let now_ns = now_ns.max(self.stamp.time_ns);
+        self.blotter.mark(now_ns, &self.engine);
+        while now_ns >= self.next_sample_ns {
+            let sample_ns = self.next_sample_ns;
+            self.blotter.sample(sample_ns, &self.engine);
+            self.next_sample_ns = self.next_sample_ns.saturating_add(self.sample_ns);
+        }
+        self.stamp = Stamp { sequence: self.stamp.sequence + 1, time_ns: now_ns };
+        self.blotter.at(now_ns);
+        self.engine.apply(self.stamp, record, &mut self.blotter);
+        self.timer_due_ns = now_ns.saturating_add(self.timer_ns);
+        self.inputs += 1;
+        if !self.blotter.commands.is_empty() {
+            self.send(now_ns);
+        }
+    }
+
+    fn send(&mut self, now_ns: u64) {
+        for (venue, command) in self.blotter.commands.drain(..) {
+            let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
+            if let Some(venue) = self.venues.get_mut(usize::from(place)) {
+                venue.send(now_ns, command);
+            }
+        }
+        self.look();
+    }
+
+    /// The record has ended: slots stop and take their orders back, and all that is on its way arrives.
+    fn finish(&mut self) {
+        for slot in 1..=u8::MAX {
+            if self.engine.slot_run(slot) == Some(SlotRun::Running) {
+                let mut control = StrategyControl::new();
+                (control.slot, control.run, control.cancel) = (slot, SlotRun::Stopped.code(), 1);
+                let now_ns = self.stamp.time_ns;
+                self.fold(now_ns, bytes_of(&control));
+            }
+        }
+        self.timer_due_ns = u64::MAX;
+        self.look();
+        while self.due_ns != u64::MAX && self.due.1 != Due::Expiry {
+            self.timer_due_ns = u64::MAX;
+            self.deliver();
+        }
+        let now_ns = self.stamp.time_ns;
+        self.blotter.mark(now_ns.saturating_add(1), &self.engine);
+        self.blotter.sample(now_ns, &self.engine);
+        self.ended = true;
+    }
+
+    /// The engine as it stands.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Where each venue parted from its record.
+    pub fn impact(&self) -> impl Iterator<Item = (u16, &Impact)> {
+        self.venues.iter().map(|venue| (venue.id, venue.impact()))
+    }
+
+    /// Records taken, inputs of the engine, records whose time went back.
+    pub fn counts(&self) -> (u64, u64, u64) {
+        (self.merge.taken, self.inputs, self.merge.backwards)
+    }
+
+    /// Time of the first record and of the last input, ns.
+    pub fn span_ns(&self) -> (u64, u64) {
+        (self.first_ns, self.stamp.time_ns)
+    }
+}
+
+#[inline]
+fn bytes(record: &FlowRecord) -> &[u8] {
+    match record {
+        FlowRecord::Order(record) => bytes_of(record),
+        FlowRecord::Level(record) => bytes_of(record),
+        FlowRecord::Trade(record) => bytes_of(record),
+        FlowRecord::Status(record) => bytes_of(record),
+    }
+}

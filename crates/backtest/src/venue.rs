@@ -1,0 +1,230 @@
+//! A venue with the ways to and from it.
+//!
+//! Invariant: what left first arrives first on each way; a command acts at the venue when it arrives there, never earlier.
+
+use std::collections::VecDeque;
+
+use book::flow::FlowRecord;
+use records::{FLAG_LAST, OrderEvent};
+
+use crate::exact::{Exact, RECORD};
+use crate::fees::Fees;
+use crate::impact::Impact;
+use crate::latency::{Latency, Way};
+use crate::level::Levels;
+use crate::queue::QueueModel;
+
+/// An instrument as a venue lists it.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// Instrument.
+    pub instrument: u32,
+    /// Units of one lot times 1e8.
+    pub units_e8: i64,
+    /// Prices are multiples of this.
+    pub tick_nanos: i64,
+    /// Smallest price.
+    pub price_min_nanos: i64,
+    /// Largest price.
+    pub price_max_nanos: i64,
+    /// Quantities are multiples of this.
+    pub increment_lots: i64,
+}
+
+/// What a venue is made of.
+#[derive(Clone, Debug)]
+pub struct VenueConfig {
+    /// Venue id.
+    pub venue: u16,
+    /// What it lists.
+    pub listed: Vec<Listed>,
+    /// Market data's way to the engine.
+    pub feed: Latency,
+    /// A command's way to the venue.
+    pub order: Latency,
+    /// A report's way back.
+    pub report: Latency,
+    /// Its charges.
+    pub fees: Fees,
+    /// Resting orders of all its books.
+    pub orders_max: usize,
+    /// `None`: order by order. Else data by level, and how our place in a level's queue is estimated.
+    pub queue: Option<QueueModel>,
+}
+
+/// What one thing that happened at a venue led to.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub market: Vec<FlowRecord>,
+    pub reports: Vec<OrderEvent>,
+}
+
+impl Made {
+    /// Everything in it is one venue event.
+    pub fn end_event(&mut self) {
+        self.end_event_as(FLAG_LAST);
+    }
+
+    /// The last of it ends a venue event if the record that it stands for did.
+    pub fn end_event_as(&mut self, flags: u8) {
+        if let Some(last) = self.market.last_mut() {
+            last.header_mut().flags |= flags & FLAG_LAST;
+        }
+    }
+}
+
+enum Model {
+    Exact(Box<Exact>),
+    Levels(Box<Levels>),
+}
+
+/// A command on its way.
+pub(crate) struct Command {
+    arrival_ns: u64,
+    length: u8,
+    bytes: [u8; COMMAND_BYTES],
+}
+
+/// The longest command.
+pub(crate) const COMMAND_BYTES: usize = 128;
+
+impl Command {
+    pub fn new(record: &[u8]) -> Self {
+        let mut bytes = [0; COMMAND_BYTES];
+        bytes[..record.len()].copy_from_slice(record);
+        Self { arrival_ns: 0, length: record.len() as u8, bytes }
+    }
+}
+
+/// What is due at a venue or at the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    Expiry,
+    Command,
+    Report,
+    Feed,
+}
+
+/// The venue.
+pub(crate) struct Venue {
+    pub id: u16,
+    model: Model,
+    made: Made,
+    pub feed: VecDeque<FlowRecord>,
+    pub reports: VecDeque<OrderEvent>,
+    commands: VecDeque<Command>,
+    feed_way: Way,
+    order_way: Way,
+    report_way: Way,
+}
+
+impl Venue {
+    pub fn new(config: &VenueConfig) -> Self {
+        let model = match &config.queue {
+            None => Model::Exact(Box::new(Exact::new(config.venue, &config.listed, config.orders_max, config.fees))),
+            Some(queue) => Model::Levels(Box::new(Levels::new(config.venue, &config.listed, *queue, config.fees))),
+        };
+        Self {
+            id: config.venue,
+            model,
+            made: Made::default(),
+            feed: VecDeque::with_capacity(1 << 12),
+            reports: VecDeque::with_capacity(64),
+            commands: VecDeque::with_capacity(64),
+            feed_way: Way::new(config.feed.clone()),
+            order_way: Way::new(config.order.clone()),
+            report_way: Way::new(config.report.clone()),
+        }
+    }
+
+    /// The earliest that is on its way or ends here, and what it is; on one instant in the order of [`Due`].
+    #[inline]
+    pub fn due(&self) -> (u64, Due) {
+        let expiry_ns = match &self.model {
+            Model::Exact(exact) => exact.next_expiry_ns(),
+            Model::Levels(levels) => levels.next_expiry_ns(),
+        };
+        let feed_ns = self.feed.front().map_or(u64::MAX, |record| record.header().receive_time_ns);
+        let mut due = (expiry_ns, Due::Expiry);
+        if let Some(command) = self.commands.front() {
+            due = due.min((command.arrival_ns, Due::Command));
+        }
+        if let Some(report) = self.reports.front() {
+            due = due.min((report.header.receive_time_ns, Due::Report));
+        }
+        due.min((feed_ns, Due::Feed))
+    }
+
+    /// A word of the record. `record` becomes what the feed carries if it goes there as it stands.
+    #[inline]
+    pub fn on_record(&mut self, now_ns: u64, mut record: FlowRecord) {
+        let as_it_stands = match &mut self.model {
+            Model::Exact(exact) => exact.on_record(now_ns, &record, &mut self.made),
+            Model::Levels(levels) => levels.on_record(now_ns, &record, &mut self.made),
+        };
+        if as_it_stands {
+            let header = record.header_mut();
+            header.venue = self.id;
+            header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
+            self.feed.push_back(record);
+        } else {
+            self.leave(now_ns);
+        }
+    }
+
+    /// Asks for memory that a coming record will look at.
+    #[inline]
+    pub fn prefetch(&self, order_ref: u64, near: bool) {
+        if let Model::Exact(exact) = &self.model {
+            exact.matching.prefetch_recorded(RECORD, order_ref, near);
+        }
+    }
+
+    /// A command leaves the engine.
+    pub fn send(&mut self, now_ns: u64, mut command: Command) {
+        command.arrival_ns = self.order_way.arrival_ns(now_ns);
+        self.commands.push_back(command);
+    }
+
+    /// The first command arrives.
+    pub fn take_command(&mut self, now_ns: u64) {
+        let Some(command) = self.commands.pop_front() else { return };
+        let bytes = &command.bytes[..usize::from(command.length)];
+        match &mut self.model {
+            Model::Exact(exact) => exact.on_command(now_ns, bytes, &mut self.made),
+            Model::Levels(levels) => levels.on_command(now_ns, bytes, &mut self.made),
+        }
+        self.leave(now_ns);
+    }
+
+    /// Orders of ours end by time.
+    pub fn expire(&mut self, now_ns: u64) {
+        match &mut self.model {
+            Model::Exact(exact) => exact.expire(now_ns, &mut self.made),
+            Model::Levels(levels) => levels.expire(now_ns, &mut self.made),
+        }
+        self.leave(now_ns);
+    }
+
+    /// What was made sets out.
+    fn leave(&mut self, now_ns: u64) {
+        for mut report in self.made.reports.drain(..) {
+            report.header.receive_time_ns = self.report_way.arrival_ns(now_ns);
+            self.reports.push_back(report);
+        }
+        for mut record in self.made.market.drain(..) {
+            let header = record.header_mut();
+            (header.venue, header.venue_time_ns) = (self.id, now_ns);
+            header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
+            self.feed.push_back(record);
+        }
+    }
+
+    /// Where it parted from the record.
+    pub fn impact(&self) -> &Impact {
+        match &self.model {
+            Model::Exact(exact) => &exact.impact,
+            Model::Levels(levels) => &levels.impact,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+"""`meridian backtest`: a strategy over files of recorded flow.
+
+Invariant: whatever is wrong with options, parameters or data is told before the run starts, all at once, with exit code 2;
+a strategy that fails in the middle is named by callback and line, its results stand, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meridian.console import BadInput, json_option, note, print_table, show
+
+if TYPE_CHECKING:
+    from meridian.strategies.backtest.result import Result
+    from meridian.strategies.backtest.running import Tell
+
+TELL_AFTER_SECONDS = 2.0
+
+
+@click.command("backtest")
+@click.argument("strategy", metavar="STRATEGY")
+@click.option("--data", multiple=True, required=True, metavar="[VENUE=]FILE", help="Recorded flow: LOBSTER, DBN, ITCH 5.0.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the strategy.")
+@click.option("--symbol", "symbols", multiple=True, help="Only these symbols of the data.")
+@click.option("--units", multiple=True, metavar="SYMBOL=UNITS", help="Units of one lot, such as ESM4=50. 1 without it.")
+@click.option("--latency", multiple=True, metavar="[VENUE:]feed=10us,…", help="Delays of feed, order, report; @FILE: measured.")
+@click.option("--fees", multiple=True, metavar="[VENUE:]maker=…,taker=…", help="Currency a lot, or 0.5bp of the notional.")
+@click.option("--queue", default="power:3", show_default=True, help="Queue model of data by level: power:N or pessimistic.")
+@click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A risk limit, such as position_long=500.")
+@click.option("--mode", type=click.Choice(["compiled", "plain"]), default="compiled", show_default=True)
+@click.option("--sample", default="1s", show_default=True, help="Between two points of the equity curve.")
+@click.option("--timer", default="100ms", show_default=True, help="Beat of the strategy's timer.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of measured latencies.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory for Parquet files and the summary.")
+@json_option
+def backtest(
+    strategy: str, data: tuple[str, ...], settings: tuple[str, ...], symbols: tuple[str, ...], units: tuple[str, ...],
+    latency: tuple[str, ...], fees: tuple[str, ...], queue: str, limits: tuple[str, ...], mode: str, sample: str,
+    timer: str, seed: int, out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Runs STRATEGY (a file, module:Class or plugin) over recorded flow, on the engine that trades live.
+
+    Our orders stand in the record's own queues and trade with what comes; market data, orders and reports take their
+    time; every order passes the risk checks. Prints profit, fills, drawdown and markouts; --out keeps every order and fill.
+    """
+    from meridian.strategies.backtest import running
+    from meridian.strategies.backtest.options import OptionsError
+    from meridian.strategies.guard import find_guarded
+
+    errors: list[str] = []
+    cls = find_guarded(strategy)
+    parameters = _values(cls, settings, errors)
+    bounds = _whole("--limit", limits, errors)
+    sizes = _pairs("--units", units, errors)
+    if out is not None and out.exists() and not out.is_dir():
+        errors.append(f"--out {out}: is no directory")
+    began = time.monotonic()
+    with _telling() as tell:
+        try:
+            plan = running.prepare(
+                cls, data, parameters=parameters, symbols=symbols, units=sizes, latency=latency, fees=fees, queue=queue,
+                limits=bounds, mode="plain" if mode == "plain" else "compiled", sample=sample, timer=timer, seed=seed,
+                tell=tell,
+            )  # fmt: skip
+        except OptionsError as error:
+            raise BadInput(errors + error.errors) from None
+        if errors:
+            raise BadInput(errors)
+        result = running.start(plan, tell)
+    seconds = time.monotonic() - began
+    written = result.save(out) if out is not None else []
+    for warning in result.warnings:
+        note(warning)
+    value = {**result.summary, "seconds": round(seconds, 3), "warnings": result.warnings,
+             "written": [str(path) for path in written]}  # fmt: skip
+    show("backtest", value, as_json, lambda: _print(result, seconds, out), errors=result.errors)
+
+
+@contextmanager
+def _telling() -> Iterator[Tell]:
+    """Progress on standard error for what takes longer than two seconds: a line that is written over on a terminal."""
+    began = told = time.monotonic()
+    shown = False
+
+    def tell(what: str, _share: float) -> None:
+        nonlocal told, shown
+        now = time.monotonic()
+        every = 0.2 if sys.stderr.isatty() else 10.0
+        if now - began < TELL_AFTER_SECONDS or now - told < every:
+            return
+        told, shown = now, True
+        click.echo(f"\r\x1b[K{what}" if sys.stderr.isatty() else what, err=True, nl=not sys.stderr.isatty())
+
+    try:
+        yield tell
+    finally:
+        if shown and sys.stderr.isatty():
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _pairs(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            errors.append(f"{option} {text}: NAME=VALUE is allowed")
+            continue
+        found[name] = value
+    return found
+
+
+def _whole(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, int]:
+    found = {}
+    for name, value in _pairs(option, texts, errors).items():
+        if not value.isascii() or not value.isdigit() or len(value) > 18:
+            errors.append(f"{option} {name}={value}: a whole number is allowed")
+            continue
+        found[name] = int(value)
+    return found
+
+
+def _values(cls: Any, texts: tuple[str, ...], errors: list[str]) -> dict[str, Any]:
+    """Parameters from text, by the class's own types."""
+    fields = cls.table.parameters
+    found: dict[str, Any] = {}
+    for name, text in _pairs("--set", texts, errors).items():
+        if name not in fields:
+            errors.append(f"--set {name}={text}: {cls.__name__} has no such parameter; allowed are {', '.join(fields)}")
+            continue
+        scalar = fields[name].scalar
+        try:
+            if scalar is bool:
+                found[name] = {"true": True, "false": False}[text]
+            else:
+                found[name] = scalar(text)
+        except (ValueError, KeyError):
+            words = {bool: "true or false", int: "a whole number", float: "a number"}[scalar]
+            errors.append(f"--set {name}={text}: {words} is allowed")
+    return found
+
+
+def _print(result: Result, seconds: float, out: Path | None) -> None:
+    told = result.summary
+    rows = [
+        ["profit after fees", told["net"]], ["fees", told["fees"]], ["orders", told["orders"]], ["fills", told["fills"]],
+        ["share of orders filled", told["fill_rate"]], ["share of lots as maker", told["maker_share"]],
+        ["largest drawdown", told["max_drawdown"]], ["Sharpe ratio of one sample", told["sharpe"]],
+        ["Sortino ratio of one sample", told["sortino"]], ["refused by risk", sum(told["refused"].values())],
+        ["records", told["records"]], ["records a second, all in", int(told["records"] / max(seconds, 1e-9))],
+    ]  # fmt: skip
+    print_table(f"{told['strategy']} on {', '.join(told['symbols'])}", ["figure", "value"], rows)
+    if told["positions"]:
+        print_table(
+            "Positions at the end", ["symbol", "lots", "mark", "realised", "unrealised", "fees"],
+            [list(cell.values()) for cell in told["positions"]],
+        )  # fmt: skip
+    marks = [
+        [_span(row["horizon_ns"]), row["liquidity"], row["fills"], row["mean"], row["adverse"]]
+        for row in told["markouts"]
+        if row["fills"]
+    ]
+    if marks:
+        print_table("Markouts", ["after", "as", "fills", "mean", "adverse share"], marks)
+    if out is not None:
+        print(f"orders, fills, equity, positions: {out}")
+
+
+def _span(nanos: int) -> str:
+    for unit, size in (("min", 60 * 10**9), ("s", 10**9), ("ms", 10**6)):
+        if nanos % size == 0:
+            return f"{nanos // size} {unit}"
+    return f"{nanos} ns"
+
+

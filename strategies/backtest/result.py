@@ -1,0 +1,96 @@
+"""What a backtest leaves: tables, a summary, Parquet files.
+
+Invariant: a table's columns, their order and types are its schema, named and numbered in the file's own metadata; a changed
+schema is a new number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["SCHEMA_VERSION", "Result", "Table"]
+
+SCHEMA_VERSION = 1
+TABLES = ("orders", "fills", "equity", "positions", "slots")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns by name, of one length."""
+
+    name: str
+    columns: Mapping[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        return self.columns[column]
+
+    @property
+    def schema(self) -> str:
+        """Its name and number."""
+        return f"meridian.backtest.{self.name}/{SCHEMA_VERSION}"
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The table as Arrow; its schema's name stands in the metadata."""
+        import pyarrow
+
+        return pyarrow.table(dict(self.columns)).replace_schema_metadata({"meridian.schema": self.schema})
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The Arrow C stream: what polars, duckdb, pandas and others take a table by."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def save(self, path: Path) -> None:
+        """Writes Parquet, whole or not at all."""
+        import pyarrow.parquet
+
+        making = path.with_name(f".{path.name}")
+        pyarrow.parquet.write_table(self.to_arrow(), making, compression="zstd")
+        making.replace(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A backtest that has ended. `summary` is what `meridian backtest --json` prints."""
+
+    summary: dict[str, Any]
+    orders: Table
+    fills: Table
+    equity: Table
+    positions: Table
+    slots: Table
+    warnings: list[str]
+    errors: list[str]
+
+    def tables(self) -> list[Table]:
+        """All tables."""
+        return [getattr(self, name) for name in TABLES]
+
+    def save(self, directory: Path) -> list[Path]:
+        """Writes every table as Parquet and the summary as JSON; the files written."""
+        directory.mkdir(parents=True, exist_ok=True)
+        written = []
+        for table in self.tables():
+            path = directory / f"{table.name}.parquet"
+            table.save(path)
+            written.append(path)
+        path = directory / "summary.json"
+        path.write_text(json.dumps(self.summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        return [*written, path]
+
+
+def table_of(name: str, columns: Mapping[str, tuple[str, bytes]]) -> Table:
+    """A table from columns as the extension gives them."""
+    return Table(name, {key: np.frombuffer(data, dtype=kind) for key, (kind, data) in columns.items()})
