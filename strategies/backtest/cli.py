@@ -26,13 +26,21 @@ TELL_AFTER_SECONDS = 2.0
 
 @click.command("backtest")
 @click.argument("strategy", metavar="STRATEGY")
-@click.option("--data", multiple=True, required=True, metavar="[VENUE=]FILE", help="Recorded flow: LOBSTER, DBN, ITCH 5.0.")
+@click.option(
+    "--data", multiple=True, required=True, metavar="[VENUE=]FILE", help="Recorded flow: LOBSTER, DBN, ITCH 5.0."
+)
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the strategy.")
 @click.option("--symbol", "symbols", multiple=True, help="Only these symbols of the data.")
 @click.option("--units", multiple=True, metavar="SYMBOL=UNITS", help="Units of one lot, such as ESM4=50. 1 without it.")
-@click.option("--latency", multiple=True, metavar="[VENUE:]feed=10us,…", help="Delays of feed, order, report; @FILE: measured.")
-@click.option("--fees", multiple=True, metavar="[VENUE:]maker=…,taker=…", help="Currency a lot, or 0.5bp of the notional.")
-@click.option("--queue", default="power:3", show_default=True, help="Queue model of data by level: power:N or pessimistic.")
+@click.option(
+    "--latency", multiple=True, metavar="[VENUE:]feed=10us,…", help="Delays of feed, order, report; @FILE: measured."
+)
+@click.option(
+    "--fees", multiple=True, metavar="[VENUE:]maker=…,taker=…", help="Currency a lot, or 0.5bp of the notional."
+)
+@click.option(
+    "--queue", default="power:3", show_default=True, help="Queue model of data by level: power:N or pessimistic."
+)
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A risk limit, such as position_long=500.")
 @click.option("--mode", type=click.Choice(["compiled", "plain"]), default="compiled", show_default=True)
 @click.option("--sample", default="1s", show_default=True, help="Between two points of the equity curve.")
@@ -177,5 +185,3 @@ def _span(nanos: int) -> str:
         if nanos % size == 0:
             return f"{nanos // size} {unit}"
     return f"{nanos} ns"
-
-

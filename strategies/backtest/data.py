@@ -102,7 +102,9 @@ def look_through(
             if name not in there
         ]
     chosen = wanted or list(dict.fromkeys(about["name"] for _, _, _, seen in draft.found for about in seen))
-    listings = {(about["name"], venue) for _, venue, _, seen in draft.found for about in seen if about["name"] in chosen}
+    listings = {
+        (about["name"], venue) for _, venue, _, seen in draft.found for about in seen if about["name"] in chosen
+    }
     if not draft.errors and len(listings) > LISTINGS_MAX:
         draft.errors.append(
             f"--data: {len(listings)} symbols with orders; a strategy trades at most {LISTINGS_MAX}: choose with --symbol"
@@ -141,8 +143,11 @@ def _look(spec: str | Path, draft: _Draft, tell: Callable[[Path, int], None]) ->
 
 
 def _market(draft: _Draft, chosen: list[str], units: dict[str, int]) -> Market:
+    # Amounts by level are decimals: a lot of theirs is 1e-8 of a unit.
+    coins = {about["name"] for _, _, scan, seen in draft.found if scan.by_level for about in seen}
     instruments = {
-        name: Instrument(id=at, symbol=name, units_e8=units.get(name, UNITS_E8)) for at, name in enumerate(chosen, 1)
+        name: Instrument(id=at, symbol=name, units_e8=units.get(name, 1 if name in coins else UNITS_E8))
+        for at, name in enumerate(chosen, 1)
     }
     files = []
     listings: dict[tuple[str, str], dict[str, Any]] = {}

@@ -86,9 +86,7 @@ def duration_ns(text: str) -> int | None:
     return int(value) if value == value.to_integral_value() else None
 
 
-def venue_models(
-    latency: list[str], fees: list[str], venues: list[str]
-) -> tuple[dict[str, VenueModel], list[str]]:
+def venue_models(latency: list[str], fees: list[str], venues: list[str]) -> tuple[dict[str, VenueModel], list[str]]:
     """Each venue's model from the words given, `VENUE:` before them for one venue alone; and what is wrong."""
     errors: list[str] = []
     held: dict[str, dict[str, Latency | Fee]] = {venue: {} for venue in venues}
@@ -101,7 +99,7 @@ def venue_models(
                     assert value is not None
                     held[venue][value[0]] = value[1]
     default = {name: getattr(DEFAULT, name) for name in (*WAYS, *SIDES)}
-    return {venue: VenueModel(**(default | own)) for venue, own in held.items()}, errors  # type: ignore[arg-type]
+    return {venue: VenueModel(**(default | own)) for venue, own in held.items()}, errors
 
 
 def _meant(option: str, text: str, venues: list[str], errors: list[str]) -> tuple[list[str], list[str]]:

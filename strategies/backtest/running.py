@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from meridian._native import backtest as native
 from meridian._native.strategies import StrategyHosts
-from meridian.codes import CallStatus, Callback, Kind, Reason, RejectCode, SlotRun
+from meridian.codes import Callback, CallStatus, Kind, Reason, RejectCode, SlotRun
 from meridian.strategies.artifact import Artifact, build
 from meridian.strategies.backtest import bootstrap, data, measures, options
 from meridian.strategies.backtest.result import TABLES, Result, table_of
@@ -317,5 +317,3 @@ def _warnings(summary: dict[str, Any], told: dict[str, Any]) -> list[str]:
     if told["statistics"]["book_anomalies"]:
         found.append(f"{told['statistics']['book_anomalies']:,} records did not fit the engine's book")
     return found
-
-

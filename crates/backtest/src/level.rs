@@ -612,3 +612,7 @@ fn own_record(instrument: u32, order: &Resting, side: Side, action: BookAction) 
     (record.order_ref, record.side, record.price_nanos) = (order.feed_ref, side.code(), UNDEF_PRICE);
     record
 }
+
+#[cfg(test)]
+#[path = "level_tests.rs"]
+mod tests;

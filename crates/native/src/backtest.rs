@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use ::backtest::{
-    Config, Fee, Fees, HORIZONS_NS, Latency, Listed, Progress, QueueModel, Simulation, Source, VenueConfig,
+    Config, Fee, Fees, HORIZONS_NS, InMemory, Latency, Listed, Progress, QueueModel, Records, Simulation, Source, VenueConfig,
 };
-use book::flow::{FlowErrors, FlowRecord, FlowStream, Format};
+use book::flow::{FlowErrors, FlowRecord, FlowStream};
 use engine::EngineConfig;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -48,7 +48,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, record: &FlowRecord) {
+    fn take(&mut self, record: &FlowRecord, by_level: bool) {
         let header = record.header();
         if header.flags & (FLAG_SNAPSHOT | FLAG_SYNTHETIC) == 0 {
             self.first_ns = if self.records == 0 { header.venue_time_ns } else { self.first_ns };
@@ -65,6 +65,7 @@ impl Seen {
                 if order.action == BookAction::Execute.code() { UNDEF_PRICE } else { order.price_nanos }
             }
             FlowRecord::Level(level) => level.price_nanos,
+            FlowRecord::Trade(trade) if by_level => trade.price_nanos,
             _ => UNDEF_PRICE,
         };
         if price_nanos == UNDEF_PRICE || price_nanos == 0 {
@@ -135,11 +136,12 @@ impl Scan {
 
     /// Looks at about a million more records; False at the end. Raises ValueError for what is no record.
     fn read(&mut self) -> PyResult<bool> {
+        let by_level = self.stream.format().is_by_level();
         for _ in 0..256 {
             self.batch.clear();
             let more = self.stream.read(&mut self.batch).map_err(|errors| raised(&errors))?;
             for record in &self.batch {
-                self.seen.entry(record.header().instrument).or_default().take(record);
+                self.seen.entry(record.header().instrument).or_default().take(record, by_level);
             }
             self.records += self.batch.len() as u64;
             if !more {
@@ -158,7 +160,7 @@ impl Scan {
     /// Whether it tells of levels instead of orders.
     #[getter]
     fn by_level(&self) -> bool {
-        !matches!(self.stream.format(), Format::Lobster | Format::Dbn | Format::Itch)
+        self.stream.format().is_by_level()
     }
 
     /// Records so far.
@@ -247,10 +249,18 @@ fn venue(value: &Value) -> PyResult<VenueConfig> {
 
 fn source(value: &Value) -> PyResult<Source> {
     let path = value["path"].as_str().unwrap_or_default();
-    let stream = FlowStream::open(Path::new(path)).map_err(|errors| raised(&errors))?;
+    let mut stream = FlowStream::open(Path::new(path)).map_err(|errors| raised(&errors))?;
+    // For measurements: what is read while it runs is not the run's own speed.
+    let records: Box<dyn Records> = if value["in_memory"].as_bool() == Some(true) {
+        let mut held = Vec::new();
+        while stream.read(&mut held).map_err(|errors| raised(&errors))? {}
+        Box::new(InMemory(held))
+    } else {
+        Box::new(stream)
+    };
     Ok(Source {
         venue: whole(value, "venue")? as u16,
-        records: Box::new(stream),
+        records,
         instruments: each(&value["instruments"], |number| Ok(number.as_u64().unwrap_or(0) as u32))?,
     })
 }

@@ -13,6 +13,7 @@ mod lobster;
 mod open;
 mod random;
 mod stream;
+mod tardis;
 mod time;
 mod touches;
 
@@ -74,15 +75,23 @@ pub enum Format {
     Dbn,
     /// Nasdaq TotalView-ITCH 5.0.
     Itch,
+    /// Tardis CSV: levels or trades.
+    Tardis,
 }
 
 impl Format {
+    /// Whether it tells of levels instead of orders.
+    pub const fn is_by_level(self) -> bool {
+        matches!(self, Self::Tardis)
+    }
+
     /// The word that reports use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lobster => "lobster",
             Self::Dbn => "dbn",
             Self::Itch => "itch",
+            Self::Tardis => "tardis",
         }
     }
 }

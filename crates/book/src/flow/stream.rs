@@ -19,7 +19,7 @@ use wire::normalise::{ItchNormaliser, MarketSink};
 
 use super::error::FlowErrors;
 use super::time::date_in_name;
-use super::{FlowRecord, Format, dbn, lobster};
+use super::{FlowRecord, Format, dbn, lobster, tardis};
 
 /// Bytes that are asked of a file at once; no message is longer.
 const PIECE_BYTES: usize = 1 << 20;
@@ -124,6 +124,7 @@ enum Reading {
     Itch(Box<Itch>),
     Dbn(Box<dbn::Stream>),
     Lobster(Box<lobster::Stream>),
+    Tardis(Box<tardis::Stream>),
 }
 
 /// A file that is being read.
@@ -134,7 +135,7 @@ pub struct FlowStream {
 }
 
 impl FlowStream {
-    /// Opens a file: a LOBSTER message file (its order book lies beside it), Databento `mbo`, or ITCH 5.0.
+    /// Opens a file: a LOBSTER message file (its order book lies beside it), Databento `mbo`, ITCH 5.0, or Tardis CSV.
     ///
     /// # Errors
     /// In words, when it is none of these or cannot be read.
@@ -148,6 +149,8 @@ impl FlowStream {
             (Format::Lobster, Reading::Lobster(Box::new(lobster::Stream::open(path)?)))
         } else if name.ends_with(".dbn") || name.ends_with(".dbn.zst") {
             (Format::Dbn, Reading::Dbn(Box::new(dbn::Stream::open(path).map_err(wrong)?)))
+        } else if tardis::looks_like_tardis(&head(path).map_err(wrong)?) {
+            (Format::Tardis, Reading::Tardis(Box::new(tardis::Stream::open(path).map_err(wrong)?)))
         } else {
             (Format::Itch, Reading::Itch(Box::new(Itch::open(path, name).map_err(wrong)?)))
         };
@@ -167,6 +170,7 @@ impl FlowStream {
         let result = match &mut self.reading {
             Reading::Itch(reading) => reading.read(out),
             Reading::Dbn(reading) => reading.read(out),
+            Reading::Tardis(reading) => reading.read(out),
             Reading::Lobster(reading) => return reading.read(&self.path, out),
         };
         result.map_err(|(place, words)| FlowErrors::one(&self.path, place, words))
@@ -177,9 +181,17 @@ impl FlowStream {
         match &self.reading {
             Reading::Itch(reading) => reading.names.clone(),
             Reading::Dbn(reading) => reading.symbols(),
+            Reading::Tardis(reading) => reading.symbols(),
             Reading::Lobster(reading) => vec![reading.symbol().to_owned()],
         }
     }
+}
+
+/// The first bytes of a file, unpacked.
+fn head(path: &Path) -> Result<Vec<u8>, String> {
+    let mut window = Window::open(path)?;
+    window.read_more()?;
+    Ok(window.rest()[..window.rest().len().min(256)].to_vec())
 }
 
 struct Itch {
@@ -199,13 +211,13 @@ impl Itch {
     fn open(path: &Path, name: &str) -> Result<Self, String> {
         let mut window = Window::open(path)?;
         window.read_more()?;
-        let allowed = "LOBSTER message files, Databento mbo and ITCH 5.0 files are allowed";
+        let allowed = "LOBSTER message files, Databento mbo, ITCH 5.0 and Tardis CSV are allowed";
         if window.rest().len() < 3 {
             return Err(format!("is empty; {allowed}"));
         }
         let first = Messages::new(window.rest()).next();
         if !matches!(first, Some(Ok(message)) if decode(message).is_ok()) {
-            return Err(format!("neither LOBSTER, Databento nor ITCH data; {allowed}"));
+            return Err(format!("neither LOBSTER, Databento, ITCH nor Tardis data; {allowed}"));
         }
         let framing = Some(Messages::new(window.rest()).with(&[]));
         let midnight_ns = date_in_name(name).map_or(0, super::time::Date::new_york_midnight_ns);
