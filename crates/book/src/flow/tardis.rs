@@ -109,17 +109,7 @@ impl Stream {
         if text.is_empty() {
             return Ok(());
         }
-        let mut fields = [""; 8];
-        let mut count = 0;
-        for field in text.split(',') {
-            if let Some(place) = fields.get_mut(count) {
-                *place = field;
-            }
-            count += 1;
-        }
-        if count != fields.len() {
-            return Err(wrong(format!("{count} fields; eight are needed")));
-        }
+        let fields = fields(text).map_err(|count| wrong(format!("{count} fields; eight are needed")))?;
         let [_, symbol, time, local, fifth, side, price, amount] = fields;
         let micros = |text: &str, name: &str| {
             text.parse::<u64>()
@@ -178,6 +168,19 @@ impl Stream {
         self.in_snapshot.push(false);
         self.names.len() as u32
     }
+}
+
+/// The fields of a row; how many there are when they are not eight.
+fn fields(text: &str) -> Result<[&str; 8], usize> {
+    let mut fields = [""; 8];
+    let mut count = 0;
+    for field in text.split(',') {
+        if let Some(place) = fields.get_mut(count) {
+            *place = field;
+        }
+        count += 1;
+    }
+    if count == fields.len() { Ok(fields) } else { Err(count) }
 }
 
 fn level(
