@@ -76,8 +76,8 @@ def read(line: str, dictionary: Dictionary) -> Action | None:
     if not words:
         return None
     name = words[0].lower()
-    if name == "mass" and len(words) > 1:
-        name, words = f"mass-{words[1].lower()}", words[1:]
+    if (name == "mass" and len(words) > 1) or (name == "quote" and words[1:2] == ["cancel"]):
+        name, words = f"{name}-{words[1].lower()}", words[1:]
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, 1)
         hint = f"did you mean {near[0]}?" if near else "allowed: help shows all"
@@ -211,6 +211,11 @@ def _quote(words: list[str], dictionary: Dictionary) -> Action:
     return lambda desk: desk.send(desk.entry.quote(words[0], bid, offer, lots))
 
 
+def _quote_cancel(words: list[str], dictionary: Dictionary) -> Action:
+    _count(words, 0, 1)
+    return lambda desk: desk.send(desk.entry.quote_cancel(words[0] if words else None))
+
+
 def _subscribe(words: list[str], dictionary: Dictionary) -> Action:
     _count(words, 1, 2)
     if len(words) > 1 and not words[1].isdigit():
@@ -315,6 +320,9 @@ COMMANDS: dict[str, Command] = {
     "status": Command(usage="status [CLORDID|last|all]", about="ask what has become of it, or of all", read=_status),
     "mass-cancel": Command(usage="mass cancel [SYMBOL]", about="cancel all orders, or those of a symbol", read=_mass_cancel),
     "quote": Command(usage="quote SYMBOL BID OFFER QUANTITY", about="quote both sides; 0 pulls", read=_quote),
+    "quote-cancel": Command(
+        usage="quote cancel [SYMBOL]", about="pull all quotes, or those of a symbol", read=_quote_cancel
+    ),
     "subscribe": Command(usage="subscribe SYMBOL [DEPTH]", about="ask for market data", read=_subscribe),
     "orders": Command(usage="orders", about="what reports said of the orders of this run", read=_orders),
     "test": Command(usage="test [TEXT]", about="ask whether they are there", read=_test),

@@ -164,7 +164,8 @@ def test_profiles_of_venues_are_found_by_name_and_sound() -> None:
 
 GOOD = """
 order sell 5 ESM4 market ioc ExecInst=6 1=x; cancel last; cancel all; replace last 200 187.3; status; status x; mass cancel;
-mass-cancel AAPL; quote AAPL 1 2 100; subscribe AAPL 0; orders; test; resend 3 9; raw 35=D|11=a; sequence; sequence 4 5;
+mass-cancel AAPL; quote AAPL 1 2 100; quote cancel; quote-cancel AAPL; subscribe AAPL 0; orders;
+test; resend 3 9; raw 35=D|11=a; sequence; sequence 4 5;
 reset; logon; logout; disconnect; wait 0.5; expect 8 150=F within 3; help; quit
 """
 BAD = """
@@ -306,6 +307,14 @@ def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Pat
         code, documents, _ = typed("fix", "connect", str(path), lines="")
     told = documents[-1]["errors"][0]
     assert code == 3 and "takes_expected = true" in told and "password_file" not in told, told
+
+
+def test_quotes_are_pulled_at_the_house_exchange(tmp_path: Path) -> None:
+    port = free_port(3)
+    lines = "quote AAPL 187.20 187.30 100\nexpect b 297=0\nquote cancel AAPL\nexpect b 297=1\nquote cancel\nexpect b 297=4\n"
+    with running("exchange", "run", "--fix-port", str(port), "--data", str(tmp_path), port=port):
+        code, documents, _ = typed("fix", "connect", str(tmp_path / "profiles" / "profile.toml"), lines=lines)
+    assert code == 0, documents[-1]
 
 
 def test_what_is_no_message_is_shown_in_part_with_its_length_and_reason(tmp_path: Path) -> None:

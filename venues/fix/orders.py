@@ -176,6 +176,12 @@ class OrderEntry:
             (132, f"{bid:f}"), (133, f"{offer:f}"), (134, str(lots)), (135, str(lots)),
         ]  # fmt: skip
 
+    def quote_cancel(self, symbol: str | None) -> Request:
+        """QuoteCancel of a symbol's quotes, or of all."""
+        if symbol is None:
+            return "Z", [(117, self.name()), (298, "4"), (301, "2")]
+        return "Z", [(117, self.name()), (298, "1"), (301, "2"), (295, "1"), (55, symbol)]
+
     @staticmethod
     def market_data(name: str, symbol: str, depth: int, *, how: str = "1") -> Request:
         """MarketDataRequest: bids, offers and trades; `how`: 0 a snapshot, 1 also what changes, 2 no more."""

@@ -114,6 +114,46 @@ impl CommandSource for Hand {
 }
 
 #[test]
+fn a_quote_cancel_pulls_those_of_its_symbols_or_all_and_no_order() {
+    for (version, application) in VERSIONS {
+        let mut house = House::start(house_config(version, application), None);
+        let (mut maker, mut other) = (log_on(&mut house, 0), log_on(&mut house, 1));
+        let mut ask = |house: &mut House, kind: &str, body: &str| {
+            let before = maker.told().len();
+            maker.send_plain(house.clock.now_ns(), kind, body);
+            told(house, &mut maker, before + 1);
+            line(maker.told().last().unwrap(), &[35, 117, 297, 300, 11, 150, 39])
+        };
+        let both = [("1", "AAPL", "132=99|133=101|134=10|135=10"), ("2", "ESH4", "132=5|133=6|134=2|135=2")];
+        assert_eq!(ask(&mut house, "i", &quotes("Q1", &both)), "35=b|117=Q1|297=0");
+        let order = |side: u8, price: &str| {
+            format!("11=O{side}|21=1|55=AAPL|54={side}|38=7|40=2|44={price}|60=20260115-14:30:00")
+        };
+        assert_eq!(ask(&mut house, "D", &order(1, "90")), "35=8|11=O1|150=0|39=0");
+        other.send_plain(house.clock.now_ns(), "i", &quotes("T1", &[("1", "AAPL", "132=98|134=3")]));
+        told(&mut house, &mut other, 1);
+        let one = |name: &str, symbol: &str| format!("117={name}|298=1|301=2|295=1|55={symbol}");
+        assert_eq!(ask(&mut house, "Z", &one("Z1", "NOPE")), "35=b|117=Z1|297=5|300=1");
+        assert_eq!(resting(&house).len(), 6, "an unknown symbol pulls nothing");
+        assert_eq!(ask(&mut house, "Z", &one("Z2", "AAPL")), "35=b|117=Z2|297=1");
+        let left = [(0, 9_000, 7), (0, 9_800, 3), (0, 500, 2), (1, 600, 2)];
+        let mut found = resting(&house);
+        found.sort_unstable();
+        let mut wanted = left.to_vec();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted, "{version}: orders, and quotes of others, stand");
+        assert_eq!(ask(&mut house, "Z", "117=Z3|298=4|301=2"), "35=b|117=Z3|297=4");
+        assert_eq!(resting(&house).len(), 2);
+        assert_eq!(ask(&mut house, "i", &quotes("Q2", &both)), "35=b|117=Q2|297=0");
+        hold_against_dictionary(&house.config.fix_ports[0], &maker);
+        let (config, storage, before) = (house.config.clone(), house.storage.clone(), resting(&house));
+        drop(house);
+        assert_eq!(before.len(), 6);
+        assert_eq!(resting(&House::start_on(config, storage, None)), before, "the journal says the same");
+    }
+}
+
+#[test]
 fn a_bust_names_its_fill_and_the_end_of_the_day_expires_orders() {
     for (version, application) in [("FIX.4.2", ""), VERSIONS[1], VERSIONS[4]] {
         let hand = Hand::default();

@@ -245,6 +245,7 @@ impl Desks {
                 if quotes.level == b'2' || quotes.level == b'1' && negative {
                     let mut report = request.report(b'b');
                     (report.tag, report.reason, report.total) = (quotes.name, request.refused, quotes.refused);
+                    report.response = request.scope;
                     self.say(session, report);
                 }
             }

@@ -401,20 +401,21 @@ impl AtDesk<'_> {
         let manners = &mut *self.manners;
         let kind = inbound.message.kind();
         let unknown = match manners.dialect {
-            Dialect::Fix42 => matches!(kind, b"q" | b"AF" | b"i"),
+            Dialect::Fix42 => matches!(kind, b"q" | b"AF" | b"i" | b"Z"),
             Dialect::Fix43 => kind == b"AF",
             _ => false,
         };
         if unknown {
             return Answer::Unsupported;
         }
-        let takes_away = matches!(kind, b"F" | b"q");
+        let takes_away = matches!(kind, b"F" | b"q" | b"Z");
+        let open = self.sequencer.outputs.desks.desk(manners.session).entries.open();
         let what = if takes_away || matches!(kind, b"H" | b"AF") { Use::Other } else { Use::Order };
-        if !self.sequencer.has_room(now_ns, quote::commands(inbound), what) {
+        if !self.sequencer.has_room(now_ns, quote::commands(inbound, open), what) {
             self.sequencer.refuse_for_room();
             return Answer::NotNow(NO_ROOM);
         }
-        if kind == b"i" {
+        if matches!(kind, b"i" | b"Z") {
             return self.on_quotes(now_ns, inbound);
         }
         let outputs = &self.sequencer.outputs;
@@ -451,19 +452,21 @@ impl AtDesk<'_> {
 }
 
 impl AtDesk<'_> {
-    /// A MassQuote: one message by the throttle's count.
+    /// A MassQuote or a QuoteCancel: one message by the throttle's count.
     fn on_quotes(&mut self, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
         let manners = &mut *self.manners;
         let (venue, session) = (manners.venue, manners.session);
         if self.sequencer.outputs.desks.reports(session).room() < 4 * quote::ENTRIES_MAX {
             return Answer::Refused { reason: 4, tag: 0 };
         }
-        if !manners.throttle.takes(now_ns, false) {
+        let cancels = inbound.message.kind() == b"Z";
+        if !manners.throttle.takes(now_ns, cancels) {
             manners.tells.throttled.add(1);
             return Answer::Refused { reason: 4, tag: 0 };
         }
         manners.tells.requests.add(1);
-        quote::take(inbound, &mut Quoter { venue, session, now_ns, sequencer: self.sequencer })
+        let mut quoter = Quoter { venue, session, now_ns, sequencer: self.sequencer };
+        if cancels { quote::cancel(inbound, &mut quoter) } else { quote::take(inbound, &mut quoter) }
     }
 }
 

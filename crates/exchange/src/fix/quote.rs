@@ -1,4 +1,5 @@
-//! MassQuote: each entry is a bid and an offer, which take the place of those that the entry had before.
+//! MassQuote: each entry is a bid and an offer, which take the place of those that the entry had before. QuoteCancel: those of
+//! some symbols, or all, are pulled.
 //!
 //! Invariant: the sides of an entry never meet each other on their way to new prices; what of a message is not in the journal
 //! when the process dies is taken when the message comes again, since only its last record carries its number.
@@ -9,11 +10,14 @@ use records::{
 use sessions::fix::{Answer, Fault, Inbound};
 use wire::fix::{decimal_nanos, reject};
 
+use super::entries::NONE_REF;
 use super::request;
 use crate::sequencer::Sequencer;
 
 /// Entries of one message at most.
 pub(crate) const ENTRIES_MAX: usize = 200;
+/// Symbols of a QuoteCancel at most.
+const SYMBOLS_MAX: usize = 200;
 const LOT_NANOS: i64 = 1_000_000_000;
 
 /// One side as an entry asks for it.
@@ -51,28 +55,72 @@ pub(crate) struct Quoter<'a> {
     pub sequencer: &'a mut Sequencer,
 }
 
-/// How many commands a request may become: two sides an entry of a MassQuote, with what begins and ends it; else one.
-pub(crate) fn commands(inbound: &Inbound<'_>) -> usize {
-    if inbound.message.kind() != b"i" {
-        return 1;
+/// How many commands a request may become: two sides an entry of a MassQuote, or each of the open orders that a QuoteCancel may
+/// pull, with what begins and ends them; else one.
+pub(crate) fn commands(inbound: &Inbound<'_>, open: usize) -> usize {
+    match inbound.message.kind() {
+        b"i" => {}
+        b"Z" => return 2 + open,
+        _ => return 1,
     }
     let entries = inbound.message.fields().iter().filter(|field| field.tag == 299).count();
     // Each side may be pulled and given anew.
     2 + 4 * entries.min(ENTRIES_MAX)
 }
 
+/// The name of a message about quotes, and what of it is answered (301). Absent: everything.
+fn head(inbound: &Inbound<'_>) -> Result<([u8; 16], u8), Answer> {
+    let name = request::name(inbound.message.get(117), 117)?;
+    match inbound.message.get(301) {
+        None | Some(b"2") => Ok((name, b'2')),
+        Some(b"1") => Ok((name, b'1')),
+        Some(b"0") => Ok((name, b'0')),
+        _ => Err(fault(reject::VALUE_OUT_OF_RANGE, 301)),
+    }
+}
+
+/// Takes a QuoteCancel.
+pub(crate) fn cancel(inbound: &Inbound<'_>, quoter: &mut Quoter<'_>) -> Answer {
+    let message = inbound.message;
+    let (name, level) = match head(inbound) {
+        Ok(head) => head,
+        Err(answer) => return answer,
+    };
+    let scope = match message.get(298) {
+        Some(b"1") => b'1',
+        Some(b"4") => b'4',
+        _ => return fault(reject::VALUE_OUT_OF_RANGE, 298),
+    };
+    let listings = &quoter.sequencer.outputs.listings;
+    let (mut instruments, mut count) = ([0_u32; SYMBOLS_MAX], 0);
+    for field in message.fields().iter().filter(|field| field.tag == 55 && scope == b'1') {
+        if count == SYMBOLS_MAX {
+            return Answer::Refused { reason: 4, tag: 0 };
+        }
+        instruments[count] = listings.named(message.value(*field));
+        count += 1;
+    }
+    let instruments = &instruments[..count];
+    let known = scope == b'4' || !instruments.is_empty() && !instruments.contains(&0);
+    let mut begin = quoter.request(b'i');
+    (begin.tag, begin.scope) = (name, level);
+    quoter.sequencer.submit(quoter.now_ns, bytes_of(&begin));
+    if known {
+        quoter.pull_all(|listed| scope == b'4' || instruments.contains(&listed));
+    }
+    let mut end = quoter.request(b'b');
+    (end.header.sequence, end.scope) = (inbound.sequence, scope);
+    end.refused = if known { 0 } else { Reason::InvalidInstrument.code() };
+    quoter.sequencer.submit(quoter.now_ns, bytes_of(&end));
+    Answer::Taken
+}
+
 /// Takes a MassQuote.
 pub(crate) fn take(inbound: &Inbound<'_>, quoter: &mut Quoter<'_>) -> Answer {
     let message = inbound.message;
-    let name = match request::name(message.get(117), 117) {
-        Ok(name) => name,
+    let (name, level) = match head(inbound) {
+        Ok(head) => head,
         Err(answer) => return answer,
-    };
-    let level = match message.get(301) {
-        None | Some(b"2") => b'2',
-        Some(b"1") => b'1',
-        Some(b"0") => b'0',
-        _ => return fault(reject::VALUE_OUT_OF_RANGE, 301),
     };
     let entries = message.fields().iter().filter(|field| field.tag == 299).count();
     let desk = quoter.sequencer.outputs.desks.desk(quoter.session);
@@ -105,6 +153,24 @@ impl Quoter<'_> {
         self.mark(&mut request.header);
         request.what = what;
         request
+    }
+
+    /// Pulls every quote of the instruments that are meant.
+    fn pull_all(&mut self, meant: impl Fn(u32) -> bool) {
+        let mut at = NONE_REF;
+        while let Some((number, entry)) = self.sequencer.outputs.desks.desk(self.session).entries.open_after(at) {
+            // An order that has ended still knows which one came after it.
+            at = number;
+            if entry.quote && meant(entry.instrument) {
+                self.pull(u64::from(number), entry.tag);
+            }
+        }
+    }
+
+    fn pull(&mut self, number: u64, tag: [u8; 16]) {
+        let mut pull = self.request(b'P');
+        (pull.original_ref, pull.tag) = (number, tag);
+        self.sequencer.submit(self.now_ns, bytes_of(&pull));
     }
 
     fn take_entries(&mut self, message: &wire::fix::Message<'_>) {
@@ -179,9 +245,7 @@ impl Quoter<'_> {
             standing => {
                 // What traded in part begins anew, so that its size is what is quoted and not a sum over the day.
                 if standing.is_some() && wanted.refused == 0 {
-                    let mut pull = self.request(b'P');
-                    (pull.original_ref, pull.tag) = (number, wanted.tag);
-                    self.sequencer.submit(self.now_ns, bytes_of(&pull));
+                    self.pull(number, wanted.tag);
                 }
                 if wanted.lots > 0 || wanted.refused != 0 {
                     self.enter(instrument, user_ref, wanted, number != 0 && !self.is_quote(number));

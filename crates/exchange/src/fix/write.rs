@@ -230,7 +230,7 @@ fn mass_cancel_report(report: &Report, reader: &Reader<'_>, body: &mut Builder<'
     body.time(60, report.time_ns, reader.dialect.precision());
 }
 
-/// MassQuoteAcknowledgement: of all, or of one side that is refused.
+/// MassQuoteAcknowledgement: of all, or of one side that is refused. Of a QuoteCancel the status is what was cancelled (298).
 fn quote_acknowledgement(report: &Report, dialect: Dialect, body: &mut Builder<'_>) {
     body.field(117, text(&report.tag));
     let old = dialect < Dialect::Fix44;
@@ -246,7 +246,7 @@ fn quote_acknowledgement(report: &Report, dialect: Dialect, body: &mut Builder<'
     if of_all && report.reason != 0 {
         body.unsigned(297, 5).unsigned(300, reason).field(58, words(report.reason));
     } else if of_all {
-        body.unsigned(297, 0);
+        body.field(297, if report.response == 0 { b"0" } else { std::slice::from_ref(&report.response) });
     } else {
         // The name of a side is set, stroke, entry, and the side's letter.
         let name = text(&report.original_tag);
