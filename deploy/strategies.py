@@ -206,8 +206,12 @@ def start_stop(slot: RunningSlot, request: int, *, start: bool) -> list[bytes]:
     return [records.new("StrategyControl", **fields).tobytes()]
 
 
-def settings(slot: RunningSlot, assignments: Mapping[str, str], request: int) -> list[bytes]:
-    """The records that set parameters given as text. Raises BadInput with every error."""
+def settings(slot: RunningSlot, assignments: Mapping[str, str], request: int, *, runs: bool = False) -> list[bytes]:
+    """The records that set parameters given as text. Raises BadInput with every error.
+
+    While the slot `runs`, only parameters that the class declares live are allowed.
+    """
+    live = {about["name"] for about in slot.artifact.parameters if about.get("live", True)}
     kinds = {about["name"]: about["type"] for about in slot.artifact.parameters}
     values: dict[str, Any] = {}
     errors = []
@@ -219,6 +223,11 @@ def settings(slot: RunningSlot, assignments: Mapping[str, str], request: int) ->
             continue
         try:
             values[name] = _parsed(kinds[name], text)
+            if runs and name not in live:
+                errors.append(
+                    f"{name} = {text}: {slot.artifact.name} does not declare it live, so it is set only while {slot.name} is "
+                    f"stopped (meridian strategy stop {slot.name}); live are {', '.join(sorted(live)) or 'none'}"
+                )
         except ValueError:
             errors.append(f"{name} = {text}: must be {WORDS[kinds[name]]}")
     try:

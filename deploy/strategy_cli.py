@@ -45,9 +45,9 @@ def list_command(run_name: str | None, as_json: bool) -> None:
         listings = ", ".join(f"{one['instrument']} {one['venue']}" for one in slot.listings)
         rows.append(
             {"name": slot.name, "slot": slot.number, "class": slot.artifact.name, "state": run, "reason": reason}
-            | {"listings": listings, "parameters": parameters[slot.number]}
+            | {"listings": listings, "parameters": parameters[slot.number], "api": slot.artifact.api}
         )
-    columns = ["name", "slot", "class", "state", "reason", "listings"]
+    columns = ["name", "slot", "class", "api", "state", "reason", "listings"]
     show(
         "strategies",
         {"strategies": rows},
@@ -61,7 +61,7 @@ def list_command(run_name: str | None, as_json: bool) -> None:
 @run_option
 @json_option
 def start_command(name: str, run_name: str | None, as_json: bool) -> None:
-    """Starts a stopped or disabled strategy with fresh state."""
+    """Starts a stopped or disabled strategy: its state is fresh but for what it keeps, which is as it was saved."""
     _control(name, run_name, as_json, start=True)
 
 
@@ -99,7 +99,7 @@ def _control(name: str, run_name: str | None, as_json: bool, *, start: bool) -> 
 @run_option
 @json_option
 def set_command(name: str, assignments: tuple[str, ...], run_name: str | None, as_json: bool) -> None:
-    """Sets parameters of a running strategy."""
+    """Sets parameters of a strategy: while it runs, those that its class declares live; while it is stopped, any."""
     from meridian.deploy.strategies import new_request, settings
 
     if wrong := [f"{text}: must be PARAMETER=VALUE" for text in assignments if "=" not in text]:
@@ -107,7 +107,8 @@ def set_command(name: str, assignments: tuple[str, ...], run_name: str | None, a
     engine = _engine(run_name)
     values = dict(text.split("=", 1) for text in assignments)
     request = new_request()
-    sequence = engine.command(settings(engine.slot(name), values, request), request)
+    slot = engine.slot(name)
+    sequence = engine.command(settings(slot, values, request, runs=engine.runs(slot) is True), request)
     show(
         "strategy-command",
         {"strategy": name, "done": "set", "in_force_at_input": sequence, "parameters": values},

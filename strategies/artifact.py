@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from meridian.strategies import entry
+from meridian.strategies.api import negotiate
 from meridian.strategies.fields import SCALAR_CODES, Table
 from meridian.strategies.scope import StrategyRefused
 from meridian.strategies.strategy import Strategy, program_of
@@ -45,6 +46,7 @@ class Artifact:
     callbacks: tuple[str, ...]
     parameters: tuple[Mapping[str, Any], ...]  # name, offset, scalar, default, bounds, help.
     versions: Mapping[str, str]
+    api: int = 1  # The version of the plugin API that it runs under.
 
     @property
     def code_hash_bytes(self) -> bytes:
@@ -89,6 +91,7 @@ def build(cls: type[Strategy], *, directory: Path | str | None = None) -> Artifa
         "schema": SCHEMA,
         "abi_version": entry.ABI_VERSION,
         "name": cls.__name__,
+        "api": negotiate(cls),
         "code_hash": code_hash,
         "inputs_hash": inputs,
         "record_bytes": cls.table.record_bytes,
@@ -113,7 +116,7 @@ def read(path: Path | str) -> Artifact:
     return Artifact(
         name=about["name"], path=file, code_hash=about["code_hash"], inputs_hash=about["inputs_hash"],
         record_bytes=about["record_bytes"], initial=bytes.fromhex(about["initial"]), callbacks=tuple(about["callbacks"]),
-        parameters=tuple(about["parameters"]), versions=about["versions"],
+        parameters=tuple(about["parameters"]), versions=about["versions"], api=about.get("api", 1),
     )  # fmt: skip
 
 

@@ -11,11 +11,12 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from meridian.strategies.api import declared_in
 from meridian.strategies.strategy import Strategy
 
 __all__ = ["ENTRY_POINTS", "NotFound", "Plugin", "available", "classes", "find"]
@@ -38,15 +39,33 @@ class Plugin:
     name: str
     target: str  # module:Class
     origin: str  # The distribution that offers it.
+    api: str = ""  # The version that it declares, as spelled in its file; empty where that cannot be read.
 
 
 def available() -> list[Plugin]:
     """Every plugin, by name; an installed one stands before the platform's own of the same name."""
-    found = {name: Plugin(name=name, target=target, origin="meridian") for name, target in OWN.items()}
+    found = {
+        name: Plugin(name=name, target=target, origin="meridian", api=_declared(target, _own_file))
+        for name, target in OWN.items()
+    }
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        origin = point.dist.name if point.dist is not None else "unknown"
-        found[point.name] = Plugin(name=point.name, target=point.value, origin=origin)
+        dist = point.dist
+        origin = dist.name if dist is not None else "unknown"
+        api = "" if dist is None else _declared(point.value, lambda file, dist=dist: Path(str(dist.locate_file(file))))
+        found[point.name] = Plugin(name=point.name, target=point.value, origin=origin, api=api)
     return sorted(found.values(), key=lambda plugin: plugin.name)
+
+
+def _own_file(file: str) -> Path:
+    return Path(__file__).parent / file.removeprefix("meridian/strategies/")
+
+
+def _declared(target: str, locate: Callable[[str], Path]) -> str:
+    """The API version that a plugin declares, read from its file without running it."""
+    module, _, name = target.partition(":")
+    place = module.replace(".", "/")
+    found = (declared_in(locate(file), name) for file in (f"{place}.py", f"{place}/__init__.py"))
+    return next((each for each in found if each is not None), "")
 
 
 def classes(spec: str) -> list[type[Strategy]]:

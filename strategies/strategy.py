@@ -7,6 +7,7 @@ error was reported at once. Its callbacks are checked by `meridian strategy chec
 import inspect
 from typing import Any, ClassVar
 
+from meridian.strategies.api import negotiate
 from meridian.strategies.fields import Field, ParameterError, Table, collect
 from meridian.strategies.orders import Orders
 from meridian.strategies.transform import Program, transform
@@ -36,6 +37,7 @@ class Strategy:
     `Class(size_lots=5)` makes an instance whose callbacks run as written, for a debugger; the engine never makes one.
     """
 
+    api: ClassVar[int | tuple[int, int]] = 1
     table: ClassVar[Table] = Table("Strategy", [])
     _program: ClassVar[Program]
 
@@ -105,5 +107,6 @@ def program_of(cls: type[Strategy]) -> Program:
     cached = cls.__dict__.get("_program")
     if isinstance(cached, Program):
         return cached
+    negotiate(cls)
     cls._program = transform(cls, cls.table, Strategy)
     return cls._program

@@ -17,21 +17,25 @@ from meridian.strategies import Consolidated, Fill, Order, Orders, Side, Strateg
 class CrossTaker(Strategy):
     """Takes both sides of a crossed market."""
 
+    api = 1
+
     venue_a: int = param(1, ge=1, le=65535, help="A venue's id.")
     venue_b: int = param(2, ge=1, le=65535, help="The other's.")
-    fee_a_nanos: int = param(0, help="Fee for taking at the one, in nanos of the price; negative: a rebate.")
-    fee_b_nanos: int = param(0, help="The same at the other.")
-    edge_nanos: int = param(10_000_000, help="Least gain after both fees, in nanos of the price.")
-    take_locked: bool = param(False, help="Trade a locked market as well, where fees leave the edge.")
-    size_lots: int = param(20, ge=1, help="Most lots of a leg.")
-    position_lots_max: int = param(200, ge=1, help="Most lots long or short.")
-    pause_ns: int = param(5_000_000, ge=0, help="Least time between two pairs of legs.")
-    hedge: bool = param(True, help="Flatten what one leg traded more than the other.")
+    fee_a_nanos: int = param(0, live=True, help="Fee for taking at the one, in nanos of the price; negative: a rebate.")
+    fee_b_nanos: int = param(0, live=True, help="The same at the other.")
+    edge_nanos: int = param(10_000_000, live=True, help="Least gain after both fees, in nanos of the price.")
+    take_locked: bool = param(False, live=True, help="Trade a locked market as well, where fees leave the edge.")
+    size_lots: int = param(20, ge=1, live=True, help="Most lots of a leg.")
+    position_lots_max: int = param(200, ge=1, live=True, help="Most lots long or short.")
+    pause_ns: int = param(5_000_000, ge=0, live=True, help="Least time between two pairs of legs.")
+    hedge: bool = param(True, live=True, help="Flatten what one leg traded more than the other.")
     hedge_loss_nanos: int = param(
-        50_000_000, help="Most that flattening may cost against the leg, in nanos of the price."
+        50_000_000, live=True, help="Most that flattening may cost against the leg, in nanos of the price."
     )
-    hedge_ns_max: int = param(1_000_000_000, ge=0, help="Time after which it may cost what it costs; 0: never.")
-    hedge_pause_ns: int = param(5_000_000, ge=0, help="Least time between two attempts to flatten.")
+    hedge_ns_max: int = param(
+        1_000_000_000, ge=0, live=True, help="Time after which it may cost what it costs; 0: never."
+    )
+    hedge_pause_ns: int = param(5_000_000, ge=0, live=True, help="Least time between two attempts to flatten.")
 
     last_ns: int = state(0)
     pairs: int = state(0)

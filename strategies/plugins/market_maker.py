@@ -12,13 +12,17 @@ from meridian.strategies import Book, Fill, Orders, Side, Status, Strategy, Trad
 class InventoryMaker(Strategy):
     """Quotes both sides around the smoothed microprice."""
 
-    half_spread_nanos: int = param(10_000_000, ge=1, help="Least distance of a quote from fair value.")
-    spread_share: float = param(0.25, ge=0, le=1, help="Share of the book's spread that is kept as distance.")
-    skew_nanos_per_lot: int = param(100_000, ge=0, help="How far one lot of position moves both quotes.")
-    lean_lots_max: int = param(500, ge=1, help="Position beyond which the side that adds to it is left out.")
-    size_lots: int = param(10, ge=1, help="Lots of each quote.")
-    book_age_ns_max: int = param(250_000_000, ge=1, help="Age from which a book is no longer quoted on.")
-    smoothing: float = param(0.2, gt=0, le=1, help="Weight of the newest microprice.")
+    api = 1
+
+    half_spread_nanos: int = param(10_000_000, ge=1, live=True, help="Least distance of a quote from fair value.")
+    spread_share: float = param(
+        0.25, ge=0, le=1, live=True, help="Share of the book's spread that is kept as distance."
+    )
+    skew_nanos_per_lot: int = param(100_000, ge=0, live=True, help="How far one lot of position moves both quotes.")
+    lean_lots_max: int = param(500, ge=1, live=True, help="Position beyond which the side that adds to it is left out.")
+    size_lots: int = param(10, ge=1, live=True, help="Lots of each quote.")
+    book_age_ns_max: int = param(250_000_000, ge=1, live=True, help="Age from which a book is no longer quoted on.")
+    smoothing: float = param(0.2, gt=0, le=1, live=True, help="Weight of the newest microprice.")
 
     fair_nanos: float = state(0.0)
     quoting: bool = state(False)

@@ -26,6 +26,7 @@ from meridian.codes import (
 from meridian.strategies import Plain, Strategy, build
 from meridian.strategies.plugins.cross_taker import CrossTaker
 from meridian.strategies.plugins.market_maker import InventoryMaker
+from tests.strategies.classes.asking import Asking
 from tests.strategies.classes.failing import Failing
 
 START_NS = 1_577_836_800_000_000_000 + 2000 * 86_400_000_000_000
@@ -209,3 +210,87 @@ def disabled(outputs: list[bytes]) -> list[Any]:
     parsed = [records.parse(each) for each in outputs]
     states = [each for each in parsed if int(each["header"]["kind"]) == int(records.Kind.SLOT_STATE)]
     return [each for each in states if int(each["run"]) == int(SlotRun.DISABLED)]
+
+
+def slot_with(
+    cls: type[Strategy], directory: Path, *, plain: bool
+) -> tuple[native.StrategyHosts, list[bytes], list[tuple[str, int, int, int]]]:
+    """Hosts with one class, and the first inputs of an engine that runs it."""
+    artifact = build(cls, directory=directory)
+    hosts = native.StrategyHosts()
+    if plain:
+        hosts.add_plain(artifact.code_hash_bytes, Plain(cls))
+    else:
+        hosts.add_compiled(directory)
+    return hosts, bootstrap([(artifact.code_hash_bytes, [])]), artifact.bits({"size_lots": 9, "step_nanos": TICK})
+
+
+def said(outputs: list[bytes], kind: records.Kind) -> list[Any]:
+    """The outputs of one kind."""
+    parsed = [records.parse(each) for each in outputs]
+    return [each for each in parsed if int(each["header"]["kind"]) == int(kind)]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_kept_state_goes_from_start_to_start_and_into_another_journal(plain: bool, code_directory: Path) -> None:
+    hosts, first, _ = slot_with(Asking, code_directory, plain=plain)
+    fold = native.Fold(hosts)
+    now_ns = START_NS
+
+    def give(engine: native.Fold, content: bytes) -> list[bytes]:
+        nonlocal now_ns
+        now_ns += 1_000
+        return engine.apply(now_ns, content)[1]
+
+    for each in first:
+        give(fold, each)
+    outputs: list[bytes] = []
+    for _ in range(2):
+        outputs = give(fold, record("StrategyControl", slot=1, run=SlotRun.STOPPED, cancel=1))
+        give(fold, record("StrategyControl", slot=1, run=SlotRun.RUNNING))
+    kept = said(outputs, records.Kind.KEPT_STATE)
+    assert [(records.text(each["name"]), int(each["element"]), int(each["bits"])) for each in kept][:2] == [
+        ("total", 0, 0), ("starts", 0, 2),
+    ]  # fmt: skip
+    assert len(kept) == 5
+    refused = said(give(fold, bytes(kept[0].tobytes())), records.Kind.APPLIED)
+    assert int(refused[0]["outcome"]) == 3, "a slot that runs is given nothing"
+    # A new journal begins where the old one ended: the words come before the start.
+    later = native.Fold(hosts)
+    for each in first[:-4]:
+        if records.name_of(each) != "StrategyControl":
+            give(later, each)
+    given = [said(give(later, bytes(each.tobytes())), records.Kind.APPLIED)[0] for each in kept]
+    assert all(int(each["outcome"]) == 1 for each in given)
+    give(later, record("StrategyControl", slot=1, run=SlotRun.RUNNING))
+    outputs = give(later, record("StrategyControl", slot=1, run=SlotRun.STOPPED, cancel=1))
+    starts = [each for each in said(outputs, records.Kind.KEPT_STATE) if records.text(each["name"]) == "starts"]
+    assert int(starts[0]["bits"]) == 3
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_only_live_parameters_are_set_while_the_slot_runs(plain: bool, code_directory: Path) -> None:
+    hosts, first, bits = slot_with(Asking, code_directory, plain=plain)
+    fold = native.Fold(hosts)
+    for turn, each in enumerate(first):
+        fold.apply(START_NS + turn, each)
+
+    def outcome(name: str, request: int) -> int:
+        offset, scalar, word = next((at, kind, word) for known, at, kind, word in bits if known == name)
+        content = record("Parameter", name=name, offset=offset, scalar=scalar, bits=word, slot=1, request=request)
+        (answer,) = said(fold.apply(START_NS + 10**6, content)[1], records.Kind.APPLIED)
+        return int(answer["outcome"])
+
+    assert (outcome("size_lots", 5), outcome("step_nanos", 5)) == (1, 3)
+    assert outcome("size_lots", 0) == 3, "the first values, told again at a restart, change nothing that was set since"
+    fold.apply(START_NS + 10**6, record("StrategyControl", slot=1, run=SlotRun.STOPPED))
+    assert (outcome("size_lots", 0), outcome("step_nanos", 0)) == (1, 1)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_every_call_of_the_api_is_equal_in_the_fold(seed: int, code_directory: Path) -> None:
+    values: list[dict[str, Any]] = [{"size_lots": 3, "step_nanos": TICK}, {"size_lots": 5}]
+    _, _, commands, outputs = both([Asking, InventoryMaker], values, code_directory, seed)
+    assert len(commands) > 50
+    assert len(said(outputs, records.Kind.SIGNAL)) > 10
+    assert not disabled(outputs)

@@ -1,9 +1,9 @@
 //! Hosts: records, parameters, choice by code, failures.
 
-use engine::{EventRef, Host};
-use records::{CallStatus, Callback, Hash64, OrdersView, Parameter, Slot, TimerView};
+use engine::{EventRef, Host, Settable};
+use records::{CallStatus, Callback, Hash64, KeptState, OrdersView, Parameter, Slot, TimerView};
 use strategies::{
-    CompiledHost, Failure, Hosts, Library, LoadError, ParameterPlace, RustHost, RustStrategy, SlotRecord,
+    CompiledHost, Failure, Hosts, KeptPlace, Library, LoadError, ParameterPlace, RustHost, RustStrategy, SlotRecord,
 };
 
 #[derive(Default)]
@@ -104,6 +104,77 @@ fn a_record_takes_its_own_parameters_alone() {
     let before = record.hash();
     record.reset();
     assert_eq!(record.hash(), before, "parameters stay, and the state was not touched");
+}
+
+fn kept_place(name: &str, offset: u32, scalar: u32, length: u32) -> KeptPlace {
+    let place = place(name, offset, scalar);
+    KeptPlace { name: place.name, offset, scalar, length, reserved: 0 }
+}
+
+fn write(record: &mut SlotRecord, at: usize, value: u64) {
+    // SAFETY: the record has 32 bytes and is aligned to 8.
+    unsafe { record.as_mut_ptr().add(at).cast::<u64>().write(value) };
+}
+
+fn read(record: &SlotRecord, at: usize) -> u64 {
+    u64::from_ne_bytes(record.bytes()[at..at + 8].try_into().expect("eight bytes"))
+}
+
+#[test]
+fn kept_state_outlives_a_stop_in_good_order_and_no_other() {
+    let kept = [kept_place("total", 8, 1, 0), kept_place("counts", 16, 1, 2)];
+    let mut record = SlotRecord::new(&[0; 40], 0, &[]).keeping(&kept, None);
+    for at in [0, 8, 16, 24, 32] {
+        write(&mut record, at, at as u64 + 1);
+    }
+    let mut said = Vec::new();
+    record.save(&mut |one| said.push(one));
+    assert_eq!(
+        said.iter().map(|one| (one.element, one.length, one.bits)).collect::<Vec<_>>(),
+        [(0, 0, 9), (0, 2, 17), (1, 2, 25)]
+    );
+    record.reset();
+    assert_eq!([0, 8, 16, 24, 32].map(|at| read(&record, at)), [0, 9, 17, 25, 0], "what is not kept begins anew");
+    write(&mut record, 8, 99);
+    record.reset();
+    assert_eq!(read(&record, 8), 9, "what a failed call left is gone");
+
+    // Another version of the class, which keeps one of them at another place, and another of that name of another kind.
+    let other = [kept_place("total", 24, 1, 0), kept_place("counts", 0, 2, 2)];
+    let later = SlotRecord::new(&[0; 40], 0, &[]).keeping(&other, Some(&record));
+    assert_eq!([0, 8, 24].map(|at| read(&later, at)), [0, 0, 9]);
+
+    // A new journal is given the words that the old one ends with.
+    let mut fresh = SlotRecord::new(&[0; 40], 0, &[]).keeping(&kept, None);
+    assert!(said.iter().all(|one| fresh.restore(one).is_ok()));
+    fresh.reset();
+    assert_eq!([8, 16, 24].map(|at| read(&fresh, at)), [9, 17, 25]);
+    let wrong = |change: fn(&mut KeptState)| {
+        let mut one = said[2];
+        change(&mut one);
+        one
+    };
+    for one in [
+        wrong(|one| one.name[0] = b'x'),
+        wrong(|one| one.element = 2),
+        wrong(|one| one.length = 3),
+        wrong(|one| one.scalar = 2),
+    ] {
+        assert_eq!(fresh.restore(&one), Err(CallStatus::OutOfBounds));
+    }
+}
+
+#[test]
+fn a_parameter_tells_when_it_may_be_set() {
+    let places = [place("old", 0, 1), place("live", 8, 0x101), place("fixed", 16, 0x201)];
+    let mut record = SlotRecord::new(&[0; 32], 24, &places);
+    let told = |name, offset| record.settable(&parameter(1, name, offset, 1, 5));
+    assert_eq!(
+        [told("old", 0), told("live", 8), told("fixed", 16)],
+        [Settable::Always, Settable::Live, Settable::Stopped]
+    );
+    assert_eq!(record.set(&parameter(1, "live", 8, 1, 5)), Ok(()));
+    assert_eq!(record.set(&parameter(1, "fixed", 16, 1, 5)), Ok(()));
 }
 
 #[test]

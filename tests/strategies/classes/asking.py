@@ -40,6 +40,7 @@ class Asking(Strategy):
     total: float = state(0.0, keep=True)
     starts: int = state(0, keep=True)
     counts: list[int] = state([0] * 3, keep=True)
+    timers: int = state(0)
     hash: int = state(1)
 
     def on_start(self, orders: Orders) -> None:
@@ -80,6 +81,9 @@ class Asking(Strategy):
 
     def on_status(self, status: Status, orders: Orders) -> None:
         """Goes home, or to where the other regions lean."""
+        if not orders.two_sided:
+            orders.target(0, UNDEF_PRICE)
+            return
         wanted = 0
         for there in orders.regions:
             if there.region == 0:
@@ -91,7 +95,10 @@ class Asking(Strategy):
         orders.target(wanted, orders.to_price(orders.bid_nanos, Side.BUY))
 
     def on_timer(self, timer: Timer, orders: Orders) -> None:
-        """Heads for a position."""
+        """Heads for a position, now and then."""
+        self.timers += 1
+        if self.timers % 8 != 0:
+            return
         there = orders.on(1, 2)
         there.target(int(self.heard) % 40 - 20, there.ask_nanos, post_only=True)
 

@@ -463,7 +463,8 @@ fn pick<T: Record>(record: &RecordRef) -> Option<T> {
         LimitWarning,
         LimitUsage,
         Session,
-        SessionHealth
+        SessionHealth,
+        Signal
     )
 }
 
