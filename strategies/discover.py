@@ -13,6 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -51,9 +52,13 @@ def available() -> list[Plugin]:
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         dist = point.dist
         origin = dist.name if dist is not None else "unknown"
-        api = "" if dist is None else _declared(point.value, lambda file, dist=dist: Path(str(dist.locate_file(file))))
+        api = "" if dist is None else _declared(point.value, partial(_file_of, dist))
         found[point.name] = Plugin(name=point.name, target=point.value, origin=origin, api=api)
     return sorted(found.values(), key=lambda plugin: plugin.name)
+
+
+def _file_of(dist: importlib.metadata.Distribution, file: str) -> Path:
+    return Path(str(dist.locate_file(file)))
 
 
 def _own_file(file: str) -> Path:
