@@ -33,3 +33,8 @@ class SlotRunner:
 
 def bench_call(path: str | PathLike[str], calls: int) -> float:
     """Time in ns of a compiled book callback, as the engine calls it (median over batches)."""
+
+def ask(
+    call: str, orders: bytes, arguments: tuple[int, int, int], bids: list[int], asks: list[int]
+) -> tuple[int, bytes]:
+    """One call of the plugin API in its Rust form on the bytes of an orders view: the status and the view afterwards."""

@@ -85,6 +85,7 @@ BAD_INPUT = {
     "strategy available": ["all"],
     "strategy check": ["absent.py"],
     "strategy list": ["all"],
+    "strategy new": ["Not-A-Name"],
     "strategy set": ["maker", "size"],
     "strategy start": [],
     "strategy stop": [],

@@ -14,14 +14,15 @@ use records::{
     AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView, Parameter,
     Plain, RiskView, SignalView, Slot, Stamp, StatusView, TimerView, TradeView,
 };
-use strategies::{CompiledHost, Hosts, KeptPlace, Library, LoadError, ParameterPlace, SlotRecord, measure_calls, time_calls};
+use strategies::{CompiledHost, Failure, Hosts, KeptPlace, Library, LoadError, Orders, ParameterPlace, SlotRecord, measure_calls, time_calls};
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<StrategyHosts>()?;
     module.add_class::<SlotRunner>()?;
     module.add_class::<Fold>()?;
-    module.add_function(wrap_pyfunction!(bench_call, module)?)
+    module.add_function(wrap_pyfunction!(bench_call, module)?)?;
+    module.add_function(wrap_pyfunction!(ask, module)?)
 }
 
 fn refused(error: &LoadError) -> PyErr {
@@ -405,4 +406,32 @@ fn bench_call(py: Python<'_>, path: PathBuf, calls: u64) -> PyResult<f64> {
         return Err(PyValueError::new_err(format!("the callback failed with status {status} at line {line}.")));
     }
     Ok(measured.call_ns)
+}
+
+/// Makes one call of the plugin API in its Rust form on the bytes of an orders view: `target` (lots, price, post-only),
+/// `mass_quote` (lots, post-only; both lists), `signal` (channel, bits). Returns the status (0: done) and the view's bytes.
+#[pyfunction]
+fn ask<'py>(
+    py: Python<'py>,
+    call: &str,
+    orders: &[u8],
+    arguments: [i64; 3],
+    bids: Vec<i64>,
+    asks: Vec<i64>,
+) -> PyResult<(u8, Bound<'py, PyBytes>)> {
+    let mut view = Box::new(view_of::<OrdersView>("orders", orders)?);
+    let mut bound = Orders::new(&mut view);
+    let [first, second, third] = arguments;
+    let asked: Result<(), Failure> = match call {
+        "target" => bound.target(first, second, third != 0),
+        "mass_quote" => bound.mass_quote(&bids, &asks, first, second != 0),
+        "signal" => bound.signal(first.cast_unsigned(), second.cast_unsigned()),
+        "cancel_all" => bound.cancel_all(),
+        _ => {
+            let sentence = format!("call = {call}: target, mass_quote, signal or cancel_all is allowed.");
+            return Err(PyValueError::new_err(sentence));
+        }
+    };
+    let status = asked.map_or_else(|failure| failure.status.code(), |()| 0);
+    Ok((status, PyBytes::new(py, records::bytes_of(view.as_ref()))))
 }
