@@ -294,3 +294,34 @@ def test_every_call_of_the_api_is_equal_in_the_fold(seed: int, code_directory: P
     assert len(commands) > 50
     assert len(said(outputs, records.Kind.SIGNAL)) > 10
     assert not disabled(outputs)
+
+
+def test_an_engine_that_restarts_goes_on_with_the_state_it_had(code_directory: Path) -> None:
+    hosts, first, bits = slot_with(Asking, code_directory, plain=False)
+    market, journal, now_ns = Market(5), list[tuple[int, bytes]](), START_NS
+    fold = native.Fold(hosts)
+
+    def give(engine: native.Fold, content: bytes) -> list[bytes]:
+        nonlocal now_ns
+        now_ns += 50_000
+        journal.append((now_ns, content))
+        return engine.apply(now_ns, content)[1]
+
+    live = next((at, kind, word) for name, at, kind, word in bits if name == "size_lots")
+    for each in [*first, *(market.event() for _ in range(200))]:
+        give(fold, each)
+    parameter = {"name": "size_lots", "offset": live[0], "scalar": live[1], "slot": 1}
+    give(fold, record("Parameter", bits=live[2], request=9, **parameter))
+    # The next life folds the journal, and is told the first records again under a newer epoch.
+    again = native.Fold(hosts)
+    for at_ns, content in journal:
+        again.apply(at_ns, content)
+    assert (again.state_hash(), again.full_hash()) == (fold.state_hash(), fold.full_hash())
+    give(again, record("EngineStart", day=2000, day_start_ns=START_NS, shard=1, epoch=2, firm=1))
+    for each in first[1:]:
+        give(again, each)
+    refused = said(give(again, record("Parameter", bits=3, request=0, **parameter)), records.Kind.APPLIED)
+    assert int(refused[0]["outcome"]) == 3, "what was set while it ran stays"
+    outputs = give(again, record("StrategyControl", slot=1, run=SlotRun.STOPPED, cancel=1))
+    starts = [each for each in said(outputs, records.Kind.KEPT_STATE) if records.text(each["name"]) == "starts"]
+    assert int(starts[0]["bits"]) == 1, "it was running, and was not started again"

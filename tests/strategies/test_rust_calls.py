@@ -62,7 +62,7 @@ def test_rust_and_python_ask_alike(make: Callable[[random.Random, Any], Call]) -
             order.state = rng.choice((2, 2, 2, 2, 1, 3, 4))
             if order.state == OrderState.PENDING_REPLACE:
                 order.pending_nanos = rng.randrange(9_000, 11_000) * CENT
-        view.working_count = rng.choice((0, 1, 1, 2, 4, 8, view.working_count))
+        view.working_count = min(rng.choice((0, 1, 1, 2, 4, 8, 64)), view.working_count)
         arguments, bids, asks, call = make(rng, view)
         mine = structure("OrdersView").from_buffer_copy(bytes(view))
         status, after = native.ask(make.__name__, bytes(view), arguments, bids, asks)

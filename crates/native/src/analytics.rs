@@ -204,7 +204,8 @@ impl Observer {
                     self.on_event(&event, engine, said.busted);
                 }
             }
-            Some((Some(Kind::Timer | Kind::Status | Kind::Imbalance | Kind::Intent | Kind::Signal) | None, _)) | None => {}
+            Some((Some(Kind::Timer | Kind::Status | Kind::Imbalance | Kind::Intent | Kind::Signal), _)) => {}
+            Some((Some(Kind::RegionPosition | Kind::RegionQuote) | None, _)) | None => {}
             Some(_) => self.controls.extend_from_slice(record),
         }
         said.busted = false;
