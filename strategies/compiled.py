@@ -47,7 +47,7 @@ class Compiled:
     assembly: str
 
 
-class _Unrun(JITCodeLibrary):  # type: ignore[misc]  # numba is untyped
+class _Unrun(JITCodeLibrary):
     """A function's code, of which no machine code is made here: nothing of it runs in this process."""
 
     def get_pointer_to_function(self, name: str) -> int:
@@ -59,7 +59,7 @@ class _Unrun(JITCodeLibrary):  # type: ignore[misc]  # numba is untyped
         pass
 
 
-class _Generator(JITCPUCodegen):  # type: ignore[misc]  # numba is untyped
+class _Generator(JITCPUCodegen):
     """numba's code generator, without machine code for this process."""
 
     _library_class = _Unrun
