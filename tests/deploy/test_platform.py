@@ -130,7 +130,7 @@ def test_a_kill_and_status_name_the_region_that_failed(world: World) -> None:
     assert "it has failed and is stopped (process engine was ended by SIGKILL; its log: " in sentence
     assert "left for its agent" in sentence
     status = command("status")
-    assert "platform: region chicago: it has failed and is stopped (process engine ended" in status.stderr
+    assert "platform: region chicago: it has failed and is stopped (process engine was ended" in status.stderr
     record = json.loads((world.platform.data / "platform.json").read_text())
     assert list(record["regions"]) == list(REGIONS)
 
