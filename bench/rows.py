@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meridian.bench import coordination, cores, decode, fix, fix_wire, kill, loop
+from meridian.bench import backtest, coordination, cores, decode, fix, fix_wire, kill, loop
 from meridian.bench.row import Row
 
-ROWS: list[Row] = [*decode.ROWS, *fix.ROWS, *fix_wire.ROWS, *cores.ROWS, *loop.ROWS, *coordination.ROWS, *kill.ROWS]
-GROUPS: dict[str, list[Row]] = {"fix": [*fix.ROWS, *fix_wire.ROWS], "coordination": [*coordination.ROWS, *kill.ROWS]}
+ROWS: list[Row] = [
+    *decode.ROWS,
+    *fix.ROWS,
+    *fix_wire.ROWS,
+    *cores.ROWS,
+    *loop.ROWS,
+    *coordination.ROWS,
+    *kill.ROWS,
+    *backtest.ROWS,
+]
+GROUPS: dict[str, list[Row]] = {
+    "fix": [*fix.ROWS, *fix_wire.ROWS],
+    "coordination": [*coordination.ROWS, *kill.ROWS],
+    "backtest": backtest.ROWS,
+}
 
 
 def find(names: Sequence[str]) -> tuple[list[Row], list[str]]:

@@ -22,7 +22,7 @@ from meridian.strategies.fields import ParameterError
 from meridian.strategies.plain import Plain
 from meridian.strategies.strategy import Strategy
 
-__all__ = ["Plan", "Tell", "prepare", "run", "start"]
+__all__ = ["Plan", "Tell", "config", "prepare", "run", "start"]
 
 Tell = Callable[[str, float], None]
 """Hears what is being done and which share of it is done."""
@@ -164,7 +164,7 @@ def start(plan: Plan, tell: Tell = silent) -> Result:
     )
     first = bootstrap.bootstrap(plan.market, slot, plan.limits)
     errors: list[str] = []
-    running = native.Run(json.dumps(_config(plan)), first, hosts)
+    running = native.Run(json.dumps(config(plan)), first, hosts)
     total = max(plan.market.records, 1)
     try:
         while running.run(STEP_RECORDS):
@@ -175,7 +175,8 @@ def start(plan: Plan, tell: Tell = silent) -> Result:
     return _result(plan, artifact, running, errors)
 
 
-def _config(plan: Plan) -> dict[str, Any]:
+def config(plan: Plan) -> dict[str, Any]:
+    """The run as the extension takes it."""
     market = plan.market
     rest = sum(listing.orders_max for listing in market.listings)
     orders_max = min(rest + rest // 4 + SLACK_ORDERS, ORDERS_MAX)

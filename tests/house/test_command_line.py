@@ -45,6 +45,7 @@ def test_every_command_says_what_it_does_and_offers_json() -> None:
 
 
 BAD_INPUT = {
+    "backtest": ["inventory-maker", "--data", "absent.itch"],
     "bench": ["no-such-row"],
     "book": ["absent.csv"],
     "demo": ["--flow", "absent.csv"],

@@ -248,3 +248,46 @@ def test_sample_data_of_three_formats_run(code_directory: Path) -> None:
         assert not [error for error in result.errors if "reject storm" not in error], (name, most)
         assert result.summary["breaks"] == 0 and result.summary["records"] > 500
         assert not any("engine's book" in warning for warning in result.warnings), name
+
+
+def test_levels_and_trades_of_two_files_are_one_venue(tmp_path: Path, code_directory: Path) -> None:
+    head = "exchange,symbol,timestamp,local_timestamp,"
+    at = 1_704_067_200_000_000
+    book = [head + "is_snapshot,side,price,amount"]
+    book += [f"own,BTC,{at},{at},true,{side},{price},1.0" for side, price in (("bid", 41_999), ("ask", 42_000))]
+    book += [f"own,BTC,{at + 10_000},{at + 10_000},false,bid,41998,2.5"]
+    trades = [head + "id,side,price,amount"]
+    trades += [
+        f"own,BTC,{at + 5_000},{at + 5_000},1,sell,41999,0.75",
+        f"own,BTC,{at + 6_000},{at + 6_000},2,sell,41999,0.5",
+    ]
+    for name, rows in (("book.csv", book), ("trades.csv", trades)):
+        (tmp_path / name).write_text("\n".join(rows) + "\n")
+    words: dict[str, Any] = {
+        "parameters": {"size_lots": 100_000_000},
+        "limits": {"order_quantity": 10**9, "position_long": 10**9},
+    }
+    result = backtest.run(
+        Joiner, [tmp_path / "book.csv", tmp_path / "trades.csv"], queue="pessimistic", directory=code_directory, **words
+    )
+    assert list(result.fills["lots"]) == [25_000_000], "one coin ahead, one and a quarter traded"
+    assert list(result.fills["price_nanos"]) == [41_999 * 10**9]
+    assert result.summary["symbols"] == ["BTC"]
+
+
+def test_the_commands_of_the_guide_run(
+    flow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code_directory: Path
+) -> None:
+    guide = (ROOT / "docs" / "quants.md").read_text().partition("## Backtest")[2]
+    commands = guide.partition("```console\n")[2].partition("```")[0].replace("\\\n", " ").strip().splitlines()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MERIDIAN_STRATEGIES_CACHE", str(code_directory))
+    Path("01032019.FLOW_ITCH50").write_bytes(flow.read_bytes())
+    assert len(commands) == 2
+    for line in commands:
+        words = line.split()
+        assert words[:2] == ["meridian", "backtest"]
+        done = CliRunner().invoke(command, words[2:])
+        assert done.exit_code == 0, (line, done.output, done.exception)
+    assert json.loads(done.stdout.splitlines()[-1])["schema"] == "meridian.backtest/1"
+    assert Path("results/fills.parquet").is_file()

@@ -39,6 +39,8 @@ struct Seen {
     orders_max: usize,
     /// Lots of the orders that rest, by reference.
     resting: HashMap<u64, i64>,
+    /// The latest time of what sets the book up before the first live record; 0: nothing does.
+    setup_ns: u64,
     first_ns: u64,
     last_ns: u64,
     /// Greatest common divisor of all prices; 0 before the first.
@@ -56,6 +58,9 @@ impl Seen {
             self.records += 1;
         } else {
             self.setup_records += 1;
+            if self.records == 0 {
+                self.setup_ns = self.setup_ns.max(header.venue_time_ns);
+            }
         }
         let price_nanos = match record {
             FlowRecord::Order(order) => {
@@ -184,7 +189,8 @@ impl Scan {
             entry.set_item("records", seen.records)?;
             entry.set_item("setup_records", seen.setup_records)?;
             entry.set_item("orders_max", seen.orders_max)?;
-            entry.set_item("first_ns", seen.first_ns)?;
+            let begins_ns = if seen.setup_ns == 0 { seen.first_ns } else { seen.setup_ns.min(seen.first_ns) };
+            entry.set_item("first_ns", begins_ns)?;
             entry.set_item("last_ns", seen.last_ns)?;
             entry.set_item("tick_nanos", seen.tick_nanos)?;
             entry.set_item("low_nanos", seen.low_nanos)?;
