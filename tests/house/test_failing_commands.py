@@ -154,6 +154,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("strategy available", ["all"], EXIT_BAD_INPUT),
     ("strategy check", [str(ROOT / UNREADABLE)], EXIT_CHECK_FAILED),
     ("strategy list", [], EXIT_UNREACHABLE),
+    ("strategy new", ["9 bad"], EXIT_BAD_INPUT),
     ("strategy set", ["maker", "size_lots=1"], EXIT_UNREACHABLE),
     ("strategy start", ["maker"], EXIT_UNREACHABLE),
     ("strategy stop", ["maker"], EXIT_UNREACHABLE),
