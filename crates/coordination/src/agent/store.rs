@@ -92,12 +92,12 @@ impl Agent {
         self.outbound.found(&self.region, entries);
         match self.judge(cluster, revision, entries) {
             Ok((generation, written)) => {
-                self.store.keep(Trust { cluster, generation, revision, written });
+                self.store.keep(Trust { cluster, generation, revision, written, doubted: false });
                 self.findings.clear();
                 self.take_all(generation, entries);
             }
-            Err(why) => {
-                self.store.suspect = Some(why);
+            Err(doubt) => {
+                self.store.doubt(doubt);
                 for entry in entries {
                     self.take_tightening(entry);
                 }

@@ -563,4 +563,6 @@ macro_rules! seeds {
 seeds! {
     seeds_1_to_20: 1..=20,
     seeds_21_to_40: 21..=40,
+    // An agent started anew beside a store that had gone back, and had passed what it had kept.
+    seeds_that_broke_it_once: [57, 139],
 }
