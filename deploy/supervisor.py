@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meridian import child as python
+from meridian import files
 from meridian._native import links as native
 from meridian._native import tiles
 from meridian.console import in_words
@@ -90,6 +91,7 @@ class Supervisor:
     run: runs.Run = field(init=False)
     children: list[Child] = field(default_factory=list)
     exporter: Exporter | None = None
+    data_lock: int | None = None
     asked: bool = False
     failures: list[str] = field(default_factory=list)
     before_start: Callable[[str], None] | None = None
@@ -172,6 +174,9 @@ class Supervisor:
                 endings.keep(self.claim.directory, self.claim.name, time.time_ns(), self.failures)
         self.claim.release()
         del self.claim
+        if self.data_lock is not None:
+            os.close(self.data_lock)
+            self.data_lock = None
 
     def halt(self) -> None:
         """Stops all processes and keeps the run's directory, for who must end before the run is over."""
@@ -189,6 +194,13 @@ class Supervisor:
         for part in (shared / "counters", shared / "links", directory / "logs", directory / "specs"):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
         data = Path(self.topology.data_directory or directory / "data").resolve()
+        self.data_lock = files.lock(data)
+        if self.data_lock is None:
+            raise CannotStart(
+                [
+                    f"data_directory = {str(data)!r}: another run writes there; `meridian down` ends it, or name another folder"
+                ]
+            )
         aeron = Path(self.topology.aeron_directory or shared / "aeron").resolve()
         needed = self.topology.ports()
         ports = dict(zip(needed, free_ports(len(needed), promised=self.promised), strict=True))

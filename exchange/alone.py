@@ -11,8 +11,8 @@ connect` takes as it is.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from meridian import files
 from meridian._native import tiles
 from meridian.ports import free_ports
 
@@ -158,14 +159,12 @@ class Alone:
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
         """Whether the folder is this run's alone, for as long as it is held. Raises OSError where it cannot be written."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.directory / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        held = files.lock(self.directory)
+        try:
+            yield held is not None
+        finally:
+            if held is not None:
+                os.close(held)
 
     def make_files(self) -> None:
         """The folder with its secret and its profiles. Raises OSError where it cannot be written."""

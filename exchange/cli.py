@@ -81,6 +81,8 @@ def run(
         errors.append(f"--ouch-port {ouch_port}: OUCH logs in with a password; --password-file FILE is needed, too")
     if password_file is not None and not password_file.is_file():
         errors.append(f"--password-file {password_file}: there is no such file")
+    elif password_file is not None and password_file.stat().st_size == 0:
+        errors.append(f"--password-file {password_file}: is empty; it must hold a password of 1 to 64 characters")
     if log and data is None:
         errors.append("--log: needs --data, where the logs stay")
     if errors:

@@ -39,6 +39,22 @@ def is_device(path: Path) -> bool:
     return stat.S_ISBLK(mode) or stat.S_ISCHR(mode)
 
 
+LOCK = "lock"
+"""In a folder of data: locked by the process that writes there, for as long as it lives."""
+
+
+def lock(folder: Path) -> int | None:
+    """Makes a folder this process's alone until the descriptor is closed; None where another has it. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """A folder for as long as it is needed; first those of the same prefix go whose processes are gone. Raises OSError."""

@@ -124,6 +124,19 @@ def test_a_second_run_beside_the_first_has_a_name_of_its_own() -> None:
         soon(lambda: counter(second, "sink", "sink.received") > 100)
 
 
+def test_two_runs_never_write_one_folder(tmp_path: Path) -> None:
+    """Two engines that map the same segments destroy both journals."""
+    name = unique("folder")
+    data = str(tmp_path / "data")
+    with Supervisor(probes(name, data_directory=data)):
+        second = Supervisor(probes(name, data_directory=data))
+        with pytest.raises(CannotStart, match="another run writes there"):
+            second.start()
+    # The folder is free again, and the first one's end was not disturbed.
+    with Supervisor(probes(name, data_directory=data)) as third:
+        assert third.run.name == name
+
+
 def test_a_killed_process_comes_back_where_the_policy_says_so() -> None:
     with Supervisor(probes(unique("restart"), transport="shm", restart="always")) as supervisor:
         soon(lambda: counter(supervisor, "sink", "sink.received") > 100)

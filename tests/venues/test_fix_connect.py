@@ -375,3 +375,12 @@ def test_each_end_that_a_person_must_do_something_about_has_a_hint_and_its_place
         code, documents, _ = typed("fix", "connect", str(profile(tmp_path, server.getsockname()[1])), lines="")
     told = documents[-1]["errors"][0]
     assert code == 3 and "reset_disagreed" in told and told.endswith(HINTS["reset_disagreed"]), told
+
+
+def test_an_empty_password_file_is_no_open_door(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    words = ["exchange", "run", "--fix-port", str(free_port(3)), "--data", str(tmp_path / "data")]
+    code, documents, _ = typed(*words, "--password-file", str(tmp_path / "empty"), lines="")
+    assert code == 2, documents
+    (error,) = documents[-1]["errors"]
+    assert error.startswith(f"--password-file {tmp_path}") and "is empty" in error

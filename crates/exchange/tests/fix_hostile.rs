@@ -191,6 +191,29 @@ fn who_does_not_read_waits_alone_and_loses_nothing() {
     assert_eq!(ids.len(), 10_501, "each report once");
 }
 
+/// Reports up to the last place wait for a session that is away: it is let in, told them all, and goes on.
+#[test]
+fn who_comes_back_to_nearly_too_many_reports_is_let_in() {
+    let mut config = house_config();
+    config.fix_ports[0].reports_waiting_max = 1 << 10;
+    let mut house = House::start(config, None);
+    let (mut maker, mut taker) = (log_on(&mut house, 0), log_on(&mut house, 1));
+    maker.send(house.clock.now_ns(), "D", "11=M|55=AAPL|54=2|38=900000|40=2|44=100");
+    told(&mut house, &mut maker, 1);
+    maker.hang_up(house.clock.now_ns());
+    let trades = (1 << 10) - 1;
+    for number in 0..trades {
+        taker.send(house.clock.now_ns(), "D", &format!("11=T{number}|55=AAPL|54=1|38=1|40=2|44=100"));
+        told(&mut house, &mut taker, 2 * number + 2);
+    }
+    up(&mut house, &mut maker);
+    told(&mut house, &mut maker, 1 + trades);
+    assert_eq!(value(&maker.told()[trades], 14), trades.to_string());
+    maker.send(house.clock.now_ns(), "F", "11=C|41=M|55=AAPL|54=2");
+    told(&mut house, &mut maker, 2 + trades);
+    assert_eq!(line(&maker.told()[1 + trades], &[39, 41]), "39=4|41=M");
+}
+
 #[test]
 fn numbers_that_begin_anew_repeat_nothing_over_kills() {
     let mut house = House::start(house_config(), None);

@@ -117,6 +117,10 @@ pub fn secret(value: &Value, place: &str, allowed: &str, errors: &mut Vec<String
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is no text"))
     });
     match read {
+        Ok(text) if text.trim_end().is_empty() => {
+            errors.push(format!("{place} = {}: is empty; must be {allowed}", shown(value)));
+            None
+        }
         Ok(text) => Some(text.trim_end().to_owned()),
         Err(error) => {
             errors.push(format!("{place} = {}: {}; must be {allowed}", shown(value), crate::reason(&error)));

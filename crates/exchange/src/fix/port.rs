@@ -235,8 +235,9 @@ impl FixPort {
         let mut work = usize::from(connection.read());
         let mut desk = AtDesk { now_ns, manners: &mut self.manners, sequencer, watch: self.watch.as_mut() };
         for _ in 0..MESSAGES_A_CYCLE {
-            // Whoever does not read what he is told is not heard either; who reads his copies is another matter.
-            if self.session.state() == State::Down || !desk.has_room() {
+            // Whoever does not read what he is told is not heard either, but for his logon: only after it he can be told.
+            let state = self.session.state();
+            if state == State::Down || state == State::Up && !desk.has_room() {
                 break;
             }
             match connection.next(&mut self.garbled) {
