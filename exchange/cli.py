@@ -83,6 +83,8 @@ def run(
         errors.append(f"--password-file {password_file}: there is no such file")
     elif password_file is not None and password_file.stat().st_size == 0:
         errors.append(f"--password-file {password_file}: is empty; it must hold a password of 1 to 64 characters")
+    if data is not None and not str(data).isprintable():
+        errors.append(f"--data {str(data)!a}: a folder's name in printable letters is needed")
     if log and data is None:
         errors.append("--log: needs --data, where the logs stay")
     if errors:
@@ -172,7 +174,8 @@ def _listings(words: tuple[str, ...], errors: list[str]) -> dict[str, Decimal]:
             tick = Decimal(text)
         except InvalidOperation:
             tick = Decimal("nan")
-        good = tick.is_finite() and 0 < tick <= 1_000 and tick % Decimal("0.0001") == 0
+        # A remainder of numbers far apart takes for ever.
+        good = tick.is_finite() and -4 <= tick.adjusted() <= 3 and 0 < tick <= 1_000 and tick % Decimal("0.0001") == 0
         if (
             not equals
             or not good

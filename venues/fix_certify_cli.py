@@ -55,6 +55,8 @@ def certify(profile: str | None, out: Path | None, only: tuple[str, ...], listed
     words = [word for part in only for word in part.split(",") if word.strip()]
     cases, unknown = chosen(words)
     errors = [f"--only {word}: no such case; --list shows all" for word in unknown]
+    if only and not words:
+        errors.append("--only: is empty; a case's number or name, or a group is needed, --list shows all")
     if profile is None and not listed:
         errors.append("PROFILE is missing: a TOML file or a venue such as house is needed")
     if errors:

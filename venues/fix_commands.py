@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FIELD = re.compile(r"([A-Za-z0-9]+)=(.*)", re.DOTALL)
 NAME = re.compile(r"[!-~]{1,64}")
 WAIT_S_MAX = 3_600.0
+NUMBER_MAX = 2**53
+PRICE_DIGITS = 18
+"""Before the point, and after it."""
 
 
 class Desk(Protocol):
@@ -108,16 +111,33 @@ def _fields(words: list[str], dictionary: Dictionary) -> list[tuple[int, str]]:
         if match is None:
             raise ValueError(f"{word!r} is no field; TAG=VALUE is, with a tag's number or name")
         try:
-            found.append((dictionary.tag(match[1]), match[2]))
+            found.append((dictionary.tag(match[1]), _sendable(match[2])))
         except KeyError:
             raise ValueError(f"{match[1]} is no field of {dictionary.version}") from None
     return found
 
 
+def _whole(word: str) -> int | None:
+    """A whole number up to 2^53, in plain digits."""
+    plain = word.isascii() and word.isdigit() and len(word) <= len(str(NUMBER_MAX))
+    return int(word) if plain and int(word) <= NUMBER_MAX else None
+
+
 def _lots(word: str) -> int:
-    if not word.isdigit() or int(word) == 0:
-        raise ValueError(f"QUANTITY {word!r}: must be a whole number above 0")
-    return int(word)
+    if not (lots := _whole(word)):
+        raise ValueError(f"QUANTITY {word[:40]!r}: must be a whole number above 0")
+    return lots
+
+
+def _sendable(text: str) -> str:
+    """Letters that a message can hold. Raises ValueError."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{text[:40]!r}: holds letters that a FIX message cannot; those of Latin-1 are allowed"
+        ) from None
+    return text
 
 
 def _price(word: str) -> Decimal | None:
@@ -127,8 +147,9 @@ def _price(word: str) -> Decimal | None:
         price = Decimal(word)
     except InvalidOperation:
         price = Decimal("nan")
-    if not price.is_finite():
-        raise ValueError(f"PRICE {word!r}: must be a number, or market")
+    exponent = price.as_tuple().exponent
+    if not isinstance(exponent, int) or price.adjusted() >= PRICE_DIGITS or exponent < -PRICE_DIGITS:
+        raise ValueError(f"PRICE {word[:40]!r}: must be a number of at most {PRICE_DIGITS} digits, or market")
     return price
 
 
@@ -218,9 +239,9 @@ def _quote_cancel(words: list[str], dictionary: Dictionary) -> Action:
 
 def _subscribe(words: list[str], dictionary: Dictionary) -> Action:
     _count(words, 1, 2)
-    if len(words) > 1 and not words[1].isdigit():
-        raise ValueError(f"DEPTH {words[1]!r}: must be a whole number, 0 for the whole book")
-    depth = int(words[1]) if len(words) > 1 else 1
+    depth = _whole(words[1]) if len(words) > 1 else 1
+    if depth is None:
+        raise ValueError(f"DEPTH {words[1][:40]!r}: must be a whole number, 0 for the whole book")
     return lambda desk: desk.send(desk.entry.market_data(desk.entry.name(), words[0], depth))
 
 
@@ -235,14 +256,15 @@ def _orders(words: list[str], dictionary: Dictionary) -> Action:
 
 
 def _test(words: list[str], dictionary: Dictionary) -> Action:
-    return lambda desk: desk.session.ask_whether_there(" ".join(words) or desk.entry.name())
+    name = _sendable(" ".join(words))
+    return lambda desk: desk.session.ask_whether_there(name or desk.entry.name())
 
 
 def _resend(words: list[str], dictionary: Dictionary) -> Action:
     _count(words, 1, 2)
-    if not all(word.isdigit() for word in words) or words[0] == "0":
-        raise ValueError("FROM and TO must be whole numbers, FROM above 0, TO 0 for all")
-    begin, end = int(words[0]), int(words[1]) if len(words) > 1 else 0
+    begin, end = _whole(words[0]), _whole(words[1]) if len(words) > 1 else 0
+    if not begin or end is None:
+        raise ValueError(f"FROM and TO must be whole numbers up to {NUMBER_MAX}, FROM above 0, TO 0 for all")
     return lambda desk: desk.session.ask_for(begin, end)
 
 
@@ -258,12 +280,13 @@ def _raw(words: list[str], dictionary: Dictionary) -> Action:
 
 
 def _sequence(words: list[str], dictionary: Dictionary) -> Action:
-    if len(words) not in (0, 2) or not all(word.isdigit() and int(word) for word in words):
-        raise ValueError("IN and OUT must be whole numbers above 0, or both left out")
+    numbers = [_whole(word) for word in words]
+    if len(words) not in (0, 2) or not all(numbers):
+        raise ValueError(f"IN and OUT must be whole numbers from 1 to {NUMBER_MAX}, or both left out")
 
     def act(desk: Desk) -> None:
         if words:
-            desk.session.set_numbers(int(words[0]), int(words[1]))
+            desk.session.set_numbers(*(number or 1 for number in numbers))
         incoming, outgoing = desk.session.session.numbers
         desk.tell(f"expected next from them: {incoming}; sent next by us: {outgoing}")
 

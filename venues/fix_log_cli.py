@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["fix"]
 
 PERCENTILES = (50, 90, 99, 99.9)
+LAST_MAX = 10**9
 
 
 @fix.command("log", short_help="Show, filter and explain the messages of a log.")
@@ -32,7 +33,7 @@ PERCENTILES = (50, 90, 99, 99.9)
     "--where", "conditions", multiple=True, metavar="TAG=VALUE", help="Only with this field; tag or name. Repeat it."
 )
 @click.option("--no-session", is_flag=True, help="Leave out heartbeats, logons and the like.")
-@click.option("--last", "-n", type=click.IntRange(min=1), help="Only the last so many.")
+@click.option("--last", "-n", type=click.IntRange(min=1, max=LAST_MAX), help="Only the last so many.")
 @click.option("--follow", "-f", is_flag=True, help="Go on as the file grows.")
 @click.option("--explain/--raw", "explained", default=True, help="In words, or as the bytes stand.")
 @click.option("--pretty", is_flag=True, help="A field a line.")
@@ -122,7 +123,7 @@ def _filter(
     names = {book.message_name(kind): kind for book in reversed(books) for kind in book.message_types()}
     wanted = set()
     for word in (types or "").split(","):
-        if word and word not in names and len(word) > 3:
+        if word and word not in names and (len(word) > 3 or not word.isascii()):
             errors.append(
                 f"--type {word}: no message has this name; a MsgType or a name such as NewOrderSingle is allowed"
             )
@@ -133,7 +134,7 @@ def _filter(
         key, equals, value = condition.partition("=")
         try:
             fields.append(b"\x01%d=%b\x01" % (latest.tag(key), value.encode("latin-1")))
-        except KeyError:
+        except (KeyError, ValueError):  # No field, or letters that no message holds.
             equals = ""
         if not equals:
             errors.append(

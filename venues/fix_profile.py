@@ -210,10 +210,13 @@ class Profile:
     def _read_place(self, place: Place, problems: Problems) -> None:
         for at, address in enumerate(place.addresses or []):
             host, _, port = address.rpartition(":")
-            if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            if not host or not (port.isascii() and port.isdigit() and len(port) <= 5) or not 0 < int(port) < 65_536:
                 problems.add(f"session.addresses[{at}]", address, 'a host and a port, "127.0.0.1:9878"')
             else:
                 self.addresses.append((host, int(port)))
+        for key, name in (("store", place.store), ("log", place.log), ("dictionary", place.dictionary)):
+            if name is not None and "\0" in name:
+                problems.add(f"session.{key}", name, "a name without zero bytes")
         hours = place.hours
         if hours is None or not problems.sound(place):
             return

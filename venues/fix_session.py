@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 READ_BYTES = 65_536
 STEP_S = 0.05
+WRITE_S_MAX = 5.0
+"""So long the other side may take no byte of what is written."""
 SOH = b"\x01"
 MESSAGE_BYTES_MAX = 1 << 20
 FRAMES_MAX = 1 << 16
@@ -287,10 +289,16 @@ class Initiator:
                 self._write(raw)
 
     def _write(self, output: bytes) -> None:
+        """Writes it all; who takes no byte for long is gone, and the connection with him."""
         waiting = memoryview(output)
+        until = time.monotonic() + WRITE_S_MAX
         while waiting and self.stream is not None:
+            if time.monotonic() > until:
+                self.lose()
+                return
             try:
                 waiting = waiting[self.stream.send(waiting) :]
+                until = time.monotonic() + WRITE_S_MAX
             except (BlockingIOError, ssl.SSLWantWriteError):
                 select.select([], [self.stream], [], STEP_S)
             except ssl.SSLWantReadError:

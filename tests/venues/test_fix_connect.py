@@ -26,6 +26,7 @@ from meridian.venues.fix import Dictionary, build, read_log
 from meridian.venues.fix.ends import HINTS
 from meridian.venues.fix.log import Logs, in_folder
 from meridian.venues.fix_hours import DAYS
+from meridian.venues.fix_session import Initiator
 from tests.support import ROOT
 from tests.venues.fix_support import LINE, free_port, profile, running, typed
 
@@ -188,6 +189,49 @@ def test_help_shows_every_command_and_each_is_read() -> None:
     for line in bad:
         with pytest.raises(ValueError, match=r"\w"):
             fix_commands.read(line, dictionary)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "order buy ² AAPL 1",
+        "order buy 1 AAPL 1e999999999",
+        "order buy 1 AAPL 1e-999999999",
+        f"order buy {'9' * 5_000} AAPL 1",
+        "order buy 1 AAPL 1 11=€",
+        "test €",
+        f"resend {2**64}",
+        f"sequence {2**64} 1",
+        "sequence 1 ²",
+        "subscribe AAPL ²",
+    ],
+)
+def test_numbers_and_letters_that_no_message_holds_are_refused_in_words(line: str) -> None:
+    with pytest.raises(ValueError, match=r"must be|allowed") as refused:
+        fix_commands.read(line, Dictionary.of("FIX.4.4"))
+    said = str(refused.value)
+    assert "codec" not in said and "literal" not in said and len(said) < 400, said
+
+
+def test_a_venue_that_stops_reading_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meridian.venues.fix_session.WRITE_S_MAX", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept = []
+
+        def venue() -> None:
+            stream, _ = server.accept()
+            stream.recv(4096)
+            stream.sendall(build("A", [(98, 0), (108, 30), (141, "Y")], sender="ISLD", target="TW44", sequence=1).raw)
+            kept.append(stream)
+
+        threading.Thread(target=venue, daemon=True).start()
+        path = profile(tmp_path, server.getsockname()[1])
+        with Initiator.of(fix_profile.load(str(path)), reset_on_logon=True) as session:
+            begun = time.monotonic()
+            with pytest.raises(RuntimeError, match="not sent"):
+                while True:
+                    session.send("D", {11: "A", 58: "x" * 4_000})
+            assert session.stream is None and time.monotonic() - begun < 30
 
 
 def test_a_person_at_a_terminal_sees_messages_and_types_commands(acceptor: int, tmp_path: Path) -> None:

@@ -204,6 +204,24 @@ def test_what_is_no_message_is_counted(tmp_path: Path) -> None:
     assert log.bad == {"checksum": 1, "cut": 1}
 
 
+def test_a_hole_in_a_log_is_counted_and_what_stands_behind_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "messages.log"
+    path.write_bytes(order(1).raw + bytes(4096) + order(2).raw + bytes(8192))
+    log = fix.read_log(path)
+    assert [entry.message.integer(34) for entry in log] == [1, 2]
+    assert log.bad == {"hole": 1}
+
+
+@pytest.mark.parametrize("words", [("--where", "Symbol=€"), ("--where", "²=1"), ("--type", "€"), ("--last", "9" * 30)])
+def test_letters_and_numbers_that_no_message_has_are_refused(
+    meridian: Meridian, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    path = tmp_path / "messages.log"
+    written(path, 1, "lines")
+    done = meridian("fix", "log", str(path), *words)
+    assert done.returncode == 2 and words[1] in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
 def test_the_command_shows_filters_and_explains(meridian: Meridian, tmp_path: Path) -> None:
     path = tmp_path / "messages.log"
     written(path, 5, "lines")

@@ -87,7 +87,7 @@ class Dictionary:
         """The tag of a name, or a tag itself. Raises KeyError for a name that no field has."""
         if isinstance(name, int):
             return name
-        if name.isdigit():
+        if name.isascii() and name.isdigit() and len(name) <= 9:
             return int(name)
         return self._tags[name]
 

@@ -108,9 +108,13 @@ class Log:
         while True:
             block = file.read(BLOCK_BYTES)
             if (zeros := block.find(b"\0\0\0\0")) >= 0:
-                # Reserved space: what is not written yet.
-                file.seek(zeros - len(block), os.SEEK_CUR)
-                block = block[:zeros]
+                if _goes_on(file, block[zeros:]):
+                    # Something was lost here; one that reaches over blocks counts where it begins.
+                    self.bad["hole"] = self.bad.get("hole", 0) + (zeros > 0)
+                else:
+                    # Reserved space: what is not written yet.
+                    file.seek(zeros - len(block), os.SEEK_CUR)
+                    block = block[:zeros]
             self.bytes_read += len(block)
             if block or not self.follow or self.stop():
                 return block
@@ -198,6 +202,15 @@ class Logs:
     def _ended(self, path: Path) -> bool:
         """Whether the session writes to a newer file."""
         return self.stop() or any(newer > path for newer in _numbered(path))
+
+
+def _goes_on(file: IO[bytes], rest: bytes) -> bool:
+    """Whether anything but zeros stands in what was read, or behind it."""
+    place = file.tell()
+    while rest and not rest.strip(b"\0"):
+        rest = file.read(BLOCK_BYTES)
+    file.seek(place)
+    return bool(rest)
 
 
 def _numbered(path: Path) -> list[Path]:
