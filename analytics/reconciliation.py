@@ -145,7 +145,7 @@ def copies(fills: dict[str, int]) -> str:
 def reconcile(run: Run) -> Reconciliation:
     """Compares a run with its exchanges' journals. Raises Unreachable when one is not there, BadInput when it is damaged."""
     lines: dict[tuple[int, int], Line] = {}
-    differences: list[str] = []
+    differences = _lost(run.engine_journal)
     trades: dict[str, int] = {}
 
     def line(venue: int, instrument: int) -> Line:
@@ -194,6 +194,17 @@ def reconcile(run: Run) -> Reconciliation:
         orders=orders,
         drop_copies=copies,
     )
+
+
+def _lost(journal: Path) -> list[str]:
+    """What is gone from the engine's journal: what nobody booked any more could not differ. Raises Unreachable or BadInput."""
+    try:
+        damage = journals.verify(journal)["damage"]
+    except FileNotFoundError as error:
+        raise Unreachable(f"{journal}: {error}") from None
+    except ValueError as error:
+        raise BadInput(f"{journal}: {error}") from None
+    return [f"the engine's {damage}"] if damage else []
 
 
 def executions(journal: Path, sessions: list[int]) -> native.Executed:

@@ -12,6 +12,7 @@ import pytest
 from meridian import records
 from meridian._native import analytics as native
 from meridian._native import exchange as matching
+from meridian._native import journal as journals
 from meridian.analytics import Run, reconcile
 from meridian.analytics.run import table
 from meridian.console import Unreachable
@@ -55,6 +56,26 @@ def test_a_fill_that_the_engine_never_heard_of_is_named(tmp_path: Path) -> None:
         "XNAS: 2 orders are filled in the engine and 3 at the exchange",
         "XNAS: 1 orders are open in the engine and 0 at the exchange",
     ]
+
+
+def test_what_is_gone_from_the_engine_s_journal_is_a_difference(tmp_path: Path) -> None:
+    """Sums that agree over what is left prove nothing."""
+    run = Run.open(make_run(tmp_path))
+    last = journals.verify(run.engine_journal)["last_sequence"]
+    state = {
+        "version": 1,
+        "input": last + 7,
+        "time_ns": 1,
+        "state_hash": "0" * 16,
+        "full_hash": "0" * 16,
+        "closed": False,
+    }
+    (run.engine_journal / "state.json").write_text(json.dumps(state))
+    (difference,) = reconcile(run).differences
+    assert (
+        difference.startswith(f"the engine's journal: it ends at record {last}")
+        and "the last 7 are missing" in difference
+    )
 
 
 def test_a_fill_that_the_exchange_does_not_have_is_named(tmp_path: Path, story: Path) -> None:
