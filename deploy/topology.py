@@ -480,6 +480,10 @@ def _region(topology: Topology) -> list[str]:
     if topology.region is None:
         return []
     errors = []
+    if (given := topology.data_directory) is not None and Path(given).name != "data":
+        errors.append(
+            f'data_directory = "{given}": its last part must be data; the run\'s record, limits and plugins lie beside it'
+        )
     for key in ("engine", "recorder", "inbox"):
         name = getattr(topology.region, key)
         tile = topology.tiles.get(name)

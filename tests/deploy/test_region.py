@@ -112,6 +112,14 @@ def test_the_demo_and_the_regions_are_one() -> None:
         assert document == files[name], name
 
 
+def test_a_folder_of_data_that_is_not_named_so_is_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(ROOT / "deploy/topologies", tmp_path / "topologies")
+    path = folder / "new-york.toml"
+    path.write_text(f'data_directory = "{tmp_path}/journals"\n{path.read_text()}')
+    done = command("up", str(path), "--check")
+    assert done.returncode == 2 and "its last part must be data" in done.stderr, done.stderr
+
+
 def test_other_instruments_are_traded_as_those_that_they_are_like() -> None:
     share = Instrument(id=1, symbol="GOOGL", like=SHARE, file=Path("/flow/googl.csv"), venues=("XNAS", "XBOS"))
     future = Instrument(id=2, symbol="ESH5", like=FUTURE, file=Path("/flow/es.dbn"), venues=("XNAS", "XBOS", "XCME"))
