@@ -543,9 +543,9 @@ class Rewriter(ast.NodeTransformer):
 
     def named_channel(self, node: ast.Call) -> ast.expr:
         """The number of a channel that is named in place."""
-        name = node.args[0].value if len(node.args) == 1 and isinstance(node.args[0], ast.Constant) else None
+        name: Any = node.args[0].value if len(node.args) == 1 and isinstance(node.args[0], ast.Constant) else None
         try:
-            return ast.Constant(channel(name))  # type: ignore[arg-type]  # what is no name is refused with a sentence
+            return ast.Constant(channel(name))
         except ValueError as error:
             self.refuse(node, str(error).rstrip("."))
             return ast.Constant(0)

@@ -204,12 +204,18 @@ def test_what_is_no_message_is_counted(tmp_path: Path) -> None:
     assert log.bad == {"checksum": 1, "cut": 1}
 
 
-def test_a_hole_in_a_log_is_counted_and_what_stands_behind_it_is_read(tmp_path: Path) -> None:
+def test_a_hole_in_a_log_is_named(meridian: Meridian, tmp_path: Path) -> None:
     path = tmp_path / "messages.log"
-    path.write_bytes(order(1).raw + bytes(4096) + order(2).raw + bytes(8192))
+    for zeros in (4096, 5 << 20):
+        path.write_bytes(order(1).raw + bytes(zeros) + order(2).raw + bytes(zeros))
+        log = fix.read_log(path)
+        assert [entry.message.integer(34) for entry in log] == [1]
+        assert log.bad == {"hole": 1}
+    assert "hole" in meridian("fix", "log", str(path)).stderr
+    # Reserved space at the end is none.
+    path.write_bytes(order(1).raw + bytes(5 << 20))
     log = fix.read_log(path)
-    assert [entry.message.integer(34) for entry in log] == [1, 2]
-    assert log.bad == {"hole": 1}
+    assert len(list(log)) == 1 and log.bad == {}
 
 
 @pytest.mark.parametrize("words", [("--where", "Symbol=€"), ("--where", "²=1"), ("--type", "€"), ("--last", "9" * 30)])

@@ -108,13 +108,12 @@ class Log:
         while True:
             block = file.read(BLOCK_BYTES)
             if (zeros := block.find(b"\0\0\0\0")) >= 0:
-                if _goes_on(file, block[zeros:]):
-                    # Something was lost here; one that reaches over blocks counts where it begins.
-                    self.bad["hole"] = self.bad.get("hole", 0) + (zeros > 0)
-                else:
-                    # Reserved space: what is not written yet.
-                    file.seek(zeros - len(block), os.SEEK_CUR)
-                    block = block[:zeros]
+                if not self.follow and _goes_on(file, block[zeros:]):
+                    # What stands behind it is not read: nobody knows how much is missing.
+                    self.bad["hole"] = 1
+                # Reserved space: what is not written yet.
+                file.seek(zeros - len(block), os.SEEK_CUR)
+                block = block[:zeros]
             self.bytes_read += len(block)
             if block or not self.follow or self.stop():
                 return block
