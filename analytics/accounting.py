@@ -124,6 +124,8 @@ def at_exchange(journal: Path, session: int) -> dict[str, int]:
             alive.add(order)
         elif kind == ExchangeEventKind.CANCELED and row["leaves_lots"] == 0:
             over(order, "cancelled")
+        elif kind == ExchangeEventKind.CROSSED and row["leaves_lots"] == 0:
+            over(order, "filled")
         elif kind == ExchangeEventKind.EXECUTED:
             # One event for both sides of a trade; either may be ours, or both.
             for side, leaves in ((order, row["leaves_lots"]), (other, row["other_leaves_lots"])):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from meridian.analytics.explain_cli import explain
+from meridian.analytics.parity_cli import parity
 from meridian.console import BadInput, json_option, note, print_table, show
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def _print_regions(found: dict[str, Reconciliation]) -> None:
 
 
 def _print_reconciliation(found: Reconciliation) -> None:
-    columns = ["venue", "instrument", "side of", "fills", "bought", "sold", "net", "notional", "busts"]
+    columns = ["venue", "instrument", "side of", "fills", "bought", "sold", "net", "notional", "busts", "corrections"]
     rows = [
         [
             line.venue,
@@ -79,6 +81,7 @@ def _print_reconciliation(found: Reconciliation) -> None:
             said.net_lots,
             f"{said.notional_nanos / 1e9:,.2f}",
             said.busts,
+            said.corrections,
         ]
         for line in found.lines
         for who, said in (("engine", line.engine), ("exchange", line.exchange))
@@ -93,4 +96,4 @@ def _print_reconciliation(found: Reconciliation) -> None:
     print(found.sentence)
 
 
-COMMANDS = [report, reconcile]
+COMMANDS = [report, reconcile, parity, explain]

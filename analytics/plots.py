@@ -1,15 +1,10 @@
-"""The plots of a report, as SVG that stands inside a page and takes the page's colours, light or dark.
+"""The plots of a run's report, drawn as `meridian.drawing` has it.
 
-matplotlib draws with stand-in colours; they are replaced by the page's variables afterwards.
-
-Invariant: a plot never needs anything from outside the page: no link, no script, no font, no image.
+Invariant: a plot shows at most a stated number of points, and says what it leaves out.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -18,68 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from meridian import drawing
 from meridian.analytics.run import Rows, Run
+from meridian.drawing import BUY, CARD, INK, MUTED, SELL, SERIES, STYLE, WIDTH
+from meridian.markup import Plot
 from meridian.records import UNDEF_PRICE, OrderEventKind, Side
 
-STAND_INS = {
-    "#010203": "var(--ink)",
-    "#040506": "var(--muted)",
-    "#070809": "var(--line)",
-    "#0a0b0c": "var(--card)",
-    "#100001": "var(--buy)",
-    "#100002": "var(--sell)",
-    "#110000": "var(--one)",
-    "#120000": "var(--two)",
-    "#130000": "var(--three)",
-    "#140000": "var(--four)",
-    "#150000": "var(--five)",
-    "#160000": "var(--six)",
-}
-INK, MUTED, LINE, CARD, BUY, SELL = list(STAND_INS)[:6]
-SERIES = list(STAND_INS)[6:]
-STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "meridian",
-    "font.family": ["sans-serif"],
-    "font.size": 9.5,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.facecolor": "none",
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "legend.labelcolor": MUTED,
-    "lines.linewidth": 1.3,
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-}
-WIDTH = 10.4
 POINTS_MAX = 1600
 MARKERS_MAX = 500
 """Of one side in one plot."""
 LINES_MAX = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plot:
-    """A plot with what it shows."""
-
-    title: str
-    svg: str
-    about: str = ""
 
 
 def all_plots(run: Run, latencies: list[dict[str, Any]]) -> dict[str, list[Plot]]:
@@ -114,8 +57,8 @@ def prices(run: Run) -> list[Plot]:
 
 
 def _price_plot(run: Run, marks: Rows, fills: Rows, instrument: int, venue: int) -> Plot:
-    figure, axes = _figure(2.9)
-    thin = marks[_spread(len(marks), POINTS_MAX)]
+    figure, axes = drawing.figure(2.9)
+    thin = marks[drawing.spread(len(marks), POINTS_MAX)]
     at = seconds(run, thin["time_ns"])
     bid, ask = thin["bid_nanos"] / 1e9, thin["ask_nanos"] / 1e9
     axes.fill_between(at, bid, ask, step="post", color=SERIES[0], alpha=0.18, linewidth=0)
@@ -123,7 +66,7 @@ def _price_plot(run: Run, marks: Rows, fills: Rows, instrument: int, venue: int)
     shown = 0
     for side, colour, marker, name in ((Side.BUY, BUY, "^", "bought"), (Side.SELL, SELL, "v", "sold")):
         ours = fills[fills["side"] == side]
-        some = ours[_spread(len(ours), MARKERS_MAX)]
+        some = ours[drawing.spread(len(ours), MARKERS_MAX)]
         shown += len(some)
         axes.scatter(
             seconds(run, some["time_ns"]),
@@ -140,9 +83,11 @@ def _price_plot(run: Run, marks: Rows, fills: Rows, instrument: int, venue: int)
     axes.set_xlabel("seconds")
     axes.set_ylabel(f"price, {run.names.currency(instrument)}")
     axes.yaxis.set_major_formatter("{x:,.2f}")
-    _legend(axes)
+    drawing.legend(axes)
     about = "" if shown == len(fills) else f"{shown:,} of {len(fills):,} fills are drawn."
-    return Plot(title=f"{run.names.instrument(instrument)} at {run.names.venue(venue)}", svg=_svg(figure), about=about)
+    return Plot(
+        title=f"{run.names.instrument(instrument)} at {run.names.venue(venue)}", svg=drawing.svg(figure), about=about
+    )
 
 
 def _fit_prices(axes: Axes, values: NDArray[np.float64]) -> None:
@@ -173,9 +118,9 @@ def positions(run: Run) -> list[Plot]:
         axes.set_title(run.names.instrument(instrument))
         axes.set_ylabel("lots")
         axes.yaxis.set_major_formatter("{x:,.0f}")
-        _legend(axes)
+        drawing.legend(axes)
     panels[-1].set_xlabel("seconds")
-    return [Plot(title="Position over time", svg=_svg(figure))]
+    return [Plot(title="Position over time", svg=drawing.svg(figure))]
 
 
 def profit(run: Run) -> list[Plot]:
@@ -186,7 +131,7 @@ def profit(run: Run) -> list[Plot]:
         grid, series = _profit_series(run, currency)
         if not series:
             continue
-        figure, axes = _figure(3.1)
+        figure, axes = drawing.figure(3.1)
         total = np.sum(list(series.values()), axis=0)
         largest = sorted(series, key=lambda account: -abs(series[account][-1]))[:LINES_MAX]
         for account in sorted(largest):
@@ -199,10 +144,10 @@ def profit(run: Run) -> list[Plot]:
         axes.set_xlabel("seconds")
         axes.set_ylabel(currency)
         axes.yaxis.set_major_formatter("{x:,.0f}" if np.ptp(total) > 20 else "{x:,.2f}")
-        _legend(axes)
+        drawing.legend(axes)
         left_out = len(series) - len(largest)
         about = f"{left_out} accounts with smaller results are in the sum only." if left_out else ""
-        found.append(Plot(title="PnL over time", svg=_svg(figure), about=about))
+        found.append(Plot(title="PnL over time", svg=drawing.svg(figure), about=about))
     return found
 
 
@@ -228,7 +173,7 @@ def fills_per_venue(run: Run) -> list[Plot]:
     listings = sorted({(int(row["instrument"]), int(row["venue"])) for row in rows})
     if not listings:
         return []
-    figure, axes = _figure(0.9 + 0.42 * len(listings))
+    figure, axes = drawing.figure(0.9 + 0.42 * len(listings))
     names = [f"{run.names.instrument(instrument)} at {run.names.venue(venue)}" for instrument, venue in listings]
     widest = 1
     for place, (instrument, venue) in enumerate(listings):
@@ -250,7 +195,7 @@ def fills_per_venue(run: Run) -> list[Plot]:
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
     axes.set_xlabel("lots sold ← → bought")
-    return [Plot(title="Lots by venue", svg=_svg(figure))]
+    return [Plot(title="Lots by venue", svg=drawing.svg(figure))]
 
 
 def latency(latencies: list[dict[str, Any]]) -> list[Plot]:
@@ -277,7 +222,7 @@ def latency(latencies: list[dict[str, Any]]) -> list[Plot]:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     panels[-1].set_xlabel("µs")
     about = "Lines: p50 (solid), p99 (dashed), p99.99 (dotted). Height: share of passes."
-    return [Plot(title="Latency per hop", svg=_svg(figure), about=about)]
+    return [Plot(title="Latency per hop", svg=drawing.svg(figure), about=about)]
 
 
 def _looks(run: Run) -> dict[int, tuple[str, str]]:
@@ -293,43 +238,9 @@ def _looks(run: Run) -> dict[int, tuple[str, str]]:
     return looks
 
 
-def _figure(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _legend(axes: Axes) -> None:
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), borderaxespad=0.3, handlelength=1.2)
-
-
 def _extended(run: Run, times_ns: NDArray[Any], values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """From nothing at the start to the end of the run, thinned."""
     kept = np.unique(np.concatenate([np.flatnonzero(np.diff(values, prepend=0)), [len(values) - 1]]))
-    kept = kept[_spread(len(kept), POINTS_MAX)]
+    kept = kept[drawing.spread(len(kept), POINTS_MAX)]
     at = np.concatenate([[0.0], seconds(run, times_ns[kept]), [(run.ended_ns - run.started_ns) / 1e9]])
     return at, np.concatenate([[0], values[kept], [values[-1]]])
-
-
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    """Indexes of at most so many, evenly, the first and the last among them."""
-    if count <= most:
-        return np.arange(count)
-    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
-
-
-def _svg(figure: Figure) -> str:
-    """The figure as an element for a page: no head, no metadata, no names from outside, the page's colours."""
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text, count=2)
-    text = text.replace("xlink:href", "href")
-    text = re.sub(r'<svg[^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', text, count=1)
-    text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
-    text = re.sub(r"font: (\w+) ([\d.]+)px [^;\"]*", r"font-size: \2px; font-weight: \1", text)
-    for stand_in, colour in STAND_INS.items():
-        text = text.replace(stand_in, colour)
-    return text.strip()

@@ -27,8 +27,17 @@ from meridian.records import ExchangeEventKind, OrderEventKind, Side
 SENTENCES_MAX = 20
 """Of one venue; the rest is counted."""
 Executions = dict[tuple[str, int, int], tuple[int, int]]
-"""(fill or bust, number, side) → lots and price in nanos."""
-ENGINE_KINDS = {int(OrderEventKind.FILLED): "fill", int(OrderEventKind.BROKEN): "bust"}
+"""(fill, bust or correction, number, side) → lots and price in nanos; of several corrections the last."""
+ENGINE_KINDS = {
+    int(OrderEventKind.FILLED): "fill",
+    int(OrderEventKind.BROKEN): "bust",
+    int(OrderEventKind.CORRECTED): "correction",
+}
+EXCHANGE_KINDS = {
+    int(ExchangeEventKind.EXECUTED): "fill",
+    int(ExchangeEventKind.BROKEN): "bust",
+    int(ExchangeEventKind.CORRECTED): "correction",
+}
 ORDER_EVENT = int(records.Kind.ORDER_EVENT)
 EXCHANGE = ("the exchange", "the exchange's journal")
 COPY = ("the drop copy", "the drop copy")
@@ -44,24 +53,33 @@ class Sum:
     notional_nanos: int = 0
     """Lots times price, bought and sold, without the contract's multiplier."""
     busts: int = 0
+    corrections: int = 0
+    _terms: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    """Number and side of an execution → its lots and price in nanos."""
 
     @property
     def net_lots(self) -> int:
         """Bought less sold."""
         return self.bought_lots - self.sold_lots
 
-    def add(self, side: int, lots: int, price_nanos: int, *, bust: bool) -> None:
-        """Takes in a fill, or takes one out again."""
-        sign = -1 if bust else 1
-        if bust:
-            self.busts += 1
-        else:
+    def add(self, kind: str, number: int, side: int, lots: int, price_nanos: int) -> None:
+        """Takes in a fill, takes one out again, or gives one other terms. `kind` as in `Executions`."""
+        former = self._terms.get((number, side), (lots, price_nanos))
+        if kind == "fill":
             self.fills += 1
-        if side == Side.BUY:
-            self.bought_lots += sign * lots
+            former = (0, 0)
+        elif kind == "bust":
+            self.busts += 1
+            # A bust need not say what it breaks.
+            lots = 0
         else:
-            self.sold_lots += sign * lots
-        self.notional_nanos += sign * lots * price_nanos
+            self.corrections += 1
+        self._terms[number, side] = (lots, price_nanos)
+        if side == Side.BUY:
+            self.bought_lots += lots - former[0]
+        else:
+            self.sold_lots += lots - former[0]
+        self.notional_nanos += lots * price_nanos - former[0] * former[1]
 
     def described(self) -> dict[str, int]:
         """For JSON."""
@@ -72,6 +90,7 @@ class Sum:
             "net_lots": self.net_lots,
             "notional_nanos": self.notional_nanos,
             "busts": self.busts,
+            "corrections": self.corrections,
         }
 
 
@@ -154,17 +173,13 @@ def reconcile(run: Run) -> Reconciliation:
         return lines.setdefault((venue, instrument), made)
 
     for fill in run.fills:
-        bust = int(fill["kind"]) == OrderEventKind.BROKEN
-        booked = line(int(fill["venue"]), int(fill["instrument"])).engine
-        booked.add(int(fill["side"]), int(fill["lots"]), int(fill["price_nanos"]), bust=bust)
+        line(int(fill["venue"]), int(fill["instrument"])).engine.add(*_execution(fill, "execution_id", ENGINE_KINDS))
     for venue in run.venues:
         executed = executions(run.directory / venue["exchange_journal"], [int(venue["session"])])
         trades[str(venue["name"])] = executed["trades"]
         rows = table(executed["executions"])
         for row in rows:
-            bust = int(row["kind"]) == ExchangeEventKind.BROKEN
-            said = line(int(venue["id"]), int(row["instrument"])).exchange
-            said.add(int(row["side"]), int(row["lots"]), int(row["price_nanos"]), bust=bust)
+            line(int(venue["id"]), int(row["instrument"])).exchange.add(*_execution(row, "match_id", EXCHANGE_KINDS))
         ours = run.fills[run.fills["venue"] == venue["id"]]
         differences += _missing(str(venue["name"]), ours, rows)
     for one in lines.values():
@@ -208,7 +223,7 @@ def _lost(journal: Path) -> list[str]:
 
 
 def executions(journal: Path, sessions: list[int]) -> native.Executed:
-    """Trades and busts of these sessions by an exchange's own journal. Raises Unreachable or BadInput."""
+    """Trades, busts and corrections of these sessions by an exchange's own journal. Raises Unreachable or BadInput."""
     try:
         return native.executions(journal, sessions)
     except FileNotFoundError as error:
@@ -218,7 +233,7 @@ def executions(journal: Path, sessions: list[int]) -> native.Executed:
 
 
 def drop_copy(journal: Path) -> Executions:
-    """Fills and busts that a drop copy's journal tells of, each once. Raises Unreachable or BadInput."""
+    """Fills, busts and corrections that a drop copy's journal tells of, each once. Raises Unreachable or BadInput."""
     found: Executions = {}
     try:
         for _, _, record in journals.Reader(journal):
@@ -226,7 +241,9 @@ def drop_copy(journal: Path) -> Executions:
             name = ENGINE_KINDS.get(int(event["event"])) if int(event["header"]["kind"]) == ORDER_EVENT else None
             if name:
                 key = (name, int(event["execution_id"]), int(event["side"]))
-                found.setdefault(key, (int(event["lots"]), int(event["price_nanos"])))
+                terms = (int(event["lots"]), int(event["price_nanos"]))
+                # A trade is corrected again and again; what comes twice says what it said.
+                found[key] = terms if name == "correction" else found.get(key, terms)
     except FileNotFoundError as error:
         raise Unreachable(f"{journal}: {error}") from None
     except ValueError as error:
@@ -235,25 +252,18 @@ def drop_copy(journal: Path) -> Executions:
 
 
 def _not_copied(venue: str, ours: Rows, copied: Executions) -> list[str]:
-    """Executions that only the engine or only the drop copy has; of busts the number alone is compared."""
-    booked = _keyed(ours, "execution_id", ENGINE_KINDS)
-    return _apart(
-        venue,
-        {key: booked[key] if key[0] == "fill" else (0, 0) for key in booked},
-        {key: copied[key] if key[0] == "fill" else (0, 0) for key in copied},
-        COPY,
-    )
+    """Executions that only the engine or only the drop copy has."""
+    return _apart(venue, _keyed(ours, "execution_id", ENGINE_KINDS), copied, COPY)
 
 
 def _missing(venue: str, ours: Rows, theirs: Rows) -> list[str]:
     """Executions that only one side has, by their numbers."""
-    exchange_kinds = {int(ExchangeEventKind.EXECUTED): "fill", int(ExchangeEventKind.BROKEN): "bust"}
     booked = _keyed(ours, "execution_id", ENGINE_KINDS)
-    return _apart(venue, booked, _keyed(theirs, "match_id", exchange_kinds), EXCHANGE)
+    return _apart(venue, booked, _keyed(theirs, "match_id", EXCHANGE_KINDS), EXCHANGE)
 
 
 def _apart(venue: str, booked: Executions, said: Executions, words: tuple[str, str]) -> list[str]:
-    """What differs, a sentence each; `words` name the other side and its record."""
+    """What differs, a sentence each; `words` name the other side and its record. Of busts the number alone is compared."""
     sentences = []
     for key in sorted(said.keys() - booked.keys()):
         lots, price_nanos = said[key]
@@ -266,7 +276,7 @@ def _apart(venue: str, booked: Executions, said: Executions, words: tuple[str, s
             f"{venue}: {key[0]} {key[1]} ({_side(key[2])} {lots:,} at {price_nanos / 1e9:g}) is not in {words[1]}"
         )
     for key in sorted(said.keys() & booked.keys()):
-        if said[key] != booked[key]:
+        if said[key] != booked[key] and key[0] != "bust":
             sentences.append(
                 f"{venue}: {key[0]} {key[1]}: the engine has {booked[key][0]:,} at {booked[key][1] / 1e9:g}, "
                 f"{words[0]} {said[key][0]:,} at {said[key][1] / 1e9:g}"
@@ -278,11 +288,13 @@ def _apart(venue: str, booked: Executions, said: Executions, words: tuple[str, s
 
 
 def _keyed(rows: Rows, number: str, kinds: dict[int, str]) -> Executions:
-    kept = rows[np.isin(rows["kind"], list(kinds))]
-    return {
-        (kinds[int(row["kind"])], int(row[number]), int(row["side"])): (int(row["lots"]), int(row["price_nanos"]))
-        for row in kept
-    }
+    found = (_execution(row, number, kinds) for row in rows[np.isin(rows["kind"], list(kinds))])
+    return {(kind, name, side): (lots, price_nanos) for kind, name, side, lots, price_nanos in found}
+
+
+def _execution(row: np.void, number: str, kinds: dict[int, str]) -> tuple[str, int, int, int, int]:
+    """Kind, number, side, lots, price in nanos."""
+    return kinds[int(row["kind"])], int(row[number]), int(row["side"]), int(row["lots"]), int(row["price_nanos"])
 
 
 def _side(code: int) -> str:

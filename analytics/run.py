@@ -25,11 +25,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meridian import records
+from meridian import markup, records
 from meridian._native import analytics as native
 from meridian.console import BadInput, Unreachable
+from meridian.rows import Rows as ShownRows
 
 Rows = NDArray[np.void]
+"""Arrays of records; those of a run show themselves in notebooks."""
 
 NAMES = ("record.json", "run.json")
 """What describes a run, in the order in which it is looked for."""
@@ -38,6 +40,7 @@ PLATFORM = "platform.json"
 """What describes several regions under one hand (`meridian.analytics.platform`)."""
 NANOS = 1e9
 UNITS_E8 = 100_000_000
+LIMITS_SHOWN = 50
 
 POSITIONS = np.dtype(
     [(name, "<i8") for name in ("time_ns", "account", "strategy", "slot", "venue", "instrument")]
@@ -147,6 +150,25 @@ class Run:
     def name(self) -> str:
         """What ran."""
         return str(self.about.get("name") or self.directory.name)
+
+    def _repr_html_(self) -> str:
+        tables = ("fills", "orders", "order_events", "positions", "refusals", "breaks", "warnings")
+        kept = [[name, f"{len(getattr(self, name)):,} rows"] for name in tables]
+        limits = [
+            [
+                one.node,
+                one.metric.name.lower(),
+                one.instrument,
+                one.venue,
+                f"{one.bound:,}",
+                f"{one.used:,}",
+                f"{one.most_used:,}",
+            ]
+            for one in self.limits[:LIMITS_SHOWN]
+        ]
+        names = ["node", "metric", "instrument", "venue", "bound", "used", "most used"]
+        about = f"{len(self.limits):,} limits; the first {LIMITS_SHOWN} are shown"
+        return markup.fragment(self.name, ["table", ""], kept) + markup.fragment("Limits", names, limits, about=about)
 
     @property
     def engine_journal(self) -> Path:
@@ -348,16 +370,16 @@ def _problems(about: Any, path: Path) -> list[str]:
 def table(found: native.Table) -> Rows:
     """A table of the extension as a structured array."""
     columns, data = found
-    return np.frombuffer(data, dtype=np.dtype([(name, "<i8") for name in columns]))
+    return np.frombuffer(data, dtype=np.dtype([(name, "<i8") for name in columns])).view(ShownRows)
 
 
-def _stacked(found: list[np.void], layout: str) -> Rows:
+def _stacked(found: list[np.void], layout: str) -> NDArray[np.void]:
     return np.array(found, dtype=records.dtype(layout)) if found else np.zeros(0, dtype=records.dtype(layout))
 
 
-def _copied(found: Rows, kind: np.dtype[np.void]) -> Rows:
+def _copied(found: NDArray[np.void], kind: np.dtype[np.void]) -> Rows:
     """The fields of `kind` that the records, their headers or their owners have under the same names."""
-    rows = np.zeros(len(found), dtype=kind)
+    rows = np.zeros(len(found), dtype=kind).view(ShownRows)
     parts = [found, found["header"]] + ([found["owner"]] if "owner" in (found.dtype.names or ()) else [])
     for name in kind.names or ():
         for part in parts:
@@ -367,7 +389,7 @@ def _copied(found: Rows, kind: np.dtype[np.void]) -> Rows:
     return rows
 
 
-def _money(words: Rows) -> NDArray[np.float64]:
+def _money(words: NDArray[np.void]) -> NDArray[np.float64]:
     """Two-word amounts as floats, in nanos."""
     amounts: NDArray[np.float64] = words["high"].astype(np.float64) * 2.0**64 + words["low"].astype(np.float64)
     # Small negative amounts would lose all their digits in that sum.

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +28,27 @@ QUICKFIX_WINDOW = 256
 """More under way make it no faster."""
 TABLE_TRIP_NS, TABLE_RATE = 45_900.0, 31_500.0
 FLOOR_TABLE_NS = 7_800.0
-PROGRAM = "quickfix_session.cpp"
+PROGRAM, PROGRAM_SSL = "quickfix_session.cpp", "quickfix_ssl_session.py"
+HERE = Path(__file__).resolve().parent
 SIZES = "orders of 185 bytes and reports of 263 (a byte more each from the ten thousandth on), FIX 4.4"
 
 
-class QuickFixSessions:
-    """QuickFIX's initiator and acceptor in a process of their own; `missing` says why not."""
+class Sessions:
+    """A peer's initiator and acceptor in a process of their own; `missing` says why there is none."""
 
-    def __init__(self, built: QuickFix, cores: frozenset[int]) -> None:
-        program, self.missing = built.program(PROGRAM)
+    def __init__(self, name: str, command: list[str], missing: str | None, cores: frozenset[int]) -> None:
+        self.name, self.missing = name, missing
+        self.trips: list[list[int]] = []
+        self.rates: list[float] = []
         self._folder = tempfile.TemporaryDirectory()
         self._child: subprocess.Popen[str] | None = None
-        if program is None:
+        if missing is not None:
             return
-        for name in ("MERIDNY1", "HOUSEVEN1"):
-            (Path(self._folder.name) / name).mkdir()
+        for side in ("MERIDNY1", "HOUSEVEN1"):
+            (Path(self._folder.name) / side).mkdir()
         port = str(free_ports(1, "127.0.0.1")[0])
         self._child = subprocess.Popen(
-            [program, self._folder.name, port], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*command, self._folder.name, port], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         if cores:
             os.sched_setaffinity(self._child.pid, cores)
@@ -56,8 +60,14 @@ class QuickFixSessions:
         self._child.stdin.flush()
         line = self._child.stdout.readline()
         if not line:
-            raise AssertionError(f"QuickFIX ended at {command}")
+            raise AssertionError(f"{self.name} ended at {command}")
         return [int(word) for word in line.split()]
+
+    def measure(self, orders: int, pipelined: int) -> None:
+        """One block of each kind, where it can be run."""
+        if self.missing is None:
+            self.trips.append(self.ask(f"trip {orders}"))
+            self.rates.append(pipelined * 1e9 / self.ask(f"rate {pipelined} {QUICKFIX_WINDOW}")[0])
 
     def close(self) -> None:
         """Ends it."""
@@ -70,18 +80,29 @@ class QuickFixSessions:
         self._folder.cleanup()
 
 
+def _peers(run: Run) -> list[Sessions]:
+    """QuickFIX by itself, and with Python's bindings."""
+    program, missing = run.once("quickfix c++", QuickFix).program(PROGRAM)
+    python = os.environ.get("MERIDIAN_PEERS_PYTHON", sys.executable)
+    found = subprocess.run([python, "-c", "import quickfix"], capture_output=True, check=False).returncode == 0
+    why = None if found else "the Python package quickfix-ssl is not installed"
+    bound = [python, str(HERE / "peers" / PROGRAM_SSL)]
+    return [
+        Sessions("QuickFIX C++", [str(program)], missing, run.cores),
+        Sessions("quickfix-ssl", bound, why, run.cores),
+    ]
+
+
 @dataclass(slots=True)
 class Measured:
-    """What one run of the sessions gave, and QuickFIX between its blocks."""
+    """What one run of the sessions gave, and the peers between its blocks."""
 
     trips: list[Any]
     echo: list[Any]
     rates: list[float]
     bytes: tuple[int, int]
     orders: tuple[int, int]
-    theirs: list[list[int]] = field(default_factory=list)
-    their_rates: list[float] = field(default_factory=list)
-    missing: str | None = None
+    peers: list[Sessions]
 
 
 def _measure(run: Run) -> Measured:
@@ -92,14 +113,11 @@ def _measure(run: Run) -> Measured:
         raise Missing("it needs two cores, and this process may use one")
     orders, pipelined = run.pick(1_000, 50), run.pick(30_000, 2_000)
     peer_orders, peer_pipelined = run.pick(400, 30), run.pick(3_000, 300)
-    peer = QuickFixSessions(run.once("quickfix c++", QuickFix), run.cores)
-    theirs: list[list[int]] = []
-    their_rates: list[float] = []
+    peers = _peers(run)
 
     def between() -> None:
-        if peer.missing is None:
-            theirs.append(peer.ask(f"trip {peer_orders}"))
-            their_rates.append(peer_pipelined * 1e9 / peer.ask(f"rate {peer_pipelined} {QUICKFIX_WINDOW}")[0])
+        for peer in peers:
+            peer.measure(peer_orders, peer_pipelined)
         run.done()
 
     try:
@@ -109,12 +127,26 @@ def _measure(run: Run) -> Measured:
                 window=WINDOW, done=between,
             )  # fmt: skip
     finally:
-        peer.close()
+        for peer in peers:
+            peer.close()
+    for peer in peers:
+        # The first is for warming up, as ours is.
+        peer.trips, peer.rates = peer.trips[1:], peer.rates[1:]
     return Measured(
         trips=list(map(nanoseconds, found["trips"])), echo=list(map(nanoseconds, found["echo"])), rates=found["rates"],
-        bytes=found["bytes"], orders=(orders, pipelined), theirs=theirs[1:], their_rates=their_rates[1:],
-        missing=peer.missing,
+        bytes=found["bytes"], orders=(orders, pipelined), peers=peers,
     )  # fmt: skip
+
+
+def _peer(run: Run, peer: Sessions, mine: list[float], theirs: list[float], table: float) -> Peer:
+    """A peer's figures; the goals' table knows QuickFIX itself alone."""
+    return Peer(
+        name=peer.name,
+        value=run.estimate(theirs) if theirs else None,
+        ratio=run.estimate(ratios(mine, theirs)) if theirs else None,
+        table_value=table if peer.name == "QuickFIX C++" else None,
+        why_missing=peer.missing,
+    )
 
 
 def measured(run: Run) -> Measured:
@@ -130,18 +162,17 @@ def round_trip(run: Run) -> Result:
     found = measured(run)
     mine = [float(np.median(block)) for block in found.trips]
     floor = [float(np.median(block)) for block in found.echo]
-    theirs = [float(block[0]) for block in found.theirs]
     peers = [
         Peer(name="floor (echo)", value=run.estimate(floor), ratio=run.estimate(ratios(mine, floor)),
              table_value=FLOOR_TABLE_NS),
-        Peer(name="QuickFIX C++", value=run.estimate(theirs) if theirs else None,
-             ratio=run.estimate(ratios(mine, theirs)) if theirs else None, table_value=TABLE_TRIP_NS,
-             why_missing=found.missing),
+        *(_peer(run, one, mine, [float(block[0]) for block in one.trips], TABLE_TRIP_NS) for one in found.peers),
     ]  # fmt: skip
     details: dict[str, Any] = {"orders_a_block": found.orders[0], "bytes": found.bytes}
     details["floor_ns"] = percentiles(np.concatenate(found.echo))
-    if theirs:
-        details["quickfix_p99_ns"] = float(np.median([block[1] for block in found.theirs]))
+    for peer in found.peers:
+        if peer.trips:
+            key = f"{peer.name.split()[0].lower().replace('-', '_')}_p99_ns"
+            details[key] = float(np.median([block[1] for block in peer.trips]))
     return Result(
         name="fix_round_trip", title="FIX order out to report in over loopback TCP, both ends sessions with stores", unit="ns",
         input=f"{run.blocks} blocks of {found.orders[0]} {SIZES}; both sides spin, each on a core; the floor is the same two "
@@ -154,26 +185,57 @@ def round_trip(run: Run) -> Result:
 def rate(run: Run) -> Result:
     """Orders a second with many under way."""
     found = measured(run)
-    theirs = found.their_rates
     return Result(
         name="fix_rate", title="FIX orders answered a second, many under way, both ends sessions with stores",
         unit="orders/s",
         input=f"{run.blocks} blocks of {found.orders[1]:,} {SIZES}; {WINDOW} under way (QuickFIX: {QUICKFIX_WINDOW}); stores "
         "in files, not synced",
         value=run.estimate(found.rates),
-        peers=[Peer(name="QuickFIX C++", value=run.estimate(theirs) if theirs else None,
-                    ratio=run.estimate(ratios(found.rates, theirs)) if theirs else None, table_value=TABLE_RATE,
-                    why_missing=found.missing)],
+        peers=[_peer(run, one, found.rates, one.rates, TABLE_RATE) for one in found.peers],
         goals=[Goal(bound=500_000, at_most=False)], blocks=run.blocks,
         details={"orders_a_block": found.orders[1], "window": WINDOW},
     )  # fmt: skip
+
+
+def _gateway(run: Run) -> dict[str, list[Any]]:
+    from meridian._native import bench as native
+
+    with tempfile.TemporaryDirectory(prefix="meridian-bench-") as directory:
+        found = native.fix_gateway_trips(
+            Path(directory), blocks=run.blocks, orders=run.pick(10_000, 200), done=run.done
+        )
+    return {"orders": list(map(nanoseconds, found["orders"])), "reports": list(map(nanoseconds, found["reports"]))}
+
+
+def gateway(run: Run, what: str, name: str, title: str) -> Result:
+    """Through the gateway's own tile; both rows come of one run."""
+    import numpy as np
+
+    found: dict[str, list[Any]] = run.once("fix gateway", lambda: _gateway(run))
+    blocks = found[what]
+    return Result(
+        name=name, title=title, unit="ns",
+        input=f"{run.blocks} blocks of {len(blocks[0]):,} {SIZES}; the tile that trades with its map's journal and its session's "
+        "store, one thread, memory in place of the socket, one order under way",
+        value=run.estimate([float(np.median(block)) for block in blocks]), percentiles=percentiles(np.concatenate(blocks)),
+        peers=[Peer(name="none", why_missing="nobody publishes one")], goals=[], blocks=run.blocks,
+    )  # fmt: skip
+
+
+def _gateway_row(what: str, name: str, title: str) -> Row:
+    return _row(name, title, "ns", lambda run: gateway(run, what, name, title))
 
 
 def _row(name: str, title: str, unit: str, measure: Callable[[Run], Result]) -> Row:
     return Row(name=name, title=title, unit=unit, measure=measure)
 
 
+GATEWAY = [
+    ("orders", "fix_gateway_order", "FIX gateway: order record in to bytes at the socket"),
+    ("reports", "fix_gateway_report", "FIX gateway: report bytes in to record in the link"),
+]
 ROWS = [
     _row("fix_round_trip", "FIX order out to report in", "ns", round_trip),
     _row("fix_rate", "FIX orders answered a second", "orders/s", rate),
+    *(_gateway_row(*one) for one in GATEWAY),
 ]

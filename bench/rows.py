@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meridian.bench import backtest, coordination, cores, decode, fix, fix_wire, kill, loop
+from meridian.bench import backtest, coordination, cores, decode, fix, fix_wire, kill, loop, signals
 from meridian.bench.row import Row
 
 ROWS: list[Row] = [
@@ -16,11 +16,13 @@ ROWS: list[Row] = [
     *coordination.ROWS,
     *kill.ROWS,
     *backtest.ROWS,
+    *signals.ROWS,
 ]
 GROUPS: dict[str, list[Row]] = {
     "fix": [*fix.ROWS, *fix_wire.ROWS],
     "coordination": [*coordination.ROWS, *kill.ROWS],
     "backtest": backtest.ROWS,
+    "signals": signals.ROWS,
 }
 
 

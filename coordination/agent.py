@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from meridian import files
 from meridian._native import coordination as native
 from meridian.console import BadInput
 from meridian.coordination import keys, local
@@ -30,7 +31,6 @@ from meridian.coordination.agent_settings import (
     directory,
     next_start,
     remembered,
-    replace,
     secret,
 )
 from meridian.coordination.client import Etcd, Lease
@@ -193,7 +193,7 @@ class AgentProcess:
     def _remember(self, memory: str) -> None:
         """What must outlive this process; tried again as long as the disk does not take it."""
         try:
-            replace(self.directory / MEMORY, memory)
+            files.write_whole(self.directory / MEMORY, memory, 0o600)
         except OSError as error:
             self.unremembered, self.disk_error = memory, error.strerror or str(error)
         else:

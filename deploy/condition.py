@@ -7,6 +7,7 @@ told with what stays in force meanwhile. Nothing here waits longer than `PATIENC
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 from meridian.exchange import room
 from meridian.venues import fix_endings
-from meridian.venues.fix.ends import hint
+from meridian.venues.fix.ends import HINTS, hint
 
 PATIENCE_S = 1.0
 OLD_MS = 5_000
@@ -30,6 +31,9 @@ REFUSED = "fix.refused_in_a_row"
 ENDS = "fix.ends."
 REFUSED_MIN = 3
 """Fewer are a venue that is starting, or a line that broke."""
+ENDED_AGAIN_NS = 60_000_000_000
+"""A session that was let in and ended the same way again so lately may do so once more."""
+TAKEN = "fix.numbers_taken"
 STOPPED = {"T": "paused", "t": "paused", "Z": "gone", "X": "gone"}
 GOES_ON = "regions trade on within what is in force"
 
@@ -164,26 +168,36 @@ def without_room(run: Run) -> Iterator[str]:
 
 
 def refused(run: Run) -> Iterator[str]:
-    """A sentence for each FIX session of ours that its venue does not let in."""
+    """A sentence for each FIX session of ours that its venue does not let in, or that ends again and again."""
     for process in run.processes:
-        counters = dict(read(run.counters(process)))
+        # They go on counting while they are read: endings told before the refusals in a row are never more than those explain.
+        before, counters = (dict(read(run.counters(process))) for _ in range(2))
         for name, times in counters.items():
-            if not name.endswith(REFUSED) or not isinstance(times, int) or times < REFUSED_MIN:
+            if not name.endswith(REFUSED) or not isinstance(times, int):
                 continue
             scope = name.removesuffix(REFUSED)
             ends = {
                 one.removeprefix(f"{scope}{ENDS}"): seen
                 for one, seen in counters.items()
-                if one.startswith(f"{scope}{ENDS}")
+                if one.startswith(f"{scope}{ENDS}") and isinstance(seen, int)
             }
-            why = ", ".join(f"{seen} times {one.replace('_', ' ')}" for one, seen in sorted(ends.items()) if seen)
             tile = scope.partition(".")[0]
-            last, words = fix_endings.last(Path(run.data_directory) / tile)
+            last, words, ended_ns = fix_endings.at(Path(run.data_directory) / tile)
+            if times >= REFUSED_MIN:
+                why = ", ".join(f"{seen} times {one.replace('_', ' ')}" for one, seen in sorted(ends.items()) if seen)
+                what = f"its venue has not let its FIX session in, {times} times in a row ({why})"
+            elif (
+                last in HINTS
+                and isinstance(first := before.get(f"{scope}{ENDS}{last}"), int)
+                and first >= times + REFUSED_MIN
+                and time.time_ns() - ended_ns < ENDED_AGAIN_NS
+            ):
+                what = f"its FIX session ends again and again ({ends[last]} times {last.replace('_', ' ')})"
+            else:
+                continue
             said = f'; they said "{words}"' if words else ""
-            yield (
-                f"{tile}: its venue has not let its FIX session in, {times} times in a row ({why}){said}{hint(last)}; "
-                'docs/fix.md says more under "A session that is not let in"'
-            )
+            todo = hint(last, taken=bool(counters.get(f"{scope}{TAKEN}")))
+            yield f'{tile}: {what}{said}{todo}; docs/fix.md says more under "A session that is not let in"'
 
 
 def failed(run: Run) -> Iterator[str]:

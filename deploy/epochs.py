@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from meridian import records
+from meridian import files, records
 from meridian.coordination import Etcd, EtcdError, epochs
 
 FILE = "epochs.json"
@@ -42,9 +42,7 @@ class Epochs:
         return {}
 
     def _keep(self, holder: str, epoch: int) -> None:
-        making = self.path.with_suffix(".making")
-        making.write_text(json.dumps(self._kept() | {holder: epoch}), encoding="utf-8")
-        making.replace(self.path)
+        files.write_whole(self.path, json.dumps(self._kept() | {holder: epoch}))
 
     def take(self, holder: str) -> tuple[int, bool]:
         """The epoch of a life that begins, and whether the store gave it."""

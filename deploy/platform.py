@@ -12,7 +12,6 @@ ends is started again, an API that ends is started again, a region that fails is
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -25,7 +24,7 @@ from typing import Any
 
 import structlog
 
-from meridian import records
+from meridian import files, records
 from meridian._native import links as native
 from meridian.analytics import live
 from meridian.console import BadInput, Failure, in_words
@@ -43,8 +42,6 @@ from meridian.risk.api import tokens
 TOPOLOGIES = Path(__file__).parent / "topologies"
 ALIASES = {"ny": "new-york"}
 NAME = "platform"
-LOCK = "lock"
-"""In the data: held by the platform that is up with it."""
 STORE = "etcd"
 REGIONS = "regions"
 """In the data: what lasts of each region, a directory by its name, where its topology does not say another place."""
@@ -341,9 +338,7 @@ class Platform:
             "skipped_files": [{"path": path, "reason": reason} for path, reason in self.skipped],
             "events": self.events,
         }
-        making = self._own() / f"{RECORD}.making"
-        making.write_text(json.dumps(document, indent=1), encoding="utf-8")
-        making.replace(self._own() / RECORD)
+        files.write_whole(self._own() / RECORD, json.dumps(document, indent=1))
 
     def _own(self) -> Path:
         return self.directory or self.data.resolve()
@@ -540,12 +535,8 @@ def _named(supervisor: Supervisor) -> Iterator[None]:
 def _held(data: Path) -> int:
     """The descriptor of the directory's lock. Raises OSError where another platform has it: two stores would be of one data, and
     two engines of one name."""
-    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise OSError(f"{data}: a platform that is up has this data; stop it (meridian down) or name another") from None
+    if (descriptor := files.lock(data)) is None:
+        raise OSError(f"{data}: a platform that is up has this data; stop it (meridian down) or name another")
     return descriptor
 
 

@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from meridian import files
+
 LOCK = "supervisor.lock"
 DESCRIPTION = "run.json"
 RUNS_OF_ONE_NAME_MAX = 100
@@ -62,10 +64,7 @@ class Run:
 
     def write(self) -> None:
         """Replaces the file at once, so that a reader never sees half of it."""
-        path = Path(self.run_directory) / DESCRIPTION
-        making = path.with_suffix(".making")
-        making.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        making.replace(path)
+        files.write_whole(Path(self.run_directory) / DESCRIPTION, json.dumps(asdict(self), indent=1))
 
 
 def root() -> Path:
@@ -117,26 +116,11 @@ def claim(name: str) -> Claim:
         run_name = name if number == 1 else f"{name}-{number}"
         directory = own(root()) / run_name
         directory.mkdir(exist_ok=True, mode=0o700)
-        if (lock := _lock(directory / LOCK)) is not None:
+        if (lock := files.lock(directory, LOCK)) is not None:
             claimed = Claim(run_name, directory, lock)
             claimed.clear_shared()
             return claimed
     raise OSError(f"{RUNS_OF_ONE_NAME_MAX} runs of {name} are up already")
-
-
-def _lock(path: Path) -> int | None:
-    """The descriptor of the locked file; None when another holds it."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        # Its holder may have taken the file away between our opening and our locking: then this is not the file.
-        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-            return descriptor
-        os.close(descriptor)
 
 
 def alive(directory: Path) -> bool:
@@ -188,7 +172,7 @@ def clear(name: str) -> bool:
     """Takes away what a killed run left; False when a supervisor holds it after all."""
     directory = own(root()) / name
     directory.mkdir(exist_ok=True, mode=0o700)
-    if (lock := _lock(directory / LOCK)) is None:
+    if (lock := files.lock(directory, LOCK)) is None:
         return False
     Claim(name, directory, lock).release()
     return True

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meridian._native.exchange import Matching, bench_matching
-    from meridian.exchange.commands import cancel, limit, listing, replace, session
+    from meridian.exchange.commands import auction, cancel, limit, listing, replace, session, state
 
-__all__ = ["Matching", "bench_matching", "cancel", "limit", "listing", "replace", "session"]
+__all__ = ["Matching", "auction", "bench_matching", "cancel", "limit", "listing", "replace", "session", "state"]
 
 
 def __getattr__(name: str) -> Any:

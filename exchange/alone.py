@@ -22,6 +22,7 @@ from typing import Any
 
 from meridian import files
 from meridian._native import tiles
+from meridian.exchange import operator
 from meridian.ports import free_ports
 
 HOST = "127.0.0.1"
@@ -74,6 +75,8 @@ class Alone:
     cancel_on_disconnect: bool = False
     throttle: int = 0
     """Orders that a session may send in a second; 0: any number."""
+    reports_waiting_max: int = 0
+    """Reports that may wait for a session that is away, or does not read; 0: as many as the tile takes by itself."""
     tls: Mapping[str, str] | None = None
     """`certificate_file` and `key_file` of the FIX ports, with `client_ca_file` where clients must show theirs."""
     log: bool = False
@@ -147,6 +150,8 @@ class Alone:
             found["tls"] = dict(self.tls)
         if self.log:
             found["log"] = {}
+        if self.reports_waiting_max and session.role != "market_data":
+            found["reports_waiting_max"] = self.reports_waiting_max
         if session.role == "drop_copy":
             found["copies"] = COPIED
         if session.role == "orders":
@@ -176,6 +181,7 @@ class Alone:
         (self.directory / "profiles").mkdir(exist_ok=True)
         for session in self.sessions:
             self.profile(session).write_text(self._profile_text(session), encoding="utf-8")
+        operator.make_links(self.directory)
 
     def profile(self, session: Session) -> Path:
         """The file of a session's profile."""
@@ -193,7 +199,8 @@ class Alone:
         if self.application:
             lines.append(f'default_appl_ver_id = "{self.application}"')
         if self.password_file is not None:
-            file = json.dumps(str(self.password_file.resolve()))
+            # As TOML wants it: letters beyond the first plane stand as they are.
+            file = json.dumps(str(self.password_file.resolve()), ensure_ascii=False)
             lines += [f'username = "{session.sender.lower()}"', f"password_file = {file}"]
         if session.role == "orders":
             symbol, tick = next(iter(self.listings.items()))
@@ -224,7 +231,7 @@ class Alone:
             "process": TILE,
             "counters_path": str(self.counters),
             "data_directory": str(self.data),
-            "links": [],
+            "links": operator.link_specs(self.directory, TILE),
             "threads": [{"name": TILE, "idle": self.idle, "tiles": [tile]}],
         }
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meridian.console import BadInput, Unreachable, in_words, json_option, note, print_json
+from meridian.exchange import operator_cli
 from meridian.venues.fix_cli import tls_options, tls_settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ def exchange() -> None:
     "--throttle", type=click.IntRange(0, 65_536), default=0, help="Orders a session may send in a second; 0: any."
 )
 @click.option(
+    "--reports-waiting-max",
+    type=click.IntRange(1_024, 1 << 20),
+    default=1 << 16,
+    show_default=True,
+    help="Reports kept for a session that is away; one that missed more cannot return without room for all.",
+)
+@click.option(
     "--data", type=click.Path(path_type=Path), help="Keep journal, sessions and profiles here; else they are not kept."
 )
 @click.option("--log", is_flag=True, help="Write each FIX session's messages down; needs --data.")
@@ -64,8 +72,8 @@ def exchange() -> None:
 @json_option
 def run(
     listings: tuple[str, ...], fix_port: int, fix_version: str, ouch_port: int | None, password_file: Path | None,
-    cancel_on_disconnect: bool, throttle: int, data: Path | None, log: bool, certificate: Path | None, key: Path | None,
-    client_ca: Path | None, as_json: bool,
+    cancel_on_disconnect: bool, throttle: int, reports_waiting_max: int, data: Path | None, log: bool,
+    certificate: Path | None, key: Path | None, client_ca: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run until interrupted. Beside the data stands a profile for each FIX session.
 
@@ -96,7 +104,7 @@ def run(
         alone = Alone(
             directory=directory, listings=listed, fix_port=fix_port, version=begin_string, application=application,
             ouch_port=ouch_port, password_file=password_file, cancel_on_disconnect=cancel_on_disconnect, throttle=throttle,
-            tls=tls, log=log,
+            reports_waiting_max=reports_waiting_max, tls=tls, log=log,
         )  # fmt: skip
         try:
             kept = stack.enter_context(alone.claimed())
@@ -191,4 +199,6 @@ def _listings(words: tuple[str, ...], errors: list[str]) -> dict[str, Decimal]:
     return found
 
 
+for one in operator_cli.COMMANDS:
+    exchange.add_command(one)
 COMMANDS: list[click.Command] = [exchange]

@@ -38,3 +38,15 @@ def replace(source: int, original_ref: int, user_ref: int, *, lots: int, price_n
     """New price and total lots (executed ones included) for an order, under a new number."""
     fields |= {"original_ref": original_ref, "user_ref": user_ref, "lots": lots, "price_nanos": price_nanos}
     return records.new("ExchangeReplace", source=source, **fields).tobytes()
+
+
+def auction(instrument: int, action: records.AuctionAction, **fields: Any) -> bytes:
+    """A call of an instrument (0: of all) begins, says where it stands, or ends; further fields as in `ExchangeAuction`."""
+    asked = {"reference_nanos": records.CONSTANTS["UNDEF_PRICE"], **fields}
+    return records.new("ExchangeAuction", instrument=instrument, action=int(action), **asked).tobytes()
+
+
+def state(instrument: int, trading: records.TradingState) -> bytes:
+    """The trading state of an instrument (0: of all)."""
+    action = int(records.ExchangeAction.STATE)
+    return records.new("ExchangeControl", instrument=instrument, action=action, state=int(trading)).tobytes()

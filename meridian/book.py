@@ -13,21 +13,86 @@ Invariant: what is computed is what the engine computes, by the same code.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meridian import records
+from meridian import markup, records, rows
 from meridian._native import book as _native
 from meridian.codes import ConsolidatedState
+from meridian.rows import Rows
 
 __all__ = ["Book", "consolidated"]
 
-Book = _native.Book
+LEVELS_SHOWN = 10
 STATES = ["", *(state.name.lower() for state in sorted(ConsolidatedState))]
 
 
-def consolidated(venues: Mapping[str, NDArray[np.void]], *, orders_max: int = 65_536) -> NDArray[np.void]:
+class Book:
+    """One instrument's book at one venue, order by order; it shows its levels and hands them over by the Arrow C stream."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, orders_max: int = 65_536) -> None:
+        self._native = _native.Book(orders_max)
+
+    def apply(self, orders: records.Bytes | NDArray[np.void]) -> int:
+        """Applies `MarketOrder` records, an array or its bytes; how many."""
+        return self._native.apply(orders.tobytes() if isinstance(orders, np.ndarray) else bytes(orders))
+
+    def levels(self, side: str, count: int = 10) -> list[tuple[int, int, int]]:
+        """(price_nanos, lots, orders) of `buy` or `sell`, best first."""
+        return self._native.levels(side, count)
+
+    def orders(self, side: str) -> list[tuple[int, int, int]]:
+        """(order_ref, price_nanos, lots), in the order in which they trade."""
+        return self._native.orders(side)
+
+    def lots_ahead(self, order_ref: int) -> int:
+        """Lots that trade before this order."""
+        return self._native.lots_ahead(order_ref)
+
+    def clear(self) -> None:
+        """Empties it."""
+        self._native.clear()
+
+    @property
+    def anomalies(self) -> dict[str, int]:
+        """Records that did not fit, by kind."""
+        return self._native.anomalies
+
+    @property
+    def state_hash(self) -> int:
+        """Equal books have equal ones."""
+        return self._native.state_hash
+
+    def __len__(self) -> int:
+        return len(self._native)
+
+    def _repr_html_(self) -> str:
+        sides = [self.levels(side, LEVELS_SHOWN) for side in ("buy", "sell")]
+        lines: list[list[Any]] = []
+        for at in range(max(map(len, sides))):
+            bid, ask = (levels[at] if at < len(levels) else None for levels in sides)
+            lines.append(
+                [*((bid[2], f"{bid[1]:,}", f"{bid[0] / records.NANOS:,.9g}") if bid else [""] * 3),
+                 *((f"{ask[0] / records.NANOS:,.9g}", f"{ask[1]:,}", ask[2]) if ask else [""] * 3)]
+            )  # fmt: skip
+        names = ["orders", "lots", "bid", "ask", "lots", "orders"]
+        return markup.fragment("", names, lines, about=f"{len(self):,} orders; the best {LEVELS_SHOWN} levels at most")
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Every level: side, price_nanos, lots, orders."""
+        held = [(side, *level) for side in ("buy", "sell") for level in self.levels(side, max(len(self), 1))]
+        kinds = {"side": "U4", "price_nanos": "<i8", "lots": "<i8", "orders": "<i8"}
+        columns = {
+            name: np.array([row[at] for row in held], dtype=kind) for at, (name, kind) in enumerate(kinds.items())
+        }
+        return rows.stream(columns, requested_schema)
+
+
+def consolidated(venues: Mapping[str, NDArray[np.void]], *, orders_max: int = 65_536) -> Rows:
     """The best bid and offer over venues: a row each time when a best price changed, its lots or venues, or the state.
 
     `venues`: for each venue up to 16, `MarketOrder` records of one instrument in the order of the venue's time. Columns:
@@ -44,7 +109,7 @@ def consolidated(venues: Mapping[str, NDArray[np.void]], *, orders_max: int = 65
     names = np.array(["", *venues])
     texts = {"state": np.array(STATES), "bid_venue": names, "ask_venue": names}
     kinds = [(name, texts[name].dtype if name in texts else np.int64) for name in _native.CONSOLIDATED_COLUMNS]
-    rows = np.empty(len(words), dtype=kinds)
+    made = np.empty(len(words), dtype=kinds)
     for name, _ in kinds:
-        rows[name] = texts[name][words[name]] if name in texts else words[name]
-    return rows
+        made[name] = texts[name][words[name]] if name in texts else words[name]
+    return made.view(Rows)

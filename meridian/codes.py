@@ -6,6 +6,7 @@ Codes are stable: appended, never renumbered. Zero means absent and is never a m
 from enum import IntEnum
 
 __all__ = [
+    "AuctionAction",
     "AuctionKind",
     "BookAction",
     "BookEffect",
@@ -159,8 +160,14 @@ class Kind(IntEnum):
     """House exchange: a session that may order."""
     EXCHANGE_REQUEST = 135
     """House exchange: a request by the client's own name for it."""
+    EXCHANGE_CORRECTION = 136
+    """House exchange: new terms for a trade."""
+    EXCHANGE_AUCTION = 137
+    """House exchange: a call phase begins, says where it stands, or ends."""
     EXCHANGE_EVENT = 144
     """House exchange: what it says."""
+    EXCHANGE_INDICATION = 145
+    """House exchange: what an auction would give."""
 
 
 class Side(IntEnum):
@@ -213,6 +220,10 @@ class TimeInForce(IntEnum):
     """Until `expire_time_ns`."""
     GOOD_TILL_CANCEL = 5
     """Until cancelled."""
+    AT_OPEN = 6
+    """In the opening or a reopening auction alone: what does not trade there ends."""
+    AT_CLOSE = 7
+    """In the closing auction alone: what does not trade there ends."""
 
 
 class SelfTrade(IntEnum):
@@ -314,6 +325,8 @@ class Reason(IntEnum):
     """The trading day ended."""
     OTHER = 23
     """Anything else; see the venue's code."""
+    TOO_LATE = 24
+    """Too late for the auction that is under way."""
 
 
 class TradingState(IntEnum):
@@ -747,6 +760,17 @@ class ExchangeAction(IntEnum):
     """It takes them again (request `value`)."""
 
 
+class AuctionAction(IntEnum):
+    """What an `ExchangeAuction` record asks for."""
+
+    CALL = 1
+    """A call begins: orders are collected and do not trade."""
+    INDICATE = 2
+    """What the auction would give now is said, if a call is on and something changed."""
+    UNCROSS = 3
+    """The call ends: what can trade trades at one price, the state becomes `then`."""
+
+
 class ExchangeEventKind(IntEnum):
     """What happened, as the exchange says it."""
 
@@ -784,6 +808,14 @@ class ExchangeEventKind(IntEnum):
     """The short-sale price test changed."""
     ANSWERED = 17
     """A session's request was done; `letter` says which (`Q`, `C`, `D`, `E`). Query: `lots` is the next number."""
+    CORRECTED = 18
+    """A trade has other terms from now on: `price_nanos` and `lots`."""
+    CORRECTION_REJECTED = 19
+    """A correction found no such trade, or terms that it cannot have (`reason`)."""
+    CROSSED = 20
+    """Lots of a resting order traded in an auction, at its price; one event for each of the two orders."""
+    UNCROSSED = 21
+    """An auction is over: all its lots (0: none met) and its price."""
 
 
 class BookEffect(IntEnum):

@@ -43,16 +43,35 @@ LOCK = "lock"
 """In a folder of data: locked by the process that writes there, for as long as it lives."""
 
 
-def lock(folder: Path) -> int | None:
+def lock(folder: Path, name: str = LOCK) -> int | None:
     """Makes a folder this process's alone until the descriptor is closed; None where another has it. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    path = folder / name
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its holder may have taken the file away between our opening and our locking: then this is not the file.
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
-        return None
-    return descriptor
+
+
+def write_whole(path: Path, content: str | bytes, mode: int = 0o666) -> None:
+    """Writes a file so that it is there whole or not at all, whoever reads it meanwhile, a lost host included. Raises OSError."""
+    making = path.with_name(f".{path.name}.making")
+    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+    making.replace(path)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from meridian import records
+from meridian import markup, records
 from meridian.console import BadInput
 from meridian.records import Enforcement, KillNew, KillResting, Metric, NodeLevel, SelectorKind
 from meridian.venues.checking import Duration, Entry, Nanos, Problems, given, read_toml
@@ -79,6 +79,9 @@ MANDATORY = [
 WORDS = {"metric": " or ".join(METRICS), "level": " or ".join(LEVELS)}
 PARTS_PER_PERCENT = 10_000
 DAY_NS: int = records.CONSTANTS["DAY_NS"]
+SELECTED = ("instrument", "venue")
+LIMITS_SHOWN = 50
+"""Of a notebook's table."""
 LOTS = "a whole number, not below zero"
 
 
@@ -132,6 +135,12 @@ class Limit(Selected):
     soft_percent: int = Field(default=0, ge=0, le=100, description="a whole number from 0 (none) to 100")
     enforcement: Enforced = Field(default="engine", description="engine or global")
     parts: list[Part] = Field(default_factory=list, description="a list of parts: holder and its share of the bound")
+
+    @property
+    def words(self) -> str:
+        """The hard value as a person reads it."""
+        value, kind = getattr(self, VALUES[METRICS[self.metric]]), VALUES[METRICS[self.metric]]
+        return f"{value / records.NANOS:,.12g} {kind}" if kind in ("money", "percent") else f"{value:,} {kind}"
 
     @property
     def hard(self) -> int:
@@ -190,6 +199,14 @@ class Limits:
             return None, error.errors
         problems = Problems(str(path))
         return _check(document, digest, reference, problems), problems.sentences
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [limit.id, limit.node, limit.metric, *(getattr(limit, name) or "all" for name in SELECTED), limit.words]
+            for limit in self.limits[:LIMITS_SHOWN]
+        ]
+        about = f"{len(self.limits):,} limits; the first {LIMITS_SHOWN} are shown"
+        return markup.fragment("Limits", ["id", "node", "metric", *SELECTED, "bound"], rows, about=about)
 
     def node(self, name: str) -> int:
         """A node's id. Raises KeyError."""

@@ -1,4 +1,4 @@
-"""`meridian strategy new | check | available`: what a quant asks before a strategy trades.
+"""`meridian strategy new | check | signal | available`: what a quant asks before a strategy trades.
 
 The group is open: the running platform adds `list`, `start`, `stop` and `set` by a group of the same name in its room.
 
@@ -14,6 +14,7 @@ import click
 
 from meridian.console import json_option, note, print_table, show
 from meridian.strategies.backtest.cli import backtest
+from meridian.strategies.sweep.cli import sweep
 
 if TYPE_CHECKING:
     from meridian.strategies.check import Report
@@ -66,15 +67,35 @@ def check_command(spec: str, as_json: bool) -> None:
 @click.option(
     "--directory", type=click.Path(path_type=Path, file_okay=True), default=Path(), help="Where; here by default."
 )
+@click.option("--from", "example", default="", metavar="EXAMPLE", help="Start from an example, such as pairs.")
 @json_option
-def new_command(name: str, directory: Path, as_json: bool) -> None:
-    """Makes a plugin and a test for it, which passes as it stands. NAME: small letters, digits, dashes."""
+def new_command(name: str, directory: Path, example: str, as_json: bool) -> None:
+    """Makes a plugin and a test for it, which passes as it stands. NAME: small letters, digits, dashes.
+
+    Examples: inventory-maker, cross-taker, pairs, order-flow, futures-basis, opening-auction.
+    """
     from meridian.strategies.new import make
 
-    made = make(name, directory)
+    made = make(name, directory, example)
     test = f"python -m pytest {made.test}"
     value = {"name": made.name, "class": made.cls, "plugin": str(made.plugin), "test": str(made.test), "run": test}
     show("strategy_new", value, as_json, lambda: note(f"{made.plugin} and {made.test} are made; run: {test}"))
+
+
+@strategy.command("signal")
+@click.argument("name")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--directory", type=click.Path(path_type=Path), default=Path(), help="Where; here by default.")
+@json_option
+def signal_command(name: str, model: Path, directory: Path, as_json: bool) -> None:
+    """Makes a plugin that publishes a model's score on the channel NAME. MODEL: a JSON file, linear or trees."""
+    from meridian.strategies.signals import generate
+    from meridian.strategies.signals.model import load
+
+    loaded = load(model)
+    made = generate.write(loaded, name, model, directory)
+    value = {"name": name, "plugin": str(made), "kind": loaded.kind, "features": list(loaded.features)}
+    show("strategy_signal", value, as_json, lambda: note(f"{made} is made; run: meridian strategy check {made}"))
 
 
 @strategy.command("available")
@@ -135,4 +156,4 @@ def _print(reports: list[Report]) -> None:
         )
 
 
-COMMANDS = [strategy, backtest]
+COMMANDS = [strategy, backtest, sweep]

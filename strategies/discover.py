@@ -26,6 +26,14 @@ ENTRY_POINTS = "meridian.strategies"
 OWN = {
     "inventory-maker": "meridian.strategies.plugins.market_maker:InventoryMaker",
     "cross-taker": "meridian.strategies.plugins.cross_taker:CrossTaker",
+    "futures-basis": "meridian.strategies.plugins.futures_basis:FuturesBasis",
+    "opening-auction": "meridian.strategies.plugins.opening_auction:OpeningAuction",
+    "order-flow": "meridian.strategies.plugins.order_flow:OrderFlow",
+    "pairs": "meridian.strategies.plugins.pairs:Pairs",
+    **{
+        name: f"meridian.strategies.algorithms.{name}:{name.capitalize()}"
+        for name in ("twap", "vwap", "pov", "iceberg", "pegged", "sniper", "router")
+    },
 }
 
 

@@ -1,5 +1,7 @@
 """`meridian strategy new NAME`: a plugin with a test, as files that pass as they stand.
 
+`--from EXAMPLE` starts from one of the examples that come with the platform instead, under the new name.
+
 Invariant: nothing is written unless all of it can be: no file that is there is touched.
 """
 
@@ -10,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meridian.console import BadInput
+from meridian.strategies.discover import OWN
 
-__all__ = ["Made", "make"]
+__all__ = ["EXAMPLES", "Made", "make"]
 
 NAME_MAX = 31
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -71,6 +74,30 @@ def test_a_position_moves_the_side_that_adds_to_it_away() -> None:
 '''
 
 
+EXAMPLES = {
+    "inventory-maker": "generated:seed=4,seconds=40",
+    "cross-taker": "generated:seed=4,seconds=40,venues=2",
+    "pairs": "generated:seed=4,seconds=60,symbols=2",
+    "order-flow": "generated:seed=4,seconds=40",
+    "futures-basis": "generated:seed=4,seconds=40,futures=1",
+    "opening-auction": "generated:seed=4,seconds=40",
+}
+"""Example → generated flow that shows its idea; of an auction there is none yet."""
+
+EXAMPLE_TEST = '''"""What {cls} must do: run with `python -m pytest {test}`."""
+
+from {module} import {cls}
+
+from meridian.strategies import backtest
+
+
+def test_it_runs_to_the_end_of_generated_flow() -> None:
+    result = backtest.run({cls}, ["{flow}"])
+    assert result.errors == [] and result.summary["refused"] == {{}}
+    print(len(result.orders), "orders,", len(result.fills), "fills, after fees", result.summary["net"])
+'''
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """What was written."""
@@ -81,16 +108,14 @@ class Made:
     test: Path
 
 
-def make(name: str, directory: Path) -> Made:
-    """Writes a plugin and its test. Raises BadInput with everything that is wrong, before anything is written."""
+def make(name: str, directory: Path, example: str = "") -> Made:
+    """Writes a plugin and its test, of an example where one is named. Raises BadInput with everything that is wrong, before
+    anything is written."""
     errors = []
+    if example and example not in EXAMPLES:
+        errors.append(f"--from = {example}: {', '.join(EXAMPLES)} are allowed.")
+    errors += name_errors(name)
     module = name.replace("-", "_")
-    taken = keyword.iskeyword(module) or module in sys.stdlib_module_names or module in ("meridian", "test", "conftest")
-    if len(name) > NAME_MAX or not _NAME.fullmatch(name) or taken:
-        errors.append(
-            f"NAME = {name}: 1 to {NAME_MAX} small letters, digits and single dashes between them, a letter first and no "
-            "name that Python has itself, are allowed."
-        )
     cls = "".join(part.capitalize() for part in name.split("-"))
     plugin, test = directory / f"{module}.py", directory / f"test_{module}.py"
     if not directory.is_dir():
@@ -101,14 +126,35 @@ def make(name: str, directory: Path) -> Made:
         raise BadInput(errors)
     title = name.replace("-", " ").capitalize()
     words = {"title": title, "cls": cls, "module": module, "file": plugin.name, "test": test.name}
+    if example:
+        texts = _source(example, cls), EXAMPLE_TEST.format(**words, flow=EXAMPLES[example])
+    else:
+        texts = PLUGIN.format(**words), TEST.format(**words)
     made: list[Path] = []
     try:
-        for path, text in ((plugin, PLUGIN), (test, TEST)):
+        for path, text in zip((plugin, test), texts, strict=True):
             with path.open("x", encoding="utf-8") as file:
                 made.append(path)
-                file.write(text.format(**words))
+                file.write(text)
     except OSError as error:
         for path in made:
             path.unlink(missing_ok=True)
         raise BadInput(f"{error.filename or directory}: {error.strerror or error}; nothing was written.") from None
     return Made(name=name, cls=cls, plugin=plugin, test=test)
+
+
+def name_errors(name: str) -> list[str]:
+    """A sentence where a plugin cannot have this name."""
+    module = name.replace("-", "_")
+    taken = keyword.iskeyword(module) or module in sys.stdlib_module_names or module in ("meridian", "test", "conftest")
+    if len(name) <= NAME_MAX and _NAME.fullmatch(name) and not taken:
+        return []
+    allowed = f"1 to {NAME_MAX} small letters, digits and single dashes between them, a letter first"
+    return [f"NAME = {name}: {allowed} and no name that Python has itself, are allowed."]
+
+
+def _source(example: str, cls: str) -> str:
+    """The file of an example, its class under another name."""
+    module, _, old = OWN[example].partition(":")
+    file = Path(__file__).parent / "plugins" / f"{module.rpartition('.')[2]}.py"
+    return re.sub(rf"\b{old}\b", cls, file.read_text(encoding="utf-8"))

@@ -46,6 +46,8 @@ MATH = {getattr(strategy_math, name): name for name in strategy_math.__all__}
 BUILTINS = {function.__name__: function for function in (int, float, bool, abs, round, len, min, max, range)}
 PREFIX = "_m_"
 CONTEXT = "_m_ctx"
+QUANTS_ROOMS = (".plugins.", ".algorithms.", ".signals.")
+"""Of the platform's modules, those whose functions are written as a quant's are."""
 MISSING = object()
 
 # Bit of what a class looks at (`engine::Wants::new`) → the functions that look there.
@@ -577,7 +579,7 @@ class Rewriter(ast.NodeTransformer):
         if function_name is not None:
             return self.call(f"math_{function_name}", *arguments)
         if (isinstance(value, types.FunctionType) and not value.__module__.startswith("meridian.")) or (
-            isinstance(value, types.FunctionType) and ".plugins." in value.__module__
+            isinstance(value, types.FunctionType) and any(room in value.__module__ for room in QUANTS_ROOMS)
         ):
             return self.own_call(
                 node, f"function_{value.__name__}_{value.__code__.co_firstlineno}", value, method=False

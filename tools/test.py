@@ -17,10 +17,13 @@ sys.path.insert(0, str(ROOT))
 
 from tools import unchecked  # noqa: E402
 
+WORKERS = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+
 STAGES = {
     "style": [sys.executable, "tools/tidy.py"],
     "Rust": ["cargo", "test", "--workspace", "--locked", "--quiet", "--no-fail-fast"],
-    "Python": [sys.executable, "-m", "pytest", "-q", *sys.argv[1:]],
+    # Most of them wait for processes more than they compute. A file's tests stay together: they share what they set up.
+    "Python": [sys.executable, "-m", "pytest", "-q", *WORKERS, *sys.argv[1:]],
 }
 
 

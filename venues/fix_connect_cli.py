@@ -125,6 +125,7 @@ def _hint(terminal: object, error: OSError) -> str:
             "; meridian exchange run starts it" if house else "; look at session.addresses, and whether the venue is up"
         )
     why = terminal.session.session.ended
+    taken = why == "ours_too_low" and bool(terminal.profile.session.get("takes_expected"))
     if why == "not_authorized" and re.search(r"seq\w*num|sequence", str(error), re.IGNORECASE):
         why = "ours_too_low"
-    return hint("no_logon" if why is None and isinstance(error, TimeoutError) else why)
+    return hint("no_logon" if why is None and isinstance(error, TimeoutError) else why, taken=taken)

@@ -31,14 +31,16 @@ import json
 import os
 import re
 import ssl
+import weakref
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from meridian import files
 from meridian._native.venues import FixSession
-from meridian.console import BadInput, in_words
+from meridian.console import BadInput, Unreachable, in_words
 from meridian.files import fault_of
 from meridian.venues import fix_hours
 from meridian.venues.checking import Entry, Problems, read_toml, shown
@@ -127,6 +129,7 @@ class Profile:
         """Reads the file. Raises BadInput with everything that is wrong with it."""
         self.path = path
         self.folder = path.parent
+        self._claim: weakref.finalize[[int], Profile] | None = None
         document, self.hash = read_toml(path)
         document = _starred(document)
         problems = Problems(str(path))
@@ -159,7 +162,10 @@ class Profile:
         return self.folder / name
 
     def make_folders(self) -> None:
-        """Makes the folders of store and log. Raises BadInput for those that cannot be."""
+        """Makes the folders of store and log; the store's is this process's alone from now on, as long as the profile lives.
+
+        Raises BadInput for those that cannot be made, Unreachable where another process has the store.
+        """
         errors = []
         for key, name in (("store", self.place.store), ("log", self.place.log)):
             if name is None:
@@ -176,6 +182,15 @@ class Profile:
                 )
         if errors:
             raise BadInput(errors)
+        if self.place.store is not None and self._claim is None:
+            folder = self.file(self.place.store)
+            held = files.lock(folder)
+            if held is None:
+                raise Unreachable(
+                    f"{self.path}: session.store = {shown(self.place.store)}: another process keeps its numbers there; "
+                    "end that one, or name another folder"
+                )
+            self._claim = weakref.finalize(self, os.close, held)
 
     @property
     def name(self) -> str:

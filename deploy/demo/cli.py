@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import os
 import shutil
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from meridian import files
 from meridian.console import BadInput, CheckFailed, Failure, json_option, note, show
 
 if TYPE_CHECKING:
@@ -93,19 +93,10 @@ def _claim(parent: Path) -> tuple[Path, int]:
     for name in chain([stamp], (f"{stamp}.{number}" for number in count(2))):
         with contextlib.suppress(FileExistsError):
             (parent / name).mkdir(mode=0o700)
-            return parent / name, _lock(parent / name)
+            lock = files.lock(parent / name, LOCK)
+            assert lock is not None, "a folder that this demo made is nobody else's"
+            return parent / name, lock
     raise AssertionError("names do not end")
-
-
-def _lock(directory: Path) -> int:
-    """The descriptor of its locked file. Raises BlockingIOError while a demo runs there."""
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
@@ -289,9 +280,9 @@ def _forget_old(parent: Path) -> None:
     directories = sorted(path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
     for old in directories[:-RUNS_KEPT]:
         with contextlib.suppress(OSError):
-            lock = _lock(old)
-            shutil.rmtree(old, ignore_errors=True)
-            os.close(lock)
+            if (lock := files.lock(old, LOCK)) is not None:
+                shutil.rmtree(old, ignore_errors=True)
+                os.close(lock)
 
 
 COMMANDS = [demo]

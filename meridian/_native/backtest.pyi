@@ -6,9 +6,9 @@ from meridian._native.strategies import StrategyHosts
 HORIZONS_NS: list[int]
 
 class Scan:
-    """A look through a whole file of recorded flow; ValueError in words for what is none."""
+    """A look through a whole file of recorded flow, or a venue of an engine's journal; ValueError in words for what is none."""
 
-    def __init__(self, path: str | PathLike[str]) -> None: ...
+    def __init__(self, path: str | PathLike[str], venue: int | None = None) -> None: ...
     def read(self) -> bool: ...
     @property
     def format(self) -> str: ...
@@ -29,3 +29,16 @@ class Run:
     def time_ns(self) -> int: ...
     def summary(self) -> dict[str, Any]: ...
     def table(self, name: str) -> dict[str, tuple[str, bytes]]: ...
+
+def parity(
+    directory: str | PathLike[str],
+    replay_hosts: StrategyHosts,
+    hosts: StrategyHosts,
+    *,
+    latency_ns: tuple[int, int] | None = None,
+    parameters: list[tuple[int, int, int]] | None = None,
+) -> dict[str, Any]:
+    """A live run's journal through the backtest, step by step beside what the live run did.
+
+    Raises FileNotFoundError when there is no journal, ValueError when it is damaged or not an engine's.
+    """

@@ -62,6 +62,13 @@ class FixFigures(TypedDict):
     rates: list[float]
     bytes: tuple[int, int]
 
+class GatewayFigures(TypedDict):
+    orders: list[bytes]
+    reports: list[bytes]
+
+def fix_gateway_trips(
+    directory: str | PathLike[str], *, blocks: int, orders: int, done: Callable[[], object]
+) -> GatewayFigures: ...
 def fix_wire_trips(
     directory: str | PathLike[str],
     *,

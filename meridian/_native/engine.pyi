@@ -1,5 +1,5 @@
 from os import PathLike
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 class OrderRow(TypedDict):
     order_id: int
@@ -82,3 +82,16 @@ def run(
     libraries: str | PathLike[str] | None = None,
 ) -> str: ...
 def bootstrap_problems(data: bytes) -> str | None: ...
+def paths(directory: str | PathLike[str], libraries: str | PathLike[str] | None, wanted: list[int]) -> dict[str, Any]:
+    """How orders came to be, out of a replay: `ids` of every order, `commands` and `reports` of the wanted ones.
+
+    Raises FileNotFoundError when there is no journal, ValueError when it is damaged or not an engine's.
+    """
+
+def ouch_bytes(
+    directory: str | PathLike[str], symbols: list[tuple[int, str]], midnight_ns: int
+) -> list[tuple[int, int, int, int, bytes]]:
+    """What an OUCH gateway sent, made again from its journal: when, kind of command, order, its number at the venue, bytes.
+
+    Raises FileNotFoundError when there is no journal, ValueError when it is damaged.
+    """

@@ -16,18 +16,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meridian.console import BadInput, json_option, note, print_table, show
+from meridian.strategies.backtest.words import in_time
 
 if TYPE_CHECKING:
     from meridian.strategies.backtest.result import Result
     from meridian.strategies.backtest.running import Tell
 
 TELL_AFTER_SECONDS = 2.0
+REPORT = "report.html"
 
 
 @click.command("backtest")
 @click.argument("strategy", metavar="STRATEGY")
 @click.option(
-    "--data", multiple=True, required=True, metavar="[VENUE=]FILE", help="Recorded flow: LOBSTER, DBN, ITCH 5.0."
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="[VENUE=]FILE",
+    help="Recorded flow: LOBSTER, DBN, ITCH 5.0, a run's directory; or generated:seconds=60,symbols=2.",
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the strategy.")
 @click.option("--symbol", "symbols", multiple=True, help="Only these symbols of the data.")
@@ -46,7 +52,9 @@ TELL_AFTER_SECONDS = 2.0
 @click.option("--sample", default="1s", show_default=True, help="Between two points of the equity curve.")
 @click.option("--timer", default="100ms", show_default=True, help="Beat of the strategy's timer.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of measured latencies.")
-@click.option("--out", type=click.Path(path_type=Path), help="Directory for Parquet files and the summary.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Directory for Parquet files, the summary and the report page."
+)
 @json_option
 def backtest(
     strategy: str, data: tuple[str, ...], settings: tuple[str, ...], symbols: tuple[str, ...], units: tuple[str, ...],
@@ -56,7 +64,8 @@ def backtest(
     """Runs STRATEGY (a file, module:Class or plugin) over recorded flow, on the engine that trades live.
 
     Our orders stand in the record's own queues and trade with what comes; market data, orders and reports take their
-    time; every order passes the risk checks. Prints profit, fills, drawdown and markouts; --out keeps every order and fill.
+    time; every order passes the risk checks. Prints profit, fills, drawdown and markouts; --out keeps every order and fill
+    and a page to look at.
     """
     from meridian.strategies.backtest import running
     from meridian.strategies.backtest.options import OptionsError
@@ -65,12 +74,12 @@ def backtest(
     errors: list[str] = []
     cls = find_guarded(strategy)
     parameters = _values(cls, settings, errors)
-    bounds = _whole("--limit", limits, errors)
-    sizes = _pairs("--units", units, errors)
+    bounds = whole("--limit", limits, errors)
+    sizes = pairs("--units", units, errors)
     if out is not None and out.exists() and not out.is_dir():
         errors.append(f"--out {out}: is no directory")
     began = time.monotonic()
-    with _telling() as tell:
+    with telling() as tell:
         try:
             plan = running.prepare(
                 cls, data, parameters=parameters, symbols=symbols, units=sizes, latency=latency, fees=fees, queue=queue,
@@ -84,6 +93,10 @@ def backtest(
         result = running.start(plan, tell)
     seconds = time.monotonic() - began
     written = result.save(out) if out is not None else []
+    if out is not None:
+        from meridian.strategies.backtest import page
+
+        written.append(page.write(result, out / REPORT))
     for warning in result.warnings:
         note(warning)
     value = {**result.summary, "seconds": round(seconds, 3), "warnings": result.warnings,
@@ -92,7 +105,7 @@ def backtest(
 
 
 @contextmanager
-def _telling() -> Iterator[Tell]:
+def telling() -> Iterator[Tell]:
     """Progress on standard error for what takes longer than two seconds: a line that is written over on a terminal."""
     began = told = time.monotonic()
     shown = False
@@ -113,7 +126,8 @@ def _telling() -> Iterator[Tell]:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def _pairs(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, str]:
+def pairs(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, str]:
+    """NAME=VALUE texts of an option."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -124,9 +138,10 @@ def _pairs(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, 
     return found
 
 
-def _whole(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, int]:
+def whole(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, int]:
+    """NAME=NUMBER texts of an option."""
     found = {}
-    for name, value in _pairs(option, texts, errors).items():
+    for name, value in pairs(option, texts, errors).items():
         if not value.isascii() or not value.isdigit() or len(value) > 18:
             errors.append(f"{option} {name}={value}: a whole number is allowed")
             continue
@@ -138,7 +153,7 @@ def _values(cls: Any, texts: tuple[str, ...], errors: list[str]) -> dict[str, An
     """Parameters from text, by the class's own types."""
     fields = cls.table.parameters
     found: dict[str, Any] = {}
-    for name, text in _pairs("--set", texts, errors).items():
+    for name, text in pairs("--set", texts, errors).items():
         if name not in fields:
             errors.append(f"--set {name}={text}: {cls.__name__} has no such parameter; allowed are {', '.join(fields)}")
             continue
@@ -170,18 +185,11 @@ def _print(result: Result, seconds: float, out: Path | None) -> None:
             [list(cell.values()) for cell in told["positions"]],
         )  # fmt: skip
     marks = [
-        [_span(row["horizon_ns"]), row["liquidity"], row["fills"], row["mean"], row["adverse"]]
+        [in_time(row["horizon_ns"]), row["liquidity"], row["fills"], row["mean"], row["adverse"]]
         for row in told["markouts"]
         if row["fills"]
     ]
     if marks:
         print_table("Markouts", ["after", "as", "fills", "mean", "adverse share"], marks)
     if out is not None:
-        print(f"orders, fills, equity, positions: {out}")
-
-
-def _span(nanos: int) -> str:
-    for unit, size in (("min", 60 * 10**9), ("s", 10**9), ("ms", 10**6)):
-        if nanos % size == 0:
-            return f"{nanos // size} {unit}"
-    return f"{nanos} ns"
+        print(f"orders, fills, equity, positions: {out}; to look at: {out / REPORT}")

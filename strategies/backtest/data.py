@@ -5,6 +5,7 @@ Invariant: every file is read to its end once, in pieces; a backtest starts only
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 from meridian import records
 from meridian._native import backtest as native
+from meridian.console import in_words
+from meridian.strategies.backtest import captured, generated
 
-__all__ = ["File", "Instrument", "Listing", "Market", "look_through"]
+__all__ = ["File", "Instrument", "Listing", "Market", "look_through", "look_through_days"]
 
 UNITS_E8 = 10**8
 VENUE = "venue"
@@ -34,6 +37,8 @@ class File:
     by_level: bool
     records: int
     instruments: tuple[int, ...]
+    captured: int | None = None
+    """Of an engine's journal: the venue's number there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ class Market:
 @dataclass(slots=True)
 class _Draft:
     errors: list[str] = field(default_factory=list)
-    found: list[tuple[Path, str, Any, list[dict[str, Any]]]] = field(default_factory=list)
+    found: list[tuple[Path, str, Any, list[dict[str, Any]], int | None]] = field(default_factory=list)
 
 
 def look_through(
@@ -86,24 +91,65 @@ def look_through(
     symbols: Sequence[str] | None,
     units: dict[str, int],
     tell: Callable[[Path, int], None],
+    folder: Path | None = None,
 ) -> tuple[Market | None, list[str]]:
-    """Reads all files. `symbols`: only these; `units`: units of one lot by symbol, times 1e8; `tell` hears of progress."""
+    """Reads all files, and makes generated ones below `folder`. `symbols`: only these; `units`: units of one lot by symbol,
+    times 1e8; `tell` hears of progress."""
     draft = _Draft()
     if not data:
         return None, ["--data: a file of recorded flow at least is needed"]
+    for venue, path in _named(data, draft, tell, folder):
+        _look(venue, path, draft, tell)
+    return _checked(draft, len(data), symbols, units)
+
+
+def look_through_days(
+    data: Sequence[str | Path],
+    symbols: Sequence[str] | None,
+    units: dict[str, int],
+    tell: Callable[[Path, int], None],
+) -> tuple[dict[str, Market], dict[str, list[str]]]:
+    """As `look_through`, day by day: each day's market, and by day or file what is wrong with the others.
+
+    A file is of the day (UTC) in which the middle of its time lies, so that files of several venues meet.
+    """
+    days: dict[str, _Draft] = {}
+    wrong: dict[str, list[str]] = {}
     for spec in data:
-        _look(spec, draft, tell)
+        draft = _Draft()
+        for venue, path in _named([spec], draft, tell):
+            _look(venue, path, draft, tell)
+        spans = [about for _, _, _, seen, _ in draft.found for about in seen if about["records"]]
+        if draft.errors or not spans:
+            wrong[str(spec)] = draft.errors or [f"{spec}: it holds no order; a day with data is needed"]
+            continue
+        middle_ns = (min(about["first_ns"] for about in spans) + max(about["last_ns"] for about in spans)) // 2
+        day = datetime.datetime.fromtimestamp(middle_ns // 10**9, datetime.UTC).date().isoformat()
+        days.setdefault(day, _Draft()).found += draft.found
+    markets = {}
+    for day, draft in sorted(days.items()):
+        market, errors = _checked(draft, len(draft.found), symbols, units)
+        if market is None:
+            wrong[day] = errors
+        else:
+            markets[day] = market
+    return markets, wrong
+
+
+def _checked(
+    draft: _Draft, files: int, symbols: Sequence[str] | None, units: dict[str, int]
+) -> tuple[Market | None, list[str]]:
     wanted = list(dict.fromkeys(symbols or []))
-    there = {about["name"] for _, _, _, seen in draft.found for about in seen}
+    there = {about["name"] for _, _, _, seen, _ in draft.found for about in seen}
     if not draft.errors:
         draft.errors += [
             f"--symbol {name}: the data hold no such symbol; {_some(sorted(there))}"
             for name in [*wanted, *units]
             if name not in there
         ]
-    chosen = wanted or list(dict.fromkeys(about["name"] for _, _, _, seen in draft.found for about in seen))
+    chosen = wanted or list(dict.fromkeys(about["name"] for _, _, _, seen, _ in draft.found for about in seen))
     listings = {
-        (about["name"], venue) for _, venue, _, seen in draft.found for about in seen if about["name"] in chosen
+        (about["name"], venue) for _, venue, _, seen, _ in draft.found for about in seen if about["name"] in chosen
     }
     if not draft.errors and len(listings) > LISTINGS_MAX:
         draft.errors.append(
@@ -111,8 +157,8 @@ def look_through(
         )
     if not draft.errors and not chosen:
         draft.errors.append("--data: the files hold no order; a day with data is needed")
-    if len(data) > FILES_MAX:
-        draft.errors.append(f"--data: {len(data)} files; at most {FILES_MAX} are allowed")
+    if files > FILES_MAX:
+        draft.errors.append(f"--data: {files} files; at most {FILES_MAX} are allowed")
     if draft.errors:
         return None, draft.errors
     return _market(draft, chosen, units), []
@@ -125,33 +171,59 @@ def _some(names: Sequence[str], most: int = 12) -> str:
     return f"allowed are {', '.join(names[:most])}{more}"
 
 
-def _look(spec: str | Path, draft: _Draft, tell: Callable[[Path, int], None]) -> None:
-    venue, equals, name = str(spec).partition("=")
-    venue, path = (venue, Path(name)) if equals and "/" not in venue else (VENUE, Path(spec))
-    if not venue.isascii() or not venue.replace("-", "").replace("_", "").isalnum() or len(venue) > 24:
-        draft.errors.append(f"--data {spec}: {venue!r} is no name of a venue; letters and digits are allowed")
-        return
+def _named(
+    data: Sequence[str | Path], draft: _Draft, tell: Callable[[Path, int], None], folder: Path | None = None
+) -> list[tuple[str, Path]]:
+    """Venue and file of each word, generated files among them."""
+    found = []
+    for spec in data:
+        venue, equals, name = str(spec).partition("=")
+        venue, name = (venue, name) if equals and not set("/:") & set(venue) else (VENUE, str(spec))
+        if not venue.isascii() or not venue.replace("-", "").replace("_", "").isalnum() or len(venue) > 24:
+            draft.errors.append(f"--data {spec}: {venue!r} is no name of a venue; letters and digits are allowed")
+            continue
+        prefix, colon, words = name.partition(":")
+        if prefix != generated.PREFIX or not colon or Path(name).exists():
+            found.append((venue, Path(name)))
+            continue
+        made, errors = generated.flow(words)
+        draft.errors += errors
+        if made is not None and made.venues > 1 and venue != VENUE:
+            draft.errors.append(f"--data {spec}: several venues have their own names; leave {venue}= out")
+        elif made is not None:
+            try:
+                files = generated.files(made, folder, tell)
+            except OSError as error:
+                draft.errors.append(f"--data {spec}: it cannot be kept: {in_words(error)}")
+                continue
+            found += files if made.venues > 1 else [(venue, files[0][1])]
+    return found
+
+
+def _look(venue: str, path: Path, draft: _Draft, tell: Callable[[Path, int], None]) -> None:
     try:
-        scan = native.Scan(path)
-        while scan.read():
-            tell(path, scan.records)
-        tell(path, scan.records)
+        sources = captured.venues(path, venue, VENUE) if path.is_dir() else [(path, venue, None)]
+        for source, name_there, number in sources:
+            scan = native.Scan(source, number)
+            while scan.read():
+                tell(source, scan.records)
+            tell(source, scan.records)
+            if number is None or scan.symbols():
+                draft.found.append((source, name_there, scan, scan.symbols(), number))
     except (ValueError, OSError) as error:
         draft.errors += str(error).splitlines()
-        return
-    draft.found.append((path, venue, scan, scan.symbols()))
 
 
 def _market(draft: _Draft, chosen: list[str], units: dict[str, int]) -> Market:
     # Amounts by level are decimals: a lot of theirs is 1e-8 of a unit.
-    coins = {about["name"] for _, _, scan, seen in draft.found if scan.by_level for about in seen}
+    coins = {about["name"] for _, _, scan, seen, _ in draft.found if scan.by_level for about in seen}
     instruments = {
         name: Instrument(id=at, symbol=name, units_e8=units.get(name, 1 if name in coins else UNITS_E8))
         for at, name in enumerate(chosen, 1)
     }
     files = []
     listings: dict[tuple[str, str], dict[str, Any]] = {}
-    for path, venue, scan, seen in draft.found:
+    for path, venue, scan, seen, number in draft.found:
         numbers = [0] * (max((about["number"] for about in seen), default=0) + 1)
         for about in seen:
             if about["name"] not in instruments:
@@ -160,7 +232,7 @@ def _market(draft: _Draft, chosen: list[str], units: dict[str, int]) -> Market:
             _merge(listings.setdefault((about["name"], venue), {}), about)
         files.append(
             File(path=path, venue=venue, format=scan.format, by_level=scan.by_level, records=scan.records,
-                 instruments=tuple(numbers))
+                 instruments=tuple(numbers), captured=number)
         )  # fmt: skip
     spans = [about for about in listings.values() if about["records"]]
     return Market(

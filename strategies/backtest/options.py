@@ -43,6 +43,11 @@ class Latency:
     constant_ns: int = 0
     samples_ns: tuple[int, ...] = ()
 
+    @property
+    def words(self) -> str:
+        """As a person reads it, in ns."""
+        return f"one of {len(self.samples_ns):,} measured" if self.samples_ns else f"{self.constant_ns:,}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fee:
@@ -51,6 +56,11 @@ class Fee:
     nanos_per_lot: int = 0
     notional_ppb: int = 0
 
+    @property
+    def words(self) -> str:
+        """As `--fees` takes it."""
+        return f"{self.notional_ppb / 10**5:g}bp" if self.notional_ppb else f"{self.nanos_per_lot / NANOS:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueModel:
@@ -58,6 +68,11 @@ class QueueModel:
 
     name: str = "power"
     exponent: int = 3
+
+    @property
+    def words(self) -> str:
+        """As `--queue` takes it."""
+        return f"{self.name}:{self.exponent}" if self.name == "power" else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

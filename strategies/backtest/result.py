@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meridian import markup, rows
+
 if TYPE_CHECKING:
     import pyarrow
 
 __all__ = ["SCHEMA_VERSION", "Result", "Table"]
 
 SCHEMA_VERSION = 1
+SHOWN = ("net", "fees", "max_drawdown", "sharpe", "sortino", "orders", "fills", "fill_rate", "maker_share")
+"""Figures of the summary that a notebook shows."""
 TABLES = ("orders", "fills", "equity", "positions", "slots")
 
 
@@ -52,6 +56,9 @@ class Table:
         """The Arrow C stream: what polars, duckdb, pandas and others take a table by."""
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 
+    def _repr_html_(self) -> str:
+        return rows.shown(self.name, self.columns, len(self))
+
     def save(self, path: Path) -> None:
         """Writes Parquet, whole or not at all."""
         import pyarrow.parquet
@@ -74,6 +81,15 @@ class Result:
     warnings: list[str]
     errors: list[str]
 
+    def _repr_html_(self) -> str:
+        told = self.summary
+        kept = [[name.replace("_", " "), _figure(told[name])] for name in SHOWN]
+        kept += [["error", one] for one in self.errors[:5]] + [["warning", one] for one in self.warnings[:5]]
+        title = f"{told['strategy']} on {', '.join(told['symbols'][:8])}"
+        return markup.fragment(
+            title, ["figure", "value"], kept, about=f"{told['records']:,} records; {', '.join(TABLES)}"
+        )
+
     def tables(self) -> list[Table]:
         """All tables."""
         return [getattr(self, name) for name in TABLES]
@@ -89,6 +105,10 @@ class Result:
         path = directory / "summary.json"
         path.write_text(json.dumps(self.summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         return [*written, path]
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
 
 
 def table_of(name: str, columns: Mapping[str, tuple[str, bytes]]) -> Table:

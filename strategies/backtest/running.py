@@ -22,7 +22,7 @@ from meridian.strategies.fields import ParameterError
 from meridian.strategies.plain import Plain
 from meridian.strategies.strategy import Strategy
 
-__all__ = ["Plan", "Tell", "config", "prepare", "run", "start"]
+__all__ = ["Plan", "Tell", "config", "looking", "prepare", "run", "silent", "start", "units_e8"]
 
 Tell = Callable[[str, float], None]
 """Hears what is being done and which share of it is done."""
@@ -34,6 +34,8 @@ ENGINE_TIMER_NS = 10**7
 FUEL = 1_000_000
 SLACK_ORDERS = 1 << 12
 ORDERS_MAX = 1 << 24
+FILLS_MIN = 30
+"""From as many on, averages begin to say something."""
 Mode = Literal["compiled", "plain"]
 
 
@@ -95,8 +97,12 @@ def prepare(
     seed: int = 1,
     tell: Tell = silent,
     directory: Path | None = None,
+    market: data.Market | None = None,
 ) -> Plan:
-    """Checks everything. Raises OptionsError with every error of options, parameters and data."""
+    """Checks everything. Raises OptionsError with every error of options, parameters and data.
+
+    `market`: the data, where they have been looked through already; `data_files`, `symbols` and `units` are not looked at.
+    """
     errors: list[str] = []
     try:
         checked = cls.table.validate(dict(parameters or {}))
@@ -114,11 +120,15 @@ def prepare(
     for name, value in held.items():
         if name not in bootstrap.LIMITS or not 0 <= value < 2**62:
             errors.append(f"--limit {name}={value}: {', '.join(bootstrap.LIMITS)} are allowed, from 0")
-    lots = {name: _units(name, text, errors) for name, text in (units or {}).items()}
-    market, wrong = data.look_through(
-        data_files, symbols, lots, lambda path, count: tell(f"looking through {path.name}: {count:,} records", 0.0)
-    )
-    errors += wrong
+    if market is None:
+        market, wrong = data.look_through(
+            data_files,
+            symbols,
+            units_e8(units or {}, errors),
+            lambda path, count: tell(looking(path, count), 0.0),
+            directory,
+        )
+        errors += wrong
     venues = list(market.venues) if market else [data.VENUE]
     models, wrong = options.venue_models(list(latency), list(fees), venues)
     errors += wrong if market else []
@@ -138,6 +148,16 @@ def _duration(option: str, text: str, least_ns: int, errors: list[str]) -> int:
     return value
 
 
+def looking(path: Path, count: int) -> str:
+    """What is told while a file is looked through."""
+    return f"looking through {path.name}: {count:,} records"
+
+
+def units_e8(units: Mapping[str, str], errors: list[str]) -> dict[str, int]:
+    """Units of one lot by symbol, times 1e8; what is wrong with them goes to `errors`."""
+    return {name: _units(name, text, errors) for name, text in units.items()}
+
+
 def _units(name: str, text: str, errors: list[str]) -> int:
     from decimal import Decimal, InvalidOperation
 
@@ -151,12 +171,12 @@ def _units(name: str, text: str, errors: list[str]) -> int:
     return int(value)
 
 
-def start(plan: Plan, tell: Tell = silent) -> Result:
-    """Runs to the end of the data."""
+def start(plan: Plan, tell: Tell = silent, host: Callable[[type[Strategy]], Any] | None = None) -> Result:
+    """Runs to the end of the data. `host`: makes what is called in plain mode, in the place of `Plain`."""
     artifact = build(plan.cls, directory=plan.directory)
     hosts = StrategyHosts()
     if plan.mode == "plain":
-        hosts.add_plain(artifact.code_hash_bytes, Plain(plan.cls))
+        hosts.add_plain(artifact.code_hash_bytes, (host or Plain)(plan.cls))
     else:
         hosts.add_compiled(artifact.path.parent)
     slot = bootstrap.Slot(
@@ -206,7 +226,8 @@ def config(plan: Plan) -> dict[str, Any]:
         },
         "venues": venues,
         "sources": [
-            {"venue": market.venue_id(file.venue), "path": str(file.path), "instruments": list(file.instruments)}
+            {"venue": market.venue_id(file.venue), "path": str(file.path), "instruments": list(file.instruments),
+             "captured": file.captured}
             for file in market.files
         ],
         "sample_ns": plan.sample_ns,
@@ -251,6 +272,7 @@ def _result(plan: Plan, artifact: Artifact, running: native.Run, errors: list[st
         "code_hash": artifact.code_hash,
         "mode": plan.mode,
         "parameters": plan.parameters,
+        "defaults": {name: each.default for name, each in plan.cls.table.parameters.items()},
         "seed": plan.seed,
         "venues": list(plan.market.venues),
         "symbols": [instrument.symbol for instrument in plan.market.instruments],
@@ -263,9 +285,26 @@ def _result(plan: Plan, artifact: Artifact, running: native.Run, errors: list[st
         "positions": _positions(plan, told["positions"]),
         "refused": {RejectCode(code).name.lower(): count for code, count in told["refused"].items()},
         "breaks": told["statistics"]["breaks"],
+        "modelled": _modelled(plan),
         "impact": {plan.market.venues[venue - 1]: _impact(counts) for venue, counts in told["impact"].items()},
     }
     return Result(summary=summary, warnings=_warnings(summary, told), errors=errors, **tables)
+
+
+def _modelled(plan: Plan) -> dict[str, Any]:
+    """What was assumed of the world: by venue what its data are, delays, fees; limits beyond the wide ones; the beat."""
+    venues = {}
+    for name in plan.market.venues:
+        model = plan.models[name]
+        formats = {file.format for file in plan.market.files if file.venue == name}
+        by_level = any(file.by_level for file in plan.market.files if file.venue == name)
+        venues[name] = {
+            "data": sorted(formats),
+            "queue": plan.queue.words if by_level else "exact",
+            **{f"{way}_ns": getattr(model, way).words for way in options.WAYS},
+            **{f"{side}_fee": getattr(model, side).words for side in options.SIDES},
+        }
+    return {"venues": venues, "limits": bootstrap.LIMITS | plan.limits, "timer_ns": plan.timer_ns}
 
 
 def _positions(plan: Plan, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -305,6 +344,10 @@ def _failures(cls: type[Strategy], slots: Any) -> list[str]:
 
 def _warnings(summary: dict[str, Any], told: dict[str, Any]) -> list[str]:
     found = []
+    if summary["fills"] < FILLS_MIN:
+        found.append(
+            f"{summary['fills']:,} fills: with fewer than {FILLS_MIN}, profit, ratios and markouts say next to nothing"
+        )
     for venue, counts in summary["impact"].items():
         if counts["unknown"]:
             found.append(

@@ -3,6 +3,9 @@
 Fair value is the smoothed microprice. Both quotes stand off it by a half spread that widens with the book's own spread, and
 move against the position, so that the side that reduces it is the better one.
 
+Its limits: it earns the spread from those who know nothing and loses to those who do; the markouts of its fills say which it met.
+It keeps one fair value: bind one listing to its slot (`--symbol` in a backtest).
+
 Invariant: it quotes only in a two-sided, tradable, fresh book; otherwise nothing of it rests.
 """
 

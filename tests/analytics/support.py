@@ -76,7 +76,7 @@ class Journal:
             self.entries.append((START_NS + STEP_NS * len(self.entries), record.tobytes()))
 
 
-def exchange(venue: int, *, further_fill: bool = False) -> Journal:
+def exchange(venue: int, *, further_fill: bool = False, corrected: bool = False) -> Journal:
     """An exchange's sequenced input: our orders of the story, and the flow that trades with them."""
     journal = Journal()
     for instrument, symbol in ((AAPL, "AAPL"), (ES, "ES")):
@@ -123,6 +123,10 @@ def exchange(venue: int, *, further_fill: bool = False) -> Journal:
         enter(OURS, AAPL, Side.BUY, 5, 99.00)
         if further_fill:
             enter(FLOW, AAPL, Side.SELL, 5, 99.00, now=True)
+        if corrected:
+            journal.add("ExchangeCorrection", venue=venue, match_id=1, price_nanos=nanos(99.50), lots=6)
+            journal.add("ExchangeCorrection", venue=venue, match_id=1, price_nanos=nanos(99.50), lots=5)
+            journal.add("ExchangeCorrection", venue=venue, match_id=77, price_nanos=nanos(99.50))
     else:
         enter(OURS, AAPL, Side.SELL, 7, 100.50)
         enter(FLOW, AAPL, Side.BUY, 4, 100.50, now=True)
@@ -131,7 +135,9 @@ def exchange(venue: int, *, further_fill: bool = False) -> Journal:
     return journal
 
 
-def engine(reference: ReferenceData, limits: Limits, code_hash: bytes, order_ids: list[int]) -> Journal:
+def engine(
+    reference: ReferenceData, limits: Limits, code_hash: bytes, order_ids: list[int], *, corrected: bool = False
+) -> Journal:
     """The engine's input. `order_ids`: what the engine gave its orders; without them the reports are left out."""
     journal = Journal()
     journal.add("EngineStart", day_start_ns=START_NS, day=DAY, region=2, shard=1, epoch=1, firm=1)
@@ -170,7 +176,7 @@ def engine(reference: ReferenceData, limits: Limits, code_hash: bytes, order_ids
             slot=1,
         )
     if order_ids:
-        reports(journal, order_ids)
+        reports(journal, order_ids, corrected=corrected)
     for order_ref in (1000, 1001):
         journal.add("MarketOrder", venue=XNAS, instrument=AAPL, flags=1, order_ref=order_ref, action=BookAction.DELETE)
     touch(journal, 4000, XNAS, AAPL, 100.20, 100.40)
@@ -197,7 +203,7 @@ def touch(journal: Journal, order_ref: int, venue: int, instrument: int, bid: fl
         )
 
 
-def reports(journal: Journal, order_ids: list[int]) -> None:
+def reports(journal: Journal, order_ids: list[int], *, corrected: bool) -> None:
     """What the gateways say of the story's orders."""
     first, sold, future, resting = order_ids
 
@@ -230,10 +236,13 @@ def reports(journal: Journal, order_ids: list[int]) -> None:
     fill(future, XNAS, ES, Side.BUY, (2, 50.00, 0, 4), liquidity=2)
     terms = {"lots": 3, "price_nanos": nanos(100.50), "execution_id": 2, "side": Side.SELL, "leaves_lots": -1}
     say(sold, XBOS, AAPL, OrderEventKind.BROKEN, cumulative_lots=-1, **terms)
+    for lots in (6, 5) if corrected else ():
+        terms = {"lots": lots, "price_nanos": nanos(99.50), "execution_id": 1, "side": Side.BUY, "leaves_lots": -1}
+        say(first, XNAS, AAPL, OrderEventKind.CORRECTED, cumulative_lots=-1, **terms)
 
 
-def make_run(directory: Path, *, further_fill: bool = False) -> Path:
-    """Writes the whole of it; returns the run's directory."""
+def make_run(directory: Path, *, further_fill: bool = False, corrected: bool = False) -> Path:
+    """Writes the whole of it; returns the run's directory. `corrected`: the first fill gets a price, then fewer lots."""
     directory.mkdir(parents=True, exist_ok=True)
     reference = ReferenceData.load(write(directory, "reference.toml", REFERENCE))
     limits = Limits.load(write(directory, "limits.toml", LIMITS), reference)
@@ -242,12 +251,12 @@ def make_run(directory: Path, *, further_fill: bool = False) -> Path:
     native.write_journal(trial, engine(reference, limits, artifact.code_hash_bytes, []).entries, engine_sizes={})
     orders = table(native.fold(trial, libraries=artifact.path.parent)["orders"])
     order_ids = [int(number) for number in sorted(orders["first_id"])]
-    whole = engine(reference, limits, artifact.code_hash_bytes, order_ids)
+    whole = engine(reference, limits, artifact.code_hash_bytes, order_ids, corrected=corrected)
     native.write_journal(directory / "data" / "engine", whole.entries, engine_sizes={})
     venues = []
     for number, name in ((XNAS, "XNAS"), (XBOS, "XBOS")):
         data = f"data/exchange_{name.lower()}"
-        journal = exchange(number, further_fill=further_fill and number == XNAS)
+        journal = exchange(number, further_fill=further_fill and number == XNAS, corrected=corrected)
         native.write_journal(directory / data, journal.entries)
         venues.append(
             {"name": name, "id": number, "exchange_journal": data, "flow": f"{data}/flow.json", "session": OURS}

@@ -17,7 +17,7 @@ from meridian.analytics import Run, reconcile
 from meridian.analytics.run import table
 from meridian.console import Unreachable
 from meridian.records import ExchangeEventKind, OrderEventKind
-from tests.analytics.support import FLOW, OURS, XBOS, XNAS, exchange, make_run, nanos
+from tests.analytics.support import AAPL, FLOW, OURS, XBOS, XNAS, exchange, make_run, nanos
 
 
 def test_the_story_agrees(run: Run) -> None:
@@ -27,7 +27,9 @@ def test_the_story_agrees(run: Run) -> None:
     sums = {(line.venue, line.instrument): line.exchange.described() for line in found.lines}
     assert sums == {line_key(line): line.engine.described() for line in found.lines}
     bought = {"fills": 2, "bought_lots": 10, "sold_lots": 0, "net_lots": 10, "notional_nanos": nanos(1000), "busts": 0}
+    bought |= {"corrections": 0}
     sold = {"fills": 2, "bought_lots": 0, "sold_lots": 4, "net_lots": -4, "notional_nanos": nanos(402), "busts": 1}
+    sold |= {"corrections": 0}
     assert sums["XNAS", "AAPL"] == bought
     assert sums["XBOS", "AAPL"] == sold
     assert found.positions == [
@@ -55,6 +57,30 @@ def test_a_fill_that_the_engine_never_heard_of_is_named(tmp_path: Path) -> None:
         "AAPL: the engine's positions are +6 lots, the exchanges' trades add up to +11",
         "XNAS: 2 orders are filled in the engine and 3 at the exchange",
         "XNAS: 1 orders are open in the engine and 0 at the exchange",
+    ]
+
+
+def test_corrected_trades_agree_and_what_differs_of_them_is_named(tmp_path: Path) -> None:
+    """Twice corrected, and one that is unknown; against a drop copy that heard one of the corrections alone."""
+    run = Run.open(make_run(tmp_path, corrected=True))
+    found = reconcile(run)
+    assert found.agrees, found.differences
+    sums = {(line.venue, line.instrument): line.engine.described() for line in found.lines}
+    bought = {"fills": 2, "bought_lots": 9, "notional_nanos": nanos(5 * 99.50 + 400), "corrections": 2}
+    assert sums["XNAS", "AAPL"].items() >= bought.items()
+    assert found.positions[0] == {"instrument": "AAPL", "engine_lots": 5, "exchange_lots": 5}
+    # Cash -497.50 - 400 + 402 - 0.01, five lots at 100.30.
+    (aapl,) = [cell for cell in run.closing if cell["instrument"] == AAPL]
+    assert aapl["cash_nanos"] == nanos(-495.51)
+    assert aapl["realised_nanos"] + aapl["unrealised_nanos"] == nanos(-495.51 + 501.50)
+
+    def once(fills: list[Any]) -> None:
+        fills[-1:] = []
+
+    both = (int(OrderEventKind.FILLED), int(OrderEventKind.CORRECTED))
+    assert reconcile(copied(tmp_path / "all", tmp_path, lambda fills: None, both)).agrees
+    assert reconcile(copied(tmp_path / "one", tmp_path, once, both)).differences == [
+        "XNAS: correction 1: the engine has 5 at 99.5, the drop copy 6 at 99.5"
     ]
 
 
@@ -92,8 +118,14 @@ def test_a_fill_that_the_exchange_does_not_have_is_named(tmp_path: Path, story: 
     assert "AAPL at XBOS: busts is 1 in the engine and 0 at the exchange" in found.differences
 
 
-def copied(tmp_path: Path, story: Path, change: Callable[[list[Any]], None]) -> Run:
-    """The story with a drop copy of XNAS: its fills, changed by the test."""
+def copied(
+    tmp_path: Path,
+    story: Path,
+    change: Callable[[list[Any]], None],
+    kinds: tuple[int, ...] = (int(OrderEventKind.FILLED),),
+) -> Run:
+    """The story with a drop copy of XNAS: its fills, and what else is of `kinds`, changed by the test."""
+    tmp_path.mkdir(exist_ok=True)
     about = json.loads((story / "run.json").read_text())
     about["engine"]["journal"] = str(story / "data" / "engine")
     for venue in about["venues"]:
@@ -101,9 +133,9 @@ def copied(tmp_path: Path, story: Path, change: Callable[[list[Any]], None]) -> 
     about["venues"][0]["drop_copy_journal"] = "copy"
     fills = []
     for fill in Run.open(story).fills:
-        if int(fill["venue"]) == XNAS:
+        if int(fill["venue"]) == XNAS and int(fill["kind"]) in kinds:
             said = {name: int(fill[name]) for name in ("execution_id", "side", "lots", "price_nanos")}
-            fills.append(records.new("OrderEvent", venue=XNAS, event=OrderEventKind.FILLED, **said))
+            fills.append(records.new("OrderEvent", venue=XNAS, event=int(fill["kind"]), **said))
     change(fills)
     native.write_journal(tmp_path / "copy", [(1_000 + at, one.tobytes()) for at, one in enumerate(fills)])
     (tmp_path / "run.json").write_text(json.dumps(about))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from meridian import drawing
 from meridian._native import links
 from meridian.analytics import Run, facts, live, plots, text
 from meridian.analytics.report import print_summary, summary, write_html
@@ -79,7 +80,7 @@ def test_the_page_takes_both_themes(page: tuple[str, Page]) -> None:
     """No stand-in colour is left over: every plot's colour is the page's."""
     text, _ = page
     assert "prefers-color-scheme: dark" in text
-    assert not [colour for colour in plots.STAND_INS if colour in text]
+    assert not [colour for colour in drawing.STAND_INS if colour in text]
     assert "var(--ink)" in text and "var(--buy)" in text
 
 

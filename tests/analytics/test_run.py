@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 
 from meridian.analytics import Run, live
@@ -167,3 +169,13 @@ def test_times_count_from_the_start(run: Run) -> None:
     """Header of the summary."""
     about = summary(run)["run"]
     assert (about["started_ns"], about["seconds"], about["over"]) == (START_NS, 10.0, True)
+
+
+def test_a_run_and_its_tables_show_themselves_and_are_arrow_streams(run: Run) -> None:
+    """In a notebook, and to whatever reads Arrow."""
+    assert "order_quantity" in run._repr_html_() and "rows" in run._repr_html_()
+    for name in ("fills", "orders", "positions", "marks", "refusals"):
+        rows: Any = getattr(run, name)
+        assert f"{len(rows):,} rows" in rows._repr_html_() and pyarrow.table(rows).num_rows == len(rows)
+    bought: Any = run.fills[run.fills["side"] == Side.BUY]
+    assert "buy" in bought._repr_html_() and "sell" not in bought._repr_html_()

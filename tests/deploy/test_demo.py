@@ -24,6 +24,7 @@ from meridian.console import BadInput
 from meridian.deploy import runs
 from meridian.deploy.demo import cli
 from meridian.deploy.metrics import read
+from tests.deploy import parity_checks
 from tests.deploy.support import own_runtime
 from tests.support import ROOT, need_data
 
@@ -180,7 +181,7 @@ def etcd_of(demo: Demo) -> int:
 
 
 @pytest.mark.timeout(600)
-def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridian: Any) -> None:
+def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridian: Any, tmp_path: Path) -> None:
     demo = Demo(SECONDS)
     demo.trades()
     os.kill(etcd_of(demo), signal.SIGKILL)
@@ -215,12 +216,24 @@ def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridi
     replayed = json.loads(meridian("journal", "replay", directory, "--json").stdout)
     assert replayed["agree"]
 
+    parity_checks.live_is_the_backtest(Path(directory))
+    parity_checks.departures_are_unexplained(Path(directory, "new-york", "data", "engine"), tmp_path / "edited")
+    parity_checks.a_run_is_data(Path(directory), "new-york")
+    filled = {row["venue"]: row["order_id"] for row in orders if row["journal"].endswith("new-york/data/engine")}
+    assert len(filled) == 2
+    for order_id in filled.values():
+        parity_checks.an_order_is_explained(Path(directory), order_id)
+    parity_checks.the_guides_commands_run(Path(directory), order_id)
+
 
 @pytest.mark.timeout(600)
-def test_recorded_flow_fills_our_orders() -> None:
+def test_recorded_flow_fills_our_orders(tmp_path: Path) -> None:
     data = need_data("lobster", "the demo on recorded flow").parent
     report = report_of(Demo(SECONDS, f"{data / 'lobster'},{data / 'dbn'}").ends())
     steps(report)
+    directory = Path(report["run"]["directory"])
+    parity_checks.live_is_the_backtest(directory)
+    parity_checks.a_fill_out_of_turn_is_told(directory / "new-york" / "data" / "engine", tmp_path / "crowded")
     assert min(fills_by_venue(report)[venue] for venue in ("XNAS", "XBOS")) > 0
     assert sum(flow["replayed"] for flow in report["regions"]["new-york"]["flow"]) > 0
     assert [flow["replayed"] for flow in report["regions"]["chicago"]["flow"]] == [0]

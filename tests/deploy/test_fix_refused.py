@@ -47,10 +47,16 @@ def refusing(text: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def reader(folder: Path, port: int) -> Iterator[Run]:
-    """A drop-copy reader that logs on there, as a run has it."""
+def reader(folder: Path, port: int, **more: object) -> Iterator[Run]:
+    """A drop-copy reader that logs on there, as a run has it; `more`: keys of its profile."""
     (folder / "counters").mkdir()
-    profile = {"begin_string": "FIX.4.4", "sender_comp_id": "COPY", "target_comp_id": "HOUSE", "initiator": True}
+    profile: dict[str, object] = {
+        "begin_string": "FIX.4.4",
+        "sender_comp_id": "COPY",
+        "target_comp_id": "HOUSE",
+        "initiator": True,
+    }
+    profile |= more
     settings = {
         "venue": 2, "source": 2, "address": f"127.0.0.1:{port}", "profile": profile, "reconnect_ns": 5_000_000,
         "listings": [{"symbol": "AAPL", "instrument": 1}], "journal_segment_bytes": 65_536,
@@ -104,3 +110,26 @@ def test_a_refusal_without_words_has_its_reason_and_hint(tmp_path: Path) -> None
             wait("status tells of it", lambda: any(condition.refused(run)))
             (sentence,) = condition.refused(run)
     assert "times disconnected)" in sentence and "they said" not in sentence and HINTS["disconnected"] in sentence
+
+
+def test_a_session_that_is_let_in_and_ends_the_same_way_again_and_again_has_its_hint(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def venue() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    stream, _ = server.accept()
+                    asked = stream.recv(4096)
+                    logon: dict[int, str] = {98: "0", 108: "30"}
+                    logon |= {141: "Y"} if b"\x01141=Y" in asked else {}
+                    stream.sendall(build("A", logon, sender="HOUSE", target="COPY", sequence=1).raw)
+                    stream.sendall(build("0", {}, sender="HOUSE", target="COPY", sequence=1).raw)
+                    stream.recv(4096)
+                    stream.close()
+
+        threading.Thread(target=venue, daemon=True).start()
+        with reader(tmp_path, server.getsockname()[1], reset_on_logon=True) as run:
+            wait("status tells of it", lambda: any(condition.refused(run)))
+            (sentence,) = condition.refused(run)
+    assert sentence.startswith(f"{TILE}: its FIX session ends again and again (") and "times too low)" in sentence
+    assert HINTS["too_low"] in sentence

@@ -11,7 +11,8 @@ import pytest
 
 from meridian import records
 from meridian._native.exchange import Matching
-from tests.oracle.matching import FIELDS, Twin
+from tests.oracle.house import House
+from tests.oracle.orders import FIELDS
 
 TICK = 10_000_000
 INSTRUMENTS = (1, 2)
@@ -62,7 +63,7 @@ class Maker:
         lots = self.random.choice([1, 2, 4, 10, 20, 50]) * instrument
         if chance() > 0.98:
             lots = self.random.choice([0, -5, 10_001, 7])
-        time_in_force = self.random.choices([1, 2, 3, 4, 5, 9], [40, 10, 6, 15, 20, 0.5])[0]
+        time_in_force = self.random.choices([1, 2, 3, 4, 5, 6, 7, 9], [40, 10, 6, 15, 20, 5, 5, 0.5])[0]
         immediate = time_in_force in (2, 3)
         life = self.random.randint(0 if chance() < 0.05 else 1, 900)
         return {
@@ -80,7 +81,8 @@ class Maker:
         session, instrument = self.random.choice([1, 2, 3]), self.random.choice([1, 2])
         terms = self.terms(instrument)
         if market := self.random.random() < 0.05:
-            terms |= {"time_in_force": 1, "expire_time_ns": 0, "post_only": 0}
+            time_in_force = self.random.choice([1, 6, 7])
+            terms |= {"time_in_force": time_in_force, "expire_time_ns": 0, "post_only": 0, "display_lots": 0}
             terms["price_nanos"] = records.UNDEF_PRICE if self.random.random() < 0.7 else terms["price_nanos"]
         return records.new(
             "ExchangeEnter",
@@ -124,26 +126,60 @@ class Maker:
 
     def control(self) -> np.void:
         action = self.random.choices(range(1, 12), [8, 6, 3, 2, 1, 2, 1, 1, 1, 1, 4])[0]
-        state = self.random.choice([1, 1, 1, 1, 2, 3, 4, 5])
+        state = self.random.choice([1, 1, 1, 1, 2, 3, 4, 5, 6, 7])
         return records.new(
             "ExchangeControl",
             action=action,
             state=state,
             source=self.random.choice([1, 2, 3]) if action != 7 else 0,
             instrument=self.random.choice([0, 1, 2]),
-            letter=ord("Q"),
+            letter=ord(self.random.choice("QOCHI")),
             value=max(1, self.trades - self.random.randint(-1, 20)),
+        )
+
+    def correction(self) -> np.void:
+        return records.new(
+            "ExchangeCorrection",
+            match_id=max(1, self.trades - self.random.randint(-1, 20)),
+            price_nanos=self.random.choice([records.UNDEF_PRICE, 10**11, 10**11 + TICK, 10**11 + 1]),
+            lots=self.random.choice([0, 0, 1, 2, 4, 500]),
+            letter=ord("N"),
+        )
+
+    def auction(self) -> np.void:
+        choice = self.random.choice
+        return records.new(
+            "ExchangeAuction",
+            instrument=choice([0, 1, 2]),
+            action=self.random.choices([1, 2, 3], [3, 5, 3])[0],
+            kind=choice([0, 1, 2, 3, 4]),
+            then=choice([0, 0, 1, 2, 5, 6]),
+            reference_nanos=choice([records.UNDEF_PRICE, 10**11 + self.random.randint(-4, 4) * TICK]),
+            cutoff_ns=choice([0, self.time + self.random.randint(0, 300)]),
+            restricts=choice([0, 1, 2, 3]),
         )
 
     def command(self) -> np.void:
         """The next command, a little later than the last."""
         make = self.random.choices(
-            [self.enter, self.replace, self.cancel, self.mass_cancel, self.control], [60, 18, 18, 0.7, 2]
+            [self.enter, self.replace, self.cancel, self.mass_cancel, self.control, self.correction, self.auction],
+            [60, 18, 18, 0.7, 2, 1, 1.5],
         )[0]
         command = make()
         self.time += self.random.choice([0, 0, 1, 5, 20])
         command["header"]["receive_time_ns"] = self.time
         return command
+
+
+SAID = ("kind", "side", "imbalance_lots", "paired_lots", "price_nanos", "far_nanos", "reference_nanos")
+
+
+def calls_said(data: bytes) -> list[dict[str, int]]:
+    """What calls say, as the twin writes it."""
+    found = (record for name, record in records.split(data) if name == "ExchangeIndication")
+    return [
+        {"instrument": int(one["header"]["instrument"]), **{name: int(one[name]) for name in SAID}} for one in found
+    ]
 
 
 def told(data: bytes) -> list[dict[str, int]]:
@@ -156,7 +192,7 @@ def told(data: bytes) -> list[dict[str, int]]:
     return events
 
 
-def kept(twin: Twin) -> list[tuple[int, int, int, int, int, bool, int, int, int, int]]:
+def kept(twin: House) -> list[tuple[int, int, int, int, int, bool, int, int, int, int]]:
     """The twin's resting orders, as the core writes them."""
     return [
         (o.instrument, o.side, o.price, o.front, o.reserve, bool(o.hidden), o.ref, o.session, o.user_ref, o.executed)
@@ -166,7 +202,7 @@ def kept(twin: Twin) -> list[tuple[int, int, int, int, int, bool, int, int, int,
 
 @pytest.mark.parametrize("seed", range(12))
 def test_core_and_twin_say_the_same(seed: int) -> None:
-    core, twin, maker = Matching(orders=4096), Twin(), Maker(seed)
+    core, twin, maker = Matching(orders=4096), House(), Maker(seed)
     seen: set[int] = set()
     rare = [records.new("ExchangeControl", action=action, letter=ord("Q"), value=1) for action in (7, 8, 9, 2, 2, 3)]
     commands = [*setup_commands(), *[None] * COMMANDS, *rare]
@@ -177,6 +213,7 @@ def test_core_and_twin_say_the_same(seed: int) -> None:
         maker.trades = len(twin.trades)
         found = told(core.apply(command.tobytes()))
         assert found == wanted, f"command {at}: {name} {command}"
+        assert calls_said(core.indications()) == twin.said, f"command {at}: {name} {command}"
         seen.update(event["event"] for event in found)
         if at % 50 == 0:
             assert core.orders() == kept(twin), f"after command {at}"
@@ -210,6 +247,8 @@ def test_lots_are_neither_made_nor_lost(seed: int) -> None:
                 opened += event["lots"]
             elif event["event"] == kinds.EXECUTED:
                 traded += 2 * event["lots"]
+            elif event["event"] == kinds.CROSSED:
+                traded += event["lots"]
             elif event["event"] == kinds.CANCELED:
                 taken += event["lots"]
             elif event["event"] == kinds.REPLACED:

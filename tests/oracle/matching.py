@@ -22,92 +22,8 @@ from meridian.records import (
     TimeInForce,
     TradingState,
 )
-
-Event = dict[str, Any]
-
-IMMEDIATE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
-FIELDS = (
-    "instrument",
-    "source",
-    "event",
-    "reason",
-    "side",
-    "resting",
-    "hidden",
-    "effect",
-    "state",
-    "letter",
-    "order_ref",
-    "other_ref",
-    "user_ref",
-    "other_user_ref",
-    "match_id",
-    "price_nanos",
-    "lots",
-    "leaves_lots",
-    "other_leaves_lots",
-    "shown_change_lots",
-    "shown_lots",
-    "other_source",
-)
-"""What an event says, as far as the twin checks it (times, texts and letters are only carried through)."""
-
-
-@dataclass(eq=False)
-class Order:
-    """One order, resting or on its way in."""
-
-    instrument: int
-    session: int
-    user_ref: int
-    ref: int
-    side: int
-    price: int
-    front: int
-    reserve: int = 0
-    executed: int = 0
-    display: int = 0
-    hidden: int = 0
-    owner: int = 0
-    self_trade: int = 0
-    time_in_force: int = 0
-    expire: int = 0
-    arrival: int = 0
-    timer: int = 0
-
-    @property
-    def leaves(self) -> int:
-        """Lots still open."""
-        return self.front + self.reserve
-
-    @property
-    def shown(self) -> int:
-        """Lots on the feed."""
-        return 0 if self.hidden else self.front
-
-    def rank(self) -> tuple[int, int, int]:
-        """Price, then displayed before hidden, then time."""
-        return (-self.price if self.side == Side.BUY else self.price, self.hidden, self.arrival)
-
-
-@dataclass
-class Wish:
-    """Terms of a new order or a replacement."""
-
-    price: int
-    lots: int
-    minimum: int
-    display: int
-    expire: int
-    time_in_force: int
-    post_only: int
-    hidden: int
-    market: bool = False
-
-    @property
-    def immediate(self) -> bool:
-        """Never rests."""
-        return self.market or self.time_in_force in IMMEDIATE
+from tests.oracle.auction import AT_AUCTION
+from tests.oracle.orders import FIELDS, Event, Order, Wish
 
 
 @dataclass
@@ -151,8 +67,11 @@ class Twin:
     def listing(self, command: Any, _session: int, instrument: int) -> None:
         """Lists an instrument."""
         self.listings[instrument] = command
-        self.states[instrument] = int(command["state"]) or TradingState.TRADING
-        self.say(ExchangeEventKind.LISTED, instrument, 0, state=self.states[instrument])
+        if not self.call_letter(instrument):
+            self.states[instrument] = int(command["state"]) or TradingState.TRADING
+        self.say(
+            ExchangeEventKind.LISTED, instrument, 0, state=self.states[instrument], letter=self.call_letter(instrument)
+        )
 
     def session(self, command: Any, session: int, _instrument: int) -> None:
         """Makes a session known."""
@@ -182,7 +101,7 @@ class Twin:
                 user_ref=user_ref,
                 ref=0,
                 side=side,
-                price=self.market_limit(instrument, side, wish.price) if wish.market else wish.price,
+                price=wish.price,
                 front=wish.lots,
                 display=wish.display,
                 hidden=wish.hidden,
@@ -191,7 +110,10 @@ class Twin:
                 time_in_force=wish.time_in_force,
                 expire=wish.expire,
             )
-            quoting = self.states[instrument] == TradingState.QUOTE_ONLY
+            collected = self.collects(instrument, wish.time_in_force, side) is True
+            if wish.market and not collected:
+                order.price = self.market_limit(instrument, side, wish.price)
+            quoting = self.states[instrument] == TradingState.QUOTE_ONLY and not collected
             if quoting and (wish.immediate or self.meets(order)):
                 refused = Reason.HALTED
         if refused is not None:
@@ -211,7 +133,10 @@ class Twin:
             side=side,
             hidden=wish.hidden,
         )
-        self.work(order, wish, announce=True)
+        if collected:
+            self.collect(order, wish)
+        else:
+            self.work(order, wish, announce=True)
 
     def replace(self, command: Any, session: int, instrument: int) -> None:
         """New terms for an order."""
@@ -231,7 +156,9 @@ class Twin:
                 minimum=int(command["minimum_lots"]),
                 display=int(command["display_lots"]),
                 expire=old.expire if keep and expire == 0 else expire,
-                time_in_force=old.time_in_force if keep else int(command["time_in_force"]),
+                time_in_force=old.time_in_force
+                if keep or (old.waits and command["time_in_force"] == TimeInForce.DAY)
+                else int(command["time_in_force"]),
                 post_only=int(command["post_only"]),
                 hidden=int(command["hidden"]),
             )
@@ -274,7 +201,9 @@ class Twin:
         modify = int(command["modify"])
         order = self.find(session, user_ref)
         refused = Reason.UNKNOWN_ORDER
-        if order is not None:
+        if order is not None and self.frozen(order):
+            refused = Reason.TOO_LATE
+        elif order is not None:
             if int(command["relative"]) == 1:
                 off = lots
             elif lots == 0:
@@ -305,6 +234,7 @@ class Twin:
                 and instrument in (0, order.instrument)
                 and owner in (0, order.owner)
                 and side in (0, order.side)
+                and not (session and self.frozen(order))
             ):
                 self.take_off(order, order.leaves, Reason(int(command["reason"]) or Reason.USER_REQUESTED))
         if request := int(command["user_ref"]):
@@ -316,8 +246,7 @@ class Twin:
         if action == ExchangeAction.STATE:
             for listed in sorted(self.listings):
                 if instrument in (0, listed):
-                    self.states[listed] = int(command["state"])
-                    self.say(ExchangeEventKind.STATE, listed, 0, state=self.states[listed])
+                    self.change_state(listed, int(command["state"]), letter)
         elif action == ExchangeAction.BUST:
             self.bust(int(command["value"]), session, letter)
         elif action == ExchangeAction.DAY_ROLL:
@@ -370,8 +299,9 @@ class Twin:
             return Reason.CLOSED
         if instrument not in self.listings:
             return Reason.INVALID_INSTRUMENT
-        if (refused := self.state_refused(instrument)) is not None:
-            return refused
+        collected = self.collects(instrument, wish.time_in_force, int(command["side"]))
+        if isinstance(collected, Reason):
+            return collected
         codes_are_known = (
             int(command["side"]) in list(Side)
             and int(command["order_type"]) in list(OrderType)
@@ -381,14 +311,34 @@ class Twin:
             and wish.hidden <= 1
             and wish.post_only <= 1
         )
-        return self.wish_refused(instrument, wish) if codes_are_known else Reason.INVALID_FIELD
+        if not codes_are_known:
+            return Reason.INVALID_FIELD
+        refused = self.wish_refused(instrument, wish)
+        return Reason.CLOSED if refused is None and collected and wish.immediate else refused
 
-    def state_refused(self, instrument: int) -> Reason | None:
-        """Whether the instrument takes orders now."""
+    def collects(self, instrument: int, _time_in_force: int, _side: int) -> bool | Reason:
+        """Whether a new order is collected for an auction (else it trades at once), or why it is refused."""
         state = self.states[instrument]
         if state in (TradingState.TRADING, TradingState.QUOTE_ONLY):
-            return None
+            return False
         return Reason.HALTED if state in (TradingState.HALTED, TradingState.PAUSED) else Reason.CLOSED
+
+    def collect(self, order: Order, wish: Wish) -> None:
+        """Takes an order in without trading."""
+        raise AssertionError(f"nothing collects {order} {wish}")
+
+    def frozen(self, _order: Order) -> bool:
+        """Whether it is too late for its session to take it off."""
+        return False
+
+    def call_letter(self, _instrument: int) -> int:
+        """Letter of the auction whose call is on."""
+        return 0
+
+    def change_state(self, instrument: int, state: int, _letter: int) -> None:
+        """The trading state of one instrument."""
+        self.states[instrument] = state
+        self.say(ExchangeEventKind.STATE, instrument, 0, state=state)
 
     def wish_refused(self, instrument: int, wish: Wish) -> Reason | None:
         """Whether the terms make sense."""
@@ -396,7 +346,12 @@ class Twin:
             return Reason.INVALID_QUANTITY
         if not (wish.market and wish.price == UNDEF_PRICE) and not self.price_ok(instrument, wish.price):
             return Reason.INVALID_PRICE
-        if wish.display and (not self.lots_ok(instrument, wish.display) or wish.display > wish.lots or wish.hidden):
+        if wish.display and (
+            not self.lots_ok(instrument, wish.display)
+            or wish.display > wish.lots
+            or wish.hidden
+            or wish.time_in_force in AT_AUCTION
+        ):
             return Reason.INVALID_FIELD
         if wish.post_only and wish.immediate:
             return Reason.INVALID_FIELD
@@ -412,10 +367,15 @@ class Twin:
             return Reason.INVALID_FIELD
         if (refused := self.wish_refused(old.instrument, wish)) is not None:
             return refused
+        if (wish.time_in_force in AT_AUCTION) != old.waits:
+            return Reason.INVALID_FIELD
+        if self.frozen(old):
+            return Reason.TOO_LATE
         if wish.lots <= old.executed or self.in_place(old, wish):
             return None
-        if (refused := self.state_refused(old.instrument)) is not None:
-            return refused
+        collected = self.collects(old.instrument, wish.time_in_force, old.side)
+        if collected is not False:
+            return collected if collected is not True else Reason.CLOSED if wish.immediate else None
         probe = Order(old.instrument, 0, 0, 0, old.side, wish.price, wish.lots)
         if self.states[old.instrument] == TradingState.QUOTE_ONLY and (wish.immediate or self.meets(probe)):
             return Reason.HALTED
@@ -448,11 +408,16 @@ class Twin:
 
     def side_of(self, instrument: int, side: int) -> list[Order]:
         """One side of a book, the next to trade first."""
-        return sorted((o for o in self.resting if (o.instrument, o.side) == (instrument, side)), key=Order.rank)
+        return sorted(
+            (o for o in self.resting if (o.instrument, o.side, o.waits) == (instrument, side, False)),
+            key=Order.rank,
+        )
 
     def walk(self) -> list[Order]:
-        """All orders: by instrument, bids first, best first."""
-        return sorted(self.resting, key=lambda o: (o.instrument, o.side, *o.rank()))
+        """All orders: by instrument, bids first, those for one auction first, best first."""
+        return sorted(
+            self.resting, key=lambda o: (o.instrument, o.side, not o.waits, *((o.arrival,) if o.waits else o.rank()))
+        )
 
     def reachable(self, order: Order) -> list[Order]:
         """What the order could trade with, in order."""
@@ -521,22 +486,24 @@ class Twin:
         self.arrivals += 1
         order.arrival, order.timer = self.arrivals, order.ref
         self.resting.append(order)
-        if announce:
-            self.say(
-                ExchangeEventKind.RESTED,
-                order.instrument,
-                order.session,
-                order_ref=order.ref,
-                user_ref=order.user_ref,
-                price_nanos=order.price,
-                lots=order.shown,
-                leaves_lots=order.leaves,
-                shown_lots=order.shown,
-                side=order.side,
-                resting=1,
-                hidden=order.hidden,
-            )
-        return None
+        return self.say_rested(order) if announce else None
+
+    def say_rested(self, order: Order) -> None:
+        """It rests."""
+        self.say(
+            ExchangeEventKind.RESTED,
+            order.instrument,
+            order.session,
+            order_ref=order.ref,
+            user_ref=order.user_ref,
+            price_nanos=order.price,
+            lots=order.shown,
+            leaves_lots=order.leaves,
+            shown_lots=order.shown,
+            side=order.side,
+            resting=1,
+            hidden=order.hidden,
+        )
 
     def meet(self, order: Order, other: Order) -> None:
         """Two orders meet: a trade, or its prevention."""
@@ -559,8 +526,7 @@ class Twin:
         for one in (order, other):
             one.front -= lots
             one.executed += lots
-        refs = (other.user_ref, order.user_ref)
-        self.trades.append({"order": order, "other": other, "lots": lots, "broken": False, "refs": refs})
+        self.keep_trade(order, other, lots, other.price)
         self.say(
             ExchangeEventKind.EXECUTED,
             order.instrument,
@@ -586,6 +552,17 @@ class Twin:
         if not other.reserve:
             self.resting.remove(other)
             return
+        self.refill(other)
+
+    def keep_trade(self, order: Order, other: Order, lots: int, price: int) -> None:
+        """So that it can be broken."""
+        refs = (other.user_ref, order.user_ref)
+        self.trades.append(
+            {"order": order, "other": other, "lots": lots, "broken": False, "refs": refs, "price": price}
+        )
+
+    def refill(self, other: Order) -> None:
+        """The next part of a reserve."""
         other.front = min(other.reserve, other.display)
         other.reserve -= other.front
         old, other.ref = other.ref, self.new_ref()
@@ -601,9 +578,10 @@ class Twin:
             price_nanos=other.price,
             lots=other.front,
             leaves_lots=other.leaves,
-            shown_lots=other.front,
+            shown_lots=other.shown,
             side=other.side,
             resting=1,
+            hidden=other.hidden,
         )
 
     def take_off(self, order: Order, lots: int, reason: Reason, letter: int = 0) -> None:
@@ -661,7 +639,7 @@ class Twin:
             old.price == wish.price
             and wish.lots - old.executed <= old.leaves
             and old.display == wish.display
-            and old.hidden == wish.hidden
+            and old.hides == wish.hidden
             and not wish.immediate
         )
 
@@ -694,13 +672,17 @@ class Twin:
             time_in_force=wish.time_in_force,
             expire=wish.expire,
         )
-        rests = not wish.immediate and not self.meets(new)
+        collected = self.collects(old.instrument, wish.time_in_force, old.side) is True
+        rests = not collected and not wish.immediate and not self.meets(new)
         effect = BookEffect.NONE
         if not old.hidden:
             effect = BookEffect.REPLACED if rests and not new.hidden else BookEffect.REMOVED
         shown = min(wish.display or leaves, leaves) if effect == BookEffect.REPLACED else 0
         self.say_replaced(new, old.ref, old.user_ref, leaves, effect, old.shown, shown)
-        self.work(new, wish, announce=effect != BookEffect.REPLACED)
+        if collected:
+            self.collect(new, wish)
+        else:
+            self.work(new, wish, announce=effect != BookEffect.REPLACED)
 
     def say_replaced(
         self, order: Order, old_ref: int, old_user_ref: int, leaves: int, effect: BookEffect, before: int, shown: int
@@ -721,28 +703,65 @@ class Twin:
             shown_change_lots=before - shown,
             side=order.side,
             resting=1,
-            hidden=order.hidden,
+            hidden=order.hides,
             effect=effect,
         )
 
+    def standing(self, match_id: int) -> Any:
+        """A trade of today that is not broken, if it is one."""
+        trade = self.trades[match_id - 1] if self.day_first < match_id <= len(self.trades) else None
+        return None if trade is None or trade["broken"] else trade
+
     def bust(self, match_id: int, session: int, letter: int) -> None:
         """Breaks a trade of today, once."""
-        trade = self.trades[match_id - 1] if self.day_first < match_id <= len(self.trades) else None
-        if trade is None or trade["broken"]:
+        trade = self.standing(match_id)
+        if trade is None:
             self.say(ExchangeEventKind.BUST_REJECTED, 0, session, match_id=match_id)
             return
         trade["broken"] = True
+        self.say_changed(ExchangeEventKind.BROKEN, match_id, letter=letter)
+
+    def correction(self, command: Any, session: int, _: int) -> None:
+        """Gives a trade of today another price, or takes lots off it."""
+        match_id = int(command["match_id"])
+        trade = self.standing(match_id)
+        reason = Reason.UNKNOWN_ORDER
+        if trade is not None:
+            price, lots = trade["price"], trade["lots"]
+            wanted = price if int(command["price_nanos"]) == UNDEF_PRICE else int(command["price_nanos"])
+            left = int(command["lots"]) or lots
+            instrument = trade["other"].instrument
+            if left > lots or not self.lots_ok(instrument, left):
+                reason = Reason.INVALID_QUANTITY
+            elif wanted != price and not self.price_ok(instrument, wanted):
+                reason = Reason.INVALID_PRICE
+            else:
+                trade["price"], trade["lots"] = wanted, left
+                letter = int(command["letter"])
+                self.say_changed(
+                    ExchangeEventKind.CORRECTED,
+                    match_id,
+                    letter=letter,
+                    former_price_nanos=price,
+                    shown_change_lots=lots - left,
+                )
+                return
+        self.say(ExchangeEventKind.CORRECTION_REJECTED, 0, session, match_id=match_id, reason=reason)
+
+    def say_changed(self, kind: ExchangeEventKind, match_id: int, **more: int) -> None:
+        """What both sides hear of a trade that is changed."""
+        trade = self.trades[match_id - 1]
         order, other = trade["order"], trade["other"]
         self.say(
-            ExchangeEventKind.BROKEN,
+            kind,
             other.instrument,
             other.session,
             user_ref=trade["refs"][0],
             other_user_ref=trade["refs"][1],
             other_source=order.session,
             match_id=match_id,
-            price_nanos=other.price,
+            price_nanos=trade["price"],
             lots=trade["lots"],
             side=other.side,
-            letter=letter,
+            **more,
         )

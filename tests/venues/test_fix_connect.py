@@ -16,14 +16,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meridian.console import Unreachable
+from meridian.exchange.alone import Alone
 from meridian.venues import fix_commands, fix_profile
 from meridian.venues.fix import Dictionary, build, read_log
-from meridian.venues.fix.ends import HINTS
+from meridian.venues.fix.ends import HINTS, TAKEN
 from meridian.venues.fix.log import Logs, in_folder
 from meridian.venues.fix_hours import DAYS
 from meridian.venues.fix_session import Initiator
@@ -336,7 +339,8 @@ def test_what_a_profile_names_is_bounded_and_its_password_is_never_told(tmp_path
         tls = tls.replace('certificate_file = "/dev/zero"', f'certificate_file = "{Path(__file__)}"')
 
 
-def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Path) -> None:
+@pytest.mark.parametrize("takes", [False, True])
+def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Path, takes: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def venue() -> None:
@@ -347,10 +351,13 @@ def test_numbers_that_the_venue_refuses_are_no_matter_of_passwords(tmp_path: Pat
             stream.close()
 
         threading.Thread(target=venue, daemon=True).start()
-        path = profile(tmp_path, server.getsockname()[1], more='store = "store"\n')
+        more = f'store = "store"\ntakes_expected = {str(takes).lower()}\n'
+        path = profile(tmp_path, server.getsockname()[1], more=more)
         code, documents, _ = typed("fix", "connect", str(path), lines="")
     told = documents[-1]["errors"][0]
-    assert code == 3 and "takes_expected = true" in told and "password_file" not in told, told
+    assert code == 3 and "password_file" not in told, told
+    # What was done already is no advice.
+    assert (TAKEN in told, "set takes_expected = true" in told) == (takes, not takes), told
 
 
 def test_quotes_are_pulled_at_the_house_exchange(tmp_path: Path) -> None:
@@ -428,3 +435,53 @@ def test_an_empty_password_file_is_no_open_door(tmp_path: Path) -> None:
     assert code == 2, documents
     (error,) = documents[-1]["errors"]
     assert error.startswith(f"--password-file {tmp_path}") and "is empty" in error
+
+
+def test_a_password_file_of_any_name_makes_a_profile_that_is_read(tmp_path: Path) -> None:
+    secret = tmp_path / "\N{KEY}\N{SNOWMAN}"
+    secret.write_text("secret")
+    alone = Alone(directory=tmp_path / "house", listings={"AAPL": Decimal("0.01")}, password_file=secret)
+    alone.make_files()
+    (found,) = [fix_profile.load(str(alone.profile(one))) for one in alone.sessions[:1]]
+    assert found.session["password_file"] == str(secret)
+
+
+def test_a_store_is_one_process_s_at_a_time(tmp_path: Path) -> None:
+    path = profile(tmp_path, 9, more='store = "store"\n')
+    mine = fix_profile.load(str(path))
+    mine.make_folders()
+    mine.make_folders()
+    with pytest.raises(Unreachable, match="another process keeps its numbers there"):
+        fix_profile.load(str(path)).make_folders()
+    del mine
+    fix_profile.load(str(path)).make_folders()
+
+
+def test_numbers_beyond_any_session_are_refused_in_words() -> None:
+    session = Initiator(("127.0.0.1", 9), {"begin_string": "FIX.4.4", "sender_comp_id": "A", "target_comp_id": "B"})
+    session.set_numbers(2**53 - 1, 7)
+    for incoming, outgoing in ((2**53, 1), (1, 2**53), (1, 2**64 - 1)):
+        with pytest.raises(ValueError, match="allowed are those below 9007199254740992"):
+            session.set_numbers(incoming, outgoing)
+    assert session.session.numbers == (2**53 - 1, 7)
+
+
+def test_a_message_that_is_too_long_is_told_of(tmp_path: Path) -> None:
+    about = {"begin_string": "FIX.4.4", "sender_comp_id": "A", "target_comp_id": "B", "message_bytes_max": 1_024}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        session = Initiator(server.getsockname(), about)
+        session.connect()
+        stream, _ = server.accept()
+        with stream:
+            stream.sendall(build("A", {98: 0, 108: 30}, sender="B", target="A", sequence=1).raw)
+            stream.sendall(build("B", {148: "x" * 2_000}, sender="B", target="A", sequence=2).raw)
+            while not session.texts:
+                session.step()
+    assert session.texts == ["a message longer than message_bytes_max = 1024 was left behind"]
+
+
+def test_a_drop_copy_that_was_long_away_is_given_room(tmp_path: Path) -> None:
+    alone = Alone(directory=tmp_path, listings={"AAPL": Decimal("0.01")}, reports_waiting_max=1 << 20)
+    alone.make_files()
+    rooms = {port["role"]: port.get("reports_waiting_max") for port in alone.settings()["fix_ports"]}
+    assert rooms == {"orders": 1 << 20, "drop_copy": 1 << 20, "market_data": None} and alone.errors() == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from meridian.venues.fix.dictionary import VERSIONS, Dictionary
 from tests.support import ROOT, need_data
 from tools import gen_fix
 
@@ -127,3 +128,19 @@ def test_the_latest_version_is_part_of_what_its_extensions_make_of_it() -> None:
         if not (added or count or affected):
             unexpected.append(line)
     assert unexpected == []
+
+
+def test_a_dictionary_says_which_extension_pack_it_holds(tmp_path: Path) -> None:
+    packs = [Dictionary.of(version).extension_pack for version in VERSIONS[4:]]
+    assert packs == [0, 40, 75, 97]
+    assert Dictionary.of("FIX.5.0SP2").tag("StreamAsgnType") == 1617, "what extension pack 97 brought"
+    overlay = tmp_path / "later.xml"
+    head = '<fix type="FIX" major="5" minor="0" servicepack="2" extensionpack="{}"><header/><trailer/>'
+    body = '<messages/><components/><fields><field number="2836" name="OrderOriginationFirmID" type="STRING"/></fields></fix>'
+    overlay.write_text(head.format(259) + body)
+    later = Dictionary.of("FIX.5.0SP2", [overlay])
+    assert (later.extension_pack, later.name(2836)) == (259, "OrderOriginationFirmID")
+    assert repr(later).startswith("Dictionary('FIX.5.0SP2' EP259, ")
+    overlay.write_text(head.format("259a") + body)
+    with pytest.raises(ValueError, match="extensionpack = '259a': a number from 1 to 65535 is needed"):
+        Dictionary.of("FIX.5.0SP2", [overlay])

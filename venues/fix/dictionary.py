@@ -6,6 +6,7 @@ Invariant: a dictionary that was made is sound; every fault of a file is told at
 from __future__ import annotations
 
 import errno
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ from meridian._native import wire as _native
 
 VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIX.5.0", "FIX.5.0SP1", "FIX.5.0SP2")
 """Versions with a dictionary of ours, oldest first; those from 5.0 on are over FIXT 1.1."""
+
+EXTENSION_PACKS = {"FIX.5.0": 40, "FIX.5.0SP1": 75, "FIX.5.0SP2": 97}
+"""Version → the last extension pack that it took in; later ones are laid over it (FIX Trading Community, "FIX versions")."""
+EXTENSION_PACK = re.compile(r"""<fix\b[^>]*?\bextensionpack\s*=\s*["']([^"']*)["']""")
+EXTENSION_PACK_MAX = 65_535
 
 FILE_BYTES_MAX = 64 << 20
 
@@ -43,8 +49,11 @@ class Finding:
 class Dictionary:
     """What each message of a version may hold."""
 
-    def __init__(self, native: _native.FixDictionary) -> None:
+    def __init__(self, native: _native.FixDictionary, extension_pack: int = 0) -> None:
         self.native = native
+        self.extension_pack = extension_pack or EXTENSION_PACKS.get(native.version, 0)
+        """The last extension pack that it holds: the version's, or what a file says (`<fix extensionpack="259">`).
+        0: of a version before 5.0."""
         self._fields = native.fields()
         self._messages = native.messages()
         self._tags = {name: tag for tag, (name, _, _) in self._fields.items()}
@@ -57,7 +66,8 @@ class Dictionary:
         """
         if not overlays:
             return _of_version(version)
-        return cls(_native.FixDictionary.of_version(version, [read_text(path) for path in overlays]))
+        texts = [read_text(path) for path in overlays]
+        return cls(_native.FixDictionary.of_version(version, texts), _extension_pack(texts))
 
     @classmethod
     def load(cls, path: Path | str, transport: Path | str | None = None) -> Dictionary:
@@ -66,7 +76,8 @@ class Dictionary:
         Raises ValueError with a sentence for every fault, OSError for a file that cannot be read.
         """
         below = None if transport is None else read_text(transport)
-        return cls(_native.FixDictionary.from_xml(read_text(path), below))
+        text = read_text(path)
+        return cls(_native.FixDictionary.from_xml(text, below), _extension_pack([text]))
 
     @property
     def version(self) -> str:
@@ -136,7 +147,17 @@ class Dictionary:
         return None if found is None else Finding(reason=found[0], tag=found[1], text=found[2])
 
     def __repr__(self) -> str:
-        return f"Dictionary({self.version!r}, {len(self._messages)} messages, {len(self._fields)} fields)"
+        pack = f" EP{self.extension_pack}" if self.extension_pack else ""
+        return f"Dictionary({self.version!r}{pack}, {len(self._messages)} messages, {len(self._fields)} fields)"
+
+
+def _extension_pack(texts: Sequence[str]) -> int:
+    """The highest that the files say; 0: none does. Raises ValueError for what is no extension pack."""
+    said = [found[1] for text in texts if (found := EXTENSION_PACK.search(text))]
+    for one in said:
+        if not (one.isascii() and one.isdigit() and len(one) <= 5 and 0 < int(one) <= EXTENSION_PACK_MAX):
+            raise ValueError(f"extensionpack = {one!r}: a number from 1 to {EXTENSION_PACK_MAX} is needed")
+    return max(map(int, said), default=0)
 
 
 @cache

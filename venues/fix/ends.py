@@ -17,7 +17,8 @@ HINTS = {
     "out_of_hours": "session.hours are closed now, nothing was sent",
     "no_logon": "they take connections and say nothing",
     "resend_loop": "the same messages are asked for, or not given, again and again: one side's numbers or store are not what "
-    f"the other has; {RESET}, or raise resend_repeats_max where the line loses much",
+    f"the other has; {RESET}, or raise resend_repeats_max where the line loses much, message_bytes_max where their messages are "
+    "longer than it",
     "reset_disagreed": "one side begins the numbers at 1 and the other does not (141=Y): set reset_on_logon as the venue wants "
     "it, at both ends",
     "reset_refused": "they begin the numbers at 1 (141=Y) and takes_reset = false: set it true where the venue may do so",
@@ -28,6 +29,12 @@ HINTS = {
 }
 
 
-def hint(end: str | None) -> str:
-    """`; ` and what to do; nothing where there is nothing to be done."""
+TAKEN = "our numbers go on from the one that they expect (takes_expected = true): the next logon has it"
+"""What became of `ours_too_low` where the number was taken: there is nothing to set."""
+
+
+def hint(end: str | None, *, taken: bool = False) -> str:
+    """`; ` and what to do; nothing where there is nothing to be done. `taken`: the number that they expect is ours now."""
+    if taken and end == "ours_too_low":
+        return f"; {TAKEN}"
     return f"; {HINTS[end]}" if end in HINTS else ""

@@ -5,7 +5,7 @@
     file = flow.open_files(["AAPL_2012-06-21_message_10.csv"]).files[0]
     orders = flow.orders(file)                       # numpy, dtype of records.MarketOrder
     book = flow.Book()
-    book.apply(orders.tobytes())
+    book.apply(orders)
     book.levels("buy", 5)                            # [(price_nanos, lots, orders), …], best first
 
 A file is checked whole when it is opened; a file with an error gives no record.
@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from meridian import records
 from meridian._native import book as _native
+from meridian.book import Book
+from meridian.rows import Rows
 
 __all__ = [
     "TOUCH_COLUMNS",
@@ -37,7 +38,6 @@ __all__ = [
 
 
 TOUCH_COLUMNS = _native.TOUCH_COLUMNS
-Book = _native.Book
 FlowFile = _native.FlowFile
 bench_books = _native.bench_books
 itch_stream = _native.itch_stream
@@ -57,11 +57,11 @@ def open_files(paths: Iterable[str | Path]) -> Opened:
     return Opened(files=files, skipped=skipped)
 
 
-def orders(file: FlowFile, instrument: int = 0) -> NDArray[np.void]:
+def orders(file: FlowFile, instrument: int = 0) -> Rows:
     """`MarketOrder` records in file order, of one instrument of the file or (0) of all."""
-    return np.frombuffer(file.orders(instrument), records.dtype("MarketOrder"))
+    return np.frombuffer(file.orders(instrument), records.dtype("MarketOrder")).view(Rows)
 
 
-def trades(file: FlowFile, instrument: int = 0) -> NDArray[np.void]:
+def trades(file: FlowFile, instrument: int = 0) -> Rows:
     """`Trade` records (hidden, cross, implied) in file order, of one instrument of the file or (0) of all."""
-    return np.frombuffer(file.trades(instrument), records.dtype("Trade"))
+    return np.frombuffer(file.trades(instrument), records.dtype("Trade")).view(Rows)

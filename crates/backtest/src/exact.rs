@@ -13,6 +13,7 @@ use records::{
     ReplaceOrder, Side, Stamp, Status, Trade, TradingState, UNDEF_PRICE, read_from,
 };
 
+use crate::capture::OwnTrade;
 use crate::fees::Fees;
 use crate::impact::Impact;
 use crate::own::{OWN_REF, OwnOrders};
@@ -40,6 +41,12 @@ pub(crate) struct Exact {
 
 impl Exact {
     pub fn new(venue: u16, listed: &[Listed], orders_max: usize, fees: Fees) -> Self {
+        Self::guarded(venue, listed, orders_max, fees, 0)
+    }
+
+    /// `self_trade`: what the venue does where our orders meet and the command does not say, a [`records::SelfTrade`] code, 0:
+    /// they trade.
+    pub fn guarded(venue: u16, listed: &[Listed], orders_max: usize, fees: Fees, self_trade: u8) -> Self {
         let instruments = listed.iter().map(|listing| listing.instrument as usize).max().unwrap_or(0);
         let capacity =
             Capacity { instruments, sessions: 2, orders: orders_max, levels_per_side: 1 << 16, trades: 1 << 12 };
@@ -59,7 +66,7 @@ impl Exact {
         for session in [RECORD, OWN] {
             let mut record = ExchangeSession::new();
             (record.header.venue, record.header.source) = (venue, session);
-            record.owner = if session == OWN { OWN_GROUP } else { 0 };
+            (record.owner, record.self_trade) = if session == OWN { (OWN_GROUP, self_trade) } else { (0, 0) };
             made.matching.session(Stamp::zeroed(), &record, &mut made.heard);
         }
         for listing in listed {
@@ -346,6 +353,9 @@ impl Exact {
     }
 
     fn trade(&mut self, now_ns: u64, trade: &Trade, made: &mut Made) -> bool {
+        if trade.cross == 1 && trade.busted == 0 && self.matching.has_guests() {
+            return self.cross(now_ns, trade, made);
+        }
         let Some(side) = Side::from_code(trade.side).filter(|_| trade.busted == 0 && trade.cross == 0) else {
             return true;
         };
@@ -371,6 +381,21 @@ impl Exact {
         if guest_lots < trade.lots {
             made.market.push(FlowRecord::Trade(Trade { lots: trade.lots - guest_lots, ..*trade }));
         }
+        made.end_event_as(trade.header.flags);
+        false
+    }
+
+    /// A recorded auction: those of our orders that are for it alone trade and end.
+    #[cold]
+    fn cross(&mut self, now_ns: u64, trade: &Trade, made: &mut Made) -> bool {
+        let (stamp, found) = (self.stamp(now_ns), (trade.price_nanos, trade.lots));
+        let (instrument, letter) = (trade.header.instrument, trade.cross_type);
+        self.matching.cross_recorded(stamp, self.venue, instrument, letter, found, &mut self.heard);
+        if self.heard.is_empty() {
+            return true;
+        }
+        self.settle(now_ns, made);
+        made.market.push(FlowRecord::Trade(*trade));
         made.end_event_as(trade.header.flags);
         false
     }
@@ -464,6 +489,41 @@ impl Exact {
     pub(crate) fn took(&mut self, order_ref: u64, lots: i64) {
         self.note_taken(order_ref, lots);
         self.impact.taken_lots += lots;
+    }
+
+    /// An execution of a recorded order by an order of ours that the record has, too: what ours took here is gone there as
+    /// well, and what it did not take leaves without a trade.
+    pub(crate) fn settle_taken(&mut self, order: &MarketOrder, made: &mut Made) {
+        let taken = self.taken.get(&order.order_ref).copied().unwrap_or(0).min(order.lots);
+        if taken > 0 {
+            self.missing(order.order_ref, taken);
+        }
+        let Some(change) = self.matching.reduce_recorded(RECORD, order.order_ref, order.lots - taken) else { return };
+        if change.off_lots > 0 {
+            made.market.push(FlowRecord::Order(taken_off(order, order.order_ref, change.off_lots, change.left_lots)));
+        }
+    }
+
+    /// Lots open of an order of ours that rests, and as the side of a trade of so many lots.
+    pub(crate) fn open_lots(&self, order_id: u64) -> Option<i64> {
+        let resting = self.matching.resting_order(OWN, order_id)?;
+        Some(resting.front_lots + resting.reserve_lots)
+    }
+
+    /// Lots of it that were filled.
+    pub(crate) fn filled_lots(&self, order_id: u64) -> i64 {
+        self.own.get(order_id).map_or(0, |order| order.filled_lots)
+    }
+
+    /// A trade of a resting order of ours.
+    pub(crate) fn own_trade(&self, order_id: u64, lots: i64) -> Option<OwnTrade> {
+        let resting = self.matching.resting_order(OWN, order_id)?;
+        Some(OwnTrade { order_id, side: resting.side.code(), price_nanos: resting.price_nanos, lots })
+    }
+
+    /// Displayed lots that a resting order of ours has before it.
+    pub(crate) fn lots_ahead(&self, order_id: u64) -> i64 {
+        self.matching.recorded_ahead(OWN, order_id).unwrap_or(0)
     }
 
     /// A report about an order, at this venue and time.

@@ -35,6 +35,7 @@ impl Exact {
             Some(ExchangeEventKind::Rested) => made.market.extend(shown(event).map(FlowRecord::Order)),
             Some(ExchangeEventKind::Refilled) => made.market.extend(shown(event).map(FlowRecord::Order)),
             Some(ExchangeEventKind::Executed) => self.say_executed(now_ns, event, made),
+            Some(ExchangeEventKind::Crossed) => self.say_crossed(now_ns, event, made),
             Some(ExchangeEventKind::Canceled) => self.say_canceled(now_ns, event, made),
             Some(ExchangeEventKind::Replaced) => self.say_replaced(now_ns, event, made),
             _ => {}
@@ -91,6 +92,19 @@ impl Exact {
         let mut record = market(event, BookAction::Execute);
         (record.lots, record.match_id, record.printable) = (event.lots, event.match_id, 1);
         made.market.push(FlowRecord::Order(record));
+    }
+
+    /// An order of ours in a recorded auction; what it took is not in the record's volume.
+    fn say_crossed(&mut self, now_ns: u64, event: &ExchangeEvent, made: &mut Made) {
+        let fill = Fill {
+            match_id: event.match_id,
+            price_nanos: event.price_nanos,
+            lots: event.lots,
+            leaves_lots: event.leaves_lots,
+            liquidity: 3,
+            units_e8: self.units_e8(event.header.instrument),
+        };
+        made.reports.extend(self.own.fill(event.user_ref, &fill, &self.fees, (self.venue, now_ns)));
     }
 
     fn say_canceled(&mut self, now_ns: u64, event: &ExchangeEvent, made: &mut Made) {

@@ -64,9 +64,10 @@ impl Told {
     }
 }
 
-fn told(as_it_stands: bool, made: Made) -> Told {
-    let market = made.market.iter().map(|record| match record {
+fn told(as_it_stands: bool, mut made: Made) -> Told {
+    let market = made.market.made().map(|record| match record {
         FlowRecord::Order(order) => (order.action, order.order_ref, order.lots),
+        FlowRecord::Trade(trade) => (0, trade.match_id, trade.lots),
         other => panic!("no order: {other:?}"),
     });
     Told { as_it_stands, market: market.collect(), reports: made.reports }
@@ -166,6 +167,31 @@ fn halts_refuse_ours_and_fill_nothing() {
     let refused = sends(&mut venue, bytes_of(&order(8, Side::Buy, PRICE, 10, TimeInForce::Day)));
     assert_eq!(refused.reports[0].event, OrderEventKind::Rejected.code());
     assert_eq!(refused.reports[0].reason, Reason::Halted.code());
+}
+
+#[test]
+fn orders_for_a_recorded_auction_trade_at_its_price_when_priced_through_it_and_end_with_it() {
+    let mut venue = venue();
+    happens(&mut venue, &add(1, Side::Buy, PRICE, 100));
+    let open = |id, side, price_nanos, lots| order(id, side, price_nanos, lots, TimeInForce::AtOpen);
+    let market = NewOrder { order_type: OrderType::Market.code(), ..open(8, Side::Buy, UNDEF_PRICE, 30) };
+    for one in [open(7, Side::Buy, PRICE + 2 * TICK, 20), market, open(9, Side::Buy, PRICE + TICK, 5)] {
+        let sent = sends(&mut venue, bytes_of(&one));
+        assert!(sent.market.is_empty() && sent.fills().is_empty(), "it waits and is not shown");
+    }
+    sends(&mut venue, bytes_of(&order(10, Side::Sell, PRICE - TICK, 5, TimeInForce::AtClose)));
+    assert!(happens(&mut venue, &execute(1, 40)).fills().is_empty());
+    let mut cross = Trade::new();
+    (cross.header.instrument, cross.header.flags, cross.match_id) = (1, FLAG_LAST, 77);
+    (cross.price_nanos, cross.lots, cross.cross, cross.cross_type) = (PRICE + TICK, 45, 1, b'O');
+    let crossed = happens(&mut venue, &FlowRecord::Trade(cross));
+    // The market order first, then the better price, together no more than the record; nothing at the price itself.
+    assert_eq!(crossed.fills(), [(8, 30, 0), (7, 15, 5)]);
+    assert!(crossed.reports.iter().all(|report| [PRICE + TICK, UNDEF_PRICE].contains(&report.price_nanos)));
+    assert_eq!(crossed.market, [(0, 77, 45)], "the record's auction stays as it was");
+    let ended = crossed.reports.iter().filter(|report| report.event == OrderEventKind::Expired.code());
+    assert_eq!(ended.map(|report| (report.owner.order_id, report.lots)).collect::<Vec<_>>(), [(7, 5), (9, 5)]);
+    assert_eq!(venue.matching.resting(), 2, "the record's order, and ours for the close");
 }
 
 #[test]

@@ -7,8 +7,6 @@
 //! Invariant: lots that ours took of a level are not there for ours to take again before the record renews the level; no
 //! word of the record panics.
 
-use std::collections::BTreeMap;
-
 use book::flow::FlowRecord;
 use records::{
     BookAction, CancelOrder, FLAG_LAST, Kind, MarketLevel, MarketOrder, NewOrder, OrderEventKind, OrderType, Reason,
@@ -17,6 +15,7 @@ use records::{
 
 use crate::fees::Fees;
 use crate::impact::Impact;
+use crate::ladder::Ladder;
 use crate::own::{Fill, OWN_REF, OwnOrders};
 use crate::queue::{Place, QueueModel};
 use crate::venue::{Listed, Made};
@@ -36,7 +35,7 @@ struct Resting {
 struct Book {
     listed: Listed,
     /// By key: a bid's price, an ask's negated one; the best is the last.
-    levels: [BTreeMap<i64, i64>; 2],
+    levels: [Ladder; 2],
     own: [Vec<Resting>; 2],
     trading: TradingState,
 }
@@ -47,7 +46,7 @@ impl Book {
     }
 
     fn lots_at(&self, side: Side, price_nanos: i64) -> i64 {
-        self.levels[side.index()].get(&(side.sign() * price_nanos)).copied().unwrap_or(0)
+        self.levels[side.index()].get(side.sign() * price_nanos)
     }
 }
 
@@ -169,11 +168,7 @@ impl Levels {
             return self.impact.refuse(if price_is_bad { Reason::InvalidPrice } else { Reason::InvalidQuantity });
         }
         let key = side.sign() * level.price_nanos;
-        let before_lots = if lots == 0 {
-            book.levels[side.index()].remove(&key).unwrap_or(0)
-        } else {
-            book.levels[side.index()].insert(key, lots).unwrap_or(0)
-        };
+        let before_lots = book.levels[side.index()].set(key, lots);
         if before_lots == lots {
             return;
         }
@@ -344,6 +339,10 @@ impl Levels {
             TradingState::Halted | TradingState::Paused => return Some(Reason::Halted),
             TradingState::Auction | TradingState::PreOpen | TradingState::Closed => return Some(Reason::Closed),
         }
+        if wanted.time_in_force.is_at_auction() {
+            // Levels say nothing of an auction's orders.
+            return Some(Reason::InvalidField);
+        }
         let listed = &book.listed;
         let free = wanted.market && wanted.price_nanos == UNDEF_PRICE;
         let in_range = (listed.price_min_nanos..=listed.price_max_nanos).contains(&wanted.price_nanos);
@@ -364,8 +363,7 @@ impl Levels {
         let Some(book) = self.book(instrument) else { return };
         let reach: Vec<(i64, i64)> = book.levels[other.index()]
             .iter()
-            .rev()
-            .map(|(key, lots)| (other.sign() * key, *lots))
+            .map(|(key, lots)| (other.sign() * key, lots))
             .take_while(|(price_nanos, _)| wanted.reaches(*price_nanos))
             .collect();
         let in_reach: i64 = reach.iter().map(|(_, lots)| *lots).sum();
@@ -430,11 +428,7 @@ impl Levels {
         let Some(book) = self.book(instrument) else { return };
         let (units_e8, tick_nanos) = (book.listed.units_e8, book.listed.tick_nanos);
         let key = side.sign() * price_nanos;
-        if there > lots {
-            book.levels[side.index()].insert(key, there - lots);
-        } else {
-            book.levels[side.index()].remove(&key);
-        }
+        book.levels[side.index()].set(key, there - lots);
         let mut record = MarketOrder::new();
         (record.header.instrument, record.action) = (instrument, BookAction::Execute.code());
         (record.order_ref, record.side) = (level_ref(instrument, side, price_nanos / tick_nanos), side.code());

@@ -3,19 +3,23 @@
 //! Invariant: simulated time only; equal inputs, models and seeds give equal results.
 
 mod blotter;
+mod capture;
 mod exact;
 mod exact_events;
 mod fees;
 mod impact;
+mod ladder;
 mod latency;
 mod level;
 mod own;
+pub mod parity;
 mod queue;
 mod simulation;
 mod source;
 mod venue;
 
 pub use blotter::{Blotter, EquityRow, FillRow, HORIZONS_NS, OrderRow, PositionRow, SlotRow};
+pub use capture::Captured;
 pub use fees::{Fee, Fees};
 pub use impact::Impact;
 pub use latency::Latency;

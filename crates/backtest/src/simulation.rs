@@ -53,6 +53,8 @@ pub struct Simulation {
     /// The rows so far.
     pub blotter: Blotter,
     stamp: Stamp,
+    /// Some venue asks for memory before a record comes.
+    looks_ahead: bool,
     /// What is due first of all that is on its way.
     due_ns: u64,
     due: (usize, Due),
@@ -66,8 +68,8 @@ pub struct Simulation {
 }
 
 /// Records ahead whose memory is asked for: the index, then the order.
-const AHEAD_FAR: usize = 8;
-const AHEAD_NEAR: usize = 3;
+const AHEAD_FAR: usize = 9;
+const AHEAD_NEAR: usize = 4;
 const NO_PLACE: u8 = u8::MAX;
 
 impl Simulation {
@@ -87,6 +89,7 @@ impl Simulation {
         let mut simulation = Self {
             engine: Engine::new(config.engine, host),
             merge,
+            looks_ahead: venues.iter().any(Venue::looks_ahead),
             venues,
             place_of,
             blotter: Blotter::new(),
@@ -130,30 +133,29 @@ impl Simulation {
                 self.deliver();
                 continue;
             }
-            let (venue, record) = match self.merge.take() {
-                Ok(taken) => taken,
-                Err(errors) => {
-                    self.finish();
-                    return Err(errors);
-                }
-            };
-            self.happen(record_ns, venue, record);
+            self.happen(record_ns);
+            if let Err(errors) = self.merge.advance() {
+                self.finish();
+                return Err(errors);
+            }
         }
         Ok(if self.ended { Progress::Done } else { Progress::More })
     }
 
     /// The record's next word, at its venue.
     #[inline]
-    fn happen(&mut self, now_ns: u64, venue: u16, record: FlowRecord) {
-        let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
+    fn happen(&mut self, now_ns: u64) {
         for (distance, near) in [(AHEAD_FAR, false), (AHEAD_NEAR, true)] {
-            if let Some((of, order_ref)) = self.merge.ahead(distance)
+            if self.looks_ahead
+                && let Some((of, order_ref)) = self.merge.ahead(distance)
                 && let Some(venue) = self.venues.get(usize::from(self.place_of[usize::from(of)]))
             {
                 venue.prefetch(order_ref, near);
             }
         }
-        self.engine.prefetch(bytes(&record));
+        let (venue, record) = self.merge.record();
+        let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
+        self.engine.prefetch(bytes(record));
         let Some(venue) = self.venues.get_mut(usize::from(place)) else { return };
         venue.on_record(now_ns, record);
         let (due_ns, due) = venue.due();
@@ -194,7 +196,7 @@ impl Simulation {
                 }
             }
             Due::Feed => {
-                if let Some(record) = venue.feed.pop_front() {
+                if let Some(record) = venue.take_feed() {
                     self.fold(now_ns, bytes(&record));
                 }
             }

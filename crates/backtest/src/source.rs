@@ -97,29 +97,34 @@ impl Merge {
         self.next_ns
     }
 
-    /// The next record with its venue.
+    /// The next record with its venue, once: where it lies it becomes what the engine knows it as.
     #[inline]
-    pub fn take(&mut self) -> Result<(u16, FlowRecord), FlowErrors> {
-        let at = self.first;
-        let stream = &mut self.streams[at];
-        let mut record = stream.batch[stream.position];
-        stream.position += 1;
+    pub fn record(&mut self) -> (u16, &mut FlowRecord) {
+        let stream = &mut self.streams[self.first];
+        let record = &mut stream.batch[stream.position];
         let header = record.header_mut();
         let instrument = header.instrument as usize;
         header.instrument = stream.source.instruments.get(instrument).copied().unwrap_or(0);
         if stream.mark != 0
-            && let FlowRecord::Order(order) = &mut record
+            && let FlowRecord::Order(order) = record
         {
             order.order_ref ^= stream.mark;
             if order.action == BookAction::Replace.code() {
                 order.new_order_ref ^= stream.mark;
             }
         }
-        let venue = stream.source.venue;
+        (stream.source.venue, record)
+    }
+
+    /// Goes on to the one after it.
+    #[inline]
+    pub fn advance(&mut self) -> Result<(), FlowErrors> {
+        let at = self.first;
+        self.streams[at].position += 1;
         self.taken += 1;
         self.find(at)?;
         self.choose();
-        Ok((venue, record))
+        Ok(())
     }
 
     /// Reference of the order that a record so much further on will be about, and its venue; as far as it is known.

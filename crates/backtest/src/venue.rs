@@ -55,8 +55,57 @@ pub struct VenueConfig {
 /// What one thing that happened at a venue led to.
 #[derive(Default)]
 pub(crate) struct Made {
-    pub market: Vec<FlowRecord>,
+    pub market: Feed,
     pub reports: Vec<OrderEvent>,
+}
+
+/// Market data on its way to the engine; behind it, what was made and has not set out.
+#[derive(Default)]
+pub(crate) struct Feed {
+    records: VecDeque<FlowRecord>,
+    set_out: usize,
+}
+
+impl Feed {
+    /// One more is made.
+    #[inline]
+    pub fn push(&mut self, record: FlowRecord) {
+        self.records.push_back(record);
+    }
+
+    /// What was made.
+    #[inline]
+    pub fn made(&mut self) -> impl DoubleEndedIterator<Item = &mut FlowRecord> {
+        self.records.range_mut(self.set_out..)
+    }
+
+    /// All of it has set out.
+    #[inline]
+    pub fn leave(&mut self) {
+        self.set_out = self.records.len();
+    }
+
+    /// When the first one arrives.
+    #[inline]
+    pub fn arrival_ns(&self) -> u64 {
+        match self.records.front() {
+            Some(record) if self.set_out > 0 => record.header().receive_time_ns,
+            _ => u64::MAX,
+        }
+    }
+
+    /// The first one arrives.
+    #[inline]
+    pub fn pop(&mut self) -> Option<FlowRecord> {
+        self.set_out = self.set_out.checked_sub(1)?;
+        self.records.pop_front()
+    }
+}
+
+impl Extend<FlowRecord> for Feed {
+    fn extend<T: IntoIterator<Item = FlowRecord>>(&mut self, records: T) {
+        self.records.extend(records);
+    }
 }
 
 impl Made {
@@ -67,7 +116,7 @@ impl Made {
 
     /// The last of it ends a venue event if the record that it stands for did.
     pub fn end_event_as(&mut self, flags: u8) {
-        if let Some(last) = self.market.last_mut() {
+        if let Some(last) = self.market.made().next_back() {
             last.header_mut().flags |= flags & FLAG_LAST;
         }
     }
@@ -110,7 +159,6 @@ pub(crate) struct Venue {
     pub id: u16,
     model: Model,
     made: Made,
-    pub feed: VecDeque<FlowRecord>,
     pub reports: VecDeque<OrderEvent>,
     commands: VecDeque<Command>,
     feed_way: Way,
@@ -128,7 +176,6 @@ impl Venue {
             id: config.venue,
             model,
             made: Made::default(),
-            feed: VecDeque::with_capacity(1 << 12),
             reports: VecDeque::with_capacity(64),
             commands: VecDeque::with_capacity(64),
             feed_way: Way::new(config.feed.clone()),
@@ -144,7 +191,6 @@ impl Venue {
             Model::Exact(exact) => exact.next_expiry_ns(),
             Model::Levels(levels) => levels.next_expiry_ns(),
         };
-        let feed_ns = self.feed.front().map_or(u64::MAX, |record| record.header().receive_time_ns);
         let mut due = (expiry_ns, Due::Expiry);
         if let Some(command) = self.commands.front() {
             due = due.min((command.arrival_ns, Due::Command));
@@ -152,24 +198,36 @@ impl Venue {
         if let Some(report) = self.reports.front() {
             due = due.min((report.header.receive_time_ns, Due::Report));
         }
-        due.min((feed_ns, Due::Feed))
+        due.min((self.made.market.arrival_ns(), Due::Feed))
     }
 
     /// A word of the record. `record` becomes what the feed carries if it goes there as it stands.
     #[inline]
-    pub fn on_record(&mut self, now_ns: u64, mut record: FlowRecord) {
+    pub fn on_record(&mut self, now_ns: u64, record: &mut FlowRecord) {
         let as_it_stands = match &mut self.model {
-            Model::Exact(exact) => exact.on_record(now_ns, &record, &mut self.made),
-            Model::Levels(levels) => levels.on_record(now_ns, &record, &mut self.made),
+            Model::Exact(exact) => exact.on_record(now_ns, record, &mut self.made),
+            Model::Levels(levels) => levels.on_record(now_ns, record, &mut self.made),
         };
         if as_it_stands {
             let header = record.header_mut();
             header.venue = self.id;
             header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
-            self.feed.push_back(record);
+            self.made.market.push(*record);
+            self.made.market.leave();
         } else {
             self.leave(now_ns);
         }
+    }
+
+    /// The first market data arrives.
+    #[inline]
+    pub fn take_feed(&mut self) -> Option<FlowRecord> {
+        self.made.market.pop()
+    }
+
+    /// Whether [`Venue::prefetch`] is of use.
+    pub fn looks_ahead(&self) -> bool {
+        matches!(self.model, Model::Exact(_))
     }
 
     /// Asks for memory that a coming record will look at.
@@ -212,12 +270,12 @@ impl Venue {
             report.header.receive_time_ns = self.report_way.arrival_ns(now_ns);
             self.reports.push_back(report);
         }
-        for mut record in self.made.market.drain(..) {
+        for record in self.made.market.made() {
             let header = record.header_mut();
             (header.venue, header.venue_time_ns) = (self.id, now_ns);
             header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
-            self.feed.push_back(record);
         }
+        self.made.market.leave();
     }
 
     /// Where it parted from the record.

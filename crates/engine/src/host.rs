@@ -52,8 +52,12 @@ impl EventRef<'_> {
 }
 
 /// What a slot's class looks at, beyond what every slot is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wants {
+    /// It is called when a book changed.
+    pub book_calls: bool,
+    /// It is called when a trade printed.
+    pub trade_calls: bool,
     /// It reads the consolidated books in its orders view.
     pub consolidated: bool,
     /// It is called when they change.
@@ -72,11 +76,20 @@ pub struct Wants {
     pub signal_calls: bool,
 }
 
+/// Books and trades: what a host that says nothing is called for.
+impl Default for Wants {
+    fn default() -> Self {
+        Self::new(0, |callback| matches!(callback, Callback::Book | Callback::Trade))
+    }
+}
+
 impl Wants {
     /// What a class reads, as object code and plain classes tell it: bit 0 consolidated books, 1 queue places, 2 states, 3
     /// regions; and the callbacks that it has.
     pub fn new(reads: u64, has: impl Fn(Callback) -> bool) -> Self {
         Self {
+            book_calls: has(Callback::Book),
+            trade_calls: has(Callback::Trade),
             consolidated: reads & 1 != 0 || has(Callback::Consolidated),
             consolidated_calls: has(Callback::Consolidated),
             queues: reads & 2 != 0,

@@ -9,6 +9,8 @@ use records::*;
 use support::{Heard, OTHER_VENUE, PRICE, SHARE, SLOT, START_NS, TICK, VENUE, World, config};
 
 const READS: Wants = Wants {
+    book_calls: true,
+    trade_calls: true,
     consolidated: true,
     consolidated_calls: false,
     queues: false,

@@ -60,7 +60,7 @@ fn control_23_only_what_trades_and_a_gateway_that_is_there() {
         record
     };
     let mut world = world(None);
-    for state in [TradingState::Halted, TradingState::Paused, TradingState::QuoteOnly, TradingState::Auction] {
+    for state in [TradingState::Halted, TradingState::Paused, TradingState::QuoteOnly, TradingState::Closed] {
         for instrument in [SHARE, 0] {
             world.clear();
             world.give(&status(instrument, state));
@@ -79,6 +79,24 @@ fn control_23_only_what_trades_and_a_gateway_that_is_there() {
         ask(&mut world, VENUE, at(Side::Buy, PRICE, 1));
         assert_eq!(codes(&world), [RejectCode::GatewayNotReady], "{state:?}");
     }
+}
+
+#[test]
+fn control_23_a_call_collects_orders_unless_the_venue_stands() {
+    let mut world = world(None);
+    let tell = |world: &mut World, instrument: u32, trading: TradingState| {
+        let mut record = Status::new();
+        (record.header.venue, record.header.instrument, record.trading) = (VENUE, instrument, trading.code());
+        world.give(&record);
+        world.clear();
+        ask(world, VENUE, at(Side::Buy, PRICE, 1));
+        world.commands::<NewOrder>().len()
+    };
+    assert_eq!(tell(&mut world, SHARE, TradingState::Auction), 1, "the instrument's call");
+    assert_eq!(tell(&mut world, 0, TradingState::Halted), 0, "the venue stands");
+    assert_eq!(tell(&mut world, 0, TradingState::Auction), 1, "a call of all");
+    assert_eq!(tell(&mut world, SHARE, TradingState::Halted), 0, "but not of this one");
+    assert_eq!(tell(&mut world, SHARE, TradingState::Trading), 1, "which joins it");
 }
 
 #[test]

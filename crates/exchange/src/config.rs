@@ -11,6 +11,7 @@ use tiles::{DoorConfig, StartError, settings};
 
 use crate::fix::FixPortConfig;
 use crate::flow::FlowConfig;
+use crate::schedule::PhaseConfig;
 use crate::throttle::ThrottleConfig;
 
 /// Longest day of a session kept for those who reconnect.
@@ -52,6 +53,10 @@ settings! {
         pub flow: Vec<FlowConfig> = Vec::new(), "a list of tables";
         /// What is traded.
         pub listings: Vec<ListingConfig>, "a list of tables, one at least", |listings| !listings.is_empty();
+        /// What happens by itself; without it everything trades from the start.
+        pub timetable: Vec<PhaseConfig> = Vec::new(), "a list of tables";
+        /// How often a call says what it would give.
+        pub indicate_ms: u64 = 1000, "a whole number of ms from 1 to 3600000", |ms| (1..=3_600_000).contains(ms);
         /// Resting orders of all books.
         pub orders: usize = 1 << 17, "a whole number from 1 to 134217728", |orders| (1..=1 << 27).contains(orders);
         /// Price levels of one side of one book.
@@ -171,6 +176,11 @@ impl ExchangeConfig {
             let listed = self.listings.iter().any(|listing| listing.instrument == flow.instrument);
             must(listed, format!("flow[{at}].instrument = {}: must be an instrument of listings", flow.instrument));
         }
+        for (at, phase) in self.timetable.iter().enumerate() {
+            let listed = self.listings.iter().any(|listing| [0, listing.instrument].contains(&phase.instrument));
+            let instrument = phase.instrument;
+            must(listed, format!("timetable[{at}].instrument = {instrument}: must be 0 or an instrument of listings"));
+        }
         for (at, listing) in self.listings.iter().enumerate() {
             let before = &self.listings[..at];
             let ListingConfig { instrument, symbol, locate, .. } = listing;
@@ -243,8 +253,8 @@ impl InnerConfig {
 }
 
 impl ListingConfig {
-    /// The record that lists it.
-    pub(crate) fn record(&self, venue: u16) -> ExchangeListing {
+    /// The record that lists it, in a state.
+    pub(crate) fn record(&self, venue: u16, state: TradingState) -> ExchangeListing {
         let mut record = ExchangeListing::new();
         record.header.venue = venue;
         record.header.instrument = self.instrument;
@@ -262,7 +272,7 @@ impl ListingConfig {
         record.round_lot = self.round_lot;
         record.locate = u32::from(self.locate);
         record.protection_ppm = self.protection_ppm;
-        record.state = TradingState::Trading.code();
+        record.state = state.code();
         record
     }
 }

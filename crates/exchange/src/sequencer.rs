@@ -8,8 +8,8 @@
 use journal::{Identity, JournalConfig, JournalError, Reader, Writer, frame_bytes};
 use links::Counter;
 use records::{
-    ExchangeControl, ExchangeEnter, ExchangeEvent, ExchangeEventKind, ExchangeListing, ExchangeReplace,
-    ExchangeRequest, Header, Kind, NONE, Stamp, bytes_of, read_from,
+    ExchangeControl, ExchangeEnter, ExchangeEvent, ExchangeEventKind, ExchangeIndication, ExchangeListing,
+    ExchangeReplace, ExchangeRequest, Header, Kind, NONE, Stamp, TradingState, bytes_of, read_from,
 };
 use tiles::{Context, StartError};
 
@@ -20,6 +20,7 @@ use crate::fix::{Desks, FixRole, Kept};
 use crate::listings::Listings;
 use crate::matching::{Capacity, Matching, Sink};
 use crate::ouch::outbound::{self, Answers};
+use crate::schedule::Schedule;
 
 /// After a disk had no room it is asked again so much later.
 const RETRY_NS: u64 = 100_000_000;
@@ -45,6 +46,9 @@ pub(crate) enum Use {
 /// Events of one command that a source in this process hears at most: more is a mass cancel, of which it hears the head.
 const HEARD_MAX: usize = 4096;
 
+/// Busts, corrections and states of one cycle whose outcome is told over links at most.
+const CHANGED_MAX: usize = 256;
+
 /// What events become.
 pub(crate) struct Outputs {
     pub history: History,
@@ -57,9 +61,13 @@ pub(crate) struct Outputs {
     pub market: Market,
     /// Events of sessions without a socket, for the source in this process that asked.
     pub heard: Vec<ExchangeEvent>,
+    /// What became of busts, corrections and states, for whoever asked over a link.
+    pub changed: Vec<ExchangeEvent>,
     midnight_ns: u64,
     events: u64,
     trades: u64,
+    /// Trades broken, trades corrected, and what was refused of either.
+    changes: [u64; 3],
     heard_lost: u64,
 }
 
@@ -68,6 +76,11 @@ impl Sink for Outputs {
     fn event(&mut self, event: &ExchangeEvent) {
         self.events += 1;
         self.trades += u64::from(event.event == ExchangeEventKind::Executed.code());
+        if event.match_id != 0 && !traded(event.event) {
+            self.trade_changed(event);
+        } else if event.event == ExchangeEventKind::State.code() && self.changed.len() < self.changed.capacity() {
+            self.changed.push(*event);
+        }
         let place = itch::Place::of(event, &self.listings, self.midnight_ns);
         itch::publish(event, place, &mut self.history);
         let place = outbound::Place::new(place.listed.symbol, event, self.midnight_ns);
@@ -91,9 +104,38 @@ impl Sink for Outputs {
             self.tell_session(event.other_source, event, |answers| answers.tell_other(event, place));
         }
     }
+
+    fn indication(&mut self, indication: &ExchangeIndication) {
+        let header = &indication.header;
+        let place = itch::Place::at(self.listings.get(header.instrument), header.venue_time_ns, self.midnight_ns);
+        self.history.append(|out| place.imbalance(indication, out));
+        self.market.indicate(indication);
+    }
+}
+
+/// Whether an event tells of a trade, or of an auction as a whole, rather than of what became of one.
+#[inline]
+fn traded(event: u8) -> bool {
+    event == ExchangeEventKind::Executed.code()
+        || event == ExchangeEventKind::Crossed.code()
+        || event == ExchangeEventKind::Uncrossed.code()
 }
 
 impl Outputs {
+    /// A bust or a correction was done or refused.
+    #[cold]
+    fn trade_changed(&mut self, event: &ExchangeEvent) {
+        let which = match ExchangeEventKind::from_code(event.event) {
+            Some(ExchangeEventKind::Broken) => 0,
+            Some(ExchangeEventKind::Corrected) => 1,
+            _ => 2,
+        };
+        self.changes[which] += 1;
+        if self.changed.len() < self.changed.capacity() {
+            self.changed.push(*event);
+        }
+    }
+
     #[inline]
     fn tell_session(&mut self, session: u32, event: &ExchangeEvent, tell: impl FnOnce(&mut Answers)) {
         match self.answers.get_mut(session as usize) {
@@ -116,12 +158,14 @@ pub(crate) struct Sequencer {
     pub core: Matching,
     pub outputs: Outputs,
     journal: Writer,
+    schedule: Schedule,
     last: Stamp,
     replayed_messages: u64,
     venue: u16,
     commands: Counter,
     events: Counter,
     trades: Counter,
+    changes: [Counter; 3],
     resting: Counter,
     bad_commands: Counter,
     heard_lost: Counter,
@@ -155,16 +199,20 @@ impl Sequencer {
             answers,
             listings: Listings::with_capacity(instruments),
             heard: Vec::with_capacity(HEARD_MAX),
+            changed: Vec::with_capacity(CHANGED_MAX),
             midnight_ns: config.midnight_ns,
             events: 0,
             trades: 0,
+            changes: [0; 3],
             heard_lost: 0,
         };
         let mut core = Matching::new(capacity);
         let identity = Identity { shard: config.venue, ..Identity::default() };
         let mut journal_config = JournalConfig { segment_bytes: config.segment_bytes, ..JournalConfig::new(identity) };
-        let (next, last) = replay(&mut core, &mut outputs, context, config)?;
+        let (next, first_ns, last) = replay(&mut core, &mut outputs, context, config)?;
         journal_config.next = next;
+        let started_ns = if last.sequence == 0 { now_ns } else { first_ns };
+        let schedule = Schedule::new(config, started_ns, last.time_ns, now_ns);
         outputs.desks.settle(config)?;
         let replayed_messages = outputs.history.last();
         let journal = Writer::create(context.storage.clone(), journal_config)?;
@@ -173,12 +221,14 @@ impl Sequencer {
             core,
             outputs,
             journal,
+            schedule,
             last,
             replayed_messages,
             venue: config.venue,
             commands: counter("exchange.commands"),
             events: counter("exchange.events"),
             trades: counter("exchange.trades"),
+            changes: ["exchange.busts", "exchange.corrections", "exchange.changes_refused"].map(counter),
             resting: counter("exchange.resting_orders"),
             bad_commands: counter("exchange.bad_commands"),
             heard_lost: counter("exchange.heard_lost"),
@@ -188,6 +238,7 @@ impl Sequencer {
             refused_no_room: counter("exchange.refused_no_room"),
         };
         sequencer.outputs.heard.clear();
+        sequencer.outputs.changed.clear();
         if config.fix_ports.iter().any(|port| port.role() == FixRole::MarketData) {
             sequencer.outputs.market.watch();
         }
@@ -202,7 +253,9 @@ impl Sequencer {
             self.control(now_ns, records::ExchangeAction::SystemEvent, 0, b'O');
         }
         for listing in &config.listings {
-            self.submit(now_ns, bytes_of(&listing.record(config.venue)));
+            let first = if config.timetable.is_empty() { TradingState::Trading } else { TradingState::PreOpen };
+            let state = self.core.state(listing.instrument).filter(|_| !fresh).unwrap_or(first);
+            self.submit(now_ns, bytes_of(&listing.record(config.venue, state)));
         }
         for port in &config.ports {
             self.submit(now_ns, bytes_of(&port.record(config.venue)));
@@ -259,7 +312,7 @@ impl Sequencer {
         let header: Option<Header> = read_from(record);
         let is_command = header
             .and_then(|header| header.kind())
-            .is_some_and(|kind| (Kind::ExchangeEnter.code()..=Kind::ExchangeRequest.code()).contains(&kind.code()));
+            .is_some_and(|kind| (Kind::ExchangeEnter.code()..=Kind::ExchangeAuction.code()).contains(&kind.code()));
         if !is_command || records::parse(record).is_err() {
             self.bad_commands.add(1);
             return;
@@ -299,6 +352,16 @@ impl Sequencer {
         if due {
             self.control(now_ns, records::ExchangeAction::Timer, 0, 0);
         }
+        while let Some(phase) = self.schedule.due(now_ns).filter(|_| self.has_room(now_ns, 1, Use::Own)) {
+            self.submit(now_ns, phase.bytes());
+            self.schedule.pass();
+        }
+        if self.core.calls() != 0
+            && self.has_room(now_ns, 1, Use::Other)
+            && let Some(indicate) = self.schedule.indication(now_ns)
+        {
+            self.submit(now_ns, indicate.bytes());
+        }
         if self.may_ask(now_ns) {
             // Without a spare segment the journal's room is what is left of the present one.
             self.no_room_ns = self.journal.prepare().is_err().then_some(now_ns);
@@ -308,6 +371,9 @@ impl Sequencer {
         self.commands.set(self.last.sequence);
         self.events.set(self.outputs.events);
         self.trades.set(self.outputs.trades);
+        for (counter, count) in self.changes.iter().zip(self.outputs.changes) {
+            counter.set(count);
+        }
         self.resting.set(self.core.resting() as u64);
         self.heard_lost.set(self.outputs.heard_lost);
         usize::from(due)
@@ -319,8 +385,8 @@ impl Sequencer {
     }
 }
 
-/// Where a journal goes on, and the last stamp in it.
-type Tail = ((u64, u64), Stamp);
+/// Where a journal goes on, the time of its first record, and the stamp of its last.
+type Tail = ((u64, u64), u64, Stamp);
 
 /// Applies what stands in the journal.
 fn replay(
@@ -331,10 +397,10 @@ fn replay(
 ) -> Result<Tail, StartError> {
     let named = |error: &dyn std::fmt::Display| StartError(format!("tile {}: journal: {error}", config.name));
     let mut reader = match Reader::from_storage(context.storage.as_ref(), config.segment_bytes) {
-        Err(JournalError::Empty) => return Ok(((0, 1), Stamp::default())),
+        Err(JournalError::Empty) => return Ok(((0, 1), 0, Stamp::default())),
         reader => reader.map_err(|error| named(&error))?,
     };
-    let mut last = Stamp::default();
+    let (mut first_ns, mut last) = (None, Stamp::default());
     while let Some((stamp, record)) = reader.next().map_err(|error| named(&error))? {
         if let Some(listing) = read_from::<ExchangeListing>(record)
             && listing.header.kind() == Some(Kind::ExchangeListing)
@@ -344,8 +410,9 @@ fn replay(
         outputs.desks.before(stamp, record);
         core.apply(stamp, record, outputs).map_err(|error| named(&format!("{error:?}")))?;
         outputs.desks.after();
+        first_ns.get_or_insert(stamp.time_ns);
         last = stamp;
     }
     // After the last segment that was written, not after the spare that a writer leaves behind when it dies.
-    Ok(((reader.summary().last_segment + 1, last.sequence + 1), last))
+    Ok(((reader.summary().last_segment + 1, last.sequence + 1), first_ns.unwrap_or(0), last))
 }

@@ -155,8 +155,9 @@ fn snapshot(now_ns: u64, midnight_ns: u64, sequencer: &Sequencer) -> MemoryStore
     for (instrument, listed) in listings.all() {
         let place = Place::at(listed, now_ns, midnight_ns);
         let state = sequencer.core.state(instrument).map_or(0, |state| state.code());
+        let letter = sequencer.core.call_letter(instrument);
         put(&|out| place.directory(out));
-        put(&|out| place.trading_action(state, [0; 4], out));
+        put(&|out| place.trading_action(state, [0; 4], letter, out));
     }
     sequencer.core.for_each_resting(|order| {
         if !order.hidden {

@@ -3,8 +3,8 @@
 //! Invariant: within a cycle, commands come first from the sources in this process and over links, then from the ports; a
 //! cycle's messages leave in its packets, the feed before the answers.
 
-use links::Subscription;
-use records::{ExchangeEvent, RECORD_BYTES_MAX};
+use links::{Publication, Subscription};
+use records::{ExchangeEvent, RECORD_BYTES_MAX, bytes_of};
 use tiles::{Context, StartError, Tile};
 
 use crate::config::ExchangeConfig;
@@ -45,19 +45,22 @@ pub struct ExchangeTile {
     config: ExchangeConfig,
     context: Context,
     links: Vec<Box<dyn Subscription>>,
+    operators: Vec<Box<dyn Publication>>,
     sources: Vec<Box<dyn CommandSource>>,
     running: Option<Running>,
 }
 
 impl ExchangeTile {
-    /// Checks the configuration. Every subscription of the context is a source of commands.
+    /// Checks the configuration. Every subscription of the context is a source of commands; every publication is told what
+    /// became of busts and corrections.
     ///
     /// # Errors
     /// Everything that is wrong with the configuration.
     pub fn new(config: ExchangeConfig, mut context: Context) -> Result<Self, StartError> {
         config.check()?;
         let links = std::mem::take(&mut context.subscriptions).into_values().collect();
-        Ok(Self { config, context, links, sources: Vec::new(), running: None })
+        let operators = std::mem::take(&mut context.publications).into_values().collect();
+        Ok(Self { config, context, links, operators, sources: Vec::new(), running: None })
     }
 
     /// Adds a source in this process.
@@ -127,6 +130,15 @@ impl Running {
         work
     }
 
+    /// Operators hear what became of trades that were to change. Who is not there finds it in the journal and the counters.
+    fn tell_operators(&mut self, operators: &mut [Box<dyn Publication>]) {
+        for event in self.sequencer.outputs.changed.drain(..) {
+            for operator in operators.iter_mut() {
+                let _if_there = operator.offer(bytes_of(&event));
+            }
+        }
+    }
+
     /// Sources hear what the ports' orders did to theirs.
     fn tell_sources(&mut self, sources: &mut [Box<dyn CommandSource>]) {
         for event in &self.sequencer.outputs.heard {
@@ -151,6 +163,7 @@ impl Tile for ExchangeTile {
         let mut work = running.sequencer.on_time(now_ns);
         work += running.poll_sources(now_ns, &mut self.sources);
         work += running.poll_links(now_ns, &mut self.links);
+        running.tell_operators(&mut self.operators);
         for port in &mut running.ports {
             work += port.receive(now_ns, &mut running.sequencer);
         }

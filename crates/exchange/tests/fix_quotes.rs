@@ -1,12 +1,13 @@
-//! Mass quotes over FIX, and what the exchange does to orders by itself: busts, the end of the day.
+//! Mass quotes over FIX, and what the exchange does to orders by itself: corrections, busts, the end of the day.
 
 mod support;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use exchange::{CommandSource, ExchangeConfig};
-use records::{ExchangeAction, ExchangeControl, RECORD_BYTES_MAX, bytes_of};
+use records::{ExchangeAction, ExchangeControl, ExchangeCorrection, RECORD_BYTES_MAX, UNDEF_PRICE, bytes_of};
 use support::fix::{hold_against_dictionary, line, log_on, port, told, value};
 use support::{House, config, until};
 use tiles::Clock;
@@ -102,14 +103,13 @@ fn an_entry_is_a_bid_and_an_offer_that_take_the_place_of_its_former_ones() {
 
 /// Commands of the exchange's own, from inside the process.
 #[derive(Clone, Default)]
-struct Hand(Rc<RefCell<Vec<ExchangeControl>>>);
+struct Hand(Rc<RefCell<VecDeque<Vec<u8>>>>);
 
 impl CommandSource for Hand {
     fn next(&mut self, _: u64, out: &mut [u8; RECORD_BYTES_MAX]) -> Option<usize> {
-        let command = self.0.borrow_mut().pop()?;
-        let bytes = bytes_of(&command);
-        out[..bytes.len()].copy_from_slice(bytes);
-        Some(bytes.len())
+        let command = self.0.borrow_mut().pop_front()?;
+        out[..command.len()].copy_from_slice(&command);
+        Some(command.len())
     }
 }
 
@@ -154,7 +154,7 @@ fn a_quote_cancel_pulls_those_of_its_symbols_or_all_and_no_order() {
 }
 
 #[test]
-fn a_bust_names_its_fill_and_the_end_of_the_day_expires_orders() {
+fn corrections_and_busts_name_their_fill_and_the_end_of_the_day_expires_orders() {
     for (version, application) in [("FIX.4.2", ""), VERSIONS[1], VERSIONS[4]] {
         let hand = Hand::default();
         let mut house = House::start(house_config(version, application), Some(Box::new(hand.clone())));
@@ -162,7 +162,12 @@ fn a_bust_names_its_fill_and_the_end_of_the_day_expires_orders() {
         let control = |action: ExchangeAction, value: u64| {
             let mut command = ExchangeControl::new();
             (command.header.venue, command.action, command.value, command.letter) = (1, action.code(), value, b'E');
-            hand.0.borrow_mut().push(command);
+            hand.0.borrow_mut().push_back(bytes_of(&command).to_vec());
+        };
+        let correct = |match_id: u64, price_nanos: i64, lots: i64| {
+            let mut command = ExchangeCorrection::new();
+            (command.match_id, command.price_nanos, command.lots) = (match_id, price_nanos, lots);
+            hand.0.borrow_mut().push_back(bytes_of(&command).to_vec());
         };
         maker.send(house.clock.now_ns(), "D", "11=A1|21=1|55=AAPL|54=2|38=10|40=2|44=100");
         told(&mut house, &mut maker, 1);
@@ -170,30 +175,50 @@ fn a_bust_names_its_fill_and_the_end_of_the_day_expires_orders() {
         told(&mut house, &mut taker, 2);
         maker.send(house.clock.now_ns(), "G", "11=A2|41=A1|21=1|55=AAPL|54=2|38=9|40=2|44=101");
         told(&mut house, &mut maker, 3);
-        control(ExchangeAction::Bust, 1);
+        let shown = [11, 20, 150, 39, 19, 32, 31, 151, 14, 6];
+        // More lots than were traded, a price between ticks, no such trade: refused, and nobody is told.
+        correct(1, UNDEF_PRICE, 5);
+        correct(1, 100_001_000_000, 0);
+        correct(2, UNDEF_PRICE, 1);
+        correct(1, 99_500_000_000, 3);
         told(&mut house, &mut maker, 4);
         told(&mut house, &mut taker, 3);
-        let shown = [11, 20, 150, 39, 19, 32, 31, 151, 14, 6];
         let expected = match version {
             "FIX.4.2" => [
-                "11=A2|20=1|150=0|39=0|19=M1A|32=4|31=100|151=5|14=0|6=0",
-                "11=B1|20=1|150=4|39=4|19=M1R|32=4|31=100|151=0|14=0|6=0",
+                "11=A2|20=2|150=1|39=1|19=M1A|32=3|31=99.5|151=5|14=3|6=99.5",
+                "11=B1|20=2|150=4|39=4|19=M1R|32=3|31=99.5|151=0|14=3|6=99.5",
             ],
             _ => [
-                "11=A2|150=H|39=0|19=M1A|32=4|31=100|151=5|14=0|6=0",
-                "11=B1|150=H|39=4|19=M1R|32=4|31=100|151=0|14=0|6=0",
+                "11=A2|150=G|39=1|19=M1A|32=3|31=99.5|151=5|14=3|6=99.5",
+                "11=B1|150=G|39=4|19=M1R|32=3|31=99.5|151=0|14=3|6=99.5",
             ],
         };
         assert_eq!([line(&maker.told()[3], &shown), line(&taker.told()[2], &shown)], expected);
+        control(ExchangeAction::Bust, 1);
+        told(&mut house, &mut maker, 5);
+        told(&mut house, &mut taker, 4);
+        correct(1, 99_000_000_000, 0);
+        let expected = match version {
+            "FIX.4.2" => [
+                "11=A2|20=1|150=0|39=0|19=M1A|32=3|31=99.5|151=5|14=0|6=0",
+                "11=B1|20=1|150=4|39=4|19=M1R|32=3|31=99.5|151=0|14=0|6=0",
+            ],
+            _ => [
+                "11=A2|150=H|39=0|19=M1A|32=3|31=99.5|151=5|14=0|6=0",
+                "11=B1|150=H|39=4|19=M1R|32=3|31=99.5|151=0|14=0|6=0",
+            ],
+        };
+        assert_eq!([line(&maker.told()[4], &shown), line(&taker.told()[3], &shown)], expected);
         assert_eq!([value(&maker.told()[1], 17), value(&taker.told()[1], 17)], ["M1A", "M1R"]);
         control(ExchangeAction::DayRoll, 0);
-        told(&mut house, &mut maker, 5);
-        assert_eq!(line(&maker.told()[4], &[11, 150, 39, 151, 14]), "11=A2|150=C|39=C|151=0|14=0");
+        told(&mut house, &mut maker, 6);
+        assert_eq!(line(&maker.told()[5], &[11, 150, 39, 151, 14]), "11=A2|150=C|39=C|151=0|14=0");
         // A new day: names may be used again, and what was before is unknown.
         maker.send(house.clock.now_ns(), "F", "11=C1|41=A2|55=AAPL|54=2");
         maker.send(house.clock.now_ns(), "D", "11=A1|21=1|55=AAPL|54=2|38=10|40=2|44=100");
-        told(&mut house, &mut maker, 7);
-        let lines: Vec<String> = maker.told()[5..].iter().map(|told| line(told, &[35, 11, 150, 39, 102])).collect();
+        told(&mut house, &mut maker, 8);
+        assert_eq!(house.count("exchange.changes_refused"), 4);
+        let lines: Vec<String> = maker.told()[6..].iter().map(|told| line(told, &[35, 11, 150, 39, 102])).collect();
         assert_eq!(lines, ["35=9|11=C1|39=8|102=1", "35=8|11=A1|150=0|39=0"]);
         hold_against_dictionary(&house.config.fix_ports[0], &maker);
         hold_against_dictionary(&house.config.fix_ports[1], &taker);

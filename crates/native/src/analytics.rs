@@ -467,7 +467,7 @@ const EXECUTIONS: &[&str] = &[
     "resting",
 ];
 
-/// Keeps trades and busts of some sessions.
+/// Keeps trades, busts and corrections of some sessions.
 struct Executions {
     sessions: Vec<u32>,
     table: Table,
@@ -498,7 +498,14 @@ impl Sink for Executions {
     fn event(&mut self, event: &ExchangeEvent) {
         let kind = ExchangeEventKind::from_code(event.event);
         self.trades += u64::from(kind == Some(ExchangeEventKind::Executed));
-        if !matches!(kind, Some(ExchangeEventKind::Executed | ExchangeEventKind::Broken)) {
+        if kind == Some(ExchangeEventKind::Crossed) {
+            // One event for each side of a trade: a sale counts it.
+            self.trades += u64::from(event.side == Side::Sell.code());
+            let trade = ExchangeEvent { event: ExchangeEventKind::Executed.code(), ..*event };
+            return self.side(&trade, event.header.source, event.user_ref, event.side, true);
+        }
+        let changed = matches!(kind, Some(ExchangeEventKind::Broken | ExchangeEventKind::Corrected));
+        if kind != Some(ExchangeEventKind::Executed) && !changed {
             return;
         }
         let incoming = Side::from_code(event.side).map_or(0, |side| side.opposite().code());
@@ -507,7 +514,7 @@ impl Sink for Executions {
     }
 }
 
-/// Applies an exchange's journal to a fresh matching core: the table `executions` (trades and busts of orders of
+/// Applies an exchange's journal to a fresh matching core: the table `executions` (trades, busts and corrections of orders of
 /// `sessions`, a row for each of our sides), `trades` of everybody, and what the journal is.
 ///
 /// Raises FileNotFoundError when there is no journal, ValueError when it is damaged or not an exchange's.

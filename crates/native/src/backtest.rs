@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use ::backtest::{
-    Config, Fee, Fees, HORIZONS_NS, InMemory, Latency, Listed, Progress, QueueModel, Records, Simulation, Source, VenueConfig,
+    Captured, Config, Fee, Fees, HORIZONS_NS, InMemory, Latency, Listed, Progress, QueueModel, Records, Simulation, Source, VenueConfig,
 };
 use book::flow::{FlowErrors, FlowRecord, FlowStream};
 use engine::EngineConfig;
@@ -24,7 +24,8 @@ use crate::strategies::StrategyHosts;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("HORIZONS_NS", HORIZONS_NS)?;
     module.add_class::<Scan>()?;
-    module.add_class::<Run>()
+    module.add_class::<Run>()?;
+    module.add_function(wrap_pyfunction!(crate::parity::parity, module)?)
 }
 
 fn raised(errors: &FlowErrors) -> PyErr {
@@ -121,10 +122,25 @@ fn divisor(mut one: u64, mut two: u64) -> u64 {
     one
 }
 
-/// A look through a whole file: symbols, spans, ticks, and what is wrong with it.
+/// What is looked through: a file, or one venue of an engine's journal.
+enum Flow {
+    File(FlowStream),
+    Journal(Box<Captured>),
+}
+
+impl Flow {
+    fn read(&mut self, out: &mut Vec<FlowRecord>) -> Result<bool, FlowErrors> {
+        match self {
+            Self::File(stream) => stream.read(out),
+            Self::Journal(captured) => captured.read(out),
+        }
+    }
+}
+
+/// A look through a whole file, or through what a journal holds of a venue: symbols, spans, ticks, and what is wrong with it.
 #[pyclass(module = "meridian._native.backtest", unsendable)]
 struct Scan {
-    stream: FlowStream,
+    stream: Flow,
     batch: Vec<FlowRecord>,
     seen: BTreeMap<u32, Seen>,
     records: u64,
@@ -132,16 +148,21 @@ struct Scan {
 
 #[pymethods]
 impl Scan {
-    /// Opens a file. Raises ValueError in words.
+    /// Opens a file; with `venue` an engine's journal. Raises ValueError in words.
     #[new]
-    fn new(path: PathBuf) -> PyResult<Self> {
-        let stream = FlowStream::open(&path).map_err(|errors| raised(&errors))?;
+    #[pyo3(signature = (path, venue = None))]
+    fn new(path: PathBuf, venue: Option<u16>) -> PyResult<Self> {
+        let stream = match venue {
+            None => FlowStream::open(&path).map(Flow::File),
+            Some(venue) => Captured::open(&path, venue).map(|captured| Flow::Journal(Box::new(captured))),
+        };
+        let stream = stream.map_err(|errors| raised(&errors))?;
         Ok(Self { stream, batch: Vec::new(), seen: BTreeMap::new(), records: 0 })
     }
 
     /// Looks at about a million more records; False at the end. Raises ValueError for what is no record.
     fn read(&mut self) -> PyResult<bool> {
-        let by_level = self.stream.format().is_by_level();
+        let by_level = self.by_level();
         for _ in 0..256 {
             self.batch.clear();
             let more = self.stream.read(&mut self.batch).map_err(|errors| raised(&errors))?;
@@ -159,13 +180,16 @@ impl Scan {
     /// The file's format.
     #[getter]
     fn format(&self) -> &'static str {
-        self.stream.format().name()
+        match &self.stream {
+            Flow::File(stream) => stream.format().name(),
+            Flow::Journal(_) => "journal",
+        }
     }
 
     /// Whether it tells of levels instead of orders.
     #[getter]
     fn by_level(&self) -> bool {
-        self.stream.format().is_by_level()
+        matches!(&self.stream, Flow::File(stream) if stream.format().is_by_level())
     }
 
     /// Records so far.
@@ -176,10 +200,14 @@ impl Scan {
 
     /// What was seen of each symbol that has orders, in the order of the file's own numbers.
     fn symbols<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let names = self.stream.symbols();
+        let names = match &self.stream {
+            Flow::File(stream) => stream.symbols(),
+            Flow::Journal(captured) => captured.symbols().to_vec(),
+        };
         let mut found = Vec::new();
         for (number, seen) in &self.seen {
-            let Some(name) = (*number as usize).checked_sub(1).and_then(|at| names.get(at)) else { continue };
+            let name = (*number as usize).checked_sub(1).and_then(|at| names.get(at));
+            let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
             if seen.tick_nanos == 0 {
                 continue;
             }
@@ -254,8 +282,12 @@ fn venue(value: &Value) -> PyResult<VenueConfig> {
 }
 
 fn source(value: &Value) -> PyResult<Source> {
-    let path = value["path"].as_str().unwrap_or_default();
-    let mut stream = FlowStream::open(Path::new(path)).map_err(|errors| raised(&errors))?;
+    let path = Path::new(value["path"].as_str().unwrap_or_default());
+    if let Some(captured) = value["captured"].as_u64() {
+        let captured = Captured::open(path, captured as u16).map_err(|errors| raised(&errors))?;
+        return sourced(value, Box::new(captured));
+    }
+    let mut stream = FlowStream::open(path).map_err(|errors| raised(&errors))?;
     // For measurements: what is read while it runs is not the run's own speed.
     let records: Box<dyn Records> = if value["in_memory"].as_bool() == Some(true) {
         let mut held = Vec::new();
@@ -264,6 +296,10 @@ fn source(value: &Value) -> PyResult<Source> {
     } else {
         Box::new(stream)
     };
+    sourced(value, records)
+}
+
+fn sourced(value: &Value, records: Box<dyn Records>) -> PyResult<Source> {
     Ok(Source {
         venue: whole(value, "venue")? as u16,
         records,

@@ -16,6 +16,8 @@ use strategies::CompiledHost;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(replay, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::explain::paths, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::explain::ouch_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(bootstrap_problems, module)?)
 }
 

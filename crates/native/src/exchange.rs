@@ -6,7 +6,7 @@ use exchange::{Capacity, Matching, Sink};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use records::{ExchangeEvent, Header, Side, Stamp, bytes_of, read_from};
+use records::{ExchangeEvent, ExchangeIndication, Header, Side, Stamp, bytes_of, read_from};
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -15,11 +15,19 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(bench_pipeline, module)?)
 }
 
-struct Bytes(Vec<u8>);
+#[derive(Default)]
+struct Bytes {
+    events: Vec<u8>,
+    indications: Vec<u8>,
+}
 
 impl Sink for Bytes {
     fn event(&mut self, event: &ExchangeEvent) {
-        self.0.extend_from_slice(bytes_of(event));
+        self.events.extend_from_slice(bytes_of(event));
+    }
+
+    fn indication(&mut self, indication: &ExchangeIndication) {
+        self.indications.extend_from_slice(bytes_of(indication));
     }
 }
 
@@ -28,6 +36,8 @@ impl Sink for Bytes {
 struct PyMatching {
     core: Matching,
     last: Stamp,
+    /// What calls said during the last commands.
+    indications: Vec<u8>,
 }
 
 #[pymethods]
@@ -36,12 +46,12 @@ impl PyMatching {
     #[pyo3(signature = (*, instruments = 64, sessions = 64, orders = 65536, levels_per_side = 8192, trades = 65536))]
     fn new(instruments: usize, sessions: usize, orders: usize, levels_per_side: usize, trades: usize) -> Self {
         let core = Matching::new(Capacity { instruments, sessions, orders, levels_per_side, trades });
-        Self { core, last: Stamp::default() }
+        Self { core, last: Stamp::default(), indications: Vec::new() }
     }
 
     /// Applies command records, one after another; returns the event records they cause.
     fn apply<'py>(&mut self, py: Python<'py>, records: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let mut events = Bytes(Vec::new());
+        let mut said = Bytes::default();
         let mut at = 0;
         while at < records.len() {
             let rest = &records[at..];
@@ -50,11 +60,17 @@ impl PyMatching {
             self.last.sequence += 1;
             self.last.time_ns = self.last.time_ns.max(header.receive_time_ns);
             self.core
-                .apply(self.last, rest, &mut events)
+                .apply(self.last, rest, &mut said)
                 .map_err(|error| PyValueError::new_err(format!("the record at byte {at} is no command: {error:?}")))?;
             at += usize::from(header.length);
         }
-        Ok(PyBytes::new(py, &events.0))
+        self.indications = said.indications;
+        Ok(PyBytes::new(py, &said.events))
+    }
+
+    /// What calls said during the last commands that were applied, as `ExchangeIndication` records.
+    fn indications<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.indications)
     }
 
     /// Best price and the lots behind it, or None.

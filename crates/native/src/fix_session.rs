@@ -10,11 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use sessions::fix::{
     Answer, Application, Count, DictionaryRules, FileLog, Hours, Inbound, JournalSize, JournalStore, LogSize,
-    MemoryStore, Profile, SendError, Session, State, Store,
+    MemoryStore, NUMBER_MAX, Profile, SendError, Session, State, Store,
 };
 use tiles::{RealStorage, Setting};
 use venues::fix::HoursSettings;
-use wire::fix::{Fields, Framed, Message, Validation, frame};
+use wire::fix::{Fields, Framed, Garbled, Message, Validation, frame};
 
 /// A store for cold use: a day of a person's or a test's messages.
 const SIZE: JournalSize = JournalSize { segment_bytes: 1 << 20, segments_max: 256, messages_max: 1 << 18 };
@@ -158,7 +158,13 @@ impl PyFixSession {
                     self.session.receive(now_ns, message, &mut self.fields, &mut self.inbox);
                     at += length;
                 }
-                Framed::Garbled { skip, .. } => {
+                Framed::Garbled { skip, why } => {
+                    if why == Garbled::TooLong {
+                        let most = self.message_bytes_max;
+                        self.inbox
+                            .texts
+                            .push(format!("a message longer than message_bytes_max = {most} was left behind"));
+                    }
                     self.session.garbled();
                     at += skip;
                 }
@@ -223,6 +229,11 @@ impl PyFixSession {
         }
         if incoming == 0 || outgoing == 0 {
             return Err(PyValueError::new_err("numbers begin at 1"));
+        }
+        if incoming.max(outgoing) >= NUMBER_MAX {
+            return Err(PyValueError::new_err(format!(
+                "numbers = {incoming}, {outgoing}: allowed are those below {NUMBER_MAX}"
+            )));
         }
         if outgoing < self.session.numbers().1 {
             let full = |_| PyRuntimeError::new_err("the store cannot keep the beginning");

@@ -5,9 +5,11 @@
 use pyo3::prelude::*;
 
 mod consolidated;
+mod explain;
 mod fix;
 mod fix_session;
 mod fix_speed;
+mod parity;
 
 macro_rules! rooms {
     ($($room:ident),* $(,)?) => {

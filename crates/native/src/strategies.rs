@@ -14,7 +14,7 @@ use records::{
     AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView, Parameter,
     Plain, RiskView, SignalView, Slot, Stamp, StatusView, TimerView, TradeView,
 };
-use strategies::{CompiledHost, Failure, Hosts, KeptPlace, Library, LoadError, Orders, ParameterPlace, SlotRecord, measure_calls, time_calls};
+use strategies::{CompiledHost, Failure, Hosts, KeptPlace, Library, LoadError, Orders, ParameterPlace, RustHost, SlotRecord, measure_calls, time_calls};
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -173,6 +173,7 @@ impl StrategyHosts {
         for directory in &self.directories {
             hosts.push(Box::new(CompiledHost::new(directory)));
         }
+        hosts.push(Box::new(RustHost::default()));
         Hosts::new(hosts)
     }
 }

@@ -110,6 +110,10 @@ codes! {
         GoodTillTime = 4,
         /// Until cancelled.
         GoodTillCancel = 5,
+        /// In the opening or a reopening auction alone: what does not trade there ends.
+        AtOpen = 6,
+        /// In the closing auction alone: what does not trade there ends.
+        AtClose = 7,
     }
 }
 
@@ -214,6 +218,15 @@ codes! {
         DayEnd = 22,
         /// Anything else; see the venue's code.
         Other = 23,
+        /// Too late for the auction that is under way.
+        TooLate = 24,
+    }
+}
+
+impl TimeInForce {
+    /// Whether an order lives for one auction alone.
+    pub const fn is_at_auction(self) -> bool {
+        matches!(self, Self::AtOpen | Self::AtClose)
     }
 }
 
@@ -248,6 +261,38 @@ codes! {
         Halt = 3,
         /// Crosses at any other time.
         Intraday = 4,
+    }
+}
+
+impl AuctionKind {
+    /// The letter by which ITCH names it.
+    pub const fn letter(self) -> u8 {
+        match self {
+            Self::Opening => b'O',
+            Self::Closing => b'C',
+            Self::Halt => b'H',
+            Self::Intraday => b'I',
+        }
+    }
+
+    /// The auction of a letter.
+    pub const fn from_letter(letter: u8) -> Option<Self> {
+        match letter {
+            b'O' => Some(Self::Opening),
+            b'C' => Some(Self::Closing),
+            b'H' => Some(Self::Halt),
+            b'I' | b'A' => Some(Self::Intraday),
+            _ => None,
+        }
+    }
+
+    /// Whether orders that live for one auction alone take part in this one.
+    pub const fn takes(self, time_in_force: u8) -> bool {
+        match self {
+            Self::Opening | Self::Halt => time_in_force == TimeInForce::AtOpen as u8,
+            Self::Closing => time_in_force == TimeInForce::AtClose as u8,
+            Self::Intraday => false,
+        }
     }
 }
 

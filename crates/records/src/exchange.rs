@@ -35,6 +35,18 @@ codes! {
 }
 
 codes! {
+    /// What an [`ExchangeAuction`] record asks for.
+    pub enum AuctionAction: u8 {
+        /// A call begins: orders are collected and do not trade.
+        Call = 1,
+        /// What the auction would give now is said, if a call is on and something changed.
+        Indicate = 2,
+        /// The call ends: what can trade trades at one price, the state becomes `then`.
+        Uncross = 3,
+    }
+}
+
+codes! {
     /// What happened, as the exchange says it.
     pub enum ExchangeEventKind: u8 {
         /// A new order was taken.
@@ -71,6 +83,14 @@ codes! {
         ShortSale = 16,
         /// A session's request was done; `letter` says which (`Q`, `C`, `D`, `E`). Query: `lots` is the next number.
         Answered = 17,
+        /// A trade has other terms from now on: `price_nanos` and `lots`.
+        Corrected = 18,
+        /// A correction found no such trade, or terms that it cannot have (`reason`).
+        CorrectionRejected = 19,
+        /// Lots of a resting order traded in an auction, at its price; one event for each of the two orders.
+        Crossed = 20,
+        /// An auction is over: all its lots (0: none met) and its price.
+        Uncrossed = 21,
     }
 }
 
@@ -256,6 +276,64 @@ record! {
 }
 
 record! {
+    /// New terms for a trade of today that is not broken. The trade stays the trade of its match number.
+    pub struct ExchangeCorrection [72] v 1 {
+        /// Match number of the trade.
+        pub match_id: u64,
+        /// Price from now on; undefined: as it was.
+        pub price_nanos: i64,
+        /// Lots from now on, from 1 to what was traded at first; 0: as they were.
+        pub lots: i64,
+        /// Letter of the reason.
+        pub letter: u8,
+        /// Zero.
+        pub reserved: [u8; 7],
+    }
+}
+
+record! {
+    /// An auction's place in the sequence (an [`AuctionAction`]), of `header.instrument` (0: of all).
+    pub struct ExchangeAuction [64] v 1 {
+        /// Call: the price that settles what orders leave open; undefined: that of the last trade.
+        pub reference_nanos: i64,
+        /// Call: from then on it is too late for what `restricts` says; 0: never.
+        pub cutoff_ns: u64,
+        /// An [`AuctionAction`] code.
+        pub action: u8,
+        /// Call: an [`crate::AuctionKind`] code; 0: by the state before (a halt's after a halt, the opening's before the open).
+        pub kind: u8,
+        /// Uncross: a [`crate::TradingState`] code; 0: closed after a closing auction, else trading.
+        pub then: u8,
+        /// Call: 1 cancels and replaces, 2 new orders of the imbalance's side, 3 both.
+        pub restricts: u8,
+        /// Zero.
+        pub reserved: [u8; 4],
+    }
+}
+
+record! {
+    /// What a call would give if it ended now (`header` as of an [`ExchangeEvent`]).
+    pub struct ExchangeIndication [96] v 1 {
+        /// The price at which it would cross, undefined: nothing would trade.
+        pub price_nanos: i64,
+        /// That of the orders which live for this auction alone, or undefined.
+        pub far_nanos: i64,
+        /// The price at which lots are counted: the crossing price, else the reference price, or undefined.
+        pub reference_nanos: i64,
+        /// Lots that would trade.
+        pub paired_lots: i64,
+        /// Lots of one side at that price or better that would not.
+        pub imbalance_lots: i64,
+        /// Side of the imbalance, a [`crate::Side`] code; 0: none.
+        pub side: u8,
+        /// An [`crate::AuctionKind`] code.
+        pub kind: u8,
+        /// Zero.
+        pub reserved: [u8; 14],
+    }
+}
+
+record! {
     /// An instrument that the exchange trades (`header.instrument`). Before its first order.
     pub struct ExchangeListing [128] v 1 {
         /// The symbol, ASCII, zero-padded.
@@ -317,7 +395,7 @@ record! {
         pub user_ref: u64,
         /// Executed: the incoming order's. Replaced: the old one.
         pub other_user_ref: u64,
-        /// Match number of a trade or bust.
+        /// Match number of a trade, bust or correction.
         pub match_id: u64,
         /// Limit price; Executed and self-trade prevention: the price of the trade, done or prevented.
         pub price_nanos: i64,
@@ -327,13 +405,14 @@ record! {
         pub leaves_lots: i64,
         /// Executed: lots still open of the incoming order. Canceled: lots executed in the order's chain.
         pub other_leaves_lots: i64,
-        /// By how many lots the order shows less on the feed (Executed, Canceled, Replaced).
+        /// By how many lots the order shows less on the feed (Executed, Canceled, Replaced). Corrected: by how many lots the
+        /// trade is smaller than before.
         pub shown_change_lots: i64,
         /// Lots it shows afterwards.
         pub shown_lots: i64,
         /// The client's own text (Accepted, Replaced, Rejected), else zeros.
         pub tag: [u8; 16],
-        /// Executed, Broken: session of the incoming order.
+        /// Executed, Broken, Corrected: session of the incoming order.
         pub other_source: u32,
         /// Attribution, or zeros.
         pub participant: [u8; 4],
@@ -351,7 +430,7 @@ record! {
         pub effect: u8,
         /// A [`crate::TradingState`] code.
         pub state: u8,
-        /// Letter of a system event, bust or short-sale state; cancel: 1 when it answers a modify.
+        /// Letter of a system event, bust, correction or short-sale state; cancel: 1 when it answers a modify.
         pub letter: u8,
         /// Reason shown on the feed with a state; Accepted, Replaced: letters that are echoed.
         pub letters: [u8; 4],
@@ -360,6 +439,8 @@ record! {
         /// 1: short, 2: short exempt.
         pub short_sale: u8,
         /// Zero.
-        pub reserved: [u8; 10],
+        pub reserved: [u8; 2],
+        /// Corrected: the price before.
+        pub former_price_nanos: i64,
     }
 }

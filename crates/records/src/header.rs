@@ -122,8 +122,14 @@ codes! {
         ExchangeSession = 134,
         /// House exchange: a request by the client's own name for it.
         ExchangeRequest = 135,
+        /// House exchange: new terms for a trade.
+        ExchangeCorrection = 136,
+        /// House exchange: a call phase begins, says where it stands, or ends.
+        ExchangeAuction = 137,
         /// House exchange: what it says.
         ExchangeEvent = 144,
+        /// House exchange: what an auction would give.
+        ExchangeIndication = 145,
     }
 }
 

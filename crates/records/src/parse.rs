@@ -63,7 +63,8 @@ parser! {
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
     outputs::LimitWarning, outputs::LimitUsage, outputs::SessionHealth,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,
-    exchange::ExchangeListing, exchange::ExchangeSession, exchange::ExchangeRequest, exchange::ExchangeEvent,
+    exchange::ExchangeListing, exchange::ExchangeSession, exchange::ExchangeRequest, exchange::ExchangeCorrection,
+    exchange::ExchangeAuction, exchange::ExchangeEvent, exchange::ExchangeIndication,
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::OrderState::TABLE,
     crate::codes::InstrumentClass::TABLE,
     crate::exchange::ExchangeAction::TABLE,
+    crate::exchange::AuctionAction::TABLE,
     crate::exchange::ExchangeEventKind::TABLE,
     crate::exchange::BookEffect::TABLE,
 ];

@@ -183,6 +183,9 @@ impl LimitTree {
         if limit.hard == 0 {
             return Err(self.refuse(RejectCode::MarketNotAllowed, limit.slot, 0, 1, UNDEF_PRICE));
         }
+        if TimeInForce::from_code(order.time_in_force).is_some_and(TimeInForce::is_at_auction) {
+            return self.protect_at_auction(path, side, order, now_ns, reference);
+        }
         let touch_nanos = if side == Side::Buy { reference.ask_nanos } else { reference.bid_nanos };
         let age = touch_age_ns(reference, now_ns);
         let fresh = reference.live && reference.touch_time_ns != 0 && age <= i128::from(path.reference_age_ns_max);
@@ -190,10 +193,7 @@ impl LimitTree {
             let bound = path.reference_age_ns_max.into();
             return Err(self.refuse(RejectCode::RefStale, limit.slot, bound, age, UNDEF_PRICE));
         }
-        let reach = |from: i64, parts: i64| {
-            let width = i128::from(from.unsigned_abs()) * i128::from(parts) / i128::from(PARTS);
-            from.saturating_add(i64::try_from(side.sign() as i128 * width).unwrap_or(i64::MAX / 2 * side.sign()))
-        };
+        let reach = |from: i64, parts: i64| reach(from, parts, side);
         let mut worst_nanos = reach(touch_nanos, limit.hard);
         if let Some(middle) = reference_price(path, reference, now_ns) {
             let edge_nanos = reach(middle, path.collar.hard);
@@ -206,6 +206,27 @@ impl LimitTree {
         if order.time_in_force != TimeInForce::FillOrKill.code() {
             (order.time_in_force, order.expire_time_ns) = (TimeInForce::ImmediateOrCancel.code(), 0);
         }
+        Ok(())
+    }
+
+    /// A market order for an auction alone becomes a limit order there at the collar's end: there need be no touch before the
+    /// open, and one price for all is not to be feared for what lies beyond the touch.
+    fn protect_at_auction(
+        &self,
+        path: &Path,
+        side: Side,
+        order: &mut NewOrder,
+        now_ns: u64,
+        reference: &Reference,
+    ) -> Result<(), Refusal> {
+        let Some(middle) = reference_price(path, reference, now_ns) else {
+            let (bound, age) = (path.reference_age_ns_max.into(), touch_age_ns(reference, now_ns));
+            return Err(self.refuse(RejectCode::RefStale, path.market.slot, bound, age, UNDEF_PRICE));
+        };
+        let edge_nanos = reach(middle, path.collar.hard, side).clamp(path.price_min_nanos, path.price_max_nanos);
+        let table = self.reference_tables.tick_table(path.tick_table).expect("a listing's tick table");
+        order.price_nanos = table.inward(edge_nanos, side);
+        order.order_type = OrderType::Limit.code();
         Ok(())
     }
 
@@ -514,7 +535,14 @@ impl LimitTree {
     }
 
     #[cold]
-    fn refuse(&self, code: RejectCode, slot: u32, bound: i128, observed: i128, reference_nanos: i64) -> Refusal {
+    pub(crate) fn refuse(
+        &self,
+        code: RejectCode,
+        slot: u32,
+        bound: i128,
+        observed: i128,
+        reference_nanos: i64,
+    ) -> Refusal {
         if slot == NO_SLOT {
             return Refusal { code, limit: 0, node: 0, bound, observed, reference_nanos };
         }
@@ -552,7 +580,7 @@ fn read_intent(order: &NewOrder) -> Result<Ask, Refusal> {
 /// The middle of a fresh touch; else a fresh last trade; else, as long as nothing was seen today, the prior close. A touch
 /// with one side only, or crossed, is no reference: a single foolish order must not move the collar.
 #[inline]
-fn reference_price(path: &Path, reference: &Reference, now_ns: u64) -> Option<i64> {
+pub(crate) fn reference_price(path: &Path, reference: &Reference, now_ns: u64) -> Option<i64> {
     let fresh = |time_ns: u64| time_ns != 0 && now_ns.saturating_sub(time_ns) <= path.reference_age_ns_max;
     let Reference { bid_nanos, ask_nanos, last_nanos, .. } = *reference;
     let two_sided = bid_nanos != UNDEF_PRICE && ask_nanos != UNDEF_PRICE && bid_nanos <= ask_nanos;
@@ -564,6 +592,12 @@ fn reference_price(path: &Path, reference: &Reference, now_ns: u64) -> Option<i6
     }
     let nothing_seen = reference.touch_time_ns == 0 && reference.last_time_ns == 0;
     (nothing_seen && path.prior_close_nanos != UNDEF_PRICE).then_some(path.prior_close_nanos)
+}
+
+/// So many millionths of a price further, the way that a side's prices get worse.
+fn reach(from: i64, parts: i64, side: Side) -> i64 {
+    let width = i128::from(from.unsigned_abs()) * i128::from(parts) / i128::from(PARTS);
+    from.saturating_add(i64::try_from(side.sign() as i128 * width).unwrap_or(i64::MAX / 2 * side.sign()))
 }
 
 fn touch_age_ns(reference: &Reference, now_ns: u64) -> i128 {
@@ -588,7 +622,7 @@ pub(crate) fn collar_width(middle: i64, parts_per_million: i64) -> i64 {
 }
 
 /// Distance of a price from the reference in parts per million, rounded up.
-fn parts_from(middle: i64, price_nanos: i64) -> i128 {
+pub(crate) fn parts_from(middle: i64, price_nanos: i64) -> i128 {
     let size = i128::from(middle.unsigned_abs());
     let distance = i128::from(price_nanos.abs_diff(middle)) * i128::from(PARTS);
     if size == 0 { if distance == 0 { 0 } else { i128::MAX } } else { (distance + size - 1) / size }

@@ -36,6 +36,7 @@ pub mod bench;
 mod binding_limit;
 mod cells;
 mod check;
+mod checked;
 mod events;
 mod hold;
 mod limits;

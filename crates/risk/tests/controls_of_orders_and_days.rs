@@ -49,6 +49,31 @@ fn control_5_a_market_order_goes_so_far_through_the_touch() {
 }
 
 #[test]
+fn control_5_a_market_order_for_an_auction_is_a_limit_order_at_the_collars_end() {
+    let untouched = Reference { touch_time_ns: 0, last_time_ns: 0, last_nanos: UNDEF_PRICE, ..touch(CENT_PRICE, NOW) };
+    let closed = Reference { bid_nanos: UNDEF_PRICE, ask_nanos: UNDEF_PRICE, ..untouched };
+    let last = Reference { last_nanos: CENT_PRICE, last_time_ns: NOW, ..closed };
+    for (side, parts, reference, expected) in [
+        (Side::Buy, 10_000, last, Ok(150 * DOLLAR)),
+        (Side::Sell, 10_000, last, Ok(50 * DOLLAR)),
+        (Side::Buy, 0, last, Err(RejectCode::MarketNotAllowed)),
+        (Side::Buy, 10_000, Reference { last_time_ns: 1, ..last }, Err(RejectCode::RefStale)),
+    ] {
+        let mut firm = Firm::new();
+        firm.set(limit(99, DESK, Metric::MarketOrder, parts));
+        let binding = firm.bind(1, 1);
+        let mut order = market(side, TimeInForce::AtClose);
+        let protected = firm.tree.protect(binding, &mut order, NOW, &reference);
+        assert_eq!(protected.map(|()| order.price_nanos).map_err(|refusal| refusal.code), expected);
+        if expected.is_ok() {
+            let terms = (order.order_type, order.time_in_force);
+            assert_eq!(terms, (OrderType::Limit.code(), TimeInForce::AtClose.code()));
+            assert!(firm.tree.check_new(binding, &order, NOW, &reference).is_ok(), "and is held there");
+        }
+    }
+}
+
+#[test]
 fn control_5_the_strictest_counts_and_the_order_never_rests() {
     let mut firm = Firm::new();
     firm.set(limit(98, ACCOUNT, Metric::MarketOrder, 20_000));

@@ -90,6 +90,22 @@ impl<'a> Orders<'a> {
         Ok(())
     }
 
+    /// A new limit order for one auction alone ([`TimeInForce::AtOpen`], [`TimeInForce::AtClose`]); without a price
+    /// (undefined) a market order there.
+    ///
+    /// # Errors
+    /// [`CallStatus::TooManyIntents`].
+    #[track_caller]
+    pub fn at_auction(&mut self, time_in_force: TimeInForce, side: Side, price_nanos: i64, lots: i64) -> Asked {
+        self.limit(side, price_nanos, lots, false)?;
+        let intent = &mut self.view.intents[self.view.intents_count as usize - 1];
+        intent.time_in_force = time_in_force.code();
+        if price_nanos == UNDEF_PRICE {
+            intent.order_type = u16::from(OrderType::Market.code());
+        }
+        Ok(())
+    }
+
     /// Another price and total lots for an order.
     ///
     /// # Errors

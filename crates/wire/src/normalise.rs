@@ -405,6 +405,13 @@ impl ItchNormaliser {
                     _ => return Err(bad(b'H', 19)),
                 };
                 record.reason = view.reason().map(|letter| if letter == b' ' { 0 } else { letter });
+                // The protocol has no letters for the phases of a day: the house exchange names them by its reasons.
+                record.trading = match (record.reason, view.trading_state()) {
+                    ([b'A', b'U', b'C', _], b'Q') => TradingState::Auction.code(),
+                    ([b'P', b'R', b'E', b'O'], b'H') => TradingState::PreOpen.code(),
+                    ([b'C', b'L', b'S', b'D'], b'H') => TradingState::Closed.code(),
+                    _ => record.trading,
+                };
                 (view.stock_locate(), view.timestamp())
             }
             // A halt of another market leaves this feed's market alone.

@@ -173,6 +173,10 @@ fn states_halts_and_short_sale_rules_are_told() {
     assert_eq!((halted.trading, halted.reason), (TradingState::Halted.code(), *b"T1\0\0"));
     assert_eq!(action(b'P', *b"LUDP").trading, TradingState::Paused.code());
     assert_eq!(action(b'T', *b"    ").trading, TradingState::Trading.code());
+    assert_eq!(action(b'Q', *b"    ").trading, TradingState::QuoteOnly.code());
+    assert_eq!(action(b'Q', *b"AUCC").trading, TradingState::Auction.code());
+    assert_eq!(action(b'H', *b"PREO").trading, TradingState::PreOpen.code());
+    assert_eq!(action(b'H', *b"CLSD").trading, TradingState::Closed.code());
     let restricted = itch50::RegShoRestrictionFields { stock_locate: 5, reg_sho_action: b'1', ..Default::default() };
     assert_eq!(status_of(|out| restricted.encode(out)).short_sale, 1);
     let open = itch50::SystemEventFields { event_code: b'Q', ..Default::default() };

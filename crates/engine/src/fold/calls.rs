@@ -14,13 +14,16 @@ use crate::host::EventRef;
 use crate::outbox::{Outbox, Stage};
 
 impl Engine {
-    pub(super) fn call_book(&mut self, slot: u8, place: u16, out: &mut dyn Outbox) {
+    /// Notes that the next call of a slot brings a listing's touch up to date; its index there if the slot runs.
+    #[inline(always)]
+    pub(super) fn note_touch(&mut self, slot: u8, place: u16) -> Option<u8> {
         let index = self.listings[usize::from(place)].index_in[usize::from(slot)];
-        let Some(cell) = &mut self.slots[usize::from(slot)] else { return };
+        let cell = self.slots[usize::from(slot)].as_mut()?;
         cell.touched |= 1 << index;
-        if cell.run != SlotRun::Running {
-            return;
-        }
+        (cell.run == SlotRun::Running).then_some(index)
+    }
+
+    pub(super) fn call_book(&mut self, slot: u8, place: u16, index: u8, out: &mut dyn Outbox) {
         let listing = &mut self.listings[usize::from(place)];
         listing.view.listing = u32::from(index);
         let received_ns = self.venues[usize::from(listing.venue)].received_ns;

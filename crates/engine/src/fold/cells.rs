@@ -84,6 +84,10 @@ pub(crate) struct ListingCell {
     pub last_time_ns: u64,
     /// Slots bound to it, by bit.
     pub watchers: u64,
+    /// Those of them that are called when its book changed.
+    pub book_watchers: u64,
+    /// Those of them that are called when a trade printed.
+    pub trade_watchers: u64,
     /// Its index in each slot.
     pub index_in: [u8; 64],
 }
@@ -116,6 +120,8 @@ impl ListingCell {
             last_nanos: UNDEF_PRICE,
             last_time_ns: 0,
             watchers: 0,
+            book_watchers: 0,
+            trade_watchers: 0,
             index_in: [0; 64],
         }
     }
@@ -125,6 +131,20 @@ impl ListingCell {
     pub fn tradable(&self, venue: &VenueCell) -> bool {
         let trading = TradingState::Trading.code();
         self.record.active == 1 && self.trading == trading && (venue.trading == 0 || venue.trading == trading)
+    }
+
+    /// Whether a new order makes sense now though nothing trades: any in a call, of the instrument or of the whole venue, one for an
+    /// auction alone as soon as the venue has spoken of the instrument, and until it is closed.
+    #[cold]
+    pub fn collects(&self, venue: &VenueCell, at_auction: bool) -> bool {
+        let [trading, auction, closed] =
+            [TradingState::Trading, TradingState::Auction, TradingState::Closed].map(TradingState::code);
+        let calls = match (self.trading, venue.trading) {
+            (own, all) if own == auction => all == 0 || all == trading || all == auction,
+            (own, all) => own == trading && all == auction,
+        };
+        let waits = at_auction && self.trading != 0 && self.trading != closed && venue.trading != closed;
+        self.record.active == 1 && (calls || waits)
     }
 
     pub fn stale(&self, venue: &VenueCell) -> bool {

@@ -286,7 +286,9 @@ impl Engine {
             return;
         }
         for listing in &mut self.listings {
-            listing.watchers &= !(1 << place);
+            for watchers in [&mut listing.watchers, &mut listing.book_watchers, &mut listing.trade_watchers] {
+                *watchers &= !(1 << place);
+            }
         }
         self.consolidations.forget_slot(record.slot);
         self.risk_slots &= !(1 << place);
@@ -330,6 +332,8 @@ impl Engine {
         cell.view.listings_count = cell.listings_count as u32;
         let listing = &mut self.listings[usize::from(place)];
         listing.watchers |= 1 << record.slot;
+        listing.book_watchers |= u64::from(cell.wants.book_calls) << record.slot;
+        listing.trade_watchers |= u64::from(cell.wants.trade_calls) << record.slot;
         listing.index_in[usize::from(record.slot)] = record.index;
         let mut view = ListingView::zeroed();
         let bound = |price: i64, none: i64| if price == UNDEF_PRICE { none } else { price };

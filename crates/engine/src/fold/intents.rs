@@ -86,7 +86,7 @@ impl Engine {
         }
         let side = u8::try_from(intent.side).ok().and_then(Side::from_code);
         let (Some(side), true) = (side, is_well_formed(intent)) else { return Err(refusal(RejectCode::BadIntent)) };
-        self.can_trade(place)?;
+        self.can_trade(place, intent.time_in_force)?;
         if working_count == WORKING_MAX || !self.orders.has_room() {
             return Err(refusal(RejectCode::Capacity));
         }
@@ -113,13 +113,14 @@ impl Engine {
     }
 
     /// Whether new exposure can go to a listing now.
-    fn can_trade(&mut self, place: u16) -> Result<(), Refusal> {
+    fn can_trade(&mut self, place: u16, time_in_force: u8) -> Result<(), Refusal> {
         let listing = &self.listings[usize::from(place)];
         let venue = &self.venues[usize::from(listing.venue)];
         if !venue.up {
             return Err(refusal(RejectCode::GatewayNotReady));
         }
-        if !listing.tradable(venue) {
+        let at_auction = time_in_force >= TimeInForce::AtOpen.code();
+        if !listing.tradable(venue) && !listing.collects(venue, at_auction) {
             return Err(refusal(RejectCode::Halted));
         }
         if !venue.guard.passes(self.time_ns, 0) {
@@ -185,7 +186,7 @@ impl Engine {
             return Err(refusal(RejectCode::BadIntent));
         }
         let listing = self.listing(order.venue, order.instrument).ok_or(refusal(RejectCode::UnknownInstrument))?;
-        self.can_trade(listing)?;
+        self.can_trade(listing, order.time_in_force)?;
         self.check_replace(place, &order, intent, listing)?;
         out.stage(Stage::RiskPassed);
         let id = self.use_order_id();

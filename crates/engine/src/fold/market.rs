@@ -56,7 +56,7 @@ impl Engine {
         let listing = &mut self.listings[usize::from(place)];
         let Some(price_nanos) = price_nanos else { return };
         (listing.last_nanos, listing.last_time_ns) = (price_nanos, self.time_ns);
-        if listing.watchers == 0 || record.printable == 2 {
+        if listing.trade_watchers == 0 || record.printable == 2 {
             return;
         }
         let mut view = TradeView::zeroed();
@@ -73,16 +73,21 @@ impl Engine {
         let venue = &self.venues[usize::from(listing.venue)];
         let Some(books) = &venue.books else { return };
         listing.changed = false;
-        let BookView { bids, asks, .. } = &mut listing.view;
-        for (side, levels) in [(Side::Buy, bids), (Side::Sell, asks)] {
-            let count = books.fill_levels(listing.instrument, side, levels);
-            levels[count.min(VIEW_LEVELS)..].fill(Level { price_nanos: UNDEF_PRICE, lots: 0, orders: 0 });
-        }
-        let flags = listing.flags(venue);
         if listing.timed {
             let received_ns = if header.receive_time_ns == 0 { self.time_ns } else { header.receive_time_ns };
             listing.latencies.book(header.venue_time_ns, received_ns);
         }
+        // Without anyone to be shown the levels, only the touch is kept.
+        let depth = if listing.book_watchers != 0 { VIEW_LEVELS } else { 1 };
+        if depth == 1 && !listing.touched {
+            return out.stage(Stage::Booked);
+        }
+        let BookView { bids, asks, .. } = &mut listing.view;
+        for (side, levels) in [(Side::Buy, bids), (Side::Sell, asks)] {
+            let count = books.fill_levels(listing.instrument, side, &mut levels[..depth]);
+            levels[count.min(depth)..depth].fill(Level { price_nanos: UNDEF_PRICE, lots: 0, orders: 0 });
+        }
+        let flags = listing.flags(venue);
         let view = &mut listing.view;
         view.time_ns = self.time_ns;
         view.receive_time_ns = header.receive_time_ns;
@@ -104,13 +109,17 @@ impl Engine {
                 self.marks[listing.instrument as usize] = middle as i64;
             }
         }
-        let mut watchers = listing.watchers;
+        let (mut watchers, called) = (listing.watchers, listing.book_watchers);
         let told = consolidated && self.consolidate(place);
         out.stage(Stage::Booked);
         while watchers != 0 {
             let slot = watchers.trailing_zeros() as u8;
             watchers &= watchers - 1;
-            self.call_book(slot, place, out);
+            if let Some(index) = self.note_touch(slot, place)
+                && called >> slot & 1 != 0
+            {
+                self.call_book(slot, place, index, out);
+            }
         }
         if told {
             self.call_consolidated(place, out);
@@ -143,7 +152,7 @@ impl Engine {
         view.time_ns = self.time_ns;
         view.instrument = listing.instrument;
         view.venue = u32::from(listing.venue);
-        let mut watchers = listing.watchers;
+        let mut watchers = listing.trade_watchers;
         while watchers != 0 {
             let slot = watchers.trailing_zeros() as u8;
             watchers &= watchers - 1;

@@ -345,6 +345,21 @@ impl Engine {
         self.orders.find(id).map(|place| self.orders.get(place))
     }
 
+    /// What the checks of an order that lives look at, each with its bound; for people who ask afterwards.
+    pub fn checks_of(&self, order_id: u64) -> Vec<risk::Refusal> {
+        let Some(place) = self.orders.find(order_id) else { return Vec::new() };
+        let (order, hold) = (self.orders.get(place), self.orders.hold(place));
+        let Some(listing) = self.listing(order.venue, order.instrument).filter(|_| hold.is_alive()) else {
+            return Vec::new();
+        };
+        let asked = if order.pending_id == order_id {
+            (order.side, order.pending_lots - order.filled_lots, order.pending_price_nanos)
+        } else {
+            (order.side, order.leaves_lots, order.price_nanos)
+        };
+        self.limits.checked(hold.binding(), asked, self.time_ns, &self.reference(listing))
+    }
+
     /// The middle of the book of an instrument that changed last, 0 before the first.
     pub fn mark_nanos(&self, instrument: u32) -> i64 {
         self.mark(instrument)

@@ -236,6 +236,8 @@ fn config(commands: usize) -> ExchangeConfig {
             round_lot: 100,
             protection_ppm: 0,
         }],
+        timetable: Vec::new(),
+        indicate_ms: 1000,
         orders: 1 << 14,
         levels_per_side: 4096,
         trades: 1 << 14,

@@ -1,13 +1,18 @@
 //! What the exchange says, as ITCH 5.0 messages (Nasdaq, "TotalView-ITCH 5.0").
 //!
 //! Invariant: the feed shows displayed lots alone; a hidden order is seen only as a trade (`P`). Executions are at the
-//! resting order's price, so `C` never arises; there are no auctions, so `Q` and `I` never do.
+//! resting order's price, but in auctions: there a displayed order's are `C` that do not count, and the whole is one `Q`, which
+//! does. The protocol has no letters for the phases of a day: a call is `Q` (quotation only) with the reason `AUC` and the
+//! auction's letter, what is before the open and after the close is `H` with the reasons `PREO` and `CLSD`.
 
-use records::{BookEffect, DAY_NS, ExchangeEvent, ExchangeEventKind, TradingState};
+use records::{
+    AuctionKind, BookEffect, DAY_NS, ExchangeEvent, ExchangeEventKind, ExchangeIndication, Side, TradingState,
+    UNDEF_PRICE,
+};
 use wire::itch50::{
-    AddOrderFields, AddOrderMpidFields, BrokenTradeFields, OrderCancelFields, OrderDeleteFields, OrderExecutedFields,
-    OrderReplaceFields, RegShoRestrictionFields, StockDirectoryFields, StockTradingActionFields, SystemEventFields,
-    TradeFields,
+    AddOrderFields, AddOrderMpidFields, BrokenTradeFields, CrossTradeFields, NetOrderImbalanceFields,
+    OrderCancelFields, OrderDeleteFields, OrderExecutedFields, OrderExecutedWithPriceFields, OrderReplaceFields,
+    RegShoRestrictionFields, StockDirectoryFields, StockTradingActionFields, SystemEventFields, TradeFields,
 };
 
 use super::history::History;
@@ -65,13 +70,16 @@ impl Place {
         .encode(out)
     }
 
-    /// The instrument's trading state.
-    pub fn trading_action(self, state: u8, reason: [u8; 4], out: &mut [u8]) -> usize {
-        let trading_state = match TradingState::from_code(state) {
-            Some(TradingState::Trading) => b'T',
-            Some(TradingState::Paused) => b'P',
-            Some(TradingState::QuoteOnly) => b'Q',
-            _ => b'H',
+    /// The instrument's trading state; `letter` is that of the auction whose call is on.
+    pub fn trading_action(self, state: u8, reason: [u8; 4], letter: u8, out: &mut [u8]) -> usize {
+        let (trading_state, reason) = match TradingState::from_code(state) {
+            Some(TradingState::Trading) => (b'T', reason),
+            Some(TradingState::Paused) => (b'P', reason),
+            Some(TradingState::QuoteOnly) => (b'Q', reason),
+            Some(TradingState::Auction) => (b'Q', [b'A', b'U', b'C', letter]),
+            Some(TradingState::PreOpen) => (b'H', *b"PREO"),
+            Some(TradingState::Closed) => (b'H', *b"CLSD"),
+            _ => (b'H', reason),
         };
         let reason = reason.map(|letter| if letter == 0 { b' ' } else { letter });
         StockTradingActionFields {
@@ -160,6 +168,61 @@ impl Place {
         .encode(out)
     }
 
+    /// A displayed order's part in an auction, told so that it leaves the book; the volume is that of the auction.
+    fn crossed(self, event: &ExchangeEvent, out: &mut [u8]) -> usize {
+        OrderExecutedWithPriceFields {
+            stock_locate: self.listed.locate,
+            timestamp: self.timestamp,
+            order_reference_number: event.order_ref,
+            executed_shares: shares(event.shown_change_lots),
+            match_number: event.match_id,
+            printable: b'N',
+            execution_price: price(event.price_nanos),
+            ..Default::default()
+        }
+        .encode(out)
+    }
+
+    /// An auction as a whole.
+    fn cross(self, event: &ExchangeEvent, out: &mut [u8]) -> usize {
+        CrossTradeFields {
+            stock_locate: self.listed.locate,
+            timestamp: self.timestamp,
+            shares: event.lots.unsigned_abs(),
+            stock: self.listed.symbol,
+            cross_price: price(event.price_nanos),
+            match_number: event.match_id,
+            cross_type: event.letter,
+            ..Default::default()
+        }
+        .encode(out)
+    }
+
+    /// What a call would give now.
+    pub fn imbalance(self, indication: &ExchangeIndication, out: &mut [u8]) -> usize {
+        let known = |price_nanos: i64| if price_nanos == UNDEF_PRICE { 0 } else { price(price_nanos) };
+        let few = indication.price_nanos == UNDEF_PRICE;
+        NetOrderImbalanceFields {
+            stock_locate: self.listed.locate,
+            timestamp: self.timestamp,
+            paired_shares: indication.paired_lots.unsigned_abs(),
+            imbalance_shares: indication.imbalance_lots.unsigned_abs(),
+            imbalance_direction: match Side::from_code(indication.side) {
+                Some(Side::Buy) => b'B',
+                Some(Side::Sell) => b'S',
+                None => b"NO"[usize::from(few)],
+            },
+            stock: self.listed.symbol,
+            far_price: known(indication.far_nanos),
+            near_price: known(indication.price_nanos),
+            current_reference_price: known(indication.reference_nanos),
+            cross_type: AuctionKind::from_code(indication.kind).map_or(b' ', AuctionKind::letter),
+            price_variation_indicator: b' ',
+            ..Default::default()
+        }
+        .encode(out)
+    }
+
     fn executed(self, event: &ExchangeEvent, out: &mut [u8]) -> usize {
         let (stock_locate, timestamp) = (self.listed.locate, self.timestamp);
         if event.hidden == 0 {
@@ -242,10 +305,14 @@ pub(crate) fn publish(event: &ExchangeEvent, place: Place, history: &mut History
         ExchangeEventKind::Broken => history.append(|out| place.broken(event, out)),
         ExchangeEventKind::Listed => {
             history.append(|out| place.directory(out));
-            history.append(|out| place.trading_action(event.state, [0; 4], out));
+            history.append(|out| place.trading_action(event.state, [0; 4], event.letter, out));
             history.append(|out| place.short_sale(b'0', out));
         }
-        ExchangeEventKind::State => history.append(|out| place.trading_action(event.state, event.letters, out)),
+        ExchangeEventKind::State => {
+            history.append(|out| place.trading_action(event.state, event.letters, event.letter, out));
+        }
+        ExchangeEventKind::Crossed if event.shown_change_lots > 0 => history.append(|out| place.crossed(event, out)),
+        ExchangeEventKind::Uncrossed => history.append(|out| place.cross(event, out)),
         ExchangeEventKind::ShortSale => history.append(|out| place.short_sale(event.letter, out)),
         ExchangeEventKind::SystemEvent => history.append(|out| place.system_event(event.letter, out)),
         _ => {}

@@ -147,6 +147,7 @@ impl FixPortConfig {
             sender_sub_id: String::new(),
             target_sub_id: String::new(),
             default_appl_ver_id: self.default_appl_ver_id.clone(),
+            default_appl_ext_id: 0,
             initiator: false,
             heartbeat_s: 30,
             heartbeat_s_max: self.heartbeat_s_max,

@@ -11,7 +11,7 @@ use records::{
 };
 
 use super::entries::{Entries, Entry, NONE_REF};
-use super::report::{Report, Reports};
+use super::report::{AUCTION, Report, Reports};
 
 /// One session that orders.
 pub(crate) struct Desk {
@@ -180,10 +180,17 @@ impl Desks {
             ExchangeEventKind::Accepted => desk.accepted(event),
             ExchangeEventKind::Rejected => desk.rejected(event, asked),
             ExchangeEventKind::Executed => desk.executed(event, other),
+            ExchangeEventKind::Crossed => {
+                desk.executed(event, false).map(|report| Report { liquidity: AUCTION, ..report })
+            }
+            ExchangeEventKind::CancelRejected if event.reason == Reason::TooLate.code() => {
+                self.asked.request.refused = event.reason;
+                None
+            }
             ExchangeEventKind::Canceled => desk.cancelled(event, asked),
             ExchangeEventKind::Replaced => desk.replaced(event),
             ExchangeEventKind::ReplaceRejected => desk.replace_rejected(event),
-            ExchangeEventKind::Broken => desk.broken(event, other),
+            ExchangeEventKind::Broken | ExchangeEventKind::Corrected => desk.trade_changed(event, kind, other),
             ExchangeEventKind::Refilled => {
                 if let Some(entry) = desk.entries.get_mut(event.user_ref) {
                     entry.feed_ref = event.order_ref;
@@ -556,17 +563,27 @@ impl Desk {
         report
     }
 
-    fn broken(&mut self, event: &ExchangeEvent, other: bool) -> Option<Report> {
+    /// A trade is broken, or has other terms.
+    fn trade_changed(&mut self, event: &ExchangeEvent, kind: ExchangeEventKind, other: bool) -> Option<Report> {
         let user_ref = if other { event.other_user_ref } else { event.user_ref };
         // The trade's order may have been replaced since: what is executed counts where the chain stands now.
         let user_ref = self.end_of_chain(user_ref);
         let entry = self.entries.get_mut(user_ref)?;
-        entry.executed_lots -= event.lots;
-        entry.executed_nanos -= i128::from(event.lots) * i128::from(event.price_nanos);
+        let worth = |lots: i64, price_nanos: i64| i128::from(lots) * i128::from(price_nanos);
+        let now = worth(event.lots, event.price_nanos);
+        let exec_type = if kind == ExchangeEventKind::Broken {
+            entry.executed_lots -= event.lots;
+            entry.executed_nanos -= now;
+            b'H'
+        } else {
+            entry.executed_lots -= event.shown_change_lots;
+            entry.executed_nanos += now - worth(event.lots + event.shown_change_lots, event.former_price_nanos);
+            b'G'
+        };
         if entry.status != b'C' {
             entry.settle();
         }
-        let mut report = entry.report(b'H');
+        let mut report = entry.report(exec_type);
         (report.last_lots, report.last_price_nanos) = (event.lots, event.price_nanos);
         (report.match_id, report.liquidity) = (event.match_id, 1 + u8::from(other));
         Some(report)

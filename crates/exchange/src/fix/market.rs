@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use records::{ExchangeEvent, ExchangeEventKind, Side};
+use records::{ExchangeEvent, ExchangeEventKind, ExchangeIndication, Side, UNDEF_PRICE};
 use sessions::fix::{Answer, Fault, Inbound, Session};
 use wire::fix::{Builder, Group, reject, unsigned};
 
@@ -23,6 +23,8 @@ const WISHES_MAX: usize = 256;
 const ENTRIES_MAX: usize = 100;
 /// Trades of one cycle at most.
 const TRADES_MAX: usize = 4096;
+/// What calls say in one cycle at most.
+const INDICATIONS_MAX: usize = 1024;
 /// Symbols of one request at most.
 const SYMBOLS_MAX: usize = 64;
 const ID_BYTES_MAX: usize = 32;
@@ -41,6 +43,7 @@ pub(crate) struct Market {
     /// By instrument: how often something happened.
     changes: Vec<u64>,
     trades: Vec<Trade>,
+    indications: Vec<ExchangeIndication>,
     watched: bool,
     /// Trades of one cycle beyond those that it holds.
     pub trades_left_out: u64,
@@ -49,13 +52,20 @@ pub(crate) struct Market {
 impl Market {
     /// Nobody watches.
     pub fn new(instruments: usize) -> Self {
-        Self { changes: vec![0; instruments + 1], trades: Vec::new(), watched: false, trades_left_out: 0 }
+        Self {
+            changes: vec![0; instruments + 1],
+            trades: Vec::new(),
+            indications: Vec::new(),
+            watched: false,
+            trades_left_out: 0,
+        }
     }
 
     /// There are sessions that may watch.
     pub fn watch(&mut self) {
         self.watched = true;
         self.trades.reserve_exact(TRADES_MAX);
+        self.indications.reserve_exact(INDICATIONS_MAX);
     }
 
     /// Something happened.
@@ -68,7 +78,9 @@ impl Market {
         if let Some(changes) = self.changes.get_mut(instrument as usize) {
             *changes += 1;
         }
-        if event.event == ExchangeEventKind::Executed.code() {
+        // An auction is one trade.
+        let cross = event.event == ExchangeEventKind::Uncrossed.code() && event.lots > 0;
+        if event.event == ExchangeEventKind::Executed.code() || cross {
             if self.trades.len() == TRADES_MAX {
                 self.trades_left_out += 1;
                 return;
@@ -78,9 +90,17 @@ impl Market {
         }
     }
 
+    /// A call says where it stands.
+    pub fn indicate(&mut self, indication: &ExchangeIndication) {
+        if self.watched && self.indications.len() < INDICATIONS_MAX {
+            self.indications.push(*indication);
+        }
+    }
+
     /// The cycle is over.
     pub fn forget_trades(&mut self) {
         self.trades.clear();
+        self.indications.clear();
     }
 }
 
@@ -99,6 +119,8 @@ struct Wish {
     depth: usize,
     sides: [bool; 2],
     trades: bool,
+    /// Imbalances and prices of calls.
+    calls: [bool; 2],
     increments: bool,
     active: bool,
     /// The instrument's changes that the last message has.
@@ -114,6 +136,8 @@ struct Entry {
     kind: u8,
     level: Level,
     match_id: u64,
+    /// Letter of the trade condition (277), 0: none.
+    condition: u8,
 }
 
 /// What one session watches.
@@ -135,6 +159,7 @@ struct Asked<'a> {
     depth: usize,
     sides: [bool; 2],
     trades: bool,
+    calls: [bool; 2],
     increments: bool,
 }
 
@@ -148,6 +173,7 @@ impl Watch {
             depth: 0,
             sides: [false; 2],
             trades: false,
+            calls: [false; 2],
             increments: false,
             active: false,
             seen: 0,
@@ -158,7 +184,7 @@ impl Watch {
             interval_ns,
             wishes: (0..WISHES_MAX).map(wish).collect(),
             book: Vec::with_capacity(DEPTH_MAX),
-            entries: Vec::with_capacity(4 * DEPTH_MAX + TRADES_MAX),
+            entries: Vec::with_capacity(4 * DEPTH_MAX + TRADES_MAX + 2 * INDICATIONS_MAX),
             trades_left_out: 0,
         }
     }
@@ -197,7 +223,8 @@ impl Watch {
             return Answer::Taken;
         }
         let Some(depth) = message.get(264).and_then(unsigned) else { return range(264) };
-        let mut asked = Asked { id, depth: depth as usize, sides: [false; 2], trades: false, increments: false };
+        let mut asked =
+            Asked { id, depth: depth as usize, sides: [false; 2], trades: false, calls: [false; 2], increments: false };
         let mut symbols = [0; SYMBOLS_MAX];
         match self.read(&message, kind, &mut asked, &mut symbols, listings) {
             Err(why) => refuse(session, now_ns, id, why),
@@ -239,6 +266,8 @@ impl Watch {
                 Some(b"0") => asked.sides[0] = true,
                 Some(b"1") => asked.sides[1] = true,
                 Some(b"2") => asked.trades = true,
+                Some(b"A") => asked.calls[0] = true,
+                Some(b"Q") => asked.calls[1] = true,
                 _ => return Err((Some(b"8"), b"MDEntryType is not supported")),
             }
         }
@@ -274,7 +303,7 @@ impl Watch {
         wish.id[..asked.id.len()].copy_from_slice(asked.id);
         wish.id_bytes = asked.id.len();
         (wish.instrument, wish.depth, wish.sides) = (instrument, asked.depth, asked.sides);
-        (wish.trades, wish.increments, wish.active) = (asked.trades, asked.increments, stays);
+        (wish.trades, wish.calls, wish.increments, wish.active) = (asked.trades, asked.calls, asked.increments, stays);
         // Whatever happened before is in the snapshot; the next change of the instrument is looked for from nothing.
         (wish.seen, wish.sent_ns) = (u64::MAX, now_ns);
         for side in [Side::Buy, Side::Sell] {
@@ -305,8 +334,10 @@ impl Watch {
         for wish in self.wishes.iter_mut().filter(|wish| wish.active) {
             let changes = market.changes[wish.instrument as usize];
             let due = wish.seen != changes && now_ns.saturating_sub(wish.sent_ns) >= self.interval_ns;
+            let calls = wish.calls != [false; 2]
+                && market.indications.iter().any(|indication| indication.header.instrument == wish.instrument);
             let trades = wish.trades && market.trades.iter().any(|trade| trade.instrument == wish.instrument);
-            if !due && !trades {
+            if !due && !trades && !calls {
                 continue;
             }
             if session.output_room() < room {
@@ -317,6 +348,9 @@ impl Watch {
             if trades {
                 let own = market.trades.iter().filter(|trade| trade.instrument == wish.instrument);
                 self.entries.extend(own.map(Entry::of_trade));
+            }
+            if calls {
+                wish.add_calls(&market.indications, &mut self.entries);
             }
             if due {
                 (wish.seen, wish.sent_ns) = (changes, now_ns);
@@ -347,6 +381,22 @@ impl Wish {
         &self.id[..self.id_bytes]
     }
 
+    /// What calls of its instrument say, as far as they were asked for.
+    fn add_calls(&self, indications: &[ExchangeIndication], entries: &mut Vec<Entry>) {
+        let own = |indication: &&ExchangeIndication| indication.header.instrument == self.instrument;
+        for indication in indications.iter().filter(own) {
+            let level = |lots| Level { price_nanos: indication.price_nanos, lots, orders: 0 };
+            let condition = [0, b'P', b'Q'][usize::from(indication.side.min(2))];
+            let imbalance =
+                Entry { action: b'0', kind: b'A', level: level(indication.imbalance_lots), match_id: 0, condition };
+            let price =
+                Entry { action: b'0', kind: b'Q', level: level(indication.paired_lots), match_id: 0, condition: 0 };
+            entries.extend(
+                [imbalance, price].into_iter().zip(self.calls).filter(|(_, asked)| *asked).map(|(entry, _)| entry),
+            );
+        }
+    }
+
     fn send_whole(&self, session: &mut Session, now_ns: u64, listings: &Listings) {
         let symbol = listings.get(self.instrument).symbol;
         let entries = self.sent[0].len() + self.sent[1].len();
@@ -372,9 +422,15 @@ impl Wish {
                 if entry.match_id != 0 {
                     body.unsigned(278, entry.match_id);
                 }
-                body.field(55, trimmed(&symbol)).decimal(270, entry.level.price_nanos);
+                body.field(55, trimmed(&symbol));
+                if entry.level.price_nanos != UNDEF_PRICE {
+                    body.decimal(270, entry.level.price_nanos);
+                }
                 if entry.action != b'2' {
                     body.integer(271, entry.level.lots);
+                }
+                if entry.condition != 0 {
+                    body.field(277, &[entry.condition]);
                 }
                 if entry.level.orders != 0 {
                     body.unsigned(346, u64::from(entry.level.orders));
@@ -388,7 +444,7 @@ impl Wish {
 impl Entry {
     fn of_trade(trade: &Trade) -> Self {
         let level = Level { price_nanos: trade.price_nanos, lots: trade.lots, orders: 0 };
-        Self { action: b'0', kind: b'2', level, match_id: trade.match_id }
+        Self { action: b'0', kind: b'2', level, match_id: trade.match_id, condition: 0 }
     }
 }
 
@@ -413,7 +469,7 @@ fn compare(old: &[Level], new: &[Level], side: Side, entries: &mut Vec<Entry>) {
             Ordering::Equal => (b'1', new[to]),
         };
         if action != b'1' || old[at] != new[to] {
-            entries.push(Entry { action, kind, level, match_id: 0 });
+            entries.push(Entry { action, kind, level, match_id: 0, condition: 0 });
         }
         (at, to) = (at + usize::from(was <= is), to + usize::from(is <= was));
     }

@@ -3,6 +3,9 @@
 //! Invariant: reports are numbered from 1 in the order of the input; a number that was said in an earlier life is passed over,
 //! and one that finds no room is not lost: the session ends, and a start with more room makes it again.
 
+/// `Report::liquidity` of a trade in an auction.
+pub(crate) const AUCTION: u8 = 4;
+
 /// A FIX message to be: all that it says, without the dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
@@ -19,7 +22,7 @@ pub(crate) struct Report {
     pub order_type: u8,
     /// A [`records::TimeInForce`] code; 0: not said.
     pub time_in_force: u8,
-    /// 1: the order rested, 2: it came in.
+    /// 1: the order rested, 2: it came in, [`AUCTION`].
     pub liquidity: u8,
     /// A [`records::Reason`] code, 0: none.
     pub reason: u8,

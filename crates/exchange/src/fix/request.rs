@@ -307,6 +307,8 @@ impl Terms {
             b"3" => TimeInForce::ImmediateOrCancel.code(),
             b"4" => TimeInForce::FillOrKill.code(),
             b"6" => TimeInForce::GoodTillTime.code(),
+            b"2" => TimeInForce::AtOpen.code(),
+            b"7" => TimeInForce::AtClose.code(),
             _ => {
                 known = false;
                 TimeInForce::Day.code()

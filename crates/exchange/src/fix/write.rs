@@ -6,7 +6,7 @@
 use records::{OrderType, Reason, Side, TimeInForce, UNDEF_PRICE};
 use wire::fix::{Builder, Precision, Version};
 
-use super::report::Report;
+use super::report::{AUCTION, Report};
 use crate::listings::Listings;
 
 /// The application's version, in order.
@@ -91,7 +91,7 @@ fn execution(report: &Report, reader: &Reader<'_>, body: &mut Builder<'_>) {
     }
     question(report, dialect, body);
     exec_id(17, report, body);
-    if report.exec_type == b'H' {
+    if matches!(report.exec_type, b'G' | b'H') {
         trade_id(19, report, body);
     }
     if dialect == Dialect::Fix42 {
@@ -99,6 +99,7 @@ fn execution(report: &Report, reader: &Reader<'_>, body: &mut Builder<'_>) {
             20,
             match report.exec_type {
                 b'H' => b"1",
+                b'G' => b"2",
                 b'I' => b"3",
                 _ => b"0",
             },
@@ -147,7 +148,9 @@ fn terms(report: &Report, dialect: Dialect, body: &mut Builder<'_>) {
         Some(TimeInForce::ImmediateOrCancel) => b"3",
         Some(TimeInForce::FillOrKill) => b"4",
         Some(TimeInForce::GoodTillTime) => b"6",
-        _ => return,
+        Some(TimeInForce::AtOpen) => b"2",
+        Some(TimeInForce::AtClose) => b"7",
+        None => return,
     };
     body.field(59, time_in_force);
     if report.expire_time_ns != 0 {
@@ -163,7 +166,7 @@ fn terms(report: &Report, dialect: Dialect, body: &mut Builder<'_>) {
 
 fn fill(report: &Report, dialect: Dialect, body: &mut Builder<'_>) {
     body.integer(32, report.last_lots).decimal(31, report.last_price_nanos);
-    if dialect >= Dialect::Fix44 {
+    if dialect >= Dialect::Fix44 && (report.liquidity != AUCTION || dialect >= Dialect::Fix50Sp1) {
         body.unsigned(851, u64::from(report.liquidity));
     }
     match dialect {
@@ -194,6 +197,7 @@ fn cancel_reject(report: &Report, reader: &Reader<'_>, body: &mut Builder<'_>) {
     let reason = match (Reason::from_code(report.reason), reader.dialect) {
         (Some(Reason::UnknownOrder), _) if report.known => 0,
         (Some(Reason::UnknownOrder), _) => 1,
+        (Some(Reason::TooLate), _) => 0,
         (Some(Reason::DuplicateId), Dialect::Fix42) => 2,
         (Some(Reason::DuplicateId), _) => 6,
         (_, Dialect::Fix42 | Dialect::Fix43) => 2,
@@ -281,7 +285,9 @@ fn exec_id(tag: u32, report: &Report, body: &mut Builder<'_>) {
 
 fn trade_id(tag: u32, report: &Report, body: &mut Builder<'_>) {
     let mut letters = [0; 32];
-    letters[31] = if report.liquidity == 1 { b'A' } else { b'R' };
+    // An auction's trade is kept as one between a sale that rested and a purchase.
+    let first = report.liquidity == 1 || report.liquidity == AUCTION && report.side == Side::Sell.code();
+    letters[31] = if first { b'A' } else { b'R' };
     let mut at = digits_before(&mut letters, 31, report.match_id);
     at -= 1;
     letters[at] = b'M';
@@ -310,7 +316,7 @@ fn exec_type(report: &Report, dialect: Dialect) -> u8 {
                 b'1'
             }
         }
-        (b'H' | b'I', Dialect::Fix42) => report.status,
+        (b'G' | b'H' | b'I', Dialect::Fix42) => report.status,
         (letter, _) => letter,
     }
 }
@@ -349,6 +355,7 @@ fn reject_reason(reason: u8, dialect: Dialect) -> u64 {
     match reason {
         Reason::InvalidInstrument => 1,
         Reason::Halted | Reason::Closed => 2,
+        Reason::TooLate => 4,
         Reason::UnknownOrder => 5,
         Reason::DuplicateId => 6,
         Reason::InvalidField if dialect >= Dialect::Fix43 => 11,
@@ -394,6 +401,7 @@ fn words(reason: u8) -> &'static [u8] {
         Some(Reason::Throttled) => b"Too many messages",
         Some(Reason::BackPressure) => b"No room",
         Some(Reason::DayEnd) => b"End of day",
+        Some(Reason::TooLate) => b"Too late for the auction",
         _ => b"Other",
     }
 }

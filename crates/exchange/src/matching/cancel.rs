@@ -20,6 +20,9 @@ impl Matching {
             return self.say_cancel_rejected(moment, command, Reason::UnknownOrder, sink);
         };
         let order = &self.orders.hot[place as usize];
+        if self.calls != 0 && self.is_frozen(order, self.orders.terms[place as usize].time_in_force, stamp.time_ns) {
+            return self.say_cancel_rejected(moment, command, Reason::TooLate, sink);
+        }
         let leaves_lots = order.leaves_lots();
         let off_lots = if command.relative == 1 {
             command.lots
@@ -46,11 +49,14 @@ impl Matching {
         let reason = Reason::from_code(command.reason).unwrap_or(Reason::UserRequested);
         let (session, instrument) = (command.header.source, command.header.instrument);
         let side = Side::from_code(command.side).map(|side| side.index() as u8);
-        self.cancel_where(moment, reason, sink, |order, terms| {
+        // What the exchange itself takes off is never too late.
+        let bound = self.calls != 0 && session != 0;
+        self.cancel_where(moment, reason, sink, |matching, order, terms| {
             (session == 0 || order.session == session)
                 && (instrument == 0 || terms.instrument == instrument)
                 && (command.owner == 0 || order.owner == command.owner)
                 && side.is_none_or(|side| order.side == side)
+                && !(bound && matching.is_frozen(order, terms.time_in_force, stamp.time_ns))
         });
         if command.user_ref != 0 {
             self.say_answered(moment, session, instrument, command.user_ref, b'C', sink);
@@ -84,7 +90,7 @@ impl Matching {
 
     /// DAY and good-till-time orders do not live past the day.
     pub(super) fn cancel_day_orders<S: Sink>(&mut self, moment: Moment, sink: &mut S) {
-        self.cancel_where(moment, Reason::DayEnd, sink, |_, terms| {
+        self.cancel_where(moment, Reason::DayEnd, sink, |_, _, terms| {
             terms.time_in_force != TimeInForce::GoodTillCancel.code()
         });
     }
@@ -95,13 +101,13 @@ impl Matching {
         moment: Moment,
         reason: Reason,
         sink: &mut S,
-        picks: impl Fn(&Order, &Terms) -> bool,
+        picks: impl Fn(&Self, &Order, &Terms) -> bool,
     ) {
         let mut next = self.first_resting();
         while let Some(place) = next {
             // Taken before the order goes: the successor stays where it is.
             next = self.next_resting(place);
-            if picks(&self.orders.hot[place as usize], &self.orders.terms[place as usize]) {
+            if picks(self, &self.orders.hot[place as usize], &self.orders.terms[place as usize]) {
                 self.cancel_place(moment, place, i64::MAX, reason, sink);
             }
         }

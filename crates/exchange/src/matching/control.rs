@@ -1,14 +1,16 @@
-//! Listings, sessions, states, busts, the day roll.
+//! Listings, sessions, states, busts and corrections, the day roll.
 //!
 //! Invariant: each is a command of the sequenced input; there is no other way to change these things.
 
 use records::{
-    CancelOnDisconnect, ExchangeAction, ExchangeControl, ExchangeEventKind, ExchangeListing, ExchangeSession, Reason,
-    Stamp, TimeInForce, TradingState,
+    AuctionKind, CancelOnDisconnect, ExchangeAction, ExchangeAuction, ExchangeControl, ExchangeCorrection,
+    ExchangeEvent, ExchangeEventKind, ExchangeListing, ExchangeSession, Reason, Stamp, TimeInForce, TradingState,
+    UNDEF_PRICE,
 };
 
 use super::ladder::Ladder;
 use super::listing::Rules;
+use super::trades::Trade;
 use super::{Book, Matching, Moment, Port, Sink, event_of};
 
 impl Matching {
@@ -18,17 +20,25 @@ impl Matching {
         let instrument = command.header.instrument;
         let levels = self.levels_per_side;
         let Some(place) = self.books.get_mut(instrument as usize) else { return };
-        let rules = Rules::new(command);
-        let state = rules.state;
+        let mut rules = Rules::new(command);
+        let mut letter = 0;
         match place {
-            Some(book) => book.rules = rules,
+            Some(book) => {
+                if let Some(call) = &book.call {
+                    // It ends as calls end.
+                    (rules.state, letter) = (book.rules.state, call.kind.letter());
+                }
+                book.rules = rules;
+            }
             None => {
                 let ladders = [Ladder::new(levels, rules.unit()), Ladder::new(levels, rules.unit())];
-                *place = Some(Book { rules, ladders });
+                let waiting = [0; 2].map(|key| self.levels.take(key).expect("two levels for each instrument"));
+                *place = Some(Book { rules, ladders, waiting, call: None });
             }
         }
         let mut event = event_of(moment, ExchangeEventKind::Listed, instrument, 0);
-        event.state = state.code();
+        event.state = self.state(instrument).map_or(0, TradingState::code);
+        event.letter = letter;
         self.say(&event, sink);
     }
 
@@ -69,16 +79,16 @@ impl Matching {
         let own_end = [TimeInForce::GoodTillTime.code(), TimeInForce::GoodTillCancel.code()];
         match CancelOnDisconnect::from_code(promised) {
             Some(CancelOnDisconnect::All) => {
-                self.cancel_where(moment, Reason::Disconnected, sink, |order, _| order.session == session);
+                self.cancel_where(moment, Reason::Disconnected, sink, |_, order, _| order.session == session);
             }
             Some(CancelOnDisconnect::DayOrders) => {
-                self.cancel_where(moment, Reason::Disconnected, sink, |order, terms| {
+                self.cancel_where(moment, Reason::Disconnected, sink, |_, order, terms| {
                     let goes = terms.ends_with_connection == 1 || !own_end.contains(&terms.time_in_force);
                     order.session == session && goes
                 });
             }
             None if self.port(session).is_some_and(|port| port.tied) => {
-                self.cancel_where(moment, Reason::Disconnected, sink, |order, terms| {
+                self.cancel_where(moment, Reason::Disconnected, sink, |_, order, terms| {
                     order.session == session && terms.ends_with_connection == 1
                 });
             }
@@ -120,34 +130,71 @@ impl Matching {
 
     fn change_state<S: Sink>(&mut self, moment: Moment, command: &ExchangeControl, sink: &mut S) {
         let Some(state) = TradingState::from_code(command.state) else { return };
-        let wanted = command.header.instrument as usize;
-        let range = if wanted == 0 { 1..self.books.len() } else { wanted..wanted + 1 };
-        for instrument in range {
-            let Some(book) = self.books.get_mut(instrument).and_then(Option::as_mut) else { continue };
-            book.rules.state = state;
-            let mut event = event_of(moment, ExchangeEventKind::State, instrument as u32, 0);
-            event.state = state.code();
-            event.letters = command.reason;
-            self.say(&event, sink);
+        let recorded = self.recorded_session != 0;
+        for instrument in self.meant(command.header.instrument) {
+            let Some(book) = self.books[instrument as usize].as_mut() else { continue };
+            match state {
+                TradingState::Auction if !recorded => {
+                    let mut call = ExchangeAuction::new();
+                    call.reference_nanos = UNDEF_PRICE;
+                    call.kind = AuctionKind::from_letter(command.letter).map_or(0, AuctionKind::code);
+                    self.call(moment, instrument, &call, sink);
+                }
+                // What a call collected may cross: it meets at one price before anything else trades.
+                TradingState::Trading | TradingState::QuoteOnly | TradingState::Closed if book.call.is_some() => {
+                    self.uncross(moment, instrument, state.code(), command.reason, sink);
+                }
+                _ => {
+                    book.rules.state = state;
+                    self.say_state(moment, instrument, command.reason, 0, sink);
+                }
+            }
         }
     }
 
     fn bust<S: Sink>(&mut self, moment: Moment, command: &ExchangeControl, sink: &mut S) {
-        let Some(trade) = self.trades.break_trade(command.value) else {
+        let Some(trade) = self.trades.standing(command.value) else {
             let mut event = event_of(moment, ExchangeEventKind::BustRejected, 0, command.header.source);
             event.match_id = command.value;
             return self.say(&event, sink);
         };
-        let mut event = event_of(moment, ExchangeEventKind::Broken, trade.instrument, trade.resting_session);
-        event.user_ref = trade.resting_user_ref;
-        event.other_user_ref = trade.incoming_user_ref;
-        event.other_source = trade.incoming_session;
-        event.match_id = trade.match_id;
-        event.price_nanos = trade.price_nanos;
-        event.lots = trade.lots;
-        event.side = trade.side;
-        event.letter = command.letter;
+        trade.broken = true;
+        let event = changed(moment, ExchangeEventKind::Broken, trade, command.letter);
         self.say(&event, sink);
+    }
+
+    /// A trade gets other terms: a price that its listing allows, or fewer lots. Its orders get nothing back.
+    pub fn correct<S: Sink>(&mut self, stamp: Stamp, command: &ExchangeCorrection, sink: &mut S) {
+        let moment = self.begin(stamp, command.header.venue, sink);
+        let corrected = self.new_terms(command).map(|(price_nanos, lots)| {
+            let trade = self.trades.standing(command.match_id).expect("looked at for its terms");
+            let (former_price_nanos, fewer) = (trade.price_nanos, trade.lots - lots);
+            (trade.price_nanos, trade.lots) = (price_nanos, lots);
+            let mut event = changed(moment, ExchangeEventKind::Corrected, trade, command.letter);
+            (event.former_price_nanos, event.shown_change_lots) = (former_price_nanos, fewer);
+            event
+        });
+        let event = corrected.unwrap_or_else(|reason| {
+            let mut event = event_of(moment, ExchangeEventKind::CorrectionRejected, 0, command.header.source);
+            (event.match_id, event.reason) = (command.match_id, reason.code());
+            event
+        });
+        self.say(&event, sink);
+    }
+
+    /// What a corrected trade's price and lots are to be, or why they cannot.
+    fn new_terms(&mut self, command: &ExchangeCorrection) -> Result<(i64, i64), Reason> {
+        let trade = *self.trades.standing(command.match_id).ok_or(Reason::UnknownOrder)?;
+        let price_nanos = if command.price_nanos == UNDEF_PRICE { trade.price_nanos } else { command.price_nanos };
+        let lots = if command.lots == 0 { trade.lots } else { command.lots };
+        let rules = &self.book(trade.instrument).ok_or(Reason::InvalidInstrument)?.rules;
+        if lots > trade.lots || !rules.lots_are_valid(lots) {
+            return Err(Reason::InvalidQuantity);
+        }
+        if price_nanos != trade.price_nanos && !rules.price_is_valid(price_nanos) {
+            return Err(Reason::InvalidPrice);
+        }
+        Ok((price_nanos, lots))
     }
 
     fn roll<S: Sink>(&mut self, moment: Moment, sink: &mut S) {
@@ -172,4 +219,18 @@ impl Matching {
         event.letter = command.letter;
         self.say(&event, sink);
     }
+}
+
+/// What is said of a trade, to both its sides, when its venue changes it.
+fn changed(moment: Moment, kind: ExchangeEventKind, trade: &Trade, letter: u8) -> ExchangeEvent {
+    let mut event = event_of(moment, kind, trade.instrument, trade.resting_session);
+    event.user_ref = trade.resting_user_ref;
+    event.other_user_ref = trade.incoming_user_ref;
+    event.other_source = trade.incoming_session;
+    event.match_id = trade.match_id;
+    event.price_nanos = trade.price_nanos;
+    event.lots = trade.lots;
+    event.side = trade.side;
+    event.letter = letter;
+    event
 }

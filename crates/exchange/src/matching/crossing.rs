@@ -119,7 +119,7 @@ impl Matching {
 
     /// The next part of a reserve order comes forward: a new reference, at the end of its queue.
     #[cold]
-    fn refill<S: Sink>(&mut self, moment: Moment, place: u32, sink: &mut S) {
+    pub(super) fn refill<S: Sink>(&mut self, moment: Moment, place: u32, sink: &mut S) {
         let terms = self.orders.terms[place as usize];
         let order = &mut self.orders.hot[place as usize];
         let old_ref = order.order_ref;
@@ -138,10 +138,11 @@ impl Matching {
         event.price_nanos = order.price_nanos;
         event.lots = order.front_lots;
         event.leaves_lots = order.leaves_lots();
-        event.shown_lots = order.front_lots;
+        event.shown_lots = order.shown_lots();
         event.participant = terms.participant;
         event.side = order.side + 1;
         event.resting = 1;
+        event.hidden = order.hidden;
         self.say(&event, sink);
     }
 
@@ -253,6 +254,7 @@ impl Matching {
             instrument: incoming.instrument,
             side: incoming.side.index() as u8,
             hidden: incoming.hidden,
+            waits: 0,
         };
         self.orders.terms[place as usize] = incoming.terms;
         self.join(place);

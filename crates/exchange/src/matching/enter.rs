@@ -24,12 +24,15 @@ pub(crate) struct Wanted {
     pub post_only: bool,
     pub hidden: bool,
     pub market: bool,
+    /// Collected by a call, or for an auction: does not trade now.
+    pub collected: bool,
 }
 
 impl Wanted {
     /// Trades at once or not at all.
     pub fn is_immediate(&self) -> bool {
-        self.market || matches!(self.time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill)
+        self.market && !self.time_in_force.is_at_auction()
+            || matches!(self.time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill)
     }
 
     /// Least lots that must trade at once.
@@ -48,7 +51,10 @@ impl Wanted {
             return Some(Reason::InvalidPrice);
         }
         if self.display_lots != 0
-            && (!rules.lots_are_valid(self.display_lots) || self.display_lots > self.lots || self.hidden)
+            && (!rules.lots_are_valid(self.display_lots)
+                || self.display_lots > self.lots
+                || self.hidden
+                || self.time_in_force.is_at_auction())
         {
             return Some(Reason::InvalidField);
         }
@@ -94,6 +100,7 @@ fn read(command: &ExchangeEnter) -> Option<Read> {
             post_only: command.post_only == 1,
             hidden: command.hidden == 1,
             market,
+            collected: false,
         },
     })
 }
@@ -110,6 +117,9 @@ impl Matching {
                 }
                 self.next_order_ref += 1;
                 self.say_accepted(moment, command, &incoming, sink);
+                if wanted.collected {
+                    return self.collect(moment, &mut incoming, &wanted, sink);
+                }
                 self.work(moment, &mut incoming, &wanted, true, sink);
             }
             Err(reason) => self.say_rejected(moment, command, reason, sink),
@@ -128,22 +138,27 @@ impl Matching {
             return Err(Reason::Closed);
         }
         let book = self.books.get(instrument as usize).and_then(Option::as_ref).ok_or(Reason::InvalidInstrument)?;
-        if let Some(reason) = book.rules.refusal() {
-            return Err(reason);
-        }
-        let Read { side, wanted } = read(command).ok_or(Reason::InvalidField)?;
+        let plain = book.rules.state == TradingState::Trading && command.time_in_force < TimeInForce::AtOpen.code();
+        let recorded = self.recorded_session != 0;
+        let collected = !plain && book.collects(command.time_in_force, command.side, moment.stamp.time_ns, recorded)?;
+        let Read { side, mut wanted } = read(command).ok_or(Reason::InvalidField)?;
         if let Some(reason) = wanted.refusal(&book.rules, moment.stamp.time_ns) {
             return Err(reason);
         }
+        if collected && wanted.is_immediate() {
+            return Err(Reason::Closed);
+        }
+        wanted.collected = collected;
         let port = self.port(session).ok_or(Reason::InvalidField)?.record;
-        let limit_nanos = if wanted.market { self.market_limit(instrument, side, &wanted) } else { wanted.price_nanos };
+        let protected = wanted.market && !collected;
+        let limit_nanos = if protected { self.market_limit(instrument, side, &wanted) } else { wanted.price_nanos };
         let incoming = Incoming {
             instrument,
             session,
             user_ref: command.user_ref,
             order_ref: 0,
             side,
-            price_nanos: if wanted.market { limit_nanos } else { wanted.price_nanos },
+            price_nanos: limit_nanos,
             limit_key: limit_key(side, limit_nanos),
             open_lots: wanted.lots,
             owner: if command.owner == 0 { port.owner } else { command.owner },
@@ -160,9 +175,10 @@ impl Matching {
                 self_trade: if command.self_trade == 0 { port.self_trade } else { command.self_trade },
                 short_sale: command.short_sale,
                 ends_with_connection: command.ends_with_connection,
+                veiled: 0,
             },
         };
-        let quote_only = book.rules.state == TradingState::QuoteOnly;
+        let quote_only = book.rules.state == TradingState::QuoteOnly && !collected;
         if quote_only && (wanted.is_immediate() || self.is_marketable(&incoming)) {
             return Err(Reason::Halted);
         }

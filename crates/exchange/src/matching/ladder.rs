@@ -27,7 +27,8 @@ impl Levels {
         Self { all: vec![Level::default(); levels].into_boxed_slice(), free: (0..levels as u32).rev().collect() }
     }
 
-    fn take(&mut self, key: i64) -> Option<u32> {
+    /// A level without orders.
+    pub fn take(&mut self, key: i64) -> Option<u32> {
         let number = self.free.pop()?;
         self.all[number as usize] = Level { key, lots: 0, orders: 0 };
         Some(number)

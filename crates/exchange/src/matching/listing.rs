@@ -2,7 +2,7 @@
 //!
 //! Invariant: a price or quantity that passes here can be added up over the whole book without overflow.
 
-use records::{ExchangeListing, Reason, TradingState, UNDEF_PRICE};
+use records::{ExchangeListing, TradingState, UNDEF_PRICE};
 
 /// No price lies further out; keys are negated prices, sums of prices do not happen.
 const PRICE_ABS_MAX: i64 = i64::MAX / 4;
@@ -97,16 +97,6 @@ impl Rules {
     #[inline]
     pub fn lots_are_valid(&self, lots: i64) -> bool {
         lots > 0 && lots <= self.lots_max && self.increment.holds(lots)
-    }
-
-    /// Why a new order is refused in the present state, if it is (quote-only is looked at later).
-    #[inline]
-    pub fn refusal(&self) -> Option<Reason> {
-        match self.state {
-            TradingState::Trading | TradingState::QuoteOnly => None,
-            TradingState::Halted | TradingState::Paused => Some(Reason::Halted),
-            TradingState::Auction | TradingState::PreOpen | TradingState::Closed => Some(Reason::Closed),
-        }
     }
 
     /// The worst price a market order may trade at, from the touch it meets. `sign` is +1 for a buy.

@@ -3,7 +3,9 @@
 //! Invariant: the state and every event are a function of the stamped commands alone, in order; lots are neither made nor
 //! lost: what came in is executed, cancelled or resting. After `new` and the listings nothing is allocated.
 
+mod auction;
 mod cancel;
+mod clearing;
 mod control;
 mod crossing;
 mod enter;
@@ -18,11 +20,13 @@ mod trades;
 mod walk;
 
 use records::{
-    ExchangeCancel, ExchangeControl, ExchangeEnter, ExchangeEvent, ExchangeEventKind, ExchangeListing,
-    ExchangeMassCancel, ExchangeReplace, ExchangeRequest, ExchangeSession, Hash64, Header, Kind, ParseError, Reason,
-    Side, Stamp, TradingState, read_from,
+    ExchangeAuction, ExchangeCancel, ExchangeControl, ExchangeCorrection, ExchangeEnter, ExchangeEvent,
+    ExchangeEventKind, ExchangeIndication, ExchangeListing, ExchangeMassCancel, ExchangeReplace, ExchangeRequest,
+    ExchangeSession, Hash64, Header, Kind, ParseError, Reason, Side, Stamp, TradingState, read_from,
 };
 
+use auction::Call;
+use clearing::Point;
 use expiry::Expiry;
 use ids::Ids;
 use ladder::{Ladder, Levels};
@@ -36,6 +40,9 @@ pub use walk::RestingOrder;
 pub trait Sink {
     /// Takes one event.
     fn event(&mut self, event: &ExchangeEvent);
+
+    /// Takes what a call would give now.
+    fn indication(&mut self, _indication: &ExchangeIndication) {}
 }
 
 impl Sink for Vec<ExchangeEvent> {
@@ -76,6 +83,10 @@ impl Default for Capacity {
 struct Book {
     rules: Rules,
     ladders: [Ladder; 2],
+    /// Levels beside the ladders, one a side: orders that live for one auction alone, by time.
+    waiting: [u32; 2],
+    /// Its orders may cross one another: it does not trade before they have met at one price.
+    call: Option<Call>,
 }
 
 /// One session that may order.
@@ -110,6 +121,11 @@ pub struct Matching {
     /// Session of recorded orders (0: none), and how many of them rest.
     recorded_session: u32,
     recorded: usize,
+    /// Books whose call is on.
+    calls: u32,
+    /// Scratch of auctions: what wants which price, and who trades first on either side.
+    points: Vec<Point>,
+    queues: [Vec<u32>; 2],
     hash: Hash64,
 }
 
@@ -121,11 +137,12 @@ impl Matching {
     pub fn new(capacity: Capacity) -> Self {
         assert!(capacity.sessions <= usize::from(u16::MAX), "sessions fit 16 bits");
         let books = (0..=capacity.instruments).map(|_| None).collect();
+        let levels = capacity.orders.max(1) + 2 * (capacity.instruments + 1);
         Self {
             books,
             ports: vec![None; capacity.sessions + 1],
-            orders: Orders::with_capacity(capacity.orders, capacity.orders.max(1)),
-            levels: Levels::with_capacity(capacity.orders.max(1)),
+            orders: Orders::with_capacity(capacity.orders, levels),
+            levels: Levels::with_capacity(levels),
             ids: Ids::with_capacity(capacity.orders),
             expiry: Expiry::with_capacity(capacity.orders),
             trades: Trades::with_capacity(capacity.trades),
@@ -134,6 +151,9 @@ impl Matching {
             levels_per_side: capacity.levels_per_side,
             recorded_session: 0,
             recorded: 0,
+            calls: 0,
+            points: Vec::with_capacity(capacity.orders + 1),
+            queues: [Vec::with_capacity(capacity.orders), Vec::with_capacity(capacity.orders)],
             hash: Hash64::default(),
         }
     }
@@ -166,6 +186,8 @@ impl Matching {
             Some(Kind::ExchangeListing) => command!(ExchangeListing, list),
             Some(Kind::ExchangeSession) => command!(ExchangeSession, session),
             Some(Kind::ExchangeRequest) => command!(ExchangeRequest, request),
+            Some(Kind::ExchangeCorrection) => command!(ExchangeCorrection, correct),
+            Some(Kind::ExchangeAuction) => command!(ExchangeAuction, auction),
             _ => Err(ParseError::UnknownKind(header.kind)),
         }
     }
@@ -253,7 +275,7 @@ impl Matching {
         self.clear_timer(place);
     }
 
-    /// Takes an order out of its level, which goes with its last order.
+    /// Takes an order out of its level, which goes with its last order (one beside the ladders stays).
     #[inline]
     fn leave(&mut self, place: u32) {
         self.orders.unlink(place);
@@ -261,7 +283,7 @@ impl Matching {
         let level = &mut self.levels.all[order.level as usize];
         level.lots -= order.leaves_lots();
         level.orders -= 1;
-        if level.orders == 0 {
+        if level.orders == 0 && order.waits == 0 {
             let key = level.key;
             let book = self.books[order.instrument as usize].as_mut().expect("an order's book is listed");
             book.ladders[usize::from(order.side)].drop_level(key, &mut self.levels);

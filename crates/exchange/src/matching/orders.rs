@@ -26,6 +26,8 @@ pub(crate) struct Order {
     pub side: u8,
     /// 1: not displayed (the second queue of its level).
     pub hidden: u8,
+    /// 1: for one auction alone (its level lies beside the ladders).
+    pub waits: u8,
 }
 
 const _: () = assert!(size_of::<Order>() == 64);
@@ -47,11 +49,19 @@ pub(crate) struct Terms {
     pub short_sale: u8,
     /// 1: goes with its session's connection.
     pub ends_with_connection: u8,
+    /// 1: not displayed because it came in during a call, and to be displayed after it.
+    pub veiled: u8,
 }
 
 impl Order {
     pub fn leaves_lots(&self) -> i64 {
         self.front_lots + self.reserve_lots
+    }
+
+    /// 1: it asked not to be displayed at all.
+    #[inline(always)]
+    pub fn hides(&self, terms: &Terms) -> u8 {
+        self.hidden ^ (self.waits | terms.veiled)
     }
 
     /// What the feed shows of it.

@@ -110,6 +110,7 @@ impl Matching {
                 instrument: order.instrument,
                 side: order.side.index() as u8,
                 hidden: 0,
+                waits: 0,
             };
             self.orders.terms[place as usize] = incoming.terms;
             self.join(place);
@@ -160,6 +161,33 @@ impl Matching {
     pub fn reduce_recorded(&mut self, session: u32, user_ref: u64, lots: i64) -> Option<RecordedChange> {
         let place = self.ids.get(session, user_ref)?;
         Some(self.take_off_recorded(place, lots))
+    }
+
+    /// Displayed lots of the record that stand before an order; `None`: there is no such order. It walks the book: not for
+    /// the hot path.
+    pub fn recorded_ahead(&self, session: u32, user_ref: u64) -> Option<i64> {
+        let place = self.ids.get(session, user_ref)?;
+        let order = &self.orders.hot[place as usize];
+        let ladder = &self.book(order.instrument)?.ladders[usize::from(order.side)];
+        let (mut next, mut ahead_lots) = (ladder.best().map(|(_, number)| number), 0);
+        while let Some(number) = next {
+            let mut at = self.orders.first_of(number, 0);
+            while let Some(before) = at {
+                if before == place {
+                    return Some(ahead_lots);
+                }
+                let before_order = &self.orders.hot[before as usize];
+                if before_order.session == self.recorded_session {
+                    ahead_lots += before_order.shown_lots();
+                }
+                at = self.orders.after(before);
+            }
+            if number == order.level {
+                return Some(ahead_lots);
+            }
+            next = ladder.worse_than(self.levels.all[number as usize].key, &self.levels);
+        }
+        Some(ahead_lots)
     }
 
     #[inline]

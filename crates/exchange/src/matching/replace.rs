@@ -28,7 +28,7 @@ impl Change {
         self.order.price_nanos == command.price_nanos
             && self.leaves_lots <= self.order.leaves_lots()
             && self.terms.display_lots == command.display_lots
-            && self.order.hidden == command.hidden
+            && self.order.hides(&self.terms) == command.hidden
             && !self.wanted.is_immediate()
     }
 }
@@ -59,7 +59,9 @@ impl Matching {
         let place = self.ids.get(session, command.original_ref).ok_or(Reason::UnknownOrder)?;
         let order = self.orders.hot[place as usize];
         let terms = self.orders.terms[place as usize];
-        let code = if command.time_in_force == 0 { terms.time_in_force } else { command.time_in_force };
+        // A protocol that names an order's auction apart says of its life in a replace that it is the day's.
+        let day = order.waits == 1 && command.time_in_force == TimeInForce::Day.code();
+        let code = if command.time_in_force == 0 || day { terms.time_in_force } else { command.time_in_force };
         let time_in_force = TimeInForce::from_code(code).ok_or(Reason::InvalidField)?;
         if command.post_only > 1 || command.hidden > 1 {
             return Err(Reason::InvalidField);
@@ -75,20 +77,33 @@ impl Matching {
             post_only: command.post_only == 1,
             hidden: command.hidden == 1,
             market: false,
+            collected: false,
         };
         let book = self.book(terms.instrument).expect("a resting order's book is listed");
         if let Some(reason) = wanted.refusal(&book.rules, moment.stamp.time_ns) {
             return Err(reason);
         }
         let state = book.rules.state;
-        let refusal = book.rules.refusal();
         let leaves_lots = command.lots - terms.executed_lots;
-        let change = Change { place, order, terms, wanted, leaves_lots };
+        let mut change = Change { place, order, terms, wanted, leaves_lots };
+        let plain = state == TradingState::Trading && code < TimeInForce::AtOpen.code() && order.waits == 0;
+        if !plain && time_in_force.is_at_auction() != (order.waits == 1) {
+            return Err(Reason::InvalidField);
+        }
+        if self.calls != 0 && self.is_frozen(&order, terms.time_in_force, moment.stamp.time_ns) {
+            return Err(Reason::TooLate);
+        }
         if leaves_lots > 0 && !change.keeps_priority(command) {
-            if let Some(reason) = refusal {
-                return Err(reason);
+            if !plain {
+                let book = self.book(terms.instrument).expect("looked at above");
+                change.wanted.collected =
+                    book.collects(code, order.side + 1, moment.stamp.time_ns, self.recorded_session != 0)?;
+            }
+            if change.wanted.collected && wanted.is_immediate() {
+                return Err(Reason::Closed);
             }
             if state == TradingState::QuoteOnly
+                && !change.wanted.collected
                 && (change.wanted.is_immediate() || self.is_marketable(&incoming_of(command, &change)))
             {
                 return Err(Reason::Halted);
@@ -124,7 +139,8 @@ impl Matching {
         incoming.order_ref = self.next_order_ref;
         self.next_order_ref += 1;
         self.withdraw(change.place);
-        let rests_at_once = !change.wanted.is_immediate() && !self.is_marketable(&incoming) && {
+        let collected = change.wanted.collected;
+        let rests_at_once = !collected && !change.wanted.is_immediate() && !self.is_marketable(&incoming) && {
             let book = self.book(incoming.instrument).expect("a resting order's book is listed");
             book.ladders[incoming.side.index()].has_room_for(incoming.side.sign() * incoming.price_nanos, &self.levels)
         };
@@ -142,6 +158,9 @@ impl Matching {
         self.say_replaced(moment, command, change, &incoming, (effect, shown_lots), sink);
         if !rests_at_once {
             self.orders.give_back(change.place);
+            if collected {
+                return self.collect(moment, &mut incoming, &change.wanted, sink);
+            }
             return self.work(moment, &mut incoming, &change.wanted, effect != BookEffect::Replaced, sink);
         }
         let number = self.level_for(&incoming).expect("looked for room above");

@@ -1,6 +1,6 @@
-//! The latest trades, so that they can be broken.
+//! The latest trades, so that they can be broken and corrected.
 //!
-//! Invariant: match numbers are given from 1 without gaps; a trade is broken once.
+//! Invariant: match numbers are given from 1 without gaps; a trade is broken once, and not corrected afterwards.
 
 /// Both sides of a trade.
 #[derive(Clone, Copy, Default)]
@@ -46,15 +46,18 @@ impl Trades {
         match_id
     }
 
-    /// Breaks a trade of today that is still kept and not yet broken.
-    pub fn break_trade(&mut self, match_id: u64) -> Option<Trade> {
+    /// A trade of today that is still kept and not broken.
+    pub fn standing(&mut self, match_id: u64) -> Option<&mut Trade> {
         let at = match_id as usize & (self.ring.len() - 1);
         let trade = &mut self.ring[at];
-        if match_id < self.day_first || trade.match_id != match_id || trade.broken {
-            return None;
-        }
-        trade.broken = true;
-        Some(*trade)
+        (match_id >= self.day_first && trade.match_id == match_id && !trade.broken).then_some(trade)
+    }
+
+    /// Price of the latest trade of an instrument that is kept and not broken, of earlier days, too. It looks for it.
+    pub fn last_price_nanos(&self, instrument: u32) -> Option<i64> {
+        let first = self.next_match.saturating_sub(self.ring.len() as u64).max(1);
+        let mut kept = (first..self.next_match).rev().map(|number| &self.ring[number as usize & (self.ring.len() - 1)]);
+        kept.find(|trade| trade.instrument == instrument && !trade.broken).map(|trade| trade.price_nanos)
     }
 
     /// A new day.

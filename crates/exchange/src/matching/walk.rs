@@ -1,5 +1,5 @@
-//! Walking all resting orders in one fixed order: by instrument, bids before asks, best price first, displayed before
-//! hidden, oldest first. Snapshots, mass cancels and the state hash all use it.
+//! Walking all resting orders in one fixed order: by instrument, bids before asks, those for one auction alone first, then
+//! best price first, displayed before hidden, oldest first. Snapshots, mass cancels and the state hash all use it.
 //!
 //! Invariant: the successor of an order is found before the order goes, and does not move when it goes.
 
@@ -127,8 +127,12 @@ impl Matching {
         }
         let instrument = order.instrument as usize;
         let side = usize::from(order.side);
-        let book = self.books[instrument].as_ref().expect("an order's book is listed");
-        match book.ladders[side].worse_than(self.levels.all[order.level as usize].key, &self.levels) {
+        let ladder = &self.books[instrument].as_ref().expect("an order's book is listed").ladders[side];
+        let next = match order.waits {
+            0 => ladder.worse_than(self.levels.all[order.level as usize].key, &self.levels),
+            _ => ladder.best().map(|(_, number)| number),
+        };
+        match next {
             Some(number) => Some(self.orders.first(number)),
             None if side == 0 => self.first_from(instrument, 1),
             None => self.first_from(instrument + 1, 0),
@@ -138,9 +142,10 @@ impl Matching {
     fn first_from(&self, instrument: usize, side: usize) -> Option<u32> {
         let mut from = side;
         for book in self.books.get(instrument..)? {
-            for ladder in book.iter().flat_map(|book| &book.ladders[from..]) {
-                if let Some((_, number)) = ladder.best() {
-                    return Some(self.orders.first(number));
+            for (waiting, ladder) in book.iter().flat_map(|book| book.waiting.iter().zip(&book.ladders).skip(from)) {
+                let waits = self.orders.first_of(*waiting, 1);
+                if let Some(place) = waits.or_else(|| ladder.best().map(|(_, number)| self.orders.first(number))) {
+                    return Some(place);
                 }
             }
             from = 0;

@@ -120,7 +120,12 @@ fn enter(view: &EnterOrder<'_>, origin: &Origin<'_>) -> ExchangeEnter {
     let market = view.price() == MARKET_PRICE;
     command.order_type = if market { OrderType::Market } else { OrderType::Limit }.code();
     command.price_nanos = if market { UNDEF_PRICE } else { price_nanos(view.price()) };
-    command.time_in_force = time_in_force(view.time_in_force());
+    command.time_in_force = match view.cross_type() {
+        // The auction is named, not how long the order lives: it ends there.
+        b'O' | b'H' => TimeInForce::AtOpen.code(),
+        b'C' => TimeInForce::AtClose.code(),
+        _ => time_in_force(view.time_in_force()),
+    };
     if command.time_in_force == TimeInForce::GoodTillTime.code() {
         command.expire_time_ns = extra.expire_time().map_or(0, |seconds| origin.expiry_ns(seconds));
     }
@@ -134,7 +139,7 @@ fn enter(view: &EnterOrder<'_>, origin: &Origin<'_>) -> ExchangeEnter {
     }
     command.letters = [view.capacity(), view.inter_market_sweep_eligibility(), view.cross_type(), view.display()];
     command.tag[..14].copy_from_slice(&view.cl_ord_id());
-    if !display.known || view.cross_type() != b'N' || asks_too_much(extra) {
+    if !display.known || !matches!(view.cross_type(), b'N' | b'O' | b'H' | b'C') || asks_too_much(extra) {
         command.refused = Reason::InvalidField.code();
     }
     command

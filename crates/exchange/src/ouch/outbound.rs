@@ -6,9 +6,10 @@
 use records::{DAY_NS, ExchangeEvent, ExchangeEventKind, Reason, TimeInForce, UNDEF_PRICE};
 use sessions::{MemoryStore, MessageStore, StoreFull};
 use wire::ouch50::{
-    AcceptedFields, AccountQueryResponseFields, AiqCanceledFields, AppendageBuffer, BrokenTradeFields, CanceledFields,
-    DisableOrderEntryResponseFields, EnableOrderEntryResponseFields, ExecutedFields, MassCancelResponseFields,
-    ModifiedFields, Outbound, RejectedFields, ReplacedFields, RestatedFields, SystemEventFields, decode_outbound,
+    AcceptedFields, AccountQueryResponseFields, AiqCanceledFields, AppendageBuffer, BrokenTradeFields,
+    CancelRejectFields, CanceledFields, DisableOrderEntryResponseFields, EnableOrderEntryResponseFields,
+    ExecutedFields, MassCancelResponseFields, ModifiedFields, Outbound, RejectedFields, ReplacedFields, RestatedFields,
+    SystemEventFields, TradeCorrectionFields, decode_outbound,
 };
 
 /// Longest message with its appendage.
@@ -66,9 +67,24 @@ impl Answers {
                 let flag = if event.hidden == 0 { b'A' } else { b'J' };
                 self.put(|out| executed(event, event.user_ref, flag, place, out));
             }
+            ExchangeEventKind::Crossed => {
+                let flag = match event.letter {
+                    b'O' => b'M',
+                    b'C' => b'L',
+                    b'H' => b'K',
+                    _ => b'O',
+                };
+                self.put(|out| executed(event, event.user_ref, flag, place, out));
+            }
+            // Of orders that it does not know the specification says nothing.
+            ExchangeEventKind::CancelRejected if event.reason == Reason::TooLate.code() => self.put(|out| {
+                let (timestamp, user_ref_num) = (place.timestamp, event.user_ref as u32);
+                CancelRejectFields { timestamp, user_ref_num, ..Default::default() }.encode(out)
+            }),
             ExchangeEventKind::Canceled => self.put(|out| canceled(event, place, out)),
             ExchangeEventKind::Refilled => self.put(|out| refilled(event, place, out)),
             ExchangeEventKind::Broken => self.broken(event, event.user_ref, place),
+            ExchangeEventKind::Corrected => self.corrected(event, event.user_ref, b'A', place),
             ExchangeEventKind::Answered => self.put(|out| answered(event, place, out)),
             _ => {}
         }
@@ -81,6 +97,7 @@ impl Answers {
                 self.put(|out| executed(event, event.other_user_ref, b'R', place, out));
             }
             Some(ExchangeEventKind::Broken) => self.broken(event, event.other_user_ref, place),
+            Some(ExchangeEventKind::Corrected) => self.corrected(event, event.other_user_ref, b'R', place),
             _ => {}
         }
     }
@@ -104,6 +121,26 @@ impl Answers {
                 user_ref_num: user_ref as u32,
                 match_number: event.match_id,
                 broken_trade_reason: reason,
+                cl_ord_id,
+                ..Default::default()
+            }
+            .encode(out)
+        });
+    }
+
+    /// OUCH corrects prices and quantities in one message; its one reason is not ours, so the letter stays what was given.
+    fn corrected(&mut self, event: &ExchangeEvent, user_ref: u64, flag: u8, place: Place) {
+        let cl_ord_id = self.client_text(user_ref as u32);
+        let reason = if event.letter == 0 { b' ' } else { event.letter };
+        self.put(|out| {
+            TradeCorrectionFields {
+                timestamp: place.timestamp,
+                user_ref_num: user_ref as u32,
+                quantity: event.lots as u32,
+                price: price(event.price_nanos),
+                liquidity_flag: flag,
+                match_number: event.match_id,
+                trade_correction_reason: reason,
                 cl_ord_id,
                 ..Default::default()
             }
@@ -177,6 +214,8 @@ fn rejected(event: &ExchangeEvent, place: Place, out: &mut [u8]) -> usize {
         Some(Reason::UnknownOrder) => 0x0015,
         Some(Reason::InvalidInstrument) => 0x0017,
         Some(Reason::InvalidPrice) => 0x001d,
+        Some(Reason::TooLate) if event.event == ExchangeEventKind::Rejected.code() => 0x0019,
+        Some(Reason::TooLate) => 0x0010,
         _ => 0x000f,
     };
     RejectedFields {

@@ -86,6 +86,8 @@ pub fn config() -> ExchangeConfig {
         ports: vec![port(1), port(2)],
         inner: vec![InnerConfig { session: 3, owner: 0 }],
         listings: vec![listing(1, "AAPL", 10_000_000), listing(2, "ESH4", 250_000_000)],
+        timetable: Vec::new(),
+        indicate_ms: 1000,
         orders: 1 << 14,
         levels_per_side: 1024,
         trades: 1 << 12,

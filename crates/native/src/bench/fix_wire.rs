@@ -77,7 +77,7 @@ pub fn run(directory: &Path, shape: Shape, done: &mut dyn FnMut() -> bool) -> Re
     let mut echo_listener = RealNet.tcp_listen(any)?;
     let (at, echo_at) = (listener.local(), echo_listener.local());
     let mode = Arc::new(AtomicU8::new(SESSIONS));
-    let store = size(shape);
+    let store = size((shape.blocks as u64 + 2) * (shape.orders + shape.pipelined) + 64);
     let venue = {
         let (mode, directory) = (mode.clone(), directory.join("venue"));
         std::thread::Builder::new().name("bench-venue".to_owned()).spawn(move || -> Result<(), StartError> {
@@ -111,14 +111,13 @@ fn failed(why: &str) -> StartError {
 }
 
 /// Room for every message of the run, made and met in advance as a trading day's is.
-fn size(shape: Shape) -> JournalSize {
-    let messages = (shape.blocks as u64 + 2) * (shape.orders + shape.pipelined) + 64;
+pub(super) fn size(messages: u64) -> JournalSize {
     let segment_bytes = (messages as usize * STORED_BYTES_MAX).next_multiple_of(1 << 20);
     JournalSize { segment_bytes, segments_max: 1, messages_max: messages as usize }
 }
 
 /// A session, its socket, and what was read from it.
-struct End {
+pub(super) struct End {
     session: Session,
     socket: Box<dyn Tcp>,
     input: ByteQueue,
@@ -127,21 +126,25 @@ struct End {
     timed_ns: u64,
 }
 
+/// A side's rules.
+pub(super) fn profile(ours: &str, theirs: &str) -> Result<Profile, StartError> {
+    let table = serde_json::json!({
+        "begin_string": "FIX.4.4", "sender_comp_id": ours, "target_comp_id": theirs, "initiator": ours == "MERIDNY1",
+        "message_bytes_max": MESSAGE_BYTES_MAX, "output_bytes": QUEUE_BYTES,
+    });
+    let mut errors = Vec::new();
+    let profile = Profile::read(&table, "profile", "a table", &mut errors);
+    profile.ok_or_else(|| StartError(errors.join("\n")))
+}
+
 impl End {
-    fn new(directory: &Path, size: JournalSize, ours: &str, theirs: &str, socket: Box<dyn Tcp>) -> Result<Self, StartError> {
+    pub(super) fn new(directory: &Path, size: JournalSize, ours: &str, theirs: &str, socket: Box<dyn Tcp>) -> Result<Self, StartError> {
         let clock = RealClock::new();
         let now_ns = clock.now_ns();
-        let table = serde_json::json!({
-            "begin_string": "FIX.4.4", "sender_comp_id": ours, "target_comp_id": theirs, "initiator": ours == "MERIDNY1",
-            "message_bytes_max": MESSAGE_BYTES_MAX, "output_bytes": QUEUE_BYTES,
-        });
-        let mut errors = Vec::new();
-        let profile = Profile::read(&table, "profile", "a table", &mut errors);
-        let profile = profile.ok_or_else(|| StartError(errors.join("\n")))?;
         let storage = Rc::new(RealStorage::new(directory)?);
         let store = JournalStore::open(storage, "session", size, now_ns).map_err(|error| StartError(error.0))?;
         let store = store.with_ahead(size.segment_bytes);
-        let mut session = Session::new(profile, Box::new(store), None);
+        let mut session = Session::new(profile(ours, theirs)?, Box::new(store), None);
         session.connect(now_ns);
         let input = ByteQueue::with_capacity(QUEUE_BYTES);
         Ok(Self { session, socket, input, fields: Fields::default(), clock, timed_ns: now_ns })
@@ -149,7 +152,7 @@ impl End {
 
     /// Reads what came, hands every whole message over, writes what that made.
     #[inline]
-    fn step(&mut self, application: &mut dyn Application) -> Result<(), StartError> {
+    pub(super) fn step(&mut self, application: &mut dyn Application) -> Result<(), StartError> {
         let room = self.input.room();
         if let Some(space) = self.input.space(room).filter(|space| !space.is_empty()) {
             match self.socket.read(space) {
@@ -203,7 +206,7 @@ impl End {
 
 /// The venue's application: every order is filled in part.
 #[derive(Default)]
-struct Venue {
+pub(super) struct Venue {
     fills: u64,
 }
 

@@ -4,6 +4,7 @@
 
 mod acceptor;
 mod firm;
+mod fix_gateway;
 mod fix_wire;
 mod journals;
 mod memory;
@@ -28,6 +29,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TickToTrade>()?;
     module.add_function(wrap_pyfunction!(tick_to_trade_wire, module)?)?;
     module.add_function(wrap_pyfunction!(fix_wire_trips, module)?)?;
+    module.add_function(wrap_pyfunction!(fix_gateway_trips, module)?)?;
     module.add_function(wrap_pyfunction!(journal_append, module)?)?;
     module.add_function(wrap_pyfunction!(journal_copy, module)?)
 }
@@ -221,6 +223,28 @@ fn fix_wire_trips<'py>(
     dict.set_item("echo", blocks(&figures.echo_ns))?;
     dict.set_item("rates", figures.rates)?;
     dict.set_item("bytes", figures.bytes)?;
+    Ok(dict)
+}
+
+/// Orders and reports through the FIX gateway's tile below `directory`, in memory: ns from an order's record to its bytes, and
+/// from a report's bytes to its record, by block. `done` is called after each block.
+#[pyfunction]
+#[pyo3(signature = (directory, *, blocks, orders, done))]
+fn fix_gateway_trips<'py>(
+    py: Python<'py>,
+    directory: PathBuf,
+    blocks: usize,
+    orders: u64,
+    done: Py<PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    if !(1..=100_000).contains(&orders) {
+        return Err(PyValueError::new_err("1 to 100000 orders a block are allowed"));
+    }
+    let figures = told(py, done, |done| fix_gateway::run(&directory, blocks, orders, done))?;
+    let dict = PyDict::new(py);
+    let blocks = |blocks: &[Vec<u32>]| blocks.iter().map(|block| little_endian(py, block)).collect::<Vec<_>>();
+    dict.set_item("orders", blocks(&figures.orders_ns))?;
+    dict.set_item("reports", blocks(&figures.reports_ns))?;
     Ok(dict)
 }
 

@@ -30,7 +30,7 @@ impl Session {
         let profile = &self.profile;
         let (username, password) = (profile.username.clone(), profile.password.clone());
         let (tells_next, application) = (profile.next_expected, profile.default_appl_ver_id.clone());
-        let initiator = profile.initiator;
+        let (initiator, extension_pack) = (profile.initiator, profile.default_appl_ext_id);
         self.send_own(now_ns, b"A", |body| {
             body.unsigned(98, 0).unsigned(108, heartbeat_s);
             if resets {
@@ -47,6 +47,9 @@ impl Session {
             }
             if !application.is_empty() {
                 body.field(1137, application.as_bytes());
+            }
+            if extension_pack != 0 {
+                body.unsigned(1407, u64::from(extension_pack));
             }
         });
     }

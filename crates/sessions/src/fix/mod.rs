@@ -30,7 +30,7 @@ pub use hours::{Hours, Span};
 pub use journal::{JournalSize, JournalStore, StoreError};
 pub use message_log::{Direction, FileLog, LogSize, MessageLog};
 pub use profile::{Profile, Version};
-pub use recover::{is_header, is_own};
+pub use recover::{NUMBER_MAX, is_header, is_own};
 pub use rules::DictionaryRules;
 pub use session::{Answer, Application, Fault, Inbound, Rules, SendError, Session, State};
 pub use store::{MemoryStore, Numbers, Store, StoreFailed, Stored};

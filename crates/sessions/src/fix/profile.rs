@@ -22,6 +22,8 @@ settings! {
         /// The application's version over FIXT (tag 1137), by its code.
         pub default_appl_ver_id: String = String::new(), "a code of ApplVerID, from 2 to 10, or nothing",
             |code| code.is_empty() || code.parse::<u8>().is_ok_and(|code| (2..=10).contains(&code));
+        /// The extension pack of the application's version over FIXT (tag 1407); 0: none is said.
+        pub default_appl_ext_id: u32 = 0, "a whole number up to 65535, 0 for none", |pack| *pack <= 65_535;
         /// Whether we log on first.
         pub initiator: bool = false, "true or false";
         /// The initiator's interval; what an acceptor takes at most.
@@ -108,6 +110,10 @@ impl Profile {
         if !fixt && !self.default_appl_ver_id.is_empty() {
             let code = &self.default_appl_ver_id;
             errors.push(format!("{place}.default_appl_ver_id = {code:?}: is for begin_string = \"FIXT.1.1\" alone"));
+        }
+        if !fixt && self.default_appl_ext_id != 0 {
+            let pack = self.default_appl_ext_id;
+            errors.push(format!("{place}.default_appl_ext_id = {pack}: is for begin_string = \"FIXT.1.1\" alone"));
         }
         if self.next_expected && self.version() < Version::Fix44 {
             let version = &self.begin_string;

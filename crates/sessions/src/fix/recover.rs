@@ -17,7 +17,7 @@ use super::store::Stored;
 /// Numbers without a message that one cycle passes over: it stays short however far numbers were set ahead.
 const PASSED_OVER_A_CYCLE: u64 = 4_096;
 /// No session lives to see it: a number above it is a mistake, and sums with it could overflow.
-const NUMBER_MAX: u64 = 1 << 53;
+pub const NUMBER_MAX: u64 = 1 << 53;
 /// Requests for "everything" before FIX.4.2 name this number as their end.
 const INFINITY_41: u64 = 999_999;
 

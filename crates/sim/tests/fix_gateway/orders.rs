@@ -39,7 +39,9 @@ fn an_order_lives_fills_and_ends_in_every_version() {
 #[test]
 fn every_kind_of_order_says_what_was_asked() {
     type Change = fn(&mut NewOrder);
-    let rows: [(Change, &[(u32, &str)]); 7] = [
+    let rows: [(Change, &[(u32, &str)]); 9] = [
+        (|order| order.time_in_force = TimeInForce::AtOpen.code(), &[(59, "2")]),
+        (|order| order.time_in_force = TimeInForce::AtClose.code(), &[(59, "7")]),
         (|order| order.side = Side::Sell.code(), &[(54, "2")]),
         (|order| (order.side, order.short_sale) = (Side::Sell.code(), 1), &[(54, "5")]),
         (

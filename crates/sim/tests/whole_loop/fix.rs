@@ -3,11 +3,11 @@
 //! Invariant: both sides speak of the same sessions and versions.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use exchange::FixPortConfig;
 use journal::Reader;
-use records::{OrderEventKind, RecordRef, parse};
+use records::{OrderEventKind, RecordRef, Side, parse};
 use sessions::fix::{JournalSize, JournalStore, Profile, Session};
 use sim::SimDisk;
 use tiles::{Context, Json, Setting};
@@ -111,15 +111,22 @@ fn drop_copy(setup: &Setup, venue: u16, context: &Context) -> DropCopyTile {
     DropCopyTile::new(config, fix_session(setup, COPY_SESSION, context), context)
 }
 
-/// Number and side of every execution in a drop copy's journal.
-fn copied_executions(disk: &SimDisk, segment_bytes: usize) -> BTreeSet<(u64, u8)> {
-    let mut found = BTreeSet::new();
+/// Number and side of every execution in a drop copy's journal, with lots and price as it says them last.
+fn copied_executions(disk: &SimDisk, segment_bytes: usize) -> BTreeMap<(u64, u8), (i64, i64)> {
+    let mut found = BTreeMap::new();
     let mut reader = Reader::from_storage(disk, segment_bytes).unwrap();
     while let Some((_, record)) = reader.next().unwrap() {
         let Ok(RecordRef::OrderEvent(event)) = parse(record) else { continue };
-        if event.event == OrderEventKind::Filled.code() {
-            let fresh = found.insert((event.execution_id, event.side));
-            assert!(fresh || event.possible_duplicate == 1, "told twice: {event:?}");
+        let (key, terms) = ((event.execution_id, event.side), (event.lots, event.price_nanos));
+        match OrderEventKind::from_code(event.event) {
+            Some(OrderEventKind::Filled) => {
+                // What comes again was corrected meanwhile, perhaps.
+                assert!(!found.contains_key(&key) || event.possible_duplicate == 1, "told twice: {event:?}");
+                found.entry(key).or_insert(terms);
+            }
+            Some(OrderEventKind::Corrected) => drop(found.insert(key, terms)),
+            Some(OrderEventKind::Broken) => drop(found.insert(key, (0, 0))),
+            _ => {}
         }
     }
     found
@@ -133,12 +140,20 @@ impl World {
         self.venue(venue).drop_copy = Some(id);
     }
 
-    /// The drop copy tells of every fill that the venue made. Ends its reader.
+    /// The drop copy tells of every fill that the venue made, with its changes. Ends its reader.
     pub fn check_drop_copy(&mut self, venue: u16, truth: &Truth) {
         let Some(id) = self.venue(venue).drop_copy.take() else { return };
         self.sim.kill(id);
         let disk = self.sim.disk(&format!("drop_copy{venue}"));
         let copied = copied_executions(&disk, self.setup.segment_bytes);
         assert_eq!(copied.len() as u64, truth.fills, "seed {}: fills that the drop copy tells of", self.setup.seed);
+        let (mut position, mut notional_nanos) = (0, 0);
+        for ((_, side), (lots, price_nanos)) in &copied {
+            let lots = Side::from_code(*side).expect("a side").sign() * lots;
+            position += lots;
+            notional_nanos += i128::from(lots) * i128::from(*price_nanos);
+        }
+        let said = (position, notional_nanos);
+        assert_eq!(said, (truth.position, truth.notional_nanos), "seed {}: the drop copy's sum", self.setup.seed);
     }
 }

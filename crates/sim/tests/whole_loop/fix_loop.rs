@@ -4,7 +4,7 @@
 //! Invariant: as in the modules that these tests come from.
 
 use crate::fix::over_fix;
-use crate::{bytes, calm, named, session};
+use crate::{auction, bytes, calm, named, session};
 
 macro_rules! over_fix {
     ($($name:ident: $version:literal, $test:path;)*) => {
@@ -30,6 +30,7 @@ over_fix! {
     dropped_at_bytes_that_the_venue_says: "FIX.4.4",
         bytes::session_dropped_at_every_byte_that_the_venue_says_loses_and_doubles_nothing;
     r8_a_status_that_breaks_off: "FIX.4.4", bytes::r8_a_status_query_that_breaks_off_at_any_byte_is_not_taken_for_flat;
+    at_the_close: "FIX.4.4", auction::a_strategy_hears_of_a_closing_auction_and_its_order_for_it_trades_there;
     h1_answers_lost: "FIX.4.4", named::h1_orders_whose_answers_are_lost_use_their_limit_until_the_venue_answers;
     v1_status_before_orders: "FIX.4.4", named::v1_after_every_login_the_status_is_asked_before_the_first_order;
     v1_cancel_on_disconnect: "FIX.4.4", named::v1_cancel_on_disconnect_by_venue_table;
@@ -38,6 +39,8 @@ over_fix! {
         named::v3_an_engine_that_lost_everything_adopts_orders_and_fills_as_breaks;
     v4_busts: "FIX.4.4", named::v4_a_bust_is_booked_once_however_often_it_is_told;
     v4_busts_in_42: "FIX.4.2", named::v4_a_bust_is_booked_once_however_often_it_is_told;
+    v4_corrections: "FIX.4.4", named::v4_a_correction_is_booked_once_however_often_it_is_told;
+    v4_corrections_in_42: "FIX.4.2", named::v4_a_correction_is_booked_once_however_often_it_is_told;
     v5_crossing_fills: "FIX.4.4", named::v5_cancels_and_replaces_that_cross_fills_count_each_fill_once;
     v5_crossing_fills_in_42: "FIX.4.2", named::v5_cancels_and_replaces_that_cross_fills_count_each_fill_once;
     r7_disconnects_amid_replaces: "FIX.4.4", named::r7_disconnects_amid_replaces_leave_no_phantom;

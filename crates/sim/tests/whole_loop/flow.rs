@@ -102,9 +102,23 @@ impl Desk {
         self.enter(side, price_nanos, lots, TimeInForce::ImmediateOrCancel);
     }
 
+    /// Begins or ends a closing auction.
+    pub fn closing(&self, action: AuctionAction) {
+        let mut record = ExchangeAuction::new();
+        (record.action, record.kind) = (action.code(), AuctionKind::Closing.code());
+        (record.header.instrument, record.reference_nanos) = (INSTRUMENT, UNDEF_PRICE);
+        self.queue.borrow_mut().push_back(bytes_of(&record).to_vec());
+    }
+
     pub fn bust(&self, match_id: u64) {
         let mut record = ExchangeControl::new();
         (record.action, record.value) = (ExchangeAction::Bust.code(), match_id);
+        self.queue.borrow_mut().push_back(bytes_of(&record).to_vec());
+    }
+
+    pub fn correct(&self, match_id: u64, price_nanos: i64, lots: i64) {
+        let mut record = ExchangeCorrection::new();
+        (record.match_id, record.price_nanos, record.lots) = (match_id, price_nanos, lots);
         self.queue.borrow_mut().push_back(bytes_of(&record).to_vec());
     }
 }

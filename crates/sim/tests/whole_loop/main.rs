@@ -3,6 +3,7 @@
 //!
 //! Invariant: every failure names the seed that repeats it.
 
+mod auction;
 mod bootstrap;
 mod breaker;
 mod bytes;

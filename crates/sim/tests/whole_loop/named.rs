@@ -4,6 +4,7 @@ use records::*;
 use sim::Faults;
 use tiles::Storage;
 
+use crate::flow::Desk;
 use crate::strategy::Step;
 use crate::world::{MILLISECOND, OUR_SESSION, Setup, World};
 
@@ -220,6 +221,17 @@ pub fn v3_an_engine_that_lost_everything_adopts_orders_and_fills_as_breaks() {
 
 #[test]
 pub fn v4_a_bust_is_booked_once_however_often_it_is_told() {
+    // The exchange counts its trades from one: the first was that of 30.
+    a_change_is_booked_once(|desk| desk.bust(1), 0);
+}
+
+#[test]
+pub fn v4_a_correction_is_booked_once_however_often_it_is_told() {
+    a_change_is_booked_once(|desk| desk.correct(1, PRICE - 3 * TICK, 22), 22);
+}
+
+/// The trade of 30 lots becomes one of `left`.
+fn a_change_is_booked_once(change: fn(&Desk), left: i64) {
     for (seed, lost) in (41..).zip(["nothing", "session", "gateway", "engine"]) {
         let (mut world, desk) = World::scripted(setup(seed));
         two_orders(&mut world);
@@ -242,8 +254,7 @@ pub fn v4_a_bust_is_booked_once_however_often_it_is_told() {
             }
             _ => {}
         }
-        // The exchange counts its trades from one: the first was that of 30.
-        desk.bust(1);
+        change(&desk);
         world.run(MILLISECOND / 2);
         match lost {
             "gateway" => world.start_gateway(1),
@@ -251,12 +262,16 @@ pub fn v4_a_bust_is_booked_once_however_often_it_is_told() {
             _ => {}
         }
         world.run(10 * MILLISECOND);
-        assert_eq!((state(&world), world.held()), ((20, 20, 1), (20, 0)), "{lost}: taken back, told once");
+        let changed = ((20 + left, 20 + left, 1), (20, 0));
+        assert_eq!((state(&world), world.held()), changed, "{lost}: taken back, told once");
         // The day is replayed once more.
         world.kill_gateway(1);
         world.start_gateway(1);
         world.run(10 * MILLISECOND);
-        assert_eq!((state(&world), world.held()), ((20, 20, 1), (20, 0)), "{lost}: and not again");
+        assert_eq!((state(&world), world.held()), changed, "{lost}: and not again");
+        world.finish();
+        let checked = world.check_at_rest();
+        assert_eq!(checked.position, 20 + left, "{lost}: exchange, engine and drop copy");
         let told = world.breaks();
         assert!(told.len() == 1 && told[0].contains("kind: 7"), "{lost}: {told:?}");
     }

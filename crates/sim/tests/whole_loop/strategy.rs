@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use engine::EventRef;
+use engine::{EventRef, Wants};
 use records::*;
 use sim::Random;
 use strategies::{Failure, RustStrategy};
@@ -34,6 +34,8 @@ pub struct Seen {
     pub live_again: AtomicU64,
     pub disconnected: AtomicU64,
     pub fills: AtomicU64,
+    /// Price, paired and left lots of each word of a call.
+    pub auctions: Mutex<Vec<[i64; 3]>>,
 }
 
 /// What a test has it do, each at the first timer after its time.
@@ -93,6 +95,10 @@ impl Wanderer {
                 if view.connected == 0 {
                     add(&self.plan.seen.disconnected);
                 }
+            }
+            EventRef::Auction(view) => {
+                let said = [view.indicative_nanos, view.paired_lots, view.imbalance_lots];
+                self.plan.seen.auctions.lock().unwrap().push(said);
             }
             EventRef::Fill(_) => add(&self.plan.seen.fills),
             _ => {}
@@ -192,6 +198,10 @@ fn push(orders: &mut OrdersView, intent: OrderIntent) {
 }
 
 impl RustStrategy for Wanderer {
+    fn wants(&self) -> Wants {
+        Wants::new(0, |callback| matches!(callback, Callback::Book | Callback::Trade | Callback::Auction))
+    }
+
     fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
         Err(CallStatus::OutOfBounds)
     }

@@ -25,6 +25,8 @@ pub struct TrueOrder {
 pub struct Truth {
     pub position: i64,
     pub fills: u64,
+    /// Price times lots, what was sold taken off.
+    pub notional_nanos: i128,
     /// By the number of the first in the chain.
     pub orders: BTreeMap<u64, TrueOrder>,
     pub resting: Vec<RestingOrder>,
@@ -32,6 +34,17 @@ pub struct Truth {
 
 fn order_id(tag: [u8; 16]) -> u64 {
     tag[..13].iter().fold(0, |sum, letter| sum * 36 + u64::from((*letter as char).to_digit(36).unwrap_or(0)))
+}
+
+/// What an execution adds to price times lots, or its change does.
+fn worth(event: &ExchangeEvent, kind: ExchangeEventKind) -> i128 {
+    let product = |lots: i64, price_nanos: i64| i128::from(lots) * i128::from(price_nanos);
+    let now = product(event.lots, event.price_nanos);
+    match kind {
+        ExchangeEventKind::Executed | ExchangeEventKind::Crossed => now,
+        ExchangeEventKind::Broken => -now,
+        _ => now - product(event.lots + event.shown_change_lots, event.former_price_nanos),
+    }
 }
 
 impl Truth {
@@ -72,15 +85,28 @@ impl Truth {
                 first_of.insert(event.user_ref, first);
                 self.orders.get_mut(&first).unwrap().id = id;
             }
-            Some(ExchangeEventKind::Executed) => {
+            Some(
+                kind @ (ExchangeEventKind::Executed
+                | ExchangeEventKind::Crossed
+                | ExchangeEventKind::Broken
+                | ExchangeEventKind::Corrected),
+            ) => {
+                let lots = match kind {
+                    ExchangeEventKind::Executed | ExchangeEventKind::Crossed => event.lots,
+                    ExchangeEventKind::Broken => -event.lots,
+                    _ => -event.shown_change_lots,
+                };
                 let resting = Side::from_code(event.side).unwrap();
                 for (ours, side, number) in
                     [(ours, resting, event.user_ref), (incoming, resting.opposite(), event.other_user_ref)]
                 {
                     if ours {
-                        self.fills += 1;
-                        self.position += side.sign() * event.lots;
-                        self.orders.get_mut(&first_of[&number]).unwrap().filled += event.lots;
+                        self.position += side.sign() * lots;
+                        self.notional_nanos += i128::from(side.sign()) * worth(event, kind);
+                        if matches!(kind, ExchangeEventKind::Executed | ExchangeEventKind::Crossed) {
+                            self.fills += 1;
+                            self.orders.get_mut(&first_of[&number]).unwrap().filled += lots;
+                        }
                     }
                 }
             }

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use engine::{
-    EngineConfig, EngineTile, EngineTileConfig, NoOutbox, Outbox, Recorded, Replay, STATE_FILE, STATE_FILE_BYTES,
-    SessionSettings,
+    EngineConfig, EngineTile, EngineTileConfig, NoOutbox, Outbox, PositionCell, Recorded, Replay, STATE_FILE,
+    STATE_FILE_BYTES, SessionSettings,
 };
 use exchange::{
     CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig, ThrottleConfig,
@@ -239,6 +239,8 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
             round_lot: 100,
             protection_ppm: 50_000,
         }],
+        timetable: Vec::new(),
+        indicate_ms: 1,
         orders: 1 << 13,
         levels_per_side: 512,
         trades: 1 << 12,
@@ -631,10 +633,11 @@ impl World {
     pub fn check_at_rest(&mut self) -> Checked {
         let seed = self.setup.seed;
         let mut all = Checked::default();
-        let mut position = 0;
+        let (mut position, mut notional_nanos) = (0, 0);
         for venue in 1..=self.setup.venues {
             let truth = self.truth(venue);
             position += truth.position;
+            notional_nanos += truth.notional_nanos;
             all.fills += truth.fills;
             all.accepted += truth.orders.len();
             self.check_orders(venue, &truth);
@@ -648,6 +651,9 @@ impl World {
         self.with_engine(|engine| {
             let ours: i64 = engine.positions().iter().map(|cell| cell.lots).sum();
             assert_eq!(ours, position, "seed {seed}: position");
+            let paid = |cell: &PositionCell| -(cell.cash_e8 / UNITS_E8 + cell.fees_nanos);
+            let paid: i128 = engine.positions().iter().map(paid).sum();
+            assert_eq!(paid, notional_nanos, "seed {seed}: what was paid");
             assert_eq!(engine.statistics().fills, all.fills, "seed {seed}: fills");
             engine.limits().usages(&mut |usage| {
                 let bound = match usage.metric {

@@ -93,7 +93,11 @@ impl Ouch {
             display: if order.post_only != 0 { b'P' } else { b'Y' },
             capacity: b'P',
             inter_market_sweep_eligibility: b'N',
-            cross_type: b'N',
+            cross_type: match tif {
+                TimeInForce::AtOpen => b'O',
+                TimeInForce::AtClose => b'C',
+                _ => b'N',
+            },
             cl_ord_id: client_order_id(order.owner.order_id),
             appendage: extra.bytes(),
         }
@@ -239,7 +243,7 @@ impl Ouch {
             lots: i64::from(view.quantity()),
             instrument: ouch.instrument(view.symbol()),
             side: side_code(view.side()),
-            time_in_force: time_in_force_code(view.time_in_force()),
+            time_in_force: time_in_force_code(view.time_in_force(), view.cross_type()),
             ..told_by_id(order_id(view.cl_ord_id()))
         });
         if let Some(entry) = self.orders.get(view.user_ref_num()) {
@@ -263,7 +267,7 @@ impl Ouch {
             original_ref: view.orig_user_ref_num(),
             instrument: ouch.instrument(view.symbol()),
             side: side_code(view.side()),
-            time_in_force: time_in_force_code(view.time_in_force()),
+            time_in_force: time_in_force_code(view.time_in_force(), view.cross_type()),
             ..told_by_id(order_id(view.cl_ord_id()))
         });
         let mut filled_lots = 0;
@@ -427,8 +431,10 @@ fn side_code(letter: u8) -> u8 {
     }
 }
 
-fn time_in_force_code(letter: u8) -> u8 {
+fn time_in_force_code(letter: u8, cross_type: u8) -> u8 {
     match letter {
+        _ if matches!(cross_type, b'O' | b'H') => TimeInForce::AtOpen.code(),
+        _ if cross_type == b'C' => TimeInForce::AtClose.code(),
         b'3' => TimeInForce::ImmediateOrCancel.code(),
         b'6' => TimeInForce::GoodTillTime.code(),
         _ => TimeInForce::Day.code(),
@@ -464,7 +470,8 @@ fn wire_side(side: Side, short_sale: bool) -> u8 {
 
 fn wire_time_in_force(time_in_force: TimeInForce) -> Result<u8, Reason> {
     match time_in_force {
-        TimeInForce::Day => Ok(b'0'),
+        // The auction is named by the cross type.
+        TimeInForce::Day | TimeInForce::AtOpen | TimeInForce::AtClose => Ok(b'0'),
         TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => Ok(b'3'),
         TimeInForce::GoodTillTime => Ok(b'6'),
         TimeInForce::GoodTillCancel => Err(Reason::InvalidField), // The venue knows no order beyond its day.

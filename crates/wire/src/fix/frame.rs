@@ -4,7 +4,7 @@
 //! reason, at least one byte at a time, and never more than `max` bytes are waited for.
 
 use super::SOH;
-use super::scan::{STRIDE, checksum, soh_mask};
+use super::scan::{checksum, soh_mask};
 use super::values::four_digits;
 
 /// What the first bytes of a stream are.
@@ -64,6 +64,8 @@ const BEGIN: &[u8] = b"8=FIX";
 /// The longest BeginString is `FIXT.1.1`; others leave a little room for what may come.
 const VERSION_BYTES_MAX: usize = 12;
 const LENGTH_DIGITS_MAX: usize = 9;
+/// More than begin string, body length of four digits and their ends take.
+const START_BYTES: usize = 32;
 /// `10=nnn` and its SOH.
 const TRAILER_BYTES: usize = 7;
 
@@ -100,24 +102,23 @@ fn stated_sum(letters: [u8; 8]) -> Option<u32> {
     const FORM: u64 = u64::from_le_bytes(*b"\x0110=\0\0\0\x01");
     const DIGITS: u64 = 0x00ff_ffff_0000_0000;
     let word = u64::from_le_bytes(letters);
-    let [_, _, _, equals, hundreds, tens, ones, _] = letters;
-    (word & !DIGITS == FORM).then(|| four_digits([equals, hundreds, tens, ones], 3)).flatten()
+    (word & !DIGITS == FORM).then(|| four_digits((word >> 24) as u32, 3)).flatten()
 }
 
 /// Where the body begins and how long it is, of bytes that are as nearly all are; `None` for any others, not all of them bad.
 #[inline(always)]
 fn quick_start(bytes: &[u8]) -> Option<(usize, usize)> {
-    let window = bytes.first_chunk::<STRIDE>()?;
+    let window = bytes.first_chunk::<START_BYTES>()?;
     let ends = soh_mask(window);
     let first = ends.trailing_zeros() as usize;
     let second = (ends & ends.wrapping_sub(1)).trailing_zeros() as usize;
     let version_sound = window.starts_with(BEGIN) && (BEGIN.len()..=2 + VERSION_BYTES_MAX).contains(&first);
     // Lengths of one to four digits: the four bytes before their end hold them.
     let digits = second.wrapping_sub(first + 3);
-    if !version_sound || second >= STRIDE || !(1..=4).contains(&digits) || window[first + 1..first + 3] != *b"9=" {
+    if !version_sound || second >= START_BYTES || !(1..=4).contains(&digits) || window[first + 1..first + 3] != *b"9=" {
         return None;
     }
-    let length = four_digits(*window[second - 4..second].first_chunk()?, digits)?;
+    let length = four_digits(u32::from_le_bytes(*window[second - 4..second].first_chunk()?), digits)?;
     (length > 0).then_some((second + 1, length as usize))
 }
 

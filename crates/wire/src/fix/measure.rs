@@ -66,7 +66,7 @@ impl Parser {
     }
 
     /// Reads a message and folds it into the hash; `None` where it is not sound.
-    #[inline]
+    #[inline(never)]
     pub fn fold(&mut self, hash: u64, bytes: &[u8]) -> Option<u64> {
         let Framed::Message { length } = frame(bytes, bytes.len()) else { return None };
         let bytes = &bytes[..length];
@@ -75,16 +75,17 @@ impl Parser {
         if let Some(dictionary) = &self.dictionary {
             dictionary.validate(&message, &Validation::FULL).ok()?;
         }
+        let (types, day) = (&*self.types, &mut self.day);
         let mut hash = hash;
         for field in message.fields() {
-            let kind = self.types[field.tag as usize % TAGS];
+            let kind = types[field.tag as usize % TAGS];
             // Most are letters alone, many of them one.
             let folded = if kind == Type::Text {
                 u64::from(field.end.wrapping_sub(field.start))
             } else if kind == Type::Character {
                 values::character(message.value(*field))?.into()
             } else {
-                converted(kind, &message, *field, &mut self.day)?
+                converted(kind, &message, *field, day)?
             };
             hash = hash.rotate_left(5) ^ folded ^ u64::from(field.tag) << 32;
         }

@@ -7,28 +7,35 @@ use super::SOH;
 /// Bytes that [`soh_mask`] looks at.
 pub(super) const STRIDE: usize = 64;
 
-/// Bit k: byte k is SOH.
+/// Bit k: byte k is SOH. Of whole sixteens, a stride of them at most.
 #[inline(always)]
-pub(super) fn soh_mask(bytes: &[u8; STRIDE]) -> u64 {
+pub(super) fn soh_mask<const N: usize>(bytes: &[u8; N]) -> u64 {
+    const { assert!(N.is_multiple_of(16) && N <= STRIDE) };
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
         let part = |at: usize| {
-            // SAFETY: `at` is at most 48, so the sixteen bytes lie in the array; every x86-64 processor has these.
+            // SAFETY: sixteen bytes from `at` on lie in the array; every x86-64 processor has these.
             let mask = unsafe {
                 let loaded = _mm_loadu_si128(bytes.as_ptr().add(at).cast::<__m128i>());
                 _mm_movemask_epi8(_mm_cmpeq_epi8(loaded, _mm_set1_epi8(SOH.cast_signed())))
             };
             u64::from(mask.cast_unsigned())
         };
-        part(0) | part(16) << 16 | part(32) << 32 | part(48) << 48
+        let mut ends = part(0);
+        let mut at = 16;
+        while at < N {
+            ends |= part(at) << at;
+            at += 16;
+        }
+        ends
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     soh_mask_portable(bytes)
 }
 
 #[cfg(any(test, miri, not(target_arch = "x86_64")))]
-fn soh_mask_portable(bytes: &[u8; STRIDE]) -> u64 {
+fn soh_mask_portable<const N: usize>(bytes: &[u8; N]) -> u64 {
     bytes.iter().enumerate().fold(0, |mask, (at, byte)| mask | u64::from(*byte == SOH) << at)
 }
 

@@ -24,10 +24,10 @@ pub(super) const fn eight_digits(letters: &[u8; 8], count: usize) -> Option<u64>
     if all_digits(digits) { Some(packed_digits(digits)) } else { None }
 }
 
-/// The same of the last `count` of four letters, one to four.
+/// The same of the last `count` of four letters, one to four, the first one in the lowest byte.
 #[inline(always)]
-pub(super) const fn four_digits(letters: [u8; 4], count: usize) -> Option<u32> {
-    let digits = (u32::from_le_bytes(letters) ^ ZEROS as u32) & !0 << (32 - 8 * count as u32 % 33);
+pub(super) const fn four_digits(letters: u32, count: usize) -> Option<u32> {
+    let digits = (letters ^ ZEROS as u32) & !0 << (32 - 8 * count as u32 % 33);
     let sound = (digits.wrapping_add(0x7676_7676) | digits) & 0x8080_8080 == 0;
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     if sound { Some((pairs & 0x00ff_00ff).wrapping_mul(0x0064_0001) >> 16) } else { None }

@@ -119,6 +119,21 @@ fn a_logon_that_lists_message_types_is_taken() {
     assert_eq!(session.state(), State::Up);
 }
 
+#[test]
+fn a_logon_names_the_extension_pack_where_the_profile_does() {
+    for (more, said) in [(json!({}), None), (json!({"default_appl_ext_id": 97}), Some("97"))] {
+        let mut table = json!({
+            "begin_string": "FIXT.1.1", "sender_comp_id": "TW", "target_comp_id": "ISLD", "default_appl_ver_id": "9",
+            "initiator": true
+        });
+        table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut side = Side::memory(table);
+        side.session.connect(START_NS);
+        let logon = side.said().remove(0);
+        assert_eq!((value(&logon, 1137), value(&logon, 1407)), (Some("9"), said));
+    }
+}
+
 const LOG: LogSize = LogSize { file_bytes: 65_536, files_max: 3 };
 
 /// What the log files hold, in order.

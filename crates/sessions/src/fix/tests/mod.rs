@@ -331,9 +331,9 @@ fn every_error_of_a_profile_is_told_at_once() {
     assert_eq!(errors.len(), 4, "{errors:?}");
     let table = json!({
         "begin_string": "FIX.4.2", "sender_comp_id": "A", "target_comp_id": "B", "default_appl_ver_id": "9",
-        "next_expected": true, "output_bytes": 4096, "ahead_bytes_max": 4096
+        "default_appl_ext_id": 97, "next_expected": true, "output_bytes": 4096, "ahead_bytes_max": 4096
     });
     let (mut none, mut errors) = (Vec::new(), Vec::new());
     Profile::read(&table, "p", "", &mut none).expect("each value is right").errors("p", &mut errors);
-    assert_eq!(errors.len(), 4, "{errors:?}");
+    assert_eq!(errors.len(), 5, "{errors:?}");
 }

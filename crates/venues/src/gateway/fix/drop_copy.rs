@@ -145,7 +145,7 @@ impl Tile for DropCopyTile {
             self.stream.lose(&mut self.socket, now_ns);
         }
         self.state.set(u64::from(self.stream.session.state() == State::Up));
-        self.stream.tell(&self.socket, now_ns);
+        self.stream.tell(now_ns);
         if let Some(samples) = self.samples.as_mut().filter(|_| !self.book.sampler.samples().is_empty()) {
             // A full file keeps the first ones.
             let _full = self.book.sampler.drain(samples);

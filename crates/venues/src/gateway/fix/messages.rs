@@ -218,6 +218,8 @@ impl Voice {
             Some(TimeInForce::ImmediateOrCancel) => b"3",
             Some(TimeInForce::FillOrKill) => b"4",
             Some(TimeInForce::GoodTillTime) => b"6",
+            Some(TimeInForce::AtOpen) => b"2",
+            Some(TimeInForce::AtClose) => b"7",
             Some(TimeInForce::Day) | None => b"0",
         };
         body.field(59, letter);

@@ -235,7 +235,7 @@ impl Protocol for FixVenue {
         core.counts.adopted.set(fix.orders.adopted());
         counts.forgotten.set(fix.forgotten);
         counts.fills_by_status.set(fix.fills_by_status);
-        self.stream.tell(&core.socket, now_ns);
+        self.stream.tell(now_ns);
         work
     }
 

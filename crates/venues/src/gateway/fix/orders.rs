@@ -614,6 +614,8 @@ fn side_code(letter: u8) -> u8 {
 fn time_in_force_code(letter: u8) -> u8 {
     match letter {
         b'1' => TimeInForce::GoodTillCancel.code(),
+        b'2' => TimeInForce::AtOpen.code(),
+        b'7' => TimeInForce::AtClose.code(),
         b'3' => TimeInForce::ImmediateOrCancel.code(),
         b'4' => TimeInForce::FillOrKill.code(),
         b'6' => TimeInForce::GoodTillTime.code(),

@@ -155,8 +155,8 @@ impl FixOrders {
             }
         }
         let Some(entry) = self.orders.get(user_ref) else { return };
-        let broken = kind == Some(OrderEventKind::Broken);
-        if event.leaves_lots >= 0 && (broken || event.cumulative_lots >= entry.filled_lots) {
+        let changed = matches!(kind, Some(OrderEventKind::Broken | OrderEventKind::Corrected));
+        if event.leaves_lots >= 0 && (changed || event.cumulative_lots >= entry.filled_lots) {
             (entry.leaves_lots, entry.filled_lots) = (event.leaves_lots, event.cumulative_lots);
         }
         if event.venue_order_ref != 0 {

@@ -77,6 +77,8 @@ impl FixStream {
                 Framed::Message { length } => {
                     session.receive(now_ns, &input.as_slice()[..length], fields, taker);
                     input.consume(length);
+                    // Also where the very next message ends it.
+                    self.was_up |= session.state() == State::Up;
                 }
                 Framed::Garbled { skip, why } => {
                     taker.on_garbled(&input.as_slice()[..skip], why, now_ns);
@@ -87,7 +89,6 @@ impl FixStream {
             }
             work += 1;
         }
-        self.was_up |= self.session.state() == State::Up;
         work
     }
 
@@ -100,6 +101,7 @@ impl FixStream {
     pub fn settle(&self, socket: &mut Socket) {
         if self.was_up && socket.refused() > 0 {
             socket.had_logon(true);
+            self.refused.set(0);
         }
     }
 
@@ -107,6 +109,8 @@ impl FixStream {
     pub fn lose(&mut self, socket: &mut Socket, now_ns: u64) {
         if self.connected {
             socket.had_logon(self.was_up);
+            // Before the end itself is counted: who reads both the other way round never sees an end that this does not explain.
+            self.refused.set(u64::from(socket.refused()));
         }
         socket.close(now_ns);
         self.session.disconnected(now_ns);
@@ -119,10 +123,9 @@ impl FixStream {
     }
 
     /// Writes the counters now and then.
-    pub fn tell(&mut self, socket: &Socket, now_ns: u64) {
+    pub fn tell(&mut self, now_ns: u64) {
         if self.counters.is_due(now_ns) {
             self.counters.tell(|count| self.session.counts().get(count), &self.garbled);
-            self.refused.set(u64::from(socket.refused()));
         }
     }
 }

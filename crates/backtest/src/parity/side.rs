@@ -1,0 +1,305 @@
+//! One venue of a parity run: its captured feed without us, and the house's matching with the backtest's orders among it.
+//!
+//! A command of ours reaches the venue where the feed shows that the live one did: at the record that bears its order's
+//! reference or a match number of its fills. One that the feed never shows arrives at the venue's time in its answer; one
+//! that the live run never sent, after the median of all measured delays.
+//!
+//! Invariant: records are taken in the feed's order; each gives one outcome, for the engine's side to take at the live time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+
+use book::flow::FlowRecord;
+use journal::{JournalError, Reader};
+use records::{BookAction, CancelOrder, Kind, MarketOrder, OrderEvent, OrderEventKind, Reason, bytes_of};
+
+use super::live::Live;
+use super::steps::{Key, REPORT};
+use crate::capture::{OwnTrade, Whose, flow_of, met_ours};
+use crate::exact::Exact;
+use crate::fees::Fees;
+use crate::venue::Made;
+
+/// What a record of the feed became.
+pub(crate) enum Outcome {
+    /// It goes on as it stands.
+    Same,
+    /// It is our doing: what our orders made of it here.
+    Ours(Vec<FlowRecord>),
+    /// The market's, changed by our orders here.
+    Changed(Vec<FlowRecord>),
+}
+
+/// A word of this venue to our engine.
+pub(crate) struct Report {
+    pub event: OrderEvent,
+    /// When it arrives if the live run has none to say when.
+    pub due_ns: u64,
+}
+
+/// The venue.
+pub(crate) struct Side {
+    pub id: u16,
+    pub reports: VecDeque<Report>,
+    pub outcomes: VecDeque<Outcome>,
+    /// Records of ours in the feed that await the live ones' times.
+    pub shown: VecDeque<FlowRecord>,
+    /// Orders that the record filled out of their turn: order, match number, lots ahead.
+    pub out_of_turn: Vec<(OwnTrade, u64, i64)>,
+    /// The venue's time.
+    pub now_ns: u64,
+    exact: Exact,
+    made: Made,
+    reader: Reader,
+    /// The feed's next record.
+    next: Option<FlowRecord>,
+    arrivals: VecDeque<usize>,
+    flying: BTreeMap<Key, Vec<u8>>,
+    late: VecDeque<(u64, Vec<u8>)>,
+    /// How many more of each report the live run will hear.
+    expected: BTreeMap<(u64, u16), u32>,
+    report_ns: u64,
+}
+
+impl Side {
+    /// `forced`: commands and reports take their given delays, whatever the live ones took.
+    pub fn new(id: u16, directory: &Path, live: &Live, forced: bool, report_ns: u64) -> Result<Self, JournalError> {
+        let self_trade = live.self_trade.get(&id).copied().unwrap_or(0);
+        let empty = Vec::new();
+        let listed = live.listed.get(&id).unwrap_or(&empty);
+        let mut expected: BTreeMap<(u64, u16), u32> = BTreeMap::new();
+        let mut arrivals = VecDeque::new();
+        if !forced {
+            let theirs = live.steps.all.iter().filter(|step| step.venue == id && step.key.what & REPORT != 0);
+            for step in theirs.filter(|step| !live.ruled.contains_key(&step.key)) {
+                *expected.entry((step.key.order_id, step.key.what)).or_default() += 1;
+            }
+            let commands = live.commands.iter().enumerate();
+            arrivals.extend(commands.filter(|(_, sent)| sent.venue == id && !sent.lost).map(|(at, _)| at));
+        }
+        Ok(Self {
+            id,
+            reports: VecDeque::new(),
+            outcomes: VecDeque::new(),
+            shown: VecDeque::new(),
+            out_of_turn: Vec::new(),
+            now_ns: 0,
+            exact: Exact::guarded(id, listed, live.config.book_orders_max, Fees::default(), self_trade),
+            made: Made::default(),
+            reader: Reader::open(directory)?,
+            next: None,
+            arrivals,
+            flying: BTreeMap::new(),
+            late: VecDeque::new(),
+            expected,
+            report_ns,
+        })
+    }
+
+    /// A command sets out; `key`: the live one's that it is, which says where it arrives.
+    pub fn send(&mut self, command: Vec<u8>, key: Option<Key>, due_ns: u64) {
+        match key {
+            Some(key) => {
+                self.flying.insert(key, command);
+            }
+            None => self.late.push_back((due_ns, command)),
+        }
+    }
+
+    /// Takes the feed's next record if the venue had it by then; false when there is none.
+    pub fn advance(&mut self, live: &Live, until_ns: u64) -> Result<bool, JournalError> {
+        while self.next.is_none() {
+            let Some((_, record)) = self.reader.next()? else { return Ok(false) };
+            self.next = flow_of(record).filter(|flow| flow.header().venue == self.id);
+        }
+        let Some(flow) = self.next.take_if(|flow| flow.header().venue_time_ns <= until_ns) else { return Ok(false) };
+        self.pass_time(flow.header().venue_time_ns);
+        let outcome = match live.marks.whose(self.id, &flow) {
+            Whose::Market => self.market(&flow),
+            Whose::Hidden(own) => {
+                self.arrive_entered(live, own.order_id);
+                self.market(&flow)
+            }
+            Whose::Took(own) => {
+                self.arrive_entered(live, own.order_id);
+                if let FlowRecord::Order(order) = &flow {
+                    self.exact.settle_taken(order, &mut self.made);
+                }
+                self.ours()
+            }
+            Whose::Rested(own) => self.rested(&flow, &own),
+            Whose::Shown(order_id) => self.shown(live, &flow, order_id),
+        };
+        self.outcomes.push_back(outcome);
+        Ok(true)
+    }
+
+    /// What is due by time at the venue: ends of orders, commands that the live run never sent.
+    pub fn pass_time(&mut self, time_ns: u64) {
+        loop {
+            let expiry_ns = self.exact.next_expiry_ns();
+            let late_ns = self.late.front().map_or(u64::MAX, |(due_ns, _)| *due_ns);
+            if expiry_ns.min(late_ns) > time_ns {
+                break;
+            }
+            self.now_ns = self.now_ns.max(expiry_ns.min(late_ns));
+            if late_ns < expiry_ns {
+                let Some((_, command)) = self.late.pop_front() else { break };
+                self.exact.on_command(self.now_ns, &command, &mut self.made);
+            } else {
+                self.exact.expire(self.now_ns, &mut self.made);
+            }
+            self.say();
+            let made = self.take_made();
+            self.shown.extend(made);
+        }
+        self.now_ns = self.now_ns.max(time_ns);
+    }
+
+    fn market(&mut self, flow: &FlowRecord) -> Outcome {
+        if self.exact.on_record(self.now_ns, flow, &mut self.made) {
+            return Outcome::Same;
+        }
+        self.say();
+        Outcome::Changed(self.take_made())
+    }
+
+    /// Somebody met our resting order: whoever it was is in the feed by this alone.
+    fn rested(&mut self, flow: &FlowRecord, own: &OwnTrade) -> Outcome {
+        let FlowRecord::Order(order) = flow else { return Outcome::Same };
+        let ahead_lots = self.exact.lots_ahead(own.order_id);
+        if ahead_lots > 0 {
+            self.out_of_turn.push((*own, order.match_id, ahead_lots));
+        }
+        let trade = FlowRecord::Trade(met_ours(order, own));
+        if self.exact.on_record(self.now_ns, &trade, &mut self.made) {
+            return Outcome::Ours(vec![trade]);
+        }
+        self.ours()
+    }
+
+    /// Market data that was made: it goes the way of the live feed.
+    fn take_made(&mut self) -> Vec<FlowRecord> {
+        self.made.market.leave();
+        std::iter::from_fn(|| self.made.market.pop()).collect()
+    }
+
+    fn ours(&mut self) -> Outcome {
+        self.say();
+        Outcome::Ours(self.take_made())
+    }
+
+    fn shown(&mut self, live: &Live, flow: &FlowRecord, order_id: u64) -> Outcome {
+        let FlowRecord::Order(order) = flow else { return Outcome::Same };
+        match BookAction::from_code(order.action) {
+            Some(BookAction::Add | BookAction::Replace) => self.arrive_entered(live, order_id),
+            Some(BookAction::Execute) => {
+                // A fill that no report tells of: its price is the order's.
+                if let Some(own) = self.exact.own_trade(order_id, order.lots) {
+                    return self.rested(flow, &own);
+                }
+            }
+            _ if live.crossed.contains_key(&order_id) => {
+                self.arrive_entered(live, live.crossed[&order_id]);
+            }
+            _ => {
+                let ends = |sent: &super::live::Sent| {
+                    sent.original_id == order_id
+                        || (sent.key.order_id, sent.key.what) == (order_id, Kind::CancelOrder as u16)
+                };
+                if !self.arrive(live, ends) {
+                    self.take_back(order_id, off_lots(order));
+                }
+            }
+        }
+        self.ours()
+    }
+
+    fn arrive_entered(&mut self, live: &Live, order_id: u64) {
+        let entered = [Kind::NewOrder as u16, Kind::ReplaceOrder as u16];
+        self.arrive(live, |sent| sent.key.order_id == order_id && entered.contains(&sent.key.what));
+    }
+
+    /// The first command that fits reaches the venue now, after all that were sent there before it; false: none is on its way.
+    fn arrive(&mut self, live: &Live, fits: impl Fn(&super::live::Sent) -> bool) -> bool {
+        let Some(place) = self.arrivals.iter().position(|at| fits(&live.commands[*at])) else { return false };
+        for at in self.arrivals.drain(..=place).collect::<Vec<_>>() {
+            if let Some(command) = self.flying.remove(&live.commands[at].key) {
+                self.exact.on_command(self.now_ns, &command, &mut self.made);
+            }
+        }
+        true
+    }
+
+    /// The command that a report answers, where the feed does not show it: it arrives at the venue's time in the report.
+    pub fn arrive_answered(&mut self, live: &Live, event: &OrderEvent) {
+        self.pass_time(event.header.venue_time_ns);
+        let cancels = [OrderEventKind::Canceled, OrderEventKind::CancelRejected, OrderEventKind::Restated];
+        let cancel = cancels.iter().any(|kind| kind.code() == event.event);
+        self.arrive(live, |sent| {
+            sent.key.order_id == event.owner.order_id && (cancel || sent.key.what != Kind::CancelOrder as u16)
+        });
+        // Where the feed was read further already, for a later answer that was heard first, it arrived then all the same.
+        for report in self.made.reports.iter_mut().filter(|report| report.owner.order_id == event.owner.order_id) {
+            report.header.venue_time_ns = event.header.venue_time_ns;
+        }
+        self.say();
+        let made = self.take_made();
+        self.shown.extend(made);
+    }
+
+    /// Lots of an order of ours are gone by what only the live run heard of.
+    pub fn take_back(&mut self, order_id: u64, lots: i64) {
+        let Some(open_lots) = self.exact.open_lots(order_id) else { return };
+        let mut cancel = CancelOrder::new();
+        (cancel.header.venue, cancel.owner.order_id) = (self.id, order_id);
+        cancel.reason = Reason::Supervisory.code();
+        cancel.lots = self.exact.filled_lots(order_id) + open_lots - lots.clamp(0, open_lots);
+        if lots >= open_lots {
+            cancel.lots = 0;
+        }
+        let reports = self.made.reports.len();
+        self.exact.on_command(self.now_ns, bytes_of(&cancel), &mut self.made);
+        // The live run's own word of it is given to the engine; the feed has its own record.
+        self.made.reports.truncate(reports);
+    }
+
+    /// Whether the order is open here.
+    pub fn has(&self, order_id: u64) -> bool {
+        self.exact.open_lots(order_id).is_some()
+    }
+
+    /// Reports set out: those that the live run heard as well wait for its times.
+    fn say(&mut self) {
+        for event in self.made.reports.drain(..) {
+            let expected = self.expected.get_mut(&(event.owner.order_id, REPORT | u16::from(event.event)));
+            let due_ns = match expected.filter(|left| **left > 0) {
+                Some(left) => {
+                    *left -= 1;
+                    u64::MAX
+                }
+                None => self.now_ns.saturating_add(self.report_ns),
+            };
+            self.reports.push_back(Report { event, due_ns });
+        }
+    }
+
+    /// The first report that no live one stands for and that has arrived by then.
+    pub fn take_due(&mut self, time_ns: u64) -> Option<Report> {
+        let at = self.reports.iter().position(|report| report.due_ns <= time_ns)?;
+        self.reports.remove(at)
+    }
+
+    /// The report that the live one is.
+    pub fn take_like(&mut self, event: &OrderEvent) -> Option<Report> {
+        let at = self.reports.iter().position(|report| {
+            report.due_ns == u64::MAX
+                && (report.event.owner.order_id, report.event.event) == (event.owner.order_id, event.event)
+        })?;
+        self.reports.remove(at)
+    }
+}
+
+fn off_lots(order: &MarketOrder) -> i64 {
+    if order.action == BookAction::Reduce.code() { order.lots } else { i64::MAX }
+}
