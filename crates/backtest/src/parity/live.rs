@@ -25,6 +25,8 @@ pub(crate) struct Sent {
     pub venue: u16,
     pub time_ns: u64,
     pub original_id: u64,
+    /// The venue's time in its first answer, 0 without one.
+    pub answered_ns: u64,
     /// It never reached the venue.
     pub lost: bool,
 }
@@ -164,7 +166,8 @@ impl Found {
         let Some(step) = Step::of_command(record, stamp.sequence, stamp.time_ns) else { return };
         let key = self.steps.push(step);
         self.waiting.entry(key.order_id).or_default().push(self.commands.len());
-        self.commands.push(Sent { key, venue, time_ns: stamp.time_ns, original_id: step.original_id, lost: false });
+        let (time_ns, original_id) = (stamp.time_ns, step.original_id);
+        self.commands.push(Sent { key, venue, time_ns, original_id, answered_ns: 0, lost: false });
     }
 
     fn take(&mut self, record: &[u8], stamp: Stamp, reference: &mut Reference) {
@@ -216,7 +219,11 @@ impl Found {
                 let meant = self.meant(event);
                 self.commands[meant.unwrap_or(command)].lost = true;
             } else if !self.ruled.contains_key(&key) {
-                self.order_ns.push(event.header.venue_time_ns.saturating_sub(self.commands[command].time_ns));
+                let sent = &mut self.commands[command];
+                self.order_ns.push(event.header.venue_time_ns.saturating_sub(sent.time_ns));
+                if sent.answered_ns == 0 {
+                    sent.answered_ns = event.header.venue_time_ns;
+                }
                 if kind != Some(OrderEventKind::Filled) {
                     self.waiting.get_mut(&event.owner.order_id).map(|waiting| waiting.remove(0));
                 }

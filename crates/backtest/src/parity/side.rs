@@ -220,12 +220,15 @@ impl Side {
         self.arrive(live, |sent| sent.key.order_id == order_id && entered.contains(&sent.key.what));
     }
 
-    /// The first command that fits reaches the venue now, after all that were sent there before it; false: none is on its way.
+    /// The first command that fits reaches the venue now, after all that were sent there before it, each at the venue's time in
+    /// its answer if that was earlier; false: none is on its way.
     fn arrive(&mut self, live: &Live, fits: impl Fn(&super::live::Sent) -> bool) -> bool {
         let Some(place) = self.arrivals.iter().position(|at| fits(&live.commands[*at])) else { return false };
         for at in self.arrivals.drain(..=place).collect::<Vec<_>>() {
-            if let Some(command) = self.flying.remove(&live.commands[at].key) {
-                self.exact.on_command(self.now_ns, &command, &mut self.made);
+            let sent = &live.commands[at];
+            let time_ns = if sent.answered_ns == 0 { self.now_ns } else { self.now_ns.min(sent.answered_ns) };
+            if let Some(command) = self.flying.remove(&sent.key) {
+                self.exact.on_command(time_ns, &command, &mut self.made);
             }
         }
         true
@@ -239,10 +242,6 @@ impl Side {
         self.arrive(live, |sent| {
             sent.key.order_id == event.owner.order_id && (cancel || sent.key.what != Kind::CancelOrder as u16)
         });
-        // Where the feed was read further already, for a later answer that was heard first, it arrived then all the same.
-        for report in self.made.reports.iter_mut().filter(|report| report.owner.order_id == event.owner.order_id) {
-            report.header.venue_time_ns = event.header.venue_time_ns;
-        }
         self.say();
         let made = self.take_made();
         self.shown.extend(made);

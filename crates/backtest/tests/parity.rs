@@ -1,0 +1,206 @@
+//! Parity of journals made by hand: what a gateway did not send, and answers that the venue's feed never shows.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use backtest::parity::{Because, Departures, Parity, Parted, REPORT, parity};
+use engine::{EventRef, Host};
+use journal::{Identity, JournalConfig, Writer};
+use records::*;
+use support::*;
+use tiles::RealStorage;
+
+#[path = "../../engine/tests/support/mod.rs"]
+mod support;
+
+/// Intents at the callbacks at which the live run made them, by number of the call.
+struct Playback {
+    plans: Vec<(usize, Vec<OrderIntent>)>,
+    calls: usize,
+}
+
+impl Host for Playback {
+    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
+        Ok(())
+    }
+
+    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
+        Ok(())
+    }
+
+    fn reset(&mut self, _slot: u8) {}
+
+    fn call(&mut self, _slot: u8, _callback: Callback, _event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        let due = self.plans.iter().filter(|(call, _)| *call == self.calls);
+        for intent in due.flat_map(|(_, intents)| intents) {
+            orders.intents[orders.intents_count as usize] = *intent;
+            orders.intents_count += 1;
+        }
+        self.calls += 1;
+        0
+    }
+}
+
+/// A live run in the making, and where its journal goes.
+struct LiveRun {
+    world: World,
+    folder: PathBuf,
+}
+
+impl Drop for LiveRun {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl LiveRun {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("meridian-parity-{name}-{}", std::process::id()));
+        Self { world: World::new(), folder }
+    }
+
+    /// The venue's feed tells of an order at that time.
+    fn shows(&mut self, venue_time_ns: u64, order: impl FnOnce(&mut MarketOrder)) {
+        let mut record = MarketOrder::new();
+        (record.header.venue, record.header.instrument, record.header.flags) = (VENUE, SHARE, FLAG_LAST);
+        (record.header.venue_time_ns, record.header.receive_time_ns) = (venue_time_ns, self.world.now_ns);
+        record.price_nanos = UNDEF_PRICE;
+        order(&mut record);
+        self.world.give(&record);
+    }
+
+    /// The feed tells of a buy order of ours that rests.
+    fn shows_ours(&mut self, venue_time_ns: u64, order_ref: u64, lots: i64) {
+        self.shows(venue_time_ns, |order| {
+            (order.action, order.side, order.order_ref) = (BookAction::Add.code(), Side::Buy.code(), order_ref);
+            (order.price_nanos, order.lots) = (PRICE, lots);
+        });
+    }
+
+    /// The venue or its gateway says it of an order.
+    fn says(&mut self, venue_time_ns: u64, id: u64, kind: OrderEventKind, change: impl FnOnce(&mut OrderEvent)) {
+        let receive_time_ns = self.world.now_ns;
+        self.world.report(id, kind, |event| {
+            (event.header.venue_time_ns, event.header.receive_time_ns) = (venue_time_ns, receive_time_ns);
+            event.slot = SLOT;
+            change(event);
+        });
+    }
+
+    fn accepts(&mut self, venue_time_ns: u64, id: u64, order_ref: u64, lots: i64) {
+        self.says(venue_time_ns, id, OrderEventKind::Accepted, |event| {
+            (event.venue_order_ref, event.price_nanos, event.lots) = (order_ref, PRICE, lots);
+            (event.leaves_lots, event.cumulative_lots) = (lots, 0);
+        });
+    }
+
+    /// What the slot does at its next callback; the new orders that leave.
+    fn sends(&mut self, intents: Vec<OrderIntent>) -> Vec<u64> {
+        let before = self.world.commands::<NewOrder>().len();
+        self.world.intend(intents);
+        self.world.commands::<NewOrder>()[before..].iter().map(|order| order.owner.order_id).collect()
+    }
+
+    /// Its journal is written, and the run made again.
+    fn again(&self) -> Parity {
+        let identity = Identity { settings: config().words(), ..Identity::default() };
+        let storage = Rc::new(RealStorage::new(&self.folder).unwrap());
+        let mut writer = Writer::create(storage, JournalConfig::new(identity)).unwrap();
+        for (stamp, record) in &self.world.inputs {
+            writer.append(*stamp, record).unwrap();
+        }
+        writer.close().unwrap();
+        let host = || Box::new(Playback { plans: self.world.plans_taken(), calls: 0 });
+        parity(&self.folder, host(), host(), &Departures::default()).unwrap()
+    }
+}
+
+fn unexplained(parity: &Parity) -> Vec<&Parted> {
+    let because = |step: &&Parted| step.difference.is_some_and(|found| found.because == Because::Unexplained);
+    parity.steps.iter().filter(because).collect()
+}
+
+/// How many reports of a kind both runs have alike.
+fn alike(parity: &Parity, id: u64, kind: OrderEventKind) -> usize {
+    let what = REPORT | u16::from(kind.code());
+    let both = parity.steps.iter().filter(|step| step.difference.is_none() && step.backtest.is_some());
+    both.filter(|step| step.live.is_some_and(|live| (live.key.order_id, live.key.what) == (id, what))).count()
+}
+
+#[test]
+fn an_order_whose_cancel_never_left_trades_on_at_the_venue() {
+    let mut live = LiveRun::new("not-sent");
+    let id = live.sends(vec![new_intent(Side::Buy, 10)])[0];
+    let entered_ns = live.world.now_ns + 200;
+    live.shows_ours(entered_ns, 7, 10);
+    live.accepts(entered_ns, id, 7, 10);
+    live.sends(vec![cancel_intent(id)]);
+    let refused_ns = live.world.now_ns;
+    live.says(refused_ns, id, OrderEventKind::NotSent, |event| {
+        (event.original_id, event.leaves_lots) = (id, 0);
+    });
+    let met_ns = live.world.now_ns + 300;
+    live.shows(met_ns, |order| {
+        (order.action, order.order_ref, order.lots) = (BookAction::Execute.code(), 7, 10);
+        order.match_id = 40;
+    });
+    live.says(met_ns, id, OrderEventKind::Filled, |event| {
+        (event.venue_order_ref, event.price_nanos, event.lots, event.execution_id) = (7, PRICE, 10, 40);
+        (event.leaves_lots, event.cumulative_lots) = (0, 10);
+        event.liquidity = 1;
+    });
+    assert_eq!(live.world.position(SHARE), 10);
+
+    let parity = live.again();
+    assert!(unexplained(&parity).is_empty(), "{:#?}", unexplained(&parity));
+    assert_eq!(alike(&parity, id, OrderEventKind::Filled), 1, "it was filled in the backtest as well");
+    assert_eq!(parity.state_hash, parity.replay.state_hash);
+}
+
+/// An order that ends at once, of which the feed shows nothing; its answer, at that time.
+fn answer_unseen(live: &mut LiveRun, id: u64, venue_time_ns: u64) {
+    live.accepts(venue_time_ns, id, 0, 5);
+    live.says(venue_time_ns, id, OrderEventKind::Canceled, |event| {
+        (event.lots, event.leaves_lots, event.cumulative_lots) = (5, 0, 0);
+        event.reason = Reason::Immediate.code();
+    });
+}
+
+fn at_once() -> OrderIntent {
+    let mut intent = new_intent(Side::Buy, 5);
+    intent.time_in_force = TimeInForce::ImmediateOrCancel.code();
+    intent
+}
+
+#[test]
+fn an_answer_that_the_feed_never_shows_bears_its_own_time_though_the_feed_was_read_further() {
+    let mut live = LiveRun::new("unseen");
+    let id = live.sends(vec![at_once()])[0];
+    let answered_ns = live.world.now_ns + 200;
+    live.shows(answered_ns + 700, |order| {
+        (order.action, order.side, order.order_ref) = (BookAction::Add.code(), Side::Buy.code(), 1_000);
+        (order.price_nanos, order.lots) = (PRICE - 3 * TICK, 10);
+    });
+    answer_unseen(&mut live, id, answered_ns);
+
+    let parity = live.again();
+    assert!(unexplained(&parity).is_empty(), "{:#?}", unexplained(&parity));
+    assert_eq!(alike(&parity, id, OrderEventKind::Canceled), 1);
+    assert_eq!(parity.state_hash, parity.replay.state_hash);
+}
+
+#[test]
+fn an_order_that_the_feed_shows_does_not_take_the_ones_before_it_along_to_its_time() {
+    let mut live = LiveRun::new("before");
+    let sent = live.sends(vec![at_once(), new_intent(Side::Buy, 10)]);
+    let (first_ns, second_ns) = (live.world.now_ns + 200, live.world.now_ns + 900);
+    live.shows_ours(second_ns, 8, 10);
+    answer_unseen(&mut live, sent[0], first_ns);
+    live.accepts(second_ns, sent[1], 8, 10);
+
+    let parity = live.again();
+    assert!(unexplained(&parity).is_empty(), "{:#?}", unexplained(&parity));
+    assert_eq!(alike(&parity, sent[0], OrderEventKind::Canceled), 1);
+    assert_eq!(alike(&parity, sent[1], OrderEventKind::Accepted), 1);
+    assert_eq!(parity.state_hash, parity.replay.state_hash);
+}
