@@ -98,16 +98,63 @@ def runner(paths: list[Path], beat: str, told: dict[str, Any], size: dict[str, i
     return block
 
 
-class HftBacktest:
-    """The peer in a process of its own; `missing` says why there is none."""
+def changes(path: Path, count: int) -> dict[str, Any]:
+    """The first `count` records of an ITCH file as changes of resting orders, for a peer that wants to be told what is left.
 
-    def __init__(self, data: Path, events: int) -> None:
-        self.events = events
-        python = os.environ.get("MERIDIAN_PEERS_PYTHON", sys.executable)
-        probe = subprocess.run([python, "-c", "import hftbacktest"], capture_output=True, check=False)
-        self.missing = None if probe.returncode == 0 else "the Python package hftbacktest is not installed"
+    Columns: time_ns, action (1 new, 2 changed, 3 gone), side (1 buy, 2 sell), price_nanos, lots (what rests after it; of an
+    order that goes, what rested), order_ref, traded_lots. A replacement is two: one goes, one is new.
+    """
+    import numpy as np
+
+    from meridian.codes import BookAction
+    from meridian.venues import flow
+
+    resting: dict[int, tuple[int, int, int]] = {}
+    rows: list[tuple[int, ...]] = []
+
+    def change(time_ns: int, reference: int, lots: int, traded: int) -> None:
+        side, price, before = resting[reference]
+        resting[reference] = (side, price, before - lots)
+        gone = before <= lots
+        rows.append((time_ns, 3 if gone else 2, side, price, before if gone else before - lots, reference, traded))
+        if gone:
+            del resting[reference]
+
+    def begin(time_ns: int, reference: int, side: int, price: int, lots: int) -> None:
+        resting[reference] = (side, price, lots)
+        rows.append((time_ns, 1, side, price, lots, reference, 0))
+
+    records = flow.orders(flow.open_files([path]).files[0])[:count]
+    names = ("order_ref", "new_order_ref", "side", "action", "price_nanos", "lots")
+    times = records["header"]["venue_time_ns"].tolist()
+    for time_ns, *record in zip(times, *(records[name].tolist() for name in names), strict=True):
+        reference, renamed, side, action, price, lots = record
+        if action == BookAction.ADD:
+            begin(time_ns, reference, side, price, lots)
+        elif reference not in resting:
+            continue
+        elif action in (BookAction.EXECUTE, BookAction.REDUCE):
+            change(time_ns, reference, lots, lots if action == BookAction.EXECUTE else 0)
+        else:
+            kept = resting[reference]
+            change(time_ns, reference, kept[2], 0)
+            if action == BookAction.REPLACE:
+                begin(time_ns, renamed, kept[0], price, lots)
+    columns = ("time_ns", "action", "side", "price_nanos", "lots", "order_ref", "traded_lots")
+    return dict(zip(columns, np.array(rows, dtype=np.int64).T, strict=True))
+
+
+class Apart:
+    """A peer in a process of its own; `missing` says why there is none. `told`: what its last run said."""
+
+    def __init__(self, package: str, script: str, events: int, data: Path, beat_ns: int) -> None:
+        self.package, self.events = package, events
+        self.told: dict[str, Any] = {}
+        python = os.environ.get("MERIDIAN_PEERS_PYTHON") or sys.executable
+        probe = subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False)
+        self.missing = None if probe.returncode == 0 else f"the Python package {package} is not installed"
         if self.missing is None:
-            command = [python, str(HERE / "peers" / "hftbacktest_levels.py"), str(data), str(BEAT_NS)]
+            command = [python, str(HERE / "peers" / script), str(data), str(beat_ns)]
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self.block()  # It compiles its strategy.
 
@@ -118,16 +165,16 @@ class HftBacktest:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise Missing("hftbacktest ended without a figure")
-        return self.events / float(json.loads(line)["seconds"])
+            raise Missing(f"{self.package} ended without a figure")
+        self.told = json.loads(line)
+        if not self.told["orders"]:
+            raise AssertionError(f"the strategy quotes, yet {self.package} says {self.told}")
+        return self.events / float(self.told["seconds"])
 
     def end(self) -> None:
         """Ends its process."""
         if self.missing is None:
             self.process.communicate()
-
-
-NAUTILUS = "its run of the same strategy over the same data is not written"
 
 
 def by_level(run: Run) -> Result:
@@ -138,7 +185,7 @@ def by_level(run: Run) -> Result:
         folder = Path(name)
         paths = save(levels(count, run.seed), folder)
         ours = runner(paths, BEAT, told, {})
-        peer = HftBacktest(folder / "levels.npz", count)
+        peer = Apart("hftbacktest", "hftbacktest_levels.py", count, folder / "levels.npz", BEAT_NS)
         try:
             value, theirs, ratio = run.compare(ours, None if peer.missing else peer.block)
         finally:
@@ -153,20 +200,33 @@ def by_level(run: Run) -> Result:
 
 def by_order(run: Run) -> Result:
     """Order by order, a quoting strategy, the whole engine with risk, our orders in the record's queues."""
+    import numpy as np
+
     from meridian._native import book
 
-    count = run.pick(2_000_000, 20_000)
+    count, first = run.pick(2_000_000, 20_000), run.pick(20_000, 4_000)
     told: dict[str, Any] = {}
     data = book.itch_stream(count, 1, seed=run.seed)[0]
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as name:
-        path = Path(name) / "01032019.FLOW_ITCH50"
+        path, theirs_path = Path(name) / "01032019.FLOW_ITCH50", Path(name) / "orders.npz"
         path.write_bytes(data)
+        np.savez(theirs_path, **changes(path, first))
         ours = runner([path], "1ms", told, {"size_lots": 10, "limit_lots": 1_000})
-        value, _, _ = run.compare(ours, None)
+        peer = Apart("nautilus_trader", "nautilus_orders.py", first, theirs_path, 1_000_000)
+        try:
+            value, theirs, ratio = run.compare(ours, None if peer.missing else peer.block)
+        finally:
+            peer.end()
+    if theirs is not None:
+        told["peer"] = {"records": first, "orders": peer.told["orders"], "fills": peer.told["fills"]}
     return Result(
         name="backtest_orders", title="backtest order by order, full engine with risk", unit="events/s",
-        input=f"own seeded ITCH flow: {count:,} messages of one symbol in memory, seed {run.seed}, a beat of 1ms",
-        value=value, peers=[Peer(name="nautilus_trader", table_value=34_000, why_missing=NAUTILUS)],
+        input=f"own seeded ITCH flow: {count:,} messages of one symbol in memory, seed {run.seed}, a beat of 1ms; "
+        f"nautilus_trader gets the first {first:,} of them",
+        value=value,
+        peers=[
+            Peer(name="nautilus_trader", value=theirs, ratio=ratio, table_value=34_000, why_missing=peer.missing)
+        ],
         goals=[Goal(bound=5_000_000, at_most=False)], blocks=run.blocks, details=told,
     )  # fmt: skip
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,3 +133,33 @@ def test_a_goal_is_met_by_the_median_and_scaled_by_a_peer_that_ran() -> None:
     assert [goal["scaled_bound"] for goal in told] == [20, None, 14, 2.5]
     assert told[0]["scaled_met"] is True and "missed by 20%" in report.sentence(told[0])
     assert result(10).judged(Goal(bound=10))["met"] is True
+
+
+def test_changes_told_to_a_peer_leave_the_book_of_the_record(tmp_path: Path) -> None:
+    from meridian.bench.backtest import changes
+    from meridian.codes import BookAction
+    from meridian.venues import flow
+
+    path = tmp_path / "01032019.FLOW_ITCH50"
+    path.write_bytes(flow.itch_stream(6_000, 1, seed=3)[0])
+    told = changes(path, 5_000)
+    resting: dict[int, tuple[int, int, int]] = {}
+    names = ("action", "side", "price_nanos", "lots", "order_ref")
+    for action, side, price, lots, reference in zip(*(told[name].tolist() for name in names), strict=True):
+        assert (reference in resting) == (action != 1)
+        resting[reference] = (side, price, lots)
+        if action == 3:
+            del resting[reference]
+    levels: Counter[tuple[int, int]] = Counter()
+    for side, price, lots in resting.values():
+        levels[side, price] += lots
+    records = flow.orders(flow.open_files([path]).files[0])[:5_000]
+    book = flow.Book()
+    book.apply(records)
+    whole = {
+        (side, price): lots for side, name in ((1, "buy"), (2, "sell")) for price, lots, _ in book.levels(name, 9_999)
+    }
+    assert len(whole) > 20 and whole == levels
+    executed = records["lots"][records["action"] == BookAction.EXECUTE]
+    assert int(told["traded_lots"].sum()) == int(executed.sum()) > 0
+    assert (told["time_ns"][1:] >= told["time_ns"][:-1]).all()
