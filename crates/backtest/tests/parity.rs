@@ -204,3 +204,21 @@ fn an_order_that_the_feed_shows_does_not_take_the_ones_before_it_along_to_its_ti
     assert_eq!(alike(&parity, sent[1], OrderEventKind::Accepted), 1);
     assert_eq!(parity.state_hash, parity.replay.state_hash);
 }
+
+#[test]
+fn an_answer_by_the_millisecond_reads_the_feed_no_further_than_the_orders_that_it_led_to() {
+    let mut live = LiveRun::new("millisecond");
+    let first = live.sends(vec![at_once()])[0];
+    let told_ns = live.world.now_ns / 1_000_000 * 1_000_000;
+    answer_unseen(&mut live, first, told_ns);
+    let second = live.sends(vec![new_intent(Side::Buy, 10)])[0];
+    let shown_ns = live.world.now_ns + 200;
+    assert!(shown_ns < told_ns + 1_000_000, "all of it in one millisecond");
+    live.shows_ours(shown_ns, 8, 10);
+    live.accepts(told_ns, second, 8, 10);
+
+    let parity = live.again();
+    assert!(unexplained(&parity).is_empty(), "{:#?}", unexplained(&parity));
+    assert_eq!(alike(&parity, second, OrderEventKind::Accepted), 1);
+    assert_eq!(parity.state_hash, parity.replay.state_hash);
+}

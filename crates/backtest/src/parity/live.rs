@@ -24,6 +24,8 @@ pub(crate) struct Sent {
     pub key: Key,
     pub venue: u16,
     pub time_ns: u64,
+    /// Sequence of the input that led to it.
+    pub input: u64,
     pub original_id: u64,
     /// The venue's time in its first answer, 0 without one.
     pub answered_ns: u64,
@@ -166,8 +168,8 @@ impl Found {
         let Some(step) = Step::of_command(record, stamp.sequence, stamp.time_ns) else { return };
         let key = self.steps.push(step);
         self.waiting.entry(key.order_id).or_default().push(self.commands.len());
-        let (time_ns, original_id) = (stamp.time_ns, step.original_id);
-        self.commands.push(Sent { key, venue, time_ns, original_id, answered_ns: 0, lost: false });
+        let (Stamp { sequence: input, time_ns }, original_id) = (stamp, step.original_id);
+        self.commands.push(Sent { key, venue, time_ns, input, original_id, answered_ns: 0, lost: false });
     }
 
     fn take(&mut self, record: &[u8], stamp: Stamp, reference: &mut Reference) {
@@ -288,6 +290,19 @@ impl Reference {
     fn band(&mut self, band: &TickBand) {
         let tick = self.ticks.entry(band.table).or_insert(band.tick_nanos);
         *tick = (*tick).min(band.tick_nanos).max(1);
+    }
+}
+
+impl Sent {
+    /// Whether it brought the order to the venue.
+    pub fn enters(&self, order_id: u64) -> bool {
+        let entered = [Kind::NewOrder as u16, Kind::ReplaceOrder as u16];
+        self.key.order_id == order_id && entered.contains(&self.key.what)
+    }
+
+    /// Whether it took the order, or what was left of it, from the venue.
+    pub fn ends(&self, order_id: u64) -> bool {
+        self.original_id == order_id || (self.key.order_id, self.key.what) == (order_id, Kind::CancelOrder as u16)
     }
 }
 

@@ -196,7 +196,7 @@ impl<'a> Again<'a> {
             self.fold(time_ns, record);
             return Ok(());
         };
-        while side.outcomes.is_empty() && side.advance(self.live, u64::MAX)? {}
+        while side.outcomes.is_empty() && side.advance(self.live, u64::MAX, self.at)? {}
         let mut out = Vec::new();
         match side.outcomes.pop_front() {
             Some(Outcome::Ours(made)) => {
@@ -265,7 +265,7 @@ impl<'a> Again<'a> {
             return Ok(());
         }
         let mut like = side.take_like(event);
-        while like.is_none() && side.advance(self.live, latest(event))? {
+        while like.is_none() && side.advance(self.live, latest(event), self.at)? {
             like = side.take_like(event);
         }
         if like.is_none() {

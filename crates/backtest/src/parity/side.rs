@@ -13,7 +13,7 @@ use book::flow::FlowRecord;
 use journal::{JournalError, Reader};
 use records::{BookAction, CancelOrder, Kind, MarketOrder, OrderEvent, OrderEventKind, Reason, bytes_of};
 
-use super::live::Live;
+use super::live::{Live, Sent};
 use super::steps::{Key, REPORT};
 use crate::capture::{OwnTrade, Whose, flow_of, met_ours};
 use crate::exact::Exact;
@@ -106,29 +106,37 @@ impl Side {
         }
     }
 
-    /// Takes the feed's next record if the venue had it by then; false when there is none.
-    pub fn advance(&mut self, live: &Live, until_ns: u64) -> Result<bool, JournalError> {
+    /// Takes the feed's next record if the venue had it by then, and nothing in it is of a command that only this input or a
+    /// later one leads to; false when there is none. `input`: the journal's record under way.
+    pub fn advance(&mut self, live: &Live, until_ns: u64, input: u64) -> Result<bool, JournalError> {
         while self.next.is_none() {
             let Some((_, record)) = self.reader.next()? else { return Ok(false) };
             self.next = flow_of(record).filter(|flow| flow.header().venue == self.id);
         }
-        let Some(flow) = self.next.take_if(|flow| flow.header().venue_time_ns <= until_ns) else { return Ok(false) };
+        let Some(flow) = self.next.filter(|flow| flow.header().venue_time_ns <= until_ns) else { return Ok(false) };
+        let whose = live.marks.whose(self.id, &flow);
+        // Times of sessions that tell milliseconds reach further than what had happened by then.
+        let place = self.brings(live, &flow, &whose);
+        if place.is_some_and(|place| live.commands[self.arrivals[place]].input >= input) {
+            return Ok(false);
+        }
+        self.next = None;
         self.pass_time(flow.header().venue_time_ns);
-        let outcome = match live.marks.whose(self.id, &flow) {
+        let outcome = match whose {
             Whose::Market => self.market(&flow),
-            Whose::Hidden(own) => {
-                self.arrive_entered(live, own.order_id);
+            Whose::Hidden(_) => {
+                self.arrive(live, place);
                 self.market(&flow)
             }
-            Whose::Took(own) => {
-                self.arrive_entered(live, own.order_id);
+            Whose::Took(_) => {
+                self.arrive(live, place);
                 if let FlowRecord::Order(order) = &flow {
                     self.exact.settle_taken(order, &mut self.made);
                 }
                 self.ours()
             }
             Whose::Rested(own) => self.rested(&flow, &own),
-            Whose::Shown(order_id) => self.shown(live, &flow, order_id),
+            Whose::Shown(order_id) => self.shown(live, &flow, order_id, place),
         };
         self.outcomes.push_back(outcome);
         Ok(true)
@@ -189,41 +197,45 @@ impl Side {
         Outcome::Ours(self.take_made())
     }
 
-    fn shown(&mut self, live: &Live, flow: &FlowRecord, order_id: u64) -> Outcome {
+    fn shown(&mut self, live: &Live, flow: &FlowRecord, order_id: u64, place: Option<usize>) -> Outcome {
         let FlowRecord::Order(order) = flow else { return Outcome::Same };
         match BookAction::from_code(order.action) {
-            Some(BookAction::Add | BookAction::Replace) => self.arrive_entered(live, order_id),
             Some(BookAction::Execute) => {
                 // A fill that no report tells of: its price is the order's.
                 if let Some(own) = self.exact.own_trade(order_id, order.lots) {
                     return self.rested(flow, &own);
                 }
             }
-            _ if live.crossed.contains_key(&order_id) => {
-                self.arrive_entered(live, live.crossed[&order_id]);
+            Some(BookAction::Add | BookAction::Replace) => self.arrive(live, place),
+            _ if place.is_none() && !live.crossed.contains_key(&order_id) => {
+                self.take_back(order_id, off_lots(order));
             }
-            _ => {
-                let ends = |sent: &super::live::Sent| {
-                    sent.original_id == order_id
-                        || (sent.key.order_id, sent.key.what) == (order_id, Kind::CancelOrder as u16)
-                };
-                if !self.arrive(live, ends) {
-                    self.take_back(order_id, off_lots(order));
-                }
-            }
+            _ => self.arrive(live, place),
         }
         self.ours()
     }
 
-    fn arrive_entered(&mut self, live: &Live, order_id: u64) {
-        let entered = [Kind::NewOrder as u16, Kind::ReplaceOrder as u16];
-        self.arrive(live, |sent| sent.key.order_id == order_id && entered.contains(&sent.key.what));
+    /// Place among the arrivals of the command whose doing the record shows.
+    fn brings(&self, live: &Live, flow: &FlowRecord, whose: &Whose) -> Option<usize> {
+        let place = |fits: &dyn Fn(&Sent) -> bool| self.arrivals.iter().position(|at| fits(&live.commands[*at]));
+        match (whose, flow) {
+            (Whose::Hidden(own) | Whose::Took(own), _) => place(&|sent| sent.enters(own.order_id)),
+            (Whose::Shown(order_id), FlowRecord::Order(order)) => match BookAction::from_code(order.action) {
+                Some(BookAction::Execute) => None,
+                Some(BookAction::Add | BookAction::Replace) => place(&|sent| sent.enters(*order_id)),
+                _ => match live.crossed.get(order_id) {
+                    Some(other) => place(&|sent| sent.enters(*other)),
+                    None => place(&|sent| sent.ends(*order_id)),
+                },
+            },
+            _ => None,
+        }
     }
 
-    /// The first command that fits reaches the venue now, after all that were sent there before it, each at the venue's time in
-    /// its answer if that was earlier; false: none is on its way.
-    fn arrive(&mut self, live: &Live, fits: impl Fn(&super::live::Sent) -> bool) -> bool {
-        let Some(place) = self.arrivals.iter().position(|at| fits(&live.commands[*at])) else { return false };
+    /// The command at a place among the arrivals reaches the venue now, after all that were sent there before it, each at the
+    /// venue's time in its answer if that was earlier.
+    fn arrive(&mut self, live: &Live, place: Option<usize>) {
+        let Some(place) = place else { return };
         for at in self.arrivals.drain(..=place).collect::<Vec<_>>() {
             let sent = &live.commands[at];
             let time_ns = if sent.answered_ns == 0 { self.now_ns } else { self.now_ns.min(sent.answered_ns) };
@@ -231,7 +243,6 @@ impl Side {
                 self.exact.on_command(time_ns, &command, &mut self.made);
             }
         }
-        true
     }
 
     /// The command that a report answers, where the feed does not show it: it arrives at the venue's time in the report.
@@ -239,9 +250,11 @@ impl Side {
         self.pass_time(event.header.venue_time_ns);
         let cancels = [OrderEventKind::Canceled, OrderEventKind::CancelRejected, OrderEventKind::Restated];
         let cancel = cancels.iter().any(|kind| kind.code() == event.event);
-        self.arrive(live, |sent| {
-            sent.key.order_id == event.owner.order_id && (cancel || sent.key.what != Kind::CancelOrder as u16)
-        });
+        let order_id = event.owner.order_id;
+        let answers =
+            |sent: &Sent| sent.key.order_id == order_id && (cancel || sent.key.what != Kind::CancelOrder as u16);
+        let place = self.arrivals.iter().position(|at| answers(&live.commands[*at]));
+        self.arrive(live, place);
         self.say();
         let made = self.take_made();
         self.shown.extend(made);
