@@ -34,6 +34,20 @@ class Day:
         """It goes."""
         self.messages.append(self._head(b"D", after_ns) + struct.pack(">Q", reference))
 
+    def imbalance(
+        self, after_ns: int, letter: str, *, paired: int, left: int, side: str, far4: int, near4: int, reference4: int
+    ) -> None:
+        """Where an auction stands."""
+        body = struct.pack(">QQc8sIIIcc", paired, left, side.encode(), self.symbol, far4, near4, reference4,
+                           letter.encode(), b" ")  # fmt: skip
+        self.messages.append(self._head(b"I", after_ns) + body)
+
+    def cross(self, after_ns: int, letter: str, lots: int, price4: int) -> None:
+        """An auction."""
+        self.match += 1
+        body = struct.pack(">Q8sIQc", lots, self.symbol, price4, self.match, letter.encode())
+        self.messages.append(self._head(b"Q", after_ns) + body)
+
     def save(self, directory: Path, name: str = "01032019.TEST_ITCH50") -> Path:
         """Writes the file."""
         path = directory / name

@@ -13,10 +13,12 @@ from click.testing import CliRunner
 
 from meridian._native.book import itch_stream
 from meridian.child import environment
+from meridian.codes import AuctionKind, Side, TimeInForce
 from meridian.strategies import backtest
 from meridian.strategies.backtest import Result, measures
 from meridian.strategies.backtest.cli import backtest as command
 from meridian.strategies.plugins.market_maker import InventoryMaker
+from tests.strategies.classes.auctions import Repeating
 from tests.strategies.classes.backtested import Joiner, Late, Quoter
 from tests.strategies.itch_day import Day
 from tests.support import ROOT, need_data
@@ -110,6 +112,39 @@ def test_a_slower_order_stands_behind(tmp_path: Path, code_directory: Path) -> N
     result = backtest.run(Joiner, [queue_day(tmp_path)], latency=["order=1500us"], directory=code_directory)
     assert len(result.fills) == 0
     assert list(result.orders["lots"]) == [50]
+
+
+@pytest.mark.parametrize("mode", ["compiled", "plain"])
+def test_a_recorded_auctions_words_reach_a_strategy_and_its_orders_take_part_in_the_cross(
+    mode: str, tmp_path: Path, code_directory: Path
+) -> None:
+    day = Day()
+    day.add(0, 1, "B", 100, 999_900)
+    day.add(0, 2, "S", 100, 1_000_600)
+    told = 1_000 * MICROSECOND
+    day.imbalance(told, "O", paired=300, left=100, side="S", far4=1_000_300, near4=1_000_200, reference4=1_000_000)
+    day.imbalance(2 * told, "O", paired=310, left=90, side="B", far4=1_000_500, near4=1_000_500, reference4=1_000_000)
+    day.cross(5 * told, "O", 350, 1_000_100)
+    day.add(9 * told, 3, "B", 100, 999_800)
+    result = backtest.run(
+        Repeating, [day.save(tmp_path)], mode=mode, latency=["feed=10us,order=20us,report=30us"],
+        directory=code_directory,
+    )  # fmt: skip
+    asked = result.orders
+    rows = zip(asked["price_nanos"], asked["lots"], asked["side"], asked["time_in_force"], strict=True)
+    near, far, reference = (price * 100_000 for price in (1_000_200, 1_000_300, 1_000_000))
+    buy, at_open = int(Side.BUY), int(TimeInForce.AT_OPEN)
+    assert sorted(rows) == [
+        (reference, int(AuctionKind.OPENING), buy, at_open), (near, 300, buy, at_open), (far, 100, buy, at_open)
+    ]  # fmt: skip
+    first_ns = result.summary["first_ns"]
+    assert set((asked["sent_ns"] - first_ns).tolist()) == {told + 10 * MICROSECOND}, "the feed's delay"
+    # By price, up to the cross's lots; at or below its price nothing of ours is known to trade.
+    fills = result.fills
+    assert list(zip(fills["lots"], fills["price_nanos"], strict=True)) == [(100, 1_000_100 * 100_000),
+                                                                           (250, 1_000_100 * 100_000)]  # fmt: skip
+    assert set((fills["venue_time_ns"] - first_ns).tolist()) == {5 * told}
+    assert result.summary["breaks"] == 0 and not result.errors
 
 
 def test_packed_and_plain_files_are_the_same(flow: Path, tmp_path: Path, code_directory: Path) -> None:

@@ -147,6 +147,7 @@ pub(crate) fn flow_of(record: &[u8]) -> Option<FlowRecord> {
         Kind::MarketLevel => read_from(record).map(FlowRecord::Level),
         Kind::Trade => read_from(record).map(FlowRecord::Trade),
         Kind::Status => read_from(record).map(FlowRecord::Status),
+        Kind::Imbalance => read_from(record).map(FlowRecord::Imbalance),
         _ => None,
     }
 }
@@ -158,6 +159,7 @@ pub(crate) fn bytes_of_flow(flow: &FlowRecord) -> &[u8] {
         FlowRecord::Level(level) => bytes_of(level),
         FlowRecord::Trade(trade) => bytes_of(trade),
         FlowRecord::Status(status) => bytes_of(status),
+        FlowRecord::Imbalance(imbalance) => bytes_of(imbalance),
     }
 }
 

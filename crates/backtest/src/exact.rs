@@ -120,6 +120,8 @@ impl Exact {
             },
             FlowRecord::Trade(trade) => self.trade(now_ns, trade, made),
             FlowRecord::Status(status) => self.status(now_ns, status),
+            // What the venue said of its auction, which is the record's: our orders do not change it.
+            FlowRecord::Imbalance(_) => true,
             FlowRecord::Level(_) => self.refuse(Reason::InvalidField),
         }
     }

@@ -135,6 +135,7 @@ impl Levels {
                 false
             }
             FlowRecord::Status(status) => self.on_status(status),
+            FlowRecord::Imbalance(_) => true,
             FlowRecord::Order(_) => {
                 self.impact.refuse(Reason::InvalidField);
                 false

@@ -284,5 +284,6 @@ fn bytes(record: &FlowRecord) -> &[u8] {
         FlowRecord::Level(record) => bytes_of(record),
         FlowRecord::Trade(record) => bytes_of(record),
         FlowRecord::Status(record) => bytes_of(record),
+        FlowRecord::Imbalance(record) => bytes_of(record),
     }
 }

@@ -175,7 +175,7 @@ impl Found {
     fn take(&mut self, record: &[u8], stamp: Stamp, reference: &mut Reference) {
         match records::parse(record) {
             Ok(RecordRef::OrderEvent(event)) => self.report(&event, stamp),
-            Ok(RecordRef::MarketOrder(_) | RecordRef::MarketLevel(_)) => {}
+            Ok(RecordRef::MarketOrder(_) | RecordRef::MarketLevel(_) | RecordRef::Imbalance(_)) => {}
             Ok(RecordRef::Trade(trade)) => {
                 let flow = flow_of(record);
                 if flow.is_some_and(|flow| matches!(self.marks.whose(trade.header.venue, &flow), Whose::Hidden(_))) {

@@ -244,6 +244,7 @@ impl FlowDriver {
             FlowRecord::Level(_) => return self.skip("a level, which tells of no order"),
             FlowRecord::Trade(_) => return self.skip("a trade that no displayed order explains"),
             FlowRecord::Status(_) => return self.skip("trading state"),
+            FlowRecord::Imbalance(_) => return self.skip("a word about an auction"),
         };
         match BookAction::from_code(order.action) {
             Some(BookAction::Add) => self.add(record, order, out),

@@ -174,5 +174,7 @@ impl MarketSink for OneRecord {
         self.0 = Some(FlowRecord::Status(*record));
     }
 
-    fn imbalance(&mut self, _record: &Imbalance) {}
+    fn imbalance(&mut self, record: &Imbalance) {
+        self.0 = Some(FlowRecord::Imbalance(*record));
+    }
 }

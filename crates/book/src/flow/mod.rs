@@ -20,7 +20,7 @@ mod touches;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use records::{Header, MarketLevel, MarketOrder, Record, Status, Trade};
+use records::{Header, Imbalance, MarketLevel, MarketOrder, Record, Status, Trade};
 
 pub use driver::{DriverConfig, DriverCounts, FlowCommand, FlowDriver, Noise};
 pub use error::{FlowError, FlowErrors};
@@ -42,6 +42,8 @@ pub enum FlowRecord {
     Trade(Trade),
     /// Trading state.
     Status(Status),
+    /// Where an auction stands.
+    Imbalance(Imbalance),
 }
 
 impl FlowRecord {
@@ -52,6 +54,7 @@ impl FlowRecord {
             Self::Level(record) => record.header(),
             Self::Trade(record) => record.header(),
             Self::Status(record) => record.header(),
+            Self::Imbalance(record) => record.header(),
         }
     }
 
@@ -62,6 +65,7 @@ impl FlowRecord {
             Self::Level(record) => record.header_mut(),
             Self::Trade(record) => record.header_mut(),
             Self::Status(record) => record.header_mut(),
+            Self::Imbalance(record) => record.header_mut(),
         }
     }
 }

@@ -329,5 +329,9 @@ impl MarketSink for Push<'_> {
         self.0.push(FlowRecord::Status(record));
     }
 
-    fn imbalance(&mut self, _record: &Imbalance) {}
+    fn imbalance(&mut self, record: &Imbalance) {
+        let mut record = *record;
+        record.header.receive_time_ns = record.header.venue_time_ns;
+        self.0.push(FlowRecord::Imbalance(record));
+    }
 }

@@ -128,7 +128,7 @@ pub fn replay(file: &FlowFile, levels: usize) -> Vec<BookSummary> {
                 }
             }
             FlowRecord::Trade(_) => summary.trades += 1,
-            FlowRecord::Level(_) | FlowRecord::Status(_) => {}
+            FlowRecord::Level(_) | FlowRecord::Status(_) | FlowRecord::Imbalance(_) => {}
         }
         if header.flags & FLAG_LAST != 0 {
             summary.events += u64::from(header.flags & (FLAG_SNAPSHOT | FLAG_SYNTHETIC) == 0);

@@ -450,8 +450,9 @@ impl Matching {
                 let cross_lots = open_lots.min(self.orders.hot[*place as usize].leaves_lots());
                 if cross_lots > 0 {
                     open_lots -= cross_lots;
-                    let match_id = self.trades.next_match();
-                    let cross = Cross { price_nanos, lots: cross_lots, match_id, letter };
+                    // Who met it the record does not say: a number of its own, for one order's side alone.
+                    let part = Trade { instrument, price_nanos, lots: cross_lots, broken: true, ..Trade::default() };
+                    let cross = Cross { price_nanos, lots: cross_lots, match_id: self.trades.keep(part), letter };
                     self.cross_place(moment, *place, 0, &cross, sink);
                 }
             }
