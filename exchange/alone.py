@@ -14,7 +14,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -79,6 +79,10 @@ class Alone:
     """Reports that may wait for a session that is away, or does not read; 0: as many as the tile takes by itself."""
     tls: Mapping[str, str] | None = None
     """`certificate_file` and `key_file` of the FIX ports, with `client_ca_file` where clients must show theirs."""
+    timetable: Sequence[Mapping[str, Any]] = ()
+    """Phases as the tile takes them (`exchange/timetable.py`); without any, everything trades from the start."""
+    indicate_ms: int = 1_000
+    """How often a call says where it stands."""
     log: bool = False
     """Every FIX session's messages are written down beside the data."""
     idle: str = "back-off"
@@ -123,6 +127,8 @@ class Alone:
                 for at, (symbol, tick) in enumerate(self.listings.items(), 1)
             ],
         }
+        if self.timetable:
+            settings |= {"timetable": [dict(phase) for phase in self.timetable], "indicate_ms": self.indicate_ms}
         if self.ouch_port is not None:
             about = {"session": 1, "listen": f"{self.host}:{self.ouch_port}", "username": OUCH_USER, "owner": 1}
             settings["ports"] = [about | {"password_file": str(self.password_file), "self_trade": "oldest"}]
@@ -252,6 +258,7 @@ class Alone:
                 for session in self.sessions
             ],
             "ouch": settings["ports"][0]["listen"] if self.ouch_port is not None else None,
+            "timetable": list(self.timetable),
             "itch": {key: settings[key] for key in ("lines", "retransmission", "snapshot")},
             "directory": str(self.directory),
         }  # fmt: skip

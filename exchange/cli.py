@@ -30,6 +30,7 @@ VERSIONS = {
     "FIX.5.0SP2": ("FIXT.1.1", "9"),
 }
 """Version → what its sessions begin with, and ApplVerID over FIXT."""
+_SINCE = {"midnight": "midnight UTC, every day", "start": "the first start"}
 
 
 @click.group("exchange", help="The house exchange: a venue of your own.")
@@ -65,6 +66,23 @@ def exchange() -> None:
     help="Reports kept for a session that is away; one that missed more cannot return without room for all.",
 )
 @click.option(
+    "--phase",
+    "phases",
+    multiple=True,
+    metavar="PHASE=WHEN[,late=TIME[,too_late=WHAT]]",
+    help="Begin it at WHEN: a time of day in UTC (09:28, 16:00:00) every day, or +30s since the first start. Repeat. A call "
+    "(opening_call, closing_call, intraday_call, halt_call) ends by its auction with trading or closed; pre_open, halt and "
+    "day_end are the other phases. late: so long after a call began cancels, increases or both are too late. "
+    "Without: everything trades.",
+)
+@click.option(
+    "--indicate-ms",
+    type=click.IntRange(1, 3_600_000),
+    default=1_000,
+    show_default=True,
+    help="A call says so often what it would give.",
+)
+@click.option(
     "--data", type=click.Path(path_type=Path), help="Keep journal, sessions and profiles here; else they are not kept."
 )
 @click.option("--log", is_flag=True, help="Write each FIX session's messages down; needs --data.")
@@ -72,19 +90,22 @@ def exchange() -> None:
 @json_option
 def run(
     listings: tuple[str, ...], fix_port: int, fix_version: str, ouch_port: int | None, password_file: Path | None,
-    cancel_on_disconnect: bool, throttle: int, reports_waiting_max: int, data: Path | None, log: bool,
+    cancel_on_disconnect: bool, throttle: int, reports_waiting_max: int, phases: tuple[str, ...], indicate_ms: int,
+    data: Path | None, log: bool,
     certificate: Path | None, key: Path | None, client_ca: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run until interrupted. Beside the data stands a profile for each FIX session.
 
     With the default port `meridian fix connect house` logs on, else `meridian fix connect DATA/profiles/profile.toml`.
     """
+    from meridian.exchange import timetable
     from meridian.exchange.alone import Alone
     from meridian.files import temporary_folder
     from meridian.ports import can_listen
 
     errors: list[str] = []
     listed = _listings(listings or DEFAULT, errors)
+    timed = timetable.phases(phases, errors)
     if ouch_port is not None and password_file is None:
         errors.append(f"--ouch-port {ouch_port}: OUCH logs in with a password; --password-file FILE is needed, too")
     if password_file is not None and not password_file.is_file():
@@ -104,7 +125,7 @@ def run(
         alone = Alone(
             directory=directory, listings=listed, fix_port=fix_port, version=begin_string, application=application,
             ouch_port=ouch_port, password_file=password_file, cancel_on_disconnect=cancel_on_disconnect, throttle=throttle,
-            reports_waiting_max=reports_waiting_max, tls=tls, log=log,
+            reports_waiting_max=reports_waiting_max, timetable=timed, indicate_ms=indicate_ms, tls=tls, log=log,
         )  # fmt: skip
         try:
             kept = stack.enter_context(alone.claimed())
@@ -149,6 +170,8 @@ def _run(alone: Alone, as_json: bool) -> None:
             )
         if facts["ouch"]:
             note(f"OUCH: {facts['ouch']}")
+        for phase in facts["timetable"]:
+            note(f"phase {phase['phase']}: {phase['at_ms'] / 1_000:.3f} s after {_SINCE[phase['since']]}")
         note(f"ITCH: {', '.join(facts['itch']['lines'])}; lists {', '.join(facts['listings'])}; end with Ctrl-C")
     stop, over = tiles.Stop(), Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -175,6 +175,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("exchange correct", ["17", "--data", "{files}/absent", "--lots", "3"], EXIT_UNREACHABLE),
     ("exchange run", ["--listing", "AAPL", "--ouch-port", "1"], EXIT_BAD_INPUT),
     ("exchange run", ["--listing", "AAPL=1e-999999999"], EXIT_BAD_INPUT),
+    ("exchange run", ["--phase", "lunch=12:00", "--phase", "closed=24:00"], EXIT_BAD_INPUT),
     ("fix acceptor", ["--port", "1", "--dictionaries", "{files}"], EXIT_BAD_INPUT),
     ("fix certify", ["{files}/text.toml", "--only", "S1"], EXIT_BAD_INPUT),
     ("fix certify", ["{nobody}"], EXIT_UNREACHABLE),
