@@ -80,7 +80,7 @@ EXAMPLES = {
     "pairs": "generated:seed=4,seconds=60,symbols=2",
     "order-flow": "generated:seed=4,seconds=40",
     "futures-basis": "generated:seed=4,seconds=40,futures=1",
-    "opening-auction": "generated:seed=4,seconds=40",
+    "opening-auction": "generated:seed=4,seconds=40,calls=1",
 }
 """Example → generated flow that shows its idea; of an auction there is none yet."""
 

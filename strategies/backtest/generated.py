@@ -3,6 +3,8 @@
 A value wanders (noise, jumps, and a drift that takers know of before makers); makers quote around it, takers trade towards it.
 All symbols share one value and each strays from it and comes back, so that pairs revert; a future is its symbol's price and a
 basis that reverts; further venues hear of the value later, so that their books lag and sometimes cross the first one's.
+With `calls=1` the day begins with an opening call and ends with a closing one (`calls.py`): books begin with what the opening
+left, and who found too little there goes on and moves the value.
 
 Invariant: the same words make the same bytes, whole ITCH 5.0 files in which no trade breaks price and time priority and every
 book has two sides. It is made to be learned from: what earns here need not earn anywhere.
@@ -15,12 +17,13 @@ import math
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from meridian._native.wire import encode
 from meridian.strategies.artifact import default_directory
+from meridian.strategies.backtest.calls import CALL_NS, Call, Collected, leaning, pressed
 
 __all__ = ["PREFIX", "Flow", "files", "flow"]
 
@@ -32,13 +35,18 @@ FIRST_DAY, DAYS = datetime.date(2025, 1, 1), 3_650
 OPEN_NS = 34_200 * 10**9
 BOUNDS = {
     "seed": (0, 2**32 - 1), "seconds": (1, 3_600), "symbols": (1, 8), "venues": (1, 4), "futures": (0, 8),
-    "rate": (10, 5_000),
+    "rate": (10, 5_000), "calls": (0, 1),
 }  # fmt: skip
 EVENTS_MAX, TELL_EVERY = 5_000_000, 10_000
 VENUES = ("first", "second", "third", "fourth")
 GRID_NS = 10**7
 FIRST_TICKS, LEVELS, LIVE_MAX = 10_000, 8, 240
 """The first symbol begins at 100.00, with eight levels a side; a side keeps at most so many orders."""
+DIRECTORY: dict[str, int | str] = {
+    "market_category": "Q", "financial_status_indicator": "N", "round_lot_size": 10, "round_lots_only": "N",
+    "issue_classification": "C", "issue_sub_type": "Z ", "authenticity": "P", "short_sale_threshold_indicator": "N",
+    "ipo_flag": "N", "luld_reference_price_tier": "1", "etp_flag": "N", "etp_leverage_factor": 0, "inverse_indicator": "N",
+}  # fmt: skip
 LAG_NS = 2 * 10**8
 """So much later each further venue's makers hear of the value."""
 AHEAD_NS = 5 * 10**8
@@ -47,7 +55,8 @@ AHEAD_NS = 5 * 10**8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """What to generate. `rate`: events a second of one symbol at one venue; `futures`: of the first so many symbols."""
+    """What to generate. `rate`: events a second of one symbol at one venue; `futures`: of the first so many symbols;
+    `calls`: 1 for an opening and a closing auction, each after a minute's call before and after `seconds`."""
 
     seed: int = 1
     seconds: int = 60
@@ -55,6 +64,7 @@ class Flow:
     venues: int = 1
     futures: int = 0
     rate: int = 200
+    calls: int = 0
 
     @property
     def name(self) -> str:
@@ -117,8 +127,21 @@ def _messages(made: Flow, venue: int) -> Iterator[bytes]:
     """One venue's messages by time: all its books, event by event."""
     values = _values(made)
     books = [_Book(made, at, name, venue) for at, name in enumerate(values)]
+    end_ns = made.seconds * 10**9
+    if made.calls:
+        yield from _auction("O", -CALL_NS, {book: leaning(made.seed, book.symbol) for book in books}, values, 0)
     for book in books:
         yield from book.opening(values[book.symbol][0])
+        if made.calls:
+            yield book.state(0, "T")
+    yield from _continuous(made, venue, books, values)
+    if made.calls:
+        leans = {book: book.chance.choice((-1, 1)) for book in books}
+        yield from _auction("C", end_ns, leans, values, -1)
+
+
+def _continuous(made: Flow, venue: int, books: list[_Book], values: dict[str, list[float]]) -> Iterator[bytes]:
+    """What happens between the auctions."""
     chance = random.Random(f"{made.seed}/{venue}/times")
     now_ns, end_ns = 0, made.seconds * 10**9
     while True:
@@ -130,6 +153,20 @@ def _messages(made: Flow, venue: int) -> Iterator[bytes]:
         line = values[books[number].symbol]
         soon_ns = min(heard_ns + AHEAD_NS, end_ns)
         yield from books[number].event(now_ns, line[heard_ns // GRID_NS], line[soon_ns // GRID_NS])
+
+
+def _auction(
+    letter: str, begins_ns: int, leans: dict[_Book, int], values: dict[str, list[float]], at: int
+) -> Iterator[bytes]:
+    """All books' calls, second by second, and their crosses. `at`: where on the line of values they are."""
+    calls: dict[_Book, Call] = {}
+    for book, lean in leans.items():
+        calls[book] = yield from book.call(letter, begins_ns, round(values[book.symbol][at]), lean)
+    for now_ns in next(iter(calls.values())).indications():
+        for book, call in calls.items():
+            yield book.encoded(now_ns, "NetOrderImbalance", stock=book.symbol, **call.said(now_ns))
+    for book, call in calls.items():
+        yield from book.cross(begins_ns + CALL_NS, call)
 
 
 def _values(made: Flow) -> dict[str, list[float]]:
@@ -147,7 +184,11 @@ def _values(made: Flow) -> dict[str, list[float]]:
     for number in range(made.symbols):
         scale = 1 / (1 + number / 2)
         strayed = _reverting(chance, count, 0.005, 0.8 if number else 0.0)
-        found[_symbol(number)] = [scale * (FIRST_TICKS + both) + own for both, own in zip(shared, strayed, strict=True)]
+        line = [scale * (FIRST_TICKS + both) + own for both, own in zip(shared, strayed, strict=True)]
+        if made.calls:
+            lean = leaning(made.seed, _symbol(number))
+            line = [ticks + pressed(step * GRID_NS, lean) for step, ticks in enumerate(line)]
+        found[_symbol(number)] = line
     for number in range(made.futures):
         basis = _reverting(chance, count, 0.006, 0.3)
         found[_symbol(number) + "F"] = [
@@ -221,7 +262,7 @@ class _Book:
             first[1] -= traded
             lots -= traded
             self.match += 1
-            yield self._encoded(now_ns, "OrderExecuted", order_reference_number=first[0], executed_shares=traded,
+            yield self.encoded(now_ns, "OrderExecuted", order_reference_number=first[0], executed_shares=traded,
                                 match_number=self.match)  # fmt: skip
             if first[1] == 0:
                 queue.popleft()
@@ -241,14 +282,57 @@ class _Book:
         del queue[place]
         if not queue:
             del levels[ticks]
-        yield self._encoded(now_ns, "OrderDelete", order_reference_number=gone[0])
+        yield self.encoded(now_ns, "OrderDelete", order_reference_number=gone[0])
 
     def _add(self, now_ns: int, side: str, ticks: int, lots: int) -> bytes:
         self.reference += 1
         self.levels[side].setdefault(ticks, deque()).append([self.reference, lots])
-        return self._encoded(now_ns, "AddOrder", order_reference_number=self.reference, buy_sell_indicator=side,
+        return self.encoded(now_ns, "AddOrder", order_reference_number=self.reference, buy_sell_indicator=side,
                              shares=lots, stock=self.symbol, price=ticks * 100)  # fmt: skip
 
-    def _encoded(self, now_ns: int, name: str, **content: int | str) -> bytes:
+    def state(self, now_ns: int, letter: str, reason: str = "") -> bytes:
+        """The book's trading state from now on."""
+        return self.encoded(now_ns, "StockTradingAction", stock=self.symbol, trading_state=letter, reserved=" ",
+                            reason=reason)  # fmt: skip
+
+    def call(self, letter: str, begins_ns: int, price: int, lean: int) -> Generator[bytes, None, Call]:
+        """A call begins: an opening's with an empty book, a closing's with the book as it stands."""
+        if letter == "O":
+            yield self.encoded(begins_ns, "StockDirectory", stock=self.symbol, **DIRECTORY)
+            yield self.state(begins_ns, "H", "PREO")
+        else:
+            # It is at the best price of the side that the large order meets, and takes all of it: another level stays.
+            other = "S" if lean > 0 else "B"
+            levels = sorted(self.levels[other], reverse=other == "B")
+            if len(levels) == 1:
+                yield self._add(begins_ns, other, levels[0] + lean, 50)
+            price = levels[0]
+        yield self.state(begins_ns, "Q", f"AUC{letter}")
+        resting = [
+            Collected(side, ticks, lots, begins_ns, reference, shown=True)
+            for side, levels in self.levels.items() for ticks, queue in levels.items() for reference, lots in queue
+        ]  # fmt: skip
+        call = Call(letter, begins_ns, price, resting)
+        call.fill(self.chance, lean)
+        return call
+
+    def cross(self, now_ns: int, call: Call) -> Iterator[bytes]:
+        """The auction, and what is left of it: an opening's book, or no trading until another day."""
+        found, told = call.cross()
+        price = found.ticks * 100 if found else 0
+        for reference, lots in told:
+            self.match += 1
+            yield self.encoded(now_ns, "OrderExecutedWithPrice", order_reference_number=reference, executed_shares=lots,
+                               match_number=self.match, printable="N", execution_price=price)  # fmt: skip
+        self.match += 1
+        yield self.encoded(now_ns, "CrossTrade", shares=found.paired if found else 0, stock=self.symbol, cross_price=price,
+                           match_number=self.match, cross_type=call.letter)  # fmt: skip
+        for order in call.orders:
+            if order.lots and not order.alone and not order.shown:
+                yield self._add(now_ns, order.side, order.ticks, order.lots)
+        if call.letter == "C":
+            yield self.state(now_ns, "H", "CLSD")
+
+    def encoded(self, now_ns: int, name: str, **content: int | str) -> bytes:
         head = {"stock_locate": self.locate, "tracking_number": 0, "timestamp": OPEN_NS + now_ns}
         return encode("itch50", {"type": name, **head, **content})

@@ -6,8 +6,8 @@ of the imbalance with the first good book after the auction and leaves after `ho
 
 Its limits: everybody reads the same messages, and much of an imbalance is gone with the last second before the cross;
 whoever sends into the auction itself trades before this. One auction a day is one trade a day: hundreds of days are
-needed before the figures of a backtest say anything. The data must have the auction's messages (ITCH `I`); most samples
-begin after the open.
+needed before the figures of a backtest say anything. The data must have the auction's messages (ITCH `I`): whole days have,
+most samples begin after the open, generated flow has them with `calls=1`.
 
 Invariant: one position of at most `lots_max` an auction, in one instrument; flat again, or trying to be, after
 `hold_ns`.

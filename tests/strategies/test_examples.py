@@ -14,7 +14,7 @@ import pytest
 from meridian.codes import AuctionKind, Callback, Side, TimeInForce
 from meridian.console import BadInput
 from meridian.strategies import backtest, discover
-from meridian.strategies.backtest import Result
+from meridian.strategies.backtest import Result, calls
 from meridian.strategies.new import EXAMPLES, make
 from meridian.strategies.plugins.opening_auction import OpeningAuction
 from meridian.strategies.try_out import TryOut
@@ -43,7 +43,7 @@ def test_it_trades_without_failure_and_plain_python_leaves_the_same_rows(
 ) -> None:
     result = ran[name]
     assert not result.errors and result.summary["breaks"] == 0 and not result.summary["refused"]
-    assert (len(result.fills) >= 30) == (name != "opening-auction"), "the flow has no auction"
+    assert len(result.fills) >= (2 if name == "opening-auction" else 30), "one auction is one position"
     assert discover.find(name).__doc__
     short = [EXAMPLES[name].replace("seconds=40", "seconds=8").replace("seconds=60", "seconds=15")]
     modes = [backtest.run(name, short, mode=mode, directory=code_directory) for mode in ("compiled", "plain")]
@@ -53,7 +53,7 @@ def test_it_trades_without_failure_and_plain_python_leaves_the_same_rows(
 def test_positions_stay_within_what_was_asked_for(ran: dict[str, Result]) -> None:
     for name, instrument, most in (
         ("inventory-maker", 1, 510), ("pairs", 1, 100), ("order-flow", 1, 50), ("futures-basis", 2, 220),
-        ("cross-taker", 1, 200),
+        ("cross-taker", 1, 200), ("opening-auction", 1, 100),
     ):  # fmt: skip
         assert np.abs(positions(ran[name], instrument)).max() <= most, name
 
@@ -93,6 +93,26 @@ def test_each_lot_of_the_future_is_hedged(ran: dict[str, Result]) -> None:
     assert gaps[-1] == 0 and max(gaps) <= 60
     future = fills["instrument"] == 2
     assert (fills["liquidity"][future] == 1).all() and (fills["liquidity"][~future] == 2).all()
+
+
+def test_what_an_opening_left_over_is_followed_from_the_open_on_and_left(ran: dict[str, Result]) -> None:
+    fills, first_ns = ran["opening-auction"].fills, ran["opening-auction"].summary["first_ns"]
+    lean = Side.BUY if calls.leaning(4, "GENA") > 0 else Side.SELL
+    held = positions(ran["opening-auction"], 1)
+    assert fills["side"][0] == lean and np.abs(held).max() == 100 and held[-1] == 0
+    after_ns = (fills["time_ns"] - first_ns - calls.CALL_NS).astype(np.int64)
+    entered, left = after_ns[fills["side"] == lean], after_ns[fills["side"] != lean]
+    assert 0 < entered[0] < SECOND_NS and 5 * SECOND_NS <= left[0] - entered[0] < 7 * SECOND_NS
+
+
+def test_following_the_opening_earns_over_days_of_which_each_has_one(code_directory: Path) -> None:
+    nets = [
+        backtest.run(OpeningAuction, [f"generated:seed={seed},seconds=8,calls=1"], directory=code_directory).summary[
+            "net"
+        ]
+        for seed in range(1, 13)
+    ]
+    assert sum(nets) > 0 and min(nets) < 0, "by construction, and not every day"
 
 
 def test_an_auction_that_left_much_over_is_followed_then_left() -> None:
