@@ -99,49 +99,19 @@ def runner(paths: list[Path], beat: str, told: dict[str, Any], size: dict[str, i
 
 
 def changes(path: Path, count: int) -> dict[str, Any]:
-    """The first `count` records of an ITCH file as changes of resting orders, for a peer that wants to be told what is left.
+    """The first `count` records of an ITCH file as changes of resting orders, by column, as a peer's book takes them.
 
-    Columns: time_ns, action (1 new, 2 changed, 3 gone), side (1 buy, 2 sell), price_nanos, lots (what rests after it; of an
-    order that goes, what rested), order_ref, traded_lots. A replacement is two: one goes, one is new.
+    action: 1 new, 2 changed, 3 gone; lots: what rests after it, of an order that goes what rested before; traded_lots.
     """
     import numpy as np
 
-    from meridian.codes import BookAction
     from meridian.venues import flow
 
-    resting: dict[int, tuple[int, int, int]] = {}
-    rows: list[tuple[int, ...]] = []
-
-    def change(time_ns: int, reference: int, lots: int, traded: int) -> None:
-        side, price, before = resting[reference]
-        resting[reference] = (side, price, before - lots)
-        gone = before <= lots
-        rows.append((time_ns, 3 if gone else 2, side, price, before if gone else before - lots, reference, traded))
-        if gone:
-            del resting[reference]
-
-    def begin(time_ns: int, reference: int, side: int, price: int, lots: int) -> None:
-        resting[reference] = (side, price, lots)
-        rows.append((time_ns, 1, side, price, lots, reference, 0))
-
-    records = flow.orders(flow.open_files([path]).files[0])[:count]
-    names = ("order_ref", "new_order_ref", "side", "action", "price_nanos", "lots")
-    times = records["header"]["venue_time_ns"].tolist()
-    for time_ns, *record in zip(times, *(records[name].tolist() for name in names), strict=True):
-        reference, renamed, side, action, price, lots = record
-        if action == BookAction.ADD:
-            begin(time_ns, reference, side, price, lots)
-        elif reference not in resting:
-            continue
-        elif action in (BookAction.EXECUTE, BookAction.REDUCE):
-            change(time_ns, reference, lots, lots if action == BookAction.EXECUTE else 0)
-        else:
-            kept = resting[reference]
-            change(time_ns, reference, kept[2], 0)
-            if action == BookAction.REPLACE:
-                begin(time_ns, renamed, kept[0], price, lots)
-    columns = ("time_ns", "action", "side", "price_nanos", "lots", "order_ref", "traded_lots")
-    return dict(zip(columns, np.array(rows, dtype=np.int64).T, strict=True))
+    rows = flow.changes(flow.orders(flow.open_files([path]).files[0])[:count])
+    action = np.where(rows["lots"] == 0, 1, np.where(rows["left_lots"] == 0, 3, 2))
+    lots = np.where(action == 3, rows["lots"], rows["left_lots"])
+    kept = ("time_ns", "side", "price_nanos", "order_ref", "traded_lots")
+    return {"action": action, "lots": lots} | {name: rows[name].astype(np.int64) for name in kept}
 
 
 class Apart:

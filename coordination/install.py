@@ -139,15 +139,18 @@ def fetch_go() -> Path:
     return program
 
 
-def fetch(lock: Path, place: Path, proof: Path, about: str) -> str:
-    """The packages of a locked file in a folder of the cache, unless `proof` of them is there; why they could not be fetched."""
+def fetch(lock: Path, place: Path, proof: Path, about: str, *, alone: bool = False) -> str:
+    """The packages of a locked file in a folder of the cache, unless `proof` of them is there; why they could not be fetched.
+
+    `alone`: without what they ask for, which is there already.
+    """
     with locked(place.with_suffix(".lock")):
         if proof.exists():
             return ""
         note(about)
         making = place.with_name(f".{place.name}.{os.getpid()}")
         shutil.rmtree(making, ignore_errors=True)
-        command = [*installer(), "--require-hashes", "--target", making, "-r", lock]
+        command = [*installer(), "--require-hashes", "--target", making, "-r", lock, *(["--no-deps"] if alone else [])]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             shutil.rmtree(making, ignore_errors=True)

@@ -23,6 +23,7 @@ from meridian import records
 from meridian._native import book as _native
 from meridian.book import Book
 from meridian.rows import Rows
+from meridian.venues.flow.by_level import changes, levels, save_tardis
 
 __all__ = [
     "TOUCH_COLUMNS",
@@ -30,9 +31,12 @@ __all__ = [
     "FlowFile",
     "Opened",
     "bench_books",
+    "changes",
     "itch_stream",
+    "levels",
     "open_files",
     "orders",
+    "save_tardis",
     "trades",
 ]
 
