@@ -1,4 +1,4 @@
-//! Nasdaq TotalView-ITCH 5.0 files, plain or gzipped: two length bytes and a message, over and over.
+//! Nasdaq TotalView-ITCH 5.0 files, plain or gzipped: two length bytes and a message, over and over; and captures of the feed.
 //!
 //! Invariant: the file is walked once when it is opened, and any message that is none is an error with its byte; what is
 //! iterated afterwards is the same bytes.
@@ -14,8 +14,9 @@ use wire::itch50::{Message, decode};
 use wire::normalise::{ItchNormaliser, MarketSink};
 
 use super::error::FlowErrors;
-use super::time::date_in_name;
-use super::{Content, FlowFile, FlowRecord, Format, ReadCounts};
+use super::stream::Window;
+use super::time::midnight_of;
+use super::{Content, FlowFile, FlowRecord, Format, ReadCounts, capture};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -40,8 +41,37 @@ pub(crate) struct ItchContent {
     midnight_ns: u64,
 }
 
-/// Opens a file: mapped where it is plain, unpacked into memory where it is gzipped.
-fn load(path: &Path) -> Result<Bytes, String> {
+/// Opens a file: mapped where it is plain, unpacked into memory where it is gzipped or a packet capture. And New York's midnight of
+/// its day, ns UTC; 0 when that is not known.
+fn load(path: &Path) -> Result<(Bytes, u64), String> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if captures(path) {
+        let mut window = Window::open(path)?;
+        while window.read_more()? {}
+        let midnight_ns = midnight_of(name, window.captured_ns());
+        return Ok((Bytes::Unpacked(window.rest().to_vec()), midnight_ns));
+    }
+    Ok((load_file(path)?, midnight_of(name, None)))
+}
+
+/// Whether a file is a packet capture, or `FILE:PORT` which no other may be.
+pub(crate) fn captures(path: &Path) -> bool {
+    let (file, port) = capture::named(path);
+    let mut head = Vec::new();
+    let Ok(file) = File::open(file) else { return false };
+    let _ = file.take(2).read_to_end(&mut head);
+    let packed = head == GZIP_MAGIC;
+    let Ok(file) = File::open(capture::named(path).0) else { return false };
+    head.clear();
+    let _ = if packed {
+        flate2::read::MultiGzDecoder::new(file).take(4).read_to_end(&mut head)
+    } else {
+        file.take(4).read_to_end(&mut head)
+    };
+    port.is_some() || capture::is_capture(&head)
+}
+
+fn load_file(path: &Path) -> Result<Bytes, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read ({error})");
     let mut file = File::open(path).map_err(unreadable)?;
     let mut magic = [0; 2];
@@ -81,9 +111,7 @@ pub(crate) fn looks_like_itch(path: &Path) -> bool {
 
 /// Reads and checks a file.
 pub(crate) fn read(path: &Path) -> Result<FlowFile, FlowErrors> {
-    let bytes = load(path).map_err(|words| FlowErrors::one(path, "", words))?;
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let midnight_ns = date_in_name(name).map_or(0, super::time::Date::new_york_midnight_ns);
+    let (bytes, midnight_ns) = load(path).map_err(|words| FlowErrors::one(path, "", words))?;
     let mut counts = ReadCounts::default();
     let (instruments, names) = check(path, bytes.get(), &mut counts)?;
     let content = ItchContent { bytes, instruments, midnight_ns };

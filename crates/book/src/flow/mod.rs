@@ -3,6 +3,7 @@
 //! Invariant: a file is checked whole when it is opened; every error in it is told at once, in words, and a file with an
 //! error gives no record. What a reader leaves out is counted by reason.
 
+mod capture;
 mod dbn;
 mod driver;
 mod error;

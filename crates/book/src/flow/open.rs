@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::FlowErrors;
-use super::{FlowFile, dbn, itch, lobster};
+use super::{FlowFile, capture, dbn, itch, lobster};
 
 /// A file of a directory that carries no order-by-order data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn open(paths: &[PathBuf]) -> Result<Opened, FlowErrors> {
 }
 
 fn open_file(path: &Path, opened: &mut Opened) -> Result<(), FlowErrors> {
-    if !path.is_file() {
+    if !capture::named(path).0.is_file() {
         return Err(FlowErrors::one(path, "", "there is no such file; a flow file or a directory of such is allowed"));
     }
     match identify(path)? {
@@ -128,6 +128,14 @@ fn identify(path: &Path) -> Result<Found, FlowErrors> {
         return match metadata.skip_reason() {
             Some(reason) => Ok(Found::NotFlow(reason)),
             None => dbn::read(path, &bytes, &metadata).map(flow),
+        };
+    }
+    if itch::captures(path) {
+        return match itch::read(path) {
+            Err(wrong) if wrong.errors.iter().any(|error| error.words.starts_with(capture::NONE)) => {
+                Ok(Found::NotFlow(wrong.errors[0].words.clone()))
+            }
+            result => result.map(flow),
         };
     }
     let itch_by_name = name.to_ascii_uppercase().contains("ITCH");

@@ -7,7 +7,7 @@
 //! wrong ends the stream with its place in words.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use records::{Imbalance, MarketOrder, Status, Trade};
@@ -18,17 +18,32 @@ use wire::itch50::{Message, decode};
 use wire::normalise::{ItchNormaliser, MarketSink};
 
 use super::error::FlowErrors;
-use super::time::date_in_name;
-use super::{FlowRecord, Format, dbn, lobster, tardis};
+use super::time::midnight_of;
+use super::{FlowRecord, Format, capture, dbn, lobster, tardis};
 
 /// Bytes that are asked of a file at once; no message is longer.
 const PIECE_BYTES: usize = 1 << 20;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
+/// Where bytes come from: a file as it is or unpacked, or the messages of a packet capture.
+enum Source {
+    File(Box<dyn Read + Send>),
+    Capture(Box<capture::Blocks>),
+}
+
+impl Read for Source {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(source) => source.read(out),
+            Self::Capture(source) => source.read(out),
+        }
+    }
+}
+
 /// Bytes of a file in order, unpacked where they are packed: a window that moves forward.
 pub(crate) struct Window {
-    source: Box<dyn Read + Send>,
+    source: Source,
     bytes: Vec<u8>,
     from: usize,
     ended: bool,
@@ -39,16 +54,35 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let unreadable = |error: std::io::Error| format!("cannot be read ({error})");
+        let (path, port) = capture::named(path);
         let mut file = BufReader::with_capacity(PIECE_BYTES, File::open(path).map_err(unreadable)?);
         let magic = file.fill_buf().map_err(unreadable)?;
-        let source: Box<dyn Read + Send> = if magic.starts_with(&GZIP_MAGIC) {
+        let mut source: Box<dyn Read + Send> = if magic.starts_with(&GZIP_MAGIC) {
             Box::new(flate2::bufread::MultiGzDecoder::new(file))
         } else if magic.starts_with(&ZSTD_MAGIC) {
             Box::new(ZstdFrames { source: file, decoder: FrameDecoder::new(), inside: false })
         } else {
             Box::new(file)
         };
+        let mut head = Vec::with_capacity(4);
+        // What is broken within its first bytes is told when they are read.
+        let _ = source.by_ref().take(4).read_to_end(&mut head);
+        let is_capture = capture::is_capture(&head);
+        let whole = Cursor::new(head).chain(source);
+        let source = match port {
+            _ if is_capture => Source::Capture(Box::new(capture::Blocks::open(whole, port)?)),
+            None => Source::File(Box::new(whole)),
+            Some(port) => return Err(format!("no packet capture, of which port {port} could be read; FILE alone is allowed")),
+        };
         Ok(Self { source, bytes: Vec::with_capacity(2 * PIECE_BYTES), from: 0, ended: false, passed: 0 })
+    }
+
+    /// When the first datagram of a capture was captured, ns UTC.
+    pub(crate) fn captured_ns(&self) -> Option<u64> {
+        match &self.source {
+            Source::Capture(blocks) => Some(blocks.first_ns),
+            Source::File(_) => None,
+        }
     }
 
     /// What was read and not yet given up.
@@ -81,7 +115,10 @@ impl Window {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.bytes.truncate(before + read);
-                    return Err(format!("its packed data are broken ({error}); whole files are allowed"));
+                    return Err(match error.get_ref().and_then(|inner| inner.downcast_ref::<capture::Refused>()) {
+                        Some(refused) => refused.0.clone(),
+                        None => format!("its packed data are broken ({error}); whole files are allowed"),
+                    });
                 }
             }
         }
@@ -141,7 +178,7 @@ impl FlowStream {
     /// In words, when it is none of these or cannot be read.
     pub fn open(path: &Path) -> Result<Self, FlowErrors> {
         let wrong = |words: String| FlowErrors::one(path, "", words);
-        if !path.is_file() {
+        if !capture::named(path).0.is_file() {
             return Err(wrong("there is no such file; a file of order-by-order flow is allowed".to_owned()));
         }
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -220,7 +257,7 @@ impl Itch {
             return Err(format!("neither LOBSTER, Databento, ITCH nor Tardis data; {allowed}"));
         }
         let framing = Some(Messages::new(window.rest()).with(&[]));
-        let midnight_ns = date_in_name(name).map_or(0, super::time::Date::new_york_midnight_ns);
+        let midnight_ns = midnight_of(name, window.captured_ns());
         Ok(Self {
             window,
             framing,

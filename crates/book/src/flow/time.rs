@@ -50,6 +50,31 @@ impl Date {
     }
 }
 
+/// New York's midnight of the day that a file's name bears, else of the day in which a capture began; 0 without either.
+pub(crate) fn midnight_of(name: &str, captured_ns: Option<u64>) -> u64 {
+    let captured = captured_ns.filter(|time_ns| *time_ns > 0).and_then(new_york_date);
+    date_in_name(name).or(captured).map_or(0, Date::new_york_midnight_ns)
+}
+
+/// The date in New York at a time, ns UTC.
+fn new_york_date(time_ns: u64) -> Option<Date> {
+    let seconds = i64::try_from(time_ns / 1_000_000_000).ok()?;
+    let today = date_of_days(seconds.div_euclid(DAY_SECONDS))?;
+    if today.new_york_midnight_ns() <= time_ns { Some(today) } else { date_of_days(today.days() - 1) }
+}
+
+/// The date of so many days since 1970-01-01: the inverse of [`Date::days`].
+fn date_of_days(days: i64) -> Option<Date> {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let part = (5 * day_of_year + 2) / 153;
+    let month = if part < 10 { part + 3 } else { part - 9 };
+    Date::new(year_of_era + era * 400 + i64::from(month <= 2), month, day_of_year - (153 * part + 2) / 5 + 1)
+}
+
 const fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
@@ -105,6 +130,18 @@ mod tests {
         assert_eq!(midnight(2024, 11, 1), 1_730_433_600);
         assert_eq!(midnight(2024, 11, 4), 1_730_696_400);
         assert_eq!(midnight(2006, 3, 20), 1_142_830_800);
+    }
+
+    #[test]
+    fn days_and_dates_are_each_others_inverse() {
+        for days in (6_300..80_000).step_by(7) {
+            assert_eq!(date_of_days(days).map(Date::days), Some(days));
+        }
+        let midnight = Date::new(2023, 8, 22).unwrap().new_york_midnight_ns();
+        assert_eq!(midnight_of("feed.pcap", Some(midnight + 1)), midnight);
+        assert_eq!(midnight_of("feed.pcap", Some(midnight - 1)), midnight - 86_400_000_000_000);
+        assert_eq!(midnight_of("08212023.pcap", Some(midnight + 1)), midnight - 86_400_000_000_000);
+        assert_eq!((midnight_of("feed.pcap", None), midnight_of("feed.pcap", Some(0))), (0, 0));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod messages;
 mod packets;
 mod streams;
 
-pub use packets::{Packet, Transport, packets};
+pub use packets::{Fault, Packet, Packets, Transport, packets};
 
 use crate::describe::{Message, Protocol};
 use crate::error::WireError;
