@@ -125,7 +125,7 @@ fn an_opening_collects_over_ouch_and_fix_outlives_a_restart_and_crosses_at_one_p
     assert_eq!(line(&desk.told()[0], &[150, 39, 38, 44, 59]), "150=0|39=0|38=50|44=100|59=2");
     reader.send_plain(house.clock.now_ns(), "V", "262=R1|263=1|264=0|265=1|267=2|269=A|269=Q|146=1|55=AAPL");
     told_fix(&mut house, &mut reader, 2);
-    assert_eq!(line(&reader.told()[0], &[35, 268]), "35=W|268=0");
+    assert_eq!(line(&reader.told()[0], &[35, 268]), "35=W|268=2", "what the call said last");
     assert_eq!(
         line(&reader.told()[1], &[35, 268, 279, 269, 270, 271, 277]),
         "35=X|268=2|279=0|269=A|270=100|271=40|277=P"
@@ -266,4 +266,141 @@ fn a_day_goes_by_its_timetable_and_what_was_missed_is_made_up_for() {
     let expected = [(b'Q', *b"AUCO"), (b'T', *b"    "), (b'Q', *b"AUCC"), (b'H', *b"CLSD")];
     assert_eq!(later, expected, "listed again in its call, then as the timetable says");
     assert_eq!(kinds(&listener.messages[before..]).matches('Q').count(), 4, "both auctions of both instruments");
+}
+
+/// An exchange before its open, with one FIX session for market data, and who leads its day.
+fn before_the_open(begin_string: &str) -> (House, FixTrader, Operator) {
+    let operator = Operator::default();
+    let mut config = house_config();
+    config.timetable = vec![phase("pre_open", 0)];
+    config.fix_ports = vec![port(14, "market_data", begin_string)];
+    let mut house = House::start(config, Some(Box::new(operator.clone())));
+    let reader = log_on(&mut house, 0);
+    (house, reader, operator)
+}
+
+/// What a reader was told of one kind.
+fn lines(reader: &FixTrader, kind: &str, tags: &[u32]) -> Vec<String> {
+    reader.told().iter().filter(|told| line(told, &[35]) == kind).map(|told| line(told, tags)).collect()
+}
+
+#[test]
+fn each_phase_of_a_day_is_told_over_fix_in_the_words_of_the_version() {
+    let [pre, opening, trades, closing, closed] = ["625=1", "625=2", "625=3", "625=4", "625=5"];
+    for (version, subs, statuses) in [
+        ("FIX.4.2", [""; 5], ["18", "5", "17", "5", "18"]),
+        ("FIX.4.4", [pre, opening, trades, closing, closed], ["21", "22", "17", "5", "18"]),
+        ("FIXT.1.1", [pre, opening, trades, closing, closed], ["21", "24", "17", "24", "26"]),
+    ] {
+        let (mut house, mut reader, operator) = before_the_open(version);
+        let now_ns = house.clock.now_ns();
+        reader.send_plain(now_ns, "e", "324=S1|55=AAPL|263=1");
+        reader.send_plain(now_ns, "g", "335=T1|263=1");
+        reader.send_plain(now_ns, "e", "324=S2|55=AAPL|263=0");
+        told_fix(&mut house, &mut reader, 3);
+        let (call, uncross) = (AuctionAction::Call, AuctionAction::Uncross);
+        let steps = [(call, AuctionKind::Opening), (uncross, AuctionKind::Opening), (call, AuctionKind::Closing)];
+        for (at, (action, kind)) in steps.into_iter().chain([(uncross, AuctionKind::Closing)]).enumerate() {
+            operator.asks(action, |command| (command.header.instrument, command.kind) = (0, kind.code()));
+            told_fix(&mut house, &mut reader, 3 + 2 * (at + 1));
+        }
+        let joined =
+            |parts: &[&str]| parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("|");
+        let asked = |at: usize, id: &str, status: &str| {
+            let asked = if at == 0 { "325=N" } else { "325=Y" };
+            joined(&[id, subs[at], asked, &format!("326={status}")])
+        };
+        let mut wanted: Vec<String> = (0..5).map(|at| asked(at, "324=S1", statuses[at])).collect();
+        wanted.insert(1, asked(0, "324=S2", statuses[0]));
+        assert_eq!(lines(&reader, "35=f", &[324, 625, 325, 326]), wanted, "{version}");
+        let whole: Vec<String> =
+            (0..5).map(|at| joined(&[subs[at], ["340=4", "340=4", "340=2", "340=5", "340=3"][at]])).collect();
+        assert_eq!(lines(&reader, "35=h", &[625, 340]), whole, "{version}");
+        hold_against_dictionary(&house.config.fix_ports[0], &reader);
+    }
+}
+
+#[test]
+fn what_of_status_requests_is_wrong_is_said_and_what_was_ended_is_not_told() {
+    let (mut house, mut reader, operator) = before_the_open("FIX.4.4");
+    let now_ns = house.clock.now_ns();
+    for (kind, body) in [
+        ("e", "324=S1|55=NONE|263=1"),
+        ("e", "324=S1|55=AAPL|263=2"),
+        ("g", "335=T1|336=2|263=1"),
+        ("e", "324=S1|55=AAPL|263=1"),
+        ("e", "324=S1|55=AAPL|263=1"),
+        ("e", "324=S1|55=AAPL|263=7"),
+        ("e", "324=S1|55=AAPL|263=2"),
+        ("e", "324=S2|55=AAPL|263=0"),
+    ] {
+        reader.send_plain(now_ns, kind, body);
+    }
+    told_fix(&mut house, &mut reader, 6);
+    operator.asks(AuctionAction::Call, |_| {});
+    until(&mut house, "the call", |house| {
+        reader.step(house.clock.now_ns());
+        operator.0.borrow().is_empty()
+    });
+    reader.send_plain(house.clock.now_ns(), "e", "324=S3|55=AAPL|263=0");
+    told_fix(&mut house, &mut reader, 7);
+    let told: Vec<String> =
+        reader.told().iter().map(|told| line(told, &[35, 324, 335, 380, 325, 326, 340, 567])).collect();
+    let wanted = [
+        "35=f|324=S1|325=N|326=20",
+        "35=j|380=1",
+        "35=h|335=T1|340=6|567=1",
+        "35=f|324=S1|325=N|326=21",
+        "35=j|380=0",
+        "35=f|324=S2|325=N|326=21",
+        "35=f|324=S3|325=N|326=22",
+    ];
+    assert_eq!(told, wanted);
+    assert_eq!(lines(&reader, "35=f", &[325]).iter().filter(|told| *told == "325=Y").count(), 0);
+    hold_against_dictionary(&house.config.fix_ports[0], &reader);
+}
+
+#[test]
+fn market_data_tell_of_calls_and_of_the_prices_of_the_days_auctions_over_a_restart() {
+    let (mut house, mut reader, operator) = before_the_open("FIXT.1.1");
+    let (mut seller, mut buyer) = (log_in(&mut house, 0, 1), log_in(&mut house, 1, 1));
+    operator.asks(AuctionAction::Call, |command| command.kind = AuctionKind::Opening.code());
+    send(&house, &mut seller, |out| enter(1, b'S', 100, 1_000_000).encode(out));
+    send(&house, &mut buyer, |out| enter(1, b'B', 60, 1_000_100).encode(out));
+    until(&mut house, "the call", |house| {
+        house.step();
+        operator.0.borrow().is_empty()
+    });
+    told(&mut house, &mut seller, 2);
+    told(&mut house, &mut buyer, 2);
+    operator.asks(AuctionAction::Indicate, |_| {});
+    until(&mut house, "where the call stands", |house| {
+        house.step();
+        operator.0.borrow().is_empty()
+    });
+    house.step();
+    let asks = "263=1|264=0|265=1|267=4|269=A|269=Q|269=4|269=5|146=1|55=AAPL";
+    reader.send_plain(house.clock.now_ns(), "V", &format!("262=R1|{asks}"));
+    told_fix(&mut house, &mut reader, 1);
+    let first = line(&reader.told()[0], &[35, 268]);
+    assert_eq!(first, "35=W|268=2", "what the call said last, and no price of an auction yet");
+    let raw = String::from_utf8_lossy(&reader.raw()[reader.raw().len() - 1]).replace('\u{1}', "|");
+    assert!(raw.contains("269=A|270=100|271=40|277=Q|269=Q|270=100|271=60|"), "{raw}");
+    operator.asks(AuctionAction::Uncross, |_| {});
+    until(&mut house, "the opening's price", |house| {
+        reader.step(house.clock.now_ns());
+        lines(&reader, "35=X", &[269, 270, 271]).iter().any(|told| told.starts_with("269=4|"))
+    });
+    assert!(lines(&reader, "35=X", &[269, 270, 271]).contains(&"269=4|270=100|271=60".to_owned()));
+    hold_against_dictionary(&house.config.fix_ports[0], &reader);
+
+    let (config, storage) = (house.config.clone(), house.storage.clone());
+    reader.hang_up(house.clock.now_ns());
+    drop(house);
+    let mut house = House::start_on(config, storage, None);
+    up(&mut house, &mut reader);
+    let before = reader.told().len();
+    reader.send_plain(house.clock.now_ns(), "V", &format!("262=R2|{asks}"));
+    told_fix(&mut house, &mut reader, before + 1);
+    assert_eq!(line(&reader.told()[before], &[35, 268, 269, 270, 271]), "35=W|268=1|269=4|270=100|271=60");
 }

@@ -8,10 +8,12 @@
 
 use std::cmp::Ordering;
 
-use records::{ExchangeEvent, ExchangeEventKind, ExchangeIndication, Side, UNDEF_PRICE};
+use records::{AuctionKind, ExchangeEvent, ExchangeEventKind, ExchangeIndication, Side, UNDEF_PRICE};
 use sessions::fix::{Answer, Fault, Inbound, Session};
 use wire::fix::{Builder, Group, reject, unsigned};
 
+use super::status::StatusWatch;
+use super::write::Dialect;
 use crate::listings::Listings;
 use crate::matching::Matching;
 
@@ -36,12 +38,28 @@ struct Trade {
     price_nanos: i64,
     lots: i64,
     match_id: u64,
+    /// Letter of the auction that it was, 0: none.
+    letter: u8,
+}
+
+/// What is known of an instrument's auctions.
+#[derive(Clone, Copy, Default)]
+struct Auctions {
+    /// What a call said last, while it is on.
+    said: Option<ExchangeIndication>,
+    /// Price and lots of the last opening and of the last closing one that traded.
+    opening: Option<(i64, i64)>,
+    closing: Option<(i64, i64)>,
 }
 
 /// What the core's events change for those who watch.
 pub(crate) struct Market {
     /// By instrument: how often something happened.
     changes: Vec<u64>,
+    /// By instrument.
+    auctions: Vec<Auctions>,
+    /// How often any instrument's state changed.
+    pub phases: u64,
     trades: Vec<Trade>,
     indications: Vec<ExchangeIndication>,
     watched: bool,
@@ -54,6 +72,8 @@ impl Market {
     pub fn new(instruments: usize) -> Self {
         Self {
             changes: vec![0; instruments + 1],
+            auctions: vec![Auctions::default(); instruments + 1],
+            phases: 0,
             trades: Vec::new(),
             indications: Vec::new(),
             watched: false,
@@ -71,27 +91,50 @@ impl Market {
     /// Something happened.
     #[inline]
     pub fn tell(&mut self, event: &ExchangeEvent) {
+        let instrument = event.header.instrument;
+        let kind = ExchangeEventKind::from_code(event.event);
+        // Also of an earlier life, whose journal tells it again.
+        if kind == Some(ExchangeEventKind::Uncrossed) {
+            self.note_auction(event);
+        }
         if !self.watched {
             return;
         }
-        let instrument = event.header.instrument;
+        self.phases += u64::from(matches!(kind, Some(ExchangeEventKind::State | ExchangeEventKind::Listed)));
         if let Some(changes) = self.changes.get_mut(instrument as usize) {
             *changes += 1;
         }
         // An auction is one trade.
-        let cross = event.event == ExchangeEventKind::Uncrossed.code() && event.lots > 0;
-        if event.event == ExchangeEventKind::Executed.code() || cross {
+        let cross = kind == Some(ExchangeEventKind::Uncrossed) && event.lots > 0;
+        if kind == Some(ExchangeEventKind::Executed) || cross {
             if self.trades.len() == TRADES_MAX {
                 self.trades_left_out += 1;
                 return;
             }
             let (price_nanos, lots, match_id) = (event.price_nanos, event.lots, event.match_id);
-            self.trades.push(Trade { instrument, price_nanos, lots, match_id });
+            let letter = if cross { event.letter } else { 0 };
+            self.trades.push(Trade { instrument, price_nanos, lots, match_id, letter });
+        }
+    }
+
+    /// A call is over, with an auction or without.
+    #[cold]
+    fn note_auction(&mut self, event: &ExchangeEvent) {
+        let Some(auctions) = self.auctions.get_mut(event.header.instrument as usize) else { return };
+        auctions.said = None;
+        let whole = Some((event.price_nanos, event.lots)).filter(|_| event.lots > 0);
+        match AuctionKind::from_letter(event.letter) {
+            Some(AuctionKind::Opening) => auctions.opening = whole.or(auctions.opening),
+            Some(AuctionKind::Closing) => auctions.closing = whole.or(auctions.closing),
+            _ => {}
         }
     }
 
     /// A call says where it stands.
     pub fn indicate(&mut self, indication: &ExchangeIndication) {
+        if let Some(auctions) = self.auctions.get_mut(indication.header.instrument as usize) {
+            auctions.said = Some(*indication);
+        }
         if self.watched && self.indications.len() < INDICATIONS_MAX {
             self.indications.push(*indication);
         }
@@ -121,6 +164,8 @@ struct Wish {
     trades: bool,
     /// Imbalances and prices of calls.
     calls: [bool; 2],
+    /// Prices of opening and closing auctions.
+    prices: [bool; 2],
     increments: bool,
     active: bool,
     /// The instrument's changes that the last message has.
@@ -146,6 +191,7 @@ pub(crate) struct Watch {
     wishes: Vec<Wish>,
     book: Vec<Level>,
     entries: Vec<Entry>,
+    status: StatusWatch,
     /// Trades that a slow reader was not told.
     pub trades_left_out: u64,
 }
@@ -160,12 +206,13 @@ struct Asked<'a> {
     sides: [bool; 2],
     trades: bool,
     calls: [bool; 2],
+    prices: [bool; 2],
     increments: bool,
 }
 
 impl Watch {
     /// Nothing yet; all memory.
-    pub fn new(interval_ns: u64) -> Self {
+    pub fn new(interval_ns: u64, dialect: Dialect) -> Self {
         let wish = |_| Wish {
             id: [0; ID_BYTES_MAX],
             id_bytes: 0,
@@ -174,6 +221,7 @@ impl Watch {
             sides: [false; 2],
             trades: false,
             calls: [false; 2],
+            prices: [false; 2],
             increments: false,
             active: false,
             seen: 0,
@@ -185,6 +233,7 @@ impl Watch {
             wishes: (0..WISHES_MAX).map(wish).collect(),
             book: Vec::with_capacity(DEPTH_MAX),
             entries: Vec::with_capacity(4 * DEPTH_MAX + TRADES_MAX + 2 * INDICATIONS_MAX),
+            status: StatusWatch::new(dialect),
             trades_left_out: 0,
         }
     }
@@ -192,18 +241,23 @@ impl Watch {
     /// The connection is gone, and what was watched over it.
     pub fn clear(&mut self) {
         self.wishes.iter_mut().for_each(|wish| wish.active = false);
+        self.status.clear();
     }
 
-    /// A MarketDataRequest.
+    /// A MarketDataRequest, or one of a status.
     pub fn on_request(
         &mut self,
         session: &mut Session,
         now_ns: u64,
         inbound: &Inbound<'_>,
         core: &Matching,
+        market: &Market,
         listings: &Listings,
     ) -> Answer {
         let message = inbound.message;
+        if message.kind() != b"V" {
+            return self.status.on_request(session, now_ns, inbound, core, listings);
+        }
         let range = |tag| Answer::Fault(Fault { reason: reject::VALUE_OUT_OF_RANGE, tag });
         let Some(id) = message.get(262) else {
             return Answer::Fault(Fault { reason: reject::REQUIRED_MISSING, tag: 262 });
@@ -223,14 +277,21 @@ impl Watch {
             return Answer::Taken;
         }
         let Some(depth) = message.get(264).and_then(unsigned) else { return range(264) };
-        let mut asked =
-            Asked { id, depth: depth as usize, sides: [false; 2], trades: false, calls: [false; 2], increments: false };
+        let mut asked = Asked {
+            id,
+            depth: depth as usize,
+            sides: [false; 2],
+            trades: false,
+            calls: [false; 2],
+            prices: [false; 2],
+            increments: false,
+        };
         let mut symbols = [0; SYMBOLS_MAX];
         match self.read(&message, kind, &mut asked, &mut symbols, listings) {
             Err(why) => refuse(session, now_ns, id, why),
             Ok(count) => {
                 for instrument in &symbols[..count] {
-                    self.begin(session, now_ns, &asked, *instrument, kind == b"1", core, listings);
+                    self.begin(session, now_ns, &asked, *instrument, kind == b"1", core, market, listings);
                 }
             }
         }
@@ -266,6 +327,8 @@ impl Watch {
                 Some(b"0") => asked.sides[0] = true,
                 Some(b"1") => asked.sides[1] = true,
                 Some(b"2") => asked.trades = true,
+                Some(b"4") => asked.prices[0] = true,
+                Some(b"5") => asked.prices[1] = true,
                 Some(b"A") => asked.calls[0] = true,
                 Some(b"Q") => asked.calls[1] = true,
                 _ => return Err((Some(b"8"), b"MDEntryType is not supported")),
@@ -297,13 +360,15 @@ impl Watch {
         instrument: u32,
         stays: bool,
         core: &Matching,
+        market: &Market,
         listings: &Listings,
     ) {
         let Some(wish) = self.wishes.iter_mut().find(|wish| !wish.active) else { return };
         wish.id[..asked.id.len()].copy_from_slice(asked.id);
         wish.id_bytes = asked.id.len();
         (wish.instrument, wish.depth, wish.sides) = (instrument, asked.depth, asked.sides);
-        (wish.trades, wish.calls, wish.increments, wish.active) = (asked.trades, asked.calls, asked.increments, stays);
+        (wish.trades, wish.calls, wish.prices) = (asked.trades, asked.calls, asked.prices);
+        (wish.increments, wish.active) = (asked.increments, stays);
         // Whatever happened before is in the snapshot; the next change of the instrument is looked for from nothing.
         (wish.seen, wish.sent_ns) = (u64::MAX, now_ns);
         for side in [Side::Buy, Side::Sell] {
@@ -317,7 +382,7 @@ impl Watch {
             wish.sent[side.index()].clear();
             wish.sent[side.index()].extend_from_slice(&self.book);
         }
-        wish.send_whole(session, now_ns, listings);
+        wish.send_whole(session, now_ns, market, listings);
     }
 
     /// Sends what changed. `changes` is the core's news of this cycle.
@@ -330,13 +395,13 @@ impl Watch {
         listings: &Listings,
         room: usize,
     ) -> usize {
-        let mut work = 0;
+        let mut work = self.status.publish(session, now_ns, core, market, listings, room);
         for wish in self.wishes.iter_mut().filter(|wish| wish.active) {
             let changes = market.changes[wish.instrument as usize];
             let due = wish.seen != changes && now_ns.saturating_sub(wish.sent_ns) >= self.interval_ns;
             let calls = wish.calls != [false; 2]
                 && market.indications.iter().any(|indication| indication.header.instrument == wish.instrument);
-            let trades = wish.trades && market.trades.iter().any(|trade| trade.instrument == wish.instrument);
+            let trades = market.trades.iter().any(|trade| wish.is_told(trade));
             if !due && !trades && !calls {
                 continue;
             }
@@ -347,7 +412,8 @@ impl Watch {
             self.entries.clear();
             if trades {
                 let own = market.trades.iter().filter(|trade| trade.instrument == wish.instrument);
-                self.entries.extend(own.map(Entry::of_trade));
+                self.entries.extend(own.clone().filter(|_| wish.trades).map(Entry::of_trade));
+                self.entries.extend(own.filter(|trade| wish.is_priced(trade)).map(Entry::of_auction));
             }
             if calls {
                 wish.add_calls(&market.indications, &mut self.entries);
@@ -363,7 +429,7 @@ impl Watch {
                 }
                 if !wish.increments && self.entries.len() > before {
                     self.entries.truncate(before);
-                    wish.send_whole(session, now_ns, listings);
+                    wish.send_whole(session, now_ns, market, listings);
                     work += 1;
                 }
             }
@@ -381,31 +447,63 @@ impl Wish {
         &self.id[..self.id_bytes]
     }
 
+    /// Whether a trade is one of an auction whose price it asked for.
+    fn is_priced(&self, trade: &Trade) -> bool {
+        self.prices[0] && trade.letter == b'O' || self.prices[1] && trade.letter == b'C'
+    }
+
+    /// Whether a trade is told, as such or as an auction's price.
+    fn is_told(&self, trade: &Trade) -> bool {
+        trade.instrument == self.instrument && (self.trades || self.is_priced(trade))
+    }
+
     /// What calls of its instrument say, as far as they were asked for.
     fn add_calls(&self, indications: &[ExchangeIndication], entries: &mut Vec<Entry>) {
         let own = |indication: &&ExchangeIndication| indication.header.instrument == self.instrument;
         for indication in indications.iter().filter(own) {
-            let level = |lots| Level { price_nanos: indication.price_nanos, lots, orders: 0 };
-            let condition = [0, b'P', b'Q'][usize::from(indication.side.min(2))];
-            let imbalance =
-                Entry { action: b'0', kind: b'A', level: level(indication.imbalance_lots), match_id: 0, condition };
-            let price =
-                Entry { action: b'0', kind: b'Q', level: level(indication.paired_lots), match_id: 0, condition: 0 };
-            entries.extend(
-                [imbalance, price].into_iter().zip(self.calls).filter(|(_, asked)| *asked).map(|(entry, _)| entry),
-            );
+            let both = Entry::of_call(indication).into_iter().zip(self.calls);
+            entries.extend(both.filter(|(_, asked)| *asked).map(|(entry, _)| entry));
         }
     }
 
-    fn send_whole(&self, session: &mut Session, now_ns: u64, listings: &Listings) {
+    /// What is known of the instrument's auctions, as far as it was asked for: a call's words, and prices of the day.
+    fn auctions(&self, market: &Market) -> [Option<Entry>; 4] {
+        let known = market.auctions[self.instrument as usize];
+        let price = |kind, whole: Option<(i64, i64)>| {
+            whole.map(|(price_nanos, lots)| {
+                let level = Level { price_nanos, lots, orders: 0 };
+                Entry { action: b'0', kind, level, match_id: 0, condition: 0 }
+            })
+        };
+        let [imbalance, clearing] = known.said.as_ref().map_or([None; 2], |said| Entry::of_call(said).map(Some));
+        [
+            imbalance.filter(|_| self.calls[0]),
+            clearing.filter(|_| self.calls[1]),
+            price(b'4', known.opening).filter(|_| self.prices[0]),
+            price(b'5', known.closing).filter(|_| self.prices[1]),
+        ]
+    }
+
+    fn send_whole(&self, session: &mut Session, now_ns: u64, market: &Market, listings: &Listings) {
         let symbol = listings.get(self.instrument).symbol;
-        let entries = self.sent[0].len() + self.sent[1].len();
+        let auctions = self.auctions(market);
+        let entries = self.sent[0].len() + self.sent[1].len() + auctions.iter().flatten().count();
         let sent = session.send(now_ns, b"W", |body| {
             body.field(262, self.id()).field(55, trimmed(&symbol)).unsigned(268, entries as u64);
             for (side, kind) in [(0, b"0"), (1, b"1")] {
                 for (at, level) in self.sent[side].iter().enumerate() {
                     body.field(269, kind).decimal(270, level.price_nanos).integer(271, level.lots);
                     body.unsigned(346, u64::from(level.orders)).unsigned(290, at as u64 + 1);
+                }
+            }
+            for entry in auctions.iter().flatten() {
+                body.field(269, &[entry.kind]);
+                if entry.level.price_nanos != UNDEF_PRICE {
+                    body.decimal(270, entry.level.price_nanos);
+                }
+                body.integer(271, entry.level.lots);
+                if entry.condition != 0 {
+                    body.field(277, &[entry.condition]);
                 }
             }
         });
@@ -442,6 +540,19 @@ impl Wish {
 }
 
 impl Entry {
+    /// The price of an opening (4) or closing (5) auction.
+    fn of_auction(trade: &Trade) -> Self {
+        Self { kind: if trade.letter == b'O' { b'4' } else { b'5' }, ..Self::of_trade(trade) }
+    }
+
+    /// What a call says: lots left over at its price, with the side, and lots that pair there.
+    fn of_call(indication: &ExchangeIndication) -> [Self; 2] {
+        let level = |lots| Level { price_nanos: indication.price_nanos, lots, orders: 0 };
+        let condition = [0, b'P', b'Q'][usize::from(indication.side.min(2))];
+        let entry = |kind, lots, condition| Self { action: b'0', kind, level: level(lots), match_id: 0, condition };
+        [entry(b'A', indication.imbalance_lots, condition), entry(b'Q', indication.paired_lots, 0)]
+    }
+
     fn of_trade(trade: &Trade) -> Self {
         let level = Level { price_nanos: trade.price_nanos, lots: trade.lots, orders: 0 };
         Self { action: b'0', kind: b'2', level, match_id: trade.match_id, condition: 0 }
@@ -486,7 +597,7 @@ fn refuse(session: &mut Session, now_ns: u64, id: &[u8], (reason, words): Refusa
     let _ended_if_not = sent;
 }
 
-fn trimmed(symbol: &[u8; 8]) -> &[u8] {
+pub(crate) fn trimmed(symbol: &[u8; 8]) -> &[u8] {
     let end = symbol.iter().position(|letter| *letter == b' ').unwrap_or(8);
     &symbol[..end]
 }

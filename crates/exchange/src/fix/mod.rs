@@ -15,6 +15,7 @@ mod report;
 mod request;
 mod said;
 mod start;
+mod status;
 mod write;
 
 pub use config::FixPortConfig;

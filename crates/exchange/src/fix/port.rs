@@ -161,7 +161,7 @@ impl FixPort {
                 disconnect_due: false,
             },
             said: kept.said,
-            watch: (port.role() == FixRole::MarketData).then(|| Watch::new(port.book_interval_ns)),
+            watch: (port.role() == FixRole::MarketData).then(|| Watch::new(port.book_interval_ns, port.dialect())),
             door: Door::new(listener, config.door.clone(), &scope),
             visitors: Vec::with_capacity(config.door.waiting_max + 1),
             connection: None,
@@ -506,11 +506,11 @@ impl Application for AtDesk<'_> {
             // FIX.4.2 has no "not authorized".
             FixRole::DropCopy if self.manners.dialect == Dialect::Fix42 => Answer::Refused { reason: 0, tag: 0 },
             FixRole::DropCopy => Answer::Refused { reason: 6, tag: 0 },
-            FixRole::MarketData if inbound.message.kind() == b"V" => {
+            FixRole::MarketData if matches!(inbound.message.kind(), b"V" | b"e" | b"g") => {
                 let watch = self.watch.as_mut().expect("its role has one");
-                let (core, listings) = (&self.sequencer.core, &self.sequencer.outputs.listings);
+                let (core, outputs) = (&self.sequencer.core, &self.sequencer.outputs);
                 self.manners.tells.requests.add(1);
-                watch.on_request(session, now_ns, inbound, core, listings)
+                watch.on_request(session, now_ns, inbound, core, &outputs.market, &outputs.listings)
             }
             FixRole::MarketData => Answer::Unsupported,
         }
