@@ -46,6 +46,7 @@ BECAUSE = {
     5: "the venue broke or corrected a trade",
     6: "the feed lost messages while the order was open",
     7: "a cancel that came after the order's end",
+    8: "a trade in an auction: the feed prints the whole, not who met whom",
 }
 UNEXPLAINED = 0
 PRICES, LOTS = ("price",), ("lots", "lots left", "queue")

@@ -46,11 +46,35 @@ pub enum Whose {
     Hidden(OwnTrade),
 }
 
+/// A trade of ours in an auction.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnCross {
+    /// Our side of it.
+    pub trade: OwnTrade,
+    /// Its match number.
+    pub match_id: u64,
+    /// Instrument.
+    pub instrument: u32,
+    /// From when to when by the venue's time it was: a session may tell milliseconds.
+    pub span_ns: (u64, u64),
+}
+
 /// References and match numbers that are ours, by venue.
 #[derive(Debug, Default)]
 pub struct OwnMarks {
     orders: BTreeMap<(u16, u64), u64>,
     trades: BTreeMap<(u16, u64), Vec<OwnTrade>>,
+    crosses: BTreeMap<u16, Vec<OwnCross>>,
+}
+
+/// A report's liquidity where it tells of an auction, and where the session has no word for one (FIX before 5.0).
+const IN_AUCTION: [u8; 2] = [3, 0];
+
+/// A report's own time at the venue, or the end of it where the session tells milliseconds.
+pub(crate) fn latest(event: &OrderEvent) -> u64 {
+    const MILLISECOND_NS: u64 = 1_000_000;
+    let time_ns = event.header.venue_time_ns;
+    if time_ns.is_multiple_of(MILLISECOND_NS) { time_ns + MILLISECOND_NS - 1 } else { time_ns }
 }
 
 impl OwnMarks {
@@ -78,17 +102,46 @@ impl OwnMarks {
             let trades = self.trades.entry((venue, event.execution_id)).or_default();
             // A report may come twice; an order has one side of a match.
             if trades.iter().all(|known| known.order_id != event.owner.order_id) {
-                trades.push(OwnTrade {
+                let trade = OwnTrade {
                     order_id: event.owner.order_id,
                     side: event.side,
                     price_nanos: event.price_nanos,
                     lots: event.lots,
-                });
+                };
+                trades.push(trade);
+                if IN_AUCTION.contains(&event.liquidity) {
+                    let (match_id, instrument) = (event.execution_id, event.header.instrument);
+                    let span_ns = (event.header.venue_time_ns, latest(event));
+                    self.crosses.entry(venue).or_default().push(OwnCross { trade, match_id, instrument, span_ns });
+                }
             }
         }
     }
 
-    fn order(&self, venue: u16, order_ref: u64) -> Option<u64> {
+    /// Our part in an auction that the feed prints.
+    pub fn crosses<'a>(&'a self, venue: u16, whole: &'a Trade) -> impl Iterator<Item = &'a OwnCross> {
+        let own = self.crosses.get(&venue).map_or(&[][..], Vec::as_slice);
+        own.iter().filter(move |own| {
+            (own.instrument, own.trade.price_nanos) == (whole.header.instrument, whole.price_nanos)
+                && (own.span_ns.0..=own.span_ns.1).contains(&whole.header.venue_time_ns)
+        })
+    }
+
+    /// Our sides of a displayed order's part in an auction: an execution that does not count, since the whole is printed.
+    pub(crate) fn crosses_of(&self, venue: u16, record: &MarketOrder) -> Vec<OwnCross> {
+        let part = record.action == BookAction::Execute.code() && record.printable == 0;
+        let own = self.crosses.get(&venue).filter(|_| part).map_or(&[][..], Vec::as_slice);
+        own.iter().filter(|own| own.match_id == record.match_id).copied().collect()
+    }
+
+    /// An auction without us: its lots less those that we bought or sold, whichever were more.
+    fn without_ours(&self, venue: u16, whole: &Trade) -> Trade {
+        let mut lots = [0; 2];
+        self.crosses(venue, whole).for_each(|own| lots[usize::from(own.trade.side == 1)] += own.trade.lots);
+        Trade { lots: (whole.lots - lots[0].max(lots[1])).max(0), ..*whole }
+    }
+
+    pub(crate) fn order(&self, venue: u16, order_ref: u64) -> Option<u64> {
         self.orders.get(&(venue, order_ref)).copied()
     }
 
@@ -223,6 +276,12 @@ impl Records for Captured {
                 flow.header_mut().venue_time_ns = stamp.time_ns;
             }
             match (self.marks.whose(self.venue, &flow), &flow) {
+                (Whose::Market, FlowRecord::Trade(trade)) if trade.cross == 1 && trade.busted == 0 => {
+                    out.push(FlowRecord::Trade(self.marks.without_ours(self.venue, trade)));
+                }
+                // Whoever met ours in an auction is in what the feed prints of the whole.
+                (Whose::Rested(_), FlowRecord::Order(order))
+                    if !self.marks.crosses_of(self.venue, order).is_empty() => {}
                 (Whose::Market | Whose::Hidden(_), _) => out.push(flow),
                 (Whose::Rested(own), FlowRecord::Order(order)) => out.push(FlowRecord::Trade(met_ours(order, &own))),
                 (Whose::Took(_), FlowRecord::Order(order))

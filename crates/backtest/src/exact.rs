@@ -119,7 +119,7 @@ impl Exact {
                 None => self.refuse(Reason::InvalidField),
             },
             FlowRecord::Trade(trade) => self.trade(now_ns, trade, made),
-            FlowRecord::Status(status) => self.status(now_ns, status),
+            FlowRecord::Status(status) => self.status(now_ns, status, made),
             // What the venue said of its auction, which is the record's: our orders do not change it.
             FlowRecord::Imbalance(_) => true,
             FlowRecord::Level(_) => self.refuse(Reason::InvalidField),
@@ -387,22 +387,40 @@ impl Exact {
         false
     }
 
-    /// A recorded auction: those of our orders that are for it alone trade and end.
+    /// A recorded auction: our orders in it trade, those that are for it alone end, and what came in its call is shown.
     #[cold]
     fn cross(&mut self, now_ns: u64, trade: &Trade, made: &mut Made) -> bool {
         let (stamp, found) = (self.stamp(now_ns), (trade.price_nanos, trade.lots));
         let (instrument, letter) = (trade.header.instrument, trade.cross_type);
         self.matching.cross_recorded(stamp, self.venue, instrument, letter, found, &mut self.heard);
-        if self.heard.is_empty() {
+        let crossed = !self.heard.is_empty();
+        self.settle(now_ns, made);
+        self.matching.show_collected(stamp, self.venue, instrument, &mut self.heard);
+        if !crossed && self.heard.is_empty() {
             return true;
         }
-        self.settle(now_ns, made);
         made.market.push(FlowRecord::Trade(*trade));
+        self.settle(now_ns, made);
         made.end_event_as(trade.header.flags);
         false
     }
 
-    fn status(&mut self, now_ns: u64, status: &Status) -> bool {
+    /// A recorded auction is over, of which the caller knows what of ours traded: what was for it alone ends.
+    pub(crate) fn end_cross(&mut self, now_ns: u64, trade: &Trade, made: &mut Made) {
+        let (stamp, nothing) = (self.stamp(now_ns), (trade.price_nanos, 0));
+        let (instrument, letter) = (trade.header.instrument, trade.cross_type);
+        self.matching.cross_recorded(stamp, self.venue, instrument, letter, nothing, &mut self.heard);
+        self.settle(now_ns, made);
+    }
+
+    /// An order of ours that came during a call comes into view, if it is not in view yet.
+    pub(crate) fn show(&mut self, now_ns: u64, order_id: u64, made: &mut Made) {
+        let stamp = self.stamp(now_ns);
+        self.matching.show_order(stamp, self.venue, (OWN, order_id), &mut self.heard);
+        self.settle(now_ns, made);
+    }
+
+    fn status(&mut self, now_ns: u64, status: &Status, made: &mut Made) -> bool {
         if status.trading != 0 {
             let stamp = self.stamp(now_ns);
             let mut control = ExchangeControl::new();
@@ -410,6 +428,17 @@ impl Exact {
             (control.action, control.state) = (ExchangeAction::State.code(), status.trading);
             self.matching.control(stamp, &control, &mut self.heard);
             self.heard.clear();
+            // A call that ends without an auction leaves nothing unseen.
+            let (trades, meant) = (TradingState::Trading.code(), status.header.instrument);
+            if status.trading == trades && self.matching.has_guests() {
+                self.matching.show_collected(stamp, self.venue, meant, &mut self.heard);
+            }
+            if !self.heard.is_empty() {
+                made.market.push(FlowRecord::Status(*status));
+                self.settle(now_ns, made);
+                made.end_event();
+                return false;
+            }
         }
         true
     }

@@ -94,7 +94,7 @@ impl Exact {
         made.market.push(FlowRecord::Order(record));
     }
 
-    /// An order of ours in a recorded auction; what it took is not in the record's volume.
+    /// An order of ours in a recorded auction; what it took is not in the record's volume. One that was in view leaves it.
     fn say_crossed(&mut self, now_ns: u64, event: &ExchangeEvent, made: &mut Made) {
         let fill = Fill {
             match_id: event.match_id,
@@ -105,6 +105,12 @@ impl Exact {
             units_e8: self.units_e8(event.header.instrument),
         };
         made.reports.extend(self.own.fill(event.user_ref, &fill, &self.fees, (self.venue, now_ns)));
+        if event.shown_change_lots > 0 {
+            let mut record = market(event, BookAction::Execute);
+            (record.price_nanos, record.lots, record.match_id) =
+                (event.price_nanos, event.shown_change_lots, event.match_id);
+            made.market.push(FlowRecord::Order(record));
+        }
     }
 
     fn say_canceled(&mut self, now_ns: u64, event: &ExchangeEvent, made: &mut Made) {

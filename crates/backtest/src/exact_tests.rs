@@ -228,6 +228,43 @@ fn a_clear_leaves_ours_and_shows_them_again() {
 #[derive(Default)]
 struct Alone(BTreeMap<u64, (i64, i64, Side)>);
 
+fn phase(state: TradingState) -> FlowRecord {
+    let mut record = Status::new();
+    (record.header.instrument, record.trading) = (1, state.code());
+    FlowRecord::Status(record)
+}
+
+#[test]
+fn in_a_recorded_call_ours_are_collected_take_part_in_its_cross_and_are_shown_after_it() {
+    let mut venue = venue();
+    sends(&mut venue, bytes_of(&order(1, Side::Buy, PRICE + TICK, 4, TimeInForce::Day)));
+    assert!(happens(&mut venue, &phase(TradingState::Auction)).as_it_stands);
+    for (id, price_nanos, lots, time_in_force) in [
+        (2, PRICE + 2 * TICK, 10, TimeInForce::Day),
+        (3, PRICE + 3 * TICK, 5, TimeInForce::AtClose),
+        (4, PRICE, 6, TimeInForce::Day),
+        (5, PRICE, 7, TimeInForce::AtClose),
+    ] {
+        let told = sends(&mut venue, bytes_of(&order(id, Side::Buy, price_nanos, lots, time_in_force)));
+        assert_eq!((told.reports[0].event, told.market.len()), (OrderEventKind::Accepted.code(), 0), "unseen");
+    }
+    let mut whole = Trade::new();
+    (whole.header.instrument, whole.header.flags) = (1, FLAG_LAST);
+    (whole.price_nanos, whole.lots, whole.match_id) = (PRICE, 17, 900);
+    (whole.cross, whole.cross_type) = (1, b'C');
+    let told = happens(&mut venue, &FlowRecord::Trade(whole));
+    // By price, up to its seventeen lots; at its own price the record does not say who was ahead.
+    assert_eq!(told.fills(), [(3, 5, 0), (2, 10, 0), (1, 2, 2)]);
+    let numbers: std::collections::BTreeSet<u64> = told.reports.iter().map(|report| report.execution_id).collect();
+    assert_eq!(numbers.len(), 4, "each fill has its own match number; what ends has none");
+    let ended = told.reports.iter().find(|report| report.event == OrderEventKind::Expired.code());
+    assert_eq!(ended.map(|report| report.owner.order_id), Some(5));
+    // The one in view leaves it by its lots, the auction is the record's, and what came in the call is seen.
+    let market: Vec<(u8, i64)> = told.market.iter().map(|(action, _, lots)| (*action, *lots)).collect();
+    assert_eq!(market, [(EXECUTE, 2), (0, 17), (BookAction::Add.code(), 6)]);
+    assert!(happens(&mut venue, &phase(TradingState::Trading)).as_it_stands);
+}
+
 /// Random records and orders: after each, a recorded order has what the record gives it less what ours took.
 fn run_random(seed: u64) -> Impact {
     let mut random = Random::new(seed);

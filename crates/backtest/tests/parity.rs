@@ -222,3 +222,117 @@ fn an_answer_by_the_millisecond_reads_the_feed_no_further_than_the_orders_that_i
     assert_eq!(alike(&parity, second, OrderEventKind::Accepted), 1);
     assert_eq!(parity.state_hash, parity.replay.state_hash);
 }
+
+impl LiveRun {
+    /// The venue says in what phase the instrument is.
+    fn phase(&mut self, venue_time_ns: u64, state: TradingState) {
+        let mut record = Status::new();
+        (record.header.venue, record.header.instrument) = (VENUE, SHARE);
+        (record.header.venue_time_ns, record.header.receive_time_ns) = (venue_time_ns, self.world.now_ns);
+        record.trading = state.code();
+        self.world.give(&record);
+    }
+
+    /// The feed prints an auction as a whole.
+    fn crosses(&mut self, venue_time_ns: u64, price_nanos: i64, lots: i64) {
+        let mut record = Trade::new();
+        (record.header.venue, record.header.instrument, record.header.flags) = (VENUE, SHARE, FLAG_LAST);
+        (record.header.venue_time_ns, record.header.receive_time_ns) = (venue_time_ns, self.world.now_ns);
+        (record.price_nanos, record.lots, record.match_id) = (price_nanos, lots, 99);
+        (record.cross, record.cross_type) = (1, b'C');
+        self.world.give(&record);
+    }
+
+    /// A fill in it: match number, lots, lots left, lots filled so far.
+    fn fills(&mut self, venue_time_ns: u64, id: u64, price_nanos: i64, [number, lots, leaves, done]: [i64; 4]) {
+        self.says(venue_time_ns, id, OrderEventKind::Filled, |event| {
+            (event.price_nanos, event.lots, event.execution_id) = (price_nanos, lots, number as u64);
+            (event.leaves_lots, event.cumulative_lots, event.liquidity) = (leaves, done, 3);
+        });
+    }
+
+    /// Sends a buy, which the venue takes and does not show.
+    fn collects(&mut self, price_nanos: i64, lots: i64, time_in_force: TimeInForce, order_ref: u64) -> u64 {
+        let mut intent = new_intent(Side::Buy, lots);
+        (intent.price_nanos, intent.time_in_force) = (price_nanos, time_in_force.code());
+        let id = self.sends(vec![intent])[0];
+        let taken_ns = self.world.now_ns + 200;
+        self.says(taken_ns, id, OrderEventKind::Accepted, |event| {
+            (event.venue_order_ref, event.price_nanos, event.lots) = (order_ref, price_nanos, lots);
+            (event.leaves_lots, event.cumulative_lots) = (lots, 0);
+        });
+        id
+    }
+}
+
+#[test]
+fn fills_of_an_auction_are_explained_by_its_print_and_all_around_them_is_equal() {
+    for reports_first in [false, true] {
+        let mut live = LiveRun::new("auction");
+        let in_view = live.sends(vec![new_intent(Side::Buy, 10)])[0];
+        let entered_ns = live.world.now_ns + 200;
+        live.shows_ours(entered_ns, 7, 10);
+        live.accepts(entered_ns, in_view, 7, 10);
+        let crossed_at = PRICE - TICK;
+        live.shows(entered_ns + 100, |order| {
+            (order.action, order.side, order.order_ref) = (BookAction::Add.code(), Side::Sell.code(), 50);
+            (order.price_nanos, order.lots) = (PRICE + TICK, 8);
+        });
+        let call_ns = live.world.now_ns + 500;
+        live.phase(call_ns, TradingState::Auction);
+        let for_the_close = live.collects(PRICE + 2 * TICK, 12, TimeInForce::AtClose, 8);
+        let of_the_day = live.collects(PRICE, 9, TimeInForce::Day, 9);
+        let too_low = live.collects(PRICE - 3 * TICK, 6, TimeInForce::AtClose, 10);
+
+        let cross_ns = live.world.now_ns + 900;
+        let feed = |live: &mut LiveRun| {
+            // Ours that was in view leaves it by an execution that does not count; the volume is that of the whole.
+            live.shows(cross_ns, |order| {
+                (order.action, order.order_ref, order.lots) = (BookAction::Execute.code(), 7, 4);
+                (order.match_id, order.price_nanos) = (82, crossed_at);
+            });
+            live.crosses(cross_ns, crossed_at, 21);
+            live.shows_ours(cross_ns, 9, 4);
+            live.phase(cross_ns, TradingState::Closed);
+        };
+        let reports = |live: &mut LiveRun| {
+            live.fills(cross_ns, for_the_close, crossed_at, [80, 8, 4, 8]);
+            live.fills(cross_ns, for_the_close, crossed_at, [81, 4, 0, 12]);
+            live.fills(cross_ns, in_view, crossed_at, [82, 4, 6, 4]);
+            live.fills(cross_ns, of_the_day, crossed_at, [83, 5, 4, 5]);
+            live.says(cross_ns, too_low, OrderEventKind::Expired, |event| {
+                (event.lots, event.leaves_lots, event.cumulative_lots) = (6, 0, 0);
+                event.reason = Reason::Timeout.code();
+            });
+        };
+        if reports_first {
+            reports(&mut live);
+        }
+        feed(&mut live);
+        if !reports_first {
+            reports(&mut live);
+        }
+        assert_eq!(live.world.position(SHARE), 21);
+
+        let parity = live.again();
+        assert!(unexplained(&parity).is_empty(), "{reports_first}: {:#?}", unexplained(&parity));
+        let by_print = |step: &&Parted| step.difference.is_some_and(|found| found.because == Because::Auction);
+        assert_eq!(parity.steps.iter().filter(by_print).count(), 4, "each fill");
+        for id in [in_view, for_the_close, of_the_day, too_low] {
+            assert_eq!(alike(&parity, id, OrderEventKind::Accepted), 1);
+        }
+        assert_eq!(alike(&parity, too_low, OrderEventKind::Expired), 1);
+        assert_eq!(parity.state_hash, parity.replay.state_hash, "{reports_first}");
+    }
+}
+
+#[test]
+fn a_fill_that_says_auction_where_the_feed_prints_none_is_unexplained() {
+    let mut live = LiveRun::new("no-auction");
+    live.phase(live.world.now_ns, TradingState::Auction);
+    let id = live.collects(PRICE, 5, TimeInForce::AtClose, 8);
+    let at_ns = live.world.now_ns + 300;
+    live.crosses(at_ns + 1, PRICE, 5);
+    live.fills(at_ns, id, PRICE, [80, 5, 0, 5]);
+    assert!(!unexplained(&live.again()).is_empty());
+}

@@ -25,20 +25,23 @@ class Offsetting(Strategy):
     api = 1
 
     size_lots: int = param(50, ge=1, help="Lots of each order.")
-    through_nanos: int = param(20_000_000, ge=0, help="So far through the indicative price.")
+    through_nanos: int = param(20_000_000, ge=0, help="So far through that price.")
 
     opening: bool = state(False)
     closing: bool = state(False)
 
     def on_auction(self, auction: Auction, orders: Orders) -> None:
-        """At the first word that names a price and a side."""
-        if auction.side == 0 or auction.indicative_nanos == UNDEF_PRICE:
+        """At the first word that names a side, at the price that the auction would have or refers to."""
+        price_nanos = auction.indicative_nanos
+        if price_nanos == UNDEF_PRICE:
+            price_nanos = auction.reference_nanos
+        if auction.side == 0 or price_nanos == UNDEF_PRICE:
             return
         side = Side.SELL if auction.side == Side.BUY else Side.BUY
         away = self.through_nanos if side == Side.BUY else -self.through_nanos
         if auction.kind == AuctionKind.OPENING and not self.opening:
             self.opening = True
-            orders.new(side, auction.indicative_nanos + away, self.size_lots, TimeInForce.AT_OPEN)
+            orders.new(side, price_nanos + away, self.size_lots, TimeInForce.AT_OPEN)
         if auction.kind == AuctionKind.CLOSING and not self.closing:
             self.closing = True
-            orders.new(side, auction.indicative_nanos + away, self.size_lots, TimeInForce.AT_CLOSE)
+            orders.new(side, price_nanos + away, self.size_lots, TimeInForce.AT_CLOSE)

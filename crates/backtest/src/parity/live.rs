@@ -123,6 +123,7 @@ impl Live {
             }
         })?;
         found.rule_hidden();
+        found.rule_auctions();
         found.rule_crossed();
         let mut seen = seen.0.take();
         seen.slots_refused.sort_unstable();
@@ -160,6 +161,8 @@ struct Found {
     /// Commands that wait for a first answer, by order.
     waiting: BTreeMap<u64, Vec<usize>>,
     hidden: BTreeSet<(u16, u64)>,
+    /// Match numbers of ours in auctions that the feed printed.
+    auctions: BTreeSet<(u16, u64)>,
     fills: Vec<((u16, u64), Key)>,
 }
 
@@ -176,6 +179,10 @@ impl Found {
         match records::parse(record) {
             Ok(RecordRef::OrderEvent(event)) => self.report(&event, stamp),
             Ok(RecordRef::MarketOrder(_) | RecordRef::MarketLevel(_) | RecordRef::Imbalance(_)) => {}
+            Ok(RecordRef::Trade(trade)) if trade.cross == 1 => {
+                let venue = trade.header.venue;
+                self.auctions.extend(self.marks.crosses(venue, &trade).map(|own| (venue, own.match_id)));
+            }
             Ok(RecordRef::Trade(trade)) => {
                 let flow = flow_of(record);
                 if flow.is_some_and(|flow| matches!(self.marks.whose(trade.header.venue, &flow), Whose::Hidden(_))) {
@@ -238,6 +245,16 @@ impl Found {
         for (place, key) in &self.fills {
             if self.hidden.contains(place) {
                 self.ruled.entry(*key).or_insert(Because::Hidden);
+            }
+        }
+    }
+
+    /// Fills in an auction, or of which nobody says that they were in none, at the price and the venue's time of one that the
+    /// feed printed.
+    fn rule_auctions(&mut self) {
+        for (place, key) in &self.fills {
+            if self.auctions.contains(place) {
+                self.ruled.entry(*key).or_insert(Because::Auction);
             }
         }
     }

@@ -21,7 +21,7 @@ use engine::{Engine, Host, Replay, ReplayError};
 use journal::Reader;
 use records::{OrderEvent, OrderEventKind, Parameter, RecordRef, Stamp, UNDEF_PRICE, bytes_of};
 
-use crate::capture::{bytes_of_flow, flow_of};
+use crate::capture::{bytes_of_flow, flow_of, latest};
 use crate::own::OWN_REF;
 use compare::compare;
 pub use compare::{Difference, Parted};
@@ -251,9 +251,13 @@ impl<'a> Again<'a> {
         let Some(side) = self.sides.get_mut(&event.header.venue) else {
             return self.given(time_ns, event, step);
         };
-        if self.live.ruled.contains_key(&key) {
+        if let Some(because) = self.live.ruled.get(&key) {
             let kind = OrderEventKind::from_code(event.event);
-            if kind == Some(OrderEventKind::Filled) {
+            if *because == Because::Auction {
+                // Its lots go with the auction's own print, wherever the feed is heard.
+                let (order_id, match_id) = (event.owner.order_id, event.execution_id);
+                while !side.has_crossed(order_id, match_id) && side.advance(self.live, latest(event), self.at)? {}
+            } else if kind == Some(OrderEventKind::Filled) {
                 side.take_back(event.owner.order_id, event.lots);
             } else if event.leaves_lots == 0 && kind != Some(OrderEventKind::NotSent) {
                 // Whatever was not sent, a cancel say, leaves the order that it spoke of where it is.
@@ -309,13 +313,6 @@ impl<'a> Again<'a> {
         self.steps.push(said);
         self.fold(time_ns, bytes_of(&heard));
     }
-}
-
-/// A report's own time at the venue, or the end of it where the session tells milliseconds.
-fn latest(event: &OrderEvent) -> u64 {
-    const MILLISECOND_NS: u64 = 1_000_000;
-    let time_ns = event.header.venue_time_ns;
-    if time_ns.is_multiple_of(MILLISECOND_NS) { time_ns + MILLISECOND_NS - 1 } else { time_ns }
 }
 
 /// Whether a record of ours says what the live feed's says; references and match numbers are the venue's own.

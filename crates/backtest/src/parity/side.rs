@@ -6,7 +6,7 @@
 //!
 //! Invariant: records are taken in the feed's order; each gives one outcome, for the engine's side to take at the live time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 use book::flow::FlowRecord;
@@ -56,6 +56,8 @@ pub(crate) struct Side {
     arrivals: VecDeque<usize>,
     flying: BTreeMap<Key, Vec<u8>>,
     late: VecDeque<(u64, Vec<u8>)>,
+    /// Trades of ours in auctions whose lots are taken off: order, match number.
+    crossed: BTreeSet<(u64, u64)>,
     /// How many more of each report the live run will hear.
     expected: BTreeMap<(u64, u16), u32>,
     report_ns: u64,
@@ -91,6 +93,7 @@ impl Side {
             arrivals,
             flying: BTreeMap::new(),
             late: VecDeque::new(),
+            crossed: BTreeSet::new(),
             expected,
             report_ns,
         })
@@ -122,6 +125,10 @@ impl Side {
         }
         self.next = None;
         self.pass_time(flow.header().venue_time_ns);
+        if let Some(outcome) = self.auction(live, &flow, place) {
+            self.outcomes.push_back(outcome);
+            return Ok(true);
+        }
         let outcome = match whose {
             Whose::Market => self.market(&flow),
             Whose::Hidden(_) => {
@@ -172,6 +179,52 @@ impl Side {
         Outcome::Changed(self.take_made())
     }
 
+    /// What the feed says of an auction. Who met whom in it no feed tells: our part is what the live reports say.
+    fn auction(&mut self, live: &Live, flow: &FlowRecord, place: Option<usize>) -> Option<Outcome> {
+        match flow {
+            FlowRecord::Trade(trade) if trade.cross == 1 && trade.busted == 0 => {
+                for own in live.marks.crosses(self.id, trade) {
+                    let place = self.arrivals.iter().position(|at| live.commands[*at].enters(own.trade.order_id));
+                    self.arrive(live, place);
+                    self.take_cross(own.trade.order_id, own.match_id, own.trade.lots);
+                }
+                self.exact.end_cross(self.now_ns, trade, &mut self.made);
+                self.say();
+                Some(Outcome::Same)
+            }
+            FlowRecord::Order(order) if !live.marks.crosses_of(self.id, order).is_empty() => {
+                self.arrive(live, place);
+                let own = live.marks.crosses_of(self.id, order);
+                let resting = live.marks.order(self.id, order.order_ref);
+                match resting.map(|order_id| (order_id, own.into_iter().find(|own| own.trade.order_id == order_id))) {
+                    Some((order_id, Some(own))) => {
+                        let here = self.has(order_id);
+                        self.take_cross(order_id, order.match_id, own.trade.lots);
+                        Some(if here { Outcome::Same } else { Outcome::Changed(Vec::new()) })
+                    }
+                    // Another's displayed order that met ours leaves as in any auction.
+                    _ => Some(self.market(flow)),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the feed was read as far as an auction in which this trade was.
+    pub fn has_crossed(&self, order_id: u64, match_id: u64) -> bool {
+        self.crossed.contains(&(order_id, match_id))
+    }
+
+    /// Lots of a trade of ours in an auction come off its order, once; the feed has its own record of them.
+    fn take_cross(&mut self, order_id: u64, match_id: u64, lots: i64) {
+        if self.crossed.insert((order_id, match_id)) {
+            let before = self.take_made();
+            self.take_back(order_id, lots);
+            let _shown_by_the_feed = self.take_made();
+            self.shown.extend(before);
+        }
+    }
+
     /// Somebody met our resting order: whoever it was is in the feed by this alone.
     fn rested(&mut self, flow: &FlowRecord, own: &OwnTrade) -> Outcome {
         let FlowRecord::Order(order) = flow else { return Outcome::Same };
@@ -206,7 +259,10 @@ impl Side {
                     return self.rested(flow, &own);
                 }
             }
-            Some(BookAction::Add | BookAction::Replace) => self.arrive(live, place),
+            Some(BookAction::Add | BookAction::Replace) => {
+                self.arrive(live, place);
+                self.exact.show(self.now_ns, order_id, &mut self.made);
+            }
             _ if place.is_none() && !live.crossed.contains_key(&order_id) => {
                 self.take_back(order_id, off_lots(order));
             }

@@ -255,6 +255,8 @@ pub enum Because {
     Gap = 6,
     /// A cancel that came after the order's end: the venue's word about nothing.
     TooLate = 7,
+    /// A trade in an auction that the feed prints as one: who met whom in it, and with how many lots, no feed tells.
+    Auction = 8,
 }
 
 /// The rule that explains a live report by itself, before any backtest is run; `None`: the venue's answer to our commands.

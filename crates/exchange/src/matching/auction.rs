@@ -73,6 +73,8 @@ impl Book {
                     Ok(true)
                 }
             }
+            // A record says that a call is on, not on which terms.
+            (TradingState::Auction, None) if recorded => Ok(true),
             (TradingState::Closed, _) => Err(Reason::Closed),
             _ if waits => Ok(true),
             (TradingState::Halted | TradingState::Paused, _) => Err(Reason::Halted),
@@ -415,20 +417,39 @@ impl Matching {
                 let mut next = self.orders.first_of(number, 1);
                 while let Some(place) = next {
                     next = self.orders.after(place);
-                    if std::mem::take(&mut self.orders.terms[place as usize].veiled) == 1 {
-                        self.orders.unlink(place);
-                        self.orders.hot[place as usize].hidden = 0;
-                        self.orders.link(place);
-                        self.say_rested(moment, place, sink);
-                    }
+                    self.unveil_place(moment, place, sink);
                 }
                 level = ladder(self, Some(self.levels.all[number as usize].key));
             }
         }
     }
 
-    /// A recorded auction: orders of ours that are for it trade at its price as far as they are priced through it, by price and
-    /// time and up to its lots, and end. At the price itself the record does not say who was ahead: nothing trades.
+    fn unveil_place<S: Sink>(&mut self, moment: Moment, place: u32, sink: &mut S) {
+        if std::mem::take(&mut self.orders.terms[place as usize].veiled) == 1 {
+            self.orders.unlink(place);
+            self.orders.hot[place as usize].hidden = 0;
+            self.orders.link(place);
+            self.say_rested(moment, place, sink);
+        }
+    }
+
+    /// What guests sent during a recorded call is shown.
+    pub fn show_collected<S: Sink>(&mut self, stamp: Stamp, venue: u16, instrument: u32, sink: &mut S) {
+        for instrument in self.meant(instrument) {
+            self.unveil(Moment { stamp, venue }, instrument, sink);
+        }
+    }
+
+    /// One of them is, if it is not yet.
+    pub fn show_order<S: Sink>(&mut self, stamp: Stamp, venue: u16, (session, user_ref): (u32, u64), sink: &mut S) {
+        if let Some(place) = self.ids.get(session, user_ref) {
+            self.unveil_place(Moment { stamp, venue }, place, sink);
+        }
+    }
+
+    /// A recorded auction: orders of ours that are for it, and in a call all of ours, trade at its price as far as they are priced
+    /// through it, by price and time and up to its lots. At the price itself the record does not say who was ahead: nothing
+    /// trades. What was for it alone ends.
     pub fn cross_recorded<S: Sink>(
         &mut self,
         stamp: Stamp,
@@ -441,10 +462,13 @@ impl Matching {
         let (moment, kind) = (Moment { stamp, venue }, AuctionKind::from_letter(letter));
         let Some(kind) = kind.filter(|_| self.book(instrument).is_some()) else { return };
         let mut queues = std::mem::take(&mut self.queues);
+        // Of the ladders' orders so many lots: all, or none where everything traded before.
+        let paired_lots = if self.state(instrument) == Some(TradingState::Auction) { i64::MAX } else { 0 };
         for side in [Side::Buy, Side::Sell] {
             // Of a price beyond the auction's by the least amount.
-            let beyond = Clearing { price_nanos: price_nanos + side.sign(), paired_lots: 0, surplus_lots: 0 };
+            let beyond = Clearing { price_nanos: price_nanos + side.sign(), paired_lots, surplus_lots: 0 };
             self.line_up(instrument, side, kind, &beyond, &mut queues[side.index()]);
+            queues[side.index()].retain(|place| self.orders.hot[*place as usize].session != self.recorded_session);
             let mut open_lots = lots;
             for place in &queues[side.index()] {
                 let cross_lots = open_lots.min(self.orders.hot[*place as usize].leaves_lots());
