@@ -26,7 +26,10 @@ __all__ = [
     "KillNew",
     "KillResting",
     "Kind",
+    "LegState",
     "Metric",
+    "MultiLegCause",
+    "MultiLegState",
     "NodeLevel",
     "OrderEventKind",
     "OrderState",
@@ -144,6 +147,8 @@ class Kind(IntEnum):
     """Output: how far a limit is used."""
     SESSION_HEALTH = 104
     """Output: how a venue session does, and the state of its breaker."""
+    MULTI_LEG = 105
+    """Output: a multi-leg order, or a leg of it, changed its state."""
     EXCHANGE_ENTER = 128
     """House exchange: a new order."""
     EXCHANGE_REPLACE = 129
@@ -629,6 +634,64 @@ class IntentKind(IntEnum):
     """Cancel all of the slot's orders."""
     SIGNAL = 6
     """Publish a number on a channel: `order_id` names the channel, `price_nanos` holds the bits of the f64."""
+    LEG = 7
+    """A leg of the multi-leg order that a later intent asks for: `expire_time_ns` holds the bits of the worst price
+    at which it is unwound (undefined: what it filled is kept).
+    """
+    MULTI_LEG = 8
+    """The legs since the last such intent as one multi-leg order: `order_id` is the strategy's own tag,
+    `expire_time_ns` the time that the legs have, `lots` the time that unwinding has (both in ns), `post_only` 1:
+    leg after leg.
+    """
+
+
+class MultiLegState(IntEnum):
+    """How a multi-leg order stands. From `Completed` on it has ended."""
+
+    WORKING = 1
+    """Its legs are at work."""
+    COMPENSATING = 2
+    """A leg failed, time is over or its slot stopped: the other legs are cancelled, what filled is unwound."""
+    COMPLETED = 3
+    """Ended: every leg filled."""
+    UNWOUND = 4
+    """Ended: nothing of it is left."""
+    INCOMPLETE = 5
+    """Ended: not every leg filled, and some of what filled is left."""
+    REFUSED = 6
+    """Ended before it began: no leg left."""
+
+
+class LegState(IntEnum):
+    """How a leg of a multi-leg order stands."""
+
+    WAITING = 1
+    """Its worst case is reserved, its order is not sent yet."""
+    WORKING = 2
+    """Its order may trade."""
+    FILLED = 3
+    """Its order filled."""
+    ENDED = 4
+    """It will not fill; what it filled is not unwound yet."""
+    UNWINDING = 5
+    """The order that unwinds it may trade."""
+    UNWOUND = 6
+    """Nothing of it is left."""
+    LEFT = 7
+    """What it filled is left as it is."""
+
+
+class MultiLegCause(IntEnum):
+    """Why a multi-leg order does not go on."""
+
+    LEG_ENDED = 1
+    """A leg's order ended before it had filled, or a trade of a filled one was broken."""
+    LEG_REFUSED = 2
+    """A leg could not be sent when its turn came: a `RejectCode` says why."""
+    TIMEOUT = 3
+    """The time that its legs had is over."""
+    STOPPED = 4
+    """Its slot stopped with its orders, or was disabled."""
 
 
 class Callback(IntEnum):
@@ -660,6 +723,8 @@ class Callback(IntEnum):
     """An auction says what it would give now."""
     SIGNAL = 12
     """A number was published."""
+    MULTI_LEG = 13
+    """A multi-leg order of the slot changed its state."""
 
 
 class SessionState(IntEnum):

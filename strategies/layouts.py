@@ -13,7 +13,8 @@ __all__ = ["STRUCTURES", "LISTINGS_MAX", "INTENTS_MAX", "WORKING_MAX", "structur
 
 VIEWS = ("Level", "BookView", "TradeView", "StatusView", "OrderView", "FillView", "TimerView", "TickRow", "ListingView",
          "WorkingOrder", "OrderIntent", "VenueTop", "ConsolidatedView", "ConsolidatedTop", "QueuePlace", "ListingState",
-         "RegionView", "ListingRegions", "RiskView", "AuctionView", "SignalView", "OrdersView")  # fmt: skip
+         "RegionView", "ListingRegions", "RiskView", "AuctionView", "SignalView", "LegView", "MultiLegView",
+         "OrdersView")  # fmt: skip
 
 LISTINGS_MAX: int = _records.CONSTANTS["LISTINGS_MAX"]
 INTENTS_MAX: int = _records.CONSTANTS["INTENTS_MAX"]

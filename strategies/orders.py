@@ -31,6 +31,7 @@ __all__ = ["METHODS", "Orders"]
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 NEW, REPLACE, CANCEL = int(IntentKind.NEW), int(IntentKind.REPLACE), int(IntentKind.CANCEL)
 SIGNAL = int(IntentKind.SIGNAL)
+LEG, MULTI_LEG = int(IntentKind.LEG), int(IntentKind.MULTI_LEG)
 CANCEL_SIDE, CANCEL_ALL = int(IntentKind.CANCEL_SIDE), int(IntentKind.CANCEL_ALL)
 LIMIT, DAY = int(OrderType.LIMIT), int(TimeInForce.DAY)
 LIVE, PENDING_CANCEL = int(OrderState.LIVE), int(OrderState.PENDING_CANCEL)
@@ -408,6 +409,44 @@ def order_signal(line: int, orders: Any, channel: Any, value: Any) -> None:
     intent.price_nanos = float_bits(amount)
 
 
+def order_leg(
+    line: int, orders: Any, side: Any, price_nanos: Any, lots: Any, unwind_nanos: Any = UNDEF_PRICE,
+    time_in_force: Any = DAY,
+) -> None:  # fmt: skip
+    """A leg, at the bound listing, of the multi-leg order that the callback asks for next.
+
+    If the multi-leg order fails, what the leg filled is traded back at `unwind_nanos` or better; without that price it is kept.
+    """
+    if side != BUY and side != SELL:
+        fail(orders.memory, RAISED, line)
+    price = need_int(price_nanos)
+    size = need_int(lots)
+    worst = need_int(unwind_nanos)
+    intent = place_intent(line, orders.memory, LEG, orders.listing, 0, side)
+    intent.price_nanos = price
+    intent.lots = size
+    intent.expire_time_ns = worst
+    intent.order_type = LIMIT
+    intent.time_in_force = time_in_force
+
+
+def order_multi_leg(
+    line: int, orders: Any, within_ns: Any, unwind_ns: Any, one_by_one: Any = False, tag: Any = 0
+) -> None:
+    """The legs asked for in this callback as one multi-leg order.
+
+    All of it is held before the first leg leaves, or none of it leaves. The legs have `within_ns` to fill; when a leg fails or
+    the time is over the others are cancelled, and what filled is traded back within `unwind_ns`.
+    """
+    within = need_int(within_ns)
+    unwind = need_int(unwind_ns)
+    number = need_int(tag)
+    intent = place_intent(line, orders.memory, MULTI_LEG, orders.listing, number, 0)
+    intent.expire_time_ns = within
+    intent.lots = unwind
+    intent.post_only = 1 if one_by_one else 0
+
+
 def order_headroom_limit(line: int, orders: Any, side: Any) -> int:
     """The limit that holds a further order of a side, 0: what holds it is no limit."""
     state = orders.memory.states[orders.listing]
@@ -450,7 +489,8 @@ METHODS = {
     "new": order_new, "buy": order_buy, "sell": order_sell, "replace": order_replace, "cancel": order_cancel,
     "cancel_side": order_cancel_side, "cancel_all": order_cancel_all, "headroom_lots": order_headroom_lots,
     "on": order_on, "to_price": order_to_price, "quote": order_quote, "target": order_target,
-    "mass_quote": order_mass_quote, "signal": order_signal, "headroom_limit": order_headroom_limit,
+    "mass_quote": order_mass_quote, "signal": order_signal, "leg": order_leg, "multi_leg": order_multi_leg,
+    "headroom_limit": order_headroom_limit,
     "headroom_reason": order_headroom_reason, "queue_ahead_lots": order_queue_ahead_lots, "queue_exact": order_queue_exact,
 }  # fmt: skip
 SHARED = (
@@ -578,6 +618,17 @@ class Orders:
     def signal(self, channel: int, value: float) -> None:
         """Publishes a finite number on a channel: every other strategy that has `on_signal` is told."""
         order_signal(0, self._bound, channel, value)
+
+    def leg(
+        self, side: Side | int, price_nanos: int, lots: int, unwind_nanos: int = UNDEF_PRICE,
+        time_in_force: TimeInForce | int = TimeInForce.DAY,
+    ) -> None:  # fmt: skip
+        """A leg of the multi-leg order that the callback asks for next; `unwind_nanos` is the worst price to trade it back at."""
+        order_leg(0, self._bound, int(side), price_nanos, lots, unwind_nanos, int(time_in_force))
+
+    def multi_leg(self, within_ns: int, unwind_ns: int, one_by_one: bool = False, tag: int = 0) -> None:
+        """The legs asked for in this callback as one multi-leg order: all is held first, `on_multi_leg` tells how it goes."""
+        order_multi_leg(0, self._bound, within_ns, unwind_ns, one_by_one, tag)
 
     def headroom_limit(self, side: Side | int) -> int:
         """The limit that holds a further order of a side, 0: what holds it is no limit."""

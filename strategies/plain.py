@@ -26,7 +26,7 @@ _CODES = {name: int(Callback[name.removeprefix("on_").upper()]) for name in CALL
 _OBJECTS: dict[str, type[views.View]] = {
     "BookView": views.Book, "TradeView": views.Trade, "StatusView": views.Status, "OrderView": views.Order,
     "FillView": views.Fill, "TimerView": views.Timer, "ConsolidatedView": views.Consolidated, "RiskView": views.Risk,
-    "AuctionView": views.Auction, "SignalView": views.Signal,
+    "AuctionView": views.Auction, "SignalView": views.Signal, "MultiLegView": views.MultiLeg,
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ EVENTS = {
     Callback.START: "TimerView", Callback.BOOK: "BookView", Callback.TRADE: "TradeView", Callback.STATUS: "StatusView",
     Callback.ORDER: "OrderView", Callback.FILL: "FillView", Callback.TIMER: "TimerView", Callback.STOP: "TimerView",
     Callback.CONSOLIDATED: "ConsolidatedView", Callback.RISK: "RiskView", Callback.AUCTION: "AuctionView",
-    Callback.SIGNAL: "SignalView",
+    Callback.SIGNAL: "SignalView", Callback.MULTI_LEG: "MultiLegView",
 }  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def event(rng: random.Random, callback: Callback, orders: Any) -> Any:
     {
         Callback.BOOK: _book, Callback.TRADE: _trade, Callback.STATUS: _status, Callback.ORDER: _order,
         Callback.FILL: _fill, Callback.CONSOLIDATED: _consolidated, Callback.RISK: _risk, Callback.AUCTION: _auction,
-        Callback.SIGNAL: _signal,
+        Callback.SIGNAL: _signal, Callback.MULTI_LEG: _multi_leg,
     }.get(callback, _timer)(rng, view)  # fmt: skip
     return view
 
@@ -231,6 +231,22 @@ def _auction(rng: random.Random, view: Any) -> None:
 def _signal(rng: random.Random, view: Any) -> None:
     view.bits = struct.unpack("<q", struct.pack("<d", rng.choice((0.0, rng.gauss(0, 1), rng.gauss(0, 1e6)))))[0]
     view.channel, view.source, view.based_on = rng.randrange(1, 2**31), rng.randrange(5), rng.randrange(2**40)
+
+
+def _multi_leg(rng: random.Random, view: Any) -> None:
+    view.multi_leg_id, view.tag = rng.randrange(2**62), rng.randrange(-5, 100)
+    view.state, view.cause = rng.randrange(1, 7), rng.randrange(5)
+    view.reason, view.limit = rng.randrange(34), rng.randrange(1_000)
+    view.legs_count = rng.randrange(2, 9)
+    view.leg = rng.randrange(view.legs_count)
+    for place in range(view.legs_count):
+        leg = view.legs[place]
+        leg.order_id, leg.price_nanos = rng.randrange(2**62), rng.randrange(9_000, 11_000) * CENT
+        leg.lots = rng.randrange(1, 100)
+        leg.filled_lots = rng.randrange(leg.lots + 1)
+        leg.unwound_lots = rng.randrange(leg.filled_lots + 1)
+        leg.instrument, leg.venue = rng.randrange(1, 3), rng.randrange(1, 3)
+        leg.side, leg.state = rng.choice((1, 2)), rng.randrange(1, 8)
 
 
 def _timer(rng: random.Random, view: Any) -> None:

@@ -11,7 +11,19 @@ from meridian.strategies.api import negotiate
 from meridian.strategies.fields import Field, ParameterError, Table, collect
 from meridian.strategies.orders import Orders
 from meridian.strategies.transform import Program, transform
-from meridian.strategies.views import Auction, Book, Consolidated, Fill, Order, Risk, Signal, Status, Timer, Trade
+from meridian.strategies.views import (
+    Auction,
+    Book,
+    Consolidated,
+    Fill,
+    MultiLeg,
+    Order,
+    Risk,
+    Signal,
+    Status,
+    Timer,
+    Trade,
+)
 
 __all__ = ["Strategy", "program_of"]
 
@@ -100,6 +112,9 @@ class Strategy:
 
     def on_signal(self, signal: Signal, orders: Orders) -> None:
         """Another strategy, or a tile, published a number. `orders` is bound to the slot's first listing."""
+
+    def on_multi_leg(self, multi_leg: MultiLeg, orders: Orders) -> None:
+        """A multi-leg order of the slot, or a leg of it, changed its state. `orders` is bound to the listing of `leg`."""
 
 
 def program_of(cls: type[Strategy]) -> Program:

@@ -28,6 +28,7 @@ CALLBACKS: dict[str, str | None] = {
     "on_start": None, "on_book": "BookView", "on_trade": "TradeView", "on_status": "StatusView", "on_order": "OrderView",
     "on_fill": "FillView", "on_timer": "TimerView", "on_stop": None, "on_consolidated": "ConsolidatedView",
     "on_risk": "RiskView", "on_auction": "AuctionView", "on_signal": "SignalView",
+    "on_multi_leg": "MultiLegView",
 }  # fmt: skip
 
 BINARY = {

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from meridian._native import records as _records
-from meridian.codes import ConsolidatedState, KillNew, OrderState, Side
+from meridian.codes import ConsolidatedState, KillNew, MultiLegState, OrderState, Side
 from meridian.strategies import layouts
 from meridian.strategies.math import bits_float
 
 __all__ = [
-    "Auction", "Book", "Consolidated", "Fill", "Level", "Order", "Region", "Risk", "Signal", "Status", "Timer", "Trade",
-    "VenueTop", "WorkingOrder",
+    "Auction", "Book", "Consolidated", "Fill", "Leg", "Level", "MultiLeg", "Order", "Region", "Risk", "Signal", "Status", "Timer",
+    "Trade", "VenueTop", "WorkingOrder",
 ]  # fmt: skip
 
 UNDEF_PRICE: int = _records.CONSTANTS["UNDEF_PRICE"]
@@ -26,6 +26,7 @@ STALE: int = _records.CONSTANTS["BOOK_STALE"]
 CROSSED: int = _records.CONSTANTS["BOOK_CROSSED"]
 TRADABLE: int = _records.CONSTANTS["BOOK_TRADABLE"]
 LIVE = int(OrderState.LIVE)
+COMPLETED, REFUSED = int(MultiLegState.COMPLETED), int(MultiLegState.REFUSED)
 ALLOW, REDUCE_ONLY = int(KillNew.ALLOW), int(KillNew.REDUCE_ONLY)
 STATE_NORMAL, STATE_LOCKED = int(ConsolidatedState.NORMAL), int(ConsolidatedState.LOCKED)
 STATE_CROSSED, STATE_ONE_SIDED = int(ConsolidatedState.CROSSED), int(ConsolidatedState.ONE_SIDED)
@@ -298,6 +299,18 @@ def _unsure(obj: Any) -> bool:
     return obj.position_unsure != 0
 
 
+def _completed(obj: Any) -> bool:
+    return obj.state == COMPLETED
+
+
+def _ended(obj: Any) -> bool:
+    return obj.state >= COMPLETED
+
+
+def _multi_leg_refused(obj: Any) -> bool:
+    return obj.state == REFUSED
+
+
 # Property → kind of view → what computes it. A name that is no property is a field of the record.
 PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "two_sided": {"BookView": _two_sided, "Orders": _listing_two_sided, "ConsolidatedView": _both_sides,
@@ -337,7 +350,9 @@ PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "broken": {"FillView": _true_broken},
     "maker": {"FillView": _maker},
     "live": {"OrderView": _live, "WorkingOrder": _live, "VenueTop": _counts},
-    "refused": {"OrderView": _refused},
+    "refused": {"OrderView": _refused, "MultiLegView": _multi_leg_refused},
+    "completed": {"MultiLegView": _completed},
+    "ended": {"MultiLegView": _ended},
     "time_ns": {"Orders": _orders_time},
     "working": {"Orders": _orders_working},
     "position_lots": {"Orders": _listing_position},
@@ -582,6 +597,42 @@ class Signal(View):
     channel: int
     source: int
     based_on: int
+
+
+class Leg(View):
+    """A leg of a multi-leg order: `state` is a LegState, `order_id` 0 before its order was sent."""
+
+    order_id: int
+    price_nanos: int
+    lots: int
+    filled_lots: int
+    unwound_lots: int
+    instrument: int
+    venue: int
+    side: Side
+    state: int
+
+
+class MultiLeg(View):
+    """A multi-leg order of the slot, or a leg of it, changed its state (a MultiLegState); `tag` is the strategy's own number.
+
+    `cause` is a MultiLegCause and `leg` the leg that it failed for, from 0; where a leg was refused, `reason` is its RejectCode
+    and `limit` the limit, 0: none. Of `legs` the first `legs_count` count, in the order in which they were asked for.
+    """
+
+    time_ns: int
+    multi_leg_id: int
+    tag: int
+    state: int
+    cause: int
+    reason: int
+    limit: int
+    leg: int
+    legs_count: int
+    legs: list[Leg]
+    completed: bool
+    ended: bool
+    refused: bool
 
 
 class Region(View):

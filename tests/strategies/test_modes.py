@@ -16,6 +16,7 @@ from meridian.strategies.plugins.cross_taker import CrossTaker
 from meridian.strategies.plugins.market_maker import InventoryMaker
 from tests.strategies.classes.asking import Asking
 from tests.strategies.classes.everything import Everything
+from tests.strategies.classes.legged import Legged
 from tests.strategies.pair import Pair
 from tests.support import ROOT, skip_unchecked
 
@@ -36,7 +37,7 @@ def example() -> type[Strategy] | None:
     return cls
 
 
-CLASSES: list[Any] = [Everything, Asking, InventoryMaker, CrossTaker, example()]
+CLASSES: list[Any] = [Everything, Asking, Legged, InventoryMaker, CrossTaker, example()]
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__ if cls else "example")

@@ -49,7 +49,19 @@ def cancel_all(rng: random.Random, view: Any) -> Call:
     return (0, 0, 0), [], [], lambda bound: orders.order_cancel_all(7, bound)
 
 
-@pytest.mark.parametrize("make", [target, mass_quote, signal, cancel_all], ids=lambda make: make.__name__)
+def legs(rng: random.Random, view: Any) -> Call:
+    price, lots, tag = rng.randrange(9_000, 11_000) * CENT, rng.choice((-3, 0, 1, 8, 2**62)), rng.choice((0, -7, 2**62))
+    view.intents_count = rng.choice((0, 0, 29, 30, 31, 32))
+
+    def call(bound: Any) -> None:
+        orders.order_leg(7, bound, orders.BUY, price, lots)
+        orders.order_leg(7, bound, orders.SELL, price, lots, price)
+        orders.order_multi_leg(7, bound, price, lots, lots % 2 != 0, tag)
+
+    return (price, lots, tag), [], [], call
+
+
+@pytest.mark.parametrize("make", [target, mass_quote, signal, cancel_all, legs], ids=lambda make: make.__name__)
 def test_rust_and_python_ask_alike(make: Callable[[random.Random, Any], Call]) -> None:
     rng = random.Random(41)
     asked = failed = 0

@@ -4,8 +4,8 @@
 //! environment, so that a replay's calls have the same results. A host never keeps the references it is given.
 
 use records::{
-    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView,
-    Parameter, RiskView, SignalView, Slot, StatusView, TimerView, TradeView,
+    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, MultiLegView, OrderView,
+    OrdersView, Parameter, RiskView, SignalView, Slot, StatusView, TimerView, TradeView,
 };
 
 /// The event of one callback. [`EventRef::as_ptr`] is what compiled code is given.
@@ -31,6 +31,8 @@ pub enum EventRef<'a> {
     Auction(&'a AuctionView),
     /// [`Callback::Signal`].
     Signal(&'a SignalView),
+    /// [`Callback::MultiLeg`].
+    MultiLeg(&'a MultiLegView),
 }
 
 impl EventRef<'_> {
@@ -47,6 +49,7 @@ impl EventRef<'_> {
             Self::Risk(view) => std::ptr::from_ref(*view).cast(),
             Self::Auction(view) => std::ptr::from_ref(*view).cast(),
             Self::Signal(view) => std::ptr::from_ref(*view).cast(),
+            Self::MultiLeg(view) => std::ptr::from_ref(*view).cast(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod host;
 mod inbox;
 mod index;
 mod merger;
+mod multi_leg;
 mod order_table;
 mod orders;
 mod outbox;

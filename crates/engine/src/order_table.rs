@@ -99,6 +99,16 @@ impl OrderTable {
         false
     }
 
+    /// Whether so many further orders have a place.
+    pub fn has_room_for(&self, count: usize) -> bool {
+        let free = self.capacity - self.orders.len();
+        let over = |place: &&u32| {
+            let order = &self.orders[**place as usize];
+            order.ended.is_some() && order.unbooked_lots == 0
+        };
+        free >= count || self.ended.iter().filter(over).take(count - free).count() >= count - free
+    }
+
     /// Puts an order in; the caller has asked for room.
     pub fn insert(&mut self, order: Order, hold: Hold) -> u32 {
         assert!(self.has_room(), "an order is only made when there is room for it");

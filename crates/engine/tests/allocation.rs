@@ -15,6 +15,8 @@ use support::{OTHER_VENUE, PRICE, SHARE, TICK, VENUE};
 #[derive(Default)]
 struct Quoter {
     turn: u64,
+    /// Multi-leg orders instead.
+    legs: bool,
     consolidated: std::rc::Rc<Cell<u64>>,
 }
 
@@ -42,6 +44,7 @@ impl Host for Quoter {
             let turn = self.turn / 3;
             let working = orders.working[0];
             let side = if orders.listings[0].position_lots > 0 { Side::Sell } else { Side::Buy };
+            let other = if orders.listings[2].position_lots > 0 { Side::Sell } else { Side::Buy };
             let count = orders.working_count;
             let mut put = |intent: OrderIntent| {
                 orders.intents[orders.intents_count as usize] = intent;
@@ -51,6 +54,11 @@ impl Host for Quoter {
                 (0, _) => {
                     put(support::new_intent(side, 5));
                     put(support::new_intent(Side::Sell, 100_000));
+                }
+                (0..8, _) if self.legs => {
+                    put(support::leg_intent(0, side, PRICE, if turn % 20 < 10 { 2 } else { 5 }, PRICE));
+                    put(support::leg_intent(2, other, PRICE, 2, PRICE));
+                    put(support::multi_leg_intent(3_000_000, 9_000_000, turn % 4 == 3, turn));
                 }
                 (_, 0) => put(support::cancel_intent(working.order_id)),
                 (_, 1) => put(support::replace_intent(working.order_id, PRICE - TICK, 7)),
@@ -64,7 +72,7 @@ impl Host for Quoter {
 
 /// Keeps the last few commands for a venue to answer.
 struct Venue {
-    commands: [Option<RecordRef>; 8],
+    commands: [Option<RecordRef>; 64],
     count: usize,
 }
 
@@ -152,7 +160,7 @@ impl Loop {
         let mut at = 0;
         while at < self.venue.count {
             if let Some(command) = self.venue.commands[at] {
-                let count = answer(&command, turn * 8 + at as u64 + 1, &mut events);
+                let count = answer(&command, turn * 64 + at as u64 + 1, &mut events);
                 for event in &events[..count] {
                     self.give(bytes_of(event));
                 }
@@ -163,17 +171,15 @@ impl Loop {
     }
 }
 
-#[test]
-fn no_allocation_after_configuration() {
+/// An engine with a journal and two slots, whose venues trade.
+fn configured(quoter: Quoter) -> Loop {
     let identity = Identity { settings: support::config().words(), ..Identity::default() };
     let journal = JournalConfig { segment_bytes: 1 << 26, ..JournalConfig::new(identity) };
     let writer = Writer::create(MemoryStorage::new(), journal).unwrap();
-    let told = std::rc::Rc::new(Cell::new(0));
-    let quoter = Quoter { consolidated: told.clone(), ..Quoter::default() };
     let mut world = Loop {
         engine: Engine::new(support::config(), Box::new(quoter)),
         merger: Merger::new(Some(writer), Stamp::zeroed()),
-        venue: Venue { commands: [None; 8], count: 0 },
+        venue: Venue { commands: [None; 64], count: 0 },
         now_ns: support::START_NS,
     };
     for record in support::records_of(&support::bootstrap(2)) {
@@ -188,6 +194,13 @@ fn no_allocation_after_configuration() {
         status.trading = TradingState::Trading.code();
         world.give(bytes_of(&status));
     }
+    world
+}
+
+#[test]
+fn no_allocation_after_configuration() {
+    let told = std::rc::Rc::new(Cell::new(0));
+    let mut world = configured(Quoter { consolidated: told.clone(), ..Quoter::default() });
     let ((), calls) = counting::counted(|| (0..50_000).for_each(|turn| world.turn(turn)));
     let statistics = world.engine.statistics();
     assert!(statistics.orders > 10_000 && statistics.fills > 10_000 && statistics.refused > 1_000, "{statistics:?}");
@@ -197,12 +210,22 @@ fn no_allocation_after_configuration() {
 }
 
 #[test]
+fn no_allocation_for_multi_leg_orders() {
+    let mut world = configured(Quoter { legs: true, ..Quoter::default() });
+    let ((), calls) = counting::counted(|| (0..20_000).for_each(|turn| world.turn(turn)));
+    let statistics = world.engine.statistics();
+    assert!(statistics.multi_legs > 1_000 && statistics.cancels > 100, "{statistics:?}");
+    assert!(statistics.orders > 2 * statistics.multi_legs, "some are unwound: {statistics:?}");
+    assert_eq!(calls, 0);
+}
+
+#[test]
 fn a_pass_is_fast() {
     // Far above what a release build takes: only that it is no other order of magnitude.
     let mut world = Loop {
         engine: Engine::new(support::config(), Box::new(Quoter::default())),
         merger: Merger::new(None, Stamp::zeroed()),
-        venue: Venue { commands: [None; 8], count: 0 },
+        venue: Venue { commands: [None; 64], count: 0 },
         now_ns: support::START_NS,
     };
     for record in support::records_of(&support::bootstrap(1)) {

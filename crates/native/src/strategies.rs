@@ -11,8 +11,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use records::{
-    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, OrderView, OrdersView, Parameter,
-    Plain, RiskView, SignalView, Slot, Stamp, StatusView, TimerView, TradeView,
+    AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, MultiLegView, OrderView, OrdersView, Parameter,
+    Plain, RiskView, Side, SignalView, Slot, Stamp, StatusView, TimerView, TradeView, UNDEF_PRICE,
 };
 use strategies::{CompiledHost, Failure, Hosts, KeptPlace, Library, LoadError, Orders, ParameterPlace, RustHost, SlotRecord, measure_calls, time_calls};
 
@@ -378,6 +378,7 @@ fn with_event<R>(callback: Callback, bytes: &[u8], run: impl FnOnce(EventRef<'_>
         Callback::Risk => run(EventRef::Risk(&view_of::<RiskView>("event", bytes)?)),
         Callback::Auction => run(EventRef::Auction(&view_of::<AuctionView>("event", bytes)?)),
         Callback::Signal => run(EventRef::Signal(&view_of::<SignalView>("event", bytes)?)),
+        Callback::MultiLeg => run(EventRef::MultiLeg(&view_of::<MultiLegView>("event", bytes)?)),
         Callback::Timer | Callback::Start | Callback::Stop => {
             run(EventRef::Timer(&view_of::<TimerView>("event", bytes)?))
         }
@@ -409,8 +410,15 @@ fn bench_call(py: Python<'_>, path: PathBuf, calls: u64) -> PyResult<f64> {
     Ok(measured.call_ns)
 }
 
+/// A buy and a sale as one multi-leg order, leg after leg where the lots are odd.
+fn legs(bound: &mut Orders<'_>, price_nanos: i64, lots: i64, tag: i64) -> Result<(), Failure> {
+    bound.leg(Side::Buy, price_nanos, lots, UNDEF_PRICE)?;
+    bound.leg(Side::Sell, price_nanos, lots, price_nanos)?;
+    bound.multi_leg(price_nanos, lots, lots % 2 != 0, tag)
+}
+
 /// Makes one call of the plugin API in its Rust form on the bytes of an orders view: `target` (lots, price, post-only),
-/// `mass_quote` (lots, post-only; both lists), `signal` (channel, bits). Returns the status (0: done) and the view's bytes.
+/// `mass_quote` (lots, post-only; both lists), `signal` (channel, bits), `legs` (price, lots, tag). Returns the status (0: done) and the view's bytes.
 #[pyfunction]
 fn ask<'py>(
     py: Python<'py>,
@@ -428,8 +436,9 @@ fn ask<'py>(
         "mass_quote" => bound.mass_quote(&bids, &asks, first, second != 0),
         "signal" => bound.signal(first.cast_unsigned(), second.cast_unsigned()),
         "cancel_all" => bound.cancel_all(),
+        "legs" => legs(&mut bound, first, second, third),
         _ => {
-            let sentence = format!("call = {call}: target, mass_quote, signal or cancel_all is allowed.");
+            let sentence = format!("call = {call}: target, mass_quote, signal, cancel_all or legs is allowed.");
             return Err(PyValueError::new_err(sentence));
         }
     };

@@ -588,6 +588,64 @@ codes! {
         CancelAll = 5,
         /// Publish a number on a channel: `order_id` names the channel, `price_nanos` holds the bits of the f64.
         Signal = 6,
+        /// A leg of the multi-leg order that a later intent asks for: `expire_time_ns` holds the bits of the worst price at
+        /// which it is unwound (undefined: what it filled is kept).
+        Leg = 7,
+        /// The legs since the last such intent as one multi-leg order: `order_id` is the strategy's own tag, `expire_time_ns` the
+        /// time that the legs have, `lots` the time that unwinding has (both in ns), `post_only` 1: leg after leg.
+        MultiLeg = 8,
+    }
+}
+
+codes! {
+    /// How a multi-leg order stands. From `Completed` on it has ended.
+    pub enum MultiLegState: u8 {
+        /// Its legs are at work.
+        Working = 1,
+        /// A leg failed, time is over or its slot stopped: the other legs are cancelled, what filled is unwound.
+        Compensating = 2,
+        /// Ended: every leg filled.
+        Completed = 3,
+        /// Ended: nothing of it is left.
+        Unwound = 4,
+        /// Ended: not every leg filled, and some of what filled is left.
+        Incomplete = 5,
+        /// Ended before it began: no leg left.
+        Refused = 6,
+    }
+}
+
+codes! {
+    /// How a leg of a multi-leg order stands.
+    pub enum LegState: u8 {
+        /// Its worst case is reserved, its order is not sent yet.
+        Waiting = 1,
+        /// Its order may trade.
+        Working = 2,
+        /// Its order filled.
+        Filled = 3,
+        /// It will not fill; what it filled is not unwound yet.
+        Ended = 4,
+        /// The order that unwinds it may trade.
+        Unwinding = 5,
+        /// Nothing of it is left.
+        Unwound = 6,
+        /// What it filled is left as it is.
+        Left = 7,
+    }
+}
+
+codes! {
+    /// Why a multi-leg order does not go on.
+    pub enum MultiLegCause: u8 {
+        /// A leg's order ended before it had filled, or a trade of a filled one was broken.
+        LegEnded = 1,
+        /// A leg could not be sent when its turn came: a `RejectCode` says why.
+        LegRefused = 2,
+        /// The time that its legs had is over.
+        Timeout = 3,
+        /// Its slot stopped with its orders, or was disabled.
+        Stopped = 4,
     }
 }
 
@@ -618,6 +676,8 @@ codes! {
         Auction = 11,
         /// A number was published.
         Signal = 12,
+        /// A multi-leg order of the slot changed its state.
+        MultiLeg = 13,
     }
 }
 

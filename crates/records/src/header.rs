@@ -106,6 +106,8 @@ codes! {
         LimitUsage = 103,
         /// Output: how a venue session does, and the state of its breaker.
         SessionHealth = 104,
+        /// Output: a multi-leg order, or a leg of it, changed its state.
+        MultiLeg = 105,
         /// House exchange: a new order.
         ExchangeEnter = 128,
         /// House exchange: new terms for an order.

@@ -213,6 +213,7 @@ layouts! {
     outputs::Applied = Kind::Applied as u16, outputs::Heartbeat = Kind::Heartbeat as u16,
     outputs::LimitWarning = Kind::LimitWarning as u16, control::Resync = Kind::Resync as u16,
     outputs::LimitUsage = Kind::LimitUsage as u16, outputs::SessionHealth = Kind::SessionHealth as u16,
+    outputs::MultiLeg = Kind::MultiLeg as u16,
     exchange::ExchangeEnter = Kind::ExchangeEnter as u16,
     exchange::ExchangeReplace = Kind::ExchangeReplace as u16,
     exchange::ExchangeCancel = Kind::ExchangeCancel as u16,
@@ -230,5 +231,6 @@ layouts! {
     strategy::TickRow = 0, strategy::ListingView = 0, strategy::WorkingOrder = 0, strategy::OrderIntent = 0,
     strategy::VenueTop = 0, strategy::ConsolidatedView = 0, strategy::ConsolidatedTop = 0,
     strategy::QueuePlace = 0, strategy::ListingState = 0, strategy::RegionView = 0, strategy::ListingRegions = 0,
-    strategy::RiskView = 0, strategy::AuctionView = 0, strategy::SignalView = 0, strategy::OrdersView = 0,
+    strategy::RiskView = 0, strategy::AuctionView = 0, strategy::SignalView = 0, strategy::LegView = 0,
+    strategy::MultiLegView = 0, strategy::OrdersView = 0,
 }

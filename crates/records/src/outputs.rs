@@ -274,3 +274,49 @@ record! {
         pub reserved: [u8; 12],
     }
 }
+
+record! {
+    /// A multi-leg order (`leg` 0), or a leg of it, changed its state. `header` names a leg's venue and instrument.
+    pub struct MultiLeg [176] v 1 {
+        /// Whose; `order_id` is the multi-leg order's id.
+        pub owner: Owner,
+        /// The leg's order, or the one that unwinds it; 0: none was sent.
+        pub leg_order_id: u64,
+        /// The strategy's own number for it.
+        pub tag: i64,
+        /// The leg's price.
+        pub price_nanos: i64,
+        /// The worst price at which the leg is unwound; undefined: what it filled is kept.
+        pub unwind_nanos: i64,
+        /// The leg's lots.
+        pub lots: i64,
+        /// Lots that it filled, broken trades taken off.
+        pub filled_lots: i64,
+        /// Lots of them that were traded back.
+        pub unwound_lots: i64,
+        /// Engine time until which the legs, or unwinding them, may go on.
+        pub until_ns: u64,
+        /// Engine time.
+        pub time_ns: u64,
+        /// Input sequence.
+        pub input: u64,
+        /// The limit that refused a leg, 0: none.
+        pub limit: u32,
+        /// Which leg, from 1; 0: the multi-leg order itself.
+        pub leg: u8,
+        /// How many legs it has.
+        pub legs: u8,
+        /// A [`crate::LegState`] code, or a [`crate::MultiLegState`] code where `leg` is 0.
+        pub state: u8,
+        /// A [`crate::MultiLegCause`] code, 0: nothing stands in its way.
+        pub cause: u8,
+        /// A [`crate::RejectCode`] code, 0: none.
+        pub reason: u8,
+        /// Slot.
+        pub slot: u8,
+        /// The leg's side, a [`crate::Side`] code.
+        pub side: u8,
+        /// Zero.
+        pub reserved: [u8; 5],
+    }
+}

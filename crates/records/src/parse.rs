@@ -61,7 +61,7 @@ parser! {
     control::StateRequest, control::Permission, control::Restricted, control::VenueSession, control::SessionGuard, control::SessionReset,
     control::EpochSet, control::ReferenceSet, control::RegionPosition, control::RegionQuote, control::KeptState,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
-    outputs::LimitWarning, outputs::LimitUsage, outputs::SessionHealth,
+    outputs::LimitWarning, outputs::LimitUsage, outputs::SessionHealth, outputs::MultiLeg,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,
     exchange::ExchangeListing, exchange::ExchangeSession, exchange::ExchangeRequest, exchange::ExchangeCorrection,
     exchange::ExchangeAuction, exchange::ExchangeEvent, exchange::ExchangeIndication,

@@ -30,6 +30,9 @@ pub const REGIONS_MAX: usize = 4;
 /// Signals that strategies may publish while one input is folded; more are refused.
 pub const SIGNALS_MAX: usize = 64;
 
+/// Legs of a multi-leg order.
+pub const LEGS_MAX: usize = 8;
+
 /// Venues of an instrument that a consolidated book takes.
 pub const CONSOLIDATED_VENUES_MAX: usize = 16;
 
@@ -598,6 +601,56 @@ part! {
         pub source: u32,
         /// Zero.
         pub reserved: u64,
+    }
+}
+
+part! {
+    /// A leg of a multi-leg order.
+    pub struct LegView [56] {
+        /// Its order, 0: not sent yet.
+        pub order_id: u64,
+        /// Its price.
+        pub price_nanos: i64,
+        /// Its lots.
+        pub lots: i64,
+        /// Lots that its order filled, broken trades taken off.
+        pub filled_lots: i64,
+        /// Lots of them that were traded back.
+        pub unwound_lots: i64,
+        /// Instrument id.
+        pub instrument: u32,
+        /// Venue id.
+        pub venue: u32,
+        /// A [`crate::Side`] code.
+        pub side: u32,
+        /// A [`crate::LegState`] code.
+        pub state: u32,
+    }
+}
+
+part! {
+    /// A multi-leg order of the slot changed its state.
+    pub struct MultiLegView [496] {
+        /// Engine time.
+        pub time_ns: u64,
+        /// Its id: its orders carry it as their parent's; 0: it was refused.
+        pub multi_leg_id: u64,
+        /// The strategy's own number for it.
+        pub tag: i64,
+        /// A [`crate::MultiLegState`] code.
+        pub state: u32,
+        /// A [`crate::MultiLegCause`] code, 0: nothing stands in its way.
+        pub cause: u32,
+        /// The [`crate::RejectCode`] of the leg that was refused, else 0.
+        pub reason: u32,
+        /// The limit that refused, 0: none.
+        pub limit: u32,
+        /// The leg that it is about, from 0.
+        pub leg: u32,
+        /// Legs in `legs`.
+        pub legs_count: u32,
+        /// The legs, as they were asked for; unused ones beyond `legs_count`.
+        pub legs: [LegView; LEGS_MAX],
     }
 }
 

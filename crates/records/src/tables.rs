@@ -41,6 +41,9 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::BreakKind::TABLE,
     crate::codes::CancelOnDisconnect::TABLE,
     crate::codes::IntentKind::TABLE,
+    crate::codes::MultiLegState::TABLE,
+    crate::codes::LegState::TABLE,
+    crate::codes::MultiLegCause::TABLE,
     crate::codes::Callback::TABLE,
     crate::codes::SessionState::TABLE,
     crate::codes::BreakerState::TABLE,
@@ -63,7 +66,7 @@ macro_rules! constants {
 constants! {
     FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, UNDEF_PRICE, NONE, RECORD_BYTES_MAX, DAY_NS, NANOS, UNITS_E8, ORDER_DAY_ZERO_NS,
     EPOCH_MAX, LISTINGS_MAX, VIEW_LEVELS, WORKING_MAX, INTENTS_MAX, TICK_ROWS, BOOK_TWO_SIDED, BOOK_STALE, BOOK_CROSSED,
-    BOOK_TRADABLE, REGIONS_MAX, SIGNALS_MAX, RISK_NEW_ORDERS, RISK_SIDE, RISK_LIMIT, RISK_VENUE, CONSOLIDATED_VENUES_MAX, OUT_STALE, OUT_SILENT, OUT_NOT_TRADING,
+    BOOK_TRADABLE, REGIONS_MAX, SIGNALS_MAX, LEGS_MAX, RISK_NEW_ORDERS, RISK_SIDE, RISK_LIMIT, RISK_VENUE, CONSOLIDATED_VENUES_MAX, OUT_STALE, OUT_SILENT, OUT_NOT_TRADING,
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub(crate) struct Delta {
     pub traded_lots: i64,
     /// On the order's side.
     pub open_lots: i64,
+    /// Lots that may trade and count in no position yet: what unwinding a leg may trade, as far as the leg has not filled.
+    pub spare_lots: i64,
     pub orders: i64,
     pub used_nanos: i128,
     pub held_nanos: i128,
@@ -235,7 +237,7 @@ impl TotalCell {
     pub fn book(&mut self, delta: &Delta) {
         self.orders += delta.orders;
         self.used_lots = self.used_lots.saturating_add(delta.traded_lots);
-        self.held_lots += delta.open_lots;
+        self.held_lots += delta.open_lots + delta.spare_lots;
         self.used_nanos = self.used_nanos.saturating_add(delta.used_nanos);
         self.held_nanos += delta.held_nanos;
         assert!(self.orders >= 0 && self.held_lots >= 0 && self.held_nanos >= 0, "more released than held");

@@ -22,30 +22,36 @@ const PARTS: i64 = 1_000_000;
 
 /// What an order would do.
 #[derive(Clone, Copy)]
-struct Ask {
-    side: Side,
+pub(crate) struct Ask {
+    pub side: Side,
     /// Lots that may trade from now on.
-    lots: i64,
+    pub lots: i64,
     /// Undefined for a market order.
-    price_nanos: i64,
+    pub price_nanos: i64,
 }
 
 /// What the price checks found.
 #[derive(Clone, Copy)]
-struct Priced {
+pub(crate) struct Priced {
     /// The worst price at which the order may trade, without sign.
-    worst_nanos: i64,
+    pub worst_nanos: i64,
     /// The reference price.
-    middle: i64,
+    pub middle: i64,
 }
 
 /// What it would add to the counters.
 #[derive(Clone, Copy)]
-struct Growth {
-    side: Side,
-    lots: i64,
-    orders: i64,
-    held_nanos: i128,
+pub(crate) struct Growth {
+    pub side: Side,
+    /// Lots that may trade more.
+    pub lots: i64,
+    /// Those of them by which a position may grow.
+    pub position_lots: i64,
+    /// Orders more.
+    pub orders: i64,
+    /// Messages that are about to be sent.
+    pub messages: i64,
+    pub held_nanos: i128,
 }
 
 impl LimitTree {
@@ -69,7 +75,8 @@ impl LimitTree {
         self.gate(binding, path, ask.side, ask.lots)?;
         let priced = self.check_order(path, &ask, now_ns, reference)?;
         let held_nanos = path.notional_nanos(ask.lots, priced.worst_nanos);
-        let growth = Growth { side: ask.side, lots: ask.lots, orders: 1, held_nanos };
+        let growth =
+            Growth { side: ask.side, lots: ask.lots, position_lots: ask.lots, orders: 1, messages: 1, held_nanos };
         self.check_counters(path, &growth, now_ns)?;
         let sender = self.check_duplicate(path, mark, now_ns)?;
         if order.self_trade != 0 && self.own.may_cross(instrument, ask.side, ask.price_nanos) {
@@ -77,7 +84,8 @@ impl LimitTree {
         }
         let remaining = path.replace_remaining;
         if let Some(sender) = sender {
-            self.recent.note(mark, now_ns, sender);
+            let noted = self.recent.note(mark, now_ns, sender);
+            self.group.noted(noted);
         }
         self.own.add(instrument, ask.side, ask.price_nanos);
         self.take_message(binding, &ask, &priced, now_ns);
@@ -122,7 +130,8 @@ impl LimitTree {
         let priced = self.check_order(path, &ask, now_ns, reference)?;
         next.asked_price_nanos = priced.worst_nanos;
         let held_nanos = path.notional_nanos(next.held_lots(), next.held_price_nanos()) - held.1;
-        let growth = Growth { side: ask.side, lots: more_lots, orders: 0, held_nanos };
+        let growth =
+            Growth { side: ask.side, lots: more_lots, position_lots: more_lots, orders: 0, messages: 1, held_nanos };
         self.check_counters(path, &growth, now_ns)?;
         let instrument = path.subject.instrument;
         if guarded && self.own.may_cross(instrument, ask.side, price_nanos) {
@@ -305,7 +314,7 @@ impl LimitTree {
 
     /// What concerns every order here, whatever its price: activity, missing limits, permission, kill fields.
     #[inline]
-    fn gate(&self, binding: Binding, path: &Path, side: Side, more_lots: i64) -> Result<(), Refusal> {
+    pub(crate) fn gate(&self, binding: Binding, path: &Path, side: Side, more_lots: i64) -> Result<(), Refusal> {
         if path.clear { Ok(()) } else { self.gate_shut(binding, path, side, more_lots) }
     }
 
@@ -340,7 +349,13 @@ impl LimitTree {
 
     /// Controls 1 to 4.
     #[inline]
-    fn check_order(&self, path: &Path, ask: &Ask, now_ns: u64, reference: &Reference) -> Result<Priced, Refusal> {
+    pub(crate) fn check_order(
+        &self,
+        path: &Path,
+        ask: &Ask,
+        now_ns: u64,
+        reference: &Reference,
+    ) -> Result<Priced, Refusal> {
         let market = ask.price_nanos == UNDEF_PRICE;
         if ask.lots <= 0 || (path.increment_lots != 1 && ask.lots % path.increment_lots != 0) {
             let plain = Refusal::plain(RejectCode::BadLot);
@@ -413,15 +428,16 @@ impl LimitTree {
     /// Controls 8, 11, 12, 14, 15, and 32 in the place of each. A part that does not grow is not checked: what shrinks
     /// exposure passes beyond a bound too.
     #[inline]
-    fn check_counters(&self, path: &Path, growth: &Growth, now_ns: u64) -> Result<(), Refusal> {
+    pub(crate) fn check_counters(&self, path: &Path, growth: &Growth, now_ns: u64) -> Result<(), Refusal> {
         let mut beyond = false;
         for slot in path.counters.of(Counter::Rate) {
-            beyond |= !self.rates[*slot as usize].has_token(now_ns);
+            beyond |= (growth.messages > 0) & !self.rates[*slot as usize].has_token(now_ns);
         }
         let (more_orders, more_lots, more_nanos) = (growth.orders > 0, growth.lots > 0, growth.held_nanos > 0);
         for place in path.counters.of(Counter::Position) {
             let cell = &self.positions[*place as usize];
-            beyond |= more_lots & (cell.worst_lots(growth.side, growth.lots) > cell.hard[growth.side.index()]);
+            let worst_lots = cell.worst_lots(growth.side, growth.position_lots);
+            beyond |= (growth.position_lots > 0) & (worst_lots > cell.hard[growth.side.index()]);
         }
         for place in path.counters.of(Counter::Total) {
             let cell = &self.totals[*place as usize];
@@ -438,7 +454,7 @@ impl LimitTree {
     fn beyond(&self, path: &Path, growth: &Growth, now_ns: u64) -> Refusal {
         for slot in path.counters.of(Counter::Rate) {
             let cell = &self.rates[*slot as usize];
-            if !cell.has_token(now_ns) {
+            if growth.messages > 0 && !cell.has_token(now_ns) {
                 let (bound, observed) = (cell.bucket.into(), cell.observed(now_ns).into());
                 return self.refuse(RejectCode::MsgRate, *slot, bound, observed, UNDEF_PRICE);
             }
@@ -452,8 +468,8 @@ impl LimitTree {
         for place in path.counters.of(Counter::Position) {
             let cell = &self.positions[*place as usize];
             let hard = cell.hard[growth.side.index()];
-            let worst_lots = cell.worst_lots(growth.side, growth.lots);
-            if growth.lots > 0 && worst_lots > hard {
+            let worst_lots = cell.worst_lots(growth.side, growth.position_lots);
+            if growth.position_lots > 0 && worst_lots > hard {
                 let slot = self.position_slots[*place as usize][growth.side.index()].hard;
                 return self.refuse(code, slot, hard.into(), worst_lots.into(), UNDEF_PRICE);
             }
@@ -521,10 +537,11 @@ impl LimitTree {
     /// Counts a message that passed.
     #[inline]
     fn take_message(&mut self, binding: Binding, ask: &Ask, priced: &Priced, now_ns: u64) {
-        let Self { paths, rates, limits, warnings, .. } = self;
+        let Self { paths, rates, limits, warnings, group, .. } = self;
         let path = &mut paths[binding.0 as usize];
         for slot in path.counters.of(Counter::Rate) {
             let cell = &mut rates[*slot as usize];
+            group.takes(*slot, cell);
             if cell.take(now_ns) {
                 warn(warnings, limits.get(*slot), cell.observed(now_ns).into(), binding);
             }
@@ -562,7 +579,7 @@ impl Refusal {
 }
 
 #[inline]
-fn read_intent(order: &NewOrder) -> Result<Ask, Refusal> {
+pub(crate) fn read_intent(order: &NewOrder) -> Result<Ask, Refusal> {
     let side = Side::from_code(order.side);
     let kind = OrderType::from_code(order.order_type);
     let priced = order.price_nanos != UNDEF_PRICE;

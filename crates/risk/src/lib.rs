@@ -24,6 +24,10 @@
 //! tree.on_bust(binding, side, lots); tree.on_correction(binding, side, old_lots, old_price, new_lots, new_price)
 //! tree.adopt_position(binding, lots); tree.adopt_order(binding, side, lots, price_nanos) -> Hold
 //!
+//! tree.reserve(binding, &NewOrder, Purpose, now_ns, &Reference) -> Result<Reserve, Refusal>   // for an order that leaves later
+//! tree.set_reserve(&mut reserve, lots, spare_lots, orders)                 // as facts change it; unchecked, no more than it had
+//! tree.begin_group() / keep_group() / undo_group()                         // orders that pass together or not at all
+//!
 //! tree.headroom(binding) -> (buy_lots, sell_lots); tree.account_position(binding) -> i64
 //! tree.kill_fields(binding) -> KillFields; tree.increases(&hold) -> bool   // for "cancel increasing"
 //! tree.take_warning() -> Option<Warning>; tree.usages(&mut |Usage|); tree.day_roll(); tree.hash(&mut Hash64)
@@ -38,6 +42,7 @@ mod cells;
 mod check;
 mod checked;
 mod events;
+mod group;
 mod hold;
 mod limits;
 mod nodes;
@@ -46,6 +51,7 @@ mod path;
 mod permits;
 mod recent;
 mod reference_data;
+mod reserve;
 mod tree;
 mod types;
 mod usage;
@@ -53,6 +59,7 @@ mod warnings;
 
 pub use binding_limit::{Allowance, Headroom};
 pub use hold::{Hold, Phase};
+pub use reserve::{Purpose, Reserve};
 pub use tree::LimitTree;
 pub use types::{Binding, Capacity, Exposure, KillFields, Outcome, Reference, Refusal, Refused, Usage, Warning};
 pub use usage::InForce;

@@ -33,6 +33,17 @@ struct Head {
     number: u32,
 }
 
+/// What stood where an order was noted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    bucket: usize,
+    head: Head,
+    place: usize,
+    entry: Entry,
+    newest: u32,
+    count: usize,
+}
+
 /// 16 µs: steps wrap after 19 hours.
 const STEP_BITS: u32 = 14;
 
@@ -96,17 +107,28 @@ impl Recent {
         self.same(fingerprint, now_ns, window_ns).filter(concerns).count() as u64
     }
 
-    /// An order passed.
+    /// An order passed. What [`Self::undo`] needs to forget it.
     #[inline]
-    pub fn note(&mut self, fingerprint: u64, now_ns: u64, sender: Sender) {
+    pub fn note(&mut self, fingerprint: u64, now_ns: u64, sender: Sender) -> Noted {
+        let (newest, count) = (self.newest, self.count);
         self.newest = self.newest.wrapping_add(1).max(1);
         let bucket = self.bucket(fingerprint);
         let head = Head { step: (now_ns >> STEP_BITS) as u32, number: self.newest };
-        let previous = std::mem::replace(&mut self.heads[bucket], head).number;
+        let head = std::mem::replace(&mut self.heads[bucket], head);
         let place = self.place(self.newest);
         let Sender { trader, venue } = sender;
-        self.entries[place] = Entry { fingerprint, time_ns: now_ns.max(1), trader, venue, previous };
+        let entry = Entry { fingerprint, time_ns: now_ns.max(1), trader, venue, previous: head.number };
+        let entry = std::mem::replace(&mut self.entries[place], entry);
         self.count = (self.count + 1).min(self.entries.len());
+        Noted { bucket, head, place, entry, newest, count }
+    }
+
+    /// Forgets the order that was noted last.
+    #[cold]
+    pub fn undo(&mut self, noted: &Noted) {
+        (self.newest, self.count) = (noted.newest, noted.count);
+        self.heads[noted.bucket] = noted.head;
+        self.entries[noted.place] = noted.entry;
     }
 
     /// What decides about later orders, oldest first.

@@ -9,6 +9,7 @@ use records::{
 };
 
 use crate::cells::{PositionCell, RateCell, Slots, TotalCell};
+use crate::group::Group;
 use crate::limits::{KillTable, LimitTable, Selector, Subject};
 use crate::nodes::{LEVELS, List, Nodes};
 use crate::own_book::OwnBook;
@@ -53,6 +54,7 @@ pub struct LimitTree {
     pub(crate) recent: Recent,
     pub(crate) own: OwnBook,
     pub(crate) warnings: Warnings,
+    pub(crate) group: Group,
 }
 
 impl LimitTree {
@@ -89,6 +91,7 @@ impl LimitTree {
             own: OwnBook::new(capacity.instruments_max),
             rates: vec![RateCell::EMPTY; capacity.limits_max].into_boxed_slice(),
             warnings: Warnings::new(),
+            group: Group::new(),
         }
     }
 
@@ -301,6 +304,9 @@ impl LimitTree {
             for lots in [exposure.position_lots, exposure.traded_lots].into_iter().chain(open) {
                 hash.word(lots as u64);
             }
+            if exposure.spare_lots != 0 {
+                hash.word(exposure.spare_lots as u64);
+            }
             for nanos in [exposure.gross_used_nanos, exposure.gross_held_nanos] {
                 hash.word(nanos as u64);
                 hash.word((nanos >> 64) as u64);
@@ -450,7 +456,7 @@ impl LimitTree {
             let cell = &mut self.totals[*place as usize];
             cell.orders += exposure.open_orders;
             cell.used_lots = cell.used_lots.saturating_add(exposure.traded_lots);
-            cell.held_lots += exposure.open_buy_lots + exposure.open_sell_lots;
+            cell.held_lots += exposure.open_buy_lots + exposure.open_sell_lots + exposure.spare_lots;
             cell.used_nanos = cell.used_nanos.saturating_add(exposure.gross_used_nanos);
             cell.held_nanos += exposure.gross_held_nanos;
         }

@@ -203,6 +203,8 @@ pub struct Exposure {
     pub open_buy_lots: i64,
     /// The same of sales.
     pub open_sell_lots: i64,
+    /// Lots reserved that count in no position yet ([`crate::Reserve`]).
+    pub spare_lots: i64,
     /// Orders that may be alive.
     pub open_orders: i64,
     /// Lots traded in this trading day, both sides.
@@ -219,6 +221,7 @@ impl Exposure {
         position_lots: 0,
         open_buy_lots: 0,
         open_sell_lots: 0,
+        spare_lots: 0,
         open_orders: 0,
         traded_lots: 0,
         gross_used_nanos: 0,
@@ -233,11 +236,13 @@ impl Exposure {
             Side::Sell => &mut self.open_sell_lots,
         };
         *open_lots += delta.open_lots;
+        self.spare_lots += delta.spare_lots;
         self.open_orders += delta.orders;
         self.traded_lots = self.traded_lots.saturating_add(delta.traded_lots);
         self.gross_used_nanos = self.gross_used_nanos.saturating_add(delta.used_nanos);
         self.gross_held_nanos += delta.held_nanos;
-        assert!(*open_lots >= 0 && self.open_orders >= 0 && self.gross_held_nanos >= 0, "more released than held");
+        let least_lots = (*open_lots).min(self.spare_lots).min(self.open_orders);
+        assert!(least_lots >= 0 && self.gross_held_nanos >= 0, "more released than held");
     }
 }
 

@@ -31,6 +31,17 @@ impl Warnings {
         if self.waiting.is_empty() { None } else { Some(self.waiting.remove(0)) }
     }
 
+    /// How many wait.
+    pub fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes back those that came since there were so many.
+    #[cold]
+    pub fn take_back(&mut self, count: usize) {
+        self.waiting.truncate(count);
+    }
+
     pub fn dropped(&self) -> u64 {
         self.dropped
     }

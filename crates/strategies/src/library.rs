@@ -238,7 +238,7 @@ impl Library {
             return Err(LoadError::BadLayout);
         }
         for (callback, name, _) in Callback::ALL {
-            let symbol = CString::new(format!("meridian_on_{}", name.to_lowercase())).expect("no zero byte");
+            let symbol = CString::new(format!("meridian_on_{}", snake(name))).expect("no zero byte");
             // SAFETY: the handle is open and the name a C string.
             let address = unsafe { libc::dlsym(self.handle.as_ptr(), symbol.as_ptr()) };
             if !address.is_null() {
@@ -323,6 +323,18 @@ impl Drop for Library {
         // SAFETY: the handle was opened here and is closed once; no entry outlives the library (slots hold both together).
         unsafe { libc::dlclose(self.handle.as_ptr()) };
     }
+}
+
+/// A callback's name as classes spell it: `MultiLeg` is `multi_leg`.
+fn snake(name: &str) -> String {
+    let mut spelled = String::new();
+    for (at, letter) in name.chars().enumerate() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            spelled.push('_');
+        }
+        spelled.push(letter.to_ascii_lowercase());
+    }
+    spelled
 }
 
 fn last_error() -> LoadError {

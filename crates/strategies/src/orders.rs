@@ -279,6 +279,34 @@ impl<'a> Orders<'a> {
         Ok(())
     }
 
+    /// A leg, at the bound listing, of the multi-leg order that the callback asks for next. If that fails, what the leg filled is
+    /// traded back at `unwind_nanos` or better; where it is undefined, it is kept.
+    ///
+    /// # Errors
+    /// [`CallStatus::TooManyIntents`].
+    #[track_caller]
+    pub fn leg(&mut self, side: Side, price_nanos: i64, lots: i64, unwind_nanos: i64) -> Asked {
+        let intent = self.place(IntentKind::Leg, 0, Some(side))?;
+        (intent.price_nanos, intent.lots) = (price_nanos, lots);
+        intent.expire_time_ns = unwind_nanos.cast_unsigned();
+        intent.order_type = u16::from(OrderType::Limit.code());
+        intent.time_in_force = TimeInForce::Day.code();
+        Ok(())
+    }
+
+    /// The legs asked for in this callback as one multi-leg order: the legs have `within_ns`, unwinding them `unwind_ns`; with
+    /// `one_by_one` a leg leaves when the one before it has filled.
+    ///
+    /// # Errors
+    /// [`CallStatus::TooManyIntents`].
+    #[track_caller]
+    pub fn multi_leg(&mut self, within_ns: i64, unwind_ns: i64, one_by_one: bool, tag: i64) -> Asked {
+        let intent = self.place(IntentKind::MultiLeg, tag.cast_unsigned(), None)?;
+        (intent.expire_time_ns, intent.lots) = (within_ns.cast_unsigned(), unwind_ns);
+        intent.post_only = u8::from(one_by_one);
+        Ok(())
+    }
+
     /// Lots that trade before a live order at its price, where known, and whether they were counted in the book.
     pub fn queue_ahead(&self, order_id: u64) -> Option<(i64, bool)> {
         let queues = &self.view.queues[..self.view.working_count as usize];

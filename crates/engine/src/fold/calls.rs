@@ -4,8 +4,8 @@
 //! intent behind, disables its slot and pulls its orders.
 
 use records::{
-    CallStatus, Callback, INTENTS_MAX, OrderIntent, OrderView, Reason, Side, SlotRun, SlotState, TimerView,
-    UNDEF_PRICE, WORKING_MAX, WorkingOrder,
+    CallStatus, Callback, INTENTS_MAX, MultiLegState, OrderIntent, OrderView, Reason, Side, SlotRun, SlotState,
+    TimerView, UNDEF_PRICE, WORKING_MAX, WorkingOrder,
 };
 
 use super::cells::SlotCell;
@@ -59,6 +59,7 @@ impl Engine {
             return;
         }
         out.stage(Stage::Decided);
+        cell.legs_count = 0;
         let mut intents = [OrderIntent::zeroed(); INTENTS_MAX];
         intents[..count].copy_from_slice(&cell.view.intents[..count]);
         for intent in &intents[..count] {
@@ -66,6 +67,7 @@ impl Engine {
                 return;
             }
         }
+        self.refuse_loose_legs(slot, feedback, out);
     }
 
     /// Tells slots what happened to their orders in this pass. A refusal is told once; what is then refused is not.
@@ -77,9 +79,22 @@ impl Engine {
                     self.call(slot, Callback::Order, EventRef::Order(&view), view.listing, view.event != 0, out);
                 }
                 Told::Fill(view) => self.call(slot, Callback::Fill, EventRef::Fill(&view), view.listing, true, out),
+                Told::MultiLeg => self.tell_multi_leg(slot, out),
                 Told::Signal(view) => self.call(slot, Callback::Signal, EventRef::Signal(&view), 0, true, out),
             }
         }
+    }
+
+    /// Tells the oldest change of a multi-leg order that waits.
+    fn tell_multi_leg(&mut self, slot: u8, out: &mut dyn Outbox) {
+        let view = self.multi_leg_views.pop_front().expect("each waits with its place in the queue");
+        let began = view.state != u32::from(MultiLegState::Refused.code());
+        let current = self.slots[usize::from(slot)].as_ref().map_or(0, |cell| {
+            let leg = &view.legs[view.leg as usize];
+            let listing = self.listing(leg.venue as u16, leg.instrument);
+            listing.and_then(|listing| cell.index_of(listing)).unwrap_or(0)
+        });
+        self.call(slot, Callback::MultiLeg, EventRef::MultiLeg(&view), current as u32, began, out);
     }
 
     pub(super) fn enqueue(&mut self, slot: u8, told: Told) {

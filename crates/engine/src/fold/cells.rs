@@ -3,8 +3,9 @@
 //! Invariant: all of it is made from configuration records, before the first order, and nothing of it grows afterwards.
 
 use records::{
-    BOOK_CROSSED, BOOK_STALE, BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, LISTINGS_MAX, Listing, OUT_NOT_TRADING,
-    OUT_SILENT, OUT_STALE, OrdersView, Slot, SlotRun, TICK_ROWS, TickRow, TradingState, UNDEF_PRICE, WORKING_MAX,
+    BOOK_CROSSED, BOOK_STALE, BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, LEGS_MAX, LISTINGS_MAX, Listing,
+    OUT_NOT_TRADING, OUT_SILENT, OUT_STALE, OrderIntent, OrdersView, Slot, SlotRun, TICK_ROWS, TickRow, TradingState,
+    UNDEF_PRICE, WORKING_MAX,
 };
 use risk::Binding;
 
@@ -210,6 +211,9 @@ pub(crate) struct SlotCell {
     pub orders_changed: bool,
     /// Version of exposures at the last call.
     pub exposures_seen: u64,
+    /// Legs asked for that no multi-leg order has taken yet; one more than there is room for: too many.
+    pub legs: [OrderIntent; LEGS_MAX],
+    pub legs_count: usize,
     /// Refusals since `refusals_since_ns`.
     pub refusals: u64,
     pub refusals_since_ns: u64,
@@ -237,6 +241,8 @@ impl SlotCell {
             queued_at: [UNDEF_PRICE; WORKING_MAX],
             orders_changed: true,
             exposures_seen: 0,
+            legs: [OrderIntent::zeroed(); LEGS_MAX],
+            legs_count: 0,
             refusals: 0,
             refusals_since_ns: 0,
         }

@@ -277,7 +277,10 @@ impl Engine {
         let place = usize::from(record.slot);
         let about = (0, 0, 0);
         let stopped = match self.slots.get(place) {
-            Some(Some(cell)) => cell.run != SlotRun::Running && cell.working_count == 0,
+            Some(Some(cell)) => {
+                let idle = cell.working_count == 0 && !self.has_multi_legs(record.slot);
+                cell.run != SlotRun::Running && idle
+            }
             Some(None) => true,
             None => false,
         };
@@ -421,10 +424,11 @@ impl Engine {
             self.send_owed_cancels(out);
             self.tell_warnings(out);
         }
+        let multi_legs = self.advance_multi_legs(out);
         self.tell(out);
         let usages = self.tell_usages(out);
         let sessions = self.watch_sessions(out);
-        let due = silence.min(timers).min(self.positions_due_ns).min(usages).min(sessions);
+        let due = silence.min(timers).min(self.positions_due_ns).min(usages).min(sessions).min(multi_legs);
         self.next_due_ns = self.next_due_ns.min(due);
     }
 

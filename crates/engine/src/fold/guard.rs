@@ -68,6 +68,12 @@ impl Guard {
         self.breaker.passes() && self.throttle.has_room(now_ns, before)
     }
 
+    /// The same of a new order that leaves together with so many others: while probes are counted, each is one.
+    pub fn passes_beside(&self, now_ns: u64, others: usize) -> bool {
+        let closed = self.breaker.state == records::BreakerState::Closed;
+        self.passes(now_ns, others) && (closed || self.breaker.probes_left as usize > others)
+    }
+
     /// A message is sent; when to look whether it stays without an answer.
     #[inline]
     pub fn sent(&mut self, now_ns: u64) -> u64 {

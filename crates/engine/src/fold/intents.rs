@@ -7,7 +7,7 @@ use records::{
     CancelOrder, Intent, IntentKind, MoneyNanos, NewOrder, OrderIntent, OrderState, OrderType, OrderView, Owner,
     Reason, RejectCode, ReplaceOrder, RiskReject, Side, SlotRun, TimeInForce, UNDEF_PRICE, WORKING_MAX,
 };
-use risk::{Binding, Refusal};
+use risk::{Binding, Hold, Refusal};
 
 use super::{Engine, Told, absent};
 use crate::orders::{LOTS_MAX, Order};
@@ -31,6 +31,8 @@ impl Engine {
                 Ok(())
             }
             Some(IntentKind::Signal) => self.intend_signal(slot, intent, out),
+            Some(IntentKind::Leg) => self.intend_leg(slot, intent),
+            Some(IntentKind::MultiLeg) => self.intend_multi_leg(slot, intent, feedback, out),
             None => Err(refusal(RejectCode::BadIntent)),
         };
         match outcome {
@@ -100,7 +102,13 @@ impl Engine {
             checked => checked?,
         };
         out.stage(Stage::RiskPassed);
-        self.use_order_id();
+        self.send_new(command, side, hold, out);
+        Ok(())
+    }
+
+    /// Sends a new order that is held; its id.
+    pub(super) fn send_new(&mut self, mut command: NewOrder, side: Side, hold: Hold, out: &mut dyn Outbox) -> u64 {
+        command.owner.order_id = self.use_order_id();
         let order = Order { asked_ns: self.time_ns, ..Order::new(&command, side) };
         let order = self.orders.insert(order, hold);
         self.order_goes(command.header.venue);
@@ -109,11 +117,16 @@ impl Engine {
         self.hash_cell(order);
         self.show_order(order);
         self.send(command, out);
-        Ok(())
+        command.owner.order_id
     }
 
     /// Whether new exposure can go to a listing now.
     fn can_trade(&mut self, place: u16, time_in_force: u8) -> Result<(), Refusal> {
+        self.can_trade_beside(place, time_in_force, 0)
+    }
+
+    /// The same, together with so many other new orders for its venue.
+    pub(super) fn can_trade_beside(&mut self, place: u16, time_in_force: u8, others: usize) -> Result<(), Refusal> {
         let listing = &self.listings[usize::from(place)];
         let venue = &self.venues[usize::from(listing.venue)];
         if !venue.up {
@@ -123,14 +136,14 @@ impl Engine {
         if !listing.tradable(venue) && !listing.collects(venue, at_auction) {
             return Err(refusal(RejectCode::Halted));
         }
-        if !venue.guard.passes(self.time_ns, 0) {
+        if !venue.guard.passes_beside(self.time_ns, others) {
             let venue = listing.venue;
             return Err(self.guarded(venue));
         }
         Ok(())
     }
 
-    fn owner(&self, slot: u8, order_id: u64) -> Owner {
+    pub(super) fn owner(&self, slot: u8, order_id: u64) -> Owner {
         let mut owner = Owner::zeroed();
         owner.order_id = order_id;
         owner.firm = self.identity.firm;
@@ -146,7 +159,7 @@ impl Engine {
         owner
     }
 
-    fn new_order(&self, slot: u8, place: u16, intent: &OrderIntent) -> NewOrder {
+    pub(super) fn new_order(&self, slot: u8, place: u16, intent: &OrderIntent) -> NewOrder {
         let listing = &self.listings[usize::from(place)];
         let mut command = NewOrder::new();
         command.header.venue = listing.venue;
@@ -178,8 +191,8 @@ impl Engine {
     fn intend_replace(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {
         let place = self.named(slot, intent.order_id)?;
         let order = *self.orders.get(place);
-        if order.state() != OrderState::Live {
-            return Err(refusal(RejectCode::OrderBusy));
+        if order.state() != OrderState::Live || self.multi_legs.find(order.owner.parent_id).is_some() {
+            return Err(refusal(RejectCode::OrderBusy)); // A multi-leg order moves its legs itself.
         }
         let in_range = (1..=LOTS_MAX).contains(&intent.lots) && (0..=intent.lots).contains(&intent.display_lots);
         if absent(intent.price_nanos) || absent(order.price_nanos) || !in_range || intent.lots <= order.filled_lots {
@@ -277,6 +290,7 @@ impl Engine {
         for place in &working[..count] {
             self.cancel(*place, reason, true, out);
         }
+        self.stop_multi_legs(slot, out);
     }
 
     /// Asks the venue to cancel. `owed`: it is asked again until the order is gone or the venue refuses.
@@ -334,9 +348,17 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, slot: u8, intent: &OrderIntent, refusal: &Refusal, feedback: bool, out: &mut dyn Outbox) {
+    pub(super) fn refuse(
+        &mut self,
+        slot: u8,
+        intent: &OrderIntent,
+        refusal: &Refusal,
+        feedback: bool,
+        out: &mut dyn Outbox,
+    ) {
         self.statistics.refused += 1;
-        let is_new = intent.intent == u32::from(IntentKind::New.code());
+        let no_order = [IntentKind::New, IntentKind::Leg, IntentKind::MultiLeg].map(|kind| u32::from(kind.code()));
+        let is_new = no_order.contains(&intent.intent);
         let (mut venue, mut instrument) = (0, 0);
         if let Some(cell) = &self.slots[usize::from(slot)]
             && (intent.listing as usize) < cell.listings_count
@@ -385,7 +407,7 @@ impl Engine {
 }
 
 /// Whether type, price, lots and time in force of a new order fit together. The lot and the tick are risk's.
-fn is_well_formed(intent: &OrderIntent) -> bool {
+pub(super) fn is_well_formed(intent: &OrderIntent) -> bool {
     let order_type = u8::try_from(intent.order_type).ok().and_then(OrderType::from_code);
     let priced = match order_type {
         Some(OrderType::Limit) => !absent(intent.price_nanos),

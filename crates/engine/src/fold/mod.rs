@@ -9,7 +9,9 @@ mod consolidated;
 mod control;
 mod guard;
 mod intents;
+mod legs;
 mod market;
+mod multi_leg;
 mod reports;
 mod self_trade;
 mod signals;
@@ -20,14 +22,15 @@ mod usage;
 use std::collections::VecDeque;
 
 use records::{
-    FillView, Hash64, Header, Kind, MarketOrder, OrderId, OrderIdParts, OrderView, Record, RecordRef, SignalView,
-    Stamp, UNDEF_PRICE, bytes_of, read_from,
+    FillView, Hash64, Header, Kind, MarketOrder, MultiLegView, OrderId, OrderIdParts, OrderView, Record, RecordRef,
+    SignalView, Stamp, UNDEF_PRICE, bytes_of, read_from,
 };
 use risk::LimitTree;
 
 use crate::config::EngineConfig;
 use crate::executions::Executions;
 use crate::host::Host;
+use crate::multi_leg::{MULTI_LEGS_MAX, MultiLegs};
 use crate::order_table::OrderTable;
 use crate::orders::Order;
 use crate::outbox::Outbox;
@@ -38,6 +41,8 @@ pub use standing::Standing;
 
 const NO_LISTING: u16 = u16::MAX;
 const QUEUE_MAX: usize = 8_192;
+/// Changes of multi-leg orders that wait to be told.
+const MULTI_LEG_VIEWS_MAX: usize = 4 * MULTI_LEGS_MAX;
 /// Earlier epochs and days of which it is known how far order ids went.
 const LAST_IDS: usize = 64;
 
@@ -76,6 +81,8 @@ pub struct Statistics {
     pub untold: u64,
     /// How often breakers of venue sessions opened.
     pub trips: u64,
+    /// Multi-leg orders begun.
+    pub multi_legs: u64,
     /// Intents among those refused that an open breaker refused.
     pub refused_breaker: u64,
     /// Intents among those refused that would have met a venue's throttle.
@@ -88,6 +95,8 @@ enum Told {
     Order(OrderView),
     Fill(FillView),
     Signal(SignalView),
+    /// The oldest of the views that wait beside the queue: they are large.
+    MultiLeg,
 }
 
 /// Which engine this is; from its first record.
@@ -130,6 +139,10 @@ pub struct Engine {
     ticks: control::TickTables,
     slots: Vec<Option<SlotCell>>,
     queue: VecDeque<(u8, Told)>,
+    multi_legs: MultiLegs,
+    multi_leg_views: VecDeque<MultiLegView>,
+    /// The day rolls: nothing new is sent until it has.
+    rolls_day: bool,
     exposures: u64,
     next_due_ns: u64,
     positions_due_ns: u64,
@@ -183,6 +196,9 @@ impl Engine {
             ticks: control::TickTables::default(),
             slots: (0..=config.slots_max).map(|_| None).collect(),
             queue: VecDeque::with_capacity(QUEUE_MAX),
+            multi_legs: MultiLegs::new(multi_leg::empty()),
+            multi_leg_views: VecDeque::with_capacity(MULTI_LEG_VIEWS_MAX),
+            rolls_day: false,
             exposures: 1,
             next_due_ns: u64::MAX,
             positions_due_ns: u64::MAX,
@@ -287,6 +303,9 @@ impl Engine {
         }
         for place in self.orders.live() {
             hash_order(&mut hash, self.orders.get(*place));
+        }
+        for at in self.multi_legs.live() {
+            self.multi_legs.get(*at).words().for_each(|word| hash.word(word));
         }
         for cell in self.positions.cells() {
             cell.hash(&mut hash);

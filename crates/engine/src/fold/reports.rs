@@ -102,6 +102,9 @@ impl Engine {
         {
             self.cancel(place, reason, true, out);
         }
+        if order.owner.parent_id != 0 {
+            self.leg_moved(place, out);
+        }
     }
 
     /// Carries a step over to the order's hold.
@@ -401,6 +404,7 @@ impl Engine {
         if let Some(place) = place {
             self.orders.get_mut(place).broken_lots += was.lots - now_lots;
             self.hash_cell(place);
+            self.leg_moved(place, out);
         }
         if let Some(order) = order {
             self.tell_fill(&order, event, (was.lots, was.price_nanos), true);
@@ -450,6 +454,7 @@ impl Engine {
         if up {
             self.send_owed_cancels(out);
         }
+        self.advance_multi_legs(out);
         self.venue_changed(venue, out);
     }
 
@@ -481,6 +486,7 @@ impl Engine {
         for cell in self.positions.cells_mut() {
             (cell.bought_lots, cell.sold_lots) = (0, 0);
         }
+        self.rolls_day = true;
         let mut at = 0;
         while let Some(place) = self.orders.live().get(at).copied() {
             let order = *self.orders.get(place);
@@ -492,7 +498,9 @@ impl Engine {
             // Ending it puts another one at this place of the list.
             self.end_of_day(place, &order, out);
         }
+        self.rolls_day = false;
         self.exposures += 1;
+        self.advance_multi_legs(out);
     }
 
     fn end_of_day(&mut self, place: u32, order: &Order, out: &mut dyn Outbox) {

@@ -97,6 +97,15 @@ impl Engine {
         held
     }
 
+    /// Whether an order of a multi-leg order would cross one of ours, where its slot asks. It is then refused, whatever the mode.
+    pub(super) fn leg_crosses(&mut self, command: &NewOrder) -> Option<Refusal> {
+        let side = Side::from_code(command.side).filter(|_| command.self_trade != 0)?;
+        let incoming = Incoming { instrument: command.header.instrument, side, price_nanos: command.price_nanos };
+        let resting = self.crossed_nanos(&incoming)?;
+        let plain = super::intents::refusal(RejectCode::SelfTrade);
+        Some(Refusal { bound: resting.into(), observed: command.price_nanos.into(), ..plain })
+    }
+
     /// Whether a replace would cross one of ours. It is then refused, whatever the mode: the order that it is about stands.
     pub(super) fn replace_crosses(&mut self, order: &Order, price_nanos: i64) -> Option<Refusal> {
         let incoming = Incoming { instrument: order.instrument, side: order.side, price_nanos };

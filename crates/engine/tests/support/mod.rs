@@ -2,7 +2,7 @@
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use engine::{Engine, EngineConfig, EventRef, Host, Outbox, Wants};
@@ -32,6 +32,7 @@ pub enum Heard {
     Risk(RiskView),
     Auction(AuctionView),
     Signal(SignalView),
+    MultiLeg(MultiLegView),
 }
 
 /// A host that writes what it is told to write.
@@ -55,6 +56,8 @@ pub struct ScriptState {
     /// Calls so far, and which of them made which intents.
     pub calls: usize,
     pub taken: Vec<(usize, Vec<OrderIntent>)>,
+    /// The intents of calls by their number: what another run took.
+    pub by_call: BTreeMap<usize, Vec<OrderIntent>>,
 }
 
 impl Host for Script {
@@ -85,6 +88,7 @@ impl Host for Script {
             EventRef::Risk(view) => Heard::Risk(*view),
             EventRef::Auction(view) => Heard::Auction(*view),
             EventRef::Signal(view) => Heard::Signal(*view),
+            EventRef::MultiLeg(view) => Heard::MultiLeg(*view),
         };
         state.heard.push((slot, heard));
         if state.keep_views {
@@ -96,6 +100,7 @@ impl Host for Script {
         };
         let planned = planned.or(state.always.filter(|(due, _)| *due == callback).map(|(_, intent)| vec![intent]));
         let call = state.calls;
+        let planned = planned.or(state.by_call.remove(&call));
         state.calls += 1;
         if let Some(intents) = planned {
             for intent in &intents {
@@ -464,6 +469,7 @@ fn pick<T: Record>(record: &RecordRef) -> Option<T> {
         LimitUsage,
         Session,
         SessionHealth,
+        MultiLeg,
         Signal
     )
 }
@@ -508,5 +514,22 @@ pub fn cancel_intent(id: u64) -> OrderIntent {
 pub fn cancel_all_intent() -> OrderIntent {
     let mut intent = OrderIntent::zeroed();
     intent.intent = u32::from(IntentKind::CancelAll.code());
+    intent
+}
+
+/// A leg at the slot's listing of this index; undefined: what it fills is kept.
+pub fn leg_intent(listing: u32, side: Side, price_nanos: i64, lots: i64, unwind_nanos: i64) -> OrderIntent {
+    let mut intent = new_intent(side, lots);
+    intent.intent = u32::from(IntentKind::Leg.code());
+    (intent.listing, intent.price_nanos, intent.expire_time_ns) = (listing, price_nanos, unwind_nanos.cast_unsigned());
+    intent
+}
+
+/// The legs before it as one multi-leg order.
+pub fn multi_leg_intent(within_ns: u64, unwind_ns: i64, one_by_one: bool, tag: u64) -> OrderIntent {
+    let mut intent = OrderIntent::zeroed();
+    intent.intent = u32::from(IntentKind::MultiLeg.code());
+    (intent.order_id, intent.expire_time_ns, intent.lots) = (tag, within_ns, unwind_ns);
+    intent.post_only = u8::from(one_by_one);
     intent
 }
