@@ -26,7 +26,8 @@ LEVELS_MAX = 1_000
 @click.option("--symbol", help="Show this symbol alone; --bbo needs it where the file has several.")
 @json_option
 def book(file: Path, bbo: Path | None, levels: int, symbol: str | None, as_json: bool) -> None:
-    """Build the books of FILE (LOBSTER, Databento .dbn or .dbn.zst, ITCH 5.0, or a directory of such).
+    """Build the books of FILE: LOBSTER, Databento .dbn or .dbn.zst, ITCH 5.0, a pcap or pcapng of its feed (FILE:PORT
+    reads one port of it), Parquet of orders, or a directory of such.
 
     The CSV has a row whenever a best price or its size differs from the row before, looked at after each complete
     event; prices are in 1e-9, an absent side is 0,0; the first row is the book after the snapshot.
@@ -52,6 +53,13 @@ def book(file: Path, bbo: Path | None, levels: int, symbol: str | None, as_json:
 def _open(file: Path) -> tuple[list[FlowFile], list[tuple[Path, str]]]:
     from meridian._native import book as native
 
+    if file.suffix == ".parquet":
+        from meridian.venues.flow import parquet
+
+        try:
+            file = parquet.read_as(file)
+        except ValueError as error:
+            raise BadInput(str(error).splitlines()) from error
     try:
         return native.open_flow([file])
     except ValueError as error:

@@ -33,7 +33,8 @@ REPORT = "report.html"
     multiple=True,
     required=True,
     metavar="[VENUE=]FILE",
-    help="Recorded flow: LOBSTER, DBN, ITCH 5.0, a run's directory; or generated:seconds=60,symbols=2.",
+    help="Recorded flow: LOBSTER, DBN, ITCH 5.0 or its pcap (FILE:PORT), Tardis CSV, Parquet, a run's directory; or "
+    "generated:seconds=60,symbols=2.",
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the strategy.")
 @click.option("--symbol", "symbols", multiple=True, help="Only these symbols of the data.")

@@ -15,6 +15,7 @@ from meridian import records
 from meridian._native import backtest as native
 from meridian.console import in_words
 from meridian.strategies.backtest import captured, generated
+from meridian.venues.flow import parquet
 
 __all__ = ["File", "Instrument", "Listing", "Market", "look_through", "look_through_days"]
 
@@ -39,6 +40,8 @@ class File:
     instruments: tuple[int, ...]
     captured: int | None = None
     """Of an engine's journal: the venue's number there."""
+    named: Path | None = None
+    """What a person named, where `path` was made of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,7 @@ class Market:
 class _Draft:
     errors: list[str] = field(default_factory=list)
     found: list[tuple[Path, str, Any, list[dict[str, Any]], int | None]] = field(default_factory=list)
+    named: dict[Path, Path] = field(default_factory=dict)
 
 
 def look_through(
@@ -99,7 +103,7 @@ def look_through(
     if not data:
         return None, ["--data: a file of recorded flow at least is needed"]
     for venue, path in _named(data, draft, tell, folder):
-        _look(venue, path, draft, tell)
+        _look(venue, path, draft, tell, folder)
     return _checked(draft, len(data), symbols, units)
 
 
@@ -200,8 +204,12 @@ def _named(
     return found
 
 
-def _look(venue: str, path: Path, draft: _Draft, tell: Callable[[Path, int], None]) -> None:
+def _look(venue: str, path: Path, draft: _Draft, tell: Callable[[Path, int], None], folder: Path | None = None) -> None:
     try:
+        if path.suffix == parquet.SUFFIX:
+            read = parquet.handed_over(path, folder or parquet.default_folder(), tell)
+            draft.named[read] = path
+            path = read
         sources = captured.venues(path, venue, VENUE) if path.is_dir() else [(path, venue, None)]
         for source, name_there, number in sources:
             scan = native.Scan(source, number)
@@ -215,8 +223,8 @@ def _look(venue: str, path: Path, draft: _Draft, tell: Callable[[Path, int], Non
 
 
 def _market(draft: _Draft, chosen: list[str], units: dict[str, int]) -> Market:
-    # Amounts by level are decimals: a lot of theirs is 1e-8 of a unit.
-    coins = {about["name"] for _, _, scan, seen, _ in draft.found if scan.by_level for about in seen}
+    # Amounts of Tardis are decimals: a lot of theirs is 1e-8 of a unit.
+    coins = {about["name"] for _, _, scan, seen, _ in draft.found if scan.format == "tardis" for about in seen}
     instruments = {
         name: Instrument(id=at, symbol=name, units_e8=units.get(name, 1 if name in coins else UNITS_E8))
         for at, name in enumerate(chosen, 1)
@@ -232,7 +240,7 @@ def _market(draft: _Draft, chosen: list[str], units: dict[str, int]) -> Market:
             _merge(listings.setdefault((about["name"], venue), {}), about)
         files.append(
             File(path=path, venue=venue, format=scan.format, by_level=scan.by_level, records=scan.records,
-                 instruments=tuple(numbers), captured=number)
+                 instruments=tuple(numbers), captured=number, named=draft.named.get(path))
         )  # fmt: skip
     spans = [about for about in listings.values() if about["records"]]
     return Market(

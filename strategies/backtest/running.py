@@ -276,7 +276,7 @@ def _result(plan: Plan, artifact: Artifact, running: native.Run, errors: list[st
         "seed": plan.seed,
         "venues": list(plan.market.venues),
         "symbols": [instrument.symbol for instrument in plan.market.instruments],
-        "files": [str(file.path) for file in plan.market.files],
+        "files": [str(file.named or file.path) for file in plan.market.files],
         "first_ns": told["first_ns"],
         "last_ns": told["last_ns"],
         "records": told["records"],

@@ -1,4 +1,4 @@
-"""Recorded order flow and its books: LOBSTER pairs, Databento order by order, ITCH 5.0 files.
+"""Recorded order flow and its books: LOBSTER pairs, Databento order by order, ITCH 5.0 files and captures, Parquet.
 
     from meridian.venues import flow
 
@@ -23,6 +23,7 @@ from meridian import records
 from meridian._native import book as _native
 from meridian.book import Book
 from meridian.rows import Rows
+from meridian.venues.flow import parquet
 from meridian.venues.flow.by_level import changes, levels, save_tardis
 
 __all__ = [
@@ -56,8 +57,11 @@ class Opened:
 
 
 def open_files(paths: Iterable[str | Path]) -> Opened:
-    """Opens flow files and directories (the files directly in them). ValueError with every error, one a line."""
-    files, skipped = _native.open_flow([Path(path) for path in paths])
+    """Opens flow files and directories (the files directly in them). ValueError with every error, one a line.
+
+    What is read of a Parquet file is kept in the user's cache.
+    """
+    files, skipped = _native.open_flow([parquet.read_as(Path(path)) for path in paths])
     return Opened(files=files, skipped=skipped)
 
 

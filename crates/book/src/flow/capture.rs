@@ -128,7 +128,9 @@ impl Blocks {
 
 impl Read for Blocks {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        if self.given == self.sequence.out.len() && !self.more().map_err(|words| std::io::Error::other(Refused(words)))? {
+        if self.given == self.sequence.out.len()
+            && !self.more().map_err(|words| std::io::Error::other(Refused(words)))?
+        {
             return Ok(0);
         }
         let left = &self.sequence.out[self.given..];
@@ -161,7 +163,9 @@ impl Sequence {
         }
         let Some((session, first, count)) = header(packet.payload) else {
             if self.to_ports.contains(&port) {
-                return Err(format!("packet {number} to port {port} is no MoldUDP64 datagram, as those before it were"));
+                return Err(format!(
+                    "packet {number} to port {port} is no MoldUDP64 datagram, as those before it were"
+                ));
             }
             self.other_ports.insert(port);
             return Ok(());

@@ -112,12 +112,17 @@ fn what_is_missing_is_named() {
         "messages 2 to 3 of session 0000000001 are missing before packet 2; a capture without gaps is allowed"
     );
     let words = read(Made::new(1).mold(1, 1, &[b"a"]).mold(1, 4, &[]), None).unwrap_err();
-    assert!(words.starts_with("messages 2 to 3 of session 0000000001 are missing to the end of the capture"), "{words}");
+    assert!(
+        words.starts_with("messages 2 to 3 of session 0000000001 are missing to the end of the capture"),
+        "{words}"
+    );
     let mut many = Made::new(1).mold(1, 1, &[b"a"]);
     for sequence in 3..3 + WAITING_MAX as u64 + 1 {
         many = many.mold(1, sequence, &[b"x"]);
     }
-    assert!(read(many, None).unwrap_err().starts_with("messages 2 to 2 of session 0000000001 are missing before packet 2"));
+    assert!(
+        read(many, None).unwrap_err().starts_with("messages 2 to 2 of session 0000000001 are missing before packet 2")
+    );
 }
 
 #[test]
@@ -132,10 +137,7 @@ fn what_is_no_whole_capture_of_a_feed_is_named() {
     assert_eq!(read(short, None).unwrap_err(), "the capture ends within packet 2; a whole capture is allowed");
     let words = read(Made::new(1).datagram(53, b"question"), None).unwrap_err();
     assert_eq!(words, "holds no MoldUDP64 datagram; its 1 datagrams went to port 53");
-    assert_eq!(
-        read(Made::new(1), None).unwrap_err(),
-        "holds no MoldUDP64 datagram; none of its 0 packets is of UDP"
-    );
+    assert_eq!(read(Made::new(1), None).unwrap_err(), "holds no MoldUDP64 datagram; none of its 0 packets is of UDP");
     let words = read(Made::new(1).mold(1, 1, &[b"a"]).datagram(1, b"else"), None).unwrap_err();
     assert!(words.starts_with("packet 2 to port 1 is no MoldUDP64 datagram"), "{words}");
 }

@@ -8,6 +8,7 @@ mod dbn;
 mod driver;
 mod error;
 mod fit;
+mod flat;
 mod generator;
 mod itch;
 mod lobster;
@@ -82,12 +83,16 @@ pub enum Format {
     Itch,
     /// Tardis CSV: levels or trades.
     Tardis,
+    /// Parquet, order by order, as [`flat`] hands it over.
+    ParquetOrders,
+    /// Parquet: levels or trades.
+    ParquetLevels,
 }
 
 impl Format {
     /// Whether it tells of levels instead of orders.
     pub const fn is_by_level(self) -> bool {
-        matches!(self, Self::Tardis)
+        matches!(self, Self::Tardis | Self::ParquetLevels)
     }
 
     /// The word that reports use.
@@ -97,6 +102,7 @@ impl Format {
             Self::Dbn => "dbn",
             Self::Itch => "itch",
             Self::Tardis => "tardis",
+            Self::ParquetOrders | Self::ParquetLevels => "parquet",
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::FlowErrors;
-use super::{FlowFile, capture, dbn, itch, lobster};
+use super::{FlowFile, capture, dbn, flat, itch, lobster};
 
 /// A file of a directory that carries no order-by-order data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,13 @@ fn identify(path: &Path) -> Result<Found, FlowErrors> {
                 Ok(Found::NotFlow(wrong.errors[0].words.clone()))
             }
             result => result.map(flow),
+        };
+    }
+    if flat::is_flat(path) {
+        let wrong = |words: String| FlowErrors::one(path, "", words);
+        return match flat::Stream::open(path).map_err(wrong)?.by_level {
+            true => Ok(Found::NotFlow("levels and trades, which tell of no order".to_owned())),
+            false => flat::read(path).map(flow),
         };
     }
     let itch_by_name = name.to_ascii_uppercase().contains("ITCH");

@@ -19,10 +19,12 @@ use wire::normalise::{ItchNormaliser, MarketSink};
 
 use super::error::FlowErrors;
 use super::time::midnight_of;
-use super::{FlowRecord, Format, capture, dbn, lobster, tardis};
+use super::{FlowRecord, Format, capture, dbn, flat, lobster, tardis};
 
 /// Bytes that are asked of a file at once; no message is longer.
 const PIECE_BYTES: usize = 1 << 20;
+/// Bytes by which a capture is known: more than its reader wants to see at once.
+const HEAD_BYTES: usize = 4_096;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -64,15 +66,17 @@ impl Window {
         } else {
             Box::new(file)
         };
-        let mut head = Vec::with_capacity(4);
+        let mut head = Vec::with_capacity(HEAD_BYTES);
         // What is broken within its first bytes is told when they are read.
-        let _ = source.by_ref().take(4).read_to_end(&mut head);
+        let _ = source.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head);
         let is_capture = capture::is_capture(&head);
         let whole = Cursor::new(head).chain(source);
         let source = match port {
             _ if is_capture => Source::Capture(Box::new(capture::Blocks::open(whole, port)?)),
             None => Source::File(Box::new(whole)),
-            Some(port) => return Err(format!("no packet capture, of which port {port} could be read; FILE alone is allowed")),
+            Some(port) => {
+                return Err(format!("no packet capture, of which port {port} could be read; FILE alone is allowed"));
+            }
         };
         Ok(Self { source, bytes: Vec::with_capacity(2 * PIECE_BYTES), from: 0, ended: false, passed: 0 })
     }
@@ -162,6 +166,7 @@ enum Reading {
     Dbn(Box<dbn::Stream>),
     Lobster(Box<lobster::Stream>),
     Tardis(Box<tardis::Stream>),
+    Flat(Box<flat::Stream>),
 }
 
 /// A file that is being read.
@@ -172,7 +177,8 @@ pub struct FlowStream {
 }
 
 impl FlowStream {
-    /// Opens a file: a LOBSTER message file (its order book lies beside it), Databento `mbo`, ITCH 5.0, or Tardis CSV.
+    /// Opens a file: a LOBSTER message file (its order book lies beside it), Databento `mbo`, ITCH 5.0 or a capture of its feed,
+    /// Tardis CSV, or what was read of Parquet.
     ///
     /// # Errors
     /// In words, when it is none of these or cannot be read.
@@ -186,12 +192,24 @@ impl FlowStream {
             (Format::Lobster, Reading::Lobster(Box::new(lobster::Stream::open(path)?)))
         } else if name.ends_with(".dbn") || name.ends_with(".dbn.zst") {
             (Format::Dbn, Reading::Dbn(Box::new(dbn::Stream::open(path).map_err(wrong)?)))
-        } else if tardis::looks_like_tardis(&head(path).map_err(wrong)?) {
-            (Format::Tardis, Reading::Tardis(Box::new(tardis::Stream::open(path).map_err(wrong)?)))
         } else {
-            (Format::Itch, Reading::Itch(Box::new(Itch::open(path, name).map_err(wrong)?)))
+            Self::by_head(path, name).map_err(wrong)?
         };
         Ok(Self { path: path.to_path_buf(), format, reading })
+    }
+
+    /// What a file is that its name does not tell.
+    fn by_head(path: &Path, name: &str) -> Result<(Format, Reading), String> {
+        let head = head(path)?;
+        if tardis::looks_like_tardis(&head) {
+            return Ok((Format::Tardis, Reading::Tardis(Box::new(tardis::Stream::open(path)?))));
+        }
+        if flat::looks_flat(&head) {
+            let stream = flat::Stream::open(path)?;
+            let format = if stream.by_level { Format::ParquetLevels } else { Format::ParquetOrders };
+            return Ok((format, Reading::Flat(Box::new(stream))));
+        }
+        Ok((Format::Itch, Reading::Itch(Box::new(Itch::open(path, name)?))))
     }
 
     /// What it is.
@@ -208,6 +226,7 @@ impl FlowStream {
             Reading::Itch(reading) => reading.read(out),
             Reading::Dbn(reading) => reading.read(out),
             Reading::Tardis(reading) => reading.read(out),
+            Reading::Flat(reading) => reading.read(out),
             Reading::Lobster(reading) => return reading.read(&self.path, out),
         };
         result.map_err(|(place, words)| FlowErrors::one(&self.path, place, words))
@@ -219,6 +238,7 @@ impl FlowStream {
             Reading::Itch(reading) => reading.names.clone(),
             Reading::Dbn(reading) => reading.symbols(),
             Reading::Tardis(reading) => reading.symbols(),
+            Reading::Flat(reading) => reading.symbols(),
             Reading::Lobster(reading) => vec![reading.symbol().to_owned()],
         }
     }
@@ -248,7 +268,8 @@ impl Itch {
     fn open(path: &Path, name: &str) -> Result<Self, String> {
         let mut window = Window::open(path)?;
         window.read_more()?;
-        let allowed = "LOBSTER message files, Databento mbo, ITCH 5.0 and Tardis CSV are allowed";
+        let allowed =
+            "LOBSTER message files, Databento mbo, ITCH 5.0, its captures, Tardis CSV and Parquet are allowed";
         if window.rest().len() < 3 {
             return Err(format!("is empty; {allowed}"));
         }

@@ -120,7 +120,9 @@ impl<'r> Packets<'r> {
                 Err(PcapError::Eof) => return Ok(false),
                 Err(PcapError::Incomplete(_)) => {
                     self.reader.refill().map_err(|error| match error {
-                        PcapError::ReadError => CaptureError(format!("the capture cannot be read after packet {number}")),
+                        PcapError::ReadError => {
+                            CaptureError(format!("the capture cannot be read after packet {number}"))
+                        }
                         _ => refuse(&format!("the block after packet {number} is longer than {BUFFER_BYTES} bytes")),
                     })?;
                     if self.reader.reader_exhausted() && matches!(self.reader.next(), Err(PcapError::Incomplete(_))) {
@@ -185,12 +187,7 @@ fn read_block<'a>(
     }
 }
 
-fn read_packet(
-    number: u64,
-    interface: Interface,
-    ticks: u128,
-    (data, sent_bytes): (&[u8], usize),
-) -> Packet<'_> {
+fn read_packet(number: u64, interface: Interface, ticks: u128, (data, sent_bytes): (&[u8], usize)) -> Packet<'_> {
     let since = ticks.saturating_mul(1_000_000_000) / interface.ticks_per_second;
     let time_ns = (since as i128 + i128::from(interface.offset_s) * 1_000_000_000).clamp(0, u64::MAX.into()) as u64;
     let cut = Fault::Cut { captured_bytes: data.len(), sent_bytes };
