@@ -102,6 +102,14 @@ impl Chaos {
             {
                 *self.outcomes.entry(record.state).or_default() += 1;
             }
+            // What trades a leg back has another price than what strategies ask for here; its room was reserved.
+            if let RecordRef::RiskReject(refused) = output
+                && refused.intent == IntentKind::New.code()
+                && refused.price_nanos != PRICE
+            {
+                let limits = [RejectCode::PosLong, RejectCode::PosShort].map(RejectCode::code);
+                assert!(!limits.contains(&refused.code), "seed {}: {refused:?}", self.seed);
+            }
         }
         self.outputs_seen = self.world.out.outputs.len();
     }
