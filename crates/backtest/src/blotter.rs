@@ -3,7 +3,7 @@
 //! Invariant: rows are appended in engine time and only their outcome changes later; a run's rows are a function of its
 //! inputs. Memory grows with the strategy's own orders and with the time covered, not with the data.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use engine::{Engine, Outbox};
 use records::{
@@ -80,8 +80,6 @@ pub struct FillRow {
     pub fee_nanos: i64,
     /// Middle of the book when the report arrived, or undefined.
     pub middle_nanos: i64,
-    /// Middle after each of [`HORIZONS_NS`], or undefined where the data ended before.
-    pub later_nanos: [i64; HORIZONS_NS.len()],
     /// Instrument.
     pub instrument: u32,
     /// Venue.
@@ -148,6 +146,8 @@ pub struct Blotter {
     pub orders: Vec<OrderRow>,
     /// Fills by engine time.
     pub fills: Vec<FillRow>,
+    /// Middle after each of [`HORIZONS_NS`], fill by fill; shorter where the data ended before.
+    pub later_nanos: [Vec<i64>; HORIZONS_NS.len()],
     /// Samples by time.
     pub equity: Vec<EquityRow>,
     /// Positions, where they changed since the last sample.
@@ -160,8 +160,10 @@ pub struct Blotter {
     pub controls_refused: Vec<(u16, u32)>,
     /// Sum of price × lots over all fills, nanos.
     pub traded_nanos: i128,
-    by_id: BTreeMap<u64, usize>,
-    awaited: [VecDeque<usize>; HORIZONS_NS.len()],
+    /// Time and instrument of each fill: what its marks ask, close together.
+    filled: Vec<(u64, u32)>,
+    /// By horizon: when the first fill that waits for its mark is due.
+    due_ns: [u64; HORIZONS_NS.len()],
     next_mark_ns: u64,
     shown: BTreeMap<(u32, u32), i64>,
     /// Commands of the pass under way.
@@ -171,7 +173,8 @@ pub struct Blotter {
 
 impl Blotter {
     pub(crate) fn new() -> Self {
-        Self { next_mark_ns: u64::MAX, commands: Vec::with_capacity(64), ..Self::default() }
+        let due_ns = [u64::MAX; HORIZONS_NS.len()];
+        Self { next_mark_ns: u64::MAX, due_ns, commands: Vec::with_capacity(64), ..Self::default() }
     }
 
     /// A pass begins.
@@ -190,25 +193,31 @@ impl Blotter {
 
     #[cold]
     fn mark_fills(&mut self, now_ns: u64, engine: &Engine) {
-        self.next_mark_ns = u64::MAX;
-        for (horizon, waiting) in self.awaited.iter_mut().enumerate() {
-            while let Some(at) = waiting.front().copied() {
-                let fill = &mut self.fills[at];
-                let due_ns = fill.time_ns + HORIZONS_NS[horizon];
-                if due_ns >= now_ns {
-                    self.next_mark_ns = self.next_mark_ns.min(due_ns);
-                    break;
-                }
-                fill.later_nanos[horizon] = middle(engine, fill.instrument);
-                waiting.pop_front();
+        for (horizon, due_ns) in self.due_ns.iter_mut().enumerate() {
+            while *due_ns < now_ns {
+                let later_nanos = &mut self.later_nanos[horizon];
+                let (_, instrument) = self.filled[later_nanos.len()];
+                later_nanos.push(middle(engine, instrument));
+                let next = self.filled.get(later_nanos.len());
+                *due_ns = next.map_or(u64::MAX, |(time_ns, _)| time_ns + HORIZONS_NS[horizon]);
             }
         }
+        self.next_mark_ns = self.due_ns.into_iter().min().unwrap_or(u64::MAX);
+    }
+
+    /// Row of an order. Ids rise, one after the other but where the engine's day or epoch changed.
+    fn place_of(&self, order_id: u64) -> Option<usize> {
+        let guess = order_id.wrapping_sub(self.orders.first()?.order_id) as usize;
+        if self.orders.get(guess).is_some_and(|row| row.order_id == order_id) {
+            return Some(guess);
+        }
+        self.orders.binary_search_by_key(&order_id, |row| row.order_id).ok()
     }
 
     /// After the engine took a report.
     pub(crate) fn reported(&mut self, event: &OrderEvent, engine: &Engine) {
         let now_ns = engine.time_ns();
-        let Some(at) = self.by_id.get(&event.owner.order_id).copied() else { return };
+        let Some(at) = self.place_of(event.owner.order_id) else { return };
         let row = &mut self.orders[at];
         row.last_ns = now_ns;
         if row.answered_ns == 0 {
@@ -229,15 +238,15 @@ impl Blotter {
             lots: event.lots,
             fee_nanos: event.fee_nanos,
             middle_nanos: middle(engine, event.header.instrument),
-            later_nanos: [UNDEF_PRICE; HORIZONS_NS.len()],
             instrument: event.header.instrument,
             venue: event.header.venue,
             slot: event.slot,
             side: event.side,
             liquidity: event.liquidity,
         });
-        for waiting in &mut self.awaited {
-            waiting.push_back(self.fills.len() - 1);
+        self.filled.push((now_ns, event.header.instrument));
+        for (due_ns, horizon_ns) in self.due_ns.iter_mut().zip(HORIZONS_NS) {
+            *due_ns = (*due_ns).min(now_ns + horizon_ns);
         }
         self.next_mark_ns = self.next_mark_ns.min(now_ns + HORIZONS_NS[0]);
     }
@@ -271,7 +280,7 @@ impl Blotter {
     }
 
     fn row(&mut self, row: OrderRow) {
-        self.by_id.insert(row.order_id, self.orders.len());
+        assert!(self.orders.last().is_none_or(|last| last.order_id < row.order_id), "an engine's order ids rise");
         self.orders.push(row);
     }
 

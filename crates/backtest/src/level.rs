@@ -2,7 +2,7 @@
 //!
 //! A resting order of ours is filled by trades at its price once those ahead of it are gone ([`crate::queue`]), and whole by
 //! a trade or an opposite level through its price. An incoming one takes what the levels show, which have fewer lots until
-//! the record tells of them again. Each level is told to the engine as one order of the level's lots.
+//! the record tells of them again. The engine is told of levels as the record tells of them, and of our orders beside them.
 //!
 //! Invariant: lots that ours took of a level are not there for ours to take again before the record renews the level; no
 //! word of the record panics.
@@ -34,7 +34,7 @@ struct Resting {
 /// One instrument.
 struct Book {
     listed: Listed,
-    /// By key: a bid's price, an ask's negated one; the best is the last.
+    /// By key: a bid's tick, an ask's negated one; the best is the greatest.
     levels: [Ladder; 2],
     own: [Vec<Resting>; 2],
     trading: TradingState,
@@ -46,7 +46,7 @@ impl Book {
     }
 
     fn lots_at(&self, side: Side, price_nanos: i64) -> i64 {
-        self.levels[side.index()].get(side.sign() * price_nanos)
+        self.levels[side.index()].get(side.sign() * (price_nanos / self.listed.tick_nanos))
     }
 }
 
@@ -121,16 +121,15 @@ impl Levels {
     #[inline]
     pub fn on_record(&mut self, now_ns: u64, record: &FlowRecord, made: &mut Made) -> bool {
         match record {
-            FlowRecord::Level(level) => {
-                self.on_level(now_ns, level, made);
-                made.end_event_as(level.header.flags);
-                false
-            }
+            FlowRecord::Level(level) => self.on_level(now_ns, level, made),
             FlowRecord::Trade(trade) => {
                 if self.resting > 0 {
                     self.on_trade(now_ns, trade, made);
-                    made.end_event();
                 }
+                if made.market.made().next().is_none() {
+                    return true;
+                }
+                made.end_event();
                 made.market.push(FlowRecord::Trade(*trade));
                 false
             }
@@ -153,36 +152,52 @@ impl Levels {
         true
     }
 
-    fn on_level(&mut self, now_ns: u64, level: &MarketLevel, made: &mut Made) {
-        let instrument = level.header.instrument;
+    /// True: the level goes into the feed as it stands; what changes nothing does not go there.
+    #[inline]
+    fn on_level(&mut self, now_ns: u64, level: &MarketLevel, made: &mut Made) -> bool {
         if level.action == BookAction::Clear.code() {
-            return self.clear(level, made);
+            self.clear(level, made);
+            made.end_event_as(level.header.flags);
+            return false;
         }
-        let (model, resting) = (self.model, self.resting);
-        let Some(side) = Side::from_code(level.side) else { return self.impact.refuse(Reason::InvalidField) };
-        let Some(book) = self.book(instrument) else { return self.impact.refuse(Reason::InvalidInstrument) };
-        let price_is_bad = level.price_nanos == UNDEF_PRICE
-            || !(book.listed.price_min_nanos..=book.listed.price_max_nanos).contains(&level.price_nanos)
-            || level.price_nanos % book.listed.tick_nanos != 0;
+        let Some(side) = Side::from_code(level.side) else { return self.refuse(Reason::InvalidField) };
+        let book = self.books.get_mut(level.header.instrument as usize).and_then(Option::as_mut);
+        let Some(book) = book else { return self.refuse(Reason::InvalidInstrument) };
+        let (price_nanos, tick_nanos) = (level.price_nanos, book.listed.tick_nanos);
+        let tick = price_nanos / tick_nanos;
+        let price_is_bad = price_nanos == UNDEF_PRICE
+            || !(book.listed.price_min_nanos..=book.listed.price_max_nanos).contains(&price_nanos)
+            || tick * tick_nanos != price_nanos;
         let lots = if level.action == BookAction::Delete.code() { 0 } else { level.lots };
         if price_is_bad || lots < 0 {
-            return self.impact.refuse(if price_is_bad { Reason::InvalidPrice } else { Reason::InvalidQuantity });
+            return self.refuse(if price_is_bad { Reason::InvalidPrice } else { Reason::InvalidQuantity });
         }
-        let key = side.sign() * level.price_nanos;
-        let before_lots = book.levels[side.index()].set(key, lots);
+        let before_lots = book.levels[side.index()].set(side.sign() * tick, lots);
         if before_lots == lots {
-            return;
+            return false;
         }
-        made.market.push(FlowRecord::Order(as_order(level, book.listed.tick_nanos, side, before_lots, lots)));
-        if resting > 0 {
-            for order in book.own[side.index()].iter_mut().filter(|order| order.price_nanos == level.price_nanos) {
-                order.place.on_level(model, before_lots, lots);
-            }
-            let crosses = |order: &Resting| side.sign() * (level.price_nanos - order.price_nanos) >= 0;
-            if lots > 0 && book.own[side.opposite().index()].iter().any(crosses) {
-                self.cross(now_ns, instrument, side.opposite(), level.price_nanos, true, made);
-            }
+        if self.resting == 0 {
+            return true;
         }
+        for order in book.own[side.index()].iter_mut().filter(|order| order.price_nanos == price_nanos) {
+            order.place.on_level(self.model, before_lots, lots);
+        }
+        let crosses = |order: &Resting| side.sign() * (price_nanos - order.price_nanos) >= 0;
+        if lots == 0 || !book.own[side.opposite().index()].iter().any(crosses) {
+            return true;
+        }
+        let mut told = *level;
+        told.header.flags &= !FLAG_LAST;
+        made.market.push(FlowRecord::Level(told));
+        self.cross(now_ns, told.header.instrument, side.opposite(), price_nanos, true, made);
+        made.end_event_as(level.header.flags);
+        false
+    }
+
+    /// Counts a record that the venue cannot take; it does not go into the feed.
+    fn refuse(&mut self, reason: Reason) -> bool {
+        self.impact.refuse(reason);
+        false
     }
 
     /// A level of the other side, or a trade, stands at or through prices of ours: those orders are filled whole.
@@ -362,9 +377,10 @@ impl Levels {
         let venue = self.venue;
         let other = wanted.side.opposite();
         let Some(book) = self.book(instrument) else { return };
+        let tick_nanos = book.listed.tick_nanos;
         let reach: Vec<(i64, i64)> = book.levels[other.index()]
             .iter()
-            .map(|(key, lots)| (other.sign() * key, lots))
+            .map(|(key, lots)| (other.sign() * key * tick_nanos, lots))
             .take_while(|(price_nanos, _)| wanted.reaches(*price_nanos))
             .collect();
         let in_reach: i64 = reach.iter().map(|(_, lots)| *lots).sum();
@@ -415,7 +431,7 @@ impl Levels {
         made.market.push(FlowRecord::Order(record));
     }
 
-    /// Lots of a level are ours.
+    /// Lots of a level are ours: the feed tells of a trade, and of what is left there.
     fn take(
         &mut self,
         now_ns: u64,
@@ -428,13 +444,16 @@ impl Levels {
         let (fees, venue) = (self.fees, self.venue);
         let Some(book) = self.book(instrument) else { return };
         let (units_e8, tick_nanos) = (book.listed.units_e8, book.listed.tick_nanos);
-        let key = side.sign() * price_nanos;
-        book.levels[side.index()].set(key, there - lots);
-        let mut record = MarketOrder::new();
-        (record.header.instrument, record.action) = (instrument, BookAction::Execute.code());
-        (record.order_ref, record.side) = (level_ref(instrument, side, price_nanos / tick_nanos), side.code());
-        (record.price_nanos, record.lots, record.match_id, record.printable) = (UNDEF_PRICE, lots, match_id, 1);
-        made.market.push(FlowRecord::Order(record));
+        book.levels[side.index()].set(side.sign() * (price_nanos / tick_nanos), there - lots);
+        let mut trade = Trade::new();
+        (trade.header.instrument, trade.side) = (instrument, side.code());
+        (trade.price_nanos, trade.lots, trade.match_id) = (price_nanos, lots, match_id);
+        made.market.push(FlowRecord::Trade(trade));
+        let mut level = MarketLevel::new();
+        (level.header.instrument, level.side) = (instrument, side.code());
+        (level.price_nanos, level.lots) = (price_nanos, there - lots);
+        level.action = if lots == there { BookAction::Delete.code() } else { BookAction::Modify.code() };
+        made.market.push(FlowRecord::Level(level));
         self.impact.taken_lots += lots;
         let fill = Fill { match_id, price_nanos, lots, leaves_lots: left_lots, liquidity: 2, units_e8 };
         made.reports.extend(self.own.fill(id, &fill, &fees, (venue, now_ns)));
@@ -573,32 +592,6 @@ impl Levels {
         }
         made.end_event();
     }
-}
-
-/// The reference under which a level stands in the engine's book: 42 bits of its tick, and whose it is.
-fn level_ref(instrument: u32, side: Side, tick: i64) -> u64 {
-    let tick = tick.cast_unsigned() & ((1 << 42) - 1);
-    (u64::from(instrument) << 43 | tick << 1 | side.index() as u64) & (OWN_REF - 1)
-}
-
-/// A level's change as the change of one order.
-fn as_order(level: &MarketLevel, tick_nanos: i64, side: Side, before_lots: i64, lots: i64) -> MarketOrder {
-    let mut record = MarketOrder::new();
-    (record.header.instrument, record.header.sequence) = (level.header.instrument, level.header.sequence);
-    record.header.venue_time_ns = level.header.venue_time_ns;
-    record.header.flags = level.header.flags & !FLAG_LAST;
-    record.order_ref = level_ref(level.header.instrument, side, level.price_nanos / tick_nanos);
-    (record.side, record.price_nanos, record.lots) = (side.code(), level.price_nanos, lots);
-    record.action = match (before_lots, lots) {
-        (0, _) => BookAction::Add.code(),
-        (_, 0) => BookAction::Delete.code(),
-        (before, now) if now < before => {
-            (record.price_nanos, record.lots) = (UNDEF_PRICE, before - now);
-            BookAction::Reduce.code()
-        }
-        _ => BookAction::Modify.code(),
-    };
-    record
 }
 
 fn own_record(instrument: u32, order: &Resting, side: Side, action: BookAction) -> MarketOrder {

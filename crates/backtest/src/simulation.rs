@@ -43,34 +43,64 @@ pub enum Progress {
     Done,
 }
 
+/// The engine's side: one input after the other, and the rows that they leave.
+struct Intake {
+    engine: Engine,
+    blotter: Blotter,
+    stamp: Stamp,
+    timer_due_ns: u64,
+    timer_ns: u64,
+    sample_ns: u64,
+    next_sample_ns: u64,
+    inputs: u64,
+}
+
 /// A run.
 pub struct Simulation {
-    engine: Engine,
+    intake: Intake,
     merge: Merge,
     venues: Vec<Venue>,
     /// Place in `venues` by venue id.
     place_of: Vec<u8>,
-    /// The rows so far.
-    pub blotter: Blotter,
-    stamp: Stamp,
     /// Some venue asks for memory before a record comes.
     looks_ahead: bool,
     /// What is due first of all that is on its way.
     due_ns: u64,
     due: (usize, Due),
-    timer_due_ns: u64,
-    timer_ns: u64,
-    sample_ns: u64,
-    next_sample_ns: u64,
     first_ns: u64,
     ended: bool,
-    inputs: u64,
 }
 
 /// Records ahead whose memory is asked for: the index, then the order.
 const AHEAD_FAR: usize = 9;
 const AHEAD_NEAR: usize = 4;
 const NO_PLACE: u8 = u8::MAX;
+
+impl Intake {
+    /// One input of the engine; its commands wait in the blotter.
+    #[inline]
+    fn fold(&mut self, now_ns: u64, record: &[u8]) {
+        let now_ns = now_ns.max(self.stamp.time_ns);
+        self.blotter.mark(now_ns, &self.engine);
+        if now_ns >= self.next_sample_ns {
+            self.sample(now_ns);
+        }
+        self.stamp = Stamp { sequence: self.stamp.sequence + 1, time_ns: now_ns };
+        self.blotter.at(now_ns);
+        self.engine.apply(self.stamp, record, &mut self.blotter);
+        self.timer_due_ns = now_ns.saturating_add(self.timer_ns);
+        self.inputs += 1;
+    }
+
+    #[cold]
+    fn sample(&mut self, now_ns: u64) {
+        while now_ns >= self.next_sample_ns {
+            let sample_ns = self.next_sample_ns;
+            self.blotter.sample(sample_ns, &self.engine);
+            self.next_sample_ns = self.next_sample_ns.saturating_add(self.sample_ns);
+        }
+    }
+}
 
 impl Simulation {
     /// Opens the streams and folds the first inputs at the time of the first record.
@@ -86,33 +116,36 @@ impl Simulation {
             place_of[usize::from(venue.id)] = place as u8;
         }
         let first_ns = if merge.next_ns() == u64::MAX { config.from_ns } else { merge.next_ns() };
-        let mut simulation = Self {
+        let intake = Intake {
             engine: Engine::new(config.engine, host),
-            merge,
-            looks_ahead: venues.iter().any(Venue::looks_ahead),
-            venues,
-            place_of,
             blotter: Blotter::new(),
             stamp: Stamp { sequence: 0, time_ns: first_ns },
-            due_ns: u64::MAX,
-            due: (0, Due::Feed),
             timer_due_ns: u64::MAX,
             timer_ns: config.timer_ns.max(1),
             sample_ns: config.sample_ns.max(1),
             next_sample_ns: first_ns.saturating_add(config.sample_ns.max(1)),
-            first_ns,
-            ended: false,
             inputs: 0,
         };
-        simulation.blotter.at(first_ns);
+        let mut simulation = Self {
+            intake,
+            merge,
+            looks_ahead: venues.iter().any(Venue::looks_ahead),
+            venues,
+            place_of,
+            due_ns: u64::MAX,
+            due: (0, Due::Feed),
+            first_ns,
+            ended: false,
+        };
+        simulation.intake.blotter.at(first_ns);
         let mut rest = &config.bootstrap[..];
         while let Some(header) = read_from::<Header>(rest) {
             let length = usize::from(header.length).clamp(size_of::<Header>(), rest.len());
             simulation.fold(first_ns, &rest[..length]);
             rest = &rest[length..];
         }
-        simulation.engine.touch_memory();
-        simulation.blotter.sample(first_ns, &simulation.engine);
+        simulation.intake.engine.touch_memory();
+        simulation.intake.blotter.sample(first_ns, &simulation.intake.engine);
         simulation.look();
         Ok(simulation)
     }
@@ -125,7 +158,7 @@ impl Simulation {
         let wanted = self.merge.taken.saturating_add(records_max);
         while !self.ended && self.merge.taken < wanted {
             let record_ns = self.merge.next_ns();
-            if self.due_ns.min(self.timer_due_ns) <= record_ns {
+            if self.due_ns.min(self.intake.timer_due_ns) <= record_ns {
                 if record_ns == u64::MAX && self.due_ns == u64::MAX {
                     self.finish();
                     break;
@@ -145,28 +178,56 @@ impl Simulation {
     /// The record's next word, at its venue.
     #[inline]
     fn happen(&mut self, now_ns: u64) {
+        if self.looks_ahead {
+            self.look_ahead();
+        }
+        let (venue, record, quiet_ns) = self.merge.record();
+        let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
+        if let FlowRecord::Order(order) = record {
+            self.intake.engine.prefetch(bytes_of(order));
+        }
+        let Some(venue) = self.venues.get_mut(usize::from(place)) else { return };
+        let (due_ns, due) = match venue.on_record(now_ns, record) {
+            // Nothing comes between: it arrives from where it lies.
+            Some(arrival_ns) if arrival_ns < self.due_ns && arrival_ns <= quiet_ns.min(self.intake.timer_due_ns) => {
+                self.intake.fold(arrival_ns, bytes(record));
+                if !self.intake.blotter.commands.is_empty() {
+                    self.send();
+                    self.look();
+                }
+                return;
+            }
+            Some(arrival_ns) => {
+                venue.set_out(record);
+                (arrival_ns, Due::Feed)
+            }
+            None => venue.due(),
+        };
+        if (due_ns, due) < (self.due_ns, self.due.1) {
+            (self.due_ns, self.due) = (due_ns, (usize::from(place), due));
+        }
+    }
+
+    /// Asks for memory that records further on will look at.
+    #[inline]
+    fn look_ahead(&self) {
         for (distance, near) in [(AHEAD_FAR, false), (AHEAD_NEAR, true)] {
-            if self.looks_ahead
-                && let Some((of, order_ref)) = self.merge.ahead(distance)
+            if let Some((of, order_ref)) = self.merge.ahead(distance)
                 && let Some(venue) = self.venues.get(usize::from(self.place_of[usize::from(of)]))
             {
                 venue.prefetch(order_ref, near);
             }
-        }
-        let (venue, record) = self.merge.record();
-        let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
-        self.engine.prefetch(bytes(record));
-        let Some(venue) = self.venues.get_mut(usize::from(place)) else { return };
-        venue.on_record(now_ns, record);
-        let (due_ns, due) = venue.due();
-        if (due_ns, due) < (self.due_ns, self.due.1) {
-            (self.due_ns, self.due) = (due_ns, (usize::from(place), due));
         }
     }
 
     /// Finds what is due first.
     #[inline]
     fn look(&mut self) {
+        if let [only] = &self.venues[..] {
+            let (due_ns, due) = only.due();
+            (self.due_ns, self.due) = (due_ns, (0, due));
+            return;
+        }
         self.due_ns = u64::MAX;
         for (place, venue) in self.venues.iter().enumerate() {
             let (due_ns, due) = venue.due();
@@ -180,8 +241,8 @@ impl Simulation {
     #[inline]
     fn deliver(&mut self) {
         let now_ns = self.due_ns;
-        if self.timer_due_ns < now_ns {
-            let due_ns = self.timer_due_ns;
+        if self.intake.timer_due_ns < now_ns {
+            let due_ns = self.intake.timer_due_ns;
             return self.fold(due_ns, bytes_of(&Timer::new()));
         }
         let (place, due) = self.due;
@@ -190,75 +251,72 @@ impl Simulation {
             Due::Expiry => venue.expire(now_ns),
             Due::Command => venue.take_command(now_ns),
             Due::Report => {
-                if let Some(report) = venue.reports.pop_front() {
-                    self.fold(now_ns, bytes_of(&report));
-                    self.blotter.reported(&report, &self.engine);
+                if let Some(report) = venue.take_report() {
+                    self.intake.fold(now_ns, bytes_of(&report));
+                    self.intake.blotter.reported(&report, &self.intake.engine);
                 }
             }
             Due::Feed => {
-                if let Some(record) = venue.take_feed() {
-                    self.fold(now_ns, bytes(&record));
+                if let Some(record) = venue.feed().front() {
+                    self.intake.fold(now_ns, bytes(record));
                 }
+                venue.feed().pop();
             }
+        }
+        if !self.intake.blotter.commands.is_empty() {
+            self.send();
         }
         self.look();
     }
 
-    /// One input of the engine; its commands set out.
-    #[inline]
+    /// One input of the engine that no venue sent; the commands set out.
     fn fold(&mut self, now_ns: u64, record: &[u8]) {
-        let now_ns = now_ns.max(self.stamp.time_ns);
-        self.blotter.mark(now_ns, &self.engine);
-        while now_ns >= self.next_sample_ns {
-            let sample_ns = self.next_sample_ns;
-            self.blotter.sample(sample_ns, &self.engine);
-            self.next_sample_ns = self.next_sample_ns.saturating_add(self.sample_ns);
-        }
-        self.stamp = Stamp { sequence: self.stamp.sequence + 1, time_ns: now_ns };
-        self.blotter.at(now_ns);
-        self.engine.apply(self.stamp, record, &mut self.blotter);
-        self.timer_due_ns = now_ns.saturating_add(self.timer_ns);
-        self.inputs += 1;
-        if !self.blotter.commands.is_empty() {
-            self.send(now_ns);
-        }
+        self.intake.fold(now_ns, record);
+        self.send();
+        self.look();
     }
 
-    fn send(&mut self, now_ns: u64) {
-        for (venue, command) in self.blotter.commands.drain(..) {
+    /// Commands of the input before this set out.
+    fn send(&mut self) {
+        let now_ns = self.intake.stamp.time_ns;
+        for (venue, command) in self.intake.blotter.commands.drain(..) {
             let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
             if let Some(venue) = self.venues.get_mut(usize::from(place)) {
                 venue.send(now_ns, command);
             }
         }
-        self.look();
     }
 
     /// The record has ended: slots stop and take their orders back, and all that is on its way arrives.
     fn finish(&mut self) {
         for slot in 1..=u8::MAX {
-            if self.engine.slot_run(slot) == Some(SlotRun::Running) {
+            if self.intake.engine.slot_run(slot) == Some(SlotRun::Running) {
                 let mut control = StrategyControl::new();
                 (control.slot, control.run, control.cancel) = (slot, SlotRun::Stopped.code(), 1);
-                let now_ns = self.stamp.time_ns;
+                let now_ns = self.intake.stamp.time_ns;
                 self.fold(now_ns, bytes_of(&control));
             }
         }
-        self.timer_due_ns = u64::MAX;
+        self.intake.timer_due_ns = u64::MAX;
         self.look();
         while self.due_ns != u64::MAX && self.due.1 != Due::Expiry {
-            self.timer_due_ns = u64::MAX;
+            self.intake.timer_due_ns = u64::MAX;
             self.deliver();
         }
-        let now_ns = self.stamp.time_ns;
-        self.blotter.mark(now_ns.saturating_add(1), &self.engine);
-        self.blotter.sample(now_ns, &self.engine);
+        let now_ns = self.intake.stamp.time_ns;
+        self.intake.blotter.mark(now_ns.saturating_add(1), &self.intake.engine);
+        self.intake.blotter.sample(now_ns, &self.intake.engine);
         self.ended = true;
     }
 
     /// The engine as it stands.
     pub fn engine(&self) -> &Engine {
-        &self.engine
+        &self.intake.engine
+    }
+
+    /// The rows so far.
+    pub fn blotter(&self) -> &Blotter {
+        &self.intake.blotter
     }
 
     /// Where each venue parted from its record.
@@ -268,12 +326,12 @@ impl Simulation {
 
     /// Records taken, inputs of the engine, records whose time went back.
     pub fn counts(&self) -> (u64, u64, u64) {
-        (self.merge.taken, self.inputs, self.merge.backwards)
+        (self.merge.taken, self.intake.inputs, self.merge.backwards)
     }
 
     /// Time of the first record and of the last input, ns.
     pub fn span_ns(&self) -> (u64, u64) {
-        (self.first_ns, self.stamp.time_ns)
+        (self.first_ns, self.intake.stamp.time_ns)
     }
 }
 

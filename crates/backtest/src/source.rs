@@ -51,11 +51,37 @@ struct Stream {
     next_ns: u64,
 }
 
+impl Stream {
+    /// Reads a batch and makes of it what the engine knows: its instruments, references told apart, and nothing that nobody
+    /// asked for.
+    fn read(&mut self) -> Result<(), FlowErrors> {
+        self.batch.clear();
+        self.position = 0;
+        self.more = self.source.records.read(&mut self.batch)?;
+        let (instruments, mark) = (&self.source.instruments, self.mark);
+        self.batch.retain_mut(|record| {
+            let number = record.header().instrument;
+            let instrument = instruments.get(number as usize).copied().unwrap_or(0);
+            record.header_mut().instrument = instrument;
+            if let FlowRecord::Order(order) = record {
+                order.order_ref ^= mark;
+                if order.action == BookAction::Replace.code() {
+                    order.new_order_ref ^= mark;
+                }
+            }
+            instrument != 0 || number == 0 && matches!(record, FlowRecord::Status(_))
+        });
+        Ok(())
+    }
+}
+
 /// All of them.
 pub(crate) struct Merge {
     streams: Vec<Stream>,
     first: usize,
     next_ns: u64,
+    /// The first stream is the first as long as its records are before this time.
+    others_ns: u64,
     from_ns: u64,
     until_ns: u64,
     /// Records taken, and records before the one before them.
@@ -83,7 +109,7 @@ impl Merge {
                 next_ns: 0,
             })
             .collect();
-        let mut merge = Self { streams, first: 0, next_ns: 0, from_ns, until_ns, taken: 0, backwards: 0 };
+        let mut merge = Self { streams, first: 0, next_ns: 0, others_ns: 0, from_ns, until_ns, taken: 0, backwards: 0 };
         for at in 0..merge.streams.len() {
             merge.find(at)?;
         }
@@ -97,23 +123,13 @@ impl Merge {
         self.next_ns
     }
 
-    /// The next record with its venue, once: where it lies it becomes what the engine knows it as.
+    /// The next record with its venue, and a time before which there is no other.
     #[inline]
-    pub fn record(&mut self) -> (u16, &mut FlowRecord) {
+    pub fn record(&mut self) -> (u16, &mut FlowRecord, u64) {
         let stream = &mut self.streams[self.first];
-        let record = &mut stream.batch[stream.position];
-        let header = record.header_mut();
-        let instrument = header.instrument as usize;
-        header.instrument = stream.source.instruments.get(instrument).copied().unwrap_or(0);
-        if stream.mark != 0
-            && let FlowRecord::Order(order) = record
-        {
-            order.order_ref ^= stream.mark;
-            if order.action == BookAction::Replace.code() {
-                order.new_order_ref ^= stream.mark;
-            }
-        }
-        (stream.source.venue, record)
+        let after = stream.batch.get(stream.position + 1).map_or(0, |record| record.header().venue_time_ns);
+        let quiet_ns = after.max(stream.next_ns).min(self.others_ns);
+        (stream.source.venue, &mut stream.batch[stream.position], quiet_ns)
     }
 
     /// Goes on to the one after it.
@@ -123,7 +139,10 @@ impl Merge {
         self.streams[at].position += 1;
         self.taken += 1;
         self.find(at)?;
-        self.choose();
+        self.next_ns = self.streams[at].next_ns;
+        if self.next_ns >= self.others_ns {
+            self.choose();
+        }
         Ok(())
     }
 
@@ -132,36 +151,26 @@ impl Merge {
     pub fn ahead(&self, records: usize) -> Option<(u16, u64)> {
         let stream = self.streams.get(self.first)?;
         match stream.batch.get(stream.position + records)? {
-            FlowRecord::Order(order) => Some((stream.source.venue, order.order_ref ^ stream.mark)),
+            FlowRecord::Order(order) => Some((stream.source.venue, order.order_ref)),
             _ => None,
         }
     }
 
-    /// Moves a stream on to the next record that somebody asked for.
+    /// Looks at a stream's next record.
     #[inline]
     fn find(&mut self, at: usize) -> Result<(), FlowErrors> {
         let stream = &mut self.streams[at];
         loop {
             let Some(record) = stream.batch.get(stream.position) else {
-                stream.batch.clear();
-                stream.position = 0;
                 if !stream.more {
                     stream.next_ns = u64::MAX;
                     return Ok(());
                 }
-                stream.more = stream.source.records.read(&mut stream.batch)?;
+                stream.read()?;
                 continue;
             };
-            let header = record.header();
-            let instrument = header.instrument;
-            let wanted = stream.source.instruments.get(instrument as usize).is_some_and(|engine| *engine != 0)
-                || instrument == 0 && matches!(record, FlowRecord::Status(_));
-            if !wanted {
-                stream.position += 1;
-                continue;
-            }
             // What comes before the beginning sets the books up.
-            let time_ns = header.venue_time_ns.max(self.from_ns);
+            let time_ns = record.header().venue_time_ns.max(self.from_ns);
             if time_ns > self.until_ns {
                 stream.next_ns = u64::MAX;
                 return Ok(());
@@ -172,16 +181,15 @@ impl Merge {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn choose(&mut self) {
-        if let [only] = &self.streams[..] {
-            self.next_ns = only.next_ns;
-            return;
-        }
-        self.next_ns = u64::MAX;
+        (self.next_ns, self.others_ns) = (u64::MAX, u64::MAX);
         for (at, stream) in self.streams.iter().enumerate() {
             if stream.next_ns < self.next_ns {
+                self.others_ns = self.next_ns;
                 (self.first, self.next_ns) = (at, stream.next_ns);
+            } else {
+                self.others_ns = self.others_ns.min(stream.next_ns);
             }
         }
     }

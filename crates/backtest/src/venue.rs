@@ -94,11 +94,24 @@ impl Feed {
         }
     }
 
-    /// The first one arrives.
+    /// The first one on its way.
     #[inline]
-    pub fn pop(&mut self) -> Option<FlowRecord> {
-        self.set_out = self.set_out.checked_sub(1)?;
-        self.records.pop_front()
+    pub fn front(&self) -> Option<&FlowRecord> {
+        if self.set_out > 0 { self.records.front() } else { None }
+    }
+
+    /// The first one has arrived.
+    #[inline]
+    pub fn pop(&mut self) {
+        if self.set_out > 0 {
+            self.set_out -= 1;
+            self.records.pop_front();
+        }
+    }
+
+    /// All that was made, which does not set out from here.
+    pub fn take(&mut self) -> Vec<FlowRecord> {
+        self.records.drain(std::mem::take(&mut self.set_out)..).collect()
     }
 }
 
@@ -159,8 +172,10 @@ pub(crate) struct Venue {
     pub id: u16,
     model: Model,
     made: Made,
-    pub reports: VecDeque<OrderEvent>,
+    reports: VecDeque<OrderEvent>,
     commands: VecDeque<Command>,
+    /// The earliest of expiries, commands and reports.
+    other_due: (u64, Due),
     feed_way: Way,
     order_way: Way,
     report_way: Way,
@@ -178,6 +193,7 @@ impl Venue {
             made: Made::default(),
             reports: VecDeque::with_capacity(64),
             commands: VecDeque::with_capacity(64),
+            other_due: (u64::MAX, Due::Expiry),
             feed_way: Way::new(config.feed.clone()),
             order_way: Way::new(config.order.clone()),
             report_way: Way::new(config.report.clone()),
@@ -185,8 +201,14 @@ impl Venue {
     }
 
     /// The earliest that is on its way or ends here, and what it is; on one instant in the order of [`Due`].
-    #[inline]
+    #[inline(always)]
     pub fn due(&self) -> (u64, Due) {
+        let arrival_ns = self.made.market.arrival_ns();
+        if arrival_ns < self.other_due.0 { (arrival_ns, Due::Feed) } else { self.other_due }
+    }
+
+    /// Finds the earliest of what is no market data: called wherever one of them may have changed.
+    fn look(&mut self) {
         let expiry_ns = match &self.model {
             Model::Exact(exact) => exact.next_expiry_ns(),
             Model::Levels(levels) => levels.next_expiry_ns(),
@@ -198,31 +220,41 @@ impl Venue {
         if let Some(report) = self.reports.front() {
             due = due.min((report.header.receive_time_ns, Due::Report));
         }
-        due.min((self.made.market.arrival_ns(), Due::Feed))
+        self.other_due = due;
     }
 
-    /// A word of the record. `record` becomes what the feed carries if it goes there as it stands.
+    /// A word of the record. If it goes to the engine as it stands, and nothing else happened, it is stamped so where it lies,
+    /// and this says when it arrives.
     #[inline]
-    pub fn on_record(&mut self, now_ns: u64, record: &mut FlowRecord) {
+    pub fn on_record(&mut self, now_ns: u64, record: &mut FlowRecord) -> Option<u64> {
         let as_it_stands = match &mut self.model {
             Model::Exact(exact) => exact.on_record(now_ns, record, &mut self.made),
             Model::Levels(levels) => levels.on_record(now_ns, record, &mut self.made),
         };
-        if as_it_stands {
-            let header = record.header_mut();
-            header.venue = self.id;
-            header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
-            self.made.market.push(*record);
-            self.made.market.leave();
-        } else {
+        if !as_it_stands {
             self.leave(now_ns);
+            return None;
         }
+        let header = record.header_mut();
+        header.venue = self.id;
+        if let Model::Levels(_) = self.model {
+            header.venue_time_ns = now_ns;
+        }
+        header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
+        Some(header.receive_time_ns)
     }
 
-    /// The first market data arrives.
+    /// A record that [`Venue::on_record`] stamped sets out.
     #[inline]
-    pub fn take_feed(&mut self) -> Option<FlowRecord> {
-        self.made.market.pop()
+    pub fn set_out(&mut self, record: &FlowRecord) {
+        self.made.market.push(*record);
+        self.made.market.leave();
+    }
+
+    /// Market data on its way to the engine.
+    #[inline]
+    pub fn feed(&mut self) -> &mut Feed {
+        &mut self.made.market
     }
 
     /// Whether [`Venue::prefetch`] is of use.
@@ -242,6 +274,14 @@ impl Venue {
     pub fn send(&mut self, now_ns: u64, mut command: Command) {
         command.arrival_ns = self.order_way.arrival_ns(now_ns);
         self.commands.push_back(command);
+        self.look();
+    }
+
+    /// The first report arrives.
+    pub fn take_report(&mut self) -> Option<OrderEvent> {
+        let report = self.reports.pop_front();
+        self.look();
+        report
     }
 
     /// The first command arrives.
@@ -276,6 +316,7 @@ impl Venue {
             header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
         }
         self.made.market.leave();
+        self.look();
     }
 
     /// Where it parted from the record.

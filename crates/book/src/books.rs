@@ -6,8 +6,9 @@
 use records::{BookAction, Hash64, Level, MarketOrder, Side, UNDEF_PRICE};
 
 use crate::anomaly::{Anomalies, Anomaly, Change};
+use crate::levels::HINTS;
 use crate::map::{Found, Mixed, PlaceMap};
-use crate::orders::{Node, Nodes};
+use crate::orders::{Node, Nodes, SUM};
 use crate::sides::{Sides, key_at};
 
 /// How much a venue's books can hold.
@@ -46,12 +47,14 @@ pub struct VenueBooks {
     pub(crate) prices: PlaceMap,
     pub(crate) nodes: Nodes,
     pub(crate) sides: Sides,
+    /// Levels that were found last, by their prices' hash; each is looked at before it is believed.
+    pub(crate) hints: Box<[u32; HINTS]>,
     suspect: Vec<bool>,
     anomalies: Anomalies,
-    live_orders: usize,
+    pub(crate) live_orders: usize,
 }
 
-type Applied = Result<Change, Anomaly>;
+pub(crate) type Applied = Result<Change, Anomaly>;
 
 fn side_from(index: u32) -> Side {
     if index & 1 == 0 { Side::Buy } else { Side::Sell }
@@ -71,6 +74,7 @@ impl VenueBooks {
             prices: PlaceMap::new(levels),
             nodes: Nodes::new(levels, capacity.orders),
             sides: Sides::new(sides, capacity.levels_per_side, levels),
+            hints: Box::new([0; HINTS]),
             suspect: vec![false; capacity.instruments + 1],
             anomalies: Anomalies::default(),
             live_orders: 0,
@@ -108,7 +112,7 @@ impl VenueBooks {
     }
 
     #[cold]
-    fn refuse(&mut self, instrument: u32, anomaly: Anomaly) -> Change {
+    pub(crate) fn refuse(&mut self, instrument: u32, anomaly: Anomaly) -> Change {
         self.anomalies.count(anomaly);
         if let Some(suspect) = self.suspect.get_mut(instrument as usize) {
             *suspect = true;
@@ -118,12 +122,12 @@ impl VenueBooks {
     }
 
     #[inline(always)]
-    fn check_instrument(&self, instrument: u32) -> Result<(), Anomaly> {
+    pub(crate) fn check_instrument(&self, instrument: u32) -> Result<(), Anomaly> {
         if (instrument as usize) < self.suspect.len() { Ok(()) } else { Err(Anomaly::UnknownInstrument) }
     }
 
     #[inline(always)]
-    fn node(&self, place: u32) -> &Node {
+    pub(crate) fn node(&self, place: u32) -> &Node {
         &self.nodes.items[place as usize]
     }
 
@@ -133,7 +137,7 @@ impl VenueBooks {
     }
 
     #[inline(always)]
-    fn find_level(&self, side: u32, price_nanos: i64) -> Option<Found> {
+    pub(crate) fn find_level(&self, side: u32, price_nanos: i64) -> Option<Found> {
         self.prices.find(Mixed::level(side >> 1, price_nanos), |level| {
             let node = self.node(level);
             node.price_nanos() == price_nanos && node.owner == side
@@ -152,7 +156,7 @@ impl VenueBooks {
     }
 
     #[inline(always)]
-    fn change_at(&self, side: u32, price_nanos: i64) -> Change {
+    pub(crate) fn change_at(&self, side: u32, price_nanos: i64) -> Change {
         let (touch_changed, visible_changed) = self.sides.is_best_is_visible(side, key_at(side, price_nanos));
         Change { touch_changed, visible_changed, anomaly: None }
     }
@@ -201,7 +205,7 @@ impl VenueBooks {
     }
 
     #[inline(never)]
-    fn make_level(&mut self, side: u32, price_nanos: i64) -> Result<u32, Anomaly> {
+    pub(crate) fn make_level(&mut self, side: u32, price_nanos: i64) -> Result<u32, Anomaly> {
         if self.sides.is_full(side) {
             return Err(Anomaly::LevelsFull);
         }
@@ -213,7 +217,7 @@ impl VenueBooks {
 
     /// Unlinks an order from its level; the level goes with its last order. The order and its map entry stay.
     #[inline(always)]
-    fn unlink(&mut self, place: u32, level: u32) {
+    pub(crate) fn unlink(&mut self, place: u32, level: u32) {
         if self.nodes.unlink(place, level) == 0 {
             self.drop_level(level);
         }
@@ -231,6 +235,7 @@ impl VenueBooks {
         let mixed = Mixed::level(side >> 1, price_nanos);
         let found = self.prices.find(mixed, |place| place == level).expect("a level is in the map of prices");
         self.prices.remove(mixed, found);
+        self.nodes.items[level as usize].extra = 0;
         self.nodes.give_level(level);
     }
 
@@ -317,7 +322,7 @@ impl VenueBooks {
         self.nodes.append(place, target, lots);
     }
 
-    fn clear_as_told(&mut self, instrument: u32, side_code: u8) -> Applied {
+    pub(crate) fn clear_as_told(&mut self, instrument: u32, side_code: u8) -> Applied {
         self.check_instrument(instrument)?;
         match Side::from_code(side_code) {
             Some(side) => self.clear_side(instrument * 2 + side.index() as u32),
@@ -346,9 +351,11 @@ impl VenueBooks {
             let level = self.sides.level(side, number);
             let mut place = self.node(level).next;
             while place != level {
-                let Node { key: order_ref, next, .. } = *self.node(place);
-                let found = self.find_order(order_ref).expect("a resting order is in the map");
-                self.map.remove(Mixed::order(order_ref), found);
+                let Node { key: order_ref, next, extra, .. } = *self.node(place);
+                if extra & SUM == 0 {
+                    let found = self.find_order(order_ref).expect("a resting order is in the map");
+                    self.map.remove(Mixed::order(order_ref), found);
+                }
                 self.nodes.give_order(place);
                 self.live_orders -= 1;
                 place = next;
@@ -454,10 +461,14 @@ impl VenueBooks {
         }
     }
 
-    /// Lots that trade before this order at its own price. Walks the queue.
+    /// Lots that trade before this order at its own price; `None` where the venue tells sums, in which no order has a place.
+    /// Walks the queue.
     pub fn lots_ahead(&self, order_ref: u64) -> Option<i64> {
         let order = self.node(self.find_order(order_ref)?.place);
         let (level, mut place, mut ahead) = (order.owner, order.previous, 0);
+        if self.sum_of(level).is_some() {
+            return None;
+        }
         while place != level {
             ahead += self.node(place).lots;
             place = self.node(place).previous;

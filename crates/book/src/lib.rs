@@ -1,4 +1,4 @@
-//! Order-by-order books of a venue, and readers, generators and drivers of recorded order flow.
+//! Books of a venue, order by order and by level, and readers, generators and drivers of recorded order flow.
 //!
 //! Invariant: a book takes all its memory when it is made; bytes of any origin change it or count an anomaly, and never
 //! panic. Readers refuse a bad file in words before anything starts.
@@ -9,6 +9,7 @@ mod books;
 mod consolidated;
 pub mod flow;
 pub mod itch_flow;
+mod levels;
 mod map;
 pub mod measure;
 mod memory;

@@ -8,6 +8,8 @@ use records::{Element, Plain};
 
 use crate::memory::FixedArray;
 
+/// In an order's `extra`: it is no order, but the lots that a venue tells of for the whole price ([`crate::levels`]).
+pub(crate) const SUM: u32 = 1 << 31;
 /// The end of a free list.
 const NIL: u32 = u32::MAX;
 
@@ -22,7 +24,7 @@ pub(crate) struct Node {
     pub(crate) owner: u32,
     pub(crate) next: u32,
     pub(crate) previous: u32,
-    /// An order's flags; how many orders a level has.
+    /// An order's flags, or [`SUM`]; how many orders a level has.
     pub(crate) extra: u32,
 }
 
@@ -136,6 +138,18 @@ impl Nodes {
         order.lots = lots;
         order.previous = last;
         order.next = level;
+    }
+
+    /// Links what a venue tells of a whole price to the front of a level's queue.
+    #[inline(always)]
+    pub(crate) fn prepend(&mut self, place: u32, level: u32, lots: i64) {
+        let node = &mut self.items[level as usize];
+        let first = node.next;
+        node.next = place;
+        node.extra += 1;
+        node.lots += lots;
+        self.items[first as usize].previous = place;
+        self.items[place as usize] = Node { key: 0, lots, owner: level, next: first, previous: level, extra: SUM };
     }
 
     /// Unlinks an order from its level; says how many orders are left there.

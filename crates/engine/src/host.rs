@@ -77,12 +77,16 @@ pub struct Wants {
     pub auction_calls: bool,
     /// It is called when a number is published.
     pub signal_calls: bool,
+    /// It is called when one of its orders stands otherwise, or an intent of its own was refused.
+    pub order_calls: bool,
+    /// It is called when one of its orders traded.
+    pub fill_calls: bool,
 }
 
-/// Books and trades: what a host that says nothing is called for.
+/// Books, trades and its own orders: what a host that says nothing is called for.
 impl Default for Wants {
     fn default() -> Self {
-        Self::new(0, |callback| matches!(callback, Callback::Book | Callback::Trade))
+        Self::new(0, |callback| matches!(callback, Callback::Book | Callback::Trade | Callback::Order | Callback::Fill))
     }
 }
 
@@ -101,6 +105,8 @@ impl Wants {
             risk_calls: has(Callback::Risk),
             auction_calls: has(Callback::Auction),
             signal_calls: has(Callback::Signal),
+            order_calls: has(Callback::Order),
+            fill_calls: has(Callback::Fill),
         }
     }
 }

@@ -19,6 +19,8 @@ const READS: Wants = Wants {
     risk_calls: false,
     auction_calls: false,
     signal_calls: false,
+    order_calls: true,
+    fill_calls: true,
 };
 const CALLED: Wants = Wants { consolidated_calls: true, ..READS };
 

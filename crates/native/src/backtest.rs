@@ -365,7 +365,7 @@ impl Run {
 
     /// Counts, hashes and positions as they stand.
     fn summary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (engine, blotter) = (self.simulation.engine(), &self.simulation.blotter);
+        let (engine, blotter) = (self.simulation.engine(), self.simulation.blotter());
         let (records, inputs, backwards) = self.simulation.counts();
         let (first_ns, last_ns) = self.simulation.span_ns();
         let entry = PyDict::new(py);
@@ -405,7 +405,7 @@ impl Run {
     /// A table's columns by name: numpy's name of the type, and the values. `orders`, `fills`, `equity`, `positions` or
     /// `slots`. Raises ValueError for another name.
     fn table<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-        let blotter = &self.simulation.blotter;
+        let blotter = self.simulation.blotter();
         let table = PyDict::new(py);
         macro_rules! columns {
             ($rows:expr, $($column:ident: $type:ident),* $(,)?) => {{
@@ -425,8 +425,9 @@ impl Run {
                     execution_id: uint64, price_nanos: int64, lots: int64, fee_nanos: int64, middle_nanos: int64,
                     instrument: uint32, venue: uint16, slot: uint8, side: uint8, liquidity: uint8);
                 for (at, horizon_ns) in HORIZONS_NS.iter().enumerate() {
-                    let bytes: Vec<u8> =
-                        blotter.fills.iter().flat_map(|row| row.later_nanos[at].to_le_bytes()).collect();
+                    let mut later_nanos = blotter.later_nanos[at].clone();
+                    later_nanos.resize(blotter.fills.len(), UNDEF_PRICE);
+                    let bytes: Vec<u8> = later_nanos.into_iter().flat_map(i64::to_le_bytes).collect();
                     table.set_item(format!("later_{horizon_ns}"), ("int64", PyBytes::new(py, &bytes)))?;
                 }
             }

@@ -96,6 +96,17 @@ pub fn read_from<T: Plain>(bytes: &[u8]) -> Option<T> {
     Some(unsafe { std::ptr::read_unaligned(bytes.as_ptr().cast::<T>()) })
 }
 
+/// A value that lies at the start of `bytes`, where it lies; `None` when there are too few or they are not aligned for it.
+#[inline(always)]
+pub fn view_of<T: Plain>(bytes: &[u8]) -> Option<&T> {
+    let start = bytes.as_ptr().cast::<T>();
+    if bytes.len() < size_of::<T>() || !start.is_aligned() {
+        return None;
+    }
+    // SAFETY: length and alignment were checked, any bits are a T, and the bytes live as long as the view.
+    Some(unsafe { &*start })
+}
+
 /// Declares a part of records: `repr(C)`, size pinned, no padding, layout exported.
 macro_rules! part {
     ($(#[$doc:meta])* pub struct $name:ident [$size:literal] { $($(#[$field_doc:meta])* pub $field:ident : $ty:ty),* $(,)? }) => {

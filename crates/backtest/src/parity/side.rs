@@ -241,8 +241,7 @@ impl Side {
 
     /// Market data that was made: it goes the way of the live feed.
     fn take_made(&mut self) -> Vec<FlowRecord> {
-        self.made.market.leave();
-        std::iter::from_fn(|| self.made.market.pop()).collect()
+        self.made.market.take()
     }
 
     fn ours(&mut self) -> Outcome {

@@ -110,6 +110,9 @@ impl Engine {
         let order = self.orders.get(place);
         let slot = order.slot;
         let Some(Some(cell)) = self.slots.get(usize::from(slot)) else { return };
+        if !cell.wants.order_calls {
+            return;
+        }
         let listing = self.listing(order.venue, order.instrument).and_then(|listing| cell.index_of(listing));
         let mut view = OrderView::zeroed();
         view.time_ns = self.time_ns;

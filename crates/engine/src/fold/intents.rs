@@ -384,7 +384,9 @@ impl Engine {
         record.side = intent.side as u8;
         record.intent = intent.intent as u8;
         self.say(record, out);
-        if !feedback {
+        let hears =
+            self.slots.get(usize::from(slot)).and_then(Option::as_ref).is_some_and(|cell| cell.wants.order_calls);
+        if !feedback || !hears {
             return;
         }
         let mut view = OrderView::zeroed();

@@ -3,8 +3,8 @@
 //! Invariant: strategies see a book only after the last record of a venue event, and only when something visible changed.
 
 use records::{
-    BookAction, BookView, Callback, FeedState, Header, Level, MarketOrder, Side, Status, StatusView, Trade, TradeView,
-    UNDEF_PRICE, VIEW_LEVELS,
+    BookAction, BookView, Callback, FeedState, Header, Level, MarketLevel, MarketOrder, Side, Status, StatusView,
+    Trade, TradeView, UNDEF_PRICE, VIEW_LEVELS,
 };
 use risk::Reference;
 
@@ -39,9 +39,40 @@ impl Engine {
             let resting = Side::from_code(record.side).or(printed.map(|(_, side)| side));
             self.on_printed(place, record, price_nanos, resting, out);
         }
-        if record.header.is_last() && self.listings[usize::from(place)].changed {
-            self.on_book_changed(place, &record.header, out);
+        self.end_of_record(place, &record.header, out);
+    }
+
+    /// A venue told how many lots stand at a price.
+    #[inline]
+    pub(super) fn on_market_level(&mut self, record: &MarketLevel, out: &mut dyn Outbox) {
+        let (venue, instrument) = (record.header.venue, record.header.instrument);
+        self.feed_spoke(&record.header, out);
+        let Some(place) = self.listing(venue, instrument) else {
+            self.statistics.unlisted += 1;
+            return;
+        };
+        let Some(books) = &mut self.venues[usize::from(venue)].books else { return };
+        let change = books.apply_level(record);
+        self.statistics.book_anomalies += u64::from(change.anomaly.is_some());
+        let listing = &mut self.listings[usize::from(place)];
+        listing.changed |= change.visible_changed;
+        listing.touched |= change.touch_changed;
+        self.end_of_record(place, &record.header, out);
+    }
+
+    /// Where the venue's event is complete and changed something visible, the book is shown.
+    #[inline(always)]
+    fn end_of_record(&mut self, place: u16, header: &Header, out: &mut dyn Outbox) {
+        let listing = &mut self.listings[usize::from(place)];
+        if !header.is_last() || !listing.changed {
+            return;
         }
+        if !listing.touched && listing.book_watchers == 0 && !listing.timed {
+            // Without anyone to be shown the levels, only the touch is kept.
+            listing.changed = false;
+            return out.stage(Stage::Booked);
+        }
+        self.on_book_changed(place, header, out);
     }
 
     /// A displayed order traded.
@@ -105,7 +136,7 @@ impl Engine {
                 self.hash.word(word);
             }
             if !absent(bid.price_nanos) && !absent(ask.price_nanos) {
-                let middle = (i128::from(bid.price_nanos) + i128::from(ask.price_nanos)).div_euclid(2);
+                let middle = (i128::from(bid.price_nanos) + i128::from(ask.price_nanos)) >> 1;
                 self.marks[listing.instrument as usize] = middle as i64;
             }
         }

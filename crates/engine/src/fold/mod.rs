@@ -22,8 +22,8 @@ mod usage;
 use std::collections::VecDeque;
 
 use records::{
-    FillView, Hash64, Header, Kind, MarketOrder, MultiLegView, OrderId, OrderIdParts, OrderView, Record, RecordRef,
-    SignalView, Stamp, UNDEF_PRICE, bytes_of, read_from,
+    FillView, Hash64, Header, MarketLevel, MarketOrder, MultiLegView, OrderId, OrderIdParts, OrderView, Record,
+    RecordRef, SignalView, Stamp, UNDEF_PRICE, bytes_of, read_from, view_of,
 };
 use risk::LimitTree;
 
@@ -51,7 +51,7 @@ const LAST_IDS: usize = 64;
 pub struct Statistics {
     /// Inputs that were no record of this build.
     pub unreadable: u64,
-    /// Records that the fold has no use for (outputs and commands fed back, books by level).
+    /// Records that the fold has no use for (outputs and commands fed back).
     pub unused: u64,
     /// Market records of instruments that are not listed here.
     pub unlisted: u64,
@@ -223,10 +223,16 @@ impl Engine {
         self.input = stamp.sequence;
         self.time_ns = stamp.time_ns;
         self.signals = 0;
-        self.received_ns = read_from::<Header>(record).map_or(0, |header| header.receive_time_ns);
-        match market_order(record) {
-            Some(record) => self.on_market_order(&record, out),
-            None => self.apply_other(record, out),
+        self.received_ns = match view_of::<Header>(record) {
+            Some(header) => header.receive_time_ns,
+            None => read_from::<Header>(record).map_or(0, |header| header.receive_time_ns),
+        };
+        if let Some(record) = as_record::<MarketLevel>(record) {
+            self.on_market_level(record, out);
+        } else if let Some(record) = as_record::<MarketOrder>(record) {
+            self.on_market_order(record, out);
+        } else {
+            self.apply_other(record, out);
         }
         self.tell(out);
         if self.time_ns >= self.next_due_ns {
@@ -240,11 +246,11 @@ impl Engine {
     /// Asks for the memory that [`Engine::apply`] of this record will look at first: for a merger that journals it meanwhile.
     #[inline]
     pub fn prefetch(&self, record: &[u8]) {
-        if let Some(record) = market_order(record)
+        if let Some(record) = as_record::<MarketOrder>(record)
             && let Some(books) =
                 self.venues.get(usize::from(record.header.venue)).and_then(|venue| venue.books.as_ref())
         {
-            books.prefetch(&record);
+            books.prefetch(record);
         }
     }
 
@@ -252,6 +258,7 @@ impl Engine {
     fn apply_other(&mut self, record: &[u8], out: &mut dyn Outbox) {
         match records::parse(record) {
             Ok(RecordRef::MarketOrder(record)) => self.on_market_order(&record, out),
+            Ok(RecordRef::MarketLevel(record)) => self.on_market_level(&record, out),
             Ok(RecordRef::Trade(record)) => self.on_trade(&record, out),
             Ok(RecordRef::Status(record)) => self.on_status(&record, out),
             Ok(RecordRef::OrderEvent(record)) => self.on_order_event(&record, out),
@@ -283,7 +290,7 @@ impl Engine {
             Ok(RecordRef::RegionPosition(record)) => self.on_region_position(&record),
             Ok(RecordRef::RegionQuote(record)) => self.on_region_quote(&record),
             Ok(RecordRef::KeptState(record)) => self.on_kept_state(&record, out),
-            // Books by level and rights come with the rooms that use them; commands and outputs are not input.
+            // Rights come with the rooms that use them; commands and outputs are not input.
             Ok(_) => self.statistics.unused += 1,
             Err(_) => self.statistics.unreadable += 1,
         }
@@ -486,14 +493,15 @@ impl Engine {
     }
 }
 
-/// The record, where it is one of the kind that most are.
-#[inline]
-fn market_order(record: &[u8]) -> Option<MarketOrder> {
-    let header: Header = read_from(record)?;
-    let is_one = header.kind == Kind::MarketOrder as u16
-        && usize::from(header.length) == size_of::<MarketOrder>()
-        && header.version == MarketOrder::VERSION;
-    if is_one { read_from(record) } else { None }
+/// The record where it lies, if it is one of this kind, as most are of one of two; others, and what lies at no multiple of
+/// eight, go the long way.
+#[inline(always)]
+fn as_record<T: Record>(record: &[u8]) -> Option<&T> {
+    let whole = view_of::<T>(record)?;
+    let header = whole.header();
+    let is_one =
+        header.kind == T::KIND as u16 && usize::from(header.length) == size_of::<T>() && header.version == T::VERSION;
+    is_one.then_some(whole)
 }
 
 fn hash_order(hash: &mut Hash64, order: &Order) {

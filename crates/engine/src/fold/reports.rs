@@ -236,6 +236,9 @@ impl Engine {
 
     fn tell_fill(&mut self, order: &Order, event: &OrderEvent, (lots, price_nanos): (i64, i64), broken: bool) {
         let Some(Some(cell)) = self.slots.get(usize::from(order.slot)) else { return };
+        if !cell.wants.fill_calls {
+            return;
+        }
         let listing = self.listing(order.venue, order.instrument).and_then(|listing| cell.index_of(listing));
         let mut view = FillView::zeroed();
         view.time_ns = self.time_ns;

@@ -173,8 +173,7 @@ impl Engine {
                 if let Some(ahead) = found.and_then(|_| books.lots_ahead(order.venue_order_ref)) {
                     (place.ahead_lots, exact) = (ahead, 1);
                 } else {
-                    let level = books.level_at(order.instrument, order.side, order.price_nanos);
-                    let there = level.map_or(0, |level| level.lots);
+                    let there = books.lots_told_at(order.instrument, order.side, order.price_nanos);
                     let known = same && before.ahead_lots != UNKNOWN;
                     place.ahead_lots = if known { there.min(before.ahead_lots) } else { there };
                 }

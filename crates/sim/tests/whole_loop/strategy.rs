@@ -199,7 +199,8 @@ fn push(orders: &mut OrdersView, intent: OrderIntent) {
 
 impl RustStrategy for Wanderer {
     fn wants(&self) -> Wants {
-        Wants::new(0, |callback| matches!(callback, Callback::Book | Callback::Trade | Callback::Auction))
+        let called = [Callback::Book, Callback::Trade, Callback::Auction, Callback::Order, Callback::Fill];
+        Wants::new(0, |callback| called.contains(&callback))
     }
 
     fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {

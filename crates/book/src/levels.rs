@@ -1,0 +1,216 @@
+//! Levels of which a venue tells the sum alone: how many lots stand at a price, and of no order.
+//!
+//! Invariant: a sum is the first of its level's ring, and the only one there; it is in no map of orders. Orders that are shown
+//! beside it (our own, in a backtest) stand behind it, and the level has the lots of all.
+
+use records::{BookAction, MarketLevel, Side, UNDEF_PRICE};
+
+use crate::anomaly::{Anomaly, Change};
+use crate::books::{Applied, VenueBooks};
+use crate::map::Mixed;
+use crate::orders::SUM;
+
+/// Levels that were found last, by hash.
+pub(crate) const HINTS: usize = 4_096;
+
+impl VenueBooks {
+    /// Applies what a venue tells of a level to the book of its instrument. A level that goes and was not there is no anomaly:
+    /// a venue that tells the best few says so of levels which it never told.
+    #[inline]
+    pub fn apply_level(&mut self, record: &MarketLevel) -> Change {
+        let instrument = record.header.instrument;
+        let applied = match record.action {
+            code if code == BookAction::Modify as u8 || code == BookAction::Add as u8 => {
+                self.set_level(instrument, record, record.lots)
+            }
+            code if code == BookAction::Delete as u8 => self.set_level(instrument, record, 0),
+            code if code == BookAction::Clear as u8 => self.clear_as_told(instrument, record.side),
+            _ => Err(Anomaly::BadAction),
+        };
+        applied.unwrap_or_else(|anomaly| self.refuse(instrument, anomaly))
+    }
+
+    #[inline(always)]
+    fn set_level(&mut self, instrument: u32, record: &MarketLevel, lots: i64) -> Applied {
+        self.check_instrument(instrument)?;
+        let side = Side::from_code(record.side).ok_or(Anomaly::BadSide)?;
+        if lots < 0 {
+            return Err(Anomaly::BadLots);
+        }
+        if record.price_nanos == UNDEF_PRICE {
+            return Err(Anomaly::BadPrice);
+        }
+        let side = instrument * 2 + side.index() as u32;
+        match self.level_of(side, record.price_nanos) {
+            Some(level) => self.set_sum(level, lots)?,
+            None if lots == 0 => return Ok(Change::default()),
+            None => {
+                if !self.nodes.has_room() {
+                    return Err(Anomaly::OrdersFull);
+                }
+                let level = self.make_level(side, record.price_nanos)?;
+                self.set_sum(level, lots)?;
+            }
+        }
+        Ok(self.change_at(side, record.price_nanos))
+    }
+
+    /// The level of a price: where one was found last under the price's hash, or else by the map.
+    #[inline(always)]
+    fn level_of(&mut self, side: u32, price_nanos: i64) -> Option<u32> {
+        let hint = Mixed::level(side >> 1, price_nanos).short(HINTS) ^ (side as usize & 1);
+        let level = self.hints[hint];
+        let node = self.node(level);
+        if node.price_nanos() == price_nanos && node.owner == side && node.extra > 0 {
+            return Some(level);
+        }
+        let found = self.find_level(side, price_nanos)?.place;
+        self.hints[hint] = found;
+        Some(found)
+    }
+
+    /// The node of a level's sum.
+    #[inline(always)]
+    pub(crate) fn sum_of(&self, level: u32) -> Option<u32> {
+        let first = self.node(level).next;
+        (first != level && self.node(first).extra & SUM != 0).then_some(first)
+    }
+
+    #[inline(always)]
+    fn set_sum(&mut self, level: u32, lots: i64) -> Result<(), Anomaly> {
+        match self.sum_of(level) {
+            Some(sum) if lots > 0 => {
+                let before = self.node(sum).lots;
+                let others = self.node(level).lots - before;
+                self.nodes.items[level as usize].lots = others.checked_add(lots).ok_or(Anomaly::BadLots)?;
+                self.nodes.items[sum as usize].lots = lots;
+                Ok(())
+            }
+            other => self.begin_or_end_sum(level, other, lots),
+        }
+    }
+
+    #[inline(never)]
+    fn begin_or_end_sum(&mut self, level: u32, sum: Option<u32>, lots: i64) -> Result<(), Anomaly> {
+        if let Some(sum) = sum {
+            self.unlink(sum, level);
+            self.nodes.give_order(sum);
+            self.live_orders -= 1;
+        } else if lots > 0 {
+            self.node(level).lots.checked_add(lots).ok_or(Anomaly::BadLots)?;
+            let place = self.nodes.take_order().ok_or(Anomaly::OrdersFull)?;
+            self.nodes.prepend(place, level, lots);
+            self.live_orders += 1;
+        }
+        Ok(())
+    }
+
+    /// Lots that the venue tells of at a price as a sum, or those of all orders there where it tells none.
+    pub fn lots_told_at(&self, instrument: u32, side: Side, price_nanos: i64) -> i64 {
+        let number = instrument * 2 + side.index() as u32;
+        let Some(found) = self.find_level(number, price_nanos) else { return 0 };
+        self.node(self.sum_of(found.place).unwrap_or(found.place)).lots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use records::{Hash64, MarketOrder};
+
+    use super::*;
+    use crate::Capacity;
+    use crate::flow::Random;
+
+    fn told(side: Side, price_nanos: i64, lots: i64) -> MarketLevel {
+        let mut record = MarketLevel::new();
+        (record.header.instrument, record.side) = (1, side.code());
+        (record.price_nanos, record.lots) = (price_nanos, lots);
+        record.action = if lots == 0 { BookAction::Delete.code() } else { BookAction::Modify.code() };
+        record
+    }
+
+    fn shown(action: BookAction, order_ref: u64, side: Side, price_nanos: i64, lots: i64) -> MarketOrder {
+        let mut record = MarketOrder::new();
+        (record.header.instrument, record.side, record.action) = (1, side.code(), action.code());
+        (record.order_ref, record.price_nanos, record.lots) = (order_ref, price_nanos, lots);
+        record
+    }
+
+    #[test]
+    fn sums_and_orders_beside_them_agree_with_plain_maps() {
+        let capacity = Capacity { instruments: 1, orders: 400, levels_per_side: 200 };
+        let (mut books, mut random) = (VenueBooks::new(capacity), Random::new(3));
+        let mut sums: [BTreeMap<i64, i64>; 2] = Default::default();
+        let mut own: BTreeMap<u64, (Side, i64, i64)> = BTreeMap::new();
+        for step in 0..40_000_u64 {
+            let side = if random.below(2) == 0 { Side::Buy } else { Side::Sell };
+            let price_nanos = 500 + random.below(150) as i64;
+            let lots = if random.below(3) == 0 { 0 } else { 1 + random.below(90) as i64 };
+            match random.below(10) {
+                0 => {
+                    books.apply(&shown(BookAction::Add, step + 1, side, price_nanos, lots + 1));
+                    own.insert(step + 1, (side, price_nanos, lots + 1));
+                }
+                1 | 2 => {
+                    if let Some((order_ref, _)) = own.pop_first() {
+                        books.apply(&shown(BookAction::Delete, order_ref, side, UNDEF_PRICE, 0));
+                    }
+                }
+                _ => {
+                    books.apply_level(&told(side, price_nanos, lots));
+                    sums[side.index()].insert(price_nanos, lots);
+                    sums[side.index()].retain(|_, lots| *lots > 0);
+                }
+            }
+            assert_eq!(books.anomalies().total(), 0, "step {step}");
+            let beside = || own.values().filter(|order| order.0 == side && order.1 == price_nanos);
+            let sum = sums[side.index()].get(&price_nanos).copied();
+            let count = beside().count() as i64 + i64::from(sum.is_some());
+            let level = books.level_at(1, side, price_nanos);
+            let expected = (count > 0).then(|| (sum.unwrap_or(0) + beside().map(|order| order.2).sum::<i64>(), count));
+            assert_eq!(level.map(|level| (level.lots, level.orders)), expected, "step {step}");
+            let of_all = expected.map_or(0, |(lots, _)| lots);
+            assert_eq!(books.lots_told_at(1, side, price_nanos), sum.unwrap_or(of_all));
+            assert_eq!(books.live_orders(), own.len() + sums[0].len() + sums[1].len());
+        }
+        assert!(own.keys().any(|order_ref| books.lots_ahead(*order_ref).is_none()), "no order has a place in a sum");
+        let mut clear = told(Side::Buy, UNDEF_PRICE, 0);
+        (clear.action, clear.side) = (BookAction::Clear.code(), 0);
+        books.apply_level(&clear);
+        assert_eq!((books.live_orders(), books.level_count(1, Side::Buy), books.level_count(1, Side::Sell)), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_is_wrong_is_counted_and_what_was_never_told_may_go() {
+        let mut books = VenueBooks::new(Capacity { instruments: 1, orders: 2, levels_per_side: 2 });
+        assert_eq!(books.apply_level(&told(Side::Buy, 7, 0)), Change::default());
+        let mut sideless = told(Side::Buy, 7, 5);
+        sideless.side = 0;
+        let mut elsewhere = told(Side::Buy, 7, 5);
+        elsewhere.header.instrument = 9;
+        let mut replaced = told(Side::Buy, 7, 5);
+        replaced.action = BookAction::Replace.code();
+        for (record, anomaly) in [
+            (told(Side::Buy, 7, -5), Anomaly::BadLots),
+            (told(Side::Buy, UNDEF_PRICE, 5), Anomaly::BadPrice),
+            (sideless, Anomaly::BadSide),
+            (elsewhere, Anomaly::UnknownInstrument),
+            (replaced, Anomaly::BadAction),
+        ] {
+            assert_eq!(books.apply_level(&record).anomaly, Some(anomaly));
+            assert_eq!(books.anomalies().of(anomaly), 1);
+        }
+        assert!(books.apply_level(&told(Side::Buy, 7, 5)).touch_changed);
+        assert!(!books.apply_level(&told(Side::Buy, 6, 5)).touch_changed);
+        assert_eq!(books.apply_level(&told(Side::Sell, 9, 5)).anomaly, Some(Anomaly::OrdersFull));
+        assert_eq!(books.level_count(1, Side::Sell), 0, "nothing of it stays");
+        assert_eq!(books.apply_level(&told(Side::Buy, 7, i64::MAX)).anomaly, None);
+        let (mut one, mut two) = (Hash64::default(), Hash64::default());
+        books.hash(1, &mut one);
+        books.apply_level(&told(Side::Buy, 7, 4));
+        books.hash(1, &mut two);
+        assert_ne!(one.value(), two.value());
+    }
+}
