@@ -185,7 +185,7 @@ def _levels(levels: Any) -> list[list[int]]:
 def _intent(data: bytes) -> dict[str, Any]:
     one = records.array(data, "OrderIntent")[0]
     return {
-        "intent": IntentKind(int(one["intent"])).name.lower(), "side": _side(one), "price_nanos": int(one["price_nanos"]),
+        "intent": IntentKind(int(one["intent"]) & 0xFF).name.lower(), "side": _side(one), "price_nanos": int(one["price_nanos"]),
         "lots": int(one["lots"]), "order_id": int(one["order_id"]),
     }  # fmt: skip
 
@@ -229,12 +229,28 @@ def _fix(folder: Path, chain: tuple[int, ...], commands: list[dict[str, Any]]) -
         frames, _, _ = wire.fix_frames(held, FIX_BYTES_MAX, FIX_FRAMES_MAX)
         for start, length in frames:
             raw = held[start : start + length]
-            fields = dict(one.partition(b"=")[::2] for one in raw.split(b"\x01"))
-            kind = {b"D": "NewOrder", b"G": "ReplaceOrder", b"F": "CancelOrder"}.get(fields.get(b"35", b""), "")
-            name = fields.get(b"41" if kind == "CancelOrder" else b"11", b"").decode("ascii", "replace")
-            if kind and name in wanted and (wanted[name], kind) in times:
+            fields = [one.partition(b"=") for one in raw.split(b"\x01")]
+            for kind, name in _asks([(tag, value) for tag, _, value in fields]):
+                if name not in wanted or (wanted[name], kind) not in times:
+                    continue
                 yield _step(5, times[wanted[name], kind], "wire", kind=kind, order_id=wanted[name], bytes=raw.hex(),
                             text=raw.replace(b"\x01", b"|").decode("ascii", "replace"))  # fmt: skip
+
+
+def _asks(fields: list[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
+    """What a message asks for, as the kind of the command, and of which order; a MassQuote asks for each of its entries."""
+    first = dict(reversed(fields))
+    if first.get(b"35") == b"i":
+        entry = b""
+        for tag, value in fields:
+            if tag == b"299":
+                entry = value
+            elif tag in (b"134", b"135"):
+                yield "CancelOrder" if value == b"0" else "NewOrder", entry.decode("ascii", "replace")
+        return
+    kind = {b"D": "NewOrder", b"G": "ReplaceOrder", b"F": "CancelOrder"}.get(first.get(b"35", b""), "")
+    if kind:
+        yield kind, first.get(b"41" if kind == "CancelOrder" else b"11", b"").decode("ascii", "replace")
 
 
 def _ouch(found: Found, folder: Path, venue: int, commands: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

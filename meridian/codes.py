@@ -73,6 +73,8 @@ class Kind(IntEnum):
     """Order command: cancel."""
     MASS_CANCEL = 19
     """Order command: cancel many."""
+    QUOTE_SET = 20
+    """Order command: the quotes before it are a set, and it is whole."""
     ORDER_EVENT = 32
     """What a venue or gateway says of an order."""
     NODE = 48

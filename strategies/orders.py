@@ -37,6 +37,7 @@ LIMIT, DAY = int(OrderType.LIMIT), int(TimeInForce.DAY)
 LIVE, PENDING_CANCEL = int(OrderState.LIVE), int(OrderState.PENDING_CANCEL)
 PENDING_REPLACE = int(OrderState.PENDING_REPLACE)
 INTENTS_MAX = layouts.INTENTS_MAX
+INTENT_QUOTE: int = _records.CONSTANTS["INTENT_QUOTE"]
 TICK_ROWS: int = _records.CONSTANTS["TICK_ROWS"]
 RAISED, OUT_OF_BOUNDS = checks.RAISED, checks.OUT_OF_BOUNDS
 BAD_PRICE, TOO_MANY_INTENTS = checks.BAD_PRICE, checks.TOO_MANY_INTENTS
@@ -229,6 +230,13 @@ def quote_side(
     intent.lots = order.lots - order.leaves_lots + size
 
 
+def mark_quotes(view: Any, first: int) -> None:
+    """Marks the intents from this one on as quotes: a venue that quotes in sets is sent those of one callback together."""
+    for place in range(first, view.intents_count):
+        intent = view.intents[place]
+        intent.intent = intent.intent | INTENT_QUOTE
+
+
 def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: Any, post_only: Any = False) -> None:
     """One order a side at these prices and this size.
 
@@ -255,8 +263,10 @@ def order_quote(line: int, orders: Any, bid_nanos: Any, ask_nanos: Any, lots: An
                 sell_found = place
                 sells += 1
     listing = view.listings[orders.listing]
+    first = view.intents_count
     quote_side(line, orders, BUY, buy_found, buys, bid, size, listing.headroom_buy_lots, post_only)
     quote_side(line, orders, SELL, sell_found, sells, ask, size, listing.headroom_sell_lots, post_only)
+    mark_quotes(view, first)
 
 
 def whole_lots(lots: int, increment_lots: int) -> int:
@@ -393,8 +403,10 @@ def order_mass_quote(line: int, orders: Any, bids: Any, asks: Any, lots: Any, po
     if size < 0 or size > LOTS_EDGE:
         fail(orders.memory, BAD_NUMBER, line)
     listing = orders.memory.listings[orders.listing]
+    first = orders.memory.intents_count
     mass_side(line, orders, BUY, bids, size, listing.headroom_buy_lots, post_only)
     mass_side(line, orders, SELL, asks, size, listing.headroom_sell_lots, post_only)
+    mark_quotes(orders.memory, first)
 
 
 def order_signal(line: int, orders: Any, channel: Any, value: Any) -> None:
@@ -494,7 +506,8 @@ METHODS = {
     "headroom_reason": order_headroom_reason, "queue_ahead_lots": order_queue_ahead_lots, "queue_exact": order_queue_exact,
 }  # fmt: skip
 SHARED = (
-    place_intent, whole_price, quote_side, whole_lots, target_side, level_of, free_level, mass_side, *METHODS.values(),
+    place_intent, whole_price, mark_quotes, quote_side, whole_lots, target_side, level_of, free_level, mass_side,
+    *METHODS.values(),
 )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ class TryOut:
 
 def _asked(intent: Any) -> Asked:
     return Asked(
-        kind=IntentKind(intent.intent),
+        kind=IntentKind(intent.intent & 0xFF),
         side={int(Side.BUY): "buy", int(Side.SELL): "sell"}.get(intent.side, ""),
         price=intent.price_nanos / NANOS,
         lots=intent.lots,

@@ -318,8 +318,10 @@ record! {
         pub reason: u8,
         /// 1, with `Up`: not the session that was up before; it knows nothing of earlier orders.
         pub renewed: u8,
+        /// 1: quotes leave in sets, as quotes; else each as an order of its own.
+        pub quotes: u8,
         /// Zero.
-        pub reserved: [u8; 4],
+        pub reserved: [u8; 3],
         /// Epoch the gateway obeys.
         pub epoch: u64,
         /// Free slots in the gateway's window (mirrored throttle), 0: not told.
@@ -421,8 +423,10 @@ record! {
         pub post_only: u8,
         /// The slot.
         pub slot: u8,
+        /// 1: a quote ([`crate::INTENT_QUOTE`]).
+        pub quote: u8,
         /// Zero.
-        pub reserved: [u8; 10],
+        pub reserved: [u8; 9],
     }
 }
 

@@ -32,6 +32,8 @@ codes! {
         CancelOrder = 18,
         /// Order command: cancel many.
         MassCancel = 19,
+        /// Order command: the quotes before it are a set, and it is whole.
+        QuoteSet = 20,
         /// What a venue or gateway says of an order.
         OrderEvent = 32,
         /// A node of the limit tree.

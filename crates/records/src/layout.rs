@@ -204,7 +204,7 @@ layouts! {
     market::Definition = Kind::Definition as u16, market::Listing = Kind::Listing as u16,
     market::TickBand = Kind::TickBand as u16,
     orders::NewOrder = Kind::NewOrder as u16, orders::ReplaceOrder = Kind::ReplaceOrder as u16,
-    orders::CancelOrder = Kind::CancelOrder as u16, orders::MassCancel = Kind::MassCancel as u16,
+    orders::CancelOrder = Kind::CancelOrder as u16, orders::MassCancel = Kind::MassCancel as u16, orders::QuoteSet = Kind::QuoteSet as u16,
     orders::OrderEvent = Kind::OrderEvent as u16,
     control::Node = Kind::Node as u16, control::LimitSet = Kind::LimitSet as u16,
     control::Allocation = Kind::Allocation as u16, control::Kill = Kind::Kill as u16,

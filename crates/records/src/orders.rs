@@ -59,8 +59,8 @@ record! {
         pub slot: u8,
         /// 1: the sale is short.
         pub short_sale: u8,
-        /// Zero.
-        pub reserved: u8,
+        /// 1: part of the set of quotes that the next [`QuoteSet`] ends.
+        pub quote: u8,
     }
 }
 
@@ -101,8 +101,23 @@ record! {
         pub reason: u8,
         /// Slot, or 0.
         pub slot: u8,
+        /// 1: part of the set of quotes that the next [`QuoteSet`] ends.
+        pub quote: u8,
         /// Zero.
-        pub reserved: [u8; 6],
+        pub reserved: [u8; 5],
+    }
+}
+
+record! {
+    /// The commands before it that are marked so (`quote`) are a set, and it is whole: a gateway that quotes in sets may send it.
+    /// One that is lost ends with the next record of the link.
+    pub struct QuoteSet [48] v 1 {
+        /// Commands of the set.
+        pub commands: u32,
+        /// Slot that asked.
+        pub slot: u8,
+        /// Zero.
+        pub reserved: [u8; 3],
     }
 }
 

@@ -54,7 +54,7 @@ macro_rules! parser {
 parser! {
     market::MarketOrder, market::MarketLevel, market::Trade, market::Status, market::Imbalance, market::Definition,
     market::Listing, market::TickBand,
-    orders::NewOrder, orders::ReplaceOrder, orders::CancelOrder, orders::MassCancel, orders::OrderEvent,
+    orders::NewOrder, orders::ReplaceOrder, orders::CancelOrder, orders::MassCancel, orders::QuoteSet, orders::OrderEvent,
     control::Node, control::LimitSet, control::Allocation, control::Kill, control::Slot, control::SlotBind,
     control::StrategyControl, control::Parameter, control::Timer, control::Session, control::DayRoll,
     control::SnapshotMark, control::Intent, control::Signal, control::EngineStart, control::Resync,

@@ -22,6 +22,8 @@ pub const VIEW_LEVELS: usize = 5;
 pub const WORKING_MAX: usize = 64;
 /// Intents one callback may make.
 pub const INTENTS_MAX: usize = 32;
+/// Beside the kind of an intent: it is a quote. Where the venue's session quotes in sets, those of one callback leave as one.
+pub const INTENT_QUOTE: u32 = 1 << 8;
 /// Rows of a listing's tick table in a view.
 pub const TICK_ROWS: usize = 6;
 
@@ -408,7 +410,7 @@ part! {
         pub display_lots: i64,
         /// Good-till-time end.
         pub expire_time_ns: u64,
-        /// An [`crate::IntentKind`] code.
+        /// An [`crate::IntentKind`] code, and [`INTENT_QUOTE`] for a quote.
         pub intent: u32,
         /// Index among the slot's listings.
         pub listing: u32,

@@ -86,14 +86,18 @@ impl Tcp for Quiet<dyn Tcp> {
 
 #[test]
 fn feed_gateway_and_engine_take_no_memory_once_they_run() {
-    takes_no_memory(5, None);
+    takes_no_memory(5, None, false);
     for version in ["FIX.4.2", "FIX.4.4", "FIXT.1.1"] {
-        takes_no_memory(5, Some(version));
+        takes_no_memory(5, Some(version), false);
+    }
+    for version in ["FIX.4.4", "FIXT.1.1"] {
+        takes_no_memory(5, Some(version), true);
     }
 }
 
-/// Over OUCH, or this version of FIX.
-fn takes_no_memory(seed: u64, fix: Option<&'static str>) {
+/// Over OUCH, or this version of FIX; the strategy's quotes in sets.
+fn takes_no_memory(seed: u64, fix: Option<&'static str>, quotes: bool) {
+    fix::set_quotes(quotes);
     let setup = Setup {
         venues: 2,
         run_ns: 140 * MILLISECOND,
@@ -113,7 +117,10 @@ fn takes_no_memory(seed: u64, fix: Option<&'static str>) {
     let after = world.with_engine(|engine| engine.statistics());
     assert!(after.orders - before.orders > 50 && after.fills - before.fills > 20, "{before:?} {after:?}");
     let taken = TAKEN.get();
-    assert_eq!(taken, 0, "{fix:?}, seed {seed}: calls of the allocator in the cycles of feed, gateway and engine");
+    assert_eq!(
+        taken, 0,
+        "{fix:?}, quotes {quotes}, seed {seed}: calls of the allocator in the cycles of feed, gateway and engine"
+    );
     world.run_to_rest();
     world.check_at_rest();
 }

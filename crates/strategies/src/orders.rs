@@ -6,8 +6,8 @@
 use std::panic::Location;
 
 use records::{
-    CallStatus, INTENTS_MAX, IntentKind, OrderIntent, OrderState, OrderType, OrdersView, Side, TimeInForce,
-    UNDEF_PRICE, WorkingOrder,
+    CallStatus, INTENT_QUOTE, INTENTS_MAX, IntentKind, OrderIntent, OrderState, OrderType, OrdersView, Side,
+    TimeInForce, UNDEF_PRICE, WorkingOrder,
 };
 
 use crate::rust::Failure;
@@ -213,8 +213,12 @@ impl<'a> Orders<'a> {
             return Err(failure(CallStatus::BadNumber));
         }
         let room = [self.headroom_lots(Side::Buy), self.headroom_lots(Side::Sell)];
+        let first = self.view.intents_count as usize;
         self.mass_side(Side::Buy, bids, lots, room[0], post_only)?;
-        self.mass_side(Side::Sell, asks, lots, room[1], post_only)
+        self.mass_side(Side::Sell, asks, lots, room[1], post_only)?;
+        let end = self.view.intents_count as usize;
+        self.view.intents[first..end].iter_mut().for_each(|intent| intent.intent |= INTENT_QUOTE);
+        Ok(())
     }
 
     #[track_caller]

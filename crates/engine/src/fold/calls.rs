@@ -62,12 +62,11 @@ impl Engine {
         cell.legs_count = 0;
         let mut intents = [OrderIntent::zeroed(); INTENTS_MAX];
         intents[..count].copy_from_slice(&cell.view.intents[..count]);
-        for intent in &intents[..count] {
-            if !self.intend(slot, intent, feedback, out) {
-                return;
-            }
+        let goes_on = intents[..count].iter().all(|intent| self.intend(slot, intent, feedback, out));
+        if goes_on {
+            self.refuse_loose_legs(slot, feedback, out);
         }
-        self.refuse_loose_legs(slot, feedback, out);
+        self.end_quote_sets(slot, out);
     }
 
     /// Tells slots what happened to their orders in this pass. A refusal is told once; what is then refused is not.

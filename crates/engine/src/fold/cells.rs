@@ -18,6 +18,10 @@ pub(crate) struct VenueCell {
     pub up: bool,
     /// A `CancelOnDisconnect` code, 0: none.
     pub cancel_on_disconnect: u8,
+    /// Its session takes quotes in sets.
+    pub quotes: bool,
+    /// Commands of the set that is being asked for.
+    pub quoted: u32,
     /// How often its order session was another one than before.
     pub generation: u16,
     pub trading: u8,
@@ -39,6 +43,8 @@ impl VenueCell {
         Self {
             up: false,
             cancel_on_disconnect: 0,
+            quotes: false,
+            quoted: 0,
             generation: 0,
             trading: 0,
             feed_stale: false,

@@ -4,8 +4,8 @@
 //! be sent now and is owed (kill, disabled slot) is sent as soon as it can be.
 
 use records::{
-    CancelOrder, Intent, IntentKind, MoneyNanos, NewOrder, OrderIntent, OrderState, OrderType, OrderView, Owner,
-    Reason, RejectCode, ReplaceOrder, RiskReject, Side, SlotRun, TimeInForce, UNDEF_PRICE, WORKING_MAX,
+    CancelOrder, INTENT_QUOTE, Intent, IntentKind, MoneyNanos, NewOrder, OrderIntent, OrderState, OrderType, OrderView,
+    Owner, Reason, RejectCode, ReplaceOrder, RiskReject, Side, SlotRun, TimeInForce, UNDEF_PRICE, WORKING_MAX,
 };
 use risk::{Binding, Hold, Refusal};
 
@@ -21,8 +21,11 @@ pub(super) fn refusal(code: RejectCode) -> Refusal {
 impl Engine {
     /// Takes one intent of a slot; `false` when the slot is disabled for it.
     pub(super) fn intend(&mut self, slot: u8, intent: &OrderIntent, feedback: bool, out: &mut dyn Outbox) -> bool {
+        if intent.intent & INTENT_QUOTE != 0 {
+            return self.intend_quote(slot, intent, feedback, out);
+        }
         let outcome = match u8::try_from(intent.intent).ok().and_then(IntentKind::from_code) {
-            Some(IntentKind::New) => self.intend_new(slot, intent, out),
+            Some(IntentKind::New) => self.intend_new(slot, intent, None, out),
             Some(IntentKind::Replace) => self.intend_replace(slot, intent, out),
             Some(IntentKind::Cancel) => self.intend_cancel(slot, intent, out),
             Some(IntentKind::CancelSide) => self.intend_cancel_side(slot, intent, out),
@@ -60,7 +63,7 @@ impl Engine {
             lots: record.lots,
             display_lots: record.display_lots,
             expire_time_ns: record.expire_time_ns,
-            intent: u32::from(record.intent),
+            intent: u32::from(record.intent) | if record.quote == 1 { INTENT_QUOTE } else { 0 },
             listing: index.map_or(u32::MAX, |index| index as u32),
             side: u32::from(record.side),
             order_type: u16::from(record.order_type),
@@ -73,9 +76,17 @@ impl Engine {
             return;
         }
         self.intend(record.slot, &intent, true, out);
+        self.end_quote_sets(record.slot, out);
     }
 
-    fn intend_new(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {
+    /// A new order; `instead_of`: an order that is cancelled as soon as it is sure that the new one goes.
+    pub(super) fn intend_new(
+        &mut self,
+        slot: u8,
+        intent: &OrderIntent,
+        instead_of: Option<u32>,
+        out: &mut dyn Outbox,
+    ) -> Result<(), Refusal> {
         let Some(cell) = &self.slots[usize::from(slot)] else { return Err(refusal(RejectCode::SlotStopped)) };
         let index = intent.listing as usize;
         if index >= cell.listings_count {
@@ -102,6 +113,10 @@ impl Engine {
             checked => checked?,
         };
         out.stage(Stage::RiskPassed);
+        if let Some(former) = instead_of {
+            self.cancel(former, Reason::UserRequested, false, out);
+        }
+        command.quote = self.joins_set(command.header.venue);
         self.send_new(command, side, hold, out);
         Ok(())
     }
@@ -191,7 +206,8 @@ impl Engine {
     fn intend_replace(&mut self, slot: u8, intent: &OrderIntent, out: &mut dyn Outbox) -> Result<(), Refusal> {
         let place = self.named(slot, intent.order_id)?;
         let order = *self.orders.get(place);
-        if order.state() != OrderState::Live || self.multi_legs.find(order.owner.parent_id).is_some() {
+        let busy = order.state() != OrderState::Live && !self.was_pulled_for_a_quote(&order);
+        if busy || self.multi_legs.find(order.owner.parent_id).is_some() {
             return Err(refusal(RejectCode::OrderBusy)); // A multi-leg order moves its legs itself.
         }
         let in_range = (1..=LOTS_MAX).contains(&intent.lots) && (0..=intent.lots).contains(&intent.display_lots);
@@ -199,6 +215,9 @@ impl Engine {
             return Err(refusal(RejectCode::BadIntent));
         }
         let listing = self.listing(order.venue, order.instrument).ok_or(refusal(RejectCode::UnknownInstrument))?;
+        if self.is_requoted(&order, intent) {
+            return self.requote(place, listing, intent, out);
+        }
         self.can_trade(listing, order.time_in_force)?;
         self.check_replace(place, &order, intent, listing)?;
         out.stage(Stage::RiskPassed);
@@ -320,13 +339,14 @@ impl Engine {
         order.cancel_sent = true;
         order.asks(self.time_ns);
         let order = *order;
+        let quote = self.joins_set(order.venue);
         let mut command = CancelOrder::new();
         command.header.venue = order.venue;
         command.header.instrument = order.instrument;
         command.owner = Owner { epoch: self.identity.epoch, ..order.owner };
         command.lots = total_lots;
         command.reason = reason.code();
-        command.slot = order.slot;
+        (command.slot, command.quote) = (order.slot, quote);
         self.limits.count_cancel(self.orders.hold(place).binding(), self.time_ns);
         self.statistics.cancels += 1;
         self.hash_cell(place);

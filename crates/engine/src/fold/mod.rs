@@ -12,6 +12,7 @@ mod intents;
 mod legs;
 mod market;
 mod multi_leg;
+mod quotes;
 mod reports;
 mod self_trade;
 mod signals;
@@ -156,6 +157,7 @@ pub struct Engine {
     venue_changes: u64,
     /// Numbers published in this pass.
     signals: usize,
+    quotes: quotes::Quotes,
     hash: Hash64,
     statistics: Statistics,
 }
@@ -208,6 +210,7 @@ impl Engine {
             risk_seen: (0, 0),
             venue_changes: 0,
             signals: 0,
+            quotes: quotes::Quotes::default(),
             hash: Hash64::default(),
             statistics: Statistics::default(),
         }

@@ -427,6 +427,7 @@ impl Engine {
         let was_up = cell.up;
         cell.up = up;
         cell.cancel_on_disconnect = record.cancel_on_disconnect;
+        cell.quotes = record.quotes == 1;
         let renewed = up && record.renewed == 1;
         cell.generation = cell.generation.wrapping_add(u16::from(renewed));
         cell.guard.session = SessionState::from_code(record.state).unwrap_or(SessionState::Down).code();

@@ -156,6 +156,7 @@ impl Engine {
             session.header.venue = venue as u16;
             session.state = cell.guard.session;
             session.cancel_on_disconnect = cell.cancel_on_disconnect;
+            session.quotes = u8::from(cell.quotes);
             session.epoch = u64::from(self.identity.epoch);
             self.say(session, out);
             self.tell_health(venue as u16, Telling::Asked, out);

@@ -356,12 +356,35 @@ impl Session {
     /// # Errors
     /// [`SendError`]: nothing was sent, and no number was used.
     pub fn send(&mut self, now_ns: u64, kind: &[u8], body: impl FnOnce(&mut Builder<'_>)) -> Result<u64, SendError> {
+        self.send_as(now_ns, kind, matches!(kind, b"F" | b"q" | b"Z"), body)
+    }
+
+    /// As [`Session::send`], of a message that only takes orders out of the market, whatever its type (a MassQuote of sizes of 0).
+    ///
+    /// # Errors
+    /// [`SendError`]: nothing was sent, and no number was used.
+    pub fn send_pull(
+        &mut self,
+        now_ns: u64,
+        kind: &[u8],
+        body: impl FnOnce(&mut Builder<'_>),
+    ) -> Result<u64, SendError> {
+        self.send_as(now_ns, kind, true, body)
+    }
+
+    fn send_as(
+        &mut self,
+        now_ns: u64,
+        kind: &[u8],
+        pulls: bool,
+        body: impl FnOnce(&mut Builder<'_>),
+    ) -> Result<u64, SendError> {
         if self.state != State::Up {
             self.counts.add(Count::SendsRefused);
             return Err(SendError::NotUp);
         }
         // What takes orders out of the market is never held up by our own caution.
-        if !self.out_rate.passes(now_ns, matches!(kind, b"F" | b"q")) {
+        if !self.out_rate.passes(now_ns, pulls) {
             self.counts.add(Count::Throttled);
             self.counts.add(Count::SendsRefused);
             return Err(SendError::Throttled);

@@ -5,6 +5,7 @@
 
 mod drop_copy;
 mod orders;
+mod quotes;
 mod recovery;
 mod venue;
 mod world;

@@ -45,6 +45,23 @@ impl Order {
     }
 }
 
+/// An entry of a MassQuote: one side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quote {
+    pub entry: String,
+    pub symbol: String,
+    pub side: char,
+    pub price: String,
+    pub lots: i64,
+}
+
+impl Quote {
+    /// As its order is called in reports.
+    fn name(&self) -> String {
+        format!("1/{}{}", self.entry, if self.side == '1' { 'B' } else { 'S' })
+    }
+}
+
 /// What the test has the venue do, in its next cycle.
 #[derive(Clone, Debug)]
 pub enum Do {
@@ -79,6 +96,14 @@ pub struct Ways {
     pub unsupported: Vec<&'static str>,
     /// Does not answer messages of these types.
     pub ignores: Vec<&'static str>,
+    /// Refuses new entries of quotes whose price is this, for this QuoteEntryRejectReason.
+    pub refuses_quotes: Option<(&'static str, u32)>,
+    /// Refuses sets of quotes whole, for this QuoteRejectReason.
+    pub refuses_sets: Option<u32>,
+    /// A report of a quote names its entry (299) alone, not as a ClOrdID.
+    pub names_entries: bool,
+    /// Statuses do not tell of quotes.
+    pub hides_quotes: bool,
 }
 
 #[derive(Default)]
@@ -88,6 +113,8 @@ pub struct Books {
     pub ways: Ways,
     /// Every message that was taken, type and fields.
     pub taken: Vec<(String, BTreeMap<u32, String>)>,
+    /// Entries of each MassQuote, in order: entry, symbol, side, price, size.
+    pub quotes: Vec<Vec<Quote>>,
     /// Messages that came with PossDupFlag.
     pub duplicates: usize,
     executions: u64,
@@ -230,6 +257,7 @@ impl Venue<'_> {
             (_, what) => (what, '0'),
         };
         let average = if order.filled == 0 { 0 } else { order.worth_cents * 10_000_000 / order.filled };
+        let names_entries = self.books.ways.names_entries;
         let mut letters = [0; 4];
         let mut text = |letter: char| letter.encode_utf8(&mut letters).as_bytes().to_vec();
         let (kind, transaction, status, side) = (text(kind), text(transaction), text(order.status()), text(order.side));
@@ -238,7 +266,11 @@ impl Venue<'_> {
             if old {
                 body.field(20, &transaction);
             }
-            body.field(11, order.names.last().expect("it has a name").as_bytes());
+            let name = order.names.last().expect("it has a name");
+            match name.strip_prefix("1/") {
+                Some(entry) if names_entries => body.field(299, &entry.as_bytes()[..13]),
+                _ => body.field(11, name.as_bytes()),
+            };
             if what == '5' {
                 body.field(41, order.names[order.names.len() - 2].as_bytes());
             }
@@ -372,7 +404,8 @@ impl Venue<'_> {
     }
 
     fn statuses(&mut self, session: &mut Session, now_ns: u64, asked: &Asked) {
-        let open: Vec<usize> = (0..self.books.orders.len()).filter(|at| self.books.orders[*at].open).collect();
+        let told = |order: &Order| order.open && !(self.books.ways.hides_quotes && order.names[0].contains('/'));
+        let open: Vec<usize> = (0..self.books.orders.len()).filter(|at| told(&self.books.orders[*at])).collect();
         let id = asked.text(584);
         if open.is_empty() {
             return self.say(session, now_ns, b"8", &|body| {
@@ -390,7 +423,8 @@ impl Venue<'_> {
     }
 
     fn status(&mut self, session: &mut Session, now_ns: u64, asked: &Asked) {
-        if let Some(at) = self.place(&asked.text(11)) {
+        let hidden = self.books.ways.hides_quotes && asked.text(11).contains('/');
+        if let Some(at) = self.place(&asked.text(11)).filter(|_| !hidden) {
             return self.report(session, now_ns, at, 'I', &|_| ());
         }
         let (client, symbol) = (asked.text(11), asked.text(55));
@@ -429,6 +463,88 @@ impl Venue<'_> {
     }
 }
 
+impl Venue<'_> {
+    /// Takes a MassQuote as the house exchange does: a refused entry is answered at once, the rest when all is done.
+    fn quote(&mut self, session: &mut Session, now_ns: u64, id: &str, quotes: Vec<Quote>) {
+        let answer = |body: &mut Builder<'_>, status: &[u8]| {
+            body.field(117, id.as_bytes()).field(297, status);
+        };
+        if let Some(reason) = self.books.ways.refuses_sets {
+            return self.say(session, now_ns, b"b", &|body| {
+                answer(body, b"5");
+                body.unsigned(300, u64::from(reason));
+            });
+        }
+        for quote in &quotes {
+            let known = self.place(&quote.name());
+            assert!(quote.lots == 0 || known.is_none(), "a quote came twice: {quote:?}");
+            match (known, self.books.ways.refuses_quotes) {
+                (_, Some((price, reason))) if price == quote.price => self.say(session, now_ns, b"b", &|body| {
+                    answer(body, b"5");
+                    body.unsigned(296, 1).field(302, b"1").unsigned(295, 1).field(299, quote.entry.as_bytes());
+                    body.unsigned(368, u64::from(reason));
+                }),
+                (Some(at), _) => self.pull(at),
+                (None, _) if quote.lots == 0 => {}
+                (None, _) => {
+                    let number = self.books.orders.len() as u64 + 1;
+                    self.books.orders.push(Order {
+                        names: vec![quote.name()],
+                        side: quote.side,
+                        lots: quote.lots,
+                        price: quote.price.clone(),
+                        open: true,
+                        symbol: quote.symbol.clone(),
+                        number,
+                        ..Order::default()
+                    });
+                }
+            }
+        }
+        self.books.quotes.push(quotes);
+        self.say(session, now_ns, b"b", &|body| answer(body, b"0"));
+    }
+
+    fn pull(&mut self, at: usize) {
+        let order = &mut self.books.orders[at];
+        if order.open {
+            (order.open, order.ended) = (false, '4');
+        }
+    }
+
+    fn pull_quotes(&mut self, session: &mut Session, now_ns: u64, asked: &Asked) {
+        assert_eq!(asked.text(298), "4");
+        for at in 0..self.books.orders.len() {
+            if self.books.orders[at].names[0].contains('/') {
+                self.pull(at);
+            }
+        }
+        self.say(session, now_ns, b"b", &|body| {
+            body.field(117, asked.text(117).as_bytes()).field(297, b"4");
+        });
+    }
+}
+
+/// The entries of a MassQuote, each with one side.
+fn entries(inbound: &Inbound<'_>) -> Vec<Quote> {
+    let mut quotes: Vec<Quote> = Vec::new();
+    for (tag, value) in inbound.message.iter() {
+        let text = String::from_utf8_lossy(value).into_owned();
+        if tag == 299 {
+            quotes.push(Quote { entry: text, ..Quote::default() });
+            continue;
+        }
+        let Some(quote) = quotes.last_mut() else { continue };
+        match tag {
+            55 => quote.symbol = text,
+            132 | 133 => (quote.price, quote.side) = (text, if tag == 132 { '1' } else { '2' }),
+            134 | 135 => quote.lots = text.parse().expect("lots"),
+            _ => {}
+        }
+    }
+    quotes
+}
+
 /// A message that was taken, by tag.
 #[derive(Debug)]
 struct Asked(BTreeMap<u32, String>);
@@ -463,6 +579,8 @@ impl Application for Venue<'_> {
             "q" => self.cancel_many(session, now_ns, &asked),
             "H" => self.status(session, now_ns, &asked),
             "AF" => self.statuses(session, now_ns, &asked),
+            "i" => self.quote(session, now_ns, &asked.text(117), entries(inbound)),
+            "Z" => self.pull_quotes(session, now_ns, &asked),
             _ => return Answer::Unsupported,
         }
         Answer::Taken

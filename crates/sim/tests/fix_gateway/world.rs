@@ -42,6 +42,8 @@ pub struct World {
     pub books: Rc<RefCell<Books>>,
     pub events: Vec<OrderEvent>,
     pub states: Vec<SessionState>,
+    /// As the session said it last: quotes leave in sets.
+    pub in_sets: u8,
     commands: Box<dyn Publication>,
     reports: Box<dyn Subscription>,
     gateway: Option<TileId>,
@@ -81,6 +83,7 @@ impl World {
             books: Rc::default(),
             events: Vec::new(),
             states: Vec::new(),
+            in_sets: 0,
             commands,
             reports,
             gateway: None,
@@ -163,10 +166,13 @@ impl World {
     }
 
     pub fn hear(&mut self) {
-        let (events, states) = (&mut self.events, &mut self.states);
+        let (events, states, in_sets) = (&mut self.events, &mut self.states, &mut self.in_sets);
         self.reports.poll(10_000, &mut |record| match parse(record) {
             Ok(RecordRef::OrderEvent(event)) => events.push(event),
-            Ok(RecordRef::Session(session)) => states.push(SessionState::from_code(session.state).unwrap()),
+            Ok(RecordRef::Session(session)) => {
+                *in_sets = session.quotes;
+                states.push(SessionState::from_code(session.state).unwrap());
+            }
             other => panic!("{other:?}"),
         });
     }
@@ -205,6 +211,35 @@ impl World {
         (order.side, order.time_in_force) = (Side::Buy.code(), TimeInForce::Day.code());
         self.offer(bytes_of(&order));
         order.owner.order_id
+    }
+
+    /// A side of a quote in AAPL, which waits for the end of its set; its id.
+    pub fn quote(&mut self, side: Side, lots: i64, cents: i64) -> u64 {
+        self.order(|order| {
+            (order.quote, order.side) = (1, side.code());
+            (order.lots, order.price_nanos) = (lots, cents * CENT);
+        })
+    }
+
+    /// A quote that is to go, in the set.
+    pub fn pull(&mut self, id: u64) {
+        let mut order = CancelOrder::new();
+        (order.owner.order_id, order.owner.epoch, order.quote) = (id, self.epoch, 1);
+        order.header.venue = 3;
+        self.offer(bytes_of(&order));
+    }
+
+    /// The set is whole.
+    pub fn end_set(&mut self) {
+        let mut set = QuoteSet::new();
+        set.header.venue = 3;
+        self.offer(bytes_of(&set));
+    }
+
+    pub fn heartbeat(&mut self) {
+        let mut beat = Heartbeat::new();
+        beat.epoch = self.epoch;
+        self.offer(bytes_of(&beat));
     }
 
     pub fn cancel(&mut self, id: u64, lots: i64) {

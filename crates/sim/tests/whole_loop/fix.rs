@@ -22,6 +22,7 @@ pub const COPY_SESSION: u32 = 2;
 
 thread_local! {
     static OVER_FIX: Cell<Option<&'static str>> = const { Cell::new(None) };
+    static IN_SETS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The version of FIX that this thread's worlds speak, if any.
@@ -34,6 +35,22 @@ pub fn over_fix(version: &'static str, test: fn()) {
     OVER_FIX.set(Some(version));
     test();
     OVER_FIX.set(None);
+}
+
+/// Whether strategies of this thread's worlds quote, and gateways send their quotes in sets.
+pub fn quotes() -> bool {
+    IN_SETS.get()
+}
+
+/// As [`over_fix`], with everything that a strategy asks for as a quote, in sets.
+pub fn in_sets(version: &'static str, test: fn()) {
+    set_quotes(true);
+    over_fix(version, test);
+    set_quotes(false);
+}
+
+pub fn set_quotes(quotes: bool) {
+    IN_SETS.set(quotes);
 }
 
 /// Our session over FIX, and the one that repeats it.
@@ -90,7 +107,8 @@ fn fix_session(setup: &Setup, session: u32, context: &Context) -> Session {
 
 pub fn fix_venue(setup: &Setup, venue: u16, context: &Context) -> FixVenue {
     let session = fix_session(setup, OUR_SESSION, context);
-    let dialect = table(&[r#"{"execution_id":"digits","status_ns_max":100000000}"#, setup.fix_keys.1]);
+    let quotes = if quotes() { r#"{"quotes":"mass","quote_entries_max":5}"# } else { "{}" };
+    let dialect = table(&[r#"{"execution_id":"digits","status_ns_max":100000000}"#, quotes, setup.fix_keys.1]);
     let symbols = vec![(INSTRUMENT, Symbol::new("AAPL"))];
     let config = FixConfig { venue, source: OUR_SESSION, symbols, dialect, orders_max: setup.orders_max };
     FixVenue::new(config, session, &context.counters)

@@ -12,6 +12,7 @@ use sim::Random;
 use strategies::{Failure, RustStrategy};
 
 use crate::bootstrap::TICK;
+use crate::fix::quotes;
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 
@@ -65,13 +66,15 @@ pub struct Wanderer {
     random: Random,
     calls: u64,
     was_stale: bool,
+    /// All that it asks for is a quote, and one call may ask for much.
+    quotes: bool,
     /// Steps of the script that were taken.
     taken: usize,
 }
 
 impl Wanderer {
     pub fn new(plan: Plan) -> Self {
-        Self { random: Random::new(plan.seed), plan, calls: 0, was_stale: false, taken: 0 }
+        Self { random: Random::new(plan.seed), plan, calls: 0, was_stale: false, quotes: quotes(), taken: 0 }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -140,7 +143,14 @@ impl Wanderer {
             }
             _ => return,
         }
-        push(orders, intent);
+        let named = |order: &WorkingOrder| order.order_id == intent.order_id;
+        let busy = |order: &WorkingOrder| named(order) && order.state != u32::from(OrderState::Live.code());
+        let asked = &orders.intents[..orders.intents_count as usize];
+        let again = intent.order_id != 0 && asked.iter().any(|other| other.order_id == intent.order_id);
+        // Else refusals of its many quotes would be told, and answered with more.
+        if !(self.quotes && (again || orders.working[..working].iter().any(busy))) {
+            push(orders, intent);
+        }
     }
 }
 
@@ -243,8 +253,15 @@ impl RustStrategy for Wanderer {
         match self.plan.script.clone() {
             Some(script) if callback == Callback::Timer => self.follow(&script, orders),
             Some(_) => {}
-            None if self.below(3) == 0 => self.act(orders),
+            None if self.below(if self.quotes { 6 } else { 3 }) == 0 => {
+                let times = if self.quotes { 1 + self.below(3) } else { 1 };
+                (0..times).for_each(|_| self.act(orders));
+            }
             None => {}
+        }
+        if self.quotes {
+            let asked = orders.intents_count as usize;
+            orders.intents[..asked].iter_mut().for_each(|intent| intent.intent |= INTENT_QUOTE);
         }
         Ok(())
     }

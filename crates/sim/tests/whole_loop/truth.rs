@@ -33,7 +33,9 @@ pub struct Truth {
 }
 
 fn order_id(tag: [u8; 16]) -> u64 {
-    tag[..13].iter().fold(0, |sum, letter| sum * 36 + u64::from((*letter as char).to_digit(36).unwrap_or(0)))
+    // A side of a quote is named by set, stroke, entry and a letter.
+    let from = if tag[1] == b'/' { 2 } else { 0 };
+    tag[from..from + 13].iter().fold(0, |sum, letter| sum * 36 + u64::from((*letter as char).to_digit(36).unwrap_or(0)))
 }
 
 /// What an execution adds to price times lots, or its change does.

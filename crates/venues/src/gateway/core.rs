@@ -54,6 +54,8 @@ pub struct Core {
     pub(super) recovered: bool,
     /// The venue's session is not the one that the engine knows of: told with the next `Up`.
     pub(super) renewed: bool,
+    /// Quotes leave in sets: told with every state.
+    pub(super) quotes: bool,
     pub(super) counts: Counts,
     pub(super) sampler: wire::Sampler,
     samples: Option<SamplesFile>,
@@ -73,6 +75,7 @@ impl Core {
             epoch: 0,
             recovered: false,
             renewed: false,
+            quotes: false,
             counts: Counts::new(&context.counters),
             sampler: wire::Sampler::new(SAMPLES.0, SAMPLES.1),
             samples: None,
@@ -131,6 +134,7 @@ impl Core {
             venue: self.config.venue,
             source: self.config.source,
             cancel_on_disconnect: self.config.cancel_on_disconnect,
+            quotes: self.quotes,
             epoch: self.epoch,
             renewed: self.renewed,
         };

@@ -20,6 +20,8 @@ pub struct About {
     pub source: u32,
     /// A `CancelOnDisconnect` code, 0: none.
     pub cancel_on_disconnect: u8,
+    /// Quotes leave in sets.
+    pub quotes: bool,
     /// Epoch that the gateway obeys.
     pub epoch: u16,
     /// It is not the session that was up before.
@@ -68,6 +70,7 @@ impl Events {
         record.state = state.code();
         record.cancel_on_disconnect = about.cancel_on_disconnect;
         record.renewed = u8::from(about.renewed && state == SessionState::Up);
+        record.quotes = u8::from(about.quotes);
         record.epoch = u64::from(about.epoch);
         self.offer_bytes(bytes_of(&record));
     }

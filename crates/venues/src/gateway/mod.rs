@@ -75,6 +75,8 @@ pub struct GatewayTile<P: Protocol = OuchVenue> {
     /// Latencies of this cycle's orders, counted when their bytes are gone.
     noted: [u64; COMMANDS_A_CYCLE],
     noted_count: usize,
+    /// When the packet came that the oldest quote of the gathered set answers, 0: not known.
+    set_received_ns: u64,
 }
 
 impl<P: Protocol> GatewayTile<P> {
@@ -88,8 +90,10 @@ impl<P: Protocol> GatewayTile<P> {
         let commands =
             context.subscriptions.remove(&config.commands).ok_or_else(|| missing("commands", &config.commands))?;
         let events = context.publications.remove(&config.events).ok_or_else(|| missing("events", &config.events))?;
+        let mut core = Core::new(config, events, context);
+        core.quotes = protocol.quotes_in_sets();
         Ok(Self {
-            core: Core::new(config, events, context),
+            core,
             protocol,
             commands,
             heard_engine_ns: 0,
@@ -97,6 +101,7 @@ impl<P: Protocol> GatewayTile<P> {
             command: [0; RECORD_BYTES_MAX],
             noted: [0; COMMANDS_A_CYCLE],
             noted_count: 0,
+            set_received_ns: 0,
         })
     }
 
@@ -115,16 +120,54 @@ impl<P: Protocol> GatewayTile<P> {
             work += 1;
             self.heard_engine_ns = now_ns;
             self.engine_silent = false;
-            match parse(&self.command[..length]) {
-                Ok(RecordRef::NewOrder(order)) => self.on_new(order, now_ns),
-                Ok(RecordRef::ReplaceOrder(order)) => self.on_replace(order, now_ns),
-                Ok(RecordRef::CancelOrder(order)) => self.on_cancel(&order, now_ns),
-                Ok(RecordRef::MassCancel(order)) => self.on_mass_cancel(&order, now_ns),
-                Ok(RecordRef::Heartbeat(beat)) => self.on_heartbeat(&beat, now_ns),
-                _ => self.core.counts.unknown_records.add(1),
-            }
+            self.on_command(length, now_ns);
         }
         work
+    }
+
+    /// Whatever is no part of a set ends the one before it, also where the record that says so was lost; what it makes of a
+    /// quote itself leaves at once.
+    fn on_command(&mut self, length: usize, now_ns: u64) {
+        let command = parse(&self.command[..length]);
+        let part = match &command {
+            Ok(RecordRef::NewOrder(order)) => order.quote == 1,
+            Ok(RecordRef::CancelOrder(order)) => order.quote == 1,
+            _ => false,
+        };
+        if !part {
+            self.end_set(true, now_ns);
+        }
+        match command {
+            Ok(RecordRef::NewOrder(order)) => self.on_new(order, now_ns),
+            Ok(RecordRef::ReplaceOrder(order)) => self.on_replace(order, now_ns),
+            Ok(RecordRef::CancelOrder(order)) => self.on_cancel(&order, now_ns),
+            Ok(RecordRef::MassCancel(order)) => self.on_mass_cancel(&order, now_ns),
+            Ok(RecordRef::Heartbeat(beat)) => self.on_heartbeat(&beat, now_ns),
+            Ok(RecordRef::QuoteSet(_)) => {}
+            _ => self.core.counts.unknown_records.add(1),
+        }
+        if !part || self.protocol.is_set_full() {
+            self.end_set(true, now_ns);
+        }
+    }
+
+    /// Sends the quotes that are gathered; `asked`: its cancels are the engine's own.
+    fn end_set(&mut self, asked: bool, now_ns: u64) {
+        if self.protocol.gathered_bytes() == 0 {
+            return;
+        }
+        let received_ns = std::mem::take(&mut self.set_received_ns);
+        if self.protocol.end_set(&mut self.core, asked, now_ns) {
+            self.note(received_ns);
+        }
+    }
+
+    /// Notes how long an order took from its packet, 0: from none.
+    fn note(&mut self, received_ns: u64) {
+        if received_ns != 0 && self.noted_count < COMMANDS_A_CYCLE {
+            self.noted[self.noted_count] = self.core.clock.now_ns().saturating_sub(received_ns);
+            self.noted_count += 1;
+        }
     }
 
     /// Writes what was queued, and counts how long it took to get there.
@@ -140,7 +183,12 @@ impl<P: Protocol> GatewayTile<P> {
     }
 
     fn has_room(&mut self) -> bool {
-        self.core.events.has_room() && self.protocol.stream().room() >= OUTPUT_ROOM_BYTES
+        self.core.events.has_room() && self.has_output_room()
+    }
+
+    /// Room for the longest message beside the set that is gathered.
+    fn has_output_room(&mut self) -> bool {
+        self.protocol.stream().room() >= OUTPUT_ROOM_BYTES + self.protocol.gathered_bytes()
     }
 
     fn on_heartbeat(&mut self, beat: &Heartbeat, now_ns: u64) {
@@ -177,6 +225,8 @@ impl<P: Protocol> GatewayTile<P> {
 
     fn on_new(&mut self, mut order: NewOrder, now_ns: u64) {
         let next = self.protocol.orders().next_ref();
+        // As it is journaled: a restart knows by it what the venue calls the order.
+        order.quote = u8::from(order.quote == 1 && self.protocol.takes_as_quote(&order));
         let result = self.admit_order(&order.owner, now_ns).and_then(|()| self.protocol.enter(&order, now_ns));
         order.header.source = next;
         match result.and_then(|()| self.send(bytes_of(&order), now_ns, order.header.receive_time_ns)) {
@@ -215,6 +265,7 @@ impl<P: Protocol> GatewayTile<P> {
 
     fn cancel(&mut self, order: &CancelOrder, now_ns: u64) -> Result<(), Reason> {
         let user_ref = self.protocol.orders().reference(order.owner.order_id).ok_or(Reason::UnknownOrder)?;
+        self.end_set_of(user_ref, now_ns);
         self.protocol.cancel(user_ref, order.lots, now_ns)?;
         self.protocol.send(now_ns)
     }
@@ -231,11 +282,22 @@ impl<P: Protocol> GatewayTile<P> {
             return sent;
         }
         self.core.counts.sent.add(1);
-        if received_ns != 0 {
-            self.noted[self.noted_count] = self.core.clock.now_ns().saturating_sub(received_ns);
-            self.noted_count += 1;
+        if self.protocol.orders().get(user_ref).is_some_and(|entry| entry.quote) {
+            // Its set leaves later.
+            let oldest = self.set_received_ns;
+            self.set_received_ns = if oldest == 0 { received_ns } else { oldest.min(received_ns.max(1)) };
+        } else {
+            self.note(received_ns);
         }
         Ok(())
+    }
+
+    /// A quote that is gathered and not sent is sent before it is cancelled.
+    fn end_set_of(&mut self, user_ref: u32, now_ns: u64) {
+        let gathered = |entry: &mut Entry| entry.quote && entry.sent_number == 0;
+        if self.protocol.orders().get(user_ref).is_some_and(gathered) {
+            self.end_set(true, now_ns);
+        }
     }
 
     /// Takes what the journal of an earlier life holds: a restart in the middle of the day.

@@ -58,6 +58,8 @@ pub struct Entry {
     pub time_in_force: u8,
     /// Phase.
     pub phase: Phase,
+    /// At the venue it is a side of a quote.
+    pub quote: bool,
     /// What the venue's name of it ends with: a reduction has renamed it. 0: nothing.
     pub suffix: u16,
     /// Ending of the last request about it.
@@ -82,6 +84,7 @@ impl Entry {
             side: order.side,
             slot: order.slot,
             time_in_force: order.time_in_force,
+            quote: order.quote == 1,
             ..fresh(order.owner, now_ns)
         }
     }
@@ -130,6 +133,7 @@ pub fn fresh(owner: Owner, now_ns: u64) -> Entry {
         slot: 0,
         time_in_force: 0,
         phase: Phase::Sent,
+        quote: false,
         suffix: 0,
         last_suffix: 0,
         told: false,
@@ -294,6 +298,11 @@ impl Orders {
     /// Number of one of our orders.
     pub fn reference(&self, order_id: u64) -> Option<u32> {
         self.by_order.get(order_id)
+    }
+
+    /// The order of a number, to look at.
+    pub fn at(&self, user_ref: u32) -> Option<&Entry> {
+        self.entries.get(usize::try_from(user_ref.checked_sub(1)?).ok()?)
     }
 
     /// The order of a number.

@@ -56,7 +56,33 @@ pub trait Protocol {
         let _ = (sweep, core, now_ns);
         false
     }
-    /// Queues the message that was made ready last.
+    /// Whether quotes leave in sets.
+    fn quotes_in_sets(&self) -> bool {
+        false
+    }
+    /// Whether an order that is marked as a quote leaves as one.
+    fn takes_as_quote(&self, order: &NewOrder) -> bool {
+        let _ = order;
+        false
+    }
+    /// Bytes that the set of quotes may need that is gathered and not sent; 0: there is none.
+    fn gathered_bytes(&self) -> usize {
+        0
+    }
+    /// Whether the set that is gathered takes no further quote.
+    fn is_set_full(&self) -> bool {
+        false
+    }
+    /// Sends the set that is gathered, and states what of it never leaves, a cancel where `asked` by the engine; whether it left.
+    fn end_set(&mut self, core: &mut Core, asked: bool, now_ns: u64) -> bool {
+        let _ = (core, asked, now_ns);
+        false
+    }
+    /// States that the set that is gathered never leaves.
+    fn drop_set(&mut self, core: &mut Core, reason: Reason, now_ns: u64) {
+        let _ = (core, reason, now_ns);
+    }
+    /// Queues the message that was made ready last; a quote's joins the set.
     ///
     /// # Errors
     /// Why it will never leave.

@@ -3,10 +3,10 @@
 //! Invariant: a sweep ends when every order that was open when it began was told to go, or is gone; it waits while the session
 //! is down.
 
-use records::{MassCancel, Owner};
+use records::{MassCancel, Owner, Reason};
 
 use super::orders::{Entry, Phase};
-use super::{GatewayTile, OUTPUT_ROOM_BYTES, Protocol, Stream};
+use super::{GatewayTile, Protocol};
 
 /// Sweeps under way at once.
 pub const SWEEPS_MAX: usize = 8;
@@ -88,6 +88,7 @@ impl<P: Protocol> GatewayTile<P> {
         if silent && !self.engine_silent && sweeps.len() < SWEEPS_MAX {
             self.engine_silent = true;
             sweeps.push(Sweep::everything(true));
+            self.protocol.drop_set(&mut self.core, Reason::EngineSilent, now_ns);
         }
     }
 
@@ -97,21 +98,27 @@ impl<P: Protocol> GatewayTile<P> {
             return 0;
         }
         let Some(mut sweep) = self.protocol.sweeps().first().copied() else { return 0 };
+        self.end_set(true, now_ns);
         if !sweep.one_by_one && self.protocol.cancel_many(&sweep, &mut self.core, now_ns) {
             self.protocol.sweeps().remove(0);
             return 1;
         }
-        let mut work = 0;
+        let (mut work, mut ended) = (0, false);
         for _ in 0..ORDERS_A_CYCLE {
-            if sweep.next_ref >= self.protocol.orders().next_ref() {
-                self.protocol.sweeps().remove(0);
-                return work + 1;
-            }
-            if self.protocol.stream().room() < OUTPUT_ROOM_BYTES {
+            ended = sweep.next_ref >= self.protocol.orders().next_ref();
+            if ended || !self.has_output_room() {
                 break;
             }
             work += usize::from(self.sweep_one(&sweep, now_ns));
             sweep.next_ref += 1;
+            if self.protocol.is_set_full() {
+                self.end_set(false, now_ns);
+            }
+        }
+        self.end_set(false, now_ns);
+        if ended {
+            self.protocol.sweeps().remove(0);
+            return work + 1;
         }
         // The first of this sweep went alone, so the others do.
         sweep.one_by_one = true;

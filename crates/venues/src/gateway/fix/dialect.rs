@@ -5,6 +5,8 @@
 use sessions::fix::{Profile, Version};
 use tiles::settings;
 
+use super::messages::{QUOTE_BYTES, QUOTES_HEAD_BYTES};
+
 settings! {
     /// A venue's dialect of order entry. Keys that are absent follow the version.
     pub struct Dialect {
@@ -30,6 +32,12 @@ settings! {
         pub cancel_on_connection_loss: bool = false, "true or false";
         /// CxlRejReason (102) by which the venue says that a cancel came too soon after others; absent: none.
         pub throttled_cancel: Option<u32> = None, "a whole number";
+        /// How the quotes of strategies leave: each side as an order of its own, or those of one callback as a MassQuote (i).
+        pub quotes: String = "orders".to_owned(), "orders or mass", |word| ["orders", "mass"].contains(&word.as_str());
+        /// Entries of one MassQuote at most.
+        pub quote_entries_max: usize = 50, "a whole number from 2 to 100", |entries| (2..=100).contains(entries);
+        /// Whether statuses (AF, H) tell of quotes; where not, all of them are pulled (Z) after each logon.
+        pub quote_status: bool = true, "true or false";
         /// How long the venue may take over the next answer to a question for statuses.
         pub status_ns_max: u64 = 5_000_000_000, "a whole number of ns from 1000000 to 600000000000",
             |ns| (1_000_000..=600_000_000_000).contains(ns);
@@ -95,7 +103,23 @@ impl Level {
 
 impl Dialect {
     /// What is wrong with keys that are each right, at `place`.
-    pub fn errors(&self, place: &str, level: Level, errors: &mut Vec<String>) {
+    pub fn errors(&self, place: &str, profile: &Profile, errors: &mut Vec<String>) {
+        let level = Level::of(profile);
+        if self.quotes == "mass" {
+            if level < Level::Fix43 {
+                errors.push(format!(
+                    "{place}.quotes = \"mass\": the venue needs FIX.4.3 or later for it; must be orders"
+                ));
+            }
+            let (entries, bytes) = (self.quote_entries_max, profile.message_bytes_max);
+            let most = bytes.saturating_sub(QUOTES_HEAD_BYTES) / QUOTE_BYTES;
+            if entries > most {
+                errors.push(format!(
+                    "{place}.quote_entries_max = {entries}: a message of so many may be longer than message_bytes_max = {bytes} of \
+                     the profile; at most {most}"
+                ));
+            }
+        }
         for (key, value) in [("mass_cancel", self.mass_cancel), ("mass_status", self.mass_status)] {
             if value == Some(true) && level < Level::Fix43 {
                 errors.push(format!(

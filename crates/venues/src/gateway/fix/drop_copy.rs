@@ -208,7 +208,8 @@ impl Application for Book {
         });
         match (taken, found) {
             (Ok(report), Some(mut event)) => {
-                let (own, original) = (ClientId::read(report.client).0, ClientId::read(report.original).0);
+                let own = [report.client, report.quote_entry].map(|name| ClientId::read(name).0);
+                let (own, original) = (if own[0] == 0 { own[1] } else { own[0] }, ClientId::read(report.original).0);
                 event.owner.order_id = if own == 0 { original } else { own };
                 event.original_id = if original == event.owner.order_id { 0 } else { original };
                 self.keep(&event, now_ns);

@@ -15,6 +15,12 @@ use crate::gateway::ouch::client_order_id;
 /// Letters of an order's own ClOrdID, and of one with a suffix.
 pub const ID_LETTERS: usize = 13;
 const SUFFIXED_LETTERS: usize = 16;
+/// Name of the one set that our quotes are in.
+const QUOTE_SET: &[u8] = b"1";
+/// Bytes of a MassQuote beside its entries, and of an entry, at most.
+pub const QUOTES_HEAD_BYTES: usize = 512;
+/// See there.
+pub const QUOTE_BYTES: usize = 128;
 /// Suffixes that there are, 0 among them: none.
 pub const SUFFIXES: u16 = 46_656;
 
@@ -66,9 +72,28 @@ impl ClientId {
         Self { letters, length: SUFFIXED_LETTERS }
     }
 
+    /// Of an order as the venue knows it now.
+    pub fn of(entry: &Entry) -> Self {
+        let mut name = Self::new(entry.owner.order_id, entry.suffix);
+        if entry.quote {
+            // Set, stroke, entry, side: as venues say it whose quotes have a ClOrdID.
+            let entry_name = name.letters;
+            name.letters[..2].copy_from_slice(b"1/");
+            name.letters[2..SUFFIXED_LETTERS - 1].copy_from_slice(&entry_name[..ID_LETTERS]);
+            name.letters[SUFFIXED_LETTERS - 1] = if entry.side == Side::Buy.code() { b'B' } else { b'S' };
+            name.length = SUFFIXED_LETTERS;
+        }
+        name
+    }
+
     /// Its letters.
     pub fn letters(&self) -> &[u8] {
         &self.letters[..self.length]
+    }
+
+    /// Whether letters name a side of a quote.
+    pub fn is_quote(letters: &[u8]) -> bool {
+        letters.len() == SUFFIXED_LETTERS && letters.starts_with(b"1/") && matches!(letters.last(), Some(b'B' | b'S'))
     }
 
     /// Order and suffix of letters that are ours; order 0 of any others.
@@ -79,6 +104,7 @@ impl ClientId {
         };
         match letters.len() {
             ID_LETTERS => (sum(letters).unwrap_or(0), 0),
+            _ if Self::is_quote(letters) => (sum(&letters[2..SUFFIXED_LETTERS - 1]).unwrap_or(0), 0),
             SUFFIXED_LETTERS => match (sum(&letters[..ID_LETTERS]), sum(&letters[ID_LETTERS..])) {
                 (Some(order), Some(suffix)) => (order, suffix as u16),
                 _ => (0, 0),
@@ -113,6 +139,11 @@ impl Voice {
     /// Whether a message about many orders is answered.
     pub fn has_mass_cancel(&self) -> bool {
         self.dialect.mass_cancel.unwrap_or(self.level >= Level::Fix43)
+    }
+
+    /// Whether quotes leave in sets.
+    pub fn quotes_in_sets(&self) -> bool {
+        self.dialect.quotes == "mass"
     }
 
     /// Whether one question brings the statuses of all open orders.
@@ -178,6 +209,38 @@ impl Voice {
             body.field(54, side(of_side, false));
         }
         body.time(60, now_ns, self.precision);
+    }
+
+    /// MassQuote (i): each entry is one side, named by its order; those of size 0 are pulled, and stand before what is new.
+    pub fn mass_quote<'a>(
+        &self,
+        body: &mut Builder<'_>,
+        id: u64,
+        count: usize,
+        quotes: impl Iterator<Item = (&'a Entry, Symbol, bool)>,
+    ) {
+        body.unsigned(117, id).field(301, b"2");
+        if !self.dialect.account.is_empty() {
+            body.field(1, self.dialect.account.as_bytes());
+        }
+        body.field(296, b"1").field(302, QUOTE_SET).unsigned(304, count as u64).unsigned(295, count as u64);
+        for (entry, symbol, pulls) in quotes {
+            body.field(299, ClientId::new(entry.owner.order_id, 0).letters()).field(55, symbol.letters());
+            let (price, size) = if entry.side == Side::Buy.code() { (132, 134) } else { (133, 135) };
+            if pulls {
+                body.field(price, b"0").field(size, b"0");
+            } else {
+                body.decimal(price, entry.price_nanos).unsigned(size, entry.lots.unsigned_abs());
+            }
+        }
+    }
+
+    /// QuoteCancel (Z) of all quotes.
+    pub fn quote_cancel(&self, body: &mut Builder<'_>, id: u64) {
+        body.unsigned(117, id).field(298, b"4").field(301, b"2");
+        if !self.dialect.account.is_empty() {
+            body.field(1, self.dialect.account.as_bytes());
+        }
     }
 
     /// OrderStatusRequest (H).

@@ -1,4 +1,4 @@
-//! FIX order entry as a gateway's protocol: D, G, F and q out; 8, 9, 3, j and r in; AF and H after each logon.
+//! FIX order entry as a gateway's protocol: D, G, F, q, i and Z out; 8, 9, 3, j, r and b in; AF and H after each logon.
 //!
 //! The session keeps numbers and messages in its store (`sessions::fix`), the gateway the map of ids and every event in its
 //! journal. So a restart goes on where the numbers stand: what the venue said meanwhile is resent by number, and what the
@@ -12,6 +12,7 @@ mod drop_copy;
 mod ending;
 mod messages;
 mod orders;
+mod quotes;
 mod recovery;
 mod report;
 mod settings;
@@ -41,6 +42,7 @@ use super::sweep::{SWEEPS_MAX, Sweep};
 use super::{Core, Protocol};
 use messages::Replacing;
 use orders::{Came, FixOrders, Ready};
+use quotes::Quotes;
 use recovery::Questions;
 use stream::{FixStream, Taker};
 
@@ -82,6 +84,7 @@ pub struct FixVenue {
 /// Everything but the session: what its messages are handed to.
 struct Desk {
     fix: FixOrders,
+    quotes: Quotes,
     sweeps: Vec<Sweep>,
     questions: Questions,
     /// A mass cancel that is not answered: its ClOrdID, number, and the sweep that it stands for.
@@ -102,10 +105,12 @@ impl FixVenue {
         let profile = session.profile();
         let voice = Voice::new(config.dialect, Level::of(profile), profile.precision());
         let ids = (config.venue, config.source);
+        let quotes = Quotes::new(voice.dialect.quote_entries_max);
         Self {
             stream: FixStream::new(session, &counters.scope("gateway.fix")),
             desk: Desk {
                 fix: FixOrders::new(ids, config.symbols, voice, config.orders_max),
+                quotes,
                 sweeps: Vec::with_capacity(SWEEPS_MAX + 1),
                 questions: Questions::default(),
                 mass: None,
@@ -188,6 +193,30 @@ impl Protocol for FixVenue {
 
     fn cancel_many(&mut self, sweep: &Sweep, core: &mut Core, now_ns: u64) -> bool {
         self.desk.cancel_many(sweep, core, &mut self.stream.session, now_ns)
+    }
+
+    fn quotes_in_sets(&self) -> bool {
+        self.desk.fix.voice.quotes_in_sets()
+    }
+
+    fn takes_as_quote(&self, order: &NewOrder) -> bool {
+        self.quotes_in_sets() && quotes::is_quotable(order)
+    }
+
+    fn gathered_bytes(&self) -> usize {
+        self.desk.quotes.gathered_bytes()
+    }
+
+    fn is_set_full(&self) -> bool {
+        self.desk.quotes.is_full()
+    }
+
+    fn end_set(&mut self, core: &mut Core, asked: bool, now_ns: u64) -> bool {
+        self.desk.end_set(core, &mut self.stream.session, asked, now_ns)
+    }
+
+    fn drop_set(&mut self, core: &mut Core, reason: Reason, now_ns: u64) {
+        self.desk.refuse_gathered(core, reason, true, now_ns);
     }
 
     fn send(&mut self, now_ns: u64) -> Result<(), Reason> {
@@ -280,6 +309,10 @@ impl Desk {
         let (voice, symbols, orders) = (&fix.voice, &fix.symbols, &mut fix.orders);
         match ready {
             Ready::Nothing => Err(Reason::Other),
+            Ready::Quote(line) => {
+                self.quotes.gather(line);
+                Ok(())
+            }
             Ready::New(order) => {
                 let symbol = symbols.get(u64::from(order.header.instrument)).unwrap_or_default();
                 let sent = session.send(now_ns, b"D", |body| voice.new_order(body, &order, &symbol, now_ns));
@@ -305,7 +338,7 @@ impl Desk {
             Ready::Cancel(client, user_ref) => {
                 let Some(entry) = orders.get(user_ref) else { return Err(Reason::Other) };
                 let symbol = symbols.get(u64::from(entry.instrument)).unwrap_or_default();
-                let ids = (ClientId::new(entry.owner.order_id, entry.suffix), client);
+                let ids = (ClientId::of(entry), client);
                 let sent = session.send(now_ns, b"F", |body| voice.cancel(body, ids, entry, &symbol, now_ns));
                 match sent {
                     Ok(number) => entry.cancel_number = number,
@@ -331,6 +364,9 @@ impl Desk {
             return false;
         }
         let is_meant = |entry: &Entry| entry.phase != Phase::Gone && !entry.cancelling && sweep.matches(entry);
+        if self.fix.orders.iter_mut().any(|(_, entry)| entry.quote && is_meant(entry)) {
+            return false; // Not every venue's q takes quotes, too: they go by sets of size 0.
+        }
         if !self.fix.orders.iter_mut().any(|(_, entry)| is_meant(entry)) {
             return true;
         }
@@ -432,6 +468,8 @@ impl Reader<'_> {
         let number = report.number;
         let event = match report.kind {
             b"AF" => return desk.questions.mass_refused(now_ns),
+            b"Z" => return desk.questions.quotes_refused(),
+            b"i" => return self.on_set_refused(report, now_ns),
             b"H" => return desk.questions.status_refused(),
             b"q" => {
                 if desk.mass.is_some_and(|(_, sent, _)| sent == number) {
@@ -485,6 +523,10 @@ impl Application for Reader<'_> {
     fn on_message(&mut self, _: &mut Session, now_ns: u64, inbound: &Inbound<'_>) -> Answer {
         self.core.counts.messages.add(1);
         let kind = inbound.message.kind();
+        if kind == b"b" {
+            self.on_quotes_answered(&inbound.message, inbound, now_ns);
+            return Answer::Taken;
+        }
         if !matches!(kind, b"8" | b"9" | b"r" | b"j") {
             self.desk.counts.unasked.add(1);
             return Answer::Unsupported;
@@ -523,7 +565,7 @@ impl Application for Reader<'_> {
 
     /// A question is asked anew after each logon; an old one has nobody waiting for it.
     fn may_replay(&mut self, kind: &[u8], _: &[u8], _: u64) -> bool {
-        !matches!(kind, b"H" | b"AF")
+        !matches!(kind, b"H" | b"AF" | b"Z")
     }
 }
 

@@ -13,6 +13,7 @@ use wire::WireError;
 
 use super::dialect::ExecutionNames;
 use super::messages::{ClientId, Replacing, SUFFIXES, Symbol, Voice};
+use super::quotes::{Line, stamped};
 use super::report::{Report, digits_of, number_of};
 use crate::gateway::orders::{Entry, Orders, Phase, told_by_id};
 
@@ -30,6 +31,8 @@ pub enum Ready {
     Replace(Replacing, u32),
     /// The cancel of an order under this name.
     Cancel(ClientId, u32),
+    /// A side of a quote, for the set that is gathered.
+    Quote(Line),
 }
 
 /// How a message came.
@@ -126,8 +129,11 @@ impl FixOrders {
         }
         self.lives(lives, order.expire_time_ns)?;
         self.admit(order.owner.order_id)?;
-        self.orders.push(Entry::of_new(order, now_ns));
-        self.ready = Ready::New(*order);
+        let user_ref = self.orders.push(Entry::of_new(order, now_ns));
+        self.ready = match order.quote {
+            1 => Ready::Quote(Line { user_ref, pulls: false }),
+            _ => Ready::New(*order),
+        };
         Ok(())
     }
 
@@ -140,6 +146,9 @@ impl FixOrders {
         let original = *self.orders.get(original_ref).ok_or(Reason::UnknownOrder)?;
         if original.phase == Phase::Gone {
             return Err(Reason::UnknownOrder);
+        }
+        if original.quote {
+            return Err(Reason::InvalidField); // A quote moves by another in its place; this was asked for otherwise.
         }
         if order.price_nanos == UNDEF_PRICE {
             return Err(Reason::InvalidPrice);
@@ -170,6 +179,12 @@ impl FixOrders {
     /// [`Reason::UnknownOrder`] when the session has no such order open.
     pub fn cancel(&mut self, user_ref: u32, lots: i64, now_ns: u64) -> Result<(), Reason> {
         let entry = self.orders.get(user_ref).filter(|entry| entry.phase != Phase::Gone).ok_or(Reason::UnknownOrder)?;
+        if entry.quote {
+            // It is not made smaller either: what was filled meanwhile would come on top.
+            entry.cancelling = true;
+            self.ready = Ready::Quote(Line { user_ref, pulls: true });
+            return Ok(());
+        }
         // Endings go on from the clock's, so that an earlier life's are not used again.
         let begin = (now_ns / 2_000_000_000 % 43_200) as u16;
         entry.last_suffix = entry.last_suffix.max(begin) % (SUFFIXES - 1) + 1;
@@ -226,6 +241,11 @@ impl FixOrders {
             self.on_status(report, came, emit);
             return Ok(());
         }
+        if what == What::Fill
+            && let Some(event) = self.begun_by_fill(report)
+        {
+            emit(&stamped(event, &came));
+        }
         let mut event = match what {
             What::New => self.on_new(report),
             What::Fill => match self.on_fill(report, bad)? {
@@ -240,9 +260,7 @@ impl FixOrders {
             What::Bust | What::Correction => self.on_execution_changed(report, what, bad)?,
             What::Status | What::Nothing => return Ok(()),
         };
-        event.header.sequence = came.sequence;
-        event.header.receive_time_ns = came.now_ns;
-        event.possible_duplicate = u8::from(came.again);
+        event = stamped(event, &came);
         emit(&event);
         Ok(())
     }
@@ -275,8 +293,8 @@ impl FixOrders {
     }
 
     /// Number of the order that a report is about; one that is ours and not known here is adopted. 0: nobody's.
-    fn place(&mut self, report: &Report<'_>) -> u32 {
-        let ids = [ClientId::read(report.client).0, ClientId::read(report.original).0];
+    pub(super) fn place(&mut self, report: &Report<'_>) -> u32 {
+        let ids = [report.client, report.original, report.quote_entry].map(|name| ClientId::read(name).0);
         let own = ids.into_iter().filter(|id| *id != 0);
         if let Some(known) = own.clone().find_map(|id| self.orders.reference(id)) {
             return known;
@@ -298,6 +316,7 @@ impl FixOrders {
             instrument: self.instrument(report.symbol),
             side: side_code(report.side),
             time_in_force: time_in_force_code(report.time_in_force),
+            quote: ClientId::is_quote(report.client) || !report.quote_entry.is_empty(),
             ..told_by_id(order_id)
         };
         self.orders.adopt_next(entry).unwrap_or(0)

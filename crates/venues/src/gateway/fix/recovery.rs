@@ -1,4 +1,5 @@
 //! After a logon: the gap is filled by number, then the venue is asked for the statuses of what is open, then commands are taken.
+//! Quotes of which its statuses do not tell are pulled before.
 //!
 //! One question for all (AF) where the venue has it, then one for each order (H) of which nothing was said. An order of which the
 //! venue says nothing at all stays open, its state unknown. A venue that does not answer a question at all, or refuses it, is
@@ -11,9 +12,10 @@ use records::{OrderEventKind, Reason, SessionState};
 use sessions::fix::{SendError, Session, State};
 
 use super::Desk;
+use super::orders::Came;
 use super::report::Report;
 use crate::gateway::Core;
-use crate::gateway::orders::Phase;
+use crate::gateway::orders::{Entry, Phase};
 
 /// Questions for one order each that wait for their answer at once.
 const ASKED_AT_ONCE: u32 = 64;
@@ -32,6 +34,10 @@ pub enum Stage {
     Down,
     /// Messages of the venue are missing.
     Filling,
+    /// Quotes are pulled, of which no status tells.
+    Quotes,
+    /// What was open of them is stated.
+    Pulled,
     /// All statuses are asked for.
     All,
     /// Each order of which nothing was said is asked for.
@@ -54,6 +60,12 @@ pub struct Questions {
     mass_done: bool,
     mass_refused: bool,
     status_refused: bool,
+    /// QuoteID of the QuoteCancel of all, 0: none is asked for.
+    quotes_id: u64,
+    /// The venue did so; or will not.
+    quotes_pulled: Option<bool>,
+    /// The numbers began anew: what filled before may not have been said.
+    renewed: bool,
     /// Order looked at next.
     cursor: u32,
     /// Questions for one order that are not answered.
@@ -83,6 +95,20 @@ impl Questions {
         status
     }
 
+    /// An answer about quotes came: whether it is of the QuoteCancel of all.
+    pub fn hears_quotes(&mut self, id: u64, taken: bool, now_ns: u64) -> bool {
+        let own = self.quotes_id != 0 && self.quotes_id == id;
+        if own {
+            (self.quotes_pulled, self.heard_ns) = (Some(taken), now_ns);
+        }
+        own
+    }
+
+    /// The venue does not pull all quotes.
+    pub fn quotes_refused(&mut self) {
+        self.quotes_pulled = Some(false);
+    }
+
     /// The venue does not answer a question for all.
     pub fn mass_refused(&mut self, now_ns: u64) {
         (self.mass_refused, self.heard_ns) = (true, now_ns);
@@ -109,6 +135,8 @@ impl Desk {
         }
         core.recovered = false;
         self.questions.stage = Stage::Down;
+        self.refuse_gathered(core, Reason::Closed, true, now_ns);
+        self.quotes.forget_sent();
         if let Some((_, _, sweep)) = self.mass.take() {
             self.sweeps.insert(0, sweep); // Nobody knows whether it arrived.
         }
@@ -125,6 +153,8 @@ impl Desk {
             Stage::Down => 0,
             Stage::Filling if session.has_gap() => 0,
             Stage::Filling => usize::from(self.begin_questions(core, session, now_ns)),
+            Stage::Quotes => self.pull_quotes(session, late, now_ns),
+            Stage::Pulled => self.state_pulled(core, session, now_ns),
             Stage::All if self.questions.mass_done || self.questions.mass_refused || late => {
                 (self.questions.stage, self.questions.cursor, self.questions.heard_ns) = (Stage::Each, 1, now_ns);
                 1
@@ -146,14 +176,62 @@ impl Desk {
             }
             if other {
                 core.counts.renewed.add(1);
+                self.questions.renewed = true;
                 self.fix.orders.forget_gone();
                 self.sweeps.iter_mut().for_each(super::Sweep::begin_again);
             }
         }
-        let mut open = false;
+        let (mut open, mut quotes) = (false, false);
         for (_, entry) in self.fix.orders.iter_mut().filter(|(_, entry)| entry.phase != Phase::Gone) {
             (entry.told, open) = (false, true);
+            quotes |= entry.quote;
         }
+        if quotes && !self.fix.voice.dialect.quote_status {
+            self.questions.stage = Stage::Quotes;
+        } else {
+            self.ask_all(session, open, now_ns);
+        }
+        true
+    }
+
+    /// Has all quotes pulled, and waits for the answer; where there is none their states stay unknown.
+    fn pull_quotes(&mut self, session: &mut Session, late: bool, now_ns: u64) -> usize {
+        match self.questions.quotes_pulled {
+            None if self.questions.quotes_id == 0 => {
+                let id = self.next_id(now_ns);
+                let voice = &self.fix.voice;
+                let sent = session.send(now_ns, b"Z", |body| voice.quote_cancel(body, id));
+                (self.questions.quotes_id, self.questions.heard_ns) = (id, now_ns);
+                self.questions.quotes_pulled = sent.is_err().then_some(false);
+            }
+            None if !late => return 0,
+            Some(true) if !self.questions.renewed => (self.questions.stage, self.questions.cursor) = (Stage::Pulled, 1),
+            _ => self.ask_all(session, true, now_ns),
+        }
+        1
+    }
+
+    /// The quotes that were open are gone: what filled of them was said before the answer, by number.
+    fn state_pulled(&mut self, core: &mut Core, session: &mut Session, now_ns: u64) -> usize {
+        let first = self.questions.cursor;
+        for user_ref in first..self.fix.orders.next_ref() {
+            if !core.events.has_room() || user_ref - first == LOOKED_AT_A_CYCLE {
+                self.questions.cursor = user_ref;
+                return 1;
+            }
+            let open = |entry: &&mut Entry| entry.quote && entry.phase != Phase::Gone;
+            if self.fix.orders.get(user_ref).filter(open).is_none() {
+                continue;
+            }
+            let event = self.fix.quote_gone(user_ref, &Came { sequence: 0, again: false, now_ns });
+            super::Reader::take(core, &self.counts.unkept, &event, now_ns);
+        }
+        self.ask_all(session, true, now_ns);
+        1
+    }
+
+    /// Asks for the statuses of all orders, or of each.
+    fn ask_all(&mut self, session: &mut Session, open: bool, now_ns: u64) {
         (self.questions.heard_ns, self.questions.cursor) = (now_ns, 1);
         self.questions.stage = Stage::Each;
         if self.fix.voice.has_mass_status() {
@@ -165,7 +243,6 @@ impl Desk {
         } else if !open {
             self.questions.stage = Stage::Stating;
         }
-        true
     }
 
     /// Asks for the orders of which nothing was said.
@@ -195,10 +272,12 @@ impl Desk {
 
     /// Asks for the status of an order; `None` where it is gone or something was said of it.
     fn ask(&mut self, session: &mut Session, user_ref: u32, now_ns: u64) -> Option<Result<(), SendError>> {
-        let entry = self.fix.orders.get(user_ref).copied().filter(|entry| entry.phase != Phase::Gone && !entry.told)?;
+        let tells = self.fix.voice.dialect.quote_status;
+        let unsaid = |entry: &Entry| entry.phase != Phase::Gone && !entry.told && (tells || !entry.quote);
+        let entry = self.fix.orders.get(user_ref).copied().filter(unsaid)?;
         let symbol = self.fix.symbol(entry.instrument)?;
         let voice = &self.fix.voice;
-        let id = super::ClientId::new(entry.owner.order_id, entry.suffix);
+        let id = super::ClientId::of(&entry);
         Some(session.send(now_ns, b"H", |body| voice.status(body, id, &entry, &symbol)).map(drop))
     }
 

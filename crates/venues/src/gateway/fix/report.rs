@@ -23,6 +23,8 @@ pub struct Report<'a> {
     pub execution: &'a [u8],
     /// ExecRefID (19).
     pub refers_to: &'a [u8],
+    /// QuoteEntryID (299).
+    pub quote_entry: &'a [u8],
     /// TrdMatchID (880).
     pub match_id: &'a [u8],
     /// Symbol (55).
@@ -102,6 +104,7 @@ impl<'a> Report<'a> {
                 17 => text(&mut report.execution, value),
                 19 => text(&mut report.refers_to, value),
                 880 => text(&mut report.match_id, value),
+                299 => text(&mut report.quote_entry, value),
                 55 => text(&mut report.symbol, value),
                 584 => text(&mut report.mass_id, value),
                 372 => text(&mut report.kind, value),

@@ -11,7 +11,7 @@ use tiles::settings::none_all_or_word;
 use tiles::{Context, Ends, Json, Setting, StartError, Tile, TileKind, TileSpec, settings};
 
 use super::ending::{ENDING_BYTES, EndingFile};
-use super::{Dialect, DropCopyConfig, DropCopyTile, FixConfig, FixVenue, Level, Symbol};
+use super::{Dialect, DropCopyConfig, DropCopyTile, FixConfig, FixVenue, Symbol};
 use crate::fix::HoursSettings;
 use crate::gateway::{GatewayConfig, GatewayTile};
 use crate::route::RouteSettings;
@@ -177,7 +177,7 @@ fn check_session(key: &str, parts: &SessionParts<'_>, errors: &mut Vec<String>) 
         let sentence = "no order is ever sent again; must be 0 or absent";
         errors.push(format!("{key}.profile.replay_order_age_ns_max = {age_ns}: {sentence}"));
     }
-    dialect.errors(&format!("{key}.dialect"), Level::of(profile), errors);
+    dialect.errors(&format!("{key}.dialect"), profile, errors);
     if let Some(Err(found)) = hours.map(HoursSettings::hours) {
         errors.extend(found.into_iter().map(|error| format!("{key}.hours.{error}")));
     }
