@@ -1,11 +1,17 @@
-"""Rows of the cores: matching, the exchange around it, pre-trade risk, a compiled strategy's call.
+"""Rows of the cores: matching, the exchange around it, pre-trade risk, a compiled strategy's call and its build.
 
 Invariant: each block does the same work from the same seed; where a hash of the result exists, it must not change.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
+import time
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
@@ -142,9 +148,53 @@ def strategy_call(run: Run) -> Result:
     )  # fmt: skip
 
 
+FIRST = """
+import sys
+from meridian.strategies import build, discover
+print(build(discover.find(sys.argv[1])).code_hash)
+"""
+
+
+def strategy_build(run: Run) -> Result:
+    """The plugin that `meridian strategy new` writes, built by a fresh process into an empty cache."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        raise Missing("numba, which builds strategies, is not installed") from None
+    from meridian.strategies import new
+
+    hashes: set[str] = set()
+    # Compiled Python is kept as an installation keeps it, whatever this process was told: a figure is not of the first import.
+    words = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+    with tempfile.TemporaryDirectory(prefix="meridian-bench-") as made:
+        folder, turns = Path(made), count()
+
+        def block() -> float:
+            turn = next(turns)
+            plugin = f"{new.make(f'first-{turn}', folder).plugin}:First{turn}"
+            own = words | {"MERIDIAN_STRATEGIES_CACHE": f"{folder}/{turn}", "PYTHONPYCACHEPREFIX": f"{folder}/python"}
+            begun = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-c", FIRST, plugin], env=own, capture_output=True, text=True, check=True
+            )
+            hashes.add(done.stdout.strip())
+            return time.perf_counter() - begun
+
+        value, _, _ = run.compare(block, None)
+    if len(hashes) != 1:
+        raise AssertionError("the same class under another name is the same code")
+    return Result(
+        name="strategy_build", title="first compile of a plugin, in a fresh process, nothing cached", unit="s",
+        input="the plugin of `meridian strategy new`, interpreter and numba's import included",
+        value=value, goals=[Goal(bound=3)], blocks=run.blocks,
+    )  # fmt: skip
+
+
 ROWS = [
     Row(name="matching", title="matching core", unit="ns/command", measure=matching),
     Row(name="exchange_pipeline", title="the house exchange's pipeline", unit="commands/s", measure=exchange_pipeline),
     Row(name="risk", title="pre-trade risk, all controls", unit="ns/order", measure=risk),
     Row(name="strategy_call", title="compiled strategy call", unit="ns/call", measure=strategy_call),
+    Row(name="strategy_build", title="first compile of a plugin", unit="s", measure=strategy_build),
 ]

@@ -1,8 +1,8 @@
 """Compiled mode: numba turns the checked form of a class into machine code without Python in it.
 
-Every callback gets a native function (record, event, orders view) → numba's status. The object file holds that code alone;
-`artifact` links it. What numba infers is looked at before it is taken: no Python objects, no allocation, no name that is
-sometimes a whole number and sometimes a float.
+Every callback gets a native function (record, event, orders view) → numba's status. The object file holds that code alone,
+linked of its parts and optimised once, as a whole; `artifact` makes a shared object of it. What numba infers is looked at before
+it is taken: no Python objects, no allocation, no name that is sometimes a whole number and sometimes a float.
 
 Invariant: one baseline processor (`TARGET_CPU`), no fast-math, no vector math library, no fused multiply-add: the same
 object code, and the same bits out of it, on every machine.
@@ -34,6 +34,8 @@ TARGET_CPU = "x86-64-v2" if llvm.get_process_triple().startswith("x86_64") else 
 _generators: list[Any] = []
 # What the object may call: the memory moves that LLVM writes for itself.
 ALLOWED_SYMBOLS = {"memset", "memcpy", "memmove"}
+# numba's library that counts references.
+_COUNTING = "nrt"
 # numba's texts of errors: never read here, and they hold paths of the machine that builds.
 _ERRORS = re.compile(r"(@\.const\.picklebuf\.[\w.]+ = internal constant \{[^}]*\}) \{[^}]*\}")
 
@@ -44,25 +46,51 @@ class Compiled:
 
     object_code: bytes
     callbacks: tuple[str, ...]
-    assembly: str
 
 
 class _Unrun(JITCodeLibrary):
-    """A function's code, of which no machine code is made here: nothing of it runs in this process."""
+    """A function's code as numba writes it: nothing of it runs in this process, and `_emit` alone links and optimises.
+
+    numba would link into each function all that it calls, and optimise the whole, at every level of calls again.
+    """
 
     def get_pointer_to_function(self, name: str) -> int:
         """No address; the code is complete all the same."""
         self._ensure_finalized()
         return 0
 
-    def _finalize_specific(self) -> None:
-        pass
+    def finalize(self) -> None:
+        """Takes nothing more in."""
+        self._raise_if_finalized()
+        self._finalized = True
+
+    def parts(self, seen: dict[int, JITCodeLibrary]) -> None:
+        """Adds this library and all that it calls to `seen`, those that are called first.
+
+        numba links its counting of references everywhere; what would call it is refused.
+        """
+        if id(self) in seen:
+            return
+        for called in self._linking_libraries:
+            if called.name == _COUNTING:
+                continue
+            if isinstance(called, _Unrun):
+                called.parts(seen)
+            else:
+                seen[id(called)] = called  # Compiled for this process before: whole in itself.
+        seen[id(self)] = self
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
 
 
 class _Generator(JITCPUCodegen):
     """numba's code generator, without machine code for this process."""
 
     _library_class = _Unrun
+
+    def set_env(self, env_name: str, env: Any) -> None:
+        """Nothing: no code is there that would look at it."""
 
 
 @contextmanager
@@ -122,8 +150,7 @@ def _compile_class(cls: type[Strategy]) -> Compiled:
         errors = [error for name, found in dispatchers.items() for error in _inferred(program.file, name, found)]
     if errors:
         raise StrategyRefused(errors)
-    object_code, assembly = _emit(cls, libraries, symbols)
-    return Compiled(object_code=object_code, callbacks=tuple(symbols), assembly=assembly)
+    return Compiled(object_code=_emit(cls, libraries, symbols), callbacks=tuple(symbols))
 
 
 def _trampoline(function: Any, has_event: bool) -> Any:
@@ -149,13 +176,16 @@ def _compile(function: Any, arguments: tuple[Any, ...]) -> Any:
     )  # fmt: skip
 
 
-def _emit(cls: type[Strategy], libraries: list[Any], symbols: dict[str, str]) -> tuple[bytes, str]:
+def _emit(cls: type[Strategy], libraries: list[Any], symbols: dict[str, str]) -> bytes:
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=TARGET_CPU, features="", opt=3, reloc="pic", codemodel="default"
     )
     whole = llvm.parse_assembly(entry_points(cls.table, symbols, reads=program_of(cls).reads))
+    parts: dict[int, JITCodeLibrary] = {}
     for library in libraries:
-        whole.link_in(llvm.parse_assembly(_ERRORS.sub(r"\1 zeroinitializer", library.get_llvm_str())))
+        library.parts(parts)
+    for part in parts.values():
+        whole.link_in(llvm.parse_assembly(_ERRORS.sub(r"\1 zeroinitializer", part.get_llvm_str())))
     for each in (*whole.functions, *whole.global_variables):
         if not each.is_declaration and not each.name.startswith("meridian_"):
             each.linkage = "internal"
@@ -167,7 +197,7 @@ def _emit(cls: type[Strategy], libraries: list[Any], symbols: dict[str, str]) ->
     unknown = sorted(outside - ALLOWED_SYMBOLS)
     if unknown:
         raise StrategyRefused([f"The code would call {', '.join(unknown)}: Python objects or memory."])
-    return machine.emit_object(whole), machine.emit_assembly(whole)
+    return machine.emit_object(whole)
 
 
 def _explain(file: str, error: NumbaError) -> list[str]:
