@@ -31,7 +31,7 @@ from meridian.console import BadInput, Failure, in_words
 from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
 from meridian.coordination.certificates import Authority
-from meridian.deploy import epochs
+from meridian.deploy import epochs, executors
 from meridian.deploy import region as region_files
 from meridian.deploy.region import Region
 from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
@@ -100,7 +100,7 @@ def load(names: Sequence[str]) -> list[Region]:
             errors.append(f'--regions = "{name}": has no region; needed is a topology with reference data and limits')
         else:
             found.append(loaded.region)
-    errors += _together(found)
+    errors += [*_together(found), *executors.disagreements(found)]
     if errors:
         raise BadInput(errors)
     return found
@@ -277,7 +277,13 @@ class Platform:
             lambda: self.store.client("operator", timeout_s=epochs.TIMEOUT_S), self.data / epochs.FILE
         )
         pairs = [(a, b) for a in names for b in names if a != b]
-        needed = [*names, *(f"{a}-to-{b}" for a, b in pairs)]
+        legs = executors.lines(self.regions)
+        # Of each line: where it arrives, and where the long way to there begins.
+        needed = [
+            *names,
+            *(f"{a}-to-{b}" for a, b in pairs),
+            *(f"legs-{end}-{a}-{b}" for a, b in legs for end in ("to", "at")),
+        ]
         ports = dict(zip(needed, free_ports(len(needed)), strict=True))
         promised = list(ports.values())
         for one in self.regions:
@@ -293,6 +299,12 @@ class Platform:
                 "peers": peers,
                 "secret": str(secret),
             }
+            for other in (found for found in self.regions if (name, found.topology.name) in legs):
+                peer = other.topology.name
+                one = executors.with_line(
+                    one, other, listen=f"127.0.0.1:{ports[f'legs-at-{peer}-{name}']}",
+                    peer=f"127.0.0.1:{ports[f'legs-to-{name}-{peer}']}", secret=str(secret),
+                )  # fmt: skip
             own = with_agent(one, settings, self.data.resolve() / REGIONS / name / "data")
             self.below[name] = Supervisor(own.topology, own, promised=promised, name=self.prefix + name)
             self.below[name].before_start = partial(self._before_start, self.below[name])
@@ -300,6 +312,9 @@ class Platform:
             {"listen": f"127.0.0.1:{ports[f'{a}-to-{b}']}", "to": f"127.0.0.1:{ports[b]}", "delay": LINE_DELAY}
             for a, b in pairs
         ]
+        for a, b in legs:
+            listen, to = (f"127.0.0.1:{ports[f'legs-{end}-{a}-{b}']}" for end in ("to", "at"))
+            routes.append({"listen": listen, "to": to, "delay": LINE_DELAY})
         self.above = Supervisor(self._topology(routes), promised=promised, name=self.prefix + NAME)
         self._start_all(promised)
 

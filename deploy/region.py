@@ -12,6 +12,9 @@ The strategies file beside a topology:
     [strategies.maker-aapl-xnas.parameters]
     size_lots = 50
 
+A listing may name the `executor` that runs legs there, and `[executors.NAME]` is a slot that does so for another engine:
+meridian.deploy.executors.
+
 Invariant: what `load` returns can start: every error of every file was told at once, each with its key, its value and what
 is allowed. The engine gets what these files say and nothing else.
 """
@@ -37,7 +40,9 @@ from pydantic import Field
 from meridian import records
 from meridian._native import links, tiles
 from meridian.console import BadInput, Failure
+from meridian.deploy import executors
 from meridian.deploy import topology as topologies
+from meridian.deploy.executors import Executor, ExecutorEntry, ListingName, StrategyListing
 from meridian.deploy.specs import Places, tile_errors
 from meridian.deploy.topology import Topology, TopologyError
 from meridian.risk import Limits
@@ -62,18 +67,11 @@ CHECK_PORT_FIRST = 40_000
 VENUE_ID_MAX = 65_535
 
 
-class ListingName(Entry):
-    """A listing by its names."""
-
-    instrument: str = Field(description="the name of an instrument")
-    venue: str = Field(description="the name of a venue")
-
-
 class StrategyEntry(Entry):
     """One strategy of the file."""
 
     class_: str = Field(alias="class", min_length=1, description="a plugin's name, module:Class or path.py:Class")
-    listings: list[ListingName] = Field(
+    listings: list[StrategyListing] = Field(
         min_length=1, max_length=LISTINGS_MAX, description=f"1 to {LISTINGS_MAX} tables with instrument and venue"
     )
     account: str | None = Field(default=None, description="the name of a node of level account")
@@ -110,6 +108,8 @@ class Region:
     reference: ReferenceData
     limits: Limits
     slots: list[Slot]
+    executors: list[Executor]
+    """Slots that run legs for other engines; numbered after the strategies'."""
     files: Mapping[str, Path]
     """The files that it was read from, by FILES."""
 
@@ -168,7 +168,8 @@ class Region:
                 "inbox": f"data/{files.inbox}",
             },
             "venues": list(self._venues()),
-            "slots": [self._described(slot) for slot in self.slots],
+            "slots": [self._described(slot) for slot in self.slots]
+            + [one.described(self.limits) for one in self.executors],
             "skipped_files": [{"path": path, "reason": reason} for path, reason in skipped],
         }
         making = directory / (RECORD + ".making")
@@ -230,6 +231,8 @@ class Region:
         yield self.limits.records(holder=0 if by_agent else shard)
         for slot in self.slots:
             yield from self._slot_records(slot)
+        for one in self.executors:
+            yield from one.records(self.limits, self.reference, self._above(one.name, "desk"))
 
     def _above(self, node: str, level: str) -> str:
         return next(name for name in self.limits.path(node) if self.limits.nodes[name].level == level)
@@ -250,9 +253,12 @@ class Region:
         )
         for name, offset, scalar, bits in slot.artifact.bits(slot.parameters):
             yield _record("Parameter", name=name, bits=np.uint64(bits), offset=offset, slot=slot.number, scalar=scalar)
-        for index, (instrument, venue) in enumerate(slot.listings):
-            ids = {"venue": self.reference.venues[venue].id, "instrument": self.reference.instruments[instrument].id}
-            yield _record("SlotBind", **ids, slot=slot.number, index=index)
+        for index, one in enumerate(slot.entry.listings):
+            ids = {
+                "venue": self.reference.venues[one.venue].id,
+                "instrument": self.reference.instruments[one.instrument].id,
+            }
+            yield _record("SlotBind", **ids, slot=slot.number, index=index, executor=one.executor or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +316,14 @@ def _examine(topology: Topology, folder: Path) -> tuple[Region | None, list[str]
         return None, errors
     limits, more = Limits.examine(paths["limits"], reference)
     errors += more
-    slots, more = _strategies(paths["strategies"], reference, limits)
+    slots, run_for_others, more = _strategies(paths["strategies"], reference, limits, files.shard)
     errors += more + _venues_agree(topology, reference) + _listings_agree(topology, reference)
     if errors or limits is None:
         return None, errors
-    return Region(topology=topology, reference=reference, limits=limits, slots=slots, files=paths), []
+    own = Region(
+        topology=topology, reference=reference, limits=limits, slots=slots, executors=run_for_others, files=paths
+    )
+    return own, []
 
 
 def _venues_agree(topology: Topology, reference: ReferenceData) -> list[str]:
@@ -357,26 +366,35 @@ def _listings_agree(topology: Topology, reference: ReferenceData) -> list[str]:
     return errors
 
 
-def _strategies(path: Path, reference: ReferenceData, limits: Limits | None) -> tuple[list[Slot], list[str]]:
+def _strategies(
+    path: Path, reference: ReferenceData, limits: Limits | None, shard: int
+) -> tuple[list[Slot], list[Executor], list[str]]:
     try:
         document, _ = read_toml(path)
     except BadInput as error:
-        return [], error.errors
+        return [], [], error.errors
     problems = Problems(str(path))
-    problems.keys(document, {"version", "strategies"})
+    problems.keys(document, {"version", "strategies", "executors"})
     if document.get("version") != VERSION:
         problems.add("version", document.get("version"), str(VERSION))
     entries = problems.tables(document, "strategies", StrategyEntry)
+    others = problems.tables(document, "executors", ExecutorEntry)
     if not document.get("strategies"):
         problems.missing("strategies", "one strategy at least")
-    if len(entries) > SLOTS_MAX:
-        problems.add("strategies", f"{len(entries)} strategies", f"at most {SLOTS_MAX} of an engine")
+    if len(entries) + len(others) > SLOTS_MAX:
+        count = f"{len(entries)} strategies and {len(others)} executors"
+        problems.add("strategies", count, f"at most {SLOTS_MAX} of an engine")
     slots = []
     for number, (name, entry) in enumerate(entries.items(), start=1):
         account = entry.account or f"{name}-account"
-        _check_listings(name, entry, reference, problems)
+        _check_listings(f"strategies.{name}", entry.listings, reference, problems)
+        for at, one in enumerate(entry.listings or []):
+            if one.executor == shard:
+                problems.add(
+                    f"strategies.{name}.listings[{at}].executor", shard, "another engine's shard; this one needs none"
+                )
         if limits is not None:
-            _check_nodes(name, account, limits, problems)
+            _check_nodes(f"strategies.{name}", name, account, limits, problems)
         if given(entry.class_) is None or not isinstance(entry.parameters, dict | None):
             continue
         if (built := _built(name, entry, path.parent, problems)) is not None:
@@ -384,14 +402,26 @@ def _strategies(path: Path, reference: ReferenceData, limits: Limits | None) -> 
             slots.append(
                 Slot(number=number, name=name, account=account, artifact=artifact, entry=entry, parameters=parameters)
             )
-    return slots, problems.sentences
+    executors.check(others, shard, limits, problems)
+    found = []
+    for number, (name, other) in enumerate(others.items(), start=len(entries) + 1):
+        account = other.account or f"{name}-account"
+        _check_listings(f"executors.{name}", other.listings, reference, problems)
+        if name in entries:
+            problems.add(f"executors.{name}", name, "another name than a strategy's")
+        if limits is not None:
+            _check_nodes(f"executors.{name}", name, account, limits, problems)
+        found.append(Executor(number=number, name=name, account=account, entry=other))
+    return slots, found, problems.sentences
 
 
-def _check_listings(name: str, entry: StrategyEntry, reference: ReferenceData, problems: Problems) -> None:
+def _check_listings(
+    place: str, listings: Sequence[ListingName] | None, reference: ReferenceData, problems: Problems
+) -> None:
     known = {(one.instrument, one.venue) for one in reference.listings}
     seen: set[tuple[str, str]] = set()
-    for at, one in enumerate(entry.listings or []):
-        key, pair = f"strategies.{name}.listings[{at}]", (one.instrument, one.venue)
+    for at, one in enumerate(listings or []):
+        key, pair = f"{place}.listings[{at}]", (one.instrument, one.venue)
         if pair not in known:
             allowed = ", ".join(f"{instrument} at {venue}" for instrument, venue in sorted(known, key=str))
             problems.add(key, f"{one.instrument} at {one.venue}", f"a listing of the reference data: {allowed}")
@@ -400,8 +430,8 @@ def _check_listings(name: str, entry: StrategyEntry, reference: ReferenceData, p
         seen.add(pair)
 
 
-def _check_nodes(name: str, account: str, limits: Limits, problems: Problems) -> None:
-    key, nodes = f"strategies.{name}", limits.nodes
+def _check_nodes(key: str, name: str, account: str, limits: Limits, problems: Problems) -> None:
+    nodes = limits.nodes
     for field, node, level in ((key, name, "strategy"), (f"{key}.account", account, "account")):
         about = nodes.get(node)
         if about is None or (about.level is not None and about.level != level):

@@ -46,7 +46,8 @@ class RunningSlot:
 
     number: int
     name: str
-    artifact: Artifact
+    artifact: Artifact | None
+    """None for an executor, which runs no code."""
     initial: Mapping[str, Any]
     listings: list[dict[str, str]]
 
@@ -88,7 +89,7 @@ class RunningEngine:
             RunningSlot(
                 number=about["slot"],
                 name=about["name"],
-                artifact=read(about["artifact"]),
+                artifact=None if about["artifact"] is None else read(about["artifact"]),
                 initial=about["parameters"],
                 listings=about["listings"],
             )
@@ -211,6 +212,9 @@ def settings(slot: RunningSlot, assignments: Mapping[str, str], request: int, *,
 
     While the slot `runs`, only parameters that the class declares live are allowed.
     """
+    if slot.artifact is None:
+        given = [f"{name} = {text}" for name, text in assignments.items()]
+        raise BadInput([f"{one}: {slot.name} is an executor, which has no parameters" for one in given])
     live = {about["name"] for about in slot.artifact.parameters if about.get("live", True)}
     kinds = {about["name"]: about["type"] for about in slot.artifact.parameters}
     values: dict[str, Any] = {}

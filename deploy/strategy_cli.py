@@ -31,6 +31,7 @@ def _engine(name: str | None) -> RunningEngine:
 def list_command(run_name: str | None, as_json: bool) -> None:
     """Shows the strategies of a running engine and their states."""
     from meridian import records
+    from meridian.deploy.executors import EXECUTOR
 
     engine = _engine(run_name)
     states, parameters = engine.states(), engine.parameters()
@@ -43,9 +44,10 @@ def list_command(run_name: str | None, as_json: bool) -> None:
             records.CallStatus(int(state["status"])).name.lower() if state is not None and int(state["status"]) else ""
         )
         listings = ", ".join(f"{one['instrument']} {one['venue']}" for one in slot.listings)
+        of, api = (EXECUTOR, None) if slot.artifact is None else (slot.artifact.name, slot.artifact.api)
         rows.append(
-            {"name": slot.name, "slot": slot.number, "class": slot.artifact.name, "state": run, "reason": reason}
-            | {"listings": listings, "parameters": parameters[slot.number], "api": slot.artifact.api}
+            {"name": slot.name, "slot": slot.number, "class": of, "state": run, "reason": reason}
+            | {"listings": listings, "parameters": parameters[slot.number], "api": api}
         )
     columns = ["name", "slot", "class", "api", "state", "reason", "listings"]
     show(

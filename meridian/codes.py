@@ -26,6 +26,7 @@ __all__ = [
     "KillNew",
     "KillResting",
     "Kind",
+    "LegAsk",
     "LegState",
     "Metric",
     "MultiLegCause",
@@ -131,6 +132,12 @@ class Kind(IntEnum):
     """The best prices of an instrument in another region."""
     KEPT_STATE = 76
     """A word of a slot's kept state: said when the slot stops, given to it before a start."""
+    PEER = 77
+    """Another engine that runs legs for this one, or asks this one to."""
+    EXECUTOR_REQUEST = 78
+    """An engine asks another for a leg."""
+    EXECUTOR_ANSWER = 79
+    """How a leg stands at the engine that runs it."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
@@ -694,6 +701,25 @@ class MultiLegCause(IntEnum):
     """The time that its legs had is over."""
     STOPPED = 4
     """Its slot stopped with its orders, or was disabled."""
+    PEER_SILENT = 5
+    """The engine that runs a leg answered nothing for too long."""
+
+
+class LegAsk(IntEnum):
+    """What an engine asks of the one that runs a leg for it. Each later one supersedes those before."""
+
+    RESERVE = 1
+    """Hold its worst case; nothing is sent."""
+    SEND = 2
+    """Its order."""
+    CANCEL = 3
+    """The end of its order; what it filled stays ready to be unwound."""
+    UNWIND = 4
+    """An order that trades back so many lots."""
+    STOP_UNWIND = 5
+    """The end of that order."""
+    CLOSE = 6
+    """The end: everything is let go."""
 
 
 class Callback(IntEnum):

@@ -6,8 +6,11 @@
 //! Invariant: a state changes only as [`LEG_STEPS`] and [`STEPS`] say. While a leg's order may trade nothing is unwound, unless
 //! nobody can say how that order stands; the end comes only when no order of it is open.
 
-use records::{LEGS_MAX, LegState, MultiLegCause, MultiLegState, NewOrder, RejectCode, UNDEF_PRICE};
+use records::{LEGS_MAX, LegAsk, LegState, MultiLegCause, MultiLegState, NewOrder, RejectCode, UNDEF_PRICE};
 use risk::{Binding, Reserve};
+
+use crate::executor::Executor;
+use crate::far::Far;
 
 /// Multi-leg orders that an engine may have open at once.
 pub(crate) const MULTI_LEGS_MAX: usize = 128;
@@ -100,6 +103,8 @@ pub(crate) struct Leg {
     pub retry_ns: u64,
     /// Its order, or the one that unwinds it, was asked to go.
     pub cancel_asked: bool,
+    /// It is run by another engine, under its limits: nothing is held or sent for it here.
+    pub far: Option<Far>,
 }
 
 impl Leg {
@@ -145,11 +150,25 @@ impl Leg {
         self.step(LegEvent::UnwindSent);
     }
 
+    /// The id of its order, or of the one that unwinds it, 0: none was sent.
+    pub fn latest_id(&self) -> u64 {
+        match &self.far {
+            Some(far) => far.answer.order_id,
+            None if self.unwind_id == 0 => self.order_id,
+            None => self.unwind_id,
+        }
+    }
+
     /// Takes how its orders stand; a forgotten one stays as it was, and is over.
-    pub fn hear(&mut self, order: Option<Facts>, unwind: Option<Facts>) {
+    pub fn note(&mut self, order: Option<Facts>, unwind: Option<Facts>) {
         let over = |facts: Facts| Facts { busy: false, unknown: false, open_lots: 0, ..facts };
         self.order = order.unwrap_or(over(self.order));
         self.unwind = unwind.unwrap_or(over(self.unwind));
+    }
+
+    /// The same, and goes on by it.
+    pub fn hear(&mut self, order: Option<Facts>, unwind: Option<Facts>) {
+        self.note(order, unwind);
         let (filled, missing) = (self.order.filled_lots >= self.command.lots, self.left_lots() != 0);
         match self.state {
             LegState::Working if !self.order.busy => self.step(if filled { LegEvent::Filled } else { LegEvent::Short }),
@@ -191,6 +210,8 @@ pub(crate) enum Want {
     CancelUnwind(usize),
     /// An order that trades back what this leg filled.
     Unwind(usize),
+    /// That the engine which runs this leg lets go of it.
+    Close(usize),
     /// Its own end in this state.
     End(MultiLegState),
 }
@@ -212,10 +233,16 @@ pub(crate) struct MultiLeg {
     pub one_by_one: bool,
     /// Engine time until which the present state may go on.
     pub until_ns: u64,
+    /// Engine time until which its legs may trade.
+    pub legs_until_ns: u64,
     /// Time that unwinding has.
     pub unwind_ns: u64,
     pub legs: [Leg; LEGS_MAX],
     pub legs_count: usize,
+    /// It is one leg of another engine's, and does what that one asks.
+    pub executor: Option<Executor>,
+    /// How it ends, once the engines that run legs of it have let go of them.
+    pub decided: Option<MultiLegState>,
 }
 
 impl MultiLeg {
@@ -234,7 +261,7 @@ impl MultiLeg {
 
     /// It does not go on. The first cause counts.
     pub fn fail(&mut self, leg: usize, cause: MultiLegCause, now_ns: u64) {
-        if self.state == MultiLegState::Working {
+        if self.state == MultiLegState::Working && self.decided.is_none() {
             self.enter(MultiLegState::Compensating);
             (self.cause, self.failed_leg) = (Some(cause), leg);
             self.until_ns = now_ns.saturating_add(self.unwind_ns);
@@ -243,6 +270,18 @@ impl MultiLeg {
 
     /// Its legs have heard how their orders stand: whether it goes on.
     pub fn hear(&mut self, now_ns: u64) {
+        if self.executor.is_some() || self.decided.is_some() {
+            return;
+        }
+        let refused = |leg: &Leg| leg.far.and_then(|far| far.refused());
+        if let Some(leg) = self.legs().iter().position(|leg| refused(leg).is_some()) {
+            self.refused = self.refused.or(refused(&self.legs[leg]));
+            self.fail(leg, MultiLegCause::LegRefused, now_ns);
+        }
+        let silent = |leg: &Leg| leg.far.is_some_and(|far| far.is_silent(now_ns));
+        if let Some(leg) = self.legs().iter().position(silent) {
+            self.fail(leg, MultiLegCause::PeerSilent, now_ns);
+        }
         if let Some(leg) = self.legs().iter().position(|leg| leg.state == LegState::Ended) {
             self.fail(leg, MultiLegCause::LegEnded, now_ns);
         }
@@ -254,23 +293,115 @@ impl MultiLeg {
 
     /// Whether unwinding has no time any more.
     pub fn is_late(&self, now_ns: u64) -> bool {
+        if self.executor.is_some() {
+            return now_ns >= self.until_ns.saturating_add(self.unwind_ns);
+        }
         self.state == MultiLegState::Compensating && now_ns >= self.until_ns
     }
 
-    /// What it wants now. `may_unwind`: its slot may send orders.
-    pub fn want(&mut self, now_ns: u64, may_unwind: bool) -> Want {
+    /// Whether another engine runs a leg of it.
+    pub fn goes_far(&self) -> bool {
+        self.legs().iter().any(|leg| leg.far.is_some())
+    }
+
+    /// What it wants now. `may_begin`: its slot runs; `may_unwind`: it may send orders that trade back.
+    pub fn want(&mut self, now_ns: u64, may_begin: bool, may_unwind: bool) -> Want {
+        if let Some(executor) = self.executor {
+            return self.want_as_asked(&executor, now_ns, may_begin, may_unwind);
+        }
+        if self.decided.is_some() {
+            return self.want_close();
+        }
         let filled = self.legs().iter().all(|leg| leg.state == LegState::Filled);
         if filled {
-            return Want::End(MultiLegState::Completed);
+            return self.finish(MultiLegState::Completed);
         }
         match self.state {
+            MultiLegState::Working if !self.is_ready() => Want::Nothing,
             MultiLegState::Working => {
-                let next = self.legs().iter().position(|leg| leg.state != LegState::Filled);
+                let one_by_one = self.one_by_one;
+                let next =
+                    |leg: &Leg| if one_by_one { leg.state != LegState::Filled } else { leg.state == LegState::Waiting };
+                let next = self.legs().iter().position(next);
                 let waits = |at: &usize| self.legs[*at].state == LegState::Waiting;
                 next.filter(waits).map_or(Want::Nothing, Want::Send)
             }
             _ => self.want_back(now_ns, may_unwind),
         }
+    }
+
+    /// Whether every engine that runs a leg of it has reserved what the leg may need.
+    fn is_ready(&self) -> bool {
+        self.legs().iter().all(|leg| leg.far.is_none_or(|far| far.is_reserved()))
+    }
+
+    /// It ends so, as soon as other engines have let go of its legs.
+    fn finish(&mut self, state: MultiLegState) -> Want {
+        if !self.goes_far() {
+            return Want::End(state);
+        }
+        self.decided = Some(state);
+        self.want_close()
+    }
+
+    fn want_close(&self) -> Want {
+        let asked = |far: &Far| far.is_closed() || far.ask == LegAsk::Close;
+        if let Some(at) = self.legs().iter().position(|leg| leg.far.is_some_and(|far| !asked(&far))) {
+            return Want::Close(at);
+        }
+        if self.legs().iter().any(|leg| leg.far.is_some_and(|far| !far.is_closed())) {
+            return Want::Nothing;
+        }
+        let left = self.legs().iter().any(|leg| leg.left_lots() != 0);
+        match self.decided {
+            Some(MultiLegState::Completed) => Want::End(MultiLegState::Completed),
+            _ => Want::End(if left { MultiLegState::Incomplete } else { MultiLegState::Unwound }),
+        }
+    }
+
+    /// What it wants as one leg of another engine's: no more than was asked for, and never longer than its time.
+    fn want_as_asked(&mut self, executor: &Executor, now_ns: u64, may_begin: bool, may_unwind: bool) -> Want {
+        let asks = |ask: LegAsk| executor.ask == ask;
+        let begins = asks(LegAsk::Reserve) || asks(LegAsk::Send);
+        let over = !begins || executor.stopped || now_ns >= self.until_ns || !may_unwind;
+        let stops = asks(LegAsk::StopUnwind) || asks(LegAsk::Close) || !may_unwind;
+        let leg = &mut self.legs[0];
+        match leg.state {
+            LegState::Waiting if over || (asks(LegAsk::Send) && !may_begin) => leg.step(LegEvent::Dropped),
+            LegState::Waiting if asks(LegAsk::Send) => return Want::Send(0),
+            LegState::Working if over && !leg.cancel_asked => return Want::Cancel(0),
+            LegState::Unwinding if stops && !leg.cancel_asked => return Want::CancelUnwind(0),
+            _ => {}
+        }
+        if matches!(leg.state, LegState::Waiting | LegState::Working | LegState::Unwinding) {
+            return Want::Nothing;
+        }
+        let new = asks(LegAsk::Unwind) && executor.tried < executor.request;
+        if new && may_unwind && leg.left_lots() > 0 && leg.unwind_nanos != UNDEF_PRICE {
+            if leg.state == LegState::Filled {
+                leg.step(LegEvent::Dropped);
+            }
+            return if leg.state == LegState::Ended { Want::Unwind(0) } else { Want::Nothing };
+        }
+        if !may_unwind && leg.state == LegState::Filled {
+            leg.step(LegEvent::Dropped);
+        }
+        if !may_unwind && leg.state == LegState::Ended {
+            leg.step(LegEvent::GivenUp);
+        }
+        if asks(LegAsk::Close) { self.end_as_asked() } else { Want::Nothing }
+    }
+
+    fn end_as_asked(&mut self) -> Want {
+        let leg = &self.legs[0];
+        if leg.state == LegState::Filled {
+            return Want::End(MultiLegState::Completed);
+        }
+        let left = leg.left_lots() != 0;
+        if self.state == MultiLegState::Working {
+            self.enter(MultiLegState::Compensating);
+        }
+        Want::End(if left { MultiLegState::Incomplete } else { MultiLegState::Unwound })
     }
 
     fn want_back(&mut self, now_ns: u64, may_unwind: bool) -> Want {
@@ -293,6 +424,7 @@ impl MultiLeg {
             if leg.state != LegState::Ended {
                 continue;
             }
+            let may_unwind = may_unwind && leg.far.is_none_or(|far| far.may_unwind());
             match leg.left_lots() {
                 0 => leg.step(LegEvent::Back),
                 lots if lots < 0 || leg.unwind_nanos == UNDEF_PRICE || late || !may_unwind => {
@@ -306,7 +438,7 @@ impl MultiLeg {
             return Want::Nothing;
         }
         let left = self.legs().iter().any(|leg| leg.left_lots() != 0);
-        Want::End(if left { MultiLegState::Incomplete } else { MultiLegState::Unwound })
+        self.finish(if left { MultiLegState::Incomplete } else { MultiLegState::Unwound })
     }
 
     /// Unwinding a leg is tried now: not again at once.
@@ -324,16 +456,20 @@ impl MultiLeg {
         let waiting = self.legs().iter().filter(|leg| leg.state == LegState::Ended && leg.retry_ns > now_ns);
         let retry_ns = waiting.map(|leg| leg.retry_ns).min().unwrap_or(u64::MAX);
         let until_ns = if now_ns < self.until_ns { self.until_ns } else { u64::MAX };
-        retry_ns.min(until_ns)
+        let asked = self.legs().iter().filter_map(|leg| leg.far).filter(|far| !far.is_closed());
+        retry_ns.min(until_ns).min(asked.map(|far| far.due_ns).min().unwrap_or(u64::MAX))
     }
 
     /// What decides about what it does next.
     pub fn words(&self) -> impl Iterator<Item = u64> {
         let own = [self.id, u64::from(self.state.code()), self.until_ns];
-        own.into_iter().chain(self.legs().iter().flat_map(|leg| {
+        let asked = self.executor.map(|one| [one.id, u64::from(one.request), u64::from(one.tried), one.told.version]);
+        let decided = self.decided.map(|state| u64::from(state.code()));
+        own.into_iter().chain(asked.into_iter().flatten()).chain(decided).chain(self.legs().iter().flat_map(|leg| {
             let lots = [leg.order.filled_lots as u64, leg.unwound_lots() as u64];
             let [ahead, back] = [leg.ahead.words(), leg.back.words()];
-            [u64::from(leg.state.code()), leg.retry_ns].into_iter().chain(lots).chain(ahead).chain(back)
+            let far = leg.far.map(|far| far.words()).into_iter().flatten();
+            [u64::from(leg.state.code()), leg.retry_ns].into_iter().chain(lots).chain(ahead).chain(back).chain(far)
         }))
     }
 }
@@ -373,6 +509,17 @@ impl MultiLegs {
     #[inline]
     pub fn find(&self, id: u64) -> Option<u8> {
         self.live.iter().copied().find(|at| self.cells[usize::from(*at)].id == id)
+    }
+
+    /// The place of a leg that another engine asked for.
+    pub fn find_executor(&self, origin: u16, id: u64, leg: u8) -> Option<u8> {
+        let is = |at: &u8| self.get(*at).executor.is_some_and(|executor| executor.is(origin, id, leg));
+        self.live.iter().copied().find(is)
+    }
+
+    /// Legs here that other engines asked for.
+    pub fn executors(&self) -> usize {
+        self.live.iter().filter(|at| self.get(**at).executor.is_some()).count()
     }
 
     pub fn live(&self) -> &[u8] {

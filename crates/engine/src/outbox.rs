@@ -23,6 +23,9 @@ pub trait Outbox {
     /// An output for whoever reports.
     fn output(&mut self, record: &[u8]);
 
+    /// Something for the engine of this shard. It may be lost: what matters is said again.
+    fn peer(&mut self, _shard: u16, _record: &[u8]) {}
+
     /// A stage was reached. Only for counters and traces.
     fn stage(&mut self, _stage: Stage) {}
 }

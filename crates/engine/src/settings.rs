@@ -9,6 +9,7 @@ use records::{EngineStart, Header, Record, SessionGuard, read_from};
 use tiles::{Ends, StartError, TileSpec, settings};
 
 use crate::config::EngineConfig;
+use crate::peers::PeerSettings;
 use crate::sessions::SessionSettings;
 use crate::state_file::STATE_FILE_BYTES;
 use crate::tile::EngineTileConfig;
@@ -26,6 +27,8 @@ settings! {
         pub feeds: BTreeMap<u16, String> = BTreeMap::new(), "names of links by the number of their venue";
         /// Venue id → when its session is trusted with orders and how many messages it takes; the usual rules where not named.
         pub sessions: BTreeMap<u16, SessionSettings> = BTreeMap::new(), "tables by the number of their venue";
+        /// Shard of another engine → the way to it, where legs of multi-leg orders go there or come from there.
+        pub peers: BTreeMap<u16, PeerSettings> = BTreeMap::new(), "tables by the number of their shard";
         /// Link for outputs.
         pub outputs: Option<String> = None, "the name of a link";
         /// Directory of the strategies' object code.
@@ -77,6 +80,11 @@ impl EngineSettings {
             }
         }
         config.guards = self.guards(&key, &mut problems);
+        let own = read_from::<EngineStart>(&config.bootstrap).map_or(0, |start| start.shard);
+        for (shard, peer) in &self.peers {
+            problems.extend(peer.problems(&format!("{key}.peers.{shard}"), *shard, own));
+            config.peers.push((peer.record(*shard), peer.link.clone()));
+        }
         if problems.is_empty() { Ok(config) } else { Err(StartError(problems.join("\n"))) }
     }
 
@@ -149,6 +157,9 @@ pub fn check_engine(spec: &TileSpec, ends: &Ends) -> Vec<String> {
         }
         for (venue, link) in &settings.feeds {
             ends.produces(&format!("{key}.feeds.{venue}"), link, errors);
+        }
+        for (shard, peer) in &settings.peers {
+            ends.produces(&format!("{key}.peers.{shard}.link"), &peer.link, errors);
         }
         if let Some(link) = &settings.outputs {
             ends.produces(&format!("{key}.outputs"), link, errors);

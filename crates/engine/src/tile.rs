@@ -9,8 +9,8 @@ use std::rc::Rc;
 use journal::{Identity, JournalConfig, Reader, Writer};
 use links::{Counter, Histogram, Offer, Publication, Subscription};
 use records::{
-    Applied, CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Reason, Record,
-    ReplaceOrder, Resync, SessionGuard, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
+    Applied, CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Peer, Reason,
+    Record, ReplaceOrder, Resync, SessionGuard, Stamp, Timer, UNDEF_PRICE, bytes_of, read_from,
 };
 use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
 
@@ -41,6 +41,8 @@ pub struct EngineTileConfig {
     pub guards: Vec<SessionGuard>,
     /// The request link to the feed of each venue, where there is one.
     pub feeds: Vec<(u16, String)>,
+    /// Other engines of the firm, each with the link that leads to it: legs go there, or come from there.
+    pub peers: Vec<(Peer, String)>,
     /// Link for outputs, if anyone listens.
     pub outputs: Option<String>,
     /// Records taken from one subscription before the next one's turn.
@@ -63,6 +65,7 @@ impl EngineTileConfig {
             commands: Vec::new(),
             guards: Vec::new(),
             feeds: Vec::new(),
+            peers: Vec::new(),
             outputs: None,
             poll_limit: 16,
             timer_ns: 10_000_000,
@@ -155,6 +158,8 @@ struct TileOutbox {
     clock: Rc<dyn Clock>,
     commands: Vec<Option<Box<dyn Publication>>>,
     outputs: Option<Box<dyn Publication>>,
+    /// The way to each other engine, by its shard.
+    peers: Vec<(u16, Box<dyn Publication>)>,
     returned: VecDeque<OrderEvent>,
     received_ns: u64,
     /// First inputs that the fold refused; only while the tile starts.
@@ -163,6 +168,7 @@ struct TileOutbox {
     commands_sent: Counter,
     commands_returned: Counter,
     outputs_dropped: Counter,
+    peers_dropped: Counter,
 }
 
 impl TileOutbox {
@@ -200,6 +206,13 @@ impl Outbox for TileOutbox {
         }
     }
 
+    fn peer(&mut self, shard: u16, record: &[u8]) {
+        let link = self.peers.iter_mut().find(|(known, _)| *known == shard);
+        if link.map(|(_, link)| link.offer(record)) != Some(Offer::Sent) {
+            self.peers_dropped.add(1); // The fold says it again.
+        }
+    }
+
     fn stage(&mut self, stage: Stage) {
         self.since_receipt(match stage {
             Stage::Booked => 0,
@@ -224,6 +237,7 @@ struct TileCounters {
     breaker_trips: Counter,
     refused_breaker: Counter,
     refused_throttle: Counter,
+    peer_late: Counter,
     state_hash: Counter,
     epoch: Counter,
     standing: Counter,
@@ -267,11 +281,32 @@ impl TileCounters {
             breaker_trips: counters.counter("breaker_trips"),
             refused_breaker: counters.counter("refused_by_breaker"),
             refused_throttle: counters.counter("refused_for_throttle"),
+            peer_late: counters.counter("peer_requests_late"),
             state_hash: counters.counter("state_hash"),
             epoch: counters.counter("epoch"),
             standing: counters.counter("standing"),
         }
     }
+}
+
+/// The link to the gateway of each venue, by the venue's number.
+fn command_links(
+    config: &EngineTileConfig,
+    context: &mut Context,
+    problems: &mut Vec<String>,
+) -> Vec<Option<Box<dyn Publication>>> {
+    let venues = config.engine.venues_max + 1;
+    let mut commands: Vec<_> = (0..venues).map(|_| None).collect();
+    for (venue, name) in &config.commands {
+        match (context.publications.remove(name), commands.get_mut(usize::from(*venue))) {
+            (Some(link), Some(place)) => *place = Some(link),
+            (None, _) => problems.push(format!("{}.commands: no link {name}", config.name)),
+            (_, None) => {
+                problems.push(format!("{}.commands: venue {venue}: allowed are 1 to {}", config.name, venues - 1))
+            }
+        }
+    }
+    commands
 }
 
 const STATE_INTERVAL_NS: u64 = 1_000_000_000;
@@ -290,22 +325,19 @@ impl EngineTile {
                 None => problems.push(format!("{}.inputs: no link {name}", config.name)),
             }
         }
-        let venues = config.engine.venues_max + 1;
-        let mut commands: Vec<_> = (0..venues).map(|_| None).collect();
-        for (venue, name) in &config.commands {
-            match (context.publications.remove(name), commands.get_mut(usize::from(*venue))) {
-                (Some(link), Some(place)) => *place = Some(link),
-                (None, _) => problems.push(format!("{}.commands: no link {name}", config.name)),
-                (_, None) => {
-                    problems.push(format!("{}.commands: venue {venue}: allowed are 1 to {}", config.name, venues - 1))
-                }
-            }
-        }
+        let commands = command_links(&config, &mut context, &mut problems);
         let mut feeds = Vec::new();
         for (venue, name) in &config.feeds {
             match context.publications.remove(name) {
                 Some(link) => feeds.push(FeedLink { venue: *venue, link, owed: false }),
                 None => problems.push(format!("{}.feeds: no link {name}", config.name)),
+            }
+        }
+        let mut peers = Vec::new();
+        for (peer, name) in &config.peers {
+            match context.publications.remove(name) {
+                Some(link) => peers.push((peer.shard, link)),
+                None => problems.push(format!("{}.peers: no link {name}", config.name)),
             }
         }
         let outputs = config.outputs.as_ref().and_then(|name| context.publications.remove(name));
@@ -325,6 +357,7 @@ impl EngineTile {
             clock: context.clock.clone(),
             commands,
             outputs,
+            peers,
             returned: VecDeque::with_capacity(config.engine.orders_max + 64),
             received_ns: 0,
             refused: None,
@@ -332,6 +365,7 @@ impl EngineTile {
             commands_sent: counters.counter("commands_sent"),
             commands_returned: counters.counter("commands_returned"),
             outputs_dropped: counters.counter("outputs_dropped"),
+            peers_dropped: counters.counter("peer_messages_dropped"),
         };
         Ok(Self {
             consolidated: ConsolidatedCounters::new(&config.bootstrap, counters),
@@ -417,6 +451,9 @@ impl EngineTile {
         for guard in std::mem::take(&mut self.config.guards) {
             self.take(now_ns, bytes_of(&guard));
         }
+        for (peer, _) in std::mem::take(&mut self.config.peers) {
+            self.take(now_ns, bytes_of(&peer));
+        }
         match self.outbox.refused.take() {
             Some(refused) if !refused.is_empty() => {
                 let lines: Vec<_> = refused.iter().map(|line| format!("{}.{line}", self.config.name)).collect();
@@ -475,6 +512,7 @@ impl EngineTile {
         self.counters.breaker_trips.set(statistics.trips);
         self.counters.refused_breaker.set(statistics.refused_breaker);
         self.counters.refused_throttle.set(statistics.refused_throttle);
+        self.counters.peer_late.set(statistics.late);
         self.counters.state_hash.set(self.engine.state_hash());
         self.counters.epoch.set(u64::from(self.engine.identity().epoch));
         self.counters.standing.set(u64::from(self.engine.standing().bits()));

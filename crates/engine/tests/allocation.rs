@@ -2,6 +2,7 @@
 
 #[path = "../../../tests/counting.rs"]
 mod counting;
+mod pair;
 mod support;
 
 use std::cell::Cell;
@@ -17,6 +18,8 @@ struct Quoter {
     turn: u64,
     /// Multi-leg orders instead.
     legs: bool,
+    /// With one leg in another engine.
+    far: bool,
     consolidated: std::rc::Rc<Cell<u64>>,
 }
 
@@ -51,6 +54,11 @@ impl Host for Quoter {
                 orders.intents_count += 1;
             };
             match (count, turn % 5) {
+                _ if self.far => {
+                    put(support::leg_intent(0, side, PRICE, if turn % 20 < 10 { 2 } else { 5 }, PRICE));
+                    put(support::leg_intent(1, other, PRICE, 2, PRICE));
+                    put(support::multi_leg_intent(30_000_000, 90_000_000, turn % 4 == 3, turn));
+                }
                 (0, _) => {
                     put(support::new_intent(side, 5));
                     put(support::new_intent(Side::Sell, 100_000));
@@ -74,6 +82,15 @@ impl Host for Quoter {
 struct Venue {
     commands: [Option<RecordRef>; 64],
     count: usize,
+    /// What was said to another engine.
+    peers: [Option<RecordRef>; 64],
+    peers_count: usize,
+}
+
+impl Venue {
+    fn new() -> Self {
+        Self { commands: [None; 64], count: 0, peers: [None; 64], peers_count: 0 }
+    }
 }
 
 impl Outbox for Venue {
@@ -85,6 +102,13 @@ impl Outbox for Venue {
     }
 
     fn output(&mut self, _record: &[u8]) {}
+
+    fn peer(&mut self, _shard: u16, record: &[u8]) {
+        if self.peers_count < self.peers.len() {
+            self.peers[self.peers_count] = parse(record).ok();
+            self.peers_count += 1;
+        }
+    }
 }
 
 fn market(turn: u64) -> MarketOrder {
@@ -156,12 +180,20 @@ impl Loop {
     fn turn(&mut self, turn: u64) {
         self.give(bytes_of(&market(turn)));
         self.give(bytes_of(&elsewhere(turn)));
+        self.answer(turn);
+    }
+
+    /// The venues answer what was sent.
+    fn answer(&mut self, turn: u64) {
         let mut events = [OrderEvent::new(); 3];
         let mut at = 0;
         while at < self.venue.count {
             if let Some(command) = self.venue.commands[at] {
                 let count = answer(&command, turn * 64 + at as u64 + 1, &mut events);
-                for event in &events[..count] {
+                for event in &mut events[..count] {
+                    if let RecordRef::NewOrder(order) = &command {
+                        event.header.venue = order.header.venue;
+                    }
                     self.give(bytes_of(event));
                 }
             }
@@ -173,21 +205,27 @@ impl Loop {
 
 /// An engine with a journal and two slots, whose venues trade.
 fn configured(quoter: Quoter) -> Loop {
+    configured_by(quoter, &support::bootstrap(2))
+}
+
+fn configured_by(quoter: Quoter, first_inputs: &[u8]) -> Loop {
     let identity = Identity { settings: support::config().words(), ..Identity::default() };
     let journal = JournalConfig { segment_bytes: 1 << 26, ..JournalConfig::new(identity) };
     let writer = Writer::create(MemoryStorage::new(), journal).unwrap();
     let mut world = Loop {
         engine: Engine::new(support::config(), Box::new(quoter)),
         merger: Merger::new(Some(writer), Stamp::zeroed()),
-        venue: Venue { commands: [None; 64], count: 0 },
+        venue: Venue::new(),
         now_ns: support::START_NS,
     };
-    for record in support::records_of(&support::bootstrap(2)) {
+    for record in support::records_of(first_inputs) {
         world.give(&record);
     }
-    let mut session = Session::new();
-    (session.header.venue, session.state) = (VENUE, SessionState::Up.code());
-    world.give(bytes_of(&session));
+    for venue in [VENUE, OTHER_VENUE] {
+        let mut session = Session::new();
+        (session.header.venue, session.state) = (venue, SessionState::Up.code());
+        world.give(bytes_of(&session));
+    }
     for (venue, instrument) in [(VENUE, SHARE), (VENUE, support::FUTURE), (OTHER_VENUE, SHARE)] {
         let mut status = Status::new();
         (status.header.venue, status.header.instrument) = (venue, instrument);
@@ -219,13 +257,50 @@ fn no_allocation_for_multi_leg_orders() {
     assert_eq!(calls, 0);
 }
 
+/// What one engine said reaches the other.
+fn carry(from: &mut Loop, to: &mut Loop) {
+    to.now_ns = to.now_ns.max(from.now_ns);
+    for at in 0..std::mem::take(&mut from.venue.peers_count) {
+        match from.venue.peers[at] {
+            Some(RecordRef::ExecutorRequest(record)) => to.give(bytes_of(&record)),
+            Some(RecordRef::ExecutorAnswer(record)) => to.give(bytes_of(&record)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn no_allocation_for_legs_in_another_engine() {
+    let quoter = Quoter { legs: true, far: true, ..Quoter::default() };
+    let mut near = configured_by(quoter, &pair::first_inputs(pair::NEAR));
+    let mut far = configured_by(Quoter::default(), &pair::first_inputs(pair::FAR));
+    for (world, shard) in [(&mut near, pair::FAR), (&mut far, pair::NEAR)] {
+        let mut peer = pair::peer(shard);
+        (peer.repeat_ns, peer.silence_ns, peer.age_ns_max) = (5_000_000, 500_000_000, 400_000_000);
+        world.give(bytes_of(&peer));
+    }
+    let ((), calls) = counting::counted(|| {
+        for turn in 0..10_000 {
+            near.turn(turn);
+            carry(&mut near, &mut far);
+            far.give(bytes_of(&Timer::new()));
+            far.answer(turn);
+            carry(&mut far, &mut near);
+            near.answer(turn);
+        }
+    });
+    let (asked, run) = (near.engine.statistics(), far.engine.statistics());
+    assert!(asked.multi_legs > 1_000 && run.orders > 1_000, "{asked:?} {run:?}");
+    assert_eq!(calls, 0);
+}
+
 #[test]
 fn a_pass_is_fast() {
     // Far above what a release build takes: only that it is no other order of magnitude.
     let mut world = Loop {
         engine: Engine::new(support::config(), Box::new(Quoter::default())),
         merger: Merger::new(None, Stamp::zeroed()),
-        venue: Venue { commands: [None; 64], count: 0 },
+        venue: Venue::new(),
         now_ns: support::START_NS,
     };
     for record in support::records_of(&support::bootstrap(1)) {

@@ -206,6 +206,7 @@ impl Observer {
             }
             Some((Some(Kind::Timer | Kind::Status | Kind::Imbalance | Kind::Intent | Kind::Signal), _)) => {}
             Some((Some(Kind::RegionPosition | Kind::RegionQuote) | None, _)) | None => {}
+            Some((Some(Kind::ExecutorRequest | Kind::ExecutorAnswer), _)) => {}
             Some(_) => self.controls.extend_from_slice(record),
         }
         said.busted = false;

@@ -13,7 +13,7 @@ fn factory() -> Factory {
     let factory = factory.with("fix-acceptor", venues::fix::ACCEPTOR).with("fix_gateway", venues::gateway::fix::KIND);
     let factory = factory.with("fix_drop_copy", venues::gateway::fix::DROP_COPY);
     let factory = factory.with("engine", strategies::ENGINE).with("recorder", journal::RECORDER);
-    tiles::probe::register(factory.with("inbox", engine::INBOX))
+    tiles::probe::register(factory.with("inbox", engine::INBOX).with("line", tiles::LINE))
 }
 
 /// A request to stop, raised by a signal handler or another thread.

@@ -646,6 +646,26 @@ codes! {
         Timeout = 3,
         /// Its slot stopped with its orders, or was disabled.
         Stopped = 4,
+        /// The engine that runs a leg answered nothing for too long.
+        PeerSilent = 5,
+    }
+}
+
+codes! {
+    /// What an engine asks of the one that runs a leg for it. Each later one supersedes those before.
+    pub enum LegAsk: u8 {
+        /// Hold its worst case; nothing is sent.
+        Reserve = 1,
+        /// Its order.
+        Send = 2,
+        /// The end of its order; what it filled stays ready to be unwound.
+        Cancel = 3,
+        /// An order that trades back so many lots.
+        Unwind = 4,
+        /// The end of that order.
+        StopUnwind = 5,
+        /// The end: everything is let go.
+        Close = 6,
     }
 }
 

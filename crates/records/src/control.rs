@@ -240,8 +240,12 @@ record! {
         pub slot: u8,
         /// A [`crate::SelfTrade`] code for its orders, 0: none.
         pub self_trade: u8,
+        /// An executor: it runs no code, but legs that the engine of this shard asks for. 0: a strategy.
+        pub origin: u16,
+        /// With `origin`: the strategy node there whose legs it runs.
+        pub serves: u32,
         /// Zero.
-        pub reserved: [u8; 10],
+        pub reserved: [u8; 4],
     }
 }
 
@@ -254,8 +258,10 @@ record! {
         pub index: u8,
         /// 1: it may only watch.
         pub watch_only: u8,
+        /// The shard of the engine whose executor runs the slot's legs at this listing; here it only watches. 0: this engine.
+        pub executor: u8,
         /// Zero.
-        pub reserved: [u8; 5],
+        pub reserved: [u8; 4],
     }
 }
 

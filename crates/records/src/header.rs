@@ -90,6 +90,12 @@ codes! {
         RegionQuote = 75,
         /// A word of a slot's kept state: said when the slot stops, given to it before a start.
         KeptState = 76,
+        /// Another engine that runs legs for this one, or asks this one to.
+        Peer = 77,
+        /// An engine asks another for a leg.
+        ExecutorRequest = 78,
+        /// How a leg stands at the engine that runs it.
+        ExecutorAnswer = 79,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.

@@ -217,6 +217,8 @@ layouts! {
     control::EpochSet = Kind::EpochSet as u16, control::ReferenceSet = Kind::ReferenceSet as u16,
     control::VenueSession = Kind::VenueSession as u16, control::RegionPosition = Kind::RegionPosition as u16,
     control::RegionQuote = Kind::RegionQuote as u16, control::KeptState = Kind::KeptState as u16,
+    peers::Peer = Kind::Peer as u16, peers::ExecutorRequest = Kind::ExecutorRequest as u16,
+    peers::ExecutorAnswer = Kind::ExecutorAnswer as u16,
     control::Restricted = Kind::Restricted as u16, control::SessionGuard = Kind::SessionGuard as u16,
     control::SessionReset = Kind::SessionReset as u16,
     outputs::RiskReject = Kind::RiskReject as u16, outputs::SlotState = Kind::SlotState as u16,

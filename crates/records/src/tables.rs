@@ -44,6 +44,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::MultiLegState::TABLE,
     crate::codes::LegState::TABLE,
     crate::codes::MultiLegCause::TABLE,
+    crate::codes::LegAsk::TABLE,
     crate::codes::Callback::TABLE,
     crate::codes::SessionState::TABLE,
     crate::codes::BreakerState::TABLE,
@@ -67,6 +68,7 @@ constants! {
     FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, UNDEF_PRICE, NONE, RECORD_BYTES_MAX, DAY_NS, NANOS, UNITS_E8, ORDER_DAY_ZERO_NS,
     EPOCH_MAX, LISTINGS_MAX, VIEW_LEVELS, WORKING_MAX, INTENTS_MAX, INTENT_QUOTE, TICK_ROWS, BOOK_TWO_SIDED, BOOK_STALE, BOOK_CROSSED,
     BOOK_TRADABLE, REGIONS_MAX, SIGNALS_MAX, LEGS_MAX, RISK_NEW_ORDERS, RISK_SIDE, RISK_LIMIT, RISK_VENUE, CONSOLIDATED_VENUES_MAX, OUT_STALE, OUT_SILENT, OUT_NOT_TRADING,
+    ANSWER_BUSY, ANSWER_UNKNOWN, ANSWER_UNWINDING, ANSWER_CLOSED, ANSWER_DISABLED, ANSWER_LOST,
 }
 
 #[cfg(test)]
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const SOURCES: [&str; 8] = [
+    const SOURCES: [&str; 9] = [
         include_str!("codes.rs"),
         include_str!("header.rs"),
         include_str!("market.rs"),
@@ -82,6 +84,7 @@ mod tests {
         include_str!("control.rs"),
         include_str!("exchange.rs"),
         include_str!("outputs.rs"),
+        include_str!("peers.rs"),
         include_str!("strategy.rs"),
     ];
 

@@ -32,6 +32,11 @@ impl Engine {
         self.call(slot, Callback::Book, EventRef::Book(&view), u32::from(index), true, out);
     }
 
+    /// Whether a slot runs legs for another engine instead of code.
+    pub(super) fn is_executor(&self, slot: u8) -> bool {
+        self.slots.get(usize::from(slot)).and_then(Option::as_ref).is_some_and(|cell| cell.record.origin != 0)
+    }
+
     /// Calls a slot that runs. `feedback`: whether it is told of intents that are refused.
     pub(super) fn call(
         &mut self,
@@ -42,7 +47,8 @@ impl Engine {
         feedback: bool,
         out: &mut dyn Outbox,
     ) {
-        if self.slots[usize::from(slot)].as_ref().is_none_or(|cell| cell.run != SlotRun::Running) {
+        let called = |cell: &SlotCell| cell.run == SlotRun::Running && cell.record.origin == 0;
+        if !self.slots[usize::from(slot)].as_ref().is_some_and(called) {
             return;
         }
         self.refresh(slot, current);

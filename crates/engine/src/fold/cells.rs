@@ -196,6 +196,8 @@ pub(crate) struct SlotCell {
     /// Listings by index.
     pub listings: [u16; LISTINGS_MAX],
     pub bindings: [Binding; LISTINGS_MAX],
+    /// The shard of the engine that runs legs at each listing, 0: this one.
+    pub executors: [u8; LISTINGS_MAX],
     pub listings_count: usize,
     /// Places of its orders, in the order of the view's.
     pub working: [u32; WORKING_MAX],
@@ -234,6 +236,7 @@ impl SlotCell {
             view: Box::new(OrdersView::zeroed()),
             listings: [0; LISTINGS_MAX],
             bindings: [Binding(0); LISTINGS_MAX],
+            executors: [0; LISTINGS_MAX],
             listings_count: 0,
             working: [0; WORKING_MAX],
             working_count: 0,

@@ -295,10 +295,13 @@ impl Engine {
         }
         self.consolidations.forget_slot(record.slot);
         self.risk_slots &= !(1 << place);
-        let loaded = self.host.load(record).is_ok();
+        let executor = record.origin != 0;
+        let loaded = executor || self.host.load(record).is_ok();
         let mut cell = SlotCell::new(*record);
         cell.loaded = loaded;
-        if loaded {
+        if executor {
+            cell.wants = crate::host::Wants::new(0, |_| false);
+        } else if loaded {
             cell.wants = self.host.wants(record.slot);
         }
         self.slots[place] = Some(cell);
@@ -314,7 +317,7 @@ impl Engine {
 
     fn bind_slot(&mut self, record: &SlotBind) -> Option<()> {
         let place = self.listing(record.header.venue, record.header.instrument)?;
-        let watch_only = record.watch_only == 1;
+        let watch_only = record.watch_only == 1 || record.executor != 0;
         let cell = self.slots.get_mut(usize::from(record.slot))?.as_mut()?;
         let index = usize::from(record.index);
         let known = cell.index_of(place);
@@ -330,6 +333,7 @@ impl Engine {
             return None;
         }
         cell.bindings[index] = binding.unwrap_or(Binding(0));
+        cell.executors[index] = record.executor;
         cell.listings[index] = place;
         cell.listings_count = cell.listings_count.max(index + 1);
         cell.view.listings_count = cell.listings_count as u32;
@@ -361,6 +365,7 @@ impl Engine {
         let run = self.slot_run(record.slot);
         let allowed = match run.map(|run| (run, self.host.settable(record))) {
             None => false,
+            Some(_) if self.is_executor(record.slot) => false,
             // What someone set in a running slot outlives a restart, which tells the first values again.
             Some((SlotRun::Running, Settable::Live)) => record.request != 0,
             Some((SlotRun::Running, Settable::Stopped)) => false,
@@ -378,7 +383,9 @@ impl Engine {
             (Some(cell), Some(SlotRun::Running)) if !cell.loaded || !self.started => REFUSED,
             (Some(cell), Some(run)) if cell.run == run => OLDER,
             (Some(_), Some(SlotRun::Running)) => {
-                self.host.reset(slot);
+                if !self.is_executor(slot) {
+                    self.host.reset(slot);
+                }
                 if let Some(Some(cell)) = self.slots.get_mut(usize::from(slot)) {
                     (cell.risk_told, cell.states_seen) = ([None; LISTINGS_MAX], 0);
                 }

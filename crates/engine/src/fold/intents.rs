@@ -71,7 +71,7 @@ impl Engine {
             post_only: record.post_only,
         };
         let only_cancels = (IntentKind::Cancel.code()..=IntentKind::CancelAll.code()).contains(&record.intent);
-        if cell.run != SlotRun::Running && !only_cancels {
+        if (cell.run != SlotRun::Running || cell.record.origin != 0) && !only_cancels {
             self.refuse(record.slot, &intent, &refusal(RejectCode::SlotStopped), false, out);
             return;
         }

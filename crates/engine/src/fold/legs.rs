@@ -4,13 +4,14 @@
 //! the refusal is the first check's that failed, of the leg that it failed for.
 
 use records::{
-    IntentKind, LEGS_MAX, LegState, MultiLegState, NewOrder, OrderIntent, OrderType, RejectCode, Side, TimeInForce,
-    UNDEF_PRICE, WORKING_MAX,
+    IntentKind, LEGS_MAX, LegAsk, LegState, MultiLegState, NewOrder, OrderIntent, OrderType, RejectCode, Side,
+    TimeInForce, UNDEF_PRICE, WORKING_MAX,
 };
 use risk::{Binding, Hold, Purpose, Refusal, Reserve};
 
 use super::intents::{is_well_formed, refusal};
-use super::{Engine, absent};
+use super::{Engine, SlotCell, absent};
+use crate::far::Far;
 use crate::multi_leg::{Facts, Leg, MultiLeg};
 use crate::outbox::{Outbox, Stage};
 
@@ -29,9 +30,12 @@ pub(super) fn empty() -> MultiLeg {
         failed_leg: 0,
         one_by_one: false,
         until_ns: u64::MAX,
+        legs_until_ns: u64::MAX,
         unwind_ns: 0,
         legs: [empty_leg(); LEGS_MAX],
         legs_count: 0,
+        executor: None,
+        decided: None,
     }
 }
 
@@ -51,6 +55,7 @@ fn empty_leg() -> Leg {
         state: LegState::Waiting,
         retry_ns: 0,
         cancel_asked: false,
+        far: None,
     }
 }
 
@@ -138,6 +143,7 @@ impl Engine {
         }
         multi_leg.one_by_one = intent.post_only == 1;
         multi_leg.until_ns = self.time_ns.saturating_add(intent.expire_time_ns);
+        multi_leg.legs_until_ns = multi_leg.until_ns;
         multi_leg.unwind_ns = intent.lots.cast_unsigned();
         for (at, leg) in asked.iter().enumerate() {
             multi_leg.legs[at] = self.read_leg(multi_leg.slot, leg).map_err(|refusal| (at, refusal))?;
@@ -163,19 +169,23 @@ impl Engine {
         }
         let at = self.multi_legs.insert(multi_leg);
         self.exposures += 1;
+        for place in 0..asked.len() {
+            if self.multi_legs.get(at).legs[place].far.is_some() {
+                self.ask_peer(at, place, LegAsk::Reserve, 0, out);
+            }
+        }
         self.multi_leg_changed(at, out);
         self.multi_leg_due(at);
         Ok(())
     }
 
     /// A leg as it will be sent, if it makes sense.
-    fn read_leg(&self, slot: u8, intent: &OrderIntent) -> Result<Leg, Refusal> {
+    pub(super) fn read_leg(&self, slot: u8, intent: &OrderIntent) -> Result<Leg, Refusal> {
         let Some(cell) = &self.slots[usize::from(slot)] else { return Err(refusal(RejectCode::SlotStopped)) };
         let index = intent.listing as usize;
-        if index >= cell.listings_count
-            || cell.view.listings[index].watch_only == 1
-            || cell.bindings[index] == Binding(0)
-        {
+        let shard = cell.executors.get(index).copied().map_or(0, u16::from);
+        let here = |cell: &SlotCell| cell.view.listings[index].watch_only != 1 && cell.bindings[index] != Binding(0);
+        if index >= cell.listings_count || (shard == 0 && !here(cell)) {
             return Err(refusal(RejectCode::UnknownInstrument));
         }
         let unwind_nanos = intent.expire_time_ns.cast_signed();
@@ -187,16 +197,23 @@ impl Engine {
             return Err(refusal(RejectCode::BadIntent));
         }
         let mut leg = empty_leg();
-        (leg.listing, leg.binding, leg.unwind_nanos) = (cell.listings[index], cell.bindings[index], unwind_nanos);
+        (leg.listing, leg.unwind_nanos) = (cell.listings[index], unwind_nanos);
+        if shard == 0 {
+            leg.binding = cell.bindings[index];
+        } else {
+            let peer = self.peer(shard).ok_or(refusal(RejectCode::GatewayNotReady))?;
+            leg.far = Some(Far::new(peer, self.time_ns));
+        }
         leg.command = self.new_order(slot, leg.listing, &plain);
         Ok(leg)
     }
 
     /// Room, venues, throttles, and orders of our own that a leg would meet.
-    fn look_at_legs(&mut self, multi_leg: &MultiLeg) -> Result<(), (usize, Refusal)> {
+    pub(super) fn look_at_legs(&mut self, multi_leg: &MultiLeg) -> Result<(), (usize, Refusal)> {
         let working_count = self.slots[usize::from(multi_leg.slot)].as_ref().map_or(0, |cell| cell.working_count);
         let legs = multi_leg.legs();
-        let fits = working_count + legs.len() <= WORKING_MAX && self.orders.has_room_for(legs.len());
+        let own = legs.iter().filter(|leg| leg.far.is_none()).count();
+        let fits = working_count + own <= WORKING_MAX && self.orders.has_room_for(own);
         if !fits || !self.multi_legs.has_room() {
             return Err((0, refusal(RejectCode::Capacity)));
         }
@@ -205,7 +222,9 @@ impl Engine {
             let venue = leg.command.header.venue;
             let others = before.iter().filter(|leg| leg.command.header.venue == venue).count();
             let time_in_force = leg.command.time_in_force;
-            self.can_trade_beside(leg.listing, time_in_force, others).map_err(|refusal| (at, refusal))?;
+            if leg.far.is_none() {
+                self.can_trade_beside(leg.listing, time_in_force, others).map_err(|refusal| (at, refusal))?;
+            }
             let crossed =
                 legs[..at].iter().find(|other| leg.command.self_trade != 0 && cross(&leg.command, &other.command));
             let plain = refusal(RejectCode::SelfTrade);
@@ -214,21 +233,25 @@ impl Engine {
                 observed: leg.command.price_nanos.into(),
                 ..plain
             });
-            if let Some(refusal) = crossing.or_else(|| self.leg_crosses(&leg.command)) {
+            // What a leg elsewhere would meet there is that engine's to say.
+            let met = || if leg.far.is_none() { self.leg_crosses(&leg.command) } else { None };
+            if let Some(refusal) = crossing.or_else(met) {
                 return Err((at, refusal));
             }
         }
         Ok(())
     }
 
-    /// Holds the legs that leave now, reserves those that wait and what unwinding each may need.
-    fn hold_legs(&mut self, multi_leg: &mut MultiLeg, holds: &mut [Hold]) -> Result<(), (usize, Refusal)> {
+    /// Holds the legs that leave now, reserves those that wait and what unwinding each may need. Where another engine runs a leg,
+    /// all wait until it has reserved it.
+    pub(super) fn hold_legs(&mut self, multi_leg: &mut MultiLeg, holds: &mut [Hold]) -> Result<(), (usize, Refusal)> {
         let (now_ns, one_by_one) = (self.time_ns, multi_leg.one_by_one);
-        for (at, leg) in multi_leg.legs_mut().iter_mut().enumerate() {
+        let all_wait = multi_leg.executor.is_some() || multi_leg.goes_far();
+        for (at, leg) in multi_leg.legs_mut().iter_mut().enumerate().filter(|(_, leg)| leg.far.is_none()) {
             let reference = self.reference(leg.listing);
             // Whether it meets one of ours was looked at: the other legs are known here, too.
             let asked = NewOrder { self_trade: 0, ..leg.command };
-            if one_by_one && at > 0 {
+            if all_wait || (one_by_one && at > 0) {
                 let reserved = self.limits.reserve(leg.binding, &asked, Purpose::Later, now_ns, &reference);
                 leg.ahead = reserved.map_err(|refusal| (at, refusal))?;
             } else {
@@ -245,7 +268,7 @@ impl Engine {
     }
 
     /// Gives back what was held and reserved for legs of which none leaves.
-    fn let_go(&mut self, multi_leg: &mut MultiLeg, holds: &mut [Hold]) {
+    pub(super) fn let_go(&mut self, multi_leg: &mut MultiLeg, holds: &mut [Hold]) {
         for hold in holds.iter_mut().filter(|hold| hold.is_alive()) {
             self.limits.on_closed(hold, 0);
         }

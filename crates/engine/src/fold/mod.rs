@@ -7,11 +7,13 @@ mod calls;
 mod cells;
 mod consolidated;
 mod control;
+mod executor;
 mod guard;
 mod intents;
 mod legs;
 mod market;
 mod multi_leg;
+mod peers;
 mod quotes;
 mod reports;
 mod self_trade;
@@ -23,13 +25,14 @@ mod usage;
 use std::collections::VecDeque;
 
 use records::{
-    FillView, Hash64, Header, MarketLevel, MarketOrder, MultiLegView, OrderId, OrderIdParts, OrderView, Record,
+    FillView, Hash64, Header, MarketLevel, MarketOrder, MultiLegView, OrderId, OrderIdParts, OrderView, Peer, Record,
     RecordRef, SignalView, Stamp, UNDEF_PRICE, bytes_of, read_from, view_of,
 };
 use risk::LimitTree;
 
 use crate::config::EngineConfig;
 use crate::executions::Executions;
+use crate::executor::Settled;
 use crate::host::Host;
 use crate::multi_leg::{MULTI_LEGS_MAX, MultiLegs};
 use crate::order_table::OrderTable;
@@ -44,6 +47,8 @@ const NO_LISTING: u16 = u16::MAX;
 const QUEUE_MAX: usize = 8_192;
 /// Changes of multi-leg orders that wait to be told.
 const MULTI_LEG_VIEWS_MAX: usize = 4 * MULTI_LEGS_MAX;
+/// Engines that legs are run for, or that run them.
+const PEERS_MAX: usize = 8;
 /// Earlier epochs and days of which it is known how far order ids went.
 const LAST_IDS: usize = 64;
 
@@ -84,6 +89,8 @@ pub struct Statistics {
     pub trips: u64,
     /// Multi-leg orders begun.
     pub multi_legs: u64,
+    /// Requests of other engines that came too late to begin anything.
+    pub late: u64,
     /// Intents among those refused that an open breaker refused.
     pub refused_breaker: u64,
     /// Intents among those refused that would have met a venue's throttle.
@@ -142,6 +149,8 @@ pub struct Engine {
     queue: VecDeque<(u8, Told)>,
     multi_legs: MultiLegs,
     multi_leg_views: VecDeque<MultiLegView>,
+    peers: Vec<Peer>,
+    settled: Settled,
     /// The day rolls: nothing new is sent until it has.
     rolls_day: bool,
     exposures: u64,
@@ -200,6 +209,8 @@ impl Engine {
             queue: VecDeque::with_capacity(QUEUE_MAX),
             multi_legs: MultiLegs::new(multi_leg::empty()),
             multi_leg_views: VecDeque::with_capacity(MULTI_LEG_VIEWS_MAX),
+            peers: Vec::with_capacity(PEERS_MAX),
+            settled: Settled::new(),
             rolls_day: false,
             exposures: 1,
             next_due_ns: u64::MAX,
@@ -292,6 +303,9 @@ impl Engine {
             Ok(RecordRef::Signal(record)) => self.on_signal_record(&record, out),
             Ok(RecordRef::RegionPosition(record)) => self.on_region_position(&record),
             Ok(RecordRef::RegionQuote(record)) => self.on_region_quote(&record),
+            Ok(RecordRef::Peer(record)) => self.on_peer(&record, out),
+            Ok(RecordRef::ExecutorRequest(record)) => self.on_executor_request(&record, out),
+            Ok(RecordRef::ExecutorAnswer(record)) => self.on_executor_answer(&record, out),
             Ok(RecordRef::KeptState(record)) => self.on_kept_state(&record, out),
             // Rights come with the rooms that use them; commands and outputs are not input.
             Ok(_) => self.statistics.unused += 1,
@@ -317,6 +331,7 @@ impl Engine {
         for at in self.multi_legs.live() {
             self.multi_legs.get(*at).words().for_each(|word| hash.word(word));
         }
+        self.settled.words().for_each(|word| hash.word(word));
         for cell in self.positions.cells() {
             cell.hash(&mut hash);
         }

@@ -4,8 +4,8 @@
 //! reserved. Orders that unwind pass every check as any other does: a kill stops them, and the price asked for bounds them.
 
 use records::{
-    IntentKind, LegView, MultiLegCause, MultiLegState, MultiLegView, NewOrder, OrderIntent, Owner, Reason, RejectCode,
-    Side, SlotRun, TimeInForce, WORKING_MAX,
+    IntentKind, LegAsk, LegView, MultiLegCause, MultiLegState, MultiLegView, NewOrder, OrderIntent, Owner, Reason,
+    RejectCode, Side, SlotRun, TimeInForce, WORKING_MAX,
 };
 use risk::Refusal;
 
@@ -59,26 +59,32 @@ impl Engine {
             let multi_leg = self.multi_legs.get_mut(live);
             if multi_leg.slot == slot {
                 multi_leg.fail(0, MultiLegCause::Stopped, time_ns);
+                if let Some(executor) = &mut multi_leg.executor {
+                    executor.stopped = true;
+                }
             }
         }
         self.advance_multi_legs(out);
     }
 
     /// Asks one what it wants until it wants nothing.
-    fn advance(&mut self, at: u8, out: &mut dyn Outbox) {
+    pub(super) fn advance(&mut self, at: u8, out: &mut dyn Outbox) {
         let before = self.multi_legs.get(at).id;
         let told = self.told_of(at);
         self.hear(at);
+        self.repeat_requests(at, out);
         while !self.rolls_day {
             let slot = self.multi_legs.get(at).slot;
             let run = self.slots[usize::from(slot)].as_ref().map(|cell| cell.run);
+            let may_begin = run == Some(SlotRun::Running);
             let may_unwind = run.is_some_and(|run| run != SlotRun::Disabled);
-            match self.multi_legs.get_mut(at).want(self.time_ns, may_unwind) {
+            match self.multi_legs.get_mut(at).want(self.time_ns, may_begin, may_unwind) {
                 Want::Nothing => break,
                 Want::Send(leg) => self.send_leg(at, leg, out),
                 Want::Cancel(leg) => self.cancel_leg(at, leg, false, out),
                 Want::CancelUnwind(leg) => self.cancel_leg(at, leg, true, out),
                 Want::Unwind(leg) => self.unwind_leg(at, leg, out),
+                Want::Close(leg) => self.ask_peer(at, leg, LegAsk::Close, 0, out),
                 Want::End(state) => {
                     self.end_multi_leg(at, state, out);
                     return;
@@ -90,6 +96,7 @@ impl Engine {
         if self.told_of(at) != told {
             self.multi_leg_changed(at, out);
         }
+        self.tell_executor(at, out);
         self.multi_leg_due(at);
     }
 
@@ -120,21 +127,31 @@ impl Engine {
     /// Tells it how its orders stand, and reserves what they leave to do.
     fn hear(&mut self, at: u8) {
         let late = self.multi_legs.get(at).is_late(self.time_ns);
+        let time_ns = self.time_ns;
+        let decided = self.multi_legs.get(at).decided.is_some();
         for place in 0..self.multi_legs.get(at).legs_count {
             let leg = &self.multi_legs.get(at).legs[place];
-            let facts = (self.facts(leg.order_id, late), self.facts(leg.unwind_id, late));
+            let facts = match &leg.far {
+                Some(far) => (far.order(leg.command.lots, time_ns), far.unwind(leg.unwound_before_lots)),
+                None => (self.facts(leg.order_id, late), self.facts(leg.unwind_id, late)),
+            };
             let leg = &mut self.multi_legs.get_mut(at).legs[place];
-            leg.hear(facts.0, facts.1);
+            if decided {
+                leg.note(facts.0, facts.1);
+            } else {
+                leg.hear(facts.0, facts.1);
+            }
             self.reserve_for(at, place);
         }
-        let time_ns = self.time_ns;
         self.multi_legs.get_mut(at).hear(time_ns);
     }
 
     fn reserve_for(&mut self, at: u8, place: usize) {
         let Self { multi_legs, limits, .. } = self;
-        let leg = &mut multi_legs.get_mut(at).legs[place];
-        let (lots, spare_lots, orders) = leg.needs();
+        let multi_leg = multi_legs.get_mut(at);
+        let decided = multi_leg.decided.is_some();
+        let leg = &mut multi_leg.legs[place];
+        let (lots, spare_lots, orders) = if decided { (0, 0, 0) } else { leg.needs() };
         limits.set_reserve(&mut leg.back, lots, spare_lots, orders);
         if leg.state != records::LegState::Waiting {
             limits.set_reserve(&mut leg.ahead, 0, 0, 0);
@@ -146,6 +163,11 @@ impl Engine {
     fn send_leg(&mut self, at: u8, place: usize, out: &mut dyn Outbox) {
         let leg = &mut self.multi_legs.get_mut(at).legs[place];
         self.limits.set_reserve(&mut leg.ahead, 0, 0, 0);
+        if leg.far.is_some() {
+            leg.sent(0);
+            self.ask_peer(at, place, LegAsk::Send, 0, out);
+            return;
+        }
         let leg = *leg;
         match self.send_for(&leg, leg.command, out) {
             Ok(order_id) => self.multi_legs.get_mut(at).legs[place].sent(order_id),
@@ -162,16 +184,33 @@ impl Engine {
     /// Sends the order that trades back what a leg filled; where it is refused, it is tried again.
     fn unwind_leg(&mut self, at: u8, place: usize, out: &mut dyn Outbox) {
         let leg = self.multi_legs.get(at).legs[place];
-        let lots = leg.unwinding_lots();
+        let executor = self.multi_legs.get(at).executor;
+        let lots = executor.map_or(i64::MAX, |executor| executor.unwind_lots.max(1)).min(leg.unwinding_lots());
+        if leg.far.is_some() {
+            self.unwind_far(at, place, lots, out);
+            return;
+        }
         let stored = &mut self.multi_legs.get_mut(at).legs[place];
         self.limits.set_reserve(&mut stored.back, 0, 0, 0);
         let sent = self.send_for(&leg, unwinding(&leg, lots), out);
         let time_ns = self.time_ns;
         let multi_leg = self.multi_legs.get_mut(at);
         multi_leg.tries(place, time_ns);
+        if let Some(executor) = &mut multi_leg.executor {
+            executor.tried = executor.request;
+        }
         if let Ok(order_id) = sent {
             multi_leg.legs[place].unwinds(order_id, lots);
         }
+    }
+
+    /// Asks the engine that runs a leg to trade back what it filled.
+    fn unwind_far(&mut self, at: u8, place: usize, lots: i64, out: &mut dyn Outbox) {
+        let time_ns = self.time_ns;
+        let multi_leg = self.multi_legs.get_mut(at);
+        multi_leg.tries(place, time_ns);
+        multi_leg.legs[place].unwinds(0, lots);
+        self.ask_peer(at, place, LegAsk::Unwind, lots, out);
     }
 
     /// Sends an order of a multi-leg order if every check of a new order lets it pass.
@@ -217,6 +256,10 @@ impl Engine {
     fn cancel_leg(&mut self, at: u8, place: usize, unwind: bool, out: &mut dyn Outbox) {
         let leg = &mut self.multi_legs.get_mut(at).legs[place];
         leg.cancel_asked = true;
+        if leg.far.is_some() {
+            self.ask_peer(at, place, if unwind { LegAsk::StopUnwind } else { LegAsk::Cancel }, 0, out);
+            return;
+        }
         let order_id = if unwind { leg.unwind_id } else { leg.order_id };
         if let Some(order) = self.orders.find(order_id) {
             self.cancel(order, Reason::UserRequested, true, out);
@@ -232,8 +275,10 @@ impl Engine {
             limits.set_reserve(&mut leg.back, 0, 0, 0);
         }
         self.exposures += 1;
+        let ended = *multi_leg;
         self.multi_leg_changed(at, out);
         self.multi_legs.remove(at);
+        self.close_executor(&ended, out);
     }
 
     /// Says how one and its legs stand, and queues it for its slot.
@@ -243,7 +288,9 @@ impl Engine {
         for place in 0..multi_leg.legs_count {
             self.say(self.multi_leg_record(&multi_leg, Some(place)), out);
         }
-        self.queue_multi_leg(&multi_leg, multi_leg.state);
+        if multi_leg.executor.is_none() {
+            self.queue_multi_leg(&multi_leg, multi_leg.state);
+        }
     }
 
     fn multi_leg_record(&self, multi_leg: &MultiLeg, place: Option<usize>) -> records::MultiLeg {
@@ -262,7 +309,7 @@ impl Engine {
         let leg = &multi_leg.legs[place];
         record.header.venue = leg.command.header.venue;
         record.header.instrument = leg.command.header.instrument;
-        record.leg_order_id = if leg.unwind_id == 0 { leg.order_id } else { leg.unwind_id };
+        record.leg_order_id = leg.latest_id();
         (record.price_nanos, record.unwind_nanos) = (leg.command.price_nanos, leg.unwind_nanos);
         (record.lots, record.side) = (leg.command.lots, leg.command.side);
         (record.filled_lots, record.unwound_lots) = (leg.order.filled_lots, leg.unwound_lots());
@@ -283,7 +330,7 @@ impl Engine {
         (view.leg, view.legs_count) = (multi_leg.failed_leg as u32, multi_leg.legs_count as u32);
         for (shown, leg) in view.legs.iter_mut().zip(multi_leg.legs()) {
             *shown = LegView {
-                order_id: leg.order_id,
+                order_id: if leg.far.is_some() { leg.latest_id() } else { leg.order_id },
                 price_nanos: leg.command.price_nanos,
                 lots: leg.command.lots,
                 filled_lots: leg.order.filled_lots,

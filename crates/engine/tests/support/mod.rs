@@ -124,6 +124,8 @@ impl Host for Script {
 pub struct Recorder {
     pub commands: Vec<RecordRef>,
     pub outputs: Vec<RecordRef>,
+    /// What was said to other engines, with their shards.
+    pub peers: Vec<(u16, Vec<u8>)>,
 }
 
 impl Outbox for Recorder {
@@ -135,6 +137,10 @@ impl Outbox for Recorder {
 
     fn output(&mut self, record: &[u8]) {
         self.outputs.push(parse(record).unwrap());
+    }
+
+    fn peer(&mut self, shard: u16, record: &[u8]) {
+        self.peers.push((shard, record.to_vec()));
     }
 }
 
@@ -302,6 +308,11 @@ impl World {
 
     /// Sessions are up; no venue has said anything of an instrument.
     pub fn untold(config: EngineConfig, slots: u8) -> Self {
+        Self::of(config, &bootstrap(slots))
+    }
+
+    /// The same from other first inputs.
+    pub fn of(config: EngineConfig, bootstrap: &[u8]) -> Self {
         let script = Script::default();
         let engine = Engine::new(config, Box::new(script.clone()));
         let mut world = Self {
@@ -313,7 +324,7 @@ impl World {
             inputs: Vec::new(),
             execution: 0,
         };
-        for record in records_of(&bootstrap(slots)) {
+        for record in records_of(bootstrap) {
             world.give_bytes(&record);
         }
         for applied in world.outputs::<Applied>() {

@@ -1,0 +1,190 @@
+"""A leg in another region's engine, in the real thing: two regions under one hand, each engine a process, a line between them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meridian import records
+from meridian.console import BadInput
+from meridian.coordination.install import installed
+from meridian.deploy import platform as platforms
+from meridian.deploy.platform import Platform
+from meridian.deploy.strategies import RunningEngine, kept, new_request, settings, start_stop
+from meridian.engine import journals
+from tests.deploy.support import World, command, own_runtime
+from tests.support import ROOT
+
+NEAR, FAR = "new-york", "chicago"
+PAIR, EXECUTOR = "pair-es", "pair-es-far"
+LIMITS = """
+  { node = "%s", metric = "order_quantity", lots = 1000 },
+  { node = "%s", metric = "order_notional", money = 20_000_000 },
+  { node = "%s", metric = "price_collar", percent = 5, reference_age = "5s" },
+  { node = "%s", metric = "message_rate", count = 5000, window = "1s", burst = 500 },
+  { node = "%s", metric = "open_orders", orders = 200 },
+  { node = "%s", metric = "position_long", lots = 50 },
+  { node = "%s", metric = "position_short", lots = 50 },
+  { node = "%s", metric = "gross_exposure", money = 1_000_000_000 },
+"""
+
+
+def made(folder: Path) -> list[str]:
+    """The shipped regions with a pair in New York whose second leg Chicago's engine runs."""
+    shutil.copytree(ROOT / "deploy" / "topologies", folder, dirs_exist_ok=True)
+    limits = folder / "firm" / "limits.toml"
+    text, number = limits.read_text(encoding="utf-8"), 100
+    rows = []
+    for node in (PAIR, EXECUTOR):
+        for row in (LIMITS % ((node,) * 8)).strip().splitlines():
+            rows.append(row.replace("{ node", f"{{ id = {number}, node"))
+            number += 1
+    text = text.replace("\n]\n", "\n" + "\n".join(rows) + "\n]\n", 1)
+    for at, (node, desk) in enumerate(((PAIR, "desk"), (EXECUTOR, "chicago-desk"))):
+        text += f'\n[nodes.{node}]\nid = {16 + 2 * at}\nlevel = "strategy"\nparent = "{desk}"\n'
+        text += f'\n[nodes.{node}-account]\nid = {17 + 2 * at}\nlevel = "account"\nparent = "{node}"\n'
+    limits.write_text(text, encoding="utf-8")
+    with (folder / NEAR / "strategies.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            f'\n[strategies.{PAIR}]\nclass = "{ROOT / "tests/deploy/pair_class.py"}:Pair"\nlistings = [\n'
+            '  { instrument = "ESM4", venue = "XNAS" },\n  { instrument = "ESM4", venue = "XCME", executor = 2 },\n]\n'
+        )
+    with (folder / FAR / "strategies.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            f'\n[executors.{EXECUTOR}]\norigin = 1\nserves = "{PAIR}"\n'
+            'listings = [{ instrument = "ESM4", venue = "XCME" }]\n'
+        )
+    return [str(folder / f"{name}.toml") for name in (NEAR, FAR)]
+
+
+def test_what_regions_say_of_each_others_legs_is_checked_before_anything_starts(tmp_path: Path) -> None:
+    names = made(tmp_path)
+    assert [one.topology.name for one in platforms.load(names)] == [NEAR, FAR]
+    far, near = (tmp_path / region / "strategies.toml" for region in (FAR, NEAR))
+    far.write_text(far.read_text().replace("origin = 1", "origin = 2").replace(f'serves = "{PAIR}"', 'serves = "x"'))
+    near.write_text(near.read_text().replace("executor = 2", "executor = 1"))
+    with pytest.raises(BadInput) as refused:
+        platforms.load(names)
+    said = "\n".join(refused.value.errors)
+    assert f"executors.{EXECUTOR}.origin = 2: allowed is another engine's shard" in said
+    assert f"executors.{EXECUTOR}.serves = 'x': allowed is the name of a node of level strategy" in said
+    assert f"strategies.{PAIR}.listings[1].executor = 1: allowed is another engine's shard" in said
+    names = made(tmp_path / "other")
+    far = tmp_path / "other" / FAR / "strategies.toml"
+    far.write_text(far.read_text().replace(f'serves = "{PAIR}"', 'serves = "taker-aapl"'))
+    with pytest.raises(BadInput) as refused:
+        platforms.load(names)
+    assert f'{FAR} has no executor with origin = 1, serves = "{PAIR}" and this listing' in refused.value.errors[0]
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """Where all of it lies."""
+    installed()
+    with own_runtime() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def world(home: Path) -> Iterator[World]:
+    """Both regions; the executor and the pair run."""
+    with Platform(platforms.load(made(home / "topologies")), home / "data") as platform:
+        world = World(platform)
+        world.until(lambda: all(world.agent(region)["store"]["state"] == "present" for region in (NEAR, FAR)))
+        for region, name in ((FAR, EXECUTOR), (NEAR, PAIR)):
+            engine, request = running(world, region), new_request()
+            engine.command(start_stop(engine.slot(name), request, start=True), request)
+        yield world
+    assert not platform.failures
+    for region in (NEAR, FAR):
+        place = str(platform.places[region])
+        done = command("journal", "replay", place, "--json")
+        assert json.loads(done.stdout)["agree"], (region, done.stdout, done.stderr)
+        done = command("reconcile", place, "--json")
+        assert done.returncode == 0, (region, done.stdout, done.stderr)
+
+
+def running(world: World, region: str) -> RunningEngine:
+    return RunningEngine.of(Path(world.platform.below[region].run.data_directory).parent)
+
+
+def ask(world: World, **values: int) -> None:
+    """Sets live parameters of the pair."""
+    engine, request = running(world, NEAR), new_request()
+    slot = engine.slot(PAIR)
+    engine.command(settings(slot, {name: str(value) for name, value in values.items()}, request, runs=True), request)
+
+
+def said(world: World, region: str, tag: int) -> list[Any]:
+    """What the outputs say of the pair of this number."""
+    engine = running(world, region)
+    outputs = engine.directory / engine.document["engine"]["outputs"]
+    return [one for _, one in kept(outputs, "MultiLeg") if int(one["tag"]) == tag]
+
+
+def ended(world: World, tag: int) -> tuple[int, dict[int, tuple[int, int]], int]:
+    """State and legs (filled, unwound) of a pair that has ended, and its id."""
+
+    def last() -> Any:
+        whole = [one for one in said(world, NEAR, tag) if int(one["leg"]) == 0]
+        return whole[-1] if whole and int(whole[-1]["state"]) >= records.MultiLegState.COMPLETED else None
+
+    whole = world.until(last)
+    legs = {int(one["leg"]): (int(one["filled_lots"]), int(one["unwound_lots"])) for one in said(world, NEAR, tag)}
+    return int(whole["state"]), legs, int(whole["owner"]["order_id"])
+
+
+def far_position(world: World) -> int:
+    """Lots of the executor's account, by its engine's last word."""
+    engine = running(world, FAR)
+    account = next(one["account"] for one in engine.document["slots"] if one["name"] == EXECUTOR)
+    outputs = engine.directory / engine.document["engine"]["outputs"]
+    found = [one for _, one in kept(outputs, "Position") if int(one["account"]) == account]
+    return int(found[-1]["lots"]) if found else 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_pair_completes_over_two_regions_and_each_engine_journals_its_half(world: World) -> None:
+    listed = {
+        row["name"]: row for row in json.loads(command("strategy", "list", "--run", FAR, "--json").stdout)["strategies"]
+    }
+    assert (listed[EXECUTOR]["class"], listed[EXECUTOR]["state"]) == ("executor", "running")
+    ask(world, asked=1, far_offset_nanos=20_000_000_000)
+    state, legs, number = ended(world, 1)
+    assert state == records.MultiLegState.COMPLETED, (legs, said(world, FAR, number))
+    assert legs[1][0] == legs[2][0] == 2
+    assert far_position(world) == -2
+    begun = {int(one["owner"]["order_id"]) for one in said(world, FAR, number)}
+    assert len(begun) == 1, "the far engine says its half under the near one's number"
+    (where,) = journals.find(Path(world.platform.below[FAR].run.data_directory) / "engine")
+    names = [records.name_of(data) for _, _, data in journals.records(where)]
+    assert names.count("ExecutorRequest") >= 3, "reserve, send, close: each is an input"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_line_that_falls_silent_fails_the_pair_and_it_ends_when_the_line_is_back(world: World) -> None:
+    before = far_position(world)
+    # The offer over there rests far above the market, so that only what is here trades.
+    ask(world, asked=2, far_offset_nanos=-100_000_000_000, within_ns=60_000_000_000)
+    number = 2
+    world.until(lambda: any(int(one["leg"]) == 2 and int(one["state"]) == 2 for one in said(world, NEAR, number)))
+    pid = world.platform.above.run.processes["relay"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        cause = int(records.MultiLegCause.PEER_SILENT)
+        world.until(lambda: any(int(one["cause"]) == cause for one in said(world, NEAR, number)))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    state, legs, _ = ended(world, number)
+    assert state in (records.MultiLegState.UNWOUND, records.MultiLegState.INCOMPLETE)
+    assert legs[2] == (0, 0) and far_position(world) == before, "the offer there was taken back"
+    assert {world.counter(region, "engine.peer_messages_dropped") for region in (NEAR, FAR)} == {0}
