@@ -83,7 +83,7 @@ class Sessions:
 def _peers(run: Run) -> list[Sessions]:
     """QuickFIX by itself, and with Python's bindings."""
     program, missing = run.once("quickfix c++", QuickFix).program(PROGRAM)
-    python = os.environ.get("MERIDIAN_PEERS_PYTHON", sys.executable)
+    python = os.environ.get("MERIDIAN_PEERS_PYTHON") or sys.executable
     found = subprocess.run([python, "-c", "import quickfix"], capture_output=True, check=False).returncode == 0
     why = None if found else "the Python package quickfix-ssl is not installed"
     bound = [python, str(HERE / "peers" / PROGRAM_SSL)]

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,24 @@ def test_parquet_orders_are_the_flow_that_was_saved(itch: Path, tmp_path: Path, 
     book.apply(flow.orders(file))
     again.apply(flow.orders(read))
     assert book.levels("buy", 50) == again.levels("buy", 50) and book.levels("sell", 50) == again.levels("sell", 50)
+
+
+def test_records_of_parquet_that_nobody_asks_for_leave_the_cache(
+    itch: Path, tmp_path: Path, code_directory: Path
+) -> None:
+    orders = flow.orders(flow.open_files([itch]).files[0])
+    paths = [tmp_path / f"day-{day}.parquet" for day in range(3)]
+    for path in paths:
+        parquet.save_orders(orders, path, {int(orders["header"]["instrument"][0]): "FLOW"})
+    old, asked_for = (parquet.handed_over(path, tmp_path) for path in paths[:2])
+    left_by_a_kill = old.with_name(f".1-{old.name}")
+    left_by_a_kill.write_bytes(b"half")
+    for kept in (old, asked_for, left_by_a_kill):
+        os.utime(kept, times=(time.time() - parquet.KEPT_S - 60,) * 2)
+    assert parquet.handed_over(paths[1], tmp_path) == asked_for, "asked for again, it stays"
+    made = parquet.handed_over(paths[2], tmp_path)
+    assert sorted(made.parent.iterdir()) == sorted([asked_for, made])
+    assert parquet.handed_over(paths[0], tmp_path) == old, "and what has left is made again"
 
 
 def test_parquet_levels_and_trades_are_those_of_other_files(itch: Path, tmp_path: Path, code_directory: Path) -> None:

@@ -16,8 +16,10 @@ Invariant: what is handed over has a record for each row, in the file's order; a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,8 @@ __all__ = [
 SUFFIX = ".parquet"
 VERSION = 1
 """Of what is kept: other records from the same file are another number."""
+KEPT_S = 7 * 24 * 3_600
+"""How long records lie in the cache after their last use, s: they are made again from the file in seconds."""
 BATCH_ROWS = 1 << 17
 ERRORS_MAX = 20
 LOTS_MAX = 2**62
@@ -73,8 +77,10 @@ def handed_over(path: Path, folder: Path, tell: Callable[[Path, int], None] = la
     name = f"{path.resolve()}:{about.st_size}:{about.st_mtime_ns}:{VERSION}"
     place = folder / "parquet" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}-{path.stem[:40]}.flow"
     if place.is_file():
+        os.utime(place)
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
+    _forget(place.parent)
     making = place.with_name(f".{os.getpid()}-{place.name}")
     try:
         _write(path, making, tell)
@@ -82,6 +88,15 @@ def handed_over(path: Path, folder: Path, tell: Callable[[Path, int], None] = la
     finally:
         making.unlink(missing_ok=True)
     return place
+
+
+def _forget(folder: Path) -> None:
+    """Removes records that nobody has asked for in KEPT_S; those being made by a process that was killed are among them."""
+    now_s = time.time()
+    for kept in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # Another process removes as well.
+            if now_s - kept.stat().st_mtime > KEPT_S:
+                kept.unlink()
 
 
 def default_folder() -> Path:

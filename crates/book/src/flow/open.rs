@@ -33,6 +33,8 @@ enum Found {
     Part,
 }
 
+const ALLOWED: &str = "LOBSTER pairs, Databento mbo, ITCH 5.0 files, captures of its feed (pcap, pcapng) and Parquet are allowed";
+
 /// Opens files and directories. A directory means the files directly in it.
 ///
 /// # Errors
@@ -48,8 +50,7 @@ pub fn open(paths: &[PathBuf]) -> Result<Opened, FlowErrors> {
     }
     if errors.is_empty() && opened.files.is_empty() {
         let named = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let words = "holds no order-by-order flow; LOBSTER pairs, Databento mbo and ITCH 5.0 files are allowed";
-        errors.add(Path::new(&named), "", words);
+        errors.add(Path::new(&named), "", format!("holds no order-by-order flow; {ALLOWED}"));
     }
     if errors.is_empty() { Ok(opened) } else { Err(errors) }
 }
@@ -61,8 +62,7 @@ fn open_file(path: &Path, opened: &mut Opened) -> Result<(), FlowErrors> {
     match identify(path)? {
         Found::Flow(file) => opened.files.push(*file),
         Found::NotFlow(reason) => {
-            let allowed = "LOBSTER pairs, Databento mbo and ITCH 5.0 files are allowed";
-            return Err(FlowErrors::one(path, "", format!("{reason}; {allowed}")));
+            return Err(FlowErrors::one(path, "", format!("{reason}; {ALLOWED}")));
         }
         Found::Part => {
             let message = message_path(path);
