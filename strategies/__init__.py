@@ -22,7 +22,7 @@ from meridian.codes import (
     TradingState,
 )
 from meridian.strategies import math
-from meridian.strategies.channels import channel
+from meridian.strategies.channels import channel, region_number
 from meridian.strategies.fields import Field, ParameterError, param, state
 from meridian.strategies.orders import Orders
 from meridian.strategies.plain import Plain
@@ -93,6 +93,7 @@ __all__ = [
     "channel",
     "math",
     "param",
+    "region_number",
     "state",
 ]
 

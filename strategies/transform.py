@@ -17,7 +17,7 @@ from typing import Any
 
 from meridian.strategies import checks, orders, scope, views
 from meridian.strategies import math as strategy_math
-from meridian.strategies.channels import channel
+from meridian.strategies.channels import channel, region_number
 from meridian.strategies.fields import Table
 from meridian.strategies.scope import StrategyRefused
 
@@ -528,8 +528,8 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(function, ast.Attribute) and self.is_me(function.value):
             return self.own_call(node, function.attr, self.methods.get(function.attr), method=True)
         value = self.global_value(function)
-        if value is channel:
-            return self.named_channel(node)
+        if value is channel or value is region_number:
+            return self.named_number(node, value)
         if value is not MISSING:
             return self.global_call(node, value)
         arguments = [self.expression(each) for each in node.args]
@@ -544,11 +544,11 @@ class Rewriter(ast.NodeTransformer):
             self.refuse(node, f"{ast.unparse(function)}(…) is not known; orders has {', '.join(orders.METHODS)}")
         return ast.Constant(0)
 
-    def named_channel(self, node: ast.Call) -> ast.expr:
-        """The number of a channel that is named in place."""
+    def named_number(self, node: ast.Call, number_of: Callable[[str], int]) -> ast.expr:
+        """The number of a channel or a region that is named in place."""
         name: Any = node.args[0].value if len(node.args) == 1 and isinstance(node.args[0], ast.Constant) else None
         try:
-            return ast.Constant(channel(name))
+            return ast.Constant(number_of(name))
         except ValueError as error:
             self.refuse(node, str(error).rstrip("."))
             return ast.Constant(0)

@@ -20,10 +20,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from meridian import records
+from meridian.codes import Side
 from meridian.console import BadInput
 from meridian.deploy import runs
 from meridian.deploy.demo import cli
 from meridian.deploy.metrics import read
+from meridian.engine import journals
+from meridian.strategies import region_number
 from tests.deploy import parity_checks
 from tests.deploy.support import own_runtime
 from tests.support import ROOT, need_data
@@ -175,6 +179,23 @@ def fills_by_venue(report: dict[str, Any]) -> dict[str, int]:
     return fills
 
 
+def regions_know_each_other(directory: Path, fills: list[dict[str, Any]]) -> None:
+    """Each engine was told, in its input, what the other one held at the end, as that one's fills say."""
+    for region, other in (REGIONS, REGIONS[::-1]):
+        told: dict[tuple[int, int], int] = {}
+        for _, _, data in journals.records(directory / region / "data" / "engine"):
+            if records.name_of(data) == "RegionPosition":
+                row = records.parse(data)
+                assert int(row["region"]) == region_number(other)
+                told[int(row["account"]), int(row["header"]["instrument"])] = int(row["lots"])
+        held: dict[tuple[int, int], int] = dict.fromkeys(told, 0)
+        for fill in fills:
+            if fill["journal"].endswith(f"{other}/data/engine"):
+                key = (fill["account"], fill["instrument"])
+                held[key] = held.get(key, 0) + (fill["lots"] if fill["side"] == Side.BUY else -fill["lots"])
+        assert told == held and held, f"{region} of {other}"
+
+
 def etcd_of(demo: Demo) -> int:
     """The process that is the store."""
     return next(int(run.processes["etcd"]["pid"]) for run in demo.runs() if "etcd" in run.processes)
@@ -211,6 +232,7 @@ def test_both_regions_trade_under_one_hand_also_while_the_store_is_killed(meridi
     assert len(orders) >= report["reconciliation"]["sent"] and len({row["journal"] for row in orders}) == len(REGIONS)
     fills = json.loads(meridian("fills", directory, "--json").stdout)["fills"]
     assert len(fills) == report["reconciliation"]["fills"]
+    regions_know_each_other(Path(directory), fills)
     for region in REGIONS:
         single = json.loads(meridian("report", f"{directory}/{region}", "--json").stdout)
         assert single["schema"] == "meridian.report/1" and single["reconciliation"]["agrees"]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from meridian.console import BadInput
-from meridian.strategies import ParameterError, Strategy, StrategyRefused, build, channel, param, state
+from meridian.strategies import ParameterError, Strategy, StrategyRefused, build, channel, param, region_number, state
 from meridian.strategies.api import declared_in
 from meridian.strategies.artifact import read
 from meridian.strategies.cli import strategy
@@ -77,6 +77,12 @@ def test_a_channel_is_its_name() -> None:
     for wrong in wrongs:
         with pytest.raises(ValueError, match="a name of 1 to 64 printable ASCII characters is allowed"):
             channel(wrong)
+
+
+def test_a_region_is_its_name() -> None:
+    assert region_number("foobar") == 0xBF9CF968, "FNV-1a of 32 bits, as its authors tell it"
+    with pytest.raises(ValueError, match=r"region_number\(''\): a name of 1 to 64"):
+        region_number("")
 
 
 def test_a_new_plugin_passes_its_own_test_by_the_command_it_names(tmp_path: Path) -> None:

@@ -463,7 +463,7 @@ record! {
         pub time_ns: u64,
         /// Account node of the limit tree.
         pub account: u32,
-        /// The region, by its number: its node in the limit tree, else one that its name gives.
+        /// The region, by its number: its name's FNV-1a of 32 bits (0 becomes 1).
         pub region: u32,
         /// 1: something that the region told was lost, or it cannot say itself what it holds.
         pub unsure: u8,

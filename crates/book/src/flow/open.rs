@@ -33,7 +33,8 @@ enum Found {
     Part,
 }
 
-const ALLOWED: &str = "LOBSTER pairs, Databento mbo, ITCH 5.0 files, captures of its feed (pcap, pcapng) and Parquet are allowed";
+const ALLOWED: &str =
+    "LOBSTER pairs, Databento mbo, ITCH 5.0 files, captures of its feed (pcap, pcapng) and Parquet are allowed";
 
 /// Opens files and directories. A directory means the files directly in it.
 ///

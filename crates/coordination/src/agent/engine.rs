@@ -170,6 +170,7 @@ impl Agent {
             view.health.clear();
         }
         self.forget_confirmed(anew);
+        self.forget_given();
         self.request_state();
     }
 

@@ -9,6 +9,7 @@ mod actions;
 mod deliver;
 mod engine;
 mod local;
+mod others;
 mod peers;
 mod publish;
 mod requests;

@@ -83,6 +83,8 @@ pub(crate) struct PeerView {
     first: u64,
     collected: BTreeMap<u16, Vec<Row>>,
     asked_ns: Option<u64>,
+    /// What the engine was told of it.
+    pub given: super::others::Given,
 }
 
 fn put_name(bytes: &mut Vec<u8>, name: &str) {
@@ -262,11 +264,12 @@ impl Agent {
         let asks = view.stale && view.asked_ns.is_none_or(|asked| now_ns >= asked.saturating_add(ASK_NS));
         if asks {
             view.asked_ns = Some(now_ns);
-            let rows = vec![((datagram.region, String::new()), 0)];
+            let rows = vec![((datagram.region.clone(), String::new()), 0)];
             // An own sequence is not used up: it counts what must not be missed.
             let ask = Datagram { sequence: 1, ..self.datagram(What::Ask, 0, 1, rows) };
             self.actions.push_back(Action::ToPeers(ask.bytes()));
         }
+        self.tell_engine_of(&datagram.region);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The agent's state machine: by tables of events, and by seeded runs with a store, engines and a network that misbehave.
 
 mod kills;
+mod others;
 mod random;
 mod tables;
 mod twin;

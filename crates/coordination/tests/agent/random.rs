@@ -437,6 +437,7 @@ impl World {
             if peer["stale"] == false && peer["unsure"] == false {
                 self.look_at_sums(at, &status, peer["watermark"].as_u64().expect("a number"), &about);
             }
+            self.look_at_told(at, &about);
         }
     }
 
@@ -455,6 +456,18 @@ impl World {
         };
         let lives = &self.regions[1 - at].lives;
         assert!(lives.iter().any(|life| had(life) == told), "{about}: {told:?} at {watermark}");
+    }
+
+    /// What an engine was told of the other region for sure is what that had at the watermark.
+    fn look_at_told(&self, at: usize, about: &str) {
+        for (key, told) in self.regions[at].twin.regions.iter().filter(|(_, told)| told.unsure == 0) {
+            let had = |life: &Life| {
+                let then = life.range(..=told.watermark).next_back().map(|(_, then)| then);
+                then.and_then(|then| then.get(key)).copied().unwrap_or(0)
+            };
+            let lives = &self.regions[1 - at].lives;
+            assert!(lives.iter().any(|life| had(life) == told.lots), "{about}: the engine was told {told:?}");
+        }
     }
 
     /// Everything is delivered; then the engines have what the store says and the acknowledgements say since when.
@@ -516,6 +529,10 @@ impl World {
         }
         let status = region.agent.status();
         assert_eq!(status["peers"][0]["stale"], false, "{about}");
+        for (key, lots) in &self.regions[1 - at].twin.positions {
+            let told = self.regions[at].twin.regions.get(key).map(|told| (told.lots, told.unsure));
+            assert_eq!(told, Some((*lots, 0)), "{about}: the engine is told of the other region's {key:?}");
+        }
         for row in status["positions"].as_array().expect("rows") {
             let instrument = match row["instrument"].as_str() {
                 Some("AAPL") => 7,

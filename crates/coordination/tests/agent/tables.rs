@@ -14,14 +14,17 @@ pub(super) struct Desk {
     pub twin: Twin,
     pub stored: BTreeMap<String, String>,
     pub memory: Memory,
-    datagrams: Vec<Vec<u8>>,
+    pub datagrams: Vec<Vec<u8>>,
     pub resyncs: usize,
     now_ns: u64,
 }
 
 impl Desk {
     fn new() -> Self {
-        let agent = agent("ny", "chicago", 1, Memory::default());
+        Self::of(agent("ny", "chicago", 1, Memory::default()))
+    }
+
+    pub fn of(agent: Agent) -> Self {
         let mut desk = Self {
             agent,
             twin: Twin::default(),

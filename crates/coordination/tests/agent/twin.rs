@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use coordination::values::Version;
 use records::{
     Allocation, Applied, Heartbeat, Kill, Kind, LimitSet, LimitUsage, MoneyNanos, Position, Record, RecordRef,
-    SessionHealth, SessionReset, bytes_of,
+    RegionPosition, SessionHealth, SessionReset, bytes_of,
 };
 
 type KillKey = (u32, u8, u32, u16, u32);
@@ -30,6 +30,8 @@ pub struct Twin {
     /// Permissions, the restricted list, epochs, reference data, as they came.
     pub rules: Vec<(Kind, u32, Version)>,
     pub epoch: u16,
+    /// What it was told of another region, by account and instrument.
+    pub regions: BTreeMap<(u32, u32), RegionPosition>,
     /// What global limits use on the long side.
     pub used: BTreeMap<u32, i128>,
 }
@@ -100,6 +102,9 @@ impl Twin {
                 let version = (rule.generation, rule.revision);
                 self.rules.push((Kind::Restricted, rule.header.instrument, version));
                 self.applied(Kind::Restricted, rule.header.instrument, version, 1, 0);
+            }
+            RecordRef::RegionPosition(told) => {
+                self.regions.insert((told.account, told.header.instrument), told);
             }
             other => panic!("an agent sent {other:?}"),
         }

@@ -109,7 +109,6 @@ impl Engine {
     }
 
     pub(super) fn on_region_position(&mut self, record: &RegionPosition) {
-        let mut shown = false;
         for slot in 1..self.slots.len() {
             let Some(cell) = &mut self.slots[slot] else { continue };
             if !cell.wants.regions || cell.record.account != record.account || record.region == 0 {
@@ -121,18 +120,15 @@ impl Engine {
                 }
                 let regions = &mut cell.view.regions[index].regions;
                 let Some(view) = place_of(regions, record.region) else { continue };
-                shown = true;
                 if record.time_ns >= view.position_time_ns {
                     (view.position_lots, view.position_time_ns) = (record.lots, record.time_ns);
                     view.position_unsure = u32::from(record.unsure);
                 }
             }
         }
-        self.statistics.unused += u64::from(!shown);
     }
 
     pub(super) fn on_region_quote(&mut self, record: &RegionQuote) {
-        let mut shown = false;
         for slot in 1..self.slots.len() {
             let Some(cell) = &mut self.slots[slot] else { continue };
             if !cell.wants.regions || record.region == 0 {
@@ -144,7 +140,6 @@ impl Engine {
                 }
                 let regions = &mut cell.view.regions[index].regions;
                 let Some(view) = place_of(regions, record.region) else { continue };
-                shown = true;
                 if record.time_ns >= view.quote_time_ns {
                     (view.bid_nanos, view.bid_lots) = (record.bid_nanos, record.bid_lots);
                     (view.ask_nanos, view.ask_lots) = (record.ask_nanos, record.ask_lots);
@@ -152,7 +147,6 @@ impl Engine {
                 }
             }
         }
-        self.statistics.unused += u64::from(!shown);
     }
 
     /// Ages grow with engine time.
