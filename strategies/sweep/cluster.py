@@ -18,6 +18,8 @@ __all__ = ["LOCAL", "run_on_ray"]
 
 LOCAL = "local"
 """In place of an address: a cluster of this machine alone, for as long as the sweep runs."""
+STARTS = 3
+"""So often a cluster of this machine is tried: Ray gives its own processes 30 s to start, which a busy machine may not."""
 
 
 def run_on_ray(jobs: Sequence[Job], workers: int, address: str) -> Iterator[dict[str, Any]]:
@@ -28,10 +30,7 @@ def run_on_ray(jobs: Sequence[Job], workers: int, address: str) -> Iterator[dict
         raise BadInput(f"--ray {address}: the Python package ray is not installed; pip install 'ray>=2.60'") from None
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     options |= {"num_cpus": workers, "include_dashboard": False} if address == LOCAL else {"address": address}
-    try:
-        ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise Unreachable(f"--ray {address}: {str(error).splitlines()[0]}") from None
+    _connect(ray, options, address)
     try:
         remote = ray.remote(num_cpus=1, max_retries=0)(run_job)
         waiting = list(reversed(jobs))
@@ -50,3 +49,14 @@ def run_on_ray(jobs: Sequence[Job], workers: int, address: str) -> Iterator[dict
                 yield failed(job, f"the worker that ran it was lost: {type(error).__name__}", LOST)
     finally:
         ray.shutdown()
+
+
+def _connect(ray: Any, options: dict[str, Any], address: str) -> None:
+    for left in reversed(range(STARTS if address == LOCAL else 1)):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:  # What does not start in time is a bare Exception of Ray's.
+            ray.shutdown()
+            if left == 0:
+                raise Unreachable(f"--ray {address}: {(str(error).splitlines() or [repr(error)])[0]}") from None

@@ -73,6 +73,7 @@ def test_a_disk_that_takes_nothing_is_told_to_all_regions_and_not_again_and_agai
         region = Region(supervisor, server)
         region.put("generation", generation(1))
         soon(lambda: region.etcd.get(KEY))
+        soon(lambda: any(Path(supervisor.run.data_directory).rglob(MEMORY)))
         (memory,) = Path(supervisor.run.data_directory).rglob(MEMORY)
         memory.unlink()
         memory.mkdir()

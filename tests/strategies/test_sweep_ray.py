@@ -35,6 +35,7 @@ def ray() -> Path:
     return place
 
 
+@pytest.mark.timeout(400)
 def test_a_ray_cluster_gives_what_this_machine_gives(ray: Path, tmp_path: Path) -> None:
     # The strategy is a file's, which travels with its jobs; one of the two points fails.
     words = [
@@ -54,9 +55,10 @@ def test_a_ray_cluster_gives_what_this_machine_gives(ray: Path, tmp_path: Path) 
     environment["PYTHONPATH"] += os.pathsep + str(ray)
     done = subprocess.run(
         [*child.module("meridian"), "sweep", f"{CLASSES}:Late", *(f"--data={each}" for each in DATA), *words],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False,
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout, done.stderr
     told = json.loads(done.stdout)
     here = sweep.run(Late, DATA, parameters={"after": [3, 1_000_000]}, periods=8, blocks=4, workers=1)
     assert len(here.failures) == 2 and here.ranked
