@@ -1,4 +1,4 @@
-"""Rows of signals: features and a model's score in the engine's pass, and of a hundred instruments in one batch.
+"""Rows of signals: features and a model's score in the engine's pass, of a hundred instruments in one batch, and in the tile.
 
 The pass is the object code of `meridian.strategies.signals.alpha` with a linear model, called on fixed views as an engine calls
 it; an update concerns one instrument however many there are. A batch takes new best prices of all hundred in and scores them all.
@@ -82,7 +82,62 @@ def in_batch(run: Run) -> Result:
     )  # fmt: skip
 
 
+def in_tile(run: Run) -> Result:
+    """A book of each of a hundred instruments through the alpha tile's stage; numpy's whole-array steps of the same model beside
+    it, which know best prices alone."""
+    import numpy as np
+
+    from meridian._native import alpha as native
+    from meridian.strategies.signals.batch import Batch
+    from meridian.strategies.signals.features import FEATURES
+    from meridian.strategies.signals.model import Model
+    from meridian.strategies.signals.stage import Stage
+
+    model = Model(features=FEATURES, bias=0.1, weights=(0.5, 0.1, 0.3, -0.2, 0.4, 0.01))
+    made = np.random.default_rng(run.seed)
+    books = []
+    for turn in range(1, 9):
+        rows = np.zeros((INSTRUMENTS, native.WORDS), dtype=np.int64)
+        rows[:, 0] = np.arange(INSTRUMENTS)
+        rows[:, 2:6] = turn, turn * 1_000_000, turn * 1_000_000, 1
+        rows[:, 6] = made.integers(9_000, 11_000, INSTRUMENTS) * 10_000_000
+        rows[:, 8] = rows[:, 6] + 10_000_000 * turn
+        rows[:, 10:] = made.integers(1, 500, (INSTRUMENTS, native.WORDS - 10))
+        rows[:, 7], rows[:, 9] = rows[:, 10], rows[:, 15]
+        books.append((rows, tuple(rows[:, at].astype(np.float64) for at in (6, 7, 8, 9, 4))))
+    turns = run.pick(2_000, 50)
+
+    def ours() -> float:
+        begun = time.perf_counter_ns()
+        for turn in range(turns):
+            signals = stage.take(books[turn % len(books)][0])
+        each_ns = (time.perf_counter_ns() - begun) / turns
+        if len(signals) != INSTRUMENTS:
+            raise AssertionError("every book gives a score that is published")
+        return each_ns
+
+    def theirs() -> float:
+        begun = time.perf_counter_ns()
+        for turn in range(turns):
+            scores = plain.update(*books[turn % len(books)][1])
+        each_ns = (time.perf_counter_ns() - begun) / turns
+        if not scores.any():
+            raise AssertionError("books are scored")
+        return each_ns
+
+    stage, plain = Stage(model, range(1, INSTRUMENTS + 1)), Batch(model, INSTRUMENTS, engine="numpy")
+    ours()  # It compiles, and the first book of each is not told.
+    value, peer, ratio = run.compare(ours, theirs)
+    return Result(
+        name="alpha_update", title=f"alpha tile: books of {INSTRUMENTS} instruments to signal records", unit="ns",
+        input=f"seeded books of {INSTRUMENTS} instruments, five levels, linear model of six features, seed {run.seed}",
+        value=value, peers=[Peer(name="numpy, whole arrays, best prices alone", value=peer, ratio=ratio)],
+        goals=[Goal(bound=GOAL_NS)], blocks=run.blocks,
+    )  # fmt: skip
+
+
 ROWS = [
     Row(name="signals_pass", title="features and score in the pass", unit="ns", measure=in_pass),
     Row(name="signals_batch", title="features and scores of 100 instruments", unit="ns", measure=in_batch),
+    Row(name="alpha_update", title="alpha tile, 100 instruments", unit="ns", measure=in_tile),
 ]

@@ -40,7 +40,7 @@ from pydantic import Field
 from meridian import records
 from meridian._native import links, tiles
 from meridian.console import BadInput, Failure
-from meridian.deploy import executors
+from meridian.deploy import alphas, executors
 from meridian.deploy import topology as topologies
 from meridian.deploy.executors import Executor, ExecutorEntry, ListingName, StrategyListing
 from meridian.deploy.specs import Places, tile_errors
@@ -112,6 +112,8 @@ class Region:
     """Slots that run legs for other engines; numbered after the strategies'."""
     files: Mapping[str, Path]
     """The files that it was read from, by FILES."""
+    models: Mapping[str, Path]
+    """The alpha tiles' models, by the name of their copy in a run's directory."""
 
     @property
     def shard(self) -> int:
@@ -137,6 +139,9 @@ class Region:
         for name, path in self.files.items():
             if path.resolve() != (directory / f"{name}.toml").resolve():
                 shutil.copyfile(path, directory / f"{name}.toml")
+        for name, path in self.models.items():
+            if path.resolve() != (directory / name).resolve():
+                shutil.copyfile(path, directory / name)
         midnight_ns = self.midnight_ns
         (directory / BOOTSTRAP).write_bytes(b"".join(self._bootstrap(midnight_ns)))
         return {
@@ -318,11 +323,14 @@ def _examine(topology: Topology, folder: Path) -> tuple[Region | None, list[str]
     errors += more
     slots, run_for_others, more = _strategies(paths["strategies"], reference, limits, files.shard)
     errors += more + _venues_agree(topology, reference) + _listings_agree(topology, reference)
+    errors += alphas.problems(topology, reference, folder)
     if errors or limits is None:
         return None, errors
+    models = alphas.models(topology, folder)
     own = Region(
-        topology=topology, reference=reference, limits=limits, slots=slots, executors=run_for_others, files=paths
-    )
+        topology=topology, reference=reference, limits=limits, slots=slots, executors=run_for_others, files=paths,
+        models=models,
+    )  # fmt: skip
     return own, []
 
 

@@ -37,6 +37,7 @@ KINDS: dict[str, str] = {
     "limits-api": "meridian.risk.api.server",
     "agent": "meridian.coordination.agent",
     "relay": "meridian.deploy.relay",
+    "alpha": "meridian.strategies.signals.tile",
 }
 """Kind of service → its module. A room adds its own here, one line each."""
 

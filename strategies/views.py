@@ -25,6 +25,7 @@ TWO_SIDED: int = _records.CONSTANTS["BOOK_TWO_SIDED"]
 STALE: int = _records.CONSTANTS["BOOK_STALE"]
 CROSSED: int = _records.CONSTANTS["BOOK_CROSSED"]
 TRADABLE: int = _records.CONSTANTS["BOOK_TRADABLE"]
+SIGNAL_STALE: int = _records.CONSTANTS["SIGNAL_STALE"]
 LIVE = int(OrderState.LIVE)
 COMPLETED, REFUSED = int(MultiLegState.COMPLETED), int(MultiLegState.REFUSED)
 ALLOW, REDUCE_ONLY = int(KillNew.ALLOW), int(KillNew.REDUCE_ONLY)
@@ -295,6 +296,10 @@ def _signal_value(obj: Any) -> float:
     return bits_float(obj.bits)
 
 
+def _signal_stale(obj: Any) -> bool:
+    return (obj.flags & SIGNAL_STALE) != 0
+
+
 def _unsure(obj: Any) -> bool:
     return obj.position_unsure != 0
 
@@ -315,7 +320,8 @@ def _multi_leg_refused(obj: Any) -> bool:
 PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "two_sided": {"BookView": _two_sided, "Orders": _listing_two_sided, "ConsolidatedView": _both_sides,
                   "ConsolidatedTop": _both_sides},
-    "stale": {"BookView": _flag_stale, "StatusView": _true_stale, "Orders": _listing_stale},
+    "stale": {"BookView": _flag_stale, "StatusView": _true_stale, "Orders": _listing_stale,
+              "SignalView": _signal_stale},
     "crossed": {"BookView": _crossed, "ConsolidatedView": _state_crossed, "ConsolidatedTop": _state_crossed},
     "locked": {"ConsolidatedView": _state_locked, "ConsolidatedTop": _state_locked},
     "one_sided": {"ConsolidatedView": _state_one_sided, "ConsolidatedTop": _state_one_sided},
@@ -590,13 +596,19 @@ class Auction(View):
 
 
 class Signal(View):
-    """A number on a channel (`channel("name")`); `source` is the slot that published it, 0 a tile."""
+    """A number on a channel (`channel("name")`); `source` is the slot that published it, 0 a tile.
+
+    `based_on` is the engine's input that it was made of, `age_ns` the engine's time since. `stale`: the tile has said nothing for
+    longer than it promised; `value` is its last, told again.
+    """
 
     time_ns: int
     value: float
     channel: int
     source: int
     based_on: int
+    age_ns: int
+    stale: bool
 
 
 class Leg(View):

@@ -1,5 +1,6 @@
 """The extension: one submodule a room. Each room re-exports its own part; import from the room."""
 
+from meridian._native import alpha as alpha
 from meridian._native import analytics as analytics
 from meridian._native import book as book
 from meridian._native import coordination as coordination

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from os import PathLike
 from typing import Any
 
@@ -19,9 +20,12 @@ class Scan:
     def symbols(self) -> list[dict[str, Any]]: ...
 
 class Run:
-    """A run over recorded flow; `config` is a JSON document, `bootstrap` the engine's first inputs."""
+    """A run over recorded flow; `config` is a JSON document, `bootstrap` the engine's first inputs, `score` makes `Signal`
+    records of an alpha tile's rows."""
 
-    def __init__(self, config: str, bootstrap: bytes, hosts: StrategyHosts) -> None: ...
+    def __init__(
+        self, config: str, bootstrap: bytes, hosts: StrategyHosts, score: Callable[[bytes], bytes] | None = None
+    ) -> None: ...
     def run(self, records_max: int) -> bool: ...
     @property
     def records(self) -> int: ...

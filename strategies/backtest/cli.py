@@ -49,6 +49,12 @@ REPORT = "report.html"
     "--queue", default="power:3", show_default=True, help="Queue model of data by level: power:N or pessimistic."
 )
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A risk limit, such as position_long=500.")
+@click.option(
+    "--alpha",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="An alpha tile beside the engine: its settings, a TOML file.",
+)
 @click.option("--mode", type=click.Choice(["compiled", "plain"]), default="compiled", show_default=True)
 @click.option("--sample", default="1s", show_default=True, help="Between two points of the equity curve.")
 @click.option("--timer", default="100ms", show_default=True, help="Beat of the strategy's timer.")
@@ -59,8 +65,8 @@ REPORT = "report.html"
 @json_option
 def backtest(
     strategy: str, data: tuple[str, ...], settings: tuple[str, ...], symbols: tuple[str, ...], units: tuple[str, ...],
-    latency: tuple[str, ...], fees: tuple[str, ...], queue: str, limits: tuple[str, ...], mode: str, sample: str,
-    timer: str, seed: int, out: Path | None, as_json: bool,
+    latency: tuple[str, ...], fees: tuple[str, ...], queue: str, limits: tuple[str, ...], alpha: Path | None, mode: str,
+    sample: str, timer: str, seed: int, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Runs STRATEGY (a file, module:Class or plugin) over recorded flow, on the engine that trades live.
 
@@ -85,7 +91,7 @@ def backtest(
             plan = running.prepare(
                 cls, data, parameters=parameters, symbols=symbols, units=sizes, latency=latency, fees=fees, queue=queue,
                 limits=bounds, mode="plain" if mode == "plain" else "compiled", sample=sample, timer=timer, seed=seed,
-                tell=tell,
+                tell=tell, alpha=alpha,
             )  # fmt: skip
         except OptionsError as error:
             raise BadInput(errors + error.errors) from None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-__all__ = ["Fee", "Latency", "OptionsError", "QueueModel", "VenueModel", "duration_ns", "venue_models"]
+__all__ = ["Fee", "Latency", "OptionsError", "QueueModel", "VenueModel", "duration_ns", "samples", "venue_models"]
 
 NANOS = 10**9
 UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -134,8 +134,8 @@ def _latency(part: str, errors: list[str]) -> tuple[str, Latency] | None:
         errors.append(f"--latency {part}: {', '.join(f'{way}=…' for way in WAYS)} are allowed")
         return None
     if value.startswith("@"):
-        samples = _samples(part, Path(value[1:]), errors)
-        return None if samples is None else (name, Latency(samples_ns=samples))
+        found = samples(f"--latency {part}", Path(value[1:]), errors)
+        return None if found is None else (name, Latency(samples_ns=found))
     delay_ns = duration_ns(value)
     if delay_ns is None or delay_ns > LATENCY_NS_MAX:
         errors.append(f"--latency {part}: {DURATION_WORDS}, at most an hour, or @FILE of delays in ns is allowed")
@@ -143,19 +143,20 @@ def _latency(part: str, errors: list[str]) -> tuple[str, Latency] | None:
     return name, Latency(constant_ns=delay_ns)
 
 
-def _samples(part: str, path: Path, errors: list[str]) -> tuple[int, ...] | None:
+def samples(key: str, path: Path, errors: list[str]) -> tuple[int, ...] | None:
+    """The delays of a file, ns; None with a sentence, which begins with the key, among the errors."""
     try:
         lines = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "is no text"
-        errors.append(f"--latency {part}: {path}: {why}; a text file of delays in ns, a number a line, is allowed")
+        errors.append(f"{key}: {path}: {why}; a text file of delays in ns, a number a line, is allowed")
         return None
     wrong = [
         at for at, line in enumerate(lines, 1) if not line.isascii() or not line.isdigit() or int(line) > LATENCY_NS_MAX
     ]
     if wrong or not 0 < len(lines) <= SAMPLES_MAX:
         where = f"line {wrong[0]} is {lines[wrong[0] - 1]!r}" if wrong else f"it has {len(lines)} lines"
-        errors.append(f"--latency {part}: {path}: {where}; 1 to {SAMPLES_MAX:,} whole numbers of ns are allowed")
+        errors.append(f"{key}: {path}: {where}; 1 to {SAMPLES_MAX:,} whole numbers of ns are allowed")
         return None
     return tuple(int(line) for line in lines)
 

@@ -16,7 +16,7 @@ from meridian._native import backtest as native
 from meridian._native.strategies import StrategyHosts
 from meridian.codes import Callback, CallStatus, Kind, Reason, RejectCode, SlotRun
 from meridian.strategies.artifact import Artifact, build
-from meridian.strategies.backtest import bootstrap, data, measures, options
+from meridian.strategies.backtest import alphas, bootstrap, data, measures, options
 from meridian.strategies.backtest.result import TABLES, Result, table_of
 from meridian.strategies.fields import ParameterError
 from meridian.strategies.plain import Plain
@@ -60,6 +60,8 @@ class Plan:
     from_ns: int = 0
     until_ns: int | None = None
     directory: Path | None = field(default=None)
+    alpha: alphas.Alpha | None = None
+    """The alpha tile beside the engine."""
 
 
 def run(
@@ -98,9 +100,11 @@ def prepare(
     tell: Tell = silent,
     directory: Path | None = None,
     market: data.Market | None = None,
+    alpha: Path | str | None = None,
 ) -> Plan:
     """Checks everything. Raises OptionsError with every error of options, parameters and data.
 
+    `alpha`: the settings of an alpha tile, a file of `signals.settings`.
     `market`: the data, where they have been looked through already; `data_files`, `symbols` and `units` are not looked at.
     """
     errors: list[str] = []
@@ -132,11 +136,15 @@ def prepare(
     venues = list(market.venues) if market else [data.VENUE]
     models, wrong = options.venue_models(list(latency), list(fees), venues)
     errors += wrong if market else []
+    stage = None
+    if alpha is not None and market is not None:
+        stage, wrong = alphas.examine(Path(alpha), market)
+        errors += wrong
     if errors or market is None or model is None:
         raise options.OptionsError(errors)
     return Plan(
         cls=cls, market=market, models=models, queue=model, parameters=checked, limits=held, mode=mode,
-        sample_ns=sample_ns, timer_ns=timer_ns, seed=seed, directory=directory,
+        sample_ns=sample_ns, timer_ns=timer_ns, seed=seed, directory=directory, alpha=stage,
     )  # fmt: skip
 
 
@@ -184,7 +192,8 @@ def start(plan: Plan, tell: Tell = silent, host: Callable[[type[Strategy]], Any]
     )
     first = bootstrap.bootstrap(plan.market, slot, plan.limits)
     errors: list[str] = []
-    running = native.Run(json.dumps(config(plan)), first, hosts)
+    score = plan.alpha.stage().take_bytes if plan.alpha is not None else None
+    running = native.Run(json.dumps(config(plan)), first, hosts, score)
     total = max(plan.market.records, 1)
     try:
         while running.run(STEP_RECORDS):
@@ -234,6 +243,10 @@ def config(plan: Plan) -> dict[str, Any]:
         "timer_ns": min(ENGINE_TIMER_NS, plan.timer_ns),
         "from_ns": plan.from_ns or market.first_ns,
         "until_ns": plan.until_ns,
+        "alpha": plan.alpha and {
+            "listings": list(plan.alpha.listings), "beat_ns": plan.alpha.settings.beat,
+            "latency": _latency(plan.alpha.latency, plan.seed),
+        },
     }  # fmt: skip
 
 
@@ -304,7 +317,8 @@ def _modelled(plan: Plan) -> dict[str, Any]:
             **{f"{way}_ns": getattr(model, way).words for way in options.WAYS},
             **{f"{side}_fee": getattr(model, side).words for side in options.SIDES},
         }
-    return {"venues": venues, "limits": bootstrap.LIMITS | plan.limits, "timer_ns": plan.timer_ns}
+    alpha = {"alpha": plan.alpha.words} if plan.alpha is not None else {}
+    return {"venues": venues, "limits": bootstrap.LIMITS | plan.limits, "timer_ns": plan.timer_ns, **alpha}
 
 
 def _positions(plan: Plan, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:

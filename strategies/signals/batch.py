@@ -23,23 +23,57 @@ from meridian.strategies.signals import features
 from meridian.strategies.signals.features import FEATURES
 from meridian.strategies.signals.model import Model
 
-__all__ = ["Batch", "Engine", "predict"]
+__all__ = ["Batch", "Engine", "Scorer", "module_of", "predict"]
 
 Engine = Literal["numba", "numpy", "cupy"]
 STATE = ("bid", "bid_lots", "ask", "ask_lots", "time_ns", "usual", "flow_lots", "depth_lots", "variance", "updates")
 QUEUE, DEPTH, FLOW, LEAN, TRADES, VARIANCE = range(len(FEATURES))
 
 
+class Scorer:
+    """A model's scores of columns of features (one line for each of `FEATURES`). Raises ValueError for an engine that is none
+    or not there."""
+
+    def __init__(self, model: Model, engine: Engine = "numba") -> None:
+        self._xp = module_of(engine)
+        self.model, self.engine = model, engine
+        self._places = np.array([FEATURES.index(name) for name in model.features], dtype=np.int64)
+        self._flat = _flattened(model)
+        self._weights = np.array(model.weights, dtype=np.float64)
+        self._scores = np.zeros(0)
+
+    def __call__(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scores, valid until the next call."""
+        if self.engine == "numba":
+            if len(self._scores) < found.shape[1]:
+                self._scores = np.zeros(found.shape[1])
+            scores = self._scores[: found.shape[1]]
+            _score(self.model, found, self._places, self._weights, self._flat, scores)
+            return scores
+        scores = predict(self.model, self._xp.asarray(found[self._places]), xp=self._xp)
+        return np.asarray(scores if self.engine == "numpy" else scores.get())
+
+
+def module_of(engine: str) -> Any:
+    """The module of arrays that an engine works with. Raises ValueError for one that is none or not there."""
+    if engine not in ("numba", "numpy", "cupy"):
+        raise ValueError(f"engine = {engine!r}: numba, numpy or cupy is allowed.")
+    if engine != "cupy":
+        return np
+    try:
+        cupy = importlib.import_module("cupy")
+        if cupy.cuda.runtime.getDeviceCount() > 0:
+            return cupy
+    except Exception:  # No package, no driver, no device: all say that no GPU answers.
+        pass
+    raise ValueError("engine = 'cupy': the Python package cupy and a GPU that answers are needed.") from None
+
+
 class Batch:
     """The features of so many instruments. Raises ValueError for an engine that is none or not there."""
 
     def __init__(self, model: Model, instruments: int, *, half_ns: float = 1e9, engine: Engine = "numba") -> None:
-        if engine not in ("numba", "numpy", "cupy"):
-            raise ValueError(f"engine = {engine!r}: numba, numpy or cupy is allowed.")
-        try:
-            self._xp: Any = importlib.import_module("cupy" if engine == "cupy" else "numpy")
-        except ImportError:
-            raise ValueError("engine = 'cupy': the Python package cupy and a GPU are needed.") from None
+        self._xp: Any = module_of(engine)
         self.model, self.engine, self.half_ns = model, engine, float(half_ns)
         self.state: Any = self._xp.zeros((len(STATE), instruments))
         self.features: Any = self._xp.zeros((len(FEATURES), instruments))

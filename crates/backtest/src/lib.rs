@@ -2,6 +2,7 @@
 //!
 //! Invariant: simulated time only; equal inputs, models and seeds give equal results.
 
+mod alpha;
 mod blotter;
 mod capture;
 mod exact;
@@ -18,6 +19,7 @@ mod simulation;
 mod source;
 mod venue;
 
+pub use alpha::{AlphaConfig, Score};
 pub use blotter::{Blotter, EquityRow, FillRow, HORIZONS_NS, OrderRow, PositionRow, SlotRow};
 pub use capture::Captured;
 pub use fees::{Fee, Fees};

@@ -11,6 +11,7 @@ use book::flow::FlowRecord;
 use engine::{Engine, EngineConfig, Host};
 use records::{Header, SlotRun, Stamp, StrategyControl, Timer, bytes_of, read_from};
 
+use crate::alpha::{Alpha, AlphaConfig};
 use crate::blotter::Blotter;
 use crate::impact::Impact;
 use crate::source::{Merge, Source};
@@ -32,6 +33,8 @@ pub struct Config {
     pub from_ns: u64,
     /// Records after this are not looked at.
     pub until_ns: u64,
+    /// The alpha tile beside the engine.
+    pub alpha: Option<AlphaConfig>,
 }
 
 /// What a run is doing.
@@ -53,6 +56,7 @@ struct Intake {
     sample_ns: u64,
     next_sample_ns: u64,
     inputs: u64,
+    alpha: Option<Alpha>,
 }
 
 /// A run.
@@ -90,6 +94,15 @@ impl Intake {
         self.engine.apply(self.stamp, record, &mut self.blotter);
         self.timer_due_ns = now_ns.saturating_add(self.timer_ns);
         self.inputs += 1;
+        if let Some(alpha) = &mut self.alpha {
+            alpha.see(self.stamp, record);
+        }
+    }
+
+    /// When the alpha tile's next number arrives.
+    #[inline]
+    fn signal_due_ns(&self) -> u64 {
+        self.alpha.as_ref().map_or(u64::MAX, Alpha::due_ns)
     }
 
     #[cold]
@@ -125,6 +138,7 @@ impl Simulation {
             sample_ns: config.sample_ns.max(1),
             next_sample_ns: first_ns.saturating_add(config.sample_ns.max(1)),
             inputs: 0,
+            alpha: config.alpha.map(|alpha| Alpha::new(config.engine, alpha)),
         };
         let mut simulation = Self {
             intake,
@@ -191,7 +205,7 @@ impl Simulation {
             // Nothing comes between: it arrives from where it lies.
             Some(arrival_ns) if arrival_ns < self.due_ns && arrival_ns <= quiet_ns.min(self.intake.timer_due_ns) => {
                 self.intake.fold(arrival_ns, bytes(record));
-                if !self.intake.blotter.commands.is_empty() {
+                if !self.intake.blotter.commands.is_empty() || self.intake.alpha.is_some() {
                     self.send();
                     self.look();
                 }
@@ -220,9 +234,18 @@ impl Simulation {
         }
     }
 
-    /// Finds what is due first.
+    /// Finds what is due first; a number of the alpha tile comes after what venues say at that time.
     #[inline]
     fn look(&mut self) {
+        self.look_at_venues();
+        let signal_ns = self.intake.signal_due_ns();
+        if signal_ns < self.due_ns {
+            (self.due_ns, self.due) = (signal_ns, (0, Due::Signal));
+        }
+    }
+
+    #[inline]
+    fn look_at_venues(&mut self) {
         if let [only] = &self.venues[..] {
             let (due_ns, due) = only.due();
             (self.due_ns, self.due) = (due_ns, (0, due));
@@ -246,6 +269,12 @@ impl Simulation {
             return self.fold(due_ns, bytes_of(&Timer::new()));
         }
         let (place, due) = self.due;
+        if due == Due::Signal {
+            if let Some(signal) = self.intake.alpha.as_mut().and_then(Alpha::take) {
+                self.fold(now_ns, bytes_of(&signal));
+            }
+            return;
+        }
         let venue = &mut self.venues[place];
         match due {
             Due::Expiry => venue.expire(now_ns),
@@ -256,6 +285,7 @@ impl Simulation {
                     self.intake.blotter.reported(&report, &self.intake.engine);
                 }
             }
+            Due::Signal => {}
             Due::Feed => {
                 if let Some(record) = venue.feed().front() {
                     self.intake.fold(now_ns, bytes(record));
@@ -289,6 +319,9 @@ impl Simulation {
 
     /// The record has ended: slots stop and take their orders back, and all that is on its way arrives.
     fn finish(&mut self) {
+        if let Some(alpha) = &mut self.intake.alpha {
+            alpha.end();
+        }
         for slot in 1..=u8::MAX {
             if self.intake.engine.slot_run(slot) == Some(SlotRun::Running) {
                 let mut control = StrategyControl::new();

@@ -165,6 +165,8 @@ pub(crate) enum Due {
     Command,
     Report,
     Feed,
+    /// A number of the alpha tile.
+    Signal,
 }
 
 /// The venue.

@@ -23,6 +23,7 @@ mod replay;
 mod sessions;
 mod settings;
 mod state_file;
+mod tap;
 mod throttle;
 mod tile;
 
@@ -39,4 +40,5 @@ pub use replay::{Replay, ReplayError, recorded, replay, replay_reader};
 pub use sessions::SessionSettings;
 pub use settings::{EngineSettings, check_engine, disk_bytes};
 pub use state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
+pub use tap::{TAP_BEAT, TAP_BOOK, TAP_LISTINGS_MAX, TAP_TRADE, TAP_WORDS, Tap, TapRow};
 pub use tile::{EngineTile, EngineTileConfig, not_sent};

@@ -143,6 +143,37 @@ fn a_signal_reaches_every_other_slot_in_the_same_pass() {
 }
 
 #[test]
+fn a_tile_that_is_silent_for_longer_than_it_said_is_told_once_as_stale() {
+    // What a record adds to the time by itself.
+    const STEP_NS: u64 = 1_000;
+    let mut world = world(2);
+    let said = |world: &mut World, bits: f64| {
+        let mut record = Signal::new();
+        (record.signal, record.bits, record.based_on, record.within_us) = (5, bits.to_bits(), 3, 1_000);
+        record.header.venue_time_ns = world.now_ns + STEP_NS - 400;
+        world.give(&record);
+    };
+    let told = |world: &mut World, after_ns: u64| {
+        world.clear();
+        world.now_ns += after_ns - STEP_NS;
+        world.give(&Timer::new());
+        signals(world, 1).iter().map(|view| (f64::from_bits(view.bits), view.flags, view.age_ns)).collect::<Vec<_>>()
+    };
+    world.clear();
+    said(&mut world, 2.0);
+    assert_eq!((signals(&world, 1)[0].age_ns, signals(&world, 1)[0].flags), (400, 0));
+    assert_eq!(told(&mut world, 990_000), []);
+    said(&mut world, 3.0);
+    assert_eq!(told(&mut world, 998_000), [], "it spoke in time");
+    assert_eq!(told(&mut world, 2_000), [(3.0, SIGNAL_STALE, 1_000_400)]);
+    assert_eq!(told(&mut world, 1_000_000_000), [], "once");
+    world.clear();
+    said(&mut world, 4.0);
+    assert_eq!(signals(&world, 2)[0].flags, 0, "it speaks again");
+    assert_eq!(told(&mut world, 2_000_000).len(), 1);
+}
+
+#[test]
 fn what_is_no_number_is_published_to_nobody() {
     let mut world = world(2);
     world.clear();

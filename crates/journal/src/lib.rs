@@ -3,6 +3,7 @@
 //! Invariant: what was appended is read back whole and in order, or the place where it is not is named.
 
 mod checksum;
+mod follow;
 mod frame;
 mod head;
 mod memory;
@@ -11,6 +12,7 @@ mod recorder;
 mod resume;
 mod writer;
 
+pub use follow::Follower;
 pub use frame::{FRAME_HEAD_BYTES, frame_bytes};
 pub use head::{FORMAT_VERSION, HEAD_BYTES, Head, HeadError, Identity, SETTINGS};
 pub use memory::MemoryStorage;

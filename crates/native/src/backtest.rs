@@ -3,18 +3,20 @@
 //! Invariant: a run's configuration was checked by the room that made it; what is wrong with the data is raised as ValueError
 //! in words. A run holds the interpreter while it works: its caller gives it a bounded number of records at a time.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ::backtest::{
-    Captured, Config, Fee, Fees, HORIZONS_NS, InMemory, Latency, Listed, Progress, QueueModel, Records, Simulation, Source, VenueConfig,
+    AlphaConfig, Captured, Config, Fee, Fees, HORIZONS_NS, InMemory, Latency, Listed, Progress, QueueModel, Records, Score, Simulation, Source, VenueConfig,
 };
 use book::flow::{FlowErrors, FlowRecord, FlowStream};
 use engine::EngineConfig;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use records::{BookAction, FLAG_SNAPSHOT, FLAG_SYNTHETIC, MarketOrder, UNDEF_PRICE};
+use records::{BookAction, FLAG_SNAPSHOT, FLAG_SYNTHETIC, MarketOrder, Signal, UNDEF_PRICE, read_from};
 use serde_json::Value;
 
 use crate::engine::{position_entry, statistics_entry};
@@ -311,13 +313,42 @@ fn sourced(value: &Value, records: Box<dyn Records>) -> PyResult<Source> {
 #[pyclass(module = "meridian._native.backtest", unsendable)]
 struct Run {
     simulation: Simulation,
+    failed: Failed,
+}
+
+/// What a score's code raised, until the run's caller hears it.
+type Failed = Rc<RefCell<Option<PyErr>>>;
+
+/// An alpha tile whose numbers `score` makes: bytes of rows to bytes of `Signal` records.
+fn alpha(value: &Value, score: Py<PyAny>, failed: &Failed) -> PyResult<AlphaConfig> {
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let listing = |pair: &Value| Ok((number(&pair[0]) as u16, number(&pair[1]) as u32));
+    let failed = Rc::clone(failed);
+    let score: Score = Box::new(move |rows| {
+        let made = Python::attach(|py| {
+            let bytes: Vec<u8> = score.bind(py).call1((crate::alpha::row_bytes(py, rows),))?.extract()?;
+            Ok(bytes.chunks(size_of::<Signal>()).filter_map(read_from::<Signal>).collect())
+        });
+        made.unwrap_or_else(|error| {
+            failed.borrow_mut().get_or_insert(error);
+            Vec::new()
+        })
+    });
+    Ok(AlphaConfig {
+        listings: each(&value["listings"], listing)?,
+        beat_ns: whole(value, "beat_ns")?.unsigned_abs(),
+        latency: latency(&value["latency"])?,
+        score,
+    })
 }
 
 #[pymethods]
 impl Run {
     /// Opens the files and starts the engine. `config`: a JSON document; `bootstrap`: the engine's first inputs.
+    /// `score`: that of the alpha tile where the document has one.
     #[new]
-    fn new(config: &str, bootstrap: Vec<u8>, hosts: &StrategyHosts) -> PyResult<Self> {
+    #[pyo3(signature = (config, bootstrap, hosts, score=None))]
+    fn new(config: &str, bootstrap: Vec<u8>, hosts: &StrategyHosts, score: Option<Py<PyAny>>) -> PyResult<Self> {
         let value: Value =
             serde_json::from_str(config).map_err(|error| PyValueError::new_err(format!("config: {error}")))?;
         let mut engine = EngineConfig::default();
@@ -329,8 +360,10 @@ impl Run {
         if let problems @ [_, ..] = &engine.problems()[..] {
             return Err(PyValueError::new_err(problems.join("\n")));
         }
+        let failed = Failed::default();
         let config = Config {
             engine,
+            alpha: score.map(|score| alpha(&value["alpha"], score, &failed)).transpose()?,
             bootstrap,
             venues: each(&value["venues"], venue)?,
             sample_ns: whole(&value, "sample_ns")?.unsigned_abs(),
@@ -341,13 +374,16 @@ impl Run {
         let sources = each(&value["sources"], source)?;
         let simulation =
             Simulation::new(config, sources, Box::new(hosts.host())).map_err(|errors| raised(&errors))?;
-        Ok(Self { simulation })
+        Ok(Self { simulation, failed })
     }
 
     /// Runs on for so many records; False when all is done. Raises ValueError for what is wrong with the data; the run has
     /// ended there and keeps what it has.
     fn run(&mut self, records_max: u64) -> PyResult<bool> {
         let progress = self.simulation.run(records_max).map_err(|errors| raised(&errors))?;
+        if let Some(error) = self.failed.borrow_mut().take() {
+            return Err(error);
+        }
         Ok(progress == Progress::More)
     }
 

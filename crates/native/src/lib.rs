@@ -34,6 +34,7 @@ macro_rules! rooms {
 }
 
 rooms!(
+    alpha,
     analytics,
     backtest,
     bench,

@@ -437,9 +437,9 @@ record! {
 }
 
 record! {
-    /// A value of an alpha tile; `based_on` is the feed sequence it had seen.
+    /// A number of an alpha tile or a strategy. The header's venue time is the engine time of the input that it was based on.
     pub struct Signal [72] v 1 {
-        /// Input sequence the value was based on.
+        /// Input sequence the number was based on.
         pub based_on: u64,
         /// Bits of the f64.
         pub bits: u64,
@@ -448,7 +448,11 @@ record! {
         /// The slot that published it, 0: a tile.
         pub slot: u8,
         /// Zero.
-        pub reserved: [u8; 11],
+        pub reserved: [u8; 3],
+        /// A tile's word that another number of this channel comes within so many microseconds; 0: none.
+        pub within_us: u32,
+        /// Zero.
+        pub reserved_end: [u8; 4],
     }
 }
 

@@ -29,6 +29,10 @@ pub const TICK_ROWS: usize = 6;
 
 /// Other regions that a view shows of an instrument.
 pub const REGIONS_MAX: usize = 4;
+/// In a signal's flags: the tile that published it has been silent for longer than it said; the number is its last.
+pub const SIGNAL_STALE: u64 = 1;
+/// Channels of tiles whose silence is told.
+pub const TILE_CHANNELS_MAX: usize = 256;
 /// Signals that strategies may publish while one input is folded; more are refused.
 pub const SIGNALS_MAX: usize = 64;
 
@@ -590,7 +594,7 @@ part! {
 
 part! {
     /// A number that another strategy or a tile published.
-    pub struct SignalView [40] {
+    pub struct SignalView [48] {
         /// Engine time.
         pub time_ns: u64,
         /// Input sequence that the number was based on.
@@ -601,8 +605,10 @@ part! {
         pub channel: u32,
         /// The slot that published it, 0: a tile.
         pub source: u32,
-        /// Zero.
-        pub reserved: u64,
+        /// [`SIGNAL_STALE`], or 0.
+        pub flags: u64,
+        /// Engine time since the input that the number was based on, ns.
+        pub age_ns: u64,
     }
 }
 

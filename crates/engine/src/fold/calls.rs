@@ -258,6 +258,9 @@ impl Engine {
             cell.exposures_seen = self.exposures;
             for index in 0..cell.listings_count {
                 let binding = cell.bindings[index];
+                if binding == risk::Binding(0) {
+                    continue; // It is only watched, by an account that the limits do not know.
+                }
                 let view = &mut cell.view.listings[index];
                 let mark_nanos = self.marks[view.instrument as usize];
                 let price_nanos = if mark_nanos == 0 { UNDEF_PRICE } else { mark_nanos };

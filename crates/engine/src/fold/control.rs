@@ -424,6 +424,7 @@ impl Engine {
     pub(super) fn on_due(&mut self, out: &mut dyn Outbox) {
         self.next_due_ns = u64::MAX;
         let silence = self.check_silence(out);
+        let heard = self.check_heard();
         let timers = self.call_timers(out);
         if self.time_ns >= self.positions_due_ns {
             self.positions_due_ns = self.time_ns.saturating_add(self.config.position_interval_ns);
@@ -435,7 +436,7 @@ impl Engine {
         self.tell(out);
         let usages = self.tell_usages(out);
         let sessions = self.watch_sessions(out);
-        let due = silence.min(timers).min(self.positions_due_ns).min(usages).min(sessions).min(multi_legs);
+        let due = silence.min(heard).min(timers).min(self.positions_due_ns).min(usages).min(sessions).min(multi_legs);
         self.next_due_ns = self.next_due_ns.min(due);
     }
 

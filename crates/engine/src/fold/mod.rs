@@ -166,6 +166,8 @@ pub struct Engine {
     venue_changes: u64,
     /// Numbers published in this pass.
     signals: usize,
+    /// What tiles said last, a channel each, where they said when they speak again.
+    heard: Vec<signals::Heard>,
     quotes: quotes::Quotes,
     hash: Hash64,
     statistics: Statistics,
@@ -221,6 +223,7 @@ impl Engine {
             risk_seen: (0, 0),
             venue_changes: 0,
             signals: 0,
+            heard: Vec::with_capacity(records::TILE_CHANNELS_MAX),
             quotes: quotes::Quotes::default(),
             hash: Hash64::default(),
             statistics: Statistics::default(),
@@ -342,6 +345,11 @@ impl Engine {
         }
         for venue in &self.venues {
             venue.guard.hash(&mut hash);
+        }
+        for heard in &self.heard {
+            hash.word(u64::from(heard.record.signal) << 1 | u64::from(heard.stale));
+            hash.word(heard.record.bits);
+            hash.word(heard.due_ns);
         }
         for (view, _) in self.consolidated() {
             hash.word(u64::from(view.instrument) << 32 | u64::from(view.state));

@@ -1,11 +1,11 @@
 //! Auctions, numbers that strategies publish, other regions, and state that is kept: what reaches a slot beside its market.
 //!
 //! Invariant: a number is told to every slot that asks but the one that published it, in the pass in which it was published;
-//! a pass carries at most [`SIGNALS_MAX`], so that strategies which answer each other end.
+//! a pass carries at most [`SIGNALS_MAX`], so that strategies which answer each other end. A tile's silence is told once.
 
 use records::{
     AuctionKind, AuctionView, Callback, Imbalance, KeptState, OrderIntent, REGIONS_MAX, RegionPosition, RegionQuote,
-    RegionView, RejectCode, SIGNALS_MAX, Signal, SignalView, SlotRun, UNDEF_PRICE,
+    RegionView, RejectCode, SIGNAL_STALE, SIGNALS_MAX, Signal, SignalView, SlotRun, TILE_CHANNELS_MAX, UNDEF_PRICE,
 };
 use risk::Refusal;
 
@@ -24,6 +24,14 @@ const fn kind_of(cross_type: u8) -> u32 {
         b'I' | b'A' => AuctionKind::Intraday.code() as u32,
         _ => 0,
     }
+}
+
+/// The last number of a tile that said when its next one comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    pub record: Signal,
+    pub due_ns: u64,
+    pub stale: bool,
 }
 
 impl Engine {
@@ -58,20 +66,57 @@ impl Engine {
 
     /// A number that a tile publishes.
     pub(super) fn on_signal_record(&mut self, record: &Signal, out: &mut dyn Outbox) {
-        let view = SignalView {
+        if record.signal == 0 || !is_finite(record.bits) {
+            self.statistics.unused += 1;
+            return;
+        }
+        let view = self.view_of_tile(record, 0);
+        if record.within_us != 0 {
+            let due_ns = self.time_ns.saturating_add(u64::from(record.within_us) * 1_000);
+            let heard = Heard { record: *record, due_ns, stale: false };
+            match self.heard.iter().position(|heard| heard.record.signal == record.signal) {
+                Some(at) => self.heard[at] = heard,
+                None if self.heard.len() < TILE_CHANNELS_MAX => self.heard.push(heard),
+                // Its silence will not be told.
+                None => self.statistics.unused += 1,
+            }
+            self.next_due_ns = self.next_due_ns.min(due_ns);
+        }
+        self.spread_signal(&view);
+        self.tell(out);
+    }
+
+    fn view_of_tile(&self, record: &Signal, flags: u64) -> SignalView {
+        // A tile that does not say when its input was is as old as its record.
+        let based_ns = if record.header.venue_time_ns == 0 { self.time_ns } else { record.header.venue_time_ns };
+        SignalView {
             time_ns: self.time_ns,
             based_on: record.based_on,
             bits: record.bits,
             channel: record.signal,
             source: 0,
-            reserved: 0,
-        };
-        if record.signal == 0 || !is_finite(record.bits) {
-            self.statistics.unused += 1;
-            return;
+            flags,
+            age_ns: self.time_ns.saturating_sub(based_ns),
         }
-        self.spread_signal(&view);
-        self.tell(out);
+    }
+
+    /// Tells of tiles that are silent for longer than they said, once; returns when to look again.
+    pub(super) fn check_heard(&mut self) -> u64 {
+        let mut next_ns = u64::MAX;
+        for at in 0..self.heard.len() {
+            let heard = self.heard[at];
+            if heard.stale {
+                continue;
+            }
+            if heard.due_ns > self.time_ns {
+                next_ns = next_ns.min(heard.due_ns);
+                continue;
+            }
+            self.heard[at].stale = true;
+            let view = self.view_of_tile(&heard.record, SIGNAL_STALE);
+            self.spread_signal(&view);
+        }
+        next_ns
     }
 
     /// A number that a strategy publishes.
@@ -94,7 +139,8 @@ impl Engine {
         (record.based_on, record.bits, record.signal, record.slot) = (self.input, bits, channel, slot);
         self.say(record, out);
         let source = u32::from(slot);
-        let view = SignalView { time_ns: self.time_ns, based_on: self.input, bits, channel, source, reserved: 0 };
+        let view =
+            SignalView { time_ns: self.time_ns, based_on: self.input, bits, channel, source, flags: 0, age_ns: 0 };
         self.spread_signal(&view);
         Ok(())
     }

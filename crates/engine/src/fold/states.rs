@@ -138,7 +138,7 @@ impl Engine {
             let venue = &self.venues[usize::from(listing.venue)];
             let state = &mut cell.view.states[index];
             show_venue(listing, venue, self.time_ns, state);
-            if !renewed {
+            if !renewed || cell.bindings[index] == Binding(0) {
                 continue;
             }
             let mark_nanos = self.marks[listing.instrument as usize];

@@ -1,0 +1,159 @@
+//! The follower: a journal's records as they are written, for who works beside its writer.
+//!
+//! Invariant: what it hands over is what a reader of the same journal hands over, in order, once; the writer knows nothing of it
+//! and waits for nobody. A frame that is not whole yet is looked at again.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use records::Stamp;
+
+use crate::frame::{self, Found, frame_bytes};
+use crate::head::{HEAD_BYTES, Head, Identity};
+use crate::reader::JournalError;
+use crate::writer::{segment_name, segment_number};
+
+/// Read at once.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Follows the journal in a directory from its first record on.
+pub struct Follower {
+    directory: PathBuf,
+    file: File,
+    identity: Identity,
+    number: u64,
+    at: u64,
+    last: Option<Stamp>,
+    buffer: Vec<u8>,
+}
+
+impl Follower {
+    /// Opens the journal at its first segment; `None` while nothing was written.
+    ///
+    /// # Errors
+    /// When the directory is there and cannot be read, or the segment is none of this format.
+    pub fn open(directory: &Path) -> Result<Option<Self>, JournalError> {
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            entries => entries?,
+        };
+        let mut first = None;
+        for entry in entries {
+            let number = entry?.file_name().to_str().and_then(segment_number);
+            first = first.into_iter().chain(number).min();
+        }
+        let Some(number) = first else { return Ok(None) };
+        let Some((file, head)) = open_segment(directory, number)? else { return Ok(None) };
+        let identity = head.identity;
+        let (directory, buffer) = (directory.to_owned(), vec![0; BUFFER_BYTES]);
+        Ok(Some(Self { directory, file, identity, number, at: HEAD_BYTES as u64, last: None, buffer }))
+    }
+
+    /// Whose journal it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Hands over what was written since, at most about a buffer full; returns how many records.
+    ///
+    /// # Errors
+    /// [`JournalError`] when what follows is no part of this journal.
+    pub fn poll(&mut self, each: &mut dyn FnMut(Stamp, &[u8])) -> Result<usize, JournalError> {
+        let taken = self.read(each)?;
+        if taken > 0 {
+            return Ok(taken);
+        }
+        // Nothing new: the segment may have ended, with frames before its end written since.
+        let mut bytes = [0; HEAD_BYTES];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        let ended = Head::read(&bytes).is_ok_and(|head| head.end != 0 && self.at >= head.end);
+        if !ended {
+            return Ok(0);
+        }
+        let Some((file, head)) = open_segment(&self.directory, self.number + 1)? else { return Ok(0) };
+        let expected = self.last.map_or(head.first_sequence, |last| last.sequence + 1);
+        if head.first_sequence != expected {
+            return Err(JournalError::Sequence { segment: self.number + 1, expected, found: head.first_sequence });
+        }
+        (self.file, self.at, self.number) = (file, HEAD_BYTES as u64, self.number + 1);
+        self.read(each)
+    }
+
+    fn read(&mut self, each: &mut dyn FnMut(Stamp, &[u8])) -> Result<usize, JournalError> {
+        let count = self.file.read_at(&mut self.buffer, self.at)?;
+        let (mut at, mut taken) = (0, 0);
+        while let Found::Frame(stamp, record) = frame::read(&self.buffer[at..count]) {
+            if self.last.is_some_and(|last| stamp.sequence != last.sequence + 1 || stamp.time_ns < last.time_ns) {
+                let sequence = self.last.map_or(1, |last| last.sequence + 1);
+                return Err(JournalError::Damaged { segment: self.number, offset: self.at + at as u64, sequence });
+            }
+            each(stamp, record);
+            self.last = Some(stamp);
+            at += frame_bytes(record.len());
+            taken += 1;
+        }
+        self.at += at as u64;
+        Ok(taken)
+    }
+}
+
+/// A segment that has a head; `None` while it has none.
+fn open_segment(directory: &Path, number: u64) -> Result<Option<(File, Head)>, JournalError> {
+    let file = match File::open(directory.join(segment_name(number))) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = [0; HEAD_BYTES];
+    if file.read_at(&mut bytes, 0)? < HEAD_BYTES || bytes[..8].iter().all(|byte| *byte == 0) {
+        return Ok(None);
+    }
+    let head = Head::read(&bytes).map_err(|error| JournalError::Head { segment: number, error })?;
+    Ok(Some((file, head)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use records::{Timer, bytes_of};
+    use tiles::RealStorage;
+
+    use super::*;
+    use crate::writer::{JournalConfig, Writer};
+
+    #[test]
+    fn it_hears_each_record_once_in_order_while_it_is_written_and_in_the_next_life() {
+        let directory = std::env::temp_dir().join(format!("meridian-follow-{}", std::process::id()));
+        assert!(Follower::open(&directory).expect("no directory is no error").is_none());
+        let storage = Rc::new(RealStorage::new(&directory).expect("storage"));
+        let config = JournalConfig { segment_bytes: 2_048, ..JournalConfig::new(Identity::default()) };
+        let mut writer = Writer::create(storage.clone(), config).expect("writer");
+        let mut follower = Follower::open(&directory).expect("readable").expect("there");
+        let mut heard = Vec::new();
+        let write = |writer: &mut Writer, sequence: u64| {
+            writer.prepare().expect("room");
+            writer.append(Stamp { sequence, time_ns: sequence }, bytes_of(&Timer::new())).expect("room");
+        };
+        for sequence in 1..=100 {
+            write(&mut writer, sequence);
+            if sequence % 7 == 0 {
+                while follower.poll(&mut |stamp, _| heard.push(stamp.sequence)).expect("sound") > 0 {}
+                assert_eq!(heard.last(), Some(&sequence));
+            }
+        }
+        let (number, _) = writer.position();
+        assert!(number > 3, "it rolled");
+        // The first writer dies without closing; the next one seals its segment.
+        drop(writer);
+        let spare = directory.join(segment_name(number + 1));
+        fs::remove_file(spare).expect("the spare");
+        let config = JournalConfig { next: (number + 1, 101), ..config };
+        let mut writer = Writer::create(storage, config).expect("next life");
+        write(&mut writer, 101);
+        while follower.poll(&mut |stamp, _| heard.push(stamp.sequence)).expect("sound") > 0 {}
+        assert_eq!(heard, (1..=101).collect::<Vec<_>>());
+        fs::remove_dir_all(directory).expect("ours");
+    }
+}
