@@ -78,4 +78,4 @@ def test_the_rules_are_fast_enough_to_run_at_every_save() -> None:
     # Of this processor, not of the clock: what else the machine does is not the rules' affair.
     started = time.process_time()
     check(ROOT)
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 30
