@@ -18,6 +18,7 @@ from meridian.analytics.parity_cli import parity as command
 from meridian.codes import BookAction, OrderEventKind
 from meridian.console import BadInput, CheckFailed
 from meridian.engine import journals
+from meridian.engine.cli import cat_command
 from meridian.strategies import Book, Orders, Plain, Strategy, backtest
 from meridian.strategies.backtest.cli import backtest as run_backtest
 from meridian.strategies.backtest.result import Result
@@ -42,10 +43,21 @@ def typed(command: Any, *words: str) -> dict[str, Any]:
     return found
 
 
+def before_it(one: dict[str, Any]) -> str:
+    """What came in before the first difference that nobody explains, and those differences: the journal goes with its run."""
+    unexplained = [each for each in one["differences"] if each["because"] == "unexplained"]
+    if not unexplained:
+        return ""
+    first = max(1, unexplained[0]["input"] - 60)
+    inputs = CliRunner().invoke(cat_command, [one["journal"], "--from", str(first), "--limit", "80"]).output
+    return f"{one['journal']}:\n{inputs}" + "".join(f"{each}\n" for each in unexplained[:10])
+
+
 def live_is_the_backtest(directory: Path) -> None:
     """Both regions: equal replays, no unexplained difference, the live state at the end."""
-    told = typed(command, str(directory))
-    assert told["unexplained"] == 0
+    ended = CliRunner().invoke(command, [str(directory), "--json"])
+    told = json.loads(ended.stdout)
+    assert (ended.exit_code, told["unexplained"]) == (0, 0), "".join(map(before_it, told["journals"]))
     for one in told["journals"]:
         assert one["replay"]["agrees"] and one["backtest_state_hash"] == one["replay"]["state_hash"], one["journal"]
         assert one["commands"] > 0 and one["equal"] + sum(one["explained"].values()) == one["commands"] + one["reports"]
