@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
+from meridian.bench.row import Goal, Peer, Result, Row, Run, need_builder
 
 if TYPE_CHECKING:
     from meridian._native.exchange import PipelineBench
@@ -116,10 +116,7 @@ def risk(run: Run) -> Result:
 
 def strategy_call(run: Run) -> Result:
     """The market maker's book callback, compiled, as the engine calls it; the same class as plain Python beside it."""
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        raise Missing("numba, which builds strategies, is not installed") from None
+    need_builder()
     from meridian import strategies
     from meridian._native import strategies as native
     from meridian.strategies.plugins.market_maker import InventoryMaker
@@ -157,10 +154,7 @@ print(build(discover.find(sys.argv[1])).code_hash)
 
 def strategy_build(run: Run) -> Result:
     """The plugin that `meridian strategy new` writes, built by a fresh process into an empty cache."""
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        raise Missing("numba, which builds strategies, is not installed") from None
+    need_builder()
     from meridian.strategies import new
 
     hashes: set[str] = set()

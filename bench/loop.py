@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
+from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run, need_builder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,10 +47,7 @@ class Plan:
 @contextmanager
 def plan(run: Run, messages: int) -> Iterator[Plan]:
     """The market maker on the most popular symbols, with a directory for journals that is gone afterwards."""
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        raise Missing("numba, which builds strategies, is not installed") from None
+    need_builder()
     from meridian import strategies
     from meridian.strategies.plugins.market_maker import InventoryMaker
 

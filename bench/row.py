@@ -5,6 +5,7 @@ Invariant: a row that could not be measured says why and has no figure; nothing 
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,12 @@ BLOCKS_QUICK = 2
 
 class Missing(Exception):
     """The row cannot be measured here; the sentence says why."""
+
+
+def need_builder() -> None:
+    """Raises Missing where strategies cannot be built."""
+    if importlib.util.find_spec("numba") is None:
+        raise Missing("numba, which builds strategies, is not installed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
