@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from meridian import records
+from meridian.deploy import quotes
 from meridian.deploy.topology import Link, Tile
 from meridian.risk import Limits
 from meridian.strategies.layouts import LISTINGS_MAX
@@ -58,6 +59,12 @@ class StrategyListing(ListingName):
         ge=1,
         le=SHARD_MAX,
         description=f"the shard of the engine that runs legs there, from 1 to {SHARD_MAX}",
+    )
+    quotes: int | None = Field(
+        default=None,
+        ge=1,
+        le=SHARD_MAX,
+        description=f"the shard of the engine that tells its best prices, from 1 to {SHARD_MAX}",
     )
 
 
@@ -143,7 +150,7 @@ def check(executors: Mapping[str, ExecutorEntry], shard: int, limits: Limits | N
 def shards(region: Region) -> set[int]:
     """The engines that a region's files say it works with."""
     asked = {one.executor for slot in region.slots for one in slot.entry.listings if one.executor is not None}
-    return asked | {one.entry.origin for one in region.executors}
+    return asked | {one.entry.origin for one in region.executors} | quotes.shards(region)
 
 
 def disagreements(found: Sequence[Region]) -> Iterator[str]:
@@ -173,7 +180,7 @@ def disagreements(found: Sequence[Region]) -> Iterator[str]:
 
 
 def lines(found: Sequence[Region]) -> list[tuple[str, str]]:
-    """Pairs of regions, each with its other way round, between which legs go."""
+    """Pairs of regions, each with its other way round, between which legs or best prices go."""
     pairs = set()
     for one in found:
         for other in found:
@@ -196,6 +203,8 @@ def with_line(region: Region, other: Region, *, listen: str, peer: str, secret: 
         "inputs": [*engine.settings["inputs"], back],
         "peers": engine.settings.get("peers", {}) | {str(other.shard): {"link": there}},
     }
+    if quotes.told(region, other):
+        settings["quotes"] = quotes.settings(region, other, engine.settings.get("quotes", {}))
     line = {"listen": listen, "peer": peer, "secret_file": secret, "outgoing": there, "incoming": back}
     links = {
         name: Link(

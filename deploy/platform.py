@@ -31,7 +31,7 @@ from meridian.console import BadInput, Failure, in_words
 from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
 from meridian.coordination.certificates import Authority
-from meridian.deploy import epochs, executors
+from meridian.deploy import epochs, executors, quotes
 from meridian.deploy import region as region_files
 from meridian.deploy.region import Region
 from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
@@ -100,7 +100,7 @@ def load(names: Sequence[str]) -> list[Region]:
             errors.append(f'--regions = "{name}": has no region; needed is a topology with reference data and limits')
         else:
             found.append(loaded.region)
-    errors += [*_together(found), *executors.disagreements(found)]
+    errors += [*_together(found), *executors.disagreements(found), *quotes.disagreements(found)]
     if errors:
         raise BadInput(errors)
     return found

@@ -13,7 +13,7 @@ The strategies file beside a topology:
     size_lots = 50
 
 A listing may name the `executor` that runs legs there, and `[executors.NAME]` is a slot that does so for another engine:
-meridian.deploy.executors.
+meridian.deploy.executors. One that names an engine under `quotes` shows the best prices that it tells: meridian.deploy.quotes.
 
 Invariant: what `load` returns can start: every error of every file was told at once, each with its key, its value and what
 is allowed. The engine gets what these files say and nothing else.
@@ -40,7 +40,7 @@ from pydantic import Field
 from meridian import records
 from meridian._native import links, tiles
 from meridian.console import BadInput, Failure
-from meridian.deploy import alphas, executors
+from meridian.deploy import alphas, executors, quotes
 from meridian.deploy import topology as topologies
 from meridian.deploy.executors import Executor, ExecutorEntry, ListingName, StrategyListing
 from meridian.deploy.specs import Places, tile_errors
@@ -263,7 +263,9 @@ class Region:
                 "venue": self.reference.venues[one.venue].id,
                 "instrument": self.reference.instruments[one.instrument].id,
             }
-            yield _record("SlotBind", **ids, slot=slot.number, index=index, executor=one.executor or 0)
+            watch_only = int(one.quotes is not None and one.executor is None)
+            row = {"slot": slot.number, "index": index, "executor": one.executor or 0, "watch_only": watch_only}
+            yield _record("SlotBind", **ids, **row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,6 +413,7 @@ def _strategies(
                 Slot(number=number, name=name, account=account, artifact=artifact, entry=entry, parameters=parameters)
             )
     executors.check(others, shard, limits, problems)
+    quotes.check(entries, shard, problems)
     found = []
     for number, (name, other) in enumerate(others.items(), start=len(entries) + 1):
         account = other.account or f"{name}-account"

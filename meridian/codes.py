@@ -36,6 +36,7 @@ __all__ = [
     "OrderState",
     "OrderType",
     "Reason",
+    "RegionQuoteState",
     "RejectCode",
     "SelectorKind",
     "SelfTrade",
@@ -399,6 +400,19 @@ class ConsolidatedState(IntEnum):
     """Only one side has a price."""
     EMPTY = 5
     """Neither side has a price, or no venue counts."""
+
+
+class RegionQuoteState(IntEnum):
+    """What another region says of the best prices that it tells."""
+
+    PRICED = 1
+    """They stand: the book is complete, its instrument trades. A side without orders has no price."""
+    STALE = 2
+    """No price: a gap of the feed is open, or it is silent."""
+    NOT_TRADING = 3
+    """No price: the instrument does not trade, or its venue has not said that it does."""
+    CROSSED = 4
+    """No price: the best bid is not below the best ask."""
 
 
 class NodeLevel(IntEnum):

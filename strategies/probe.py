@@ -81,6 +81,7 @@ def _looked_at(rng: random.Random, view: Any) -> None:
             there.bid_nanos = rng.choice((UNDEF, rng.randrange(9_000, 11_000) * CENT))
             there.ask_nanos = rng.choice((UNDEF, rng.randrange(9_000, 11_000) * CENT))
             there.bid_lots, there.ask_lots = rng.randrange(500), rng.randrange(500)
+            there.quote_state, there.quote_changed_ns = there.bid_lots % 5, there.ask_lots * 10**6
             there.quote_age_ns = rng.choice((-1, rng.randrange(10**10)))
 
 

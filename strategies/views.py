@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from meridian._native import records as _records
-from meridian.codes import ConsolidatedState, KillNew, MultiLegState, OrderState, Side
+from meridian.codes import ConsolidatedState, KillNew, MultiLegState, OrderState, RegionQuoteState, Side
 from meridian.strategies import layouts
 from meridian.strategies.math import bits_float
 
@@ -29,6 +29,7 @@ SIGNAL_STALE: int = _records.CONSTANTS["SIGNAL_STALE"]
 LIVE = int(OrderState.LIVE)
 COMPLETED, REFUSED = int(MultiLegState.COMPLETED), int(MultiLegState.REFUSED)
 ALLOW, REDUCE_ONLY = int(KillNew.ALLOW), int(KillNew.REDUCE_ONLY)
+PRICED = int(RegionQuoteState.PRICED)
 STATE_NORMAL, STATE_LOCKED = int(ConsolidatedState.NORMAL), int(ConsolidatedState.LOCKED)
 STATE_CROSSED, STATE_ONE_SIDED = int(ConsolidatedState.CROSSED), int(ConsolidatedState.ONE_SIDED)
 NAN = float("nan")
@@ -304,6 +305,10 @@ def _unsure(obj: Any) -> bool:
     return obj.position_unsure != 0
 
 
+def _priced(obj: Any) -> bool:
+    return obj.quote_state == PRICED
+
+
 def _completed(obj: Any) -> bool:
     return obj.state == COMPLETED
 
@@ -340,6 +345,7 @@ PROPERTIES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "reduce_only": {"RiskView": _reduce_only},
     "value": {"SignalView": _signal_value},
     "unsure": {"RegionView": _unsure},
+    "priced": {"RegionView": _priced},
     "regions": {"Orders": _listing_regions},
     "venue_up": {"Orders": _state_up},
     "breaker": {"Orders": _state_breaker},
@@ -650,7 +656,10 @@ class MultiLeg(View):
 class Region(View):
     """The bound listing's instrument as another region sees it. Ages are in ns, -1 for what was never heard.
 
-    `unsure`: something that the region told was lost. The place is free where `region` is 0, and so are those behind it.
+    `unsure`: something that the region told was lost. `priced`: its book at `venue` stood when that was said; else
+    `quote_state`, a RegionQuoteState, says why there are no prices. `quote_changed_ns` is when they changed last, by the clock
+    there. The place is free where `region` is 0, and so are those behind it; a second venue of a region has a place of its own,
+    without a position.
     """
 
     region: int
@@ -665,6 +674,9 @@ class Region(View):
     venue: int
     quote_time_ns: int
     quote_age_ns: int
+    quote_changed_ns: int
+    quote_state: int
+    priced: bool
 
 
 class Timer(View):

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import json
 import os
 import shutil
 import signal
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from meridian import records
+from meridian._native import analytics as native
 from meridian.console import BadInput
 from meridian.coordination.install import installed
 from meridian.deploy import platform as platforms
 from meridian.deploy.platform import Platform
 from meridian.deploy.strategies import RunningEngine, kept, new_request, settings, start_stop
 from meridian.engine import journals
+from meridian.strategies import channel, region_number
 from tests.deploy.support import World, command, own_runtime
 from tests.support import ROOT
 
 NEAR, FAR = "new-york", "chicago"
-PAIR, EXECUTOR = "pair-es", "pair-es-far"
+PAIR, EXECUTOR, READER = "pair-es", "pair-es-far", "reader-es"
 LIMITS = """
   { node = "%s", metric = "order_quantity", lots = 1000 },
   { node = "%s", metric = "order_notional", money = 20_000_000 },
@@ -37,17 +43,17 @@ LIMITS = """
 
 
 def made(folder: Path) -> list[str]:
-    """The shipped regions with a pair in New York whose second leg Chicago's engine runs."""
+    """The shipped regions with a pair in New York whose second leg Chicago's engine runs, and a reader of the prices there."""
     shutil.copytree(ROOT / "deploy" / "topologies", folder, dirs_exist_ok=True)
     limits = folder / "firm" / "limits.toml"
     text, number = limits.read_text(encoding="utf-8"), 100
     rows = []
-    for node in (PAIR, EXECUTOR):
+    for node in (PAIR, EXECUTOR, READER):
         for row in (LIMITS % ((node,) * 8)).strip().splitlines():
             rows.append(row.replace("{ node", f"{{ id = {number}, node"))
             number += 1
     text = text.replace("\n]\n", "\n" + "\n".join(rows) + "\n]\n", 1)
-    for at, (node, desk) in enumerate(((PAIR, "desk"), (EXECUTOR, "chicago-desk"))):
+    for at, (node, desk) in enumerate(((PAIR, "desk"), (EXECUTOR, "chicago-desk"), (READER, "desk"))):
         text += f'\n[nodes.{node}]\nid = {16 + 2 * at}\nlevel = "strategy"\nparent = "{desk}"\n'
         text += f'\n[nodes.{node}-account]\nid = {17 + 2 * at}\nlevel = "account"\nparent = "{node}"\n'
     limits.write_text(text, encoding="utf-8")
@@ -55,6 +61,8 @@ def made(folder: Path) -> list[str]:
         file.write(
             f'\n[strategies.{PAIR}]\nclass = "{ROOT / "tests/deploy/pair_class.py"}:Pair"\nlistings = [\n'
             '  { instrument = "ESM4", venue = "XNAS" },\n  { instrument = "ESM4", venue = "XCME", executor = 2 },\n]\n'
+            f'\n[strategies.{READER}]\nclass = "{ROOT / "tests/deploy/reader_class.py"}:Reader"\nlistings = [\n'
+            '  { instrument = "ESM4", venue = "XNAS" },\n  { instrument = "ESM4", venue = "XCME", quotes = 2 },\n]\n'
         )
     with (folder / FAR / "strategies.toml").open("a", encoding="utf-8") as file:
         file.write(
@@ -84,6 +92,41 @@ def test_what_regions_say_of_each_others_legs_is_checked_before_anything_starts(
     assert f'{FAR} has no executor with origin = 1, serves = "{PAIR}" and this listing' in refused.value.errors[0]
 
 
+def test_what_regions_say_of_each_others_best_prices_is_checked_before_anything_starts(tmp_path: Path) -> None:
+    made(tmp_path)
+    near = tmp_path / NEAR / "strategies.toml"
+    good, row = near.read_text(), '{ instrument = "ESM4", venue = "XCME", quotes = 2 }'
+    assert row in good
+
+    def refusals(*rows: str) -> str:
+        near.write_text(good.replace(row, ", ".join(rows)))
+        with pytest.raises(BadInput) as refused:
+            platforms.load([str(tmp_path / f"{name}.toml") for name in (NEAR, FAR)])
+        return "\n".join(refused.value.errors)
+
+    said = refusals(
+        row.replace("quotes = 2", "quotes = 1"), '{ instrument = "AAPL", venue = "XBOS", quotes = 2, executor = 3 }'
+    )
+    key = f"strategies.{READER}.listings"
+    assert f"{key}[1].quotes = 1: allowed is another engine's shard; this one's own books are seen without" in said
+    assert f"{key}[2].quotes = 2: allowed is 3, as executor: a listing belongs to one engine" in said
+    assert "quotes = 0: allowed is" in refusals(row.replace("quotes = 2", "quotes = 0"))
+    said = refusals('{ instrument = "AAPL", venue = "XBOS", quotes = 2 }')
+    assert f"{NEAR}: {key.removesuffix('.listings')}.listings: AAPL at XBOS: quotes = 2: no feed of {FAR}" in said
+    assert "carries it; allowed are ESM4 at XCME" in said
+    rows = [f'{{ instrument = "ESM4", venue = "XCME", quotes = {shard} }}' for shard in range(3, 8)]
+    assert "at most 4 venues of other engines for an instrument" in refusals(*rows)
+    far = tmp_path / f"{FAR}.toml"
+    far.write_text(
+        far.read_text().replace("[tiles.engine.settings]", '[tiles.engine.settings]\nquotes = { region = "x" }')
+    )
+    near.write_text(good)
+    with pytest.raises(BadInput) as refused:
+        platforms.load([str(tmp_path / f"{name}.toml") for name in (NEAR, FAR)])
+    sentence = f'{FAR}: tiles.engine.settings.quotes.region = "x": must be the name of this region, "{FAR}"'
+    assert refused.value.errors == [sentence]
+
+
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     """Where all of it lies."""
@@ -98,7 +141,7 @@ def world(home: Path) -> Iterator[World]:
     with Platform(platforms.load(made(home / "topologies")), home / "data") as platform:
         world = World(platform)
         world.until(lambda: all(world.agent(region)["store"]["state"] == "present" for region in (NEAR, FAR)))
-        for region, name in ((FAR, EXECUTOR), (NEAR, PAIR)):
+        for region, name in ((FAR, EXECUTOR), (NEAR, PAIR), (NEAR, READER)):
             engine, request = running(world, region), new_request()
             engine.command(start_stop(engine.slot(name), request, start=True), request)
         yield world
@@ -109,6 +152,8 @@ def world(home: Path) -> Iterator[World]:
         assert json.loads(done.stdout)["agree"], (region, done.stdout, done.stderr)
         done = command("reconcile", place, "--json")
         assert done.returncode == 0, (region, done.stdout, done.stderr)
+        done = command("parity", place, "--json")
+        assert done.returncode == 0 and json.loads(done.stdout)["unexplained"] == 0, (region, done.stdout, done.stderr)
 
 
 def running(world: World, region: str) -> RunningEngine:
@@ -188,3 +233,90 @@ def test_a_line_that_falls_silent_fails_the_pair_and_it_ends_when_the_line_is_ba
     assert state in (records.MultiLegState.UNWOUND, records.MultiLegState.INCOMPLETE)
     assert legs[2] == (0, 0) and far_position(world) == before, "the offer there was taken back"
     assert {world.counter(region, "engine.peer_messages_dropped") for region in (NEAR, FAR)} == {0}
+
+
+def read_by_strategy(world: World, name: str, count: int) -> list[float]:
+    """The last numbers that the reader published under this name, when there are so many new ones."""
+    number, engine = channel(name), running(world, NEAR)
+    outputs = engine.directory / engine.document["engine"]["outputs"]
+
+    def found() -> list[float]:
+        rows = [one for _, one in kept(outputs, "Signal") if int(one["signal"]) == number]
+        return [struct.unpack("<d", int(one["bits"]).to_bytes(8, "little"))[0] for one in rows]
+
+    before = len(found())
+    return world.until(lambda: now[before:] if len(now := found()) >= before + count else None)
+
+
+def journal_of(world: World, region: str) -> Path:
+    (where,) = journals.find(Path(world.platform.below[region].run.data_directory) / "engine")
+    return where
+
+
+def quotes_heard(world: World) -> list[Any]:
+    """What New York's engine was told of best prices, in its input."""
+    rows = [data for _, _, data in journals.records(journal_of(world, NEAR)) if records.name_of(data) == "RegionQuote"]
+    return [records.parse(data) for data in rows]
+
+
+def buy(world: World, asked: int) -> None:
+    """So often the reader shall have bought."""
+    engine, request = running(world, NEAR), new_request()
+    engine.command(settings(engine.slot(READER), {"asked": str(asked)}, request, runs=True), request)
+
+
+def bought(world: World) -> list[dict[str, int]]:
+    """The reader's orders, by the journal."""
+    where, document = journal_of(world, NEAR), running(world, NEAR).document
+    account = next(one["account"] for one in document["slots"] if one["name"] == READER)
+    columns, rows = native.fold(where, libraries=journals.libraries_of(where))["orders"]
+    table = np.frombuffer(rows, dtype=np.int64).reshape(-1, len(columns)).tolist()
+    return [one for one in (dict(zip(columns, row, strict=True)) for row in table) if one["account"] == account]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_strategy_trades_by_the_best_price_of_another_region_and_each_one_told_was_so(world: World) -> None:
+    ages = read_by_strategy(world, "far.age", 5)
+    assert min(ages) >= 4_000_000 and max(ages) < 1_000_000_000, "the way takes 4 ms, a repetition comes within 200"
+    bids = read_by_strategy(world, "far.bid", 5)
+    buy(world, 1)
+    sent = world.until(lambda: bought(world))[0]
+    heard = quotes_heard(world)
+    told = {int(one["bid_nanos"]) for one in heard}
+    assert sent["price_nanos"] in told and set(map(int, bids)) <= told
+    times = [int(one["time_ns"]) for one in heard]
+    assert times == sorted(set(times)) and len(times) > 20, "one listing, each later than the one before"
+    assert {int(one["region"]) for one in heard} == {region_number(FAR)}
+    # What was told was so: the touch of Chicago's own journal at that time.
+    columns, rows = native.fold(journal_of(world, FAR), marks_interval_ns=0)["marks"]
+    touches = [row for row in np.frombuffer(rows, dtype=np.int64).reshape(-1, len(columns)).tolist() if row[1] == 3]
+    at_ns = [row[0] for row in touches]
+    compared = 0
+    for one in (one for one in heard if int(one["state"]) == records.RegionQuoteState.PRICED):
+        touch = touches[bisect.bisect_right(at_ns, int(one["time_ns"])) - 1]
+        assert touch[3:] == [int(one[name]) for name in ("bid_nanos", "ask_nanos", "bid_lots", "ask_lots")], one
+        compared += 1
+    assert compared > 20
+    assert world.counter(FAR, "engine.region_quotes_said") >= len(heard)
+    assert world.counter(FAR, "engine.region_quotes_dropped") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_prices_of_a_region_that_is_not_heard_age_and_nothing_else_breaks(world: World) -> None:
+    pid = world.platform.above.run.processes["relay"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        world.until(lambda: read_by_strategy(world, "far.age", 1)[-1] > 2_000_000_000)
+        ages = read_by_strategy(world, "far.age", 10)
+        steps = [later - earlier for earlier, later in itertools.pairwise(ages)]
+        assert all(step > 0 for step in steps), "each call later, each age older"
+        told, orders = len(quotes_heard(world)), len(bought(world))
+        buy(world, orders + 1)
+        read_by_strategy(world, "far.age", 5)
+        assert (len(quotes_heard(world)), len(bought(world))) == (told, orders), "a price of then is not traded by"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    world.until(lambda: read_by_strategy(world, "far.age", 1)[-1] < 1_000_000_000)
+    world.until(lambda: len(bought(world)) == orders + 1)

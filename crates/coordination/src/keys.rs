@@ -3,6 +3,8 @@
 //! Invariant: every name in a key is quoted (as in a URL, nothing left as it is but letters, digits and `_.-~`), so that no
 //! name reaches into another's keys. `coordination/keys.py` builds the same; a test compares them.
 
+pub use records::region_number;
+
 /// What every key of this version begins with.
 pub const ROOT: &str = "/meridian/v1/";
 
@@ -138,13 +140,6 @@ pub fn ack(region: &str, key: &str) -> String {
 /// What an operator asks of a region.
 pub fn request(region: &str, number: u64) -> String {
     format!("{ROOT}requests/{}/{number:016x}", quoted(region))
-}
-
-/// A region's number in records and before strategies: its name's FNV-1a of 32 bits, so that it is the same everywhere and needs
-/// no list. Never 0, which stands for no region.
-pub fn region_number(name: &str) -> u32 {
-    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    hash.max(1)
 }
 
 /// What a region publishes about itself: `regions`, `positions`, `usage`, `slots`, `sessions`.

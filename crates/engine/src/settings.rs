@@ -10,6 +10,7 @@ use tiles::{Ends, StartError, TileSpec, settings};
 
 use crate::config::EngineConfig;
 use crate::peers::PeerSettings;
+use crate::region_quotes::QuoteSettings;
 use crate::sessions::SessionSettings;
 use crate::state_file::STATE_FILE_BYTES;
 use crate::tile::EngineTileConfig;
@@ -29,6 +30,8 @@ settings! {
         pub sessions: BTreeMap<u16, SessionSettings> = BTreeMap::new(), "tables by the number of their venue";
         /// Shard of another engine → the way to it, where legs of multi-leg orders go there or come from there.
         pub peers: BTreeMap<u16, PeerSettings> = BTreeMap::new(), "tables by the number of their shard";
+        /// The best prices that engines of other regions are told.
+        pub quotes: Option<QuoteSettings> = None, "a table";
         /// Link for outputs.
         pub outputs: Option<String> = None, "the name of a link";
         /// Directory of the strategies' object code.
@@ -84,6 +87,11 @@ impl EngineSettings {
         for (shard, peer) in &self.peers {
             problems.extend(peer.problems(&format!("{key}.peers.{shard}"), *shard, own));
             config.peers.push((peer.record(*shard), peer.link.clone()));
+        }
+        if let Some(quotes) = &self.quotes {
+            let peers: Vec<u16> = self.peers.keys().copied().collect();
+            problems.extend(quotes.problems(&format!("{key}.quotes"), &peers));
+            config.quotes = Some(quotes.clone());
         }
         if problems.is_empty() { Ok(config) } else { Err(StartError(problems.join("\n"))) }
     }

@@ -20,6 +20,7 @@ use crate::fold::Engine;
 use crate::host::Host;
 use crate::merger::Merger;
 use crate::outbox::{NoOutbox, Outbox, Stage};
+use crate::region_quotes::{QuoteSettings, RegionQuotes};
 use crate::state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
 
 /// How an engine's tile is wired.
@@ -43,6 +44,8 @@ pub struct EngineTileConfig {
     pub feeds: Vec<(u16, String)>,
     /// Other engines of the firm, each with the link that leads to it: legs go there, or come from there.
     pub peers: Vec<(Peer, String)>,
+    /// The best prices that some of them are told.
+    pub quotes: Option<QuoteSettings>,
     /// Link for outputs, if anyone listens.
     pub outputs: Option<String>,
     /// Records taken from one subscription before the next one's turn.
@@ -66,6 +69,7 @@ impl EngineTileConfig {
             guards: Vec::new(),
             feeds: Vec::new(),
             peers: Vec::new(),
+            quotes: None,
             outputs: None,
             poll_limit: 16,
             timer_ns: 10_000_000,
@@ -169,9 +173,19 @@ struct TileOutbox {
     commands_returned: Counter,
     outputs_dropped: Counter,
     peers_dropped: Counter,
+    quotes_said: Counter,
+    quotes_dropped: Counter,
 }
 
 impl TileOutbox {
+    /// Whether a listing's best prices are on their way to another engine.
+    fn say_quote(&mut self, shard: u16, record: &[u8]) -> bool {
+        let link = self.peers.iter_mut().find(|(known, _)| *known == shard);
+        let sent = link.map(|(_, link)| link.offer(record)) == Some(Offer::Sent);
+        (if sent { &self.quotes_said } else { &self.quotes_dropped }).add(1);
+        sent
+    }
+
     #[inline]
     fn since_receipt(&mut self, stage: usize) {
         if self.received_ns != 0 {
@@ -253,6 +267,7 @@ pub struct EngineTile {
     turn: usize,
     outbox: TileOutbox,
     feeds: Vec<FeedLink>,
+    region_quotes: RegionQuotes,
     /// The latest request: the input sequence at which it was made. It grows from life to life, as the journal does, also
     /// where a life has its epoch from the one before.
     resync: u64,
@@ -309,6 +324,22 @@ fn command_links(
     commands
 }
 
+/// The link to each other engine, by its shard.
+fn peer_links(
+    config: &EngineTileConfig,
+    context: &mut Context,
+    problems: &mut Vec<String>,
+) -> Vec<(u16, Box<dyn Publication>)> {
+    let mut peers = Vec::new();
+    for (peer, name) in &config.peers {
+        match context.publications.remove(name) {
+            Some(link) => peers.push((peer.shard, link)),
+            None => problems.push(format!("{}.peers: no link {name}", config.name)),
+        }
+    }
+    peers
+}
+
 const STATE_INTERVAL_NS: u64 = 1_000_000_000;
 
 impl EngineTile {
@@ -333,13 +364,7 @@ impl EngineTile {
                 None => problems.push(format!("{}.feeds: no link {name}", config.name)),
             }
         }
-        let mut peers = Vec::new();
-        for (peer, name) in &config.peers {
-            match context.publications.remove(name) {
-                Some(link) => peers.push((peer.shard, link)),
-                None => problems.push(format!("{}.peers: no link {name}", config.name)),
-            }
-        }
+        let peers = peer_links(&config, &mut context, &mut problems);
         let outputs = config.outputs.as_ref().and_then(|name| context.publications.remove(name));
         if let (Some(name), None) = (&config.outputs, &outputs) {
             problems.push(format!("{}.outputs: no link {name}", config.name));
@@ -366,10 +391,13 @@ impl EngineTile {
             commands_returned: counters.counter("commands_returned"),
             outputs_dropped: counters.counter("outputs_dropped"),
             peers_dropped: counters.counter("peer_messages_dropped"),
+            quotes_said: counters.counter("region_quotes_said"),
+            quotes_dropped: counters.counter("region_quotes_dropped"),
         };
         Ok(Self {
             consolidated: ConsolidatedCounters::new(&config.bootstrap, counters),
             engine: Engine::new(config.engine, host),
+            region_quotes: RegionQuotes::new(config.quotes.as_ref()),
             config,
             storage: context.storage,
             merger: Merger::new(None, Stamp::zeroed()),
@@ -454,13 +482,10 @@ impl EngineTile {
         for (peer, _) in std::mem::take(&mut self.config.peers) {
             self.take(now_ns, bytes_of(&peer));
         }
-        match self.outbox.refused.take() {
-            Some(refused) if !refused.is_empty() => {
-                let lines: Vec<_> = refused.iter().map(|line| format!("{}.{line}", self.config.name)).collect();
-                Err(StartError(lines.join("\n")))
-            }
-            _ => Ok(()),
-        }
+        let refused = self.outbox.refused.take().unwrap_or_default();
+        let mut problems: Vec<_> = refused.iter().map(|line| format!("{}.{line}", self.config.name)).collect();
+        problems.extend(self.region_quotes.problems(&format!("{}.quotes", self.config.name), &self.engine));
+        if problems.is_empty() { Ok(()) } else { Err(StartError(problems.join("\n"))) }
     }
 
     fn heartbeat(&mut self, now_ns: u64) {
@@ -598,6 +623,8 @@ impl Tile for EngineTile {
             self.last_input_ns = now_ns;
             self.take(now_ns, bytes_of(&Timer::new()));
         }
+        let Self { region_quotes, engine, outbox, .. } = self;
+        region_quotes.work(now_ns, engine, &mut |shard, record| outbox.say_quote(shard, record));
         if now_ns >= self.heartbeat_due_ns {
             self.heartbeat(now_ns);
             self.ask_feeds();

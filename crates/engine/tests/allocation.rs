@@ -7,7 +7,7 @@ mod support;
 
 use std::cell::Cell;
 
-use engine::{Engine, EventRef, Host, Merger, Outbox, Wants};
+use engine::{Engine, EventRef, Host, Merger, Outbox, QuoteSettings, QuotedListing, RegionQuotes, Wants};
 use journal::{Identity, JournalConfig, MemoryStorage, Writer};
 use records::*;
 use support::{OTHER_VENUE, PRICE, SHARE, TICK, VENUE};
@@ -291,6 +291,37 @@ fn no_allocation_for_legs_in_another_engine() {
     });
     let (asked, run) = (near.engine.statistics(), far.engine.statistics());
     assert!(asked.multi_legs > 1_000 && run.orders > 1_000, "{asked:?} {run:?}");
+    assert_eq!(calls, 0);
+}
+
+#[test]
+fn no_allocation_for_best_prices_of_other_regions() {
+    let mut near = configured(Quoter::default());
+    let mut far = configured(Quoter::default());
+    let listings = [(VENUE, SHARE), (OTHER_VENUE, SHARE)];
+    let listings = listings.map(|(venue, instrument)| QuotedListing { venue, instrument }).to_vec();
+    let mut teller = RegionQuotes::new(Some(&QuoteSettings {
+        region: "far".to_owned(),
+        interval_ns: 1_000_000,
+        repeat_ns: 100_000_000,
+        to: [(1, listings)].into(),
+    }));
+    let mut told = 0;
+    let ((), calls) = counting::counted(|| {
+        for turn in 0..10_000 {
+            far.turn(turn);
+            near.now_ns = near.now_ns.max(far.now_ns);
+            let Loop { engine, now_ns, .. } = &far;
+            teller.work(*now_ns, engine, &mut |_, record| {
+                near.give(record);
+                told += 1;
+                true
+            });
+            near.turn(turn);
+            far.now_ns = near.now_ns;
+        }
+    });
+    assert!(told > 10_000 && near.engine.statistics().unused == 0, "{told} were told");
     assert_eq!(calls, 0);
 }
 

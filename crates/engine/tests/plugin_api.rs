@@ -265,7 +265,7 @@ fn other_regions_are_shown_with_their_age() {
     let mut quote = RegionQuote::new();
     (quote.header.venue, quote.header.instrument, quote.region) = (OTHER_VENUE, SHARE, 13);
     (quote.bid_nanos, quote.bid_lots, quote.ask_nanos) = (PRICE, 7, UNDEF_PRICE);
-    quote.time_ns = world.now_ns;
+    (quote.time_ns, quote.state) = (world.now_ns, RegionQuoteState::Priced.code());
     world.give(&quote);
     let older = RegionPosition { lots: 5, time_ns: position.time_ns - 1, ..position };
     world.give(&older);

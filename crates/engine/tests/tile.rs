@@ -8,7 +8,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 
-use engine::{EngineTile, EngineTileConfig, NoHost, NoOutbox, Recorded, STATE_FILE, replay_reader};
+use engine::{
+    EngineTile, EngineTileConfig, NoHost, NoOutbox, QuoteSettings, QuotedListing, Recorded, STATE_FILE, replay_reader,
+};
 use journal::{MemoryStorage, Reader};
 use links::{Counters, Offer, Publication, Subscription};
 use records::*;
@@ -112,6 +114,17 @@ fn tile_config(epoch: u16) -> EngineTileConfig {
 }
 
 fn bench(storage: Rc<MemoryStorage>, epoch: u16) -> Bench {
+    bench_of(storage, epoch, tile_config(epoch), &Queue::default(), &Rc::default())
+}
+
+/// The same with a link to another engine, which may be full.
+fn bench_of(
+    storage: Rc<MemoryStorage>,
+    epoch: u16,
+    config: EngineTileConfig,
+    line: &Queue,
+    cut: &Rc<Cell<bool>>,
+) -> Bench {
     let script = Script::default();
     let (input, commands, outputs) = (Queue::default(), Queue::default(), Queue::default());
     let full = Rc::new(Cell::new(false));
@@ -124,6 +137,7 @@ fn bench(storage: Rc<MemoryStorage>, epoch: u16) -> Bench {
         publications: BTreeMap::from([
             ("engine_gateway".to_owned(), Box::new(end(&commands, &full)) as Box<dyn Publication>),
             ("engine_report".to_owned(), Box::new(end(&outputs, &never)) as Box<dyn Publication>),
+            ("engine_line".to_owned(), Box::new(end(line, cut)) as Box<dyn Publication>),
         ]),
         subscriptions: BTreeMap::from([(
             "feed_engine".to_owned(),
@@ -131,7 +145,7 @@ fn bench(storage: Rc<MemoryStorage>, epoch: u16) -> Bench {
         )]),
         counters: Counters::local(),
     };
-    let tile = EngineTile::new(context, tile_config(epoch), Box::new(script.clone())).unwrap();
+    let tile = EngineTile::new(context, config, Box::new(script.clone())).unwrap();
     let mut bench = Bench {
         tile,
         script,
@@ -247,6 +261,77 @@ fn a_full_link_gives_the_hold_back_through_the_journal() {
             && view.reason == u32::from(Reason::BackPressure.code()))
     });
     assert!(told);
+}
+
+/// An engine that tells the engine of shard 2 of a listing.
+fn telling(instrument: u32) -> EngineTileConfig {
+    let mut peer = Peer::new();
+    (peer.shard, peer.repeat_ns, peer.silence_ns, peer.age_ns_max) = (2, 1_000_000, 2_000_000, 2_000_000);
+    let listings = vec![QuotedListing { venue: VENUE, instrument }];
+    let quotes = QuoteSettings {
+        region: "new-york".to_owned(),
+        interval_ns: 1_000_000,
+        repeat_ns: 50_000_000,
+        to: [(2, listings)].into(),
+    };
+    EngineTileConfig { peers: vec![(peer, "engine_line".into())], quotes: Some(quotes), ..tile_config(1) }
+}
+
+#[test]
+fn best_prices_leave_beside_the_fold_and_a_full_link_delays_them() {
+    let (line, cut) = (Queue::default(), Rc::new(Cell::new(false)));
+    let mut bench = bench_of(MemoryStorage::new(), 1, telling(SHARE), &line, &cut);
+    bench.up();
+    bench.rest(1, Side::Buy, PRICE - TICK);
+    let told: Vec<RegionQuote> = Bench::taken(&line);
+    let last = told.last().unwrap();
+    assert_eq!((last.bid_nanos, last.bid_lots, last.ask_nanos), (PRICE - TICK, 10, UNDEF_PRICE));
+    assert_eq!(told[0].state, RegionQuoteState::NotTrading.code(), "before the venue said that it trades");
+    cut.set(true);
+    bench.rest(2, Side::Sell, PRICE + TICK);
+    bench.work(3);
+    assert_eq!(Bench::taken::<RegionQuote>(&line).len(), told.len());
+    cut.set(false);
+    bench.work(1);
+    let after: Vec<RegionQuote> = Bench::taken(&line);
+    assert_eq!((after.len(), after.last().unwrap().ask_nanos), (told.len() + 1, PRICE + TICK));
+    bench.work(100);
+    assert_eq!(Bench::taken::<RegionQuote>(&line).len(), told.len() + 3, "and again every 50 ms");
+    // They are no part of what is journaled.
+    bench.tile.on_close(bench.now_ns);
+    let recorded = bench.recorded();
+    let mut reader = Reader::from_segments(bench.storage.segments()).unwrap();
+    let mut kinds = Vec::new();
+    let mut note = |record: &[u8], _: &engine::Engine| kinds.push(read_from::<Header>(record).unwrap().kind);
+    let host = Box::new(Script::default());
+    let replay = replay_reader(&mut reader, Some(recorded), host, &mut NoOutbox, &mut note).unwrap();
+    assert_eq!(replay.agrees(), Some(true), "{replay:?}");
+    assert!(!kinds.contains(&(RegionQuote::KIND as u16)) && kinds.len() > 10);
+}
+
+#[test]
+fn a_listing_that_the_engine_does_not_know_refuses_the_start() {
+    let context = Context {
+        clock: Rc::new(At(Cell::new(support::START_NS))),
+        net: Rc::new(NoNet),
+        storage: MemoryStorage::new(),
+        publications: ["engine_gateway", "engine_report", "engine_line"]
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    Box::new(End { queue: Queue::default(), full: Rc::default() }) as Box<dyn Publication>,
+                )
+            })
+            .into(),
+        subscriptions: BTreeMap::from([(
+            "feed_engine".to_owned(),
+            Box::new(End { queue: Queue::default(), full: Rc::default() }) as Box<dyn Subscription>,
+        )]),
+        counters: Counters::local(),
+    };
+    let mut tile = EngineTile::new(context, telling(77), Box::new(NoHost)).unwrap();
+    let error = tile.on_start(support::START_NS).unwrap_err();
+    assert_eq!(error.0, "engine.quotes.to.2: instrument 77 at venue 1: must be a listing of the reference data");
 }
 
 #[test]

@@ -325,6 +325,20 @@ codes! {
 }
 
 codes! {
+    /// What another region says of the best prices that it tells.
+    pub enum RegionQuoteState: u8 {
+        /// They stand: the book is complete, its instrument trades. A side without orders has no price.
+        Priced = 1,
+        /// No price: a gap of the feed is open, or it is silent.
+        Stale = 2,
+        /// No price: the instrument does not trade, or its venue has not said that it does.
+        NotTrading = 3,
+        /// No price: the best bid is not below the best ask.
+        Crossed = 4,
+    }
+}
+
+codes! {
     /// A level of the limit tree.
     pub enum NodeLevel: u8 {
         /// The firm.

@@ -477,7 +477,8 @@ record! {
 }
 
 record! {
-    /// The best prices of a listing (`header.venue`, `header.instrument`) that another region hears.
+    /// The best prices of a listing (`header.venue`, `header.instrument`) that another region hears. The header's sequence is
+    /// the input of that region's engine up to which they are told.
     pub struct RegionQuote [96] v 1 {
         /// Best bid, undefined: none.
         pub bid_nanos: i64,
@@ -487,12 +488,16 @@ record! {
         pub ask_nanos: i64,
         /// Lots there.
         pub ask_lots: i64,
-        /// Time of that region at which they were so, ns UTC.
+        /// Time of that region at which they were so, ns UTC. It grows with each that an engine says of a listing.
         pub time_ns: u64,
         /// The region, as in [`RegionPosition`].
         pub region: u32,
+        /// A [`crate::RegionQuoteState`] code: why there are no prices, where there are none.
+        pub state: u8,
         /// Zero.
-        pub reserved: [u8; 12],
+        pub reserved: [u8; 3],
+        /// Time of that region at which its book's best prices or their lots changed last, ns UTC; 0: never.
+        pub changed_ns: u64,
     }
 }
 

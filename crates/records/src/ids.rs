@@ -27,6 +27,13 @@ pub struct OrderIdParts {
     pub counter: u32,
 }
 
+/// A region's number in records and before strategies: its name's FNV-1a of 32 bits, so that it is the same everywhere and needs
+/// no list. Never 0, which stands for no region.
+pub fn region_number(name: &str) -> u32 {
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    hash.max(1)
+}
+
 impl OrderId {
     /// Puts an id together.
     ///

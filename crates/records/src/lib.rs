@@ -32,7 +32,7 @@ pub use fix::{FixSessionEnding, FixStoreEntry, FixStoreNumbers, FixStoreSaid};
 pub use hash::Hash64;
 pub use header::{FLAG_LAST, FLAG_SNAPSHOT, FLAG_SYNTHETIC, Header, Kind, Stamp};
 pub use id_map::IdMap;
-pub use ids::{EPOCH_MAX, ORDER_DAY_ZERO_NS, OrderId, OrderIdParts};
+pub use ids::{EPOCH_MAX, ORDER_DAY_ZERO_NS, OrderId, OrderIdParts, region_number};
 pub use layout::{Element, Field, LAYOUTS, Layout, Plain, Record, bytes_of, bytes_of_slice, read_from, view_of};
 pub use market::*;
 pub use money::{MoneyNanos, UNITS_E8, notional_nanos};

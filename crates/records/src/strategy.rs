@@ -505,10 +505,10 @@ part! {
         pub venue: u32,
         /// 1: the region has not told all that it booked.
         pub position_unsure: u32,
-        /// Zero.
-        pub reserved: u32,
-        /// Zero.
-        pub reserved_too: u64,
+        /// A [`crate::RegionQuoteState`] code, 0: never heard.
+        pub quote_state: u32,
+        /// Time of that region at which the best prices or their lots changed last, 0: never.
+        pub quote_changed_ns: u64,
     }
 }
 

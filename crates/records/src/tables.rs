@@ -29,6 +29,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::AuctionKind::TABLE,
     crate::codes::FeedState::TABLE,
     crate::codes::ConsolidatedState::TABLE,
+    crate::codes::RegionQuoteState::TABLE,
     crate::codes::NodeLevel::TABLE,
     crate::codes::Metric::TABLE,
     crate::codes::Enforcement::TABLE,

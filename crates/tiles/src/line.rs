@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 
 use links::{Counter, Offer, Publication, Subscription};
-use records::{ExecutorAnswer, ExecutorRequest, Kind};
+use records::{ExecutorAnswer, ExecutorRequest, Kind, RegionQuote};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -109,6 +109,7 @@ fn is_known(bytes: &[u8]) -> bool {
     let length = match records::read_from::<records::Header>(bytes).and_then(|header| header.kind()) {
         Some(Kind::ExecutorRequest) => size_of::<ExecutorRequest>(),
         Some(Kind::ExecutorAnswer) => size_of::<ExecutorAnswer>(),
+        Some(Kind::RegionQuote) => size_of::<RegionQuote>(),
         _ => return false,
     };
     bytes.len() == length && records::parse(bytes).is_ok()
@@ -209,6 +210,7 @@ mod tests {
         let opened = |key: &LessSafeKey, datagram: &[u8]| open(key, &mut datagram.to_vec()).map(<[u8]>::to_vec);
         assert_eq!(opened(&own, &buffer[..length]).as_deref(), Some(bytes_of(&request)));
         assert!(is_known(bytes_of(&request)) && is_known(bytes_of(&ExecutorAnswer::new())));
+        assert!(is_known(bytes_of(&RegionQuote::new())));
         assert_eq!(opened(&other, &buffer[..length]), None);
         for at in 0..length {
             let mut spoilt = buffer;

@@ -10,6 +10,7 @@ from meridian.strategies import (
     KillNew,
     Order,
     Orders,
+    RegionQuoteState,
     RejectCode,
     Risk,
     Side,
@@ -90,8 +91,10 @@ class Asking(Strategy):
                 break
             if there.position_age_ns >= 0 and not there.unsure:
                 wanted -= there.position_lots // 10
-            if there.bid_nanos != UNDEF_PRICE and there.quote_age_ns < 1_000_000_000:
-                wanted += 1 + there.bid_lots % 3
+            if there.priced and there.bid_nanos != UNDEF_PRICE and there.quote_age_ns < 1_000_000_000:
+                wanted += 1 + (there.bid_lots + there.quote_changed_ns) % 3
+            elif there.quote_state == RegionQuoteState.CROSSED:
+                wanted -= 1
         orders.target(wanted, orders.to_price(orders.bid_nanos, Side.BUY))
 
     def on_timer(self, timer: Timer, orders: Orders) -> None:

@@ -4,8 +4,8 @@
 
 use records::{
     BOOK_CROSSED, BOOK_STALE, BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, LEGS_MAX, LISTINGS_MAX, Listing,
-    OUT_NOT_TRADING, OUT_SILENT, OUT_STALE, OrderIntent, OrdersView, Slot, SlotRun, TICK_ROWS, TickRow, TradingState,
-    UNDEF_PRICE, WORKING_MAX,
+    OUT_NOT_TRADING, OUT_SILENT, OUT_STALE, OrderIntent, OrdersView, REGIONS_MAX, Slot, SlotRun, TICK_ROWS, TickRow,
+    TradingState, UNDEF_PRICE, WORKING_MAX,
 };
 use risk::Binding;
 
@@ -215,6 +215,8 @@ pub(crate) struct SlotCell {
     pub risk_told: [Option<RiskTold>; LISTINGS_MAX],
     /// Prices at which the queue places of its orders were counted, by place.
     pub queued_at: [i64; WORKING_MAX],
+    /// When the prices of other regions in its view were heard, 0: never.
+    pub quotes_heard_ns: [[u64; REGIONS_MAX]; LISTINGS_MAX],
     /// Its orders changed since the last call.
     pub orders_changed: bool,
     /// Version of exposures at the last call.
@@ -248,6 +250,7 @@ impl SlotCell {
             states_seen: 0,
             risk_told: [None; LISTINGS_MAX],
             queued_at: [UNDEF_PRICE; WORKING_MAX],
+            quotes_heard_ns: [[0; REGIONS_MAX]; LISTINGS_MAX],
             orders_changed: true,
             exposures_seen: 0,
             legs: [OrderIntent::zeroed(); LEGS_MAX],

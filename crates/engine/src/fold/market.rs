@@ -3,14 +3,15 @@
 //! Invariant: strategies see a book only after the last record of a venue event, and only when something visible changed.
 
 use records::{
-    BookAction, BookView, Callback, FeedState, Header, Level, MarketLevel, MarketOrder, Side, Status, StatusView,
-    Trade, TradeView, UNDEF_PRICE, VIEW_LEVELS,
+    BookAction, BookView, Callback, FeedState, Header, Level, MarketLevel, MarketOrder, RegionQuoteState, Side, Status,
+    StatusView, Trade, TradeView, UNDEF_PRICE, VIEW_LEVELS,
 };
 use risk::Reference;
 
 use super::{Engine, absent};
 use crate::host::EventRef;
 use crate::outbox::{Outbox, Stage};
+use crate::region_quotes::BestPrices;
 
 impl Engine {
     #[inline]
@@ -305,6 +306,28 @@ impl Engine {
             self.venue_changed(venue as u16, out);
         }
         due
+    }
+
+    /// The best prices of a listing as others may rely on them; `None` where it is not listed.
+    pub fn best_prices(&self, venue: u16, instrument: u32) -> Option<BestPrices> {
+        let listing = &self.listings[usize::from(self.listing(venue, instrument)?)];
+        let venue = &self.venues[usize::from(listing.venue)];
+        let (bid, ask) = (listing.view.bids[0], listing.view.asks[0]);
+        let crosses = !absent(bid.price_nanos) && !absent(ask.price_nanos) && bid.price_nanos >= ask.price_nanos;
+        let state = if listing.stale(venue) {
+            RegionQuoteState::Stale
+        } else if !listing.tradable(venue) {
+            RegionQuoteState::NotTrading
+        } else if crosses {
+            RegionQuoteState::Crossed
+        } else {
+            let of = |level: Level| {
+                if absent(level.price_nanos) { (UNDEF_PRICE, 0) } else { (level.price_nanos, level.lots) }
+            };
+            let (state, changed_ns) = (RegionQuoteState::Priced, listing.touch_time_ns);
+            return Some(BestPrices { bid: of(bid), ask: of(ask), state, changed_ns });
+        };
+        Some(BestPrices::none(state, listing.touch_time_ns))
     }
 
     pub(super) fn reference(&self, place: u16) -> Reference {

@@ -15,6 +15,7 @@ mod market;
 mod multi_leg;
 mod peers;
 mod quotes;
+mod regions;
 mod reports;
 mod self_trade;
 mod signals;
@@ -355,6 +356,7 @@ impl Engine {
             hash.word(u64::from(view.instrument) << 32 | u64::from(view.state));
             hash.word(view.since_ns);
         }
+        self.region_quote_words().for_each(|word| hash.word(word));
         for slot in self.slots.iter().flatten() {
             hash.word(u64::from(slot.run.code()));
             hash.word(self.host.state_hash(slot.record.slot));

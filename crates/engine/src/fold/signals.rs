@@ -1,11 +1,11 @@
-//! Auctions, numbers that strategies publish, other regions, and state that is kept: what reaches a slot beside its market.
+//! Auctions, numbers that strategies publish, and state that is kept: what reaches a slot beside its market.
 //!
 //! Invariant: a number is told to every slot that asks but the one that published it, in the pass in which it was published;
 //! a pass carries at most [`SIGNALS_MAX`], so that strategies which answer each other end. A tile's silence is told once.
 
 use records::{
-    AuctionKind, AuctionView, Callback, Imbalance, KeptState, OrderIntent, REGIONS_MAX, RegionPosition, RegionQuote,
-    RegionView, RejectCode, SIGNAL_STALE, SIGNALS_MAX, Signal, SignalView, SlotRun, TILE_CHANNELS_MAX, UNDEF_PRICE,
+    AuctionKind, AuctionView, Callback, Imbalance, KeptState, OrderIntent, RejectCode, SIGNAL_STALE, SIGNALS_MAX,
+    Signal, SignalView, SlotRun, TILE_CHANNELS_MAX,
 };
 use risk::Refusal;
 
@@ -154,60 +154,6 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_region_position(&mut self, record: &RegionPosition) {
-        for slot in 1..self.slots.len() {
-            let Some(cell) = &mut self.slots[slot] else { continue };
-            if !cell.wants.regions || cell.record.account != record.account || record.region == 0 {
-                continue;
-            }
-            for index in 0..cell.listings_count {
-                if cell.view.listings[index].instrument != record.header.instrument {
-                    continue;
-                }
-                let regions = &mut cell.view.regions[index].regions;
-                let Some(view) = place_of(regions, record.region) else { continue };
-                if record.time_ns >= view.position_time_ns {
-                    (view.position_lots, view.position_time_ns) = (record.lots, record.time_ns);
-                    view.position_unsure = u32::from(record.unsure);
-                }
-            }
-        }
-    }
-
-    pub(super) fn on_region_quote(&mut self, record: &RegionQuote) {
-        for slot in 1..self.slots.len() {
-            let Some(cell) = &mut self.slots[slot] else { continue };
-            if !cell.wants.regions || record.region == 0 {
-                continue;
-            }
-            for index in 0..cell.listings_count {
-                if cell.view.listings[index].instrument != record.header.instrument {
-                    continue;
-                }
-                let regions = &mut cell.view.regions[index].regions;
-                let Some(view) = place_of(regions, record.region) else { continue };
-                if record.time_ns >= view.quote_time_ns {
-                    (view.bid_nanos, view.bid_lots) = (record.bid_nanos, record.bid_lots);
-                    (view.ask_nanos, view.ask_lots) = (record.ask_nanos, record.ask_lots);
-                    (view.quote_time_ns, view.venue) = (record.time_ns, u32::from(record.header.venue));
-                }
-            }
-        }
-    }
-
-    /// Ages grow with engine time.
-    pub(super) fn refresh_regions(&mut self, slot: u8) {
-        let Some(Some(cell)) = self.slots.get_mut(usize::from(slot)) else { return };
-        let now_ns = self.time_ns;
-        let age = |at_ns: u64| if at_ns == 0 { -1 } else { now_ns.saturating_sub(at_ns).min(i64::MAX as u64) as i64 };
-        for index in 0..cell.listings_count {
-            for view in cell.view.regions[index].regions.iter_mut().take_while(|view| view.region != 0) {
-                view.position_age_ns = age(view.position_time_ns);
-                view.quote_age_ns = age(view.quote_time_ns);
-            }
-        }
-    }
-
     /// A word of kept state, for a slot that does not run.
     pub(super) fn on_kept_state(&mut self, record: &KeptState, out: &mut dyn Outbox) {
         let stands = self.slot_run(record.slot).is_some_and(|run| run != SlotRun::Running);
@@ -232,16 +178,4 @@ impl Engine {
 const fn is_finite(bits: u64) -> bool {
     const EXPONENT: u64 = 0x7ff << 52;
     bits & EXPONENT != EXPONENT
-}
-
-/// The region's place, taken when it is heard for the first time; `None` when there is none left.
-fn place_of(regions: &mut [RegionView; REGIONS_MAX], region: u32) -> Option<&mut RegionView> {
-    let at = regions.iter().position(|view| view.region == region || view.region == 0)?;
-    let view = &mut regions[at];
-    if view.region == 0 {
-        view.region = region;
-        (view.bid_nanos, view.ask_nanos) = (UNDEF_PRICE, UNDEF_PRICE);
-        (view.position_age_ns, view.quote_age_ns) = (-1, -1);
-    }
-    Some(view)
 }
