@@ -57,6 +57,15 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 
+def until(what: Callable[[], Any]) -> Any:
+    """What is said as soon as something is said."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not (value := what()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+    return value
+
+
 class World:
     """A platform that runs, seen by two risk officers."""
 
@@ -70,11 +79,7 @@ class World:
 
     def until(self, what: Callable[[], Any]) -> Any:
         """What is said as soon as something is said."""
-        deadline = time.monotonic() + SECONDS_MAX
-        while not (value := what()):
-            assert time.monotonic() < deadline, "it did not come"
-            time.sleep(0.02)
-        return value
+        return until(what)
 
     def until_store(self, region: str, state: str) -> None:
         """Waits until a region's agent says so of the store."""
