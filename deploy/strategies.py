@@ -37,7 +37,9 @@ LOOK_SECONDS = 0.02
 APPLIED = 1
 FLOAT, BOOL = 2, 3
 """As `scalar` of a `Parameter` record."""
-RUNNING, STOPPED = int(records.SlotRun.RUNNING), int(records.SlotRun.STOPPED)
+RUNNING, STOPPED, DISABLED = (
+    int(records.SlotRun.RUNNING), int(records.SlotRun.STOPPED), int(records.SlotRun.DISABLED)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +204,17 @@ def new_request() -> int:
 
 def start_stop(slot: RunningSlot, request: int, *, start: bool) -> list[bytes]:
     """The record that starts a slot, or stops it and takes its orders back."""
-    run = RUNNING if start else STOPPED
+    return [_control(slot, request, RUNNING if start else STOPPED)]
+
+
+def disable(slot: RunningSlot, request: int) -> list[bytes]:
+    """The record that disables a slot: its orders are taken back, nothing more is sent for it, its legs let go of reserve."""
+    return [_control(slot, request, DISABLED)]
+
+
+def _control(slot: RunningSlot, request: int, run: int) -> bytes:
     fields = {"slot": slot.number, "run": run, "cancel": 1, "request": np.uint64(request)}
-    return [records.new("StrategyControl", **fields).tobytes()]
+    return records.new("StrategyControl", **fields).tobytes()
 
 
 def settings(slot: RunningSlot, assignments: Mapping[str, str], request: int, *, runs: bool = False) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""`meridian strategy list | start | stop | set`: the strategies of a running engine."""
+"""`meridian strategy list | start | stop | disable | set`: the strategies and executors of a running engine."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ def list_command(run_name: str | None, as_json: bool) -> None:
 @run_option
 @json_option
 def start_command(name: str, run_name: str | None, as_json: bool) -> None:
-    """Starts a stopped or disabled strategy: its state is fresh but for what it keeps, which is as it was saved."""
+    """Starts a stopped or disabled strategy: its state is fresh but for what it keeps, which is as it was saved.
+
+    An executor takes legs of the engine that it serves again.
+    """
     _control(name, run_name, as_json, start=True)
 
 
@@ -92,6 +95,34 @@ def _control(name: str, run_name: str | None, as_json: bool, *, start: bool) -> 
         {"strategy": name, "done": done, "in_force_at_input": sequence},
         as_json,
         lambda: note(f"{name} {done}, in force at input {sequence:,}"),
+    )
+
+
+@strategy.command("disable")
+@click.argument("name")
+@run_option
+@json_option
+def disable_command(name: str, run_name: str | None, as_json: bool) -> None:
+    """Disables a strategy or an executor until it is started: its orders are taken back, nothing is sent for it any more.
+
+    For legs whose other engine is gone for good: an executor that is stopped still unwinds what they filled, and holds the
+    reserve for it; one that is disabled lets go of that reserve. What filled stays in its position.
+    """
+    from meridian.deploy.strategies import disable, new_request
+
+    engine = _engine(run_name)
+    slot = engine.slot(name)
+    if engine.runs(slot) is None:
+        value = {"strategy": name, "done": "already disabled", "in_force_at_input": None}
+        show("strategy-command", value, as_json, lambda: note(f"{name} is disabled already; nothing was sent"))
+        return
+    request = new_request()
+    sequence = engine.command(disable(slot, request), request)
+    show(
+        "strategy-command",
+        {"strategy": name, "done": "disabled", "in_force_at_input": sequence},
+        as_json,
+        lambda: note(f"{name} disabled, in force at input {sequence:,}; meridian strategy start {name} enables it"),
     )
 
 

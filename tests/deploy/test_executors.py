@@ -235,6 +235,32 @@ def test_a_line_that_falls_silent_fails_the_pair_and_it_ends_when_the_line_is_ba
     assert {world.counter(region, "engine.peer_messages_dropped") for region in (NEAR, FAR)} == {0}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_an_executor_that_an_operator_disables_refuses_legs_until_it_is_started(world: World) -> None:
+    def typed(*words: str) -> dict[str, Any]:
+        done = command("strategy", *words, "--run", FAR, "--json")
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def listed() -> str:
+        return next(str(row["state"]) for row in typed("list")["strategies"] if row["name"] == EXECUTOR)
+
+    before = far_position(world)
+    assert typed("disable", EXECUTOR)["in_force_at_input"] > 0 and listed() == "disabled"
+    again = typed("disable", EXECUTOR)
+    assert (again["done"], again["in_force_at_input"]) == ("already disabled", None)
+    ask(world, asked=3, far_offset_nanos=20_000_000_000, within_ns=5_000_000_000)
+    state, legs, _ = ended(world, 3)
+    assert state == records.MultiLegState.UNWOUND and all(filled == 0 for filled, _ in legs.values()), (state, legs)
+    assert int(said(world, NEAR, 3)[-1]["cause"]) == records.MultiLegCause.LEG_REFUSED and far_position(world) == before
+    assert typed("start", EXECUTOR)["in_force_at_input"] > 0 and listed() == "running"
+    ask(world, asked=4)
+    state, legs, _ = ended(world, 4)
+    assert state == records.MultiLegState.COMPLETED and far_position(world) == before - 2, legs
+
+
 def read_by_strategy(world: World, name: str, count: int) -> list[float]:
     """The last numbers that the reader published under this name, when there are so many new ones."""
     number, engine = channel(name), running(world, NEAR)

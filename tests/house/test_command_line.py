@@ -90,6 +90,7 @@ BAD_INPUT = {
     "status": ["one", "two"],
     "strategy available": ["all"],
     "strategy check": ["absent.py"],
+    "strategy disable": [],
     "strategy list": ["all"],
     "strategy new": ["Not-A-Name"],
     "strategy set": ["maker", "size"],

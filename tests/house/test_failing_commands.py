@@ -157,6 +157,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("status", ["nobody"], EXIT_UNREACHABLE),
     ("strategy available", ["all"], EXIT_BAD_INPUT),
     ("strategy check", [str(ROOT / UNREADABLE)], EXIT_CHECK_FAILED),
+    ("strategy disable", ["maker"], EXIT_UNREACHABLE),
     ("strategy list", [], EXIT_UNREACHABLE),
     ("strategy new", ["9 bad"], EXIT_BAD_INPUT),
     ("strategy set", ["maker", "size_lots=1"], EXIT_UNREACHABLE),
