@@ -14,7 +14,7 @@ from datetime import date, datetime, time
 from decimal import Context, Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
@@ -119,11 +119,10 @@ class Problems:
             return cast("Model", entry)
 
     def _tell(self, key: str, kind: str, place: tuple[int | str, ...], value: object, model: type[Entry]) -> None:
-        name = ".".join(str(part) for part in place)
-        whole = f"{key}.{name}" if name else key
-        field = keys_of(model).get(str(place[0])) if place else None
+        whole = key + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+        field, table = _leads_to(model, place)
         if kind == "extra_forbidden":
-            self.add(whole, value, f"one of the keys {', '.join(keys_of(model))}")
+            self.add(whole, value, f"one of the keys {', '.join(keys_of(table))}")
         elif kind == "missing":
             self.missing(whole, (field.description if field else None) or "a value")
         else:
@@ -191,6 +190,25 @@ def _written(raw: Any, place: tuple[int | str, ...], read: object) -> object:
         except (KeyError, IndexError, TypeError):
             return read
     return raw
+
+
+def _leads_to(model: type[Entry], place: tuple[int | str, ...]) -> tuple[FieldInfo | None, type[Entry]]:
+    """The innermost field on the way to a place, and the table that the place is a key of."""
+    field: FieldInfo | None = None
+    table, inner = model, cast("type[Entry] | None", model)
+    for part in place:
+        if isinstance(part, str) and inner is not None:
+            table, field = inner, keys_of(inner).get(part, field)
+            inner = _table_in(field.annotation) if field is not None else None
+    return field, table
+
+
+def _table_in(annotation: Any) -> type[Entry] | None:
+    """The model of the tables that a field's type speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, Entry):
+        return annotation
+    found = (_table_in(part) for part in get_args(annotation))
+    return next((part for part in found if part is not None), None)
 
 
 def given(value: Value) -> Value | None:

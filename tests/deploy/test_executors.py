@@ -110,7 +110,9 @@ def test_what_regions_say_of_each_others_best_prices_is_checked_before_anything_
     key = f"strategies.{READER}.listings"
     assert f"{key}[1].quotes = 1: allowed is another engine's shard; this one's own books are seen without" in said
     assert f"{key}[2].quotes = 2: allowed is 3, as executor: a listing belongs to one engine" in said
-    assert "quotes = 0: allowed is" in refusals(row.replace("quotes = 2", "quotes = 0"))
+    said = refusals(row.replace("quotes = 2", "quotes = 0, shard = 2"))
+    assert f"{key}[1].quotes = 0: allowed is the shard of the engine that tells its best prices, from 1 to 255." in said
+    assert f"{key}[1].shard = 2: allowed is one of the keys instrument, venue, executor, quotes." in said
     said = refusals('{ instrument = "AAPL", venue = "XBOS", quotes = 2 }')
     assert f"{NEAR}: {key.removesuffix('.listings')}.listings: AAPL at XBOS: quotes = 2: no feed of {FAR}" in said
     assert "carries it; allowed are ESM4 at XCME" in said
