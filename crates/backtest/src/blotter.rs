@@ -193,16 +193,19 @@ impl Blotter {
 
     #[cold]
     fn mark_fills(&mut self, now_ns: u64, engine: &Engine) {
-        for (horizon, due_ns) in self.due_ns.iter_mut().enumerate() {
+        let (mut of, mut middle_nanos, mut next_ns) = (0, UNDEF_PRICE, u64::MAX);
+        for ((due_ns, horizon_ns), later_nanos) in self.due_ns.iter_mut().zip(HORIZONS_NS).zip(&mut self.later_nanos) {
             while *due_ns < now_ns {
-                let later_nanos = &mut self.later_nanos[horizon];
                 let (_, instrument) = self.filled[later_nanos.len()];
-                later_nanos.push(middle(engine, instrument));
-                let next = self.filled.get(later_nanos.len());
-                *due_ns = next.map_or(u64::MAX, |(time_ns, _)| time_ns + HORIZONS_NS[horizon]);
+                if instrument != of {
+                    (of, middle_nanos) = (instrument, middle(engine, instrument));
+                }
+                later_nanos.push(middle_nanos);
+                *due_ns = self.filled.get(later_nanos.len()).map_or(u64::MAX, |(time_ns, _)| time_ns + horizon_ns);
             }
+            next_ns = next_ns.min(*due_ns);
         }
-        self.next_mark_ns = self.due_ns.into_iter().min().unwrap_or(u64::MAX);
+        self.next_mark_ns = next_ns;
     }
 
     /// Row of an order. Ids rise, one after the other but where the engine's day or epoch changed.
@@ -260,7 +263,7 @@ impl Blotter {
             if mark_nanos != 0 {
                 cell.mark_nanos = mark_nanos;
             }
-            let value = cell.value_e8().div_euclid(records::UNITS_E8);
+            let value = records::down_e8(cell.value_e8());
             let equity = cell.realised_nanos().saturating_add(cell.unrealised_nanos());
             for (sum, part) in sums.iter_mut().zip([equity, cell.fees_nanos, value, value.saturating_abs()]) {
                 *sum = sum.saturating_add(part);

@@ -70,7 +70,7 @@ fn told(as_it_stands: bool, mut made: Made) -> Told {
         FlowRecord::Trade(trade) => (0, trade.match_id, trade.lots),
         other => panic!("no order: {other:?}"),
     });
-    Told { as_it_stands, market: market.collect(), reports: made.reports }
+    Told { as_it_stands, market: market.collect(), reports: made.reports.take() }
 }
 
 fn happens(venue: &mut Exact, record: &FlowRecord) -> Told {

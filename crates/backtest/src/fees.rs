@@ -28,6 +28,9 @@ impl Fee {
     /// The fee of a fill, nanos; `units_e8`: units of one lot times 1e8.
     pub fn of(&self, lots: i64, price_nanos: i64, units_e8: i64) -> i64 {
         let flat = i128::from(self.nanos_per_lot) * i128::from(lots);
+        if self.notional_ppb == 0 {
+            return i64::try_from(flat).unwrap_or(i64::MAX);
+        }
         let notional_e8 = (i128::from(lots) * i128::from(units_e8)).saturating_mul(i128::from(price_nanos).abs());
         let rate = notional_e8.saturating_mul(i128::from(self.notional_ppb));
         let scale = UNITS_E8 * BILLION;

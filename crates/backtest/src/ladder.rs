@@ -29,8 +29,20 @@ impl Ladder {
     #[inline]
     pub fn set(&mut self, key: i64, lots: i64) -> i64 {
         let place = key.wrapping_sub(self.base).cast_unsigned() as usize;
-        let Some(held) = self.row.get_mut(place) else { return self.set_outside(key, lots) };
-        let before = std::mem::replace(held, lots);
+        if place < self.row.len() { self.set_near(place, lots) } else { self.set_outside(key, lots) }
+    }
+
+    /// Place and lots of a key in the row; `None`: it lies elsewhere.
+    #[inline(always)]
+    pub fn near(&self, key: i64) -> Option<(usize, i64)> {
+        let place = key.wrapping_sub(self.base).cast_unsigned() as usize;
+        self.row.get(place).map(|lots| (place, *lots))
+    }
+
+    /// Sets the lots of a place that [`Ladder::near`] gave; what it had.
+    #[inline(always)]
+    pub fn set_near(&mut self, place: usize, lots: i64) -> i64 {
+        let before = std::mem::replace(&mut self.row[place], lots);
         if (before == 0) != (lots == 0) {
             self.begin_or_end(place, lots == 0);
         }

@@ -48,6 +48,24 @@ impl Way {
         Self { latency, last_ns: 0 }
     }
 
+    /// Whether what leaves later on the other way always arrives later as well.
+    #[inline]
+    pub(crate) const fn is_before(&self, other: &Self) -> bool {
+        match (&self.latency, &other.latency) {
+            (Latency::Constant(delay_ns), Latency::Constant(other_ns)) => *delay_ns < *other_ns,
+            _ => false,
+        }
+    }
+
+    /// How long it takes, where that is always the same: then what leaves later arrives later, and no step of it need be kept.
+    #[inline]
+    pub(crate) const fn constant_ns(&self) -> Option<u64> {
+        match &self.latency {
+            Latency::Constant(delay_ns) => Some(*delay_ns),
+            Latency::Samples { .. } => None,
+        }
+    }
+
     /// When something that leaves now arrives.
     #[inline]
     pub(crate) fn arrival_ns(&mut self, now_ns: u64) -> u64 {

@@ -7,6 +7,7 @@
 //! Invariant: lots that ours took of a level are not there for ours to take again before the record renews the level; no
 //! word of the record panics.
 
+use book::LevelTold;
 use book::flow::FlowRecord;
 use records::{
     BookAction, CancelOrder, FLAG_LAST, Kind, MarketLevel, MarketOrder, NewOrder, OrderEventKind, OrderType, Reason,
@@ -15,40 +16,10 @@ use records::{
 
 use crate::fees::Fees;
 use crate::impact::Impact;
-use crate::ladder::Ladder;
+use crate::level_book::{Book, Resting, resting_sides};
 use crate::own::{Fill, OWN_REF, OwnOrders};
 use crate::queue::{Place, QueueModel};
 use crate::venue::{Listed, Made};
-
-/// One resting order of ours.
-#[derive(Clone, Copy, Debug)]
-struct Resting {
-    id: u64,
-    feed_ref: u64,
-    price_nanos: i64,
-    leaves_lots: i64,
-    expire_time_ns: u64,
-    place: Place,
-}
-
-/// One instrument.
-struct Book {
-    listed: Listed,
-    /// By key: a bid's tick, an ask's negated one; the best is the greatest.
-    levels: [Ladder; 2],
-    own: [Vec<Resting>; 2],
-    trading: TradingState,
-}
-
-impl Book {
-    fn new(listed: Listed) -> Self {
-        Self { listed, levels: Default::default(), own: Default::default(), trading: TradingState::Trading }
-    }
-
-    fn lots_at(&self, side: Side, price_nanos: i64) -> i64 {
-        self.levels[side.index()].get(side.sign() * (price_nanos / self.listed.tick_nanos))
-    }
-}
 
 /// What a command asks for.
 #[derive(Clone, Copy)]
@@ -86,6 +57,8 @@ pub(crate) struct Levels {
     next_ref: u64,
     next_match: u64,
     next_expiry_ns: u64,
+    /// Orders that a trade reaches, while it is looked at.
+    filled: Vec<(u64, i64)>,
 }
 
 impl Levels {
@@ -106,6 +79,7 @@ impl Levels {
             next_ref: 1,
             next_match: 1,
             next_expiry_ns: u64::MAX,
+            filled: Vec::new(),
         }
     }
 
@@ -160,30 +134,21 @@ impl Levels {
             made.end_event_as(level.header.flags);
             return false;
         }
+        let lots = if level.action == BookAction::Delete.code() { 0 } else { level.lots };
+        let (price_nanos, is_last) = (level.price_nanos, level.header.is_last());
         let Some(side) = Side::from_code(level.side) else { return self.refuse(Reason::InvalidField) };
+        let read = LevelTold { side, price_nanos, lots, is_last };
         let book = self.books.get_mut(level.header.instrument as usize).and_then(Option::as_mut);
         let Some(book) = book else { return self.refuse(Reason::InvalidInstrument) };
-        let (price_nanos, tick_nanos) = (level.price_nanos, book.listed.tick_nanos);
-        let tick = price_nanos / tick_nanos;
-        let price_is_bad = price_nanos == UNDEF_PRICE
-            || !(book.listed.price_min_nanos..=book.listed.price_max_nanos).contains(&price_nanos)
-            || tick * tick_nanos != price_nanos;
-        let lots = if level.action == BookAction::Delete.code() { 0 } else { level.lots };
-        if price_is_bad || lots < 0 {
-            return self.refuse(if price_is_bad { Reason::InvalidPrice } else { Reason::InvalidQuantity });
-        }
-        let before_lots = book.levels[side.index()].set(side.sign() * tick, lots);
-        if before_lots == lots {
+        let key = match book.key_of(&read) {
+            Ok(key) => key,
+            Err(reason) => return self.refuse(reason),
+        };
+        let crosses = book.crosses(&read);
+        if !book.renew(key, &read, self.model) {
             return false;
         }
-        if self.resting == 0 {
-            return true;
-        }
-        for order in book.own[side.index()].iter_mut().filter(|order| order.price_nanos == price_nanos) {
-            order.place.on_level(self.model, before_lots, lots);
-        }
-        let crosses = |order: &Resting| side.sign() * (price_nanos - order.price_nanos) >= 0;
-        if lots == 0 || !book.own[side.opposite().index()].iter().any(crosses) {
+        if !crosses {
             return true;
         }
         let mut told = *level;
@@ -192,6 +157,13 @@ impl Levels {
         self.cross(now_ns, told.header.instrument, side.opposite(), price_nanos, true, made);
         made.end_event_as(level.header.flags);
         false
+    }
+
+    /// The book of an instrument, to take words of which nothing comes but what they say.
+    #[inline(always)]
+    pub fn quiet(&mut self, instrument: u32) -> Option<(&mut Book, QueueModel)> {
+        let model = self.model;
+        self.book(instrument).map(|book| (book, model))
     }
 
     /// Counts a record that the venue cannot take; it does not go into the feed.
@@ -207,11 +179,8 @@ impl Levels {
             let through = side.sign() * (order.price_nanos - price_nanos);
             through > 0 || or_at && through == 0
         };
-        let ids: Vec<(u64, i64)> = book.own[side.index()]
-            .iter()
-            .filter(|order| reached(order))
-            .map(|order| (order.id, order.leaves_lots))
-            .collect();
+        let ids: Vec<(u64, i64)> =
+            book.own(side).iter().filter(|order| reached(order)).map(|order| (order.id, order.leaves_lots)).collect();
         for (id, lots) in ids {
             self.fill_resting(now_ns, instrument, side, (id, lots), made);
         }
@@ -219,31 +188,25 @@ impl Levels {
 
     fn on_trade(&mut self, now_ns: u64, trade: &Trade, made: &mut Made) {
         let instrument = trade.header.instrument;
-        if trade.busted == 1 || trade.price_nanos == UNDEF_PRICE || trade.lots <= 0 {
+        if self.book(instrument).is_none_or(|book| !book.counts(trade)) {
             return;
         }
-        if self.book(instrument).is_none_or(|book| book.trading != TradingState::Trading) {
-            return;
-        }
-        for side in [Side::Buy, Side::Sell] {
-            // Where the record does not say which side rested, the trade counts for whichever it reaches.
-            if trade.side != 0 && trade.side != side.code() {
-                continue;
-            }
+        for side in resting_sides(trade) {
             self.cross(now_ns, instrument, side, trade.price_nanos, false, made);
+            let mut filled = std::mem::take(&mut self.filled);
             let Some(book) = self.book(instrument) else { return };
-            let mut filled = Vec::new();
             let mut left_lots = i64::MAX;
-            for order in book.own[side.index()].iter_mut().filter(|order| order.price_nanos == trade.price_nanos) {
+            for order in book.own_mut(side).iter_mut().filter(|order| order.price_nanos == trade.price_nanos) {
                 let lots = order.place.on_trade(trade.lots).min(order.leaves_lots).min(left_lots);
                 left_lots = left_lots.min(trade.lots) - lots;
                 if lots > 0 {
                     filled.push((order.id, lots));
                 }
             }
-            for fill in filled {
+            for fill in filled.drain(..) {
                 self.fill_resting(now_ns, instrument, side, fill, made);
             }
+            self.filled = filled;
         }
     }
 
@@ -252,12 +215,12 @@ impl Levels {
         let (fees, venue) = (self.fees, self.venue);
         let Some(book) = self.book(instrument) else { return };
         let units_e8 = book.listed.units_e8;
-        let Some(at) = book.own[side.index()].iter().position(|order| order.id == id) else { return };
-        let order = &mut book.own[side.index()][at];
+        let Some(at) = book.own(side).iter().position(|order| order.id == id) else { return };
+        let order = &mut book.own_mut(side)[at];
         order.leaves_lots -= lots;
         let order = *order;
         if order.leaves_lots == 0 {
-            book.own[side.index()].remove(at);
+            book.take_out(side, at);
             self.resting -= 1;
         }
         let mut record = own_record(instrument, &order, side, BookAction::Execute);
@@ -290,7 +253,7 @@ impl Levels {
                 continue;
             }
             book.levels[side.index()].clear();
-            for order in &mut book.own[side.index()] {
+            for order in book.own_mut(side) {
                 order.place = Place::behind(order.place.ahead_lots());
                 let mut record = own_record(level.header.instrument, order, side, BookAction::Add);
                 (record.price_nanos, record.lots) = (order.price_nanos, order.leaves_lots);
@@ -378,11 +341,13 @@ impl Levels {
         let other = wanted.side.opposite();
         let Some(book) = self.book(instrument) else { return };
         let tick_nanos = book.listed.tick_nanos;
-        let reach: Vec<(i64, i64)> = book.levels[other.index()]
-            .iter()
-            .map(|(key, lots)| (other.sign() * key * tick_nanos, lots))
-            .take_while(|(price_nanos, _)| wanted.reaches(*price_nanos))
-            .collect();
+        let levels = &book.levels[other.index()];
+        let priced = |(key, lots): (i64, i64)| (other.sign() * key * tick_nanos, lots);
+        let is_reached = |level: &(i64, i64)| wanted.reaches(level.0);
+        let reach: Vec<(i64, i64)> = match levels.iter().next().map(priced).filter(is_reached) {
+            Some(_) => levels.iter().map(priced).take_while(is_reached).collect(),
+            None => Vec::new(),
+        };
         let in_reach: i64 = reach.iter().map(|(_, lots)| *lots).sum();
         let least_lots =
             if wanted.time_in_force == TimeInForce::FillOrKill { wanted.lots } else { wanted.minimum_lots };
@@ -418,7 +383,7 @@ impl Levels {
             expire_time_ns: wanted.expire_time_ns,
             place: Place::behind(ahead),
         };
-        book.own[wanted.side.index()].push(order);
+        book.rest(wanted.side, order);
         self.resting += 1;
         if wanted.expire_time_ns > 0 {
             self.next_expiry_ns = self.next_expiry_ns.min(wanted.expire_time_ns);
@@ -475,9 +440,8 @@ impl Levels {
     fn withdraw(&mut self, id: u64, made: &mut Made) -> Option<(u32, Side, Resting)> {
         let known = self.own.get(id).copied()?;
         let book = self.book(known.instrument)?;
-        let queue = &mut book.own[known.side.index()];
-        let at = queue.iter().position(|order| order.id == id)?;
-        let order = queue.remove(at);
+        let at = book.own(known.side).iter().position(|order| order.id == id)?;
+        let order = book.take_out(known.side, at);
         self.resting -= 1;
         made.market.push(FlowRecord::Order(own_record(known.instrument, &order, known.side, BookAction::Delete)));
         Some((known.instrument, known.side, order))
@@ -505,7 +469,7 @@ impl Levels {
     fn shrink(&mut self, now_ns: u64, id: u64, instrument: u32, side: Side, kept_lots: i64, made: &mut Made) {
         let venue = self.venue;
         let Some(book) = self.book(instrument) else { return };
-        let Some(order) = book.own[side.index()].iter_mut().find(|order| order.id == id) else { return };
+        let Some(order) = book.own_mut(side).iter_mut().find(|order| order.id == id) else { return };
         let off_lots = order.leaves_lots - kept_lots;
         if off_lots <= 0 {
             let refused =
@@ -564,7 +528,7 @@ impl Levels {
         if before.price_nanos == command.price_nanos && leaves_lots <= before.leaves_lots {
             let order = Resting { id, leaves_lots, ..before };
             let Some(book) = self.book(instrument) else { return };
-            book.own[side.index()].push(order);
+            book.rest(side, order);
             self.resting += 1;
             let mut record = own_record(instrument, &order, side, BookAction::Add);
             (record.price_nanos, record.lots) = (order.price_nanos, leaves_lots);
@@ -578,7 +542,12 @@ impl Levels {
     pub fn expire(&mut self, now_ns: u64, made: &mut Made) {
         let mut due = Vec::new();
         self.next_expiry_ns = u64::MAX;
-        for order in self.books.iter().flatten().flat_map(|book| book.own.iter().flatten()) {
+        for order in self
+            .books
+            .iter()
+            .flatten()
+            .flat_map(|book| [Side::Buy, Side::Sell].into_iter().flat_map(|side| book.own(side)))
+        {
             match order.expire_time_ns {
                 0 => {}
                 time_ns if time_ns <= now_ns => due.push(order.id),

@@ -45,7 +45,7 @@ fn order(id: u64, side: Side, price_nanos: i64, lots: i64, time_in_force: TimeIn
 fn happens(venue: &mut Levels, record: &FlowRecord) -> Vec<(u64, i64, i64)> {
     let mut made = Made::default();
     venue.on_record(1, record, &mut made);
-    fills(&made.reports)
+    fills(&made.reports.take())
 }
 
 fn sends(venue: &mut Levels, command: &[u8]) -> Made {
@@ -84,14 +84,14 @@ fn a_level_that_crosses_fills_and_an_incoming_order_takes_once() {
     let mut venue = venue(QueueModel::Power(3));
     sends(&mut venue, bytes_of(&order(7, Side::Buy, PRICE, 50, TimeInForce::Day)));
     assert_eq!(happens(&mut venue, &level(Side::Sell, PRICE, 10)), [(7, 50, PRICE)]);
-    let took = sends(&mut venue, bytes_of(&order(8, Side::Buy, PRICE, 30, TimeInForce::ImmediateOrCancel)));
-    assert_eq!(fills(&took.reports), [(8, 10, PRICE)]);
-    let again = sends(&mut venue, bytes_of(&order(9, Side::Buy, PRICE, 30, TimeInForce::ImmediateOrCancel)));
-    assert!(fills(&again.reports).is_empty(), "it is gone until the record tells of it again");
+    let mut took = sends(&mut venue, bytes_of(&order(8, Side::Buy, PRICE, 30, TimeInForce::ImmediateOrCancel)));
+    assert_eq!(fills(&took.reports.take()), [(8, 10, PRICE)]);
+    let mut again = sends(&mut venue, bytes_of(&order(9, Side::Buy, PRICE, 30, TimeInForce::ImmediateOrCancel)));
+    assert!(fills(&again.reports.take()).is_empty(), "it is gone until the record tells of it again");
     assert_eq!(venue.impact.taken_lots, 10);
     happens(&mut venue, &level(Side::Sell, PRICE, 10));
-    let renewed = sends(&mut venue, bytes_of(&order(10, Side::Buy, PRICE, 5, TimeInForce::FillOrKill)));
-    assert_eq!(fills(&renewed.reports), [(10, 5, PRICE)]);
+    let mut renewed = sends(&mut venue, bytes_of(&order(10, Side::Buy, PRICE, 5, TimeInForce::FillOrKill)));
+    assert_eq!(fills(&renewed.reports.take()), [(10, 5, PRICE)]);
 }
 
 #[test]
@@ -100,10 +100,10 @@ fn post_only_fill_or_kill_and_bad_levels_are_refused() {
     happens(&mut venue, &level(Side::Sell, PRICE, 10));
     let mut crossing = order(7, Side::Buy, PRICE, 5, TimeInForce::Day);
     crossing.post_only = 1;
-    let made = sends(&mut venue, bytes_of(&crossing));
-    assert_eq!(made.reports[1].reason, Reason::WouldCross.code());
-    let made = sends(&mut venue, bytes_of(&order(8, Side::Buy, PRICE, 50, TimeInForce::FillOrKill)));
-    assert_eq!(made.reports[1].reason, Reason::MinimumQuantity.code());
+    let mut made = sends(&mut venue, bytes_of(&crossing));
+    assert_eq!(made.reports.take()[1].reason, Reason::WouldCross.code());
+    let mut made = sends(&mut venue, bytes_of(&order(8, Side::Buy, PRICE, 50, TimeInForce::FillOrKill)));
+    assert_eq!(made.reports.take()[1].reason, Reason::MinimumQuantity.code());
     for bad in [level(Side::Buy, -PRICE, 5), level(Side::Buy, PRICE + 1, 5), level(Side::Buy, PRICE, -5)] {
         happens(&mut venue, &bad);
     }
@@ -119,13 +119,14 @@ fn a_cancel_ends_an_order_and_a_replace_moves_it() {
     (replace.header.venue, replace.header.instrument) = (1, 1);
     (replace.owner.order_id, replace.original_id) = (8, 7);
     (replace.price_nanos, replace.lots, replace.side) = (PRICE - TICK, 40, Side::Buy.code());
-    let made = sends(&mut venue, bytes_of(&replace));
-    assert_eq!(made.reports[0].event, OrderEventKind::Replaced.code());
+    let mut made = sends(&mut venue, bytes_of(&replace));
+    assert_eq!(made.reports.take()[0].event, OrderEventKind::Replaced.code());
     assert_eq!(happens(&mut venue, &trade(Side::Buy, PRICE - TICK, 15)), [(8, 15, PRICE - TICK)]);
     let mut cancel = CancelOrder::new();
     (cancel.header.venue, cancel.header.instrument, cancel.owner.order_id) = (1, 1, 8);
-    let made = sends(&mut venue, bytes_of(&cancel));
-    let (report, lots) = (made.reports[0], made.reports[0].lots);
+    let mut made = sends(&mut venue, bytes_of(&cancel));
+    let report = made.reports.take()[0];
+    let lots = report.lots;
     assert_eq!((report.event, lots, report.leaves_lots), (OrderEventKind::Canceled.code(), 25, 0));
     assert_eq!(venue.resting, 0);
 }

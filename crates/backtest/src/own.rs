@@ -3,8 +3,7 @@
 //! Invariant: an order's owner, side and filled lots stand here from its command until its end was told; each report is made
 //! from them as a gateway would make it.
 
-use std::collections::BTreeMap;
-
+use records::IdMap;
 use records::{NewOrder, OrderEvent, OrderEventKind, Owner, Reason, ReplaceOrder, Side, UNDEF_PRICE};
 
 use crate::fees::{Fee, Fees};
@@ -27,23 +26,57 @@ pub(crate) struct OwnOrder {
 }
 
 /// All that live.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct OwnOrders {
-    by_id: BTreeMap<u64, OwnOrder>,
+    places: IdMap<u32>,
+    orders: Vec<OwnOrder>,
+    /// Places of orders that ended.
+    free: Vec<u32>,
+}
+
+/// Room at the beginning; it doubles when it is full.
+const ORDERS: usize = 64;
+
+impl Default for OwnOrders {
+    fn default() -> Self {
+        Self { places: IdMap::with_capacity(ORDERS), orders: Vec::with_capacity(ORDERS), free: Vec::new() }
+    }
 }
 
 impl OwnOrders {
+    #[inline]
     pub fn get(&self, id: u64) -> Option<&OwnOrder> {
-        self.by_id.get(&id)
+        self.places.get(id).map(|place| &self.orders[place as usize])
     }
 
+    #[inline]
     pub fn get_mut(&mut self, id: u64) -> Option<&mut OwnOrder> {
-        self.by_id.get_mut(&id)
+        self.places.get(id).map(|place| &mut self.orders[place as usize])
+    }
+
+    fn insert(&mut self, id: u64, order: OwnOrder) {
+        if let Some(known) = self.get_mut(id) {
+            *known = order;
+            return;
+        }
+        let place = self.free.pop().unwrap_or(self.orders.len() as u32);
+        match self.orders.get_mut(place as usize) {
+            Some(free) => *free = order,
+            None => self.orders.push(order),
+        }
+        if !self.places.has_room() {
+            let mut places = IdMap::with_capacity(self.places.len() * 2);
+            for (id, place) in self.places.iter() {
+                places.insert(id, place);
+            }
+            self.places = places;
+        }
+        self.places.insert(id, place);
     }
 
     /// A command to begin an order.
     pub fn begin(&mut self, command: &NewOrder, side: Side) {
-        self.by_id.insert(
+        self.insert(
             command.owner.order_id,
             OwnOrder {
                 owner: command.owner,
@@ -61,9 +94,9 @@ impl OwnOrders {
 
     /// A command to replace one; it begins under its new id beside the old one.
     pub fn begin_replace(&mut self, command: &ReplaceOrder) {
-        let original = self.by_id.get(&command.original_id).copied();
+        let original = self.get(command.original_id).copied();
         let side = Side::from_code(command.side).or(original.map(|order| order.side)).unwrap_or(Side::Buy);
-        self.by_id.insert(
+        self.insert(
             command.owner.order_id,
             OwnOrder {
                 owner: command.owner,
@@ -80,7 +113,7 @@ impl OwnOrders {
     }
 
     pub fn end(&mut self, id: u64) {
-        self.by_id.remove(&id);
+        self.free.extend(self.places.remove(id));
     }
 
     /// A report of an order; of one that is not known it names the id alone.
@@ -91,7 +124,7 @@ impl OwnOrders {
         event.event = kind.code();
         (event.price_nanos, event.leaves_lots, event.cumulative_lots) = (UNDEF_PRICE, -1, -1);
         event.owner.order_id = id;
-        if let Some(order) = self.by_id.get(&id) {
+        if let Some(order) = self.get(id) {
             event.owner = order.owner;
             event.original_id = order.original_id;
             event.header.instrument = order.instrument;
@@ -111,7 +144,7 @@ impl OwnOrders {
 
     /// Books a fill and reports it; an order that is done is forgotten. `liquidity`: 1 maker, 2 taker.
     pub fn fill(&mut self, id: u64, trade: &Fill, fees: &Fees, place: (u16, u64)) -> Option<OrderEvent> {
-        let order = self.by_id.get_mut(&id)?;
+        let order = self.get_mut(id)?;
         order.filled_lots += trade.lots;
         order.leaves_lots = trade.leaves_lots;
         let fee: &Fee = if trade.liquidity == 1 { &fees.maker } else { &fees.taker };
@@ -121,7 +154,7 @@ impl OwnOrders {
         event.liquidity = trade.liquidity;
         event.fee_nanos = fee.of(trade.lots, trade.price_nanos, trade.units_e8);
         if trade.leaves_lots == 0 {
-            self.by_id.remove(&id);
+            self.end(id);
         }
         Some(event)
     }

@@ -36,6 +36,12 @@ impl Place {
         self.ahead_lots.ceil().max(0.0) as i64
     }
 
+    /// Whether a trade of so many lots at the order's price leaves it without a fill.
+    #[inline(always)]
+    pub fn holds(&self, lots: i64) -> bool {
+        self.ahead_lots - lots as f64 >= 0.0
+    }
+
     /// A trade at the order's price; says how many lots are left for the order.
     pub fn on_trade(&mut self, lots: i64) -> i64 {
         self.traded_lots += lots;

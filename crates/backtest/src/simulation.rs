@@ -46,30 +46,43 @@ pub enum Progress {
     Done,
 }
 
-/// The engine's side: one input after the other, and the rows that they leave.
-struct Intake {
-    engine: Engine,
-    blotter: Blotter,
-    stamp: Stamp,
+/// How far the engine's input is.
+pub(crate) struct Pace {
+    pub stamp: Stamp,
     timer_due_ns: u64,
-    timer_ns: u64,
+    pub timer_ns: u64,
     sample_ns: u64,
-    next_sample_ns: u64,
-    inputs: u64,
-    alpha: Option<Alpha>,
+    pub next_sample_ns: u64,
+}
+
+impl Pace {
+    /// The engine took an input, or several.
+    #[inline(always)]
+    pub fn went_on(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+        self.timer_due_ns = stamp.time_ns.saturating_add(self.timer_ns);
+    }
+}
+
+/// The engine's side: one input after the other, and the rows that they leave.
+pub(crate) struct Intake {
+    pub engine: Engine,
+    blotter: Blotter,
+    pub pace: Pace,
+    pub alpha: Option<Alpha>,
 }
 
 /// A run.
 pub struct Simulation {
-    intake: Intake,
-    merge: Merge,
-    venues: Vec<Venue>,
+    pub(crate) intake: Intake,
+    pub(crate) merge: Merge,
+    pub(crate) venues: Vec<Venue>,
     /// Place in `venues` by venue id.
-    place_of: Vec<u8>,
+    pub(crate) place_of: Vec<u8>,
     /// Some venue asks for memory before a record comes.
     looks_ahead: bool,
     /// What is due first of all that is on its way.
-    due_ns: u64,
+    pub(crate) due_ns: u64,
     due: (usize, Due),
     first_ns: u64,
     ended: bool,
@@ -84,18 +97,16 @@ impl Intake {
     /// One input of the engine; its commands wait in the blotter.
     #[inline]
     fn fold(&mut self, now_ns: u64, record: &[u8]) {
-        let now_ns = now_ns.max(self.stamp.time_ns);
-        self.blotter.mark(now_ns, &self.engine);
-        if now_ns >= self.next_sample_ns {
-            self.sample(now_ns);
+        let stamp = Stamp { sequence: self.pace.stamp.sequence + 1, time_ns: now_ns.max(self.pace.stamp.time_ns) };
+        self.blotter.mark(stamp.time_ns, &self.engine);
+        if stamp.time_ns >= self.pace.next_sample_ns {
+            self.sample(stamp.time_ns);
         }
-        self.stamp = Stamp { sequence: self.stamp.sequence + 1, time_ns: now_ns };
-        self.blotter.at(now_ns);
-        self.engine.apply(self.stamp, record, &mut self.blotter);
-        self.timer_due_ns = now_ns.saturating_add(self.timer_ns);
-        self.inputs += 1;
+        self.blotter.at(stamp.time_ns);
+        self.engine.apply(stamp, record, &mut self.blotter);
+        self.pace.went_on(stamp);
         if let Some(alpha) = &mut self.alpha {
-            alpha.see(self.stamp, record);
+            alpha.see(stamp, record);
         }
     }
 
@@ -107,10 +118,10 @@ impl Intake {
 
     #[cold]
     fn sample(&mut self, now_ns: u64) {
-        while now_ns >= self.next_sample_ns {
-            let sample_ns = self.next_sample_ns;
+        while now_ns >= self.pace.next_sample_ns {
+            let sample_ns = self.pace.next_sample_ns;
             self.blotter.sample(sample_ns, &self.engine);
-            self.next_sample_ns = self.next_sample_ns.saturating_add(self.sample_ns);
+            self.pace.next_sample_ns = self.pace.next_sample_ns.saturating_add(self.pace.sample_ns);
         }
     }
 }
@@ -129,17 +140,15 @@ impl Simulation {
             place_of[usize::from(venue.id)] = place as u8;
         }
         let first_ns = if merge.next_ns() == u64::MAX { config.from_ns } else { merge.next_ns() };
-        let intake = Intake {
-            engine: Engine::new(config.engine, host),
-            blotter: Blotter::new(),
+        let pace = Pace {
             stamp: Stamp { sequence: 0, time_ns: first_ns },
             timer_due_ns: u64::MAX,
             timer_ns: config.timer_ns.max(1),
             sample_ns: config.sample_ns.max(1),
             next_sample_ns: first_ns.saturating_add(config.sample_ns.max(1)),
-            inputs: 0,
-            alpha: config.alpha.map(|alpha| Alpha::new(config.engine, alpha)),
         };
+        let alpha = config.alpha.map(|alpha| Alpha::new(config.engine, alpha));
+        let intake = Intake { engine: Engine::new(config.engine, host), blotter: Blotter::new(), pace, alpha };
         let mut simulation = Self {
             intake,
             merge,
@@ -172,7 +181,7 @@ impl Simulation {
         let wanted = self.merge.taken.saturating_add(records_max);
         while !self.ended && self.merge.taken < wanted {
             let record_ns = self.merge.next_ns();
-            if self.due_ns.min(self.intake.timer_due_ns) <= record_ns {
+            if self.due_ns.min(self.intake.pace.timer_due_ns) <= record_ns {
                 if record_ns == u64::MAX && self.due_ns == u64::MAX {
                     self.finish();
                     break;
@@ -180,13 +189,24 @@ impl Simulation {
                 self.deliver();
                 continue;
             }
-            self.happen(record_ns);
-            if let Err(errors) = self.merge.advance() {
+            if let Err(errors) = self.go(record_ns, wanted) {
                 self.finish();
                 return Err(errors);
             }
         }
+        // Marks that were due meanwhile: of the middles that stood until now.
+        self.intake.blotter.mark(self.intake.pace.stamp.time_ns, &self.intake.engine);
         Ok(if self.ended { Progress::Done } else { Progress::More })
+    }
+
+    /// Takes the next record, and those after it of which nothing comes but what they say.
+    #[inline(always)]
+    fn go(&mut self, now_ns: u64, wanted: u64) -> Result<(), FlowErrors> {
+        if !self.looks_ahead && self.run_quietly(wanted - self.merge.taken)? > 0 {
+            return Ok(());
+        }
+        self.happen(now_ns);
+        self.merge.advance()
     }
 
     /// The record's next word, at its venue.
@@ -195,30 +215,42 @@ impl Simulation {
         if self.looks_ahead {
             self.look_ahead();
         }
-        let (venue, record, quiet_ns) = self.merge.record();
+        let (venue, record, _) = self.merge.record();
         let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
         if let FlowRecord::Order(order) = record {
             self.intake.engine.prefetch(bytes_of(order));
         }
         let Some(venue) = self.venues.get_mut(usize::from(place)) else { return };
-        let (due_ns, due) = match venue.on_record(now_ns, record) {
+        match venue.on_record(now_ns, record) {
+            Some(arrival_ns) => self.go_on(usize::from(place), arrival_ns),
+            None => {
+                let (due_ns, due) = venue.due();
+                self.note_due(usize::from(place), due_ns, due);
+            }
+        }
+    }
+
+    /// The record goes to the engine as it stands, stamped where it lies.
+    #[inline(always)]
+    pub(crate) fn go_on(&mut self, place: usize, arrival_ns: u64) {
+        let (_, record, quiet_ns) = self.merge.record();
+        if arrival_ns < self.due_ns && arrival_ns <= quiet_ns.min(self.intake.pace.timer_due_ns) {
             // Nothing comes between: it arrives from where it lies.
-            Some(arrival_ns) if arrival_ns < self.due_ns && arrival_ns <= quiet_ns.min(self.intake.timer_due_ns) => {
-                self.intake.fold(arrival_ns, bytes(record));
-                if !self.intake.blotter.commands.is_empty() || self.intake.alpha.is_some() {
-                    self.send();
-                    self.look();
-                }
-                return;
+            self.intake.fold(arrival_ns, bytes(record));
+            if !self.intake.blotter.commands.is_empty() || self.intake.alpha.is_some() {
+                self.send();
+                self.look();
             }
-            Some(arrival_ns) => {
-                venue.set_out(record);
-                (arrival_ns, Due::Feed)
-            }
-            None => venue.due(),
-        };
+            return;
+        }
+        self.venues[place].set_out(record);
+        self.note_due(place, arrival_ns, Due::Feed);
+    }
+
+    #[inline(always)]
+    fn note_due(&mut self, place: usize, due_ns: u64, due: Due) {
         if (due_ns, due) < (self.due_ns, self.due.1) {
-            (self.due_ns, self.due) = (due_ns, (usize::from(place), due));
+            (self.due_ns, self.due) = (due_ns, (place, due));
         }
     }
 
@@ -264,8 +296,8 @@ impl Simulation {
     #[inline]
     fn deliver(&mut self) {
         let now_ns = self.due_ns;
-        if self.intake.timer_due_ns < now_ns {
-            let due_ns = self.intake.timer_due_ns;
+        if self.intake.pace.timer_due_ns < now_ns {
+            let due_ns = self.intake.pace.timer_due_ns;
             return self.fold(due_ns, bytes_of(&Timer::new()));
         }
         let (place, due) = self.due;
@@ -280,10 +312,11 @@ impl Simulation {
             Due::Expiry => venue.expire(now_ns),
             Due::Command => venue.take_command(now_ns),
             Due::Report => {
-                if let Some(report) = venue.take_report() {
-                    self.intake.fold(now_ns, bytes_of(&report));
-                    self.intake.blotter.reported(&report, &self.intake.engine);
+                if let Some(report) = venue.report() {
+                    self.intake.fold(now_ns, bytes_of(report));
+                    self.intake.blotter.reported(report, &self.intake.engine);
                 }
+                venue.pop_report();
             }
             Due::Signal => {}
             Due::Feed => {
@@ -308,7 +341,7 @@ impl Simulation {
 
     /// Commands of the input before this set out.
     fn send(&mut self) {
-        let now_ns = self.intake.stamp.time_ns;
+        let now_ns = self.intake.pace.stamp.time_ns;
         for (venue, command) in self.intake.blotter.commands.drain(..) {
             let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
             if let Some(venue) = self.venues.get_mut(usize::from(place)) {
@@ -326,17 +359,17 @@ impl Simulation {
             if self.intake.engine.slot_run(slot) == Some(SlotRun::Running) {
                 let mut control = StrategyControl::new();
                 (control.slot, control.run, control.cancel) = (slot, SlotRun::Stopped.code(), 1);
-                let now_ns = self.intake.stamp.time_ns;
+                let now_ns = self.intake.pace.stamp.time_ns;
                 self.fold(now_ns, bytes_of(&control));
             }
         }
-        self.intake.timer_due_ns = u64::MAX;
+        self.intake.pace.timer_due_ns = u64::MAX;
         self.look();
         while self.due_ns != u64::MAX && self.due.1 != Due::Expiry {
-            self.intake.timer_due_ns = u64::MAX;
+            self.intake.pace.timer_due_ns = u64::MAX;
             self.deliver();
         }
-        let now_ns = self.intake.stamp.time_ns;
+        let now_ns = self.intake.pace.stamp.time_ns;
         self.intake.blotter.mark(now_ns.saturating_add(1), &self.intake.engine);
         self.intake.blotter.sample(now_ns, &self.intake.engine);
         self.ended = true;
@@ -359,12 +392,12 @@ impl Simulation {
 
     /// Records taken, inputs of the engine, records whose time went back.
     pub fn counts(&self) -> (u64, u64, u64) {
-        (self.merge.taken, self.intake.inputs, self.merge.backwards)
+        (self.merge.taken, self.intake.pace.stamp.sequence, self.merge.backwards)
     }
 
     /// Time of the first record and of the last input, ns.
     pub fn span_ns(&self) -> (u64, u64) {
-        (self.first_ns, self.intake.stamp.time_ns)
+        (self.first_ns, self.intake.pace.stamp.time_ns)
     }
 }
 

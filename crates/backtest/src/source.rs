@@ -75,6 +75,48 @@ impl Stream {
     }
 }
 
+/// Records of one stream that come one after the other, before any of another stream.
+pub(crate) struct Stretch<'a> {
+    pub venue: u16,
+    pub records: &'a [FlowRecord],
+    others_ns: u64,
+    from_ns: u64,
+    end_ns: u64,
+    /// When its first record is due.
+    pub now_ns: u64,
+}
+
+/// Records of a stretch that were taken, and when the last of them was due.
+#[derive(Clone, Copy)]
+pub(crate) struct Passed {
+    pub count: usize,
+    pub last_ns: u64,
+    /// What comes next is not in the stretch, or not known to be.
+    pub is_all: bool,
+}
+
+impl Stretch<'_> {
+    /// When the record behind one that was due then is due; `None`: that is not known to come next.
+    #[inline(always)]
+    pub fn due_ns(&self, record: &FlowRecord, last_ns: u64) -> Option<u64> {
+        let time_ns = record.header().venue_time_ns.max(self.from_ns);
+        (time_ns >= last_ns && time_ns < self.end_ns).then_some(time_ns)
+    }
+
+    /// Whether its first record is due at its own time, and no later.
+    #[inline(always)]
+    pub fn is_in_time(&self) -> bool {
+        self.records.first().is_some_and(|record| self.due_ns(record, self.now_ns) == Some(self.now_ns))
+    }
+
+    /// A time before which no other record than the one at this place, which is due now, is due.
+    #[inline(always)]
+    pub fn quiet_ns(&self, place: usize, now_ns: u64) -> u64 {
+        let after = self.records.get(place + 1).map_or(0, |record| record.header().venue_time_ns);
+        after.max(now_ns).min(self.others_ns)
+    }
+}
+
 /// All of them.
 pub(crate) struct Merge {
     streams: Vec<Stream>,
@@ -132,14 +174,60 @@ impl Merge {
         (stream.source.venue, &mut stream.batch[stream.position], quiet_ns)
     }
 
-    /// Goes on to the one after it.
+    /// Venue and instrument of the next record; `None`: there is none.
     #[inline]
+    pub fn about(&self) -> Option<(u16, u32)> {
+        if self.next_ns == u64::MAX {
+            return None;
+        }
+        let stream = &self.streams[self.first];
+        Some((stream.source.venue, stream.batch[stream.position].header().instrument))
+    }
+
+    /// The next record and those after it, as far as they are known to come next.
+    #[inline]
+    pub fn stretch(&self) -> Stretch<'_> {
+        let stream = &self.streams[self.first];
+        Stretch {
+            venue: stream.source.venue,
+            records: &stream.batch[stream.position..],
+            others_ns: self.others_ns,
+            from_ns: self.from_ns,
+            end_ns: self.others_ns.min(self.until_ns.saturating_add(1)),
+            now_ns: stream.next_ns,
+        }
+    }
+
+    /// Goes on behind the records of a stretch that were taken.
+    #[inline]
+    pub fn pass(&mut self, passed: Passed) -> Result<(), FlowErrors> {
+        if passed.count == 0 {
+            return Ok(());
+        }
+        self.streams[self.first].next_ns = passed.last_ns;
+        self.go_on(passed.count)
+    }
+
+    /// Goes on to the one after it.
+    #[inline(always)]
     pub fn advance(&mut self) -> Result<(), FlowErrors> {
-        let at = self.first;
-        self.streams[at].position += 1;
-        self.taken += 1;
-        self.find(at)?;
-        self.next_ns = self.streams[at].next_ns;
+        self.go_on(1)
+    }
+
+    #[inline(always)]
+    fn go_on(&mut self, count: usize) -> Result<(), FlowErrors> {
+        self.taken += count as u64;
+        let stream = &mut self.streams[self.first];
+        stream.position += count;
+        match stream.batch.get(stream.position) {
+            Some(record) if record.header().venue_time_ns <= self.until_ns => {
+                let time_ns = record.header().venue_time_ns.max(self.from_ns);
+                self.backwards += u64::from(time_ns < stream.next_ns);
+                stream.next_ns = stream.next_ns.max(time_ns);
+            }
+            _ => self.find(self.first)?,
+        }
+        self.next_ns = self.streams[self.first].next_ns;
         if self.next_ns >= self.others_ns {
             self.choose();
         }
@@ -157,7 +245,7 @@ impl Merge {
     }
 
     /// Looks at a stream's next record.
-    #[inline]
+    #[inline(never)]
     fn find(&mut self, at: usize) -> Result<(), FlowErrors> {
         let stream = &mut self.streams[at];
         loop {
@@ -181,8 +269,21 @@ impl Merge {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn choose(&mut self) {
+        if let [one, other] = &self.streams[..] {
+            // Of two, the other one is next. On one instant the one that was given first.
+            let is_one = one.next_ns <= other.next_ns;
+            (self.next_ns, self.others_ns) =
+                if is_one { (one.next_ns, other.next_ns) } else { (other.next_ns, one.next_ns) };
+            self.first = usize::from(!is_one);
+            return;
+        }
+        self.choose_among();
+    }
+
+    #[inline(never)]
+    fn choose_among(&mut self) {
         (self.next_ns, self.others_ns) = (u64::MAX, u64::MAX);
         for (at, stream) in self.streams.iter().enumerate() {
             if stream.next_ns < self.next_ns {

@@ -12,6 +12,7 @@ use crate::fees::Fees;
 use crate::impact::Impact;
 use crate::latency::{Latency, Way};
 use crate::level::Levels;
+use crate::level_book::Book;
 use crate::queue::QueueModel;
 
 /// An instrument as a venue lists it.
@@ -55,27 +56,26 @@ pub struct VenueConfig {
 /// What one thing that happened at a venue led to.
 #[derive(Default)]
 pub(crate) struct Made {
-    pub market: Feed,
-    pub reports: Vec<OrderEvent>,
+    pub market: Outgoing<FlowRecord>,
+    pub reports: Outgoing<OrderEvent>,
 }
 
-/// Market data on its way to the engine; behind it, what was made and has not set out.
-#[derive(Default)]
-pub(crate) struct Feed {
-    records: VecDeque<FlowRecord>,
+/// What is on its way to the engine; behind it, what was made and has not set out.
+pub(crate) struct Outgoing<T> {
+    records: VecDeque<T>,
     set_out: usize,
 }
 
-impl Feed {
+impl<T> Outgoing<T> {
     /// One more is made.
     #[inline]
-    pub fn push(&mut self, record: FlowRecord) {
+    pub fn push(&mut self, record: T) {
         self.records.push_back(record);
     }
 
     /// What was made.
     #[inline]
-    pub fn made(&mut self) -> impl DoubleEndedIterator<Item = &mut FlowRecord> {
+    pub fn made(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
         self.records.range_mut(self.set_out..)
     }
 
@@ -85,18 +85,9 @@ impl Feed {
         self.set_out = self.records.len();
     }
 
-    /// When the first one arrives.
-    #[inline]
-    pub fn arrival_ns(&self) -> u64 {
-        match self.records.front() {
-            Some(record) if self.set_out > 0 => record.header().receive_time_ns,
-            _ => u64::MAX,
-        }
-    }
-
     /// The first one on its way.
     #[inline]
-    pub fn front(&self) -> Option<&FlowRecord> {
+    pub fn front(&self) -> Option<&T> {
         if self.set_out > 0 { self.records.front() } else { None }
     }
 
@@ -110,13 +101,19 @@ impl Feed {
     }
 
     /// All that was made, which does not set out from here.
-    pub fn take(&mut self) -> Vec<FlowRecord> {
+    pub fn take(&mut self) -> Vec<T> {
         self.records.drain(std::mem::take(&mut self.set_out)..).collect()
     }
 }
 
-impl Extend<FlowRecord> for Feed {
-    fn extend<T: IntoIterator<Item = FlowRecord>>(&mut self, records: T) {
+impl<T> Default for Outgoing<T> {
+    fn default() -> Self {
+        Self { records: VecDeque::with_capacity(64), set_out: 0 }
+    }
+}
+
+impl<T> Extend<T> for Outgoing<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, records: I) {
         self.records.extend(records);
     }
 }
@@ -174,7 +171,6 @@ pub(crate) struct Venue {
     pub id: u16,
     model: Model,
     made: Made,
-    reports: VecDeque<OrderEvent>,
     commands: VecDeque<Command>,
     /// The earliest of expiries, commands and reports.
     other_due: (u64, Due),
@@ -193,7 +189,6 @@ impl Venue {
             id: config.venue,
             model,
             made: Made::default(),
-            reports: VecDeque::with_capacity(64),
             commands: VecDeque::with_capacity(64),
             other_due: (u64::MAX, Due::Expiry),
             feed_way: Way::new(config.feed.clone()),
@@ -205,7 +200,7 @@ impl Venue {
     /// The earliest that is on its way or ends here, and what it is; on one instant in the order of [`Due`].
     #[inline(always)]
     pub fn due(&self) -> (u64, Due) {
-        let arrival_ns = self.made.market.arrival_ns();
+        let arrival_ns = self.made.market.front().map_or(u64::MAX, |record| record.header().receive_time_ns);
         if arrival_ns < self.other_due.0 { (arrival_ns, Due::Feed) } else { self.other_due }
     }
 
@@ -219,7 +214,7 @@ impl Venue {
         if let Some(command) = self.commands.front() {
             due = due.min((command.arrival_ns, Due::Command));
         }
-        if let Some(report) = self.reports.front() {
+        if let Some(report) = self.made.reports.front() {
             due = due.min((report.header.receive_time_ns, Due::Report));
         }
         self.other_due = due;
@@ -237,13 +232,33 @@ impl Venue {
             self.leave(now_ns);
             return None;
         }
+        let arrival_ns = self.feed_way.arrival_ns(now_ns);
+        self.stamp(now_ns, arrival_ns, record);
+        Some(arrival_ns)
+    }
+
+    /// Stamps a record that goes to the engine as it stands.
+    #[inline(always)]
+    pub fn stamp(&self, now_ns: u64, arrival_ns: u64, record: &mut FlowRecord) {
         let header = record.header_mut();
-        header.venue = self.id;
+        (header.venue, header.receive_time_ns) = (self.id, arrival_ns);
         if let Model::Levels(_) = self.model {
             header.venue_time_ns = now_ns;
         }
-        header.receive_time_ns = self.feed_way.arrival_ns(now_ns);
-        Some(header.receive_time_ns)
+    }
+
+    /// Whether no report overtakes market data that left before it.
+    #[inline]
+    pub fn tells_first(&self) -> bool {
+        self.feed_way.is_before(&self.report_way)
+    }
+
+    /// Where records of an instrument may reach none of our orders: its book, and the feed's way.
+    #[inline(always)]
+    pub fn quiet(&mut self, instrument: u32) -> Option<(&mut Book, QueueModel, &mut Way)> {
+        let Model::Levels(levels) = &mut self.model else { return None };
+        let (book, model) = levels.quiet(instrument)?;
+        Some((book, model, &mut self.feed_way))
     }
 
     /// A record that [`Venue::on_record`] stamped sets out.
@@ -255,7 +270,7 @@ impl Venue {
 
     /// Market data on its way to the engine.
     #[inline]
-    pub fn feed(&mut self) -> &mut Feed {
+    pub fn feed(&mut self) -> &mut Outgoing<FlowRecord> {
         &mut self.made.market
     }
 
@@ -279,11 +294,15 @@ impl Venue {
         self.look();
     }
 
-    /// The first report arrives.
-    pub fn take_report(&mut self) -> Option<OrderEvent> {
-        let report = self.reports.pop_front();
+    /// The first report on its way.
+    pub fn report(&self) -> Option<&OrderEvent> {
+        self.made.reports.front()
+    }
+
+    /// The first report has arrived.
+    pub fn pop_report(&mut self) {
+        self.made.reports.pop();
         self.look();
-        report
     }
 
     /// The first command arrives.
@@ -308,10 +327,10 @@ impl Venue {
 
     /// What was made sets out.
     fn leave(&mut self, now_ns: u64) {
-        for mut report in self.made.reports.drain(..) {
+        for report in self.made.reports.made() {
             report.header.receive_time_ns = self.report_way.arrival_ns(now_ns);
-            self.reports.push_back(report);
         }
+        self.made.reports.leave();
         for record in self.made.market.made() {
             let header = record.header_mut();
             (header.venue, header.venue_time_ns) = (self.id, now_ns);

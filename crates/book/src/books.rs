@@ -376,7 +376,7 @@ fn either(first: Change, second: Change) -> Change {
 
 /// A level as readers are told of it.
 #[inline(always)]
-fn told(level: &Node) -> Level {
+pub(crate) fn told(level: &Node) -> Level {
     Level { price_nanos: level.price_nanos(), lots: level.lots, orders: i64::from(level.extra) }
 }
 

@@ -3,17 +3,99 @@
 //! Invariant: a sum is the first of its level's ring, and the only one there; it is in no map of orders. Orders that are shown
 //! beside it (our own, in a backtest) stand behind it, and the level has the lots of all.
 
-use records::{BookAction, MarketLevel, Side, UNDEF_PRICE};
+use records::{BookAction, Level, MarketLevel, Side, UNDEF_PRICE};
 
 use crate::anomaly::{Anomaly, Change};
-use crate::books::{Applied, VenueBooks};
+use crate::books::{Applied, VenueBooks, told};
 use crate::map::Mixed;
 use crate::orders::SUM;
+use crate::sides::key_at;
 
 /// Levels that were found last, by hash.
 pub(crate) const HINTS: usize = 4_096;
 
+/// What a record says of a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelTold {
+    /// The level's side.
+    pub side: Side,
+    /// Its price.
+    pub price_nanos: i64,
+    /// Lots there now, 0: it goes.
+    pub lots: i64,
+    /// The record ends a venue's event.
+    pub is_last: bool,
+}
+
+impl LevelTold {
+    /// Reads a record; `None` where it says nothing of a single level.
+    #[inline(always)]
+    pub fn of(record: &MarketLevel) -> Option<Self> {
+        let lots = match record.action {
+            code if code == BookAction::Modify as u8 || code == BookAction::Add as u8 => record.lots,
+            code if code == BookAction::Delete as u8 => 0,
+            _ => return None,
+        };
+        let (side, is_last) = (Side::from_code(record.side)?, record.header.is_last());
+        Some(Self { side, price_nanos: record.price_nanos, lots, is_last })
+    }
+}
+
+/// What [`VenueBooks::renew_sum`] did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Renewed {
+    /// Nothing: a best price would come or go, or the word is not in order.
+    Not,
+    /// A level behind the best one is as it was told.
+    Behind,
+    /// The best level has other lots, and the price that it had.
+    Best(Level),
+}
+
+#[inline(always)]
+fn hint_of(side: u32, price_nanos: i64) -> usize {
+    Mixed::level(side >> 1, price_nanos).short(HINTS) ^ (side as usize & 1)
+}
+
 impl VenueBooks {
+    /// Takes what a venue tells of a level, where the best price of the side stays; nothing of it otherwise.
+    #[inline(always)]
+    pub fn renew_sum(&mut self, instrument: u32, level: &LevelTold) -> Renewed {
+        let LevelTold { side, price_nanos, lots, .. } = *level;
+        if self.check_instrument(instrument).is_err() {
+            return Renewed::Not;
+        }
+        let side = instrument * 2 + side.index() as u32;
+        let known = self.hinted(side, price_nanos).and_then(|level| Some((level, self.sum_of(level)?)));
+        let Some((level, sum)) = known.filter(|_| lots > 0) else { return self.renew_another(side, price_nanos, lots) };
+        let (whole, before) = (self.node(level).lots, self.node(sum).lots);
+        let Some(whole) = (whole - before).checked_add(lots) else { return Renewed::Not };
+        self.nodes.items[sum as usize].lots = lots;
+        let node = &mut self.nodes.items[level as usize];
+        node.lots = whole;
+        let is_best = self.sides.is_best_is_visible(side, key_at(side, price_nanos)).0;
+        if is_best { Renewed::Best(told(node)) } else { Renewed::Behind }
+    }
+
+    /// The same of a level that comes or goes, or that was not found at once.
+    #[inline(never)]
+    fn renew_another(&mut self, side: u32, price_nanos: i64, lots: i64) -> Renewed {
+        let is_best = self.sides.is_best_is_visible(side, key_at(side, price_nanos)).0;
+        let is_best_renewed =
+            lots > 0 && self.find_level(side, price_nanos).is_some_and(|level| self.sum_of(level.place).is_some());
+        if lots < 0 || price_nanos == UNDEF_PRICE || is_best && !is_best_renewed {
+            return Renewed::Not;
+        }
+        match self.set_level_at(side, price_nanos, lots) {
+            Ok(()) if is_best => {
+                let level = self.find_level(side, price_nanos).expect("it was there before");
+                Renewed::Best(told(self.node(level.place)))
+            }
+            Ok(()) => Renewed::Behind,
+            Err(_) => Renewed::Not,
+        }
+    }
+
     /// Applies what a venue tells of a level to the book of its instrument. A level that goes and was not there is no anomaly:
     /// a venue that tells the best few says so of levels which it never told.
     #[inline]
@@ -41,31 +123,45 @@ impl VenueBooks {
             return Err(Anomaly::BadPrice);
         }
         let side = instrument * 2 + side.index() as u32;
-        match self.level_of(side, record.price_nanos) {
-            Some(level) => self.set_sum(level, lots)?,
-            None if lots == 0 => return Ok(Change::default()),
+        if lots == 0 && self.level_of(side, record.price_nanos).is_none() {
+            return Ok(Change::default());
+        }
+        self.set_level_at(side, record.price_nanos, lots)?;
+        Ok(self.change_at(side, record.price_nanos))
+    }
+
+    /// A level has other lots, comes or goes; where it cannot, nothing has changed.
+    #[inline(always)]
+    fn set_level_at(&mut self, side: u32, price_nanos: i64, lots: i64) -> Result<(), Anomaly> {
+        match self.level_of(side, price_nanos) {
+            Some(level) => self.set_sum(level, lots),
+            None if lots == 0 => Ok(()),
             None => {
                 if !self.nodes.has_room() {
                     return Err(Anomaly::OrdersFull);
                 }
-                let level = self.make_level(side, record.price_nanos)?;
-                self.set_sum(level, lots)?;
+                let level = self.make_level(side, price_nanos)?;
+                self.set_sum(level, lots)
             }
         }
-        Ok(self.change_at(side, record.price_nanos))
+    }
+
+    /// The level of a price, where one was found last under the price's hash.
+    #[inline(always)]
+    fn hinted(&self, side: u32, price_nanos: i64) -> Option<u32> {
+        let level = self.hints[hint_of(side, price_nanos)];
+        let node = self.node(level);
+        (node.price_nanos() == price_nanos && node.owner == side && node.extra > 0).then_some(level)
     }
 
     /// The level of a price: where one was found last under the price's hash, or else by the map.
     #[inline(always)]
     fn level_of(&mut self, side: u32, price_nanos: i64) -> Option<u32> {
-        let hint = Mixed::level(side >> 1, price_nanos).short(HINTS) ^ (side as usize & 1);
-        let level = self.hints[hint];
-        let node = self.node(level);
-        if node.price_nanos() == price_nanos && node.owner == side && node.extra > 0 {
+        if let Some(level) = self.hinted(side, price_nanos) {
             return Some(level);
         }
         let found = self.find_level(side, price_nanos)?.place;
-        self.hints[hint] = found;
+        self.hints[hint_of(side, price_nanos)] = found;
         Some(found)
     }
 

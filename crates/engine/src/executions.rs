@@ -36,11 +36,18 @@ pub(crate) struct Key {
     pub side: Side,
 }
 
+/// Executions in a row that share a line of the index, where each such row begins at its own turn: numbers that differ by a
+/// multiple of this do not meet.
+const STRETCH_BITS: u32 = 4;
+const STRETCH_MASK: u64 = (1 << STRETCH_BITS) - 1;
+
 impl Key {
+    /// A venue's numbers count up, so neighbours in number are neighbours in the index.
     fn hash(self) -> u64 {
-        spread(
-            self.execution_id ^ (u64::from(self.instrument) << 34) ^ (u64::from(self.venue) << 18) ^ self.side as u64,
-        )
+        let about = (u64::from(self.instrument) << 34) ^ (u64::from(self.venue) << 18) ^ self.side as u64;
+        let stretch = spread((self.execution_id >> STRETCH_BITS).wrapping_mul(5) ^ about);
+        let turn = stretch >> (u64::BITS - STRETCH_BITS);
+        stretch << STRETCH_BITS | (self.execution_id.wrapping_add(turn) & STRETCH_MASK)
     }
 }
 

@@ -4,7 +4,7 @@
 //! in nanos times 1e8 (units per lot are stored so) and rounded, against ourselves, only when they are told. A bust is
 //! booked as the opposite trade at the broken price.
 
-use records::{Hash64, MoneyNanos, UNITS_E8};
+use records::{Hash64, MoneyNanos, UNITS_E8, down_e8};
 
 use crate::index::{Index, spread};
 
@@ -39,10 +39,6 @@ pub struct PositionCell {
     pub(crate) told_mark_nanos: i64,
 }
 
-fn down(amount_e8: i128) -> i128 {
-    amount_e8.div_euclid(UNITS_E8)
-}
-
 impl PositionCell {
     /// Value of the position at its mark, nanos × 1e8.
     pub fn value_e8(&self) -> i128 {
@@ -51,17 +47,17 @@ impl PositionCell {
 
     /// Marked profit of the open position, nanos, rounded down.
     pub fn unrealised_nanos(&self) -> i128 {
-        down(self.value_e8().saturating_sub(self.cost_e8))
+        down_e8(self.value_e8().saturating_sub(self.cost_e8))
     }
 
     /// Realised profit, nanos, rounded down.
     pub fn realised_nanos(&self) -> i128 {
-        down(self.realised_e8)
+        down_e8(self.realised_e8)
     }
 
     /// Cash, nanos, rounded down.
     pub fn cash_nanos(&self) -> i128 {
-        down(self.cash_e8)
+        down_e8(self.cash_e8)
     }
 
     /// Books a trade: `signed_lots` above zero were bought.
@@ -94,7 +90,8 @@ impl PositionCell {
             return self.cost_e8;
         }
         // Split first: a product of a large cost and many lots would not fit.
-        let (whole, rest) = (self.cost_e8.div_euclid(open), self.cost_e8.rem_euclid(open));
+        let whole = self.cost_e8.div_euclid(open);
+        let rest = self.cost_e8 - whole * open;
         whole.saturating_mul(closed).saturating_add((rest * closed + open - 1) / open)
     }
 

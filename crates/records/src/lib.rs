@@ -35,7 +35,7 @@ pub use id_map::IdMap;
 pub use ids::{EPOCH_MAX, ORDER_DAY_ZERO_NS, OrderId, OrderIdParts, region_number};
 pub use layout::{Element, Field, LAYOUTS, Layout, Plain, Record, bytes_of, bytes_of_slice, read_from, view_of};
 pub use market::*;
-pub use money::{MoneyNanos, UNITS_E8, notional_nanos};
+pub use money::{MoneyNanos, UNITS_E8, down_e8, notional_nanos};
 pub use orders::*;
 pub use outputs::*;
 pub use parse::{ParseError, RecordRef, parse, version_of};

@@ -325,10 +325,11 @@ impl Side {
         if lots >= open_lots {
             cancel.lots = 0;
         }
-        let reports = self.made.reports.len();
+        let before = self.made.reports.take();
         self.exact.on_command(self.now_ns, bytes_of(&cancel), &mut self.made);
         // The live run's own word of it is given to the engine; the feed has its own record.
-        self.made.reports.truncate(reports);
+        self.made.reports.take();
+        self.made.reports.extend(before);
     }
 
     /// Whether the order is open here.
@@ -338,7 +339,7 @@ impl Side {
 
     /// Reports set out: those that the live run heard as well wait for its times.
     fn say(&mut self) {
-        for event in self.made.reports.drain(..) {
+        for event in self.made.reports.take() {
             let expected = self.expected.get_mut(&(event.owner.order_id, REPORT | u16::from(event.event)));
             let due_ns = match expected.filter(|left| **left > 0) {
                 Some(left) => {

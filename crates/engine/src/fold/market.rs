@@ -13,6 +13,18 @@ use crate::host::EventRef;
 use crate::outbox::{Outbox, Stage};
 use crate::region_quotes::BestPrices;
 
+/// Half of the sum of two prices, rounded down.
+#[inline(always)]
+pub(super) const fn middle(bid_nanos: i64, ask_nanos: i64) -> i64 {
+    (bid_nanos & ask_nanos) + ((bid_nanos ^ ask_nanos) >> 1)
+}
+
+/// What the hash has of a touch.
+#[inline(always)]
+pub(super) const fn touch_words(place: u64, bid: &Level, ask: &Level) -> [u64; 5] {
+    [place, bid.price_nanos as u64, bid.lots as u64, ask.price_nanos as u64, ask.lots as u64]
+}
+
 impl Engine {
     #[inline]
     pub(super) fn on_market_order(&mut self, record: &MarketOrder, out: &mut dyn Outbox) {
@@ -131,14 +143,9 @@ impl Engine {
         if listing.touched {
             listing.touched = false;
             listing.touch_time_ns = self.time_ns;
-            for word in
-                [u64::from(place), bid.price_nanos as u64, bid.lots as u64, ask.price_nanos as u64, ask.lots as u64]
-            {
-                self.hash.word(word);
-            }
+            touch_words(u64::from(place), &bid, &ask).into_iter().for_each(|word| self.hash.word(word));
             if !absent(bid.price_nanos) && !absent(ask.price_nanos) {
-                let middle = (i128::from(bid.price_nanos) + i128::from(ask.price_nanos)) >> 1;
-                self.marks[listing.instrument as usize] = middle as i64;
+                self.marks[listing.instrument as usize] = middle(bid.price_nanos, ask.price_nanos);
             }
         }
         let (mut watchers, called) = (listing.watchers, listing.book_watchers);

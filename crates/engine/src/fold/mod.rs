@@ -17,6 +17,7 @@ mod peers;
 mod quotes;
 mod regions;
 mod reports;
+mod run;
 mod self_trade;
 mod signals;
 mod standing;
@@ -26,8 +27,8 @@ mod usage;
 use std::collections::VecDeque;
 
 use records::{
-    FillView, Hash64, Header, MarketLevel, MarketOrder, MultiLegView, OrderId, OrderIdParts, OrderView, Peer, Record,
-    RecordRef, SignalView, Stamp, UNDEF_PRICE, bytes_of, read_from, view_of,
+    FillView, Hash64, Header, MarketLevel, MarketOrder, MultiLegView, OrderEvent, OrderId, OrderIdParts, OrderView,
+    Peer, Record, RecordRef, SignalView, Stamp, UNDEF_PRICE, bytes_of, read_from, view_of,
 };
 use risk::LimitTree;
 
@@ -42,6 +43,7 @@ use crate::outbox::Outbox;
 use crate::positions::{PositionCell, Positions};
 use cells::{ListingCell, SlotCell, VenueCell};
 use consolidated::Consolidations;
+pub use run::MarketRun;
 pub use standing::Standing;
 
 const NO_LISTING: u16 = u16::MAX;
@@ -249,6 +251,8 @@ impl Engine {
             self.on_market_level(record, out);
         } else if let Some(record) = as_record::<MarketOrder>(record) {
             self.on_market_order(record, out);
+        } else if let Some(record) = as_record::<OrderEvent>(record) {
+            self.on_order_event(record, out);
         } else {
             self.apply_other(record, out);
         }
