@@ -36,7 +36,7 @@ pub struct OwnTrade {
 pub enum Whose {
     /// Others' alone.
     Market,
-    /// It shows an order of ours, under this id.
+    /// It shows an order of ours, under the first id that it had there.
     Shown(u64),
     /// An order of ours came in and took these lots.
     Took(OwnTrade),
@@ -63,6 +63,10 @@ pub struct OwnCross {
 #[derive(Debug, Default)]
 pub struct OwnMarks {
     orders: BTreeMap<(u16, u64), u64>,
+    /// Ids that an order got by replaces which left it its reference, and so its place: the first id of that reference.
+    roots: BTreeMap<u64, u64>,
+    /// Those ids by the first, in the order of reports.
+    later: BTreeMap<u64, Vec<u64>>,
     trades: BTreeMap<(u16, u64), Vec<OwnTrade>>,
     crosses: BTreeMap<u16, Vec<OwnCross>>,
 }
@@ -72,8 +76,12 @@ const IN_AUCTION: [u8; 2] = [3, 0];
 
 /// A report's own time at the venue, or the end of it where the session tells milliseconds.
 pub(crate) fn latest(event: &OrderEvent) -> u64 {
+    latest_of(event.header.venue_time_ns)
+}
+
+/// As [`latest`], of the time alone.
+pub(crate) fn latest_of(time_ns: u64) -> u64 {
     const MILLISECOND_NS: u64 = 1_000_000;
-    let time_ns = event.header.venue_time_ns;
     if time_ns.is_multiple_of(MILLISECOND_NS) { time_ns + MILLISECOND_NS - 1 } else { time_ns }
 }
 
@@ -96,7 +104,11 @@ impl OwnMarks {
     pub fn note(&mut self, event: &OrderEvent) {
         let venue = event.header.venue;
         if event.venue_order_ref != 0 {
-            self.orders.entry((venue, event.venue_order_ref)).or_insert(event.owner.order_id);
+            let order_id = event.owner.order_id;
+            let first = *self.orders.entry((venue, event.venue_order_ref)).or_insert(order_id);
+            if first != order_id && self.roots.insert(order_id, first).is_none() {
+                self.later.entry(first).or_default().push(order_id);
+            }
         }
         if event.event == OrderEventKind::Filled.code() && event.execution_id != 0 {
             let trades = self.trades.entry((venue, event.execution_id)).or_default();
@@ -141,8 +153,20 @@ impl OwnMarks {
         Trade { lots: (whole.lots - lots[0].max(lots[1])).max(0), ..*whole }
     }
 
+    /// The first id that the order of a reference had.
     pub(crate) fn order(&self, venue: u16, order_ref: u64) -> Option<u64> {
         self.orders.get(&(venue, order_ref)).copied()
+    }
+
+    /// The first id of the reference that an order's id stands for; itself where the feed never showed it, or it is the first.
+    pub(crate) fn root(&self, order_id: u64) -> u64 {
+        self.roots.get(&order_id).copied().unwrap_or(order_id)
+    }
+
+    /// All ids of a reference, by any of them, the latest first.
+    pub(crate) fn ids(&self, order_id: u64) -> impl Iterator<Item = u64> + '_ {
+        let root = self.root(order_id);
+        self.later.get(&root).into_iter().flatten().rev().copied().chain([root])
     }
 
     /// Whose doing a record is.
@@ -151,8 +175,8 @@ impl OwnMarks {
             FlowRecord::Order(order) if order.action == BookAction::Execute.code() => {
                 let trades = self.trades.get(&(venue, order.match_id)).map_or(&[][..], Vec::as_slice);
                 let resting = self.order(venue, order.order_ref);
-                let rested = trades.iter().find(|trade| Some(trade.order_id) == resting);
-                let came_in = trades.iter().find(|trade| Some(trade.order_id) != resting);
+                let rested = trades.iter().find(|trade| Some(self.root(trade.order_id)) == resting);
+                let came_in = trades.iter().find(|trade| Some(self.root(trade.order_id)) != resting);
                 match (rested, came_in, resting) {
                     (_, Some(trade), _) => Whose::Took(*trade),
                     (Some(trade), None, _) => Whose::Rested(*trade),

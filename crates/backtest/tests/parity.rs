@@ -336,3 +336,227 @@ fn a_fill_that_says_auction_where_the_feed_prints_none_is_unexplained() {
     live.fills(at_ns, id, PRICE, [80, 5, 0, 5]);
     assert!(!unexplained(&live.again()).is_empty());
 }
+
+/// An order at a price.
+fn at(side: Side, price_nanos: i64, lots: i64) -> OrderIntent {
+    OrderIntent { price_nanos, ..new_intent(side, lots) }
+}
+
+impl LiveRun {
+    /// The feed adds an order of ours.
+    fn adds(&mut self, venue_time_ns: u64, side: Side, order_ref: u64, price_nanos: i64, lots: i64) {
+        self.shows(venue_time_ns, |order| {
+            (order.action, order.side, order.order_ref) = (BookAction::Add.code(), side.code(), order_ref);
+            (order.price_nanos, order.lots) = (price_nanos, lots);
+        });
+    }
+
+    /// The feed deletes an order, or takes lots off it.
+    fn takes_off(&mut self, venue_time_ns: u64, order_ref: u64, lots: i64) {
+        let action = if lots == 0 { BookAction::Delete } else { BookAction::Reduce };
+        self.shows(venue_time_ns, |order| {
+            (order.action, order.order_ref, order.lots) = (action.code(), order_ref, lots);
+        });
+    }
+
+    fn takes(&mut self, venue_time_ns: u64, id: u64, order_ref: u64, price_nanos: i64, lots: i64) {
+        self.says(venue_time_ns, id, OrderEventKind::Accepted, |event| {
+            (event.venue_order_ref, event.price_nanos, event.lots) = (order_ref, price_nanos, lots);
+            (event.leaves_lots, event.cumulative_lots) = (lots, 0);
+        });
+    }
+
+    fn cancels(&mut self, venue_time_ns: u64, id: u64, lots: i64, done: i64, reason: Reason) {
+        self.says(venue_time_ns, id, OrderEventKind::Canceled, |event| {
+            (event.lots, event.leaves_lots, event.cumulative_lots) = (lots, 0, done);
+            event.reason = reason.code();
+        });
+    }
+
+    /// An order that rests, shown and accepted.
+    fn rests(&mut self, side: Side, order_ref: u64, price_nanos: i64, lots: i64) -> u64 {
+        let id = self.sends(vec![at(side, price_nanos, lots)])[0];
+        let entered_ns = self.world.now_ns + 200;
+        self.adds(entered_ns, side, order_ref, price_nanos, lots);
+        self.says(entered_ns, id, OrderEventKind::Accepted, |event| {
+            (event.venue_order_ref, event.price_nanos, event.lots) = (order_ref, price_nanos, lots);
+            (event.leaves_lots, event.cumulative_lots) = (lots, 0);
+            event.side = side.code();
+        });
+        id
+    }
+
+    /// Somebody meets a resting order of ours: feed and report.
+    fn met(&mut self, venue_time_ns: u64, id: u64, [order_ref, number, lots, leaves, done]: [i64; 5]) {
+        self.shows(venue_time_ns, |order| {
+            (order.action, order.order_ref, order.lots) = (BookAction::Execute.code(), order_ref as u64, lots);
+            order.match_id = number as u64;
+        });
+        let price_nanos = self.world.engine.order(id).map_or(PRICE, |order| order.price_nanos);
+        self.says(venue_time_ns, id, OrderEventKind::Filled, |event| {
+            (event.venue_order_ref, event.price_nanos) = (order_ref as u64, price_nanos);
+            (event.lots, event.execution_id) = (lots, number as u64);
+            (event.leaves_lots, event.cumulative_lots, event.liquidity) = (leaves, done, 1);
+        });
+    }
+
+    fn replaces(&mut self, id: u64, price_nanos: i64, lots: i64) -> u64 {
+        let before = self.world.commands::<ReplaceOrder>().len();
+        self.world.intend(vec![replace_intent(id, price_nanos, lots)]);
+        let sent = &self.world.commands::<ReplaceOrder>()[before..];
+        assert_eq!(sent.len(), 1, "it is sent");
+        sent[0].owner.order_id
+    }
+
+    /// No unexplained difference, and the live state at the end.
+    fn is_equal(&self) -> Parity {
+        let parity = self.again();
+        assert!(unexplained(&parity).is_empty(), "{:#?}", unexplained(&parity));
+        assert_eq!(parity.state_hash, parity.replay.state_hash);
+        parity
+    }
+}
+
+#[test]
+fn of_two_orders_that_came_in_at_once_the_one_that_met_ours_had_it_cancelled() {
+    let mut live = LiveRun::new("crossed");
+    let own = live.rests(Side::Sell, 7, PRICE, 10);
+    let sent = live.sends(vec![at(Side::Buy, PRICE - 2 * TICK, 6), at_once()]);
+    let came_ns = live.world.now_ns + 200;
+    live.takes(came_ns, sent[0], 8, PRICE - 2 * TICK, 6);
+    live.takes(came_ns, sent[1], 9, PRICE, 5);
+    live.cancels(came_ns, own, 10, 0, Reason::SelfTradePrevention);
+    live.cancels(came_ns, sent[1], 5, 0, Reason::Immediate);
+    live.adds(came_ns, Side::Buy, 8, PRICE - 2 * TICK, 6);
+    // What it decides here depends on what the feed has told by now.
+    live.sends(vec![at(Side::Sell, PRICE + 9 * TICK, 1)]);
+    live.takes_off(came_ns, 7, 0);
+
+    let parity = live.is_equal();
+    assert_eq!(alike(&parity, own, OrderEventKind::Canceled), 1);
+    assert_eq!(alike(&parity, sent[1], OrderEventKind::Canceled), 1);
+}
+
+#[test]
+fn an_order_replaced_in_its_place_is_the_same_one_in_the_feed_whichever_id_a_cancel_named() {
+    let mut live = LiveRun::new("in-place");
+    let first = live.rests(Side::Buy, 7, PRICE - 3 * TICK, 10);
+    let second = live.replaces(first, PRICE - 3 * TICK, 6);
+    live.sends(vec![cancel_intent(first)]);
+    let replaced_ns = live.world.now_ns + 200;
+    live.says(replaced_ns, second, OrderEventKind::Replaced, |event| {
+        (event.venue_order_ref, event.price_nanos, event.lots) = (7, PRICE - 3 * TICK, 6);
+        (event.leaves_lots, event.cumulative_lots, event.original_id) = (6, 0, first);
+    });
+    live.takes_off(replaced_ns, 7, 4);
+    // That cancel crossed the replace, and the venue had no such order any more; the engine sends it again for the id in force.
+    let gone_ns = live.world.now_ns + 400;
+    live.cancels(gone_ns, second, 6, 0, Reason::UserRequested);
+    live.sends(vec![at(Side::Buy, PRICE - 5 * TICK, 1)]);
+    live.takes_off(gone_ns, 7, 0);
+
+    let parity = live.is_equal();
+    assert_eq!(alike(&parity, second, OrderEventKind::Replaced), 1);
+    assert_eq!(alike(&parity, second, OrderEventKind::Canceled), 1);
+}
+
+#[test]
+fn a_fill_before_it_is_no_answer_to_a_cancel() {
+    let mut live = LiveRun::new("part");
+    let id = live.rests(Side::Buy, 7, PRICE, 10);
+    live.sends(vec![cancel_intent(id)]);
+    let (met_ns, gone_ns) = (live.world.now_ns + 300, live.world.now_ns + 900);
+    live.met(met_ns, id, [7, 40, 4, 6, 4]);
+    live.takes_off(gone_ns, 7, 0);
+    live.cancels(gone_ns, id, 6, 4, Reason::UserRequested);
+
+    let parity = live.is_equal();
+    assert_eq!(alike(&parity, id, OrderEventKind::Canceled), 1);
+}
+
+#[test]
+fn a_cancel_that_the_gateway_refused_leaves_the_order_where_it_is() {
+    for partly_first in [false, true] {
+        let mut live = LiveRun::new("refused");
+        let id = live.rests(Side::Buy, 7, PRICE, 10);
+        let mut done = 0;
+        live.sends(vec![cancel_intent(id)]);
+        if partly_first {
+            done = 3;
+            live.met(live.world.now_ns + 100, id, [7, 39, 3, 7, 3]);
+        }
+        let refused_ns = live.world.now_ns;
+        live.says(refused_ns, id, OrderEventKind::CancelRejected, |event| event.reason = Reason::Throttled.code());
+        // Another order's answer takes whatever was sent before it along.
+        let other = live.rests(Side::Buy, 8, PRICE - 2 * TICK, 1);
+        live.met(live.world.now_ns + 300, id, [7, 40, 10 - done, 0, 10]);
+        assert_eq!(live.world.position(SHARE), 10);
+
+        let parity = live.is_equal();
+        assert_eq!(alike(&parity, id, OrderEventKind::Filled), 1 + usize::from(partly_first));
+        assert_eq!(alike(&parity, other, OrderEventKind::Accepted), 1);
+    }
+}
+
+#[test]
+fn a_replace_that_was_not_sent_since_its_original_had_filled_ends_nothing_else() {
+    for answer in [OrderEventKind::NotSent, OrderEventKind::ReplaceRejected] {
+        let mut live = LiveRun::new("filled-first");
+        let [first, other] = [7, 8].map(|order_ref| live.rests(Side::Buy, order_ref, PRICE, 5));
+        let replaced = live.replaces(first, PRICE - TICK, 9);
+        let moved = live.replaces(other, PRICE - 2 * TICK, 5);
+        live.met(live.world.now_ns + 100, first, [7, 40, 5, 0, 5]);
+        // The venue's word is its own, the gateway's bears its own time twice.
+        let said_ns = live.world.now_ns + if answer == OrderEventKind::NotSent { 0 } else { 150 };
+        live.says(said_ns, replaced, answer, |event| {
+            (event.original_id, event.reason) = (first, Reason::UnknownOrder.code());
+            (event.leaves_lots, event.cumulative_lots) = (-1, -1);
+        });
+        let moved_ns = live.world.now_ns + 200;
+        live.shows(moved_ns, |order| {
+            (order.action, order.order_ref, order.new_order_ref) = (BookAction::Replace.code(), 8, 9);
+            (order.price_nanos, order.lots) = (PRICE - 2 * TICK, 5);
+        });
+        live.says(moved_ns, moved, OrderEventKind::Replaced, |event| {
+            (event.venue_order_ref, event.price_nanos, event.lots) = (9, PRICE - 2 * TICK, 5);
+            (event.leaves_lots, event.cumulative_lots, event.original_id) = (5, 0, other);
+        });
+
+        let parity = live.is_equal();
+        assert_eq!(alike(&parity, moved, OrderEventKind::Replaced), 1, "{answer:?}");
+        assert_eq!(alike(&parity, first, OrderEventKind::Filled), 1);
+    }
+}
+
+#[test]
+fn what_a_session_says_again_is_an_answer_where_nobody_had_heard_it() {
+    let mut live = LiveRun::new("said-again");
+    let id = live.sends(vec![at(Side::Buy, PRICE, 10)])[0];
+    let entered_ns = live.world.now_ns + 200;
+    live.adds(entered_ns, Side::Buy, 7, PRICE, 10);
+    for _ in 0..2 {
+        live.says(entered_ns, id, OrderEventKind::Accepted, |event| {
+            (event.venue_order_ref, event.price_nanos, event.lots) = (7, PRICE, 10);
+            (event.leaves_lots, event.cumulative_lots, event.possible_duplicate) = (10, 0, 1);
+        });
+    }
+    let parity = live.is_equal();
+    assert_eq!(alike(&parity, id, OrderEventKind::Accepted), 1);
+    let repeated = |step: &&Parted| step.difference.is_some_and(|found| found.because == Because::Repeated);
+    assert_eq!(parity.steps.iter().filter(repeated).count(), 1, "the second time it is a repetition");
+}
+
+#[test]
+fn an_order_that_took_nothing_was_there_before_what_the_feed_told_next() {
+    let mut live = LiveRun::new("took-nothing");
+    let id = live.sends(vec![at_once()])[0];
+    let answered_ns = live.world.now_ns + 200;
+    // Somebody offers at its price only after it had come and gone; the feed is heard first.
+    live.shows(answered_ns + 100, |order| {
+        (order.action, order.side, order.order_ref) = (BookAction::Add.code(), Side::Sell.code(), 50);
+        (order.price_nanos, order.lots) = (PRICE, 3);
+    });
+    answer_unseen(&mut live, id, answered_ns);
+    let parity = live.is_equal();
+    assert_eq!(alike(&parity, id, OrderEventKind::Canceled), 1);
+}

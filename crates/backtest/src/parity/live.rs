@@ -11,11 +11,11 @@ use std::rc::Rc;
 use engine::{EngineConfig, Host, Outbox, Replay, ReplayError};
 use journal::Reader;
 use records::{
-    Applied, Definition, Header, Kind, Listing, OrderEventKind, Reason, RecordRef, SelfTrade, Stamp, TickBand,
-    UNDEF_PRICE, read_from,
+    Applied, Definition, Header, Kind, Listing, OrderEvent, OrderEventKind, Reason, RecordRef, SelfTrade, Side, Stamp,
+    TickBand, UNDEF_PRICE, read_from,
 };
 
-use super::steps::{Because, Key, REPORT, Step, Steps, own_rule};
+use super::steps::{Because, Key, MILLISECOND_NS, REPORT, Step, Steps, own_rule};
 use crate::capture::{OwnMarks, Whose, flow_of};
 use crate::venue::Listed;
 
@@ -27,6 +27,8 @@ pub(crate) struct Sent {
     /// Sequence of the input that led to it.
     pub input: u64,
     pub original_id: u64,
+    /// Both orders under the first ids that the feed shows them by.
+    pub roots: [u64; 2],
     /// The venue's time in its first answer, 0 without one.
     pub answered_ns: u64,
     /// It never reached the venue.
@@ -43,8 +45,11 @@ pub(crate) struct Live {
     pub listed: BTreeMap<u16, Vec<Listed>>,
     /// Live reports that a rule explains by themselves.
     pub ruled: BTreeMap<Key, Because>,
-    /// Orders that the venue cancelled because another of ours came in to meet them, and which that was.
-    pub crossed: BTreeMap<u64, u64>,
+    /// Orders that the venue cancelled because another of ours came in to meet them, by the first id that the feed showed them by,
+    /// and which that was, with the venue's time of it.
+    pub crossed: BTreeMap<u64, (u64, Step)>,
+    /// Reports of orders that ended, shrank or were replaced as we asked, by the first id that the feed showed them by.
+    endings: BTreeMap<u64, Vec<Step>>,
     /// What each venue does with such, a [`SelfTrade`] code, by what it did.
     pub self_trade: BTreeMap<u16, u8>,
     /// Times at which a venue's feed had lost messages.
@@ -107,6 +112,29 @@ impl Reference {
 }
 
 impl Live {
+    /// The order of ours that came in at this venue's time and met this one, which the venue cancelled for it.
+    pub fn crossed_by(&self, order_id: u64, venue_time_ns: u64) -> Option<u64> {
+        let (other, step) = self.crossed.get(&self.marks.root(order_id))?;
+        step.is_at(venue_time_ns).then_some(*other)
+    }
+
+    /// Whether a command took an order, or part of it, from the venue at this time, by the venue's report of the end and by its
+    /// answer to the command; `None`: no report tells. An id that a replace had ended by then is not meant, though a cancel may
+    /// have named it; and a replace may end an order that it was refused for.
+    pub fn ended_by(&self, order_id: u64, gone: bool, venue_time_ns: u64) -> Option<impl Fn(&Sent) -> bool> {
+        let told = self.endings.get(&self.marks.root(order_id)).map_or(&[][..], Vec::as_slice);
+        let canceled = REPORT | u16::from(OrderEventKind::Canceled.code());
+        let fits = |step: &&Step| step.is_at(venue_time_ns) && gone == (step.key.what == canceled);
+        let step = *told.iter().find(fits)?;
+        let replaced = step.key.what == REPORT | u16::from(OrderEventKind::Replaced.code());
+        let id = step.key.order_id;
+        Some(move |sent: &Sent| match Kind::ReplaceOrder as u16 == sent.key.what {
+            true if replaced => sent.key.order_id == id,
+            true => sent.original_id == id && step.is_at(sent.answered_ns),
+            false => !replaced && (sent.key.order_id, sent.key.what) == (id, Kind::CancelOrder as u16),
+        })
+    }
+
     pub fn read(directory: &Path, host: Box<dyn Host>) -> Result<Self, ReplayError> {
         let config =
             EngineConfig::from_words(&Reader::open(directory)?.identity().settings).ok_or(ReplayError::Settings)?;
@@ -136,6 +164,7 @@ impl Live {
             listed: reference.listed(),
             ruled: found.ruled,
             crossed: found.crossed,
+            endings: found.endings,
             self_trade: found.self_trade,
             gaps: found.gaps,
             given: found.given,
@@ -152,7 +181,8 @@ struct Found {
     commands: Vec<Sent>,
     marks: OwnMarks,
     ruled: BTreeMap<Key, Because>,
-    crossed: BTreeMap<u64, u64>,
+    crossed: BTreeMap<u64, (u64, Step)>,
+    endings: BTreeMap<u64, Vec<Step>>,
     self_trade: BTreeMap<u16, u8>,
     gaps: Vec<(u16, u64)>,
     given: BTreeMap<u16, u64>,
@@ -160,6 +190,10 @@ struct Found {
     report_ns: Vec<u64>,
     /// Commands that wait for a first answer, by order.
     waiting: BTreeMap<u64, Vec<usize>>,
+    /// All commands, by order.
+    sent: BTreeMap<u64, Vec<usize>>,
+    /// Reports that were heard: order, kind, the venue's time, match number.
+    heard: BTreeSet<(u64, u8, u64, u64)>,
     hidden: BTreeSet<(u16, u64)>,
     /// Match numbers of ours in auctions that the feed printed.
     auctions: BTreeSet<(u16, u64)>,
@@ -171,8 +205,10 @@ impl Found {
         let Some(step) = Step::of_command(record, stamp.sequence, stamp.time_ns) else { return };
         let key = self.steps.push(step);
         self.waiting.entry(key.order_id).or_default().push(self.commands.len());
+        self.sent.entry(key.order_id).or_default().push(self.commands.len());
         let (Stamp { sequence: input, time_ns }, original_id) = (stamp, step.original_id);
-        self.commands.push(Sent { key, venue, time_ns, input, original_id, answered_ns: 0, lost: false });
+        let roots = [key.order_id, original_id].map(|id| self.marks.root(id));
+        self.commands.push(Sent { key, venue, time_ns, input, original_id, roots, answered_ns: 0, lost: false });
     }
 
     fn take(&mut self, record: &[u8], stamp: Stamp, reference: &mut Reference) {
@@ -210,9 +246,11 @@ impl Found {
         }
     }
 
-    fn report(&mut self, event: &records::OrderEvent, stamp: Stamp) {
-        let key = self.steps.push(Step::of_report(event, stamp.sequence, stamp.time_ns));
-        if let Some(rule) = own_rule(event) {
+    fn report(&mut self, event: &OrderEvent, stamp: Stamp) {
+        let step = Step::of_report(event, stamp.sequence, stamp.time_ns);
+        let key = self.steps.push(step);
+        let said = (key.order_id, event.event, event.header.venue_time_ns, event.execution_id);
+        if let Some(rule) = own_rule(event, !self.heard.insert(said)) {
             self.ruled.insert(key, rule);
         } else {
             self.report_ns.push(stamp.time_ns.saturating_sub(event.header.venue_time_ns));
@@ -221,22 +259,67 @@ impl Found {
         if kind == Some(OrderEventKind::Filled) {
             self.fills.push(((event.header.venue, event.execution_id), key));
         }
-        // A cancel is not sent under its order's own id twice; the first that waits is meant.
-        if let Some(command) = self.waiting.get_mut(&event.owner.order_id).and_then(|waiting| waiting.first().copied())
-        {
-            if kind == Some(OrderEventKind::NotSent) {
-                let meant = self.meant(event);
-                self.commands[meant.unwrap_or(command)].lost = true;
-            } else if !self.ruled.contains_key(&key) {
-                let sent = &mut self.commands[command];
-                self.order_ns.push(event.header.venue_time_ns.saturating_sub(sent.time_ns));
-                if sent.answered_ns == 0 {
-                    sent.answered_ns = event.header.venue_time_ns;
-                }
-                if kind != Some(OrderEventKind::Filled) {
-                    self.waiting.get_mut(&event.owner.order_id).map(|waiting| waiting.remove(0));
+        let ending = match kind {
+            Some(OrderEventKind::Canceled | OrderEventKind::Restated) => is_asked_for(event.reason),
+            _ => kind == Some(OrderEventKind::Replaced),
+        };
+        if ending {
+            self.endings.entry(self.marks.root(key.order_id)).or_default().push(step);
+        }
+        if self.ruled.get(&key) == Some(&Because::Gateway) {
+            self.had_no_effect(event, kind);
+        } else if !self.ruled.contains_key(&key) {
+            self.answer(event, kind);
+        }
+    }
+
+    /// The venue's word about an order: which of its commands it answers, and when each was there at the latest.
+    fn answer(&mut self, event: &OrderEvent, kind: Option<OrderEventKind>) {
+        let (order_id, venue_time_ns) = (event.owner.order_id, event.header.venue_time_ns);
+        let enters = |what: u16| what != Kind::CancelOrder as u16;
+        // An order of which anything is said was there by then, whatever is said; a fill answers nothing, and neither does an end
+        // that no cancel asked for.
+        let (entered, ended) = match kind {
+            Some(OrderEventKind::Canceled | OrderEventKind::Restated) => (false, is_asked_for(event.reason)),
+            Some(OrderEventKind::CancelRejected) => (false, true),
+            Some(OrderEventKind::Filled | OrderEventKind::Expired) => (false, false),
+            _ => (true, false),
+        };
+        let Some(waiting) = self.waiting.get_mut(&order_id) else { return };
+        let commands = &mut self.commands;
+        waiting.retain(|at| {
+            let sent = &mut commands[*at];
+            let answered = enters(sent.key.what);
+            if answered && sent.answered_ns == 0 {
+                sent.answered_ns = venue_time_ns;
+                self.order_ns.push(venue_time_ns.saturating_sub(sent.time_ns));
+            }
+            !(answered && entered)
+        });
+        let cancel = waiting.iter().position(|at| !enters(commands[*at].key.what));
+        if let Some(place) = cancel.filter(|_| ended) {
+            let sent = &mut commands[waiting.remove(place)];
+            sent.answered_ns = venue_time_ns;
+            self.order_ns.push(venue_time_ns.saturating_sub(sent.time_ns));
+        }
+    }
+
+    /// The gateway's own word that a command did nothing at the venue: it did not leave, did not arrive, or was refused as a message.
+    fn had_no_effect(&mut self, event: &OrderEvent, kind: Option<OrderEventKind>) {
+        let order_id = event.owner.order_id;
+        match kind {
+            Some(OrderEventKind::NotSent | OrderEventKind::CancelRejected) => {
+                let Some(meant) = self.meant(event, kind) else { return };
+                self.commands[meant].lost = true;
+                self.waiting.entry(order_id).or_default().retain(|at| *at != meant);
+            }
+            // The venue never had it: nothing that was asked of it arrived.
+            Some(OrderEventKind::NotFound | OrderEventKind::Rejected | OrderEventKind::ReplaceRejected) => {
+                for at in self.waiting.remove(&order_id).unwrap_or_default() {
+                    self.commands[at].lost = true;
                 }
             }
+            _ => {}
         }
     }
 
@@ -259,25 +342,38 @@ impl Found {
         }
     }
 
-    /// Cancels that nobody asked for, at the venue's time at which another order of ours came in: it keeps our orders from
-    /// trading with each other, and the matching can do the same.
+    /// Cancels that nobody asked for, at the venue's time at which another order of ours came in to meet them: it keeps our orders
+    /// from trading with each other, and the matching can do the same. Of several that came in at once it is the last that was
+    /// told of before the cancel: a session tells in the order in which the venue did it.
     fn rule_crossed(&mut self) {
         let what = |kind: OrderEventKind| REPORT | u16::from(kind.code());
         let entered = [what(OrderEventKind::Accepted), what(OrderEventKind::Replaced)];
         let reasons = [Reason::SelfTradePrevention.code(), Reason::Other.code()];
-        let came_in: Vec<Step> =
-            self.steps.all.iter().filter(|step| entered.contains(&step.key.what)).copied().collect();
-        for step in self.steps.all.iter().filter(|step| step.key.what == what(OrderEventKind::Canceled)) {
-            if !reasons.contains(&step.reason) {
+        let place = |step: &Step| (step.venue, step.instrument, step.venue_time_ns / MILLISECOND_NS);
+        let mut came_in: BTreeMap<_, Vec<(usize, Step)>> = BTreeMap::new();
+        let mut prices = BTreeMap::new();
+        let answers = |step: &Step| !matches!(self.ruled.get(&step.key), Some(Because::Repeated | Because::Gateway));
+        let said = |(_, step): &(usize, &Step)| entered.contains(&step.key.what) && answers(step);
+        for (at, step) in self.steps.all.iter().enumerate().filter(said) {
+            came_in.entry(place(step)).or_default().push((at, *step));
+            prices.insert(step.key.order_id, step.price_nanos);
+        }
+        for (at, step) in self.steps.all.iter().enumerate() {
+            let repeated = self.ruled.get(&step.key) == Some(&Because::Repeated);
+            if step.key.what != what(OrderEventKind::Canceled) || !reasons.contains(&step.reason) || repeated {
                 continue;
             }
-            let at_once = |other: &&Step| {
-                (other.venue, other.instrument) == (step.venue, step.instrument) && other.is_at_once(step)
-            };
-            let (own, others): (Vec<&Step>, Vec<&Step>) =
-                came_in.iter().filter(at_once).partition(|other| other.key.order_id == step.key.order_id);
-            if let Some(other) = others.iter().find(|other| other.side != step.side) {
-                self.crossed.insert(step.key.order_id, other.key.order_id);
+            let at_once = came_in.get(&place(step)).map_or(&[][..], Vec::as_slice);
+            let at_once = at_once.iter().filter(|(_, other)| other.is_at_once(step));
+            let (own, others): (Vec<_>, Vec<_>) =
+                at_once.partition(|(_, other)| other.key.order_id == step.key.order_id);
+            let price_nanos = prices.get(&step.key.order_id).copied().unwrap_or(UNDEF_PRICE);
+            let mut others =
+                others.iter().filter(|(_, other)| other.side != step.side && meet(other, price_nanos)).peekable();
+            let first = others.peek().copied();
+            let before = others.take_while(|(other, _)| *other < at).last();
+            if let Some((_, other)) = before.or(first) {
+                self.crossed.insert(self.marks.root(step.key.order_id), (other.key.order_id, *step));
                 self.self_trade.insert(step.venue, SelfTrade::CancelOldest.code());
                 self.ruled.remove(&step.key);
             } else if !own.is_empty() && step.reason == reasons[0] {
@@ -286,15 +382,19 @@ impl Found {
         }
     }
 
-    /// The command that a `NotSent` speaks of: a cancel names its order twice, a replace its original, a new order nobody.
-    fn meant(&self, event: &records::OrderEvent) -> Option<usize> {
+    /// The command that a gateway's statement speaks of, whether it waits or something else seemed to answer it: of a `NotSent`, a
+    /// cancel names its order twice, a replace its original, a new order nobody.
+    fn meant(&self, event: &OrderEvent, kind: Option<OrderEventKind>) -> Option<usize> {
+        let order_id = event.owner.order_id;
         let what = match event.original_id {
+            _ if kind == Some(OrderEventKind::CancelRejected) => Kind::CancelOrder,
             0 => Kind::NewOrder,
-            id if id == event.owner.order_id => Kind::CancelOrder,
+            id if id == order_id => Kind::CancelOrder,
             _ => Kind::ReplaceOrder,
         };
-        let waiting = self.waiting.get(&event.owner.order_id)?;
-        waiting.iter().rev().copied().find(|at| self.commands[*at].key.what == what as u16)
+        let fits = |at: &usize| self.commands[*at].key.what == what as u16 && !self.commands[*at].lost;
+        let waits = self.waiting.get(&order_id).and_then(|waiting| waiting.iter().copied().find(fits));
+        waits.or_else(|| self.sent.get(&order_id).and_then(|sent| sent.iter().rev().copied().find(fits)))
     }
 }
 
@@ -317,10 +417,23 @@ impl Sent {
         self.key.order_id == order_id && entered.contains(&self.key.what)
     }
 
-    /// Whether it took the order, or what was left of it, from the venue.
-    pub fn ends(&self, order_id: u64) -> bool {
-        self.original_id == order_id || (self.key.order_id, self.key.what) == (order_id, Kind::CancelOrder as u16)
+    /// Whether it took the order that the feed first showed by this id, or part of it, from the venue.
+    pub fn ends(&self, root: u64) -> bool {
+        let [order, original] = self.roots;
+        original == root || (order, self.key.what) == (root, Kind::CancelOrder as u16)
     }
+}
+
+/// Whether a cancel of ours, or of the gateway for us, is a reason that a venue tells, or it tells none.
+fn is_asked_for(reason: u8) -> bool {
+    [Reason::UserRequested.code(), Reason::EngineSilent.code(), Reason::Other.code(), 0].contains(&reason)
+}
+
+/// Whether an order that came in trades with one that rests on the other side at this price; one without a price meets any.
+fn meet(came_in: &Step, resting_nanos: i64) -> bool {
+    let sign = Side::from_code(came_in.side).map_or(1, Side::sign);
+    let any = came_in.price_nanos == UNDEF_PRICE || resting_nanos == UNDEF_PRICE;
+    any || sign * came_in.price_nanos >= sign * resting_nanos
 }
 
 /// Whether a step is a report.

@@ -196,10 +196,13 @@ impl<'a> Again<'a> {
             self.fold(time_ns, record);
             return Ok(());
         };
-        while side.outcomes.is_empty() && side.advance(self.live, u64::MAX, self.at)? {}
+        let mut outcome = side.next_outcome();
+        while outcome.is_none() && side.advance(self.live, u64::MAX, self.at)? {
+            outcome = side.next_outcome();
+        }
         let mut out = Vec::new();
-        match side.outcomes.pop_front() {
-            Some(Outcome::Ours(made)) => {
+        match outcome {
+            Some(Outcome::Ours(made) | Outcome::Made(made)) => {
                 side.shown.extend(made);
                 // What the live feed showed of ours, here as there; where the orders differ, what ours show here.
                 let ours = side.shown.pop_front();

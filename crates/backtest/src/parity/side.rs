@@ -15,7 +15,7 @@ use records::{BookAction, CancelOrder, Kind, MarketOrder, OrderEvent, OrderEvent
 
 use super::live::{Live, Sent};
 use super::steps::{Key, REPORT};
-use crate::capture::{OwnTrade, Whose, flow_of, met_ours};
+use crate::capture::{OwnCross, OwnTrade, Whose, flow_of, latest_of, met_ours};
 use crate::exact::Exact;
 use crate::fees::Fees;
 use crate::venue::Made;
@@ -28,6 +28,8 @@ pub(crate) enum Outcome {
     Ours(Vec<FlowRecord>),
     /// The market's, changed by our orders here.
     Changed(Vec<FlowRecord>),
+    /// No record of the feed: what our orders made here after all that stands before this.
+    Made(Vec<FlowRecord>),
 }
 
 /// A word of this venue to our engine.
@@ -116,7 +118,7 @@ impl Side {
             let Some((_, record)) = self.reader.next()? else { return Ok(false) };
             self.next = flow_of(record).filter(|flow| flow.header().venue == self.id);
         }
-        let Some(flow) = self.next.filter(|flow| flow.header().venue_time_ns <= until_ns) else { return Ok(false) };
+        let Some(flow) = self.next.filter(|flow| venue_time_of(flow) <= until_ns) else { return Ok(false) };
         let whose = live.marks.whose(self.id, &flow);
         // Times of sessions that tell milliseconds reach further than what had happened by then.
         let place = self.brings(live, &flow, &whose);
@@ -124,7 +126,9 @@ impl Side {
             return Ok(false);
         }
         self.next = None;
-        self.pass_time(flow.header().venue_time_ns);
+        self.arrive_unseen(live, venue_time_of(&flow), input);
+        self.pass_time(venue_time_of(&flow));
+        let place = self.brings(live, &flow, &whose);
         if let Some(outcome) = self.auction(live, &flow, place) {
             self.outcomes.push_back(outcome);
             return Ok(true);
@@ -165,10 +169,40 @@ impl Side {
                 self.exact.expire(self.now_ns, &mut self.made);
             }
             self.say();
-            let made = self.take_made();
-            self.shown.extend(made);
+            self.set_out();
         }
         self.now_ns = self.now_ns.max(time_ns);
+    }
+
+    /// Market data that was made between two records of the feed: the engine hears it after all that the feed told before.
+    fn set_out(&mut self) {
+        let made = self.take_made();
+        match self.outcomes.is_empty() {
+            true => self.shown.extend(made),
+            false if made.is_empty() => {}
+            false => self.outcomes.push_back(Outcome::Made(made)),
+        }
+    }
+
+    /// What the feed's next record became; what was made before it is shown before it.
+    pub fn next_outcome(&mut self) -> Option<Outcome> {
+        let outcome = loop {
+            match self.outcomes.pop_front() {
+                Some(Outcome::Made(made)) => self.shown.extend(made),
+                outcome => break outcome?,
+            }
+        };
+        let Outcome::Ours(made) = outcome else { return Some(outcome) };
+        self.shown.extend(made);
+        while self.shown.is_empty()
+            && let Some(Outcome::Made(_)) = self.outcomes.front()
+        {
+            // A report was heard before the feed's own word of it.
+            if let Some(Outcome::Made(made)) = self.outcomes.pop_front() {
+                self.shown.extend(made);
+            }
+        }
+        Some(Outcome::Ours(Vec::new()))
     }
 
     fn market(&mut self, flow: &FlowRecord) -> Outcome {
@@ -196,8 +230,9 @@ impl Side {
                 self.arrive(live, place);
                 let own = live.marks.crosses_of(self.id, order);
                 let resting = live.marks.order(self.id, order.order_ref);
-                match resting.map(|order_id| (order_id, own.into_iter().find(|own| own.trade.order_id == order_id))) {
-                    Some((order_id, Some(own))) => {
+                let ours = |own: &OwnCross| Some(live.marks.root(own.trade.order_id)) == resting;
+                match own.into_iter().find(ours).map(|own| (own.trade.order_id, own)) {
+                    Some((order_id, own)) => {
                         let here = self.has(order_id);
                         self.take_cross(order_id, order.match_id, own.trade.lots);
                         Some(if here { Outcome::Same } else { Outcome::Changed(Vec::new()) })
@@ -218,10 +253,9 @@ impl Side {
     /// Lots of a trade of ours in an auction come off its order, once; the feed has its own record of them.
     fn take_cross(&mut self, order_id: u64, match_id: u64, lots: i64) {
         if self.crossed.insert((order_id, match_id)) {
-            let before = self.take_made();
+            self.set_out();
             self.take_back(order_id, lots);
             let _shown_by_the_feed = self.take_made();
-            self.shown.extend(before);
         }
     }
 
@@ -253,6 +287,7 @@ impl Side {
         let FlowRecord::Order(order) = flow else { return Outcome::Same };
         match BookAction::from_code(order.action) {
             Some(BookAction::Execute) => {
+                let order_id = self.in_force(live, order_id);
                 // A fill that no report tells of: its price is the order's.
                 if let Some(own) = self.exact.own_trade(order_id, order.lots) {
                     return self.rested(flow, &own);
@@ -260,14 +295,24 @@ impl Side {
             }
             Some(BookAction::Add | BookAction::Replace) => {
                 self.arrive(live, place);
+                let order_id = self.in_force(live, order_id);
                 self.exact.show(self.now_ns, order_id, &mut self.made);
             }
-            _ if place.is_none() && !live.crossed.contains_key(&order_id) => {
-                self.take_back(order_id, off_lots(order));
+            action
+                if place.is_none()
+                    && (action == Some(BookAction::Reduce)
+                        || live.crossed_by(order_id, order.header.venue_time_ns).is_none()) =>
+            {
+                self.take_back(self.in_force(live, order_id), off_lots(order));
             }
             _ => self.arrive(live, place),
         }
         self.ours()
+    }
+
+    /// The id under which an order is open here, of those that the feed shows by one reference.
+    fn in_force(&self, live: &Live, order_id: u64) -> u64 {
+        live.marks.ids(order_id).find(|id| self.has(*id)).unwrap_or(order_id)
     }
 
     /// Place among the arrivals of the command whose doing the record shows.
@@ -278,10 +323,15 @@ impl Side {
             (Whose::Shown(order_id), FlowRecord::Order(order)) => match BookAction::from_code(order.action) {
                 Some(BookAction::Execute) => None,
                 Some(BookAction::Add | BookAction::Replace) => place(&|sent| sent.enters(*order_id)),
-                _ => match live.crossed.get(order_id) {
-                    Some(other) => place(&|sent| sent.enters(*other)),
-                    None => place(&|sent| sent.ends(*order_id)),
-                },
+                action => {
+                    let (time_ns, gone) = (order.header.venue_time_ns, action != Some(BookAction::Reduce));
+                    let crossed = live.crossed_by(*order_id, time_ns).filter(|_| gone);
+                    match (crossed, live.ended_by(*order_id, gone, time_ns)) {
+                        (Some(other), _) => place(&|sent| sent.enters(other)),
+                        (_, Some(ended)) => place(&ended),
+                        _ => place(&|sent| sent.ends(*order_id)),
+                    }
+                }
             },
             _ => None,
         }
@@ -300,6 +350,22 @@ impl Side {
         }
     }
 
+    /// Commands that the venue had answered before this time, of which the feed showed nothing until then, and what was sent before
+    /// them: they were there, and the market's next record meets what they left.
+    fn arrive_unseen(&mut self, live: &Live, until_ns: u64, input: u64) {
+        let was_there = |at: &usize| {
+            let sent = &live.commands[*at];
+            sent.answered_ns != 0 && latest_of(sent.answered_ns) < until_ns && sent.input < input
+        };
+        while let Some(place) = self.arrivals.iter().position(was_there) {
+            let answered_ns = live.commands[self.arrivals[place]].answered_ns;
+            self.pass_time(answered_ns);
+            self.arrive(live, Some(place));
+            self.say();
+            self.set_out();
+        }
+    }
+
     /// The command that a report answers, where the feed does not show it: it arrives at the venue's time in the report.
     pub fn arrive_answered(&mut self, live: &Live, event: &OrderEvent) {
         self.pass_time(event.header.venue_time_ns);
@@ -308,11 +374,15 @@ impl Side {
         let order_id = event.owner.order_id;
         let answers =
             |sent: &Sent| sent.key.order_id == order_id && (cancel || sent.key.what != Kind::CancelOrder as u16);
-        let place = self.arrivals.iter().position(|at| answers(&live.commands[*at]));
+        let place = match live.crossed_by(order_id, event.header.venue_time_ns) {
+            Some(other) if event.event == OrderEventKind::Canceled.code() => {
+                self.arrivals.iter().position(|at| live.commands[*at].enters(other))
+            }
+            _ => self.arrivals.iter().position(|at| answers(&live.commands[*at])),
+        };
         self.arrive(live, place);
         self.say();
-        let made = self.take_made();
-        self.shown.extend(made);
+        self.set_out();
     }
 
     /// Lots of an order of ours are gone by what only the live run heard of.
@@ -365,6 +435,14 @@ impl Side {
                 && (report.event.owner.order_id, report.event.event) == (event.owner.order_id, event.event)
         })?;
         self.reports.remove(at)
+    }
+}
+
+/// A record's time at the venue; a feed's word about itself has none, though it bears a time of its own.
+fn venue_time_of(flow: &FlowRecord) -> u64 {
+    match flow {
+        FlowRecord::Status(status) if status.trading == 0 && status.feed != 0 => 0,
+        _ => flow.header().venue_time_ns,
     }
 }
 

@@ -168,6 +168,11 @@ impl Step {
         one == two
     }
 
+    /// Whether it was at the venue at this time, as exactly as both tell.
+    pub(crate) fn is_at(&self, venue_time_ns: u64) -> bool {
+        self.is_at_once(&Self { venue_time_ns, ..*self })
+    }
+
     /// Both times at the venue, as exactly as both are told: some sessions tell milliseconds.
     fn venue_times(&self, other: &Self) -> (i64, i64) {
         let (one, two) = (self.venue_time_ns, other.venue_time_ns);
@@ -201,7 +206,7 @@ impl Step {
     }
 }
 
-const MILLISECOND_NS: u64 = 1_000_000;
+pub(crate) const MILLISECOND_NS: u64 = 1_000_000;
 
 /// A reason that a session has no word of its own for is not told.
 fn reason(step: &Step) -> i64 {
@@ -259,14 +264,15 @@ pub enum Because {
     Auction = 8,
 }
 
-/// The rule that explains a live report by itself, before any backtest is run; `None`: the venue's answer to our commands.
-pub(crate) fn own_rule(event: &OrderEvent) -> Option<Because> {
+/// The rule that explains a live report by itself, before any backtest is run; `None`: the venue's answer to our commands. What a
+/// session says again after a break and nobody had `heard` before is such an answer.
+pub(crate) fn own_rule(event: &OrderEvent, heard: bool) -> Option<Because> {
     let header = &event.header;
     match OrderEventKind::from_code(event.event) {
         Some(OrderEventKind::NotSent | OrderEventKind::Unknown | OrderEventKind::NotFound) | None => {
             Some(Because::Gateway)
         }
-        _ if event.possible_duplicate == 1 => Some(Because::Repeated),
+        _ if event.possible_duplicate == 1 && heard => Some(Because::Repeated),
         Some(OrderEventKind::Broken | OrderEventKind::Corrected) => Some(Because::Amended),
         Some(OrderEventKind::CancelPending | OrderEventKind::Refreshed) => Some(Because::Venue),
         // A statement of the gateway bears its own time twice.

@@ -18,6 +18,7 @@ mod flaws;
 mod flow;
 mod garbage;
 mod named;
+mod parity;
 mod session;
 mod sockets;
 mod strategy;

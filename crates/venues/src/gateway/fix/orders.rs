@@ -447,8 +447,11 @@ impl FixOrders {
         let kind = if leaves_lots > 0 { OrderEventKind::Restated } else { kind };
         let mut event = self.event_of(user_ref, report, kind);
         event.lots = off;
-        let answered = asked && (ClientId::read(report.client).1 != 0 || report.restatement.is_none());
+        let named = ClientId::read(report.client).1 != 0;
+        let answered = asked && (named || report.restatement.is_none());
         let reason = match (kind, report.restatement) {
+            // It ends in any case; a cancel that was under way is answered by a report that names it.
+            (_, None) if immediate && !named && !pulled => Reason::Immediate,
             _ if answered && pulled => Reason::EngineSilent,
             _ if answered => Reason::UserRequested,
             (_, Some(6)) => Reason::Halted,
