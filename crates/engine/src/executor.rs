@@ -1,11 +1,12 @@
 //! Legs that this engine runs for another: what was asked of each, what was last said of it, and which ones have ended.
 //!
 //! Invariant: a leg is begun once: one that has ended is remembered until no request for it can be young enough to begin it anew.
+//! Where there is no room to remember one more, nothing is begun; nothing that must be remembered makes room for anything.
 
 use records::{ExecutorAnswer, ExecutorRequest, LegAsk};
 
-/// Legs that have ended and are remembered.
-const SETTLED_MAX: usize = 1_024;
+/// Legs that have ended and are remembered, and requests that began nothing and are.
+pub(crate) const SETTLED_MAX: usize = 1_024;
 
 /// One leg of another engine's multi-leg order.
 #[derive(Clone, Copy, Debug)]
@@ -69,44 +70,70 @@ pub(crate) fn answer_to(record: &ExecutorRequest) -> ExecutorAnswer {
     answer
 }
 
-/// The last words on legs that have ended.
+/// Until when each is remembered, and what is said of it.
+type Rows = Vec<(u64, ExecutorAnswer)>;
+
+/// The last words on legs that have ended, and on what never began.
 #[derive(Debug)]
 pub(crate) struct Settled {
-    /// Until when each is remembered, and what is said of it.
-    rows: Vec<(u64, ExecutorAnswer)>,
+    /// Legs that were begun. Room for one is kept from its beginning on, so none is ever forgotten before its time.
+    begun: Rows,
+    /// Requests that were refused, or that spoke of a leg that nobody knows. However many they are, they take no room from the
+    /// others.
+    refused: Rows,
 }
 
 impl Settled {
     pub fn new() -> Self {
-        Self { rows: Vec::with_capacity(SETTLED_MAX) }
+        Self { begun: Vec::with_capacity(SETTLED_MAX), refused: Vec::with_capacity(SETTLED_MAX) }
     }
 
-    /// What is said of a leg that has ended; it is remembered until then at least.
+    /// What is said of a leg that has ended or never began; it is remembered until then at least.
     pub fn find(&mut self, record: &ExecutorRequest, until_ns: u64) -> Option<ExecutorAnswer> {
         let is = |answer: &ExecutorAnswer| {
             (answer.origin, answer.multi_leg_id, answer.leg) == (record.origin, record.multi_leg_id, record.leg)
         };
-        let row = self.rows.iter_mut().find(|(_, answer)| is(answer))?;
+        let row = self.begun.iter_mut().chain(&mut self.refused).find(|(_, answer)| is(answer))?;
         row.0 = row.0.max(until_ns);
         Some(row.1)
     }
 
-    /// Whether so many more can be remembered, those forgotten whose time is over.
-    pub fn has_room(&mut self, count: usize, now_ns: u64) -> bool {
-        self.rows.retain(|(until_ns, _)| now_ns <= *until_ns);
-        self.rows.len() + count <= SETTLED_MAX
+    /// Whether one more leg may begin beside so many that live: there is room to remember all of them when they have ended.
+    pub fn has_room(&mut self, live: usize, now_ns: u64) -> bool {
+        forget(&mut self.begun, now_ns);
+        self.begun.len() + live < SETTLED_MAX
     }
 
-    /// Remembers one. Where there is no room, the oldest goes.
+    /// Remembers a leg that has ended.
+    ///
+    /// # Panics
+    /// Without room: no leg begins unless [`Settled::has_room`].
     pub fn keep(&mut self, answer: &ExecutorAnswer, until_ns: u64, now_ns: u64) {
-        if !self.has_room(1, now_ns) {
-            self.rows.remove(0);
+        forget(&mut self.begun, now_ns);
+        assert!(self.begun.len() < SETTLED_MAX, "a leg has ended that began without room to remember it");
+        self.begun.push((until_ns, *answer));
+    }
+
+    /// Remembers a request that began nothing; false where there is no room, and it is to be taken for lost.
+    pub fn keep_refused(&mut self, answer: &ExecutorAnswer, until_ns: u64, now_ns: u64) -> bool {
+        forget(&mut self.refused, now_ns);
+        let room = self.refused.len() < SETTLED_MAX;
+        if room {
+            self.refused.push((until_ns, *answer));
         }
-        self.rows.push((until_ns, *answer));
+        room
     }
 
     /// What decides about later requests.
     pub fn words(&self) -> impl Iterator<Item = u64> {
-        self.rows.iter().flat_map(|(until_ns, answer)| [*until_ns, answer.multi_leg_id, u64::from(answer.leg)])
+        self.begun
+            .iter()
+            .chain(&self.refused)
+            .flat_map(|(until_ns, answer)| [*until_ns, answer.multi_leg_id, u64::from(answer.leg)])
     }
+}
+
+/// Forgets those whose time is over.
+fn forget(rows: &mut Rows, now_ns: u64) {
+    rows.retain(|(until_ns, _)| now_ns <= *until_ns);
 }

@@ -252,6 +252,7 @@ struct TileCounters {
     refused_breaker: Counter,
     refused_throttle: Counter,
     peer_late: Counter,
+    peer_crowded: Counter,
     state_hash: Counter,
     epoch: Counter,
     standing: Counter,
@@ -297,6 +298,7 @@ impl TileCounters {
             refused_breaker: counters.counter("refused_by_breaker"),
             refused_throttle: counters.counter("refused_for_throttle"),
             peer_late: counters.counter("peer_requests_late"),
+            peer_crowded: counters.counter("peer_requests_crowded"),
             state_hash: counters.counter("state_hash"),
             epoch: counters.counter("epoch"),
             standing: counters.counter("standing"),
@@ -538,6 +540,7 @@ impl EngineTile {
         self.counters.refused_breaker.set(statistics.refused_breaker);
         self.counters.refused_throttle.set(statistics.refused_throttle);
         self.counters.peer_late.set(statistics.late);
+        self.counters.peer_crowded.set(statistics.crowded);
         self.counters.state_hash.set(self.engine.state_hash());
         self.counters.epoch.set(u64::from(self.engine.identity().epoch));
         self.counters.standing.set(u64::from(self.engine.standing().bits()));

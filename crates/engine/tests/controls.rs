@@ -325,3 +325,51 @@ fn the_whole_state_is_said_on_request() {
     assert_eq!((last.control, last.request, last.outcome), (Kind::StateRequest as u16, 77, 1));
     assert!(matches!(world.out.outputs.last(), Some(RecordRef::Applied(record)) if record.request == 77));
 }
+
+#[test]
+fn a_listing_that_is_only_watched_by_an_account_that_no_limit_knows_is_looked_at_and_never_traded() {
+    let mut bytes = Vec::new();
+    for record in support::records_of(&support::bootstrap(2)) {
+        match parse(&record).unwrap() {
+            RecordRef::Slot(mut slot) if slot.slot == 2 => {
+                slot.account = 999;
+                bytes.extend_from_slice(bytes_of(&slot));
+            }
+            RecordRef::SlotBind(mut bind) if bind.slot == 2 => {
+                bind.watch_only = 1;
+                bytes.extend_from_slice(bytes_of(&bind));
+            }
+            _ => bytes.extend_from_slice(&record),
+        }
+    }
+    let mut world = World::of(support::config(), &bytes);
+    world.quote_all();
+    // All that a slot may ask for at a listing, from its own process.
+    let mut cancel = support::cancel_intent(1 << 40);
+    cancel.listing = 0;
+    let quote = OrderIntent { intent: at(Side::Buy, PRICE, 1).intent | INTENT_QUOTE, ..at(Side::Buy, PRICE, 1) };
+    let leg = support::leg_intent(0, Side::Buy, PRICE, 1, PRICE - TICK);
+    let whole = support::multi_leg_intent(1_000_000, 1_000_000, false, 1);
+    let intents = [at(Side::Sell, PRICE, 1), quote, replace_intent(1 << 40, PRICE, 2), cancel, leg, leg, whole];
+    for intent in intents {
+        ask(&mut world, VENUE, intent);
+    }
+    // What it looks at is made up anew after whatever may have changed it.
+    world.give(&support::limit(40, 1, Metric::OrderQuantity, 3));
+    for venue in [VENUE, OTHER_VENUE] {
+        world.session(venue, SessionState::Down);
+        world.session(venue, SessionState::Up);
+        world.rest(venue, SHARE, Side::Buy, PRICE - 2 * TICK, 5);
+    }
+    world.give(&Timer::new());
+    assert_eq!((world.commands::<NewOrder>().len(), world.engine.live_orders().count()), (0, 0));
+    let unknown = codes(&world).iter().filter(|code| **code == RejectCode::UnknownInstrument).count();
+    assert!(unknown >= 2, "{:?}", codes(&world));
+    // Bound to trade there, it is refused.
+    control(&mut world, 2, SlotRun::Stopped);
+    world.clear();
+    let mut bind = SlotBind::new();
+    (bind.header.venue, bind.header.instrument, bind.slot) = (VENUE, SHARE, 2);
+    world.give(&bind);
+    assert_eq!(world.outputs::<Applied>()[0].outcome, 3, "refused");
+}

@@ -3,7 +3,7 @@
 mod pair;
 mod support;
 
-use pair::{AGE_NS_MAX, FAR, Fate, NEAR, Pair, REPEAT_NS, SILENCE_NS};
+use pair::{AGE_NS_MAX, FAR, Fate, NEAR, Pair, REPEAT_NS, SILENCE_NS, request};
 use records::*;
 use support::{OTHER_VENUE, PRICE, SHARE, SLOT, TICK, leg_intent, limit, multi_leg_intent, new_intent};
 
@@ -260,4 +260,65 @@ fn both_engines_go_on_after_a_restart_where_their_journals_stand() {
         assert_eq!(pair.told().state, code(MultiLegState::Completed));
         pair.assert_free("restarted");
     }
+}
+
+/// What the far engine answers to a request that comes at the moment of the input before.
+fn answer_to(pair: &mut Pair, record: &ExecutorRequest) -> Option<ExecutorAnswer> {
+    pair.far.out.peers.clear();
+    pair.far.give_at_once(bytes_of(record));
+    assert!(pair.far.out.peers.len() <= 1, "one answer");
+    pair.far.out.peers.last().and_then(|(_, bytes)| read_from(bytes))
+}
+
+fn open_there(pair: &Pair) -> i64 {
+    pair.far.engine.limits().exposure(risk::Binding(2)).open_buy_lots
+}
+
+/// A leg that was begun and let go again, with the request that began it.
+fn ended(pair: &mut Pair, id: u64) -> ExecutorRequest {
+    let begins = request(id, pair.far.now_ns);
+    assert_eq!(answer_to(pair, &begins).map(|answer| answer.flags & ANSWER_CLOSED), Some(0), "it begins");
+    assert_eq!(open_there(pair), 1);
+    let close = ExecutorRequest { request: 2, ask: LegAsk::Close.code(), ..begins };
+    assert!(answer_to(pair, &close).is_some_and(|answer| answer.flags & ANSWER_CLOSED != 0));
+    assert_eq!(open_there(pair), 0);
+    begins
+}
+
+#[test]
+fn a_storm_of_refused_requests_makes_nobody_forget_a_leg_that_has_ended() {
+    let mut pair = Pair::new();
+    pair.sync();
+    let begins = ended(&mut pair, 77);
+    pair.storm(4 * 1_024);
+    assert_eq!(pair.far.engine.statistics().crowded, 3 * 1_024, "those beyond the room count as lost");
+    let again = answer_to(&mut pair, &begins);
+    assert!(again.is_some_and(|answer| answer.flags & ANSWER_CLOSED != 0), "{again:?}");
+    assert_eq!(open_there(&pair), 0, "a datagram that came twice begins nothing");
+    // One that can be begun needs no room of refused ones; one that is refused now is not answered.
+    let fresh = request(78, pair.far.now_ns);
+    assert_eq!(answer_to(&mut pair, &fresh).map(|answer| answer.flags & ANSWER_CLOSED), Some(0));
+    let too_much = ExecutorRequest { lots: 1 << 40, ..request(79, pair.far.now_ns) };
+    assert!(answer_to(&mut pair, &too_much).is_none());
+    // Later there is room again, and it is said again.
+    pair.wait(2 * AGE_NS_MAX);
+    let said_again = ExecutorRequest { asked_ns: pair.far.now_ns, ..too_much };
+    assert!(answer_to(&mut pair, &said_again).is_some_and(|answer| answer.flags & ANSWER_CLOSED != 0));
+}
+
+#[test]
+fn where_no_more_legs_can_be_remembered_a_new_one_is_refused_and_none_is_forgotten() {
+    let mut pair = Pair::new();
+    pair.sync();
+    let all: Vec<_> = (1..=1_024).map(|id| ended(&mut pair, id)).collect();
+    let fresh = request(2_000, pair.far.now_ns);
+    let refused = answer_to(&mut pair, &fresh).expect("an answer");
+    assert_eq!((refused.flags, refused.reason), (ANSWER_CLOSED, RejectCode::Capacity.code()));
+    for begins in &all {
+        let again = answer_to(&mut pair, begins);
+        assert!(again.is_some_and(|answer| answer.flags & ANSWER_CLOSED != 0 && answer.reason == 0), "{again:?}");
+    }
+    assert_eq!(open_there(&pair), 0);
+    pair.wait(2 * AGE_NS_MAX);
+    ended(&mut pair, 2_001);
 }

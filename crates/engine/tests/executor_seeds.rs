@@ -1,7 +1,7 @@
 //! Legs in another engine by seed: over a line that loses, doubles, delays and overtakes, with engines that die and come back from
 //! their journals, each multi-leg order ends, no leg is sent twice, both engines agree, and nothing stays reserved.
 //!
-//! The seed is in the assertion's words; running [`run`] with it alone is the reproduction.
+//! The seed is in the assertion's words; running `run` with it alone is the reproduction.
 
 mod pair;
 mod support;
@@ -10,29 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pair::{FAR, Fate, NEAR, Pair, REPEAT_NS};
 use records::*;
-use support::{OTHER_VENUE, PRICE, SHARE, TICK, World, leg_intent, multi_leg_intent};
+use support::{OTHER_VENUE, PRICE, Rng, SHARE, TICK, World, leg_intent, multi_leg_intent};
 
 const SEEDS: u64 = 300;
 const STEPS: usize = 120;
 /// Every second seed has the one, the others the other.
 const LINES: [Fate; 2] =
     [Fate { lost: 30, doubled: 20, delay_ns_max: 15_000 }, Fate { lost: 3, doubled: 10, delay_ns_max: 2_000 }];
-
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
 
 /// Orders at an engine's venues: what may still fill, and whether a cancel was asked for.
 #[derive(Default)]
@@ -101,6 +85,8 @@ struct Chaos {
     pair: Pair,
     rng: Rng,
     seed: u64,
+    /// More requests than can be remembered, each of which is refused, come in between, so many times in a hundred steps.
+    storms: u64,
     near: Venues,
     far: Venues,
 }
@@ -128,6 +114,10 @@ impl Chaos {
     }
 
     fn step(&mut self) {
+        if self.rng.below(100) < self.storms {
+            let count = 500 + self.rng.below(1_500);
+            self.pair.storm(count);
+        }
         match self.rng.below(16) {
             0 => self.ask(),
             1 => {}
@@ -221,9 +211,9 @@ impl Chaos {
 }
 
 /// One run; how its multi-leg orders ended, by state.
-fn run(seed: u64) -> BTreeMap<u8, u64> {
+fn run(seed: u64, storms: u64) -> BTreeMap<u8, u64> {
     let (near, far) = (Venues::default(), Venues::default());
-    let mut chaos = Chaos { pair: Pair::new(), rng: Rng(seed), seed, near, far };
+    let mut chaos = Chaos { pair: Pair::new(), rng: Rng(seed), seed, storms, near, far };
     for _ in 0..STEPS {
         chaos.step();
     }
@@ -246,17 +236,26 @@ fn run(seed: u64) -> BTreeMap<u8, u64> {
     })
 }
 
-#[test]
-fn legs_in_another_engine_are_sent_once_and_both_engines_agree_whatever_the_line_does() {
+fn run_all(seeds: u64, storms: u64, least: u64) {
     let mut outcomes: BTreeMap<u8, u64> = BTreeMap::new();
-    for seed in 0..SEEDS {
-        for (state, count) in run(seed) {
+    for seed in 0..seeds {
+        for (state, count) in run(seed, storms) {
             *outcomes.entry(state).or_default() += count;
         }
     }
     // The test reaches each end often: else it would prove little.
     for state in [MultiLegState::Completed, MultiLegState::Unwound, MultiLegState::Incomplete] {
-        assert!(outcomes.get(&state.code()).is_some_and(|count| *count > 50), "{outcomes:?}");
+        assert!(outcomes.get(&state.code()).is_some_and(|count| *count > least), "{outcomes:?}");
     }
     println!("{outcomes:?}");
+}
+
+#[test]
+fn legs_in_another_engine_are_sent_once_and_both_engines_agree_whatever_the_line_does() {
+    run_all(SEEDS, 0, 50);
+}
+
+#[test]
+fn the_same_in_storms_of_requests_that_are_refused() {
+    run_all(SEEDS / 5, 12, 10);
 }

@@ -11,28 +11,12 @@ use engine::{Engine, NoOutbox};
 use records::*;
 use risk::Binding;
 use support::{
-    OTHER_VENUE, PRICE, SHARE, Script, TICK, VENUE, World, config, leg_intent, limit, multi_leg_intent, new_intent,
+    OTHER_VENUE, PRICE, Rng, SHARE, Script, TICK, VENUE, World, config, leg_intent, limit, multi_leg_intent, new_intent,
 };
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 60;
 const POSITION_MAX: i64 = 60;
-
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
 
 /// How an order stands at its venue, which the engine only hears of.
 #[derive(Clone, Copy)]

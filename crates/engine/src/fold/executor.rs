@@ -41,7 +41,7 @@ impl Engine {
                 let answer = match self.settled.find(record, until_ns) {
                     Some(known) => Some(known),
                     None if ask == LegAsk::Reserve => self.begin_executor(record, until_ns, out),
-                    None => Some(self.settle_unknown(record, until_ns)),
+                    None => self.settle_unknown(record, until_ns),
                 };
                 if let Some(answer) = answer {
                     self.tell_answer(answer, out);
@@ -58,20 +58,28 @@ impl Engine {
             executor.take(record, ask);
         }
         self.advance(at, out);
-        let multi_leg = self.multi_legs.get(at);
-        if let Some(executor) = multi_leg.executor.filter(|executor| {
-            executor.is(record.origin, record.multi_leg_id, record.leg) && executor.told.version == told && told > 0
-        }) {
+        if self.multi_legs.find_executor(record.origin, record.multi_leg_id, record.leg) != Some(at) {
+            return; // It ended with this, and that was said.
+        }
+        let executor = self.multi_legs.get(at).executor;
+        if let Some(executor) = executor.filter(|executor| executor.told.version == told && told > 0) {
             self.tell_answer(executor.told, out);
         }
     }
 
     /// A leg that nobody here knows, and that is not to begin: remembered, so that what was said before cannot begin it.
-    fn settle_unknown(&mut self, record: &ExecutorRequest, until_ns: u64) -> ExecutorAnswer {
+    fn settle_unknown(&mut self, record: &ExecutorRequest, until_ns: u64) -> Option<ExecutorAnswer> {
         let mut answer = answer_to(record);
         (answer.flags, answer.version) = (ANSWER_CLOSED | ANSWER_LOST, u64::MAX);
-        self.settled.keep(&answer, until_ns, self.time_ns);
-        answer
+        self.keep_refused(answer, until_ns)
+    }
+
+    /// Remembers what is said of a request that began nothing. Where there is no room it is not said: the request counts as one
+    /// that was lost, and comes again, which a request that was refused and forgotten must not.
+    fn keep_refused(&mut self, answer: ExecutorAnswer, until_ns: u64) -> Option<ExecutorAnswer> {
+        let kept = self.settled.keep_refused(&answer, until_ns, self.time_ns);
+        self.statistics.crowded += u64::from(!kept);
+        kept.then_some(answer)
     }
 
     /// Begins a leg: its worst case is held. An answer where it is refused, which is then remembered.
@@ -81,6 +89,7 @@ impl Engine {
         until_ns: u64,
         out: &mut dyn Outbox,
     ) -> Option<ExecutorAnswer> {
+        let mut told = None;
         let refused = match self.slot_of(record) {
             None => refusal(RejectCode::NotPermitted),
             Some(slot) => {
@@ -92,7 +101,7 @@ impl Engine {
                         return None;
                     }
                     Err(refused) => {
-                        self.refuse(slot, &intent, &refused, false, out);
+                        told = Some((slot, intent));
                         refused
                     }
                 }
@@ -102,7 +111,10 @@ impl Engine {
         (answer.flags, answer.version) = (ANSWER_CLOSED, 1);
         (answer.state, answer.reason, answer.limit) =
             (records::LegState::Ended.code(), refused.code.code(), refused.limit);
-        self.settled.keep(&answer, until_ns, self.time_ns);
+        let answer = self.keep_refused(answer, until_ns)?;
+        if let Some((slot, intent)) = told {
+            self.refuse(slot, &intent, &refused, false, out);
+        }
         Some(answer)
     }
 
@@ -142,7 +154,7 @@ impl Engine {
         if !timed || record.leg == 0 || record.multi_leg_id == 0 {
             return Err(refusal(RejectCode::BadIntent));
         }
-        let live = self.multi_legs.executors() + 1;
+        let live = self.multi_legs.executors();
         if !self.settled.has_room(live, self.time_ns) {
             return Err(refusal(RejectCode::Capacity));
         }

@@ -94,6 +94,8 @@ pub struct Statistics {
     pub multi_legs: u64,
     /// Requests of other engines that came too late to begin anything.
     pub late: u64,
+    /// Requests of other engines that were taken for lost: there was no room to remember that they were refused.
+    pub crowded: u64,
     /// Intents among those refused that an open breaker refused.
     pub refused_breaker: u64,
     /// Intents among those refused that would have met a venue's throttle.

@@ -30,6 +30,7 @@ pub struct Pair {
     pub cut: bool,
     flying: Vec<(u64, u16, Vec<u8>)>,
     epochs: [u16; 2],
+    stormed: u64,
 }
 
 /// The first inputs of an engine that asks, or of one with an executor.
@@ -56,6 +57,18 @@ pub fn first_inputs(shard: u16) -> Vec<u8> {
     bytes
 }
 
+/// A request of the near engine to reserve a leg, which the far one can.
+pub fn request(id: u64, now_ns: u64) -> ExecutorRequest {
+    let mut record = ExecutorRequest::new();
+    (record.header.venue, record.header.instrument) = (OTHER_VENUE, SHARE);
+    (record.multi_leg_id, record.leg, record.strategy) = (id, 1, STRATEGY);
+    (record.price_nanos, record.unwind_nanos, record.lots) = (support::PRICE, UNDEF_PRICE, 1);
+    (record.until_ns, record.unwind_ns, record.asked_ns) = (now_ns + 1_000_000_000, 1_000_000, now_ns);
+    (record.request, record.ask, record.origin, record.shard) = (1, LegAsk::Reserve.code(), NEAR, FAR);
+    (record.side, record.time_in_force) = (Side::Buy.code(), TimeInForce::Day.code());
+    record
+}
+
 pub fn peer(shard: u16) -> Peer {
     let mut record = Peer::new();
     (record.shard, record.repeat_ns, record.silence_ns, record.age_ns_max) = (shard, REPEAT_NS, SILENCE_NS, AGE_NS_MAX);
@@ -71,7 +84,23 @@ impl Pair {
         };
         let (near, far) = (world(NEAR), world(FAR));
         let now_ns = near.now_ns.max(far.now_ns);
-        Self { near, far, now_ns, cut: false, flying: Vec::new(), epochs: [1; 2] }
+        Self { near, far, now_ns, cut: false, flying: Vec::new(), epochs: [1; 2], stormed: 0 }
+    }
+
+    /// Requests that the far engine refuses, all at one moment: of a strategy that nobody serves there, or for too much.
+    pub fn storm(&mut self, count: u64) {
+        self.sync();
+        for _ in 0..count {
+            self.stormed += 1;
+            let mut record = request(1 << 62 | self.stormed, self.now_ns);
+            if self.stormed.is_multiple_of(2) {
+                record.strategy = STRATEGY + 96;
+            } else {
+                record.lots = 1 << 40;
+            }
+            self.far.give_at_once(bytes_of(&record));
+        }
+        self.far.out.peers.clear(); // Nobody asked for those answers.
     }
 
     pub fn world(&mut self, shard: u16) -> &mut World {

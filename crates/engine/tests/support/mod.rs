@@ -18,6 +18,23 @@ pub const PRICE: i64 = 100 * NANOS;
 pub const TICK: i64 = NANOS / 100;
 pub const START_NS: u64 = ORDER_DAY_ZERO_NS + 2000 * DAY_NS;
 
+/// Numbers by seed (splitmix64).
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
 /// What a scripted strategy was told.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant)] // A test's notes.
@@ -349,8 +366,13 @@ impl World {
     }
 
     pub fn give_bytes(&mut self, record: &[u8]) {
-        self.sequence += 1;
         self.now_ns += 1_000;
+        self.give_at_once(record);
+    }
+
+    /// As [`World::give_bytes`], at the time of the input before.
+    pub fn give_at_once(&mut self, record: &[u8]) {
+        self.sequence += 1;
         let stamp = Stamp { sequence: self.sequence, time_ns: self.now_ns };
         self.inputs.push((stamp, record.to_vec()));
         self.engine.apply(stamp, record, &mut self.out);
