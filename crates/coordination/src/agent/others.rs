@@ -10,7 +10,10 @@ use records::{RegionPosition, bytes_of};
 use super::{Action, Agent};
 use crate::keys;
 
-/// So often a position that stays is told again.
+/// So often a position that stays is told again. One of nothing, too, for as long as the region is known: the age that a strategy
+/// reads is that of its own account's row in one instrument, and a row that came no more would look like a region that is not
+/// heard. A strategy that waits for a fresh position before it trades could then never trade again where its position is none.
+/// What is told so is bounded by what the accounts here have ever held there.
 const AGAIN_NS: u64 = 1_000_000_000;
 
 /// What the engine was given of a region, by account and instrument: lots, unsure, and when.

@@ -52,6 +52,27 @@ fn an_engine_is_told_what_changed_and_again_what_stayed() {
 }
 
 #[test]
+fn a_position_of_nothing_is_told_again_too_since_its_age_is_proof_that_the_region_is_heard() {
+    let mut line = Line::new();
+    line.carry();
+    line.carry();
+    line.chicago.twin.trade(3, 8, -11);
+    line.carry();
+    assert_eq!(line.told(), Some((0, 0)));
+    let mut before = line.ny.twin.regions[&(3, 8)].time_ns;
+    for _ in 0..3 {
+        line.carry();
+        line.carry();
+        let now = line.ny.twin.regions[&(3, 8)];
+        assert!(now.lots == 0 && now.time_ns > before, "{now:?}");
+        before = now.time_ns;
+    }
+    line.chicago.twin.trade(3, 8, 2);
+    line.carry();
+    assert_eq!(line.told(), Some((2, 0)), "and what changes is told at once");
+}
+
+#[test]
 fn a_gap_makes_it_unsure_until_the_next_snapshot() {
     let mut line = Line::new();
     line.carry();
