@@ -167,7 +167,7 @@ impl Simulation {
             simulation.fold(first_ns, &rest[..length]);
             rest = &rest[length..];
         }
-        simulation.intake.engine.touch_memory();
+        simulation.intake.engine.touch_some_memory();
         simulation.intake.blotter.sample(first_ns, &simulation.intake.engine);
         simulation.look();
         Ok(simulation)

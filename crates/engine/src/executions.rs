@@ -6,6 +6,7 @@
 use records::{Owner, Side};
 
 use crate::index::{Index, spread};
+use crate::order_table::touch;
 
 /// One booked execution.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +83,11 @@ impl Executions {
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(4);
         Self { entries: Vec::with_capacity(capacity), capacity, oldest: 0, index: Index::new(capacity), forgotten: 0 }
+    }
+
+    /// Writes to all pages, so that none is met for the first time in a pass.
+    pub fn touch_memory(&mut self) {
+        touch(&mut self.entries);
     }
 
     pub fn find(&self, key: Key) -> Option<u32> {

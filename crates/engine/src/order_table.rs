@@ -19,6 +19,25 @@ struct Beside {
     queued: bool,
 }
 
+/// Writes to each page of what a vector has room for.
+pub(crate) fn touch<T>(room: &mut Vec<T>) {
+    const PAGE_BYTES: usize = 4_096;
+    let free = room.spare_capacity_mut();
+    for place in (0..free.len()).step_by((PAGE_BYTES / size_of::<T>()).max(1)) {
+        free[place] = std::mem::MaybeUninit::zeroed();
+    }
+    // Opaque, so that the writes are not left out for changing nothing.
+    std::hint::black_box(free);
+}
+
+/// The same of a ring, which goes through all its room. What is in it stays.
+pub(crate) fn touch_ring<T: Clone>(ring: &mut VecDeque<T>, some: T) {
+    let (held, room) = (ring.len(), ring.capacity());
+    ring.resize(room, some);
+    std::hint::black_box(&mut *ring);
+    ring.truncate(held);
+}
+
 /// Orders by place.
 #[derive(Debug)]
 pub(crate) struct OrderTable {
@@ -42,8 +61,16 @@ impl OrderTable {
         }
     }
 
-    /// Writes to the pages of the ids, so that none is met for the first time in a pass.
+    /// Writes to all pages but those of the ids, so that none is met for the first time in a pass.
     pub fn touch_memory(&mut self) {
+        touch(&mut self.orders);
+        touch(&mut self.beside);
+        touch(&mut self.live);
+        touch_ring(&mut self.ended, NOWHERE);
+    }
+
+    /// The same for the ids.
+    pub fn touch_ids(&mut self) {
         self.ids.touch_memory();
     }
 

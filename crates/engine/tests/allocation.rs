@@ -7,7 +7,7 @@ mod support;
 
 use std::cell::Cell;
 
-use engine::{Engine, EventRef, Host, Merger, Outbox, QuoteSettings, QuotedListing, RegionQuotes, Wants};
+use engine::{Engine, EngineConfig, EventRef, Host, Merger, Outbox, QuoteSettings, QuotedListing, RegionQuotes, Wants};
 use journal::{Identity, JournalConfig, MemoryStorage, Writer};
 use records::*;
 use support::{OTHER_VENUE, PRICE, SHARE, TICK, VENUE};
@@ -325,11 +325,31 @@ fn no_allocation_for_best_prices_of_other_regions() {
     assert_eq!(calls, 0);
 }
 
+/// Pages that this thread met for the first time until now.
+fn pages_met() -> u64 {
+    let line = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_, behind_name) = line.rsplit_once(')').unwrap();
+    behind_name.split_whitespace().nth(7).unwrap().parse().unwrap()
+}
+
 #[test]
-fn a_pass_is_fast() {
-    // Far above what a release build takes: only that it is no other order of magnitude.
+fn no_page_is_met_for_the_first_time_in_a_pass() {
+    let config = EngineConfig { executions_max: 1 << 17, orders_max: 1 << 15, ..support::config() };
+    let mut world = without_journal(config);
+    world.engine.touch_memory();
+    // The strategy's own and the stack's pages.
+    (0..200).for_each(|turn| world.turn(turn));
+    let before = pages_met();
+    (200..50_000).for_each(|turn| world.turn(turn));
+    let met = pages_met() - before;
+    let statistics = world.engine.statistics();
+    assert!(statistics.fills > 10_000, "a page is met each forty of them: {statistics:?}");
+    assert!(met < 20, "{met} pages");
+}
+
+fn without_journal(config: EngineConfig) -> Loop {
     let mut world = Loop {
-        engine: Engine::new(support::config(), Box::new(Quoter::default())),
+        engine: Engine::new(config, Box::new(Quoter::default())),
         merger: Merger::new(None, Stamp::zeroed()),
         venue: Venue::new(),
         now_ns: support::START_NS,
@@ -346,6 +366,13 @@ fn a_pass_is_fast() {
         status.trading = TradingState::Trading.code();
         world.give(bytes_of(&status));
     }
+    world
+}
+
+#[test]
+fn a_pass_is_fast() {
+    // Far above what a release build takes: only that it is no other order of magnitude.
+    let mut world = without_journal(support::config());
     let turns = 50_000;
     let start = std::time::Instant::now();
     for turn in 0..turns {

@@ -37,7 +37,7 @@ use crate::executions::Executions;
 use crate::executor::Settled;
 use crate::host::Host;
 use crate::multi_leg::{MULTI_LEGS_MAX, MultiLegs};
-use crate::order_table::OrderTable;
+use crate::order_table::{OrderTable, touch_ring};
 use crate::orders::Order;
 use crate::outbox::Outbox;
 use crate::positions::{PositionCell, Positions};
@@ -440,9 +440,19 @@ impl Engine {
         self.listing(venue, instrument).map(|listing| &self.listings[usize::from(listing)].view)
     }
 
-    /// Writes to the pages of books and orders, so that none is met for the first time in a pass. After the bootstrap records.
+    /// Writes to the pages of books, orders and executions, so that none is met for the first time in a pass. After the bootstrap
+    /// records.
     pub fn touch_memory(&mut self) {
         self.orders.touch_memory();
+        self.executions.touch_memory();
+        touch_ring(&mut self.queue, (0, Told::MultiLeg));
+        self.touch_some_memory();
+    }
+
+    /// The same for books and the ids of orders alone: where many small runs follow each other, pages that few of them reach cost
+    /// more than they save.
+    pub fn touch_some_memory(&mut self) {
+        self.orders.touch_ids();
         for venue in &mut self.venues {
             if let Some(books) = &mut venue.books {
                 books.touch_memory();
