@@ -227,7 +227,7 @@ def config(plan: Plan) -> dict[str, Any]:
         )
     return {
         "engine": {
-            "book_orders_max": orders_max, "book_levels_max": 1 << 15, "orders_max": 1 << 16,
+            "book_orders_max": orders_max, "book_levels_max": 1 << 15, "orders_max": 1 << 14, "slots_max": 1,
             "instruments_max": max(len(market.instruments), 1), "venues_max": max(len(market.venues), 1),
             "listings_max": max(len(market.listings), 1),
             # A live feed speaks when the market does not; the record has only the market.

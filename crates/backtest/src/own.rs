@@ -25,6 +25,29 @@ pub(crate) struct OwnOrder {
     pub venue_order_ref: u64,
 }
 
+impl OwnOrder {
+    #[inline]
+    fn write_to(&self, event: &mut OrderEvent) {
+        event.owner = self.owner;
+        event.original_id = self.original_id;
+        event.header.instrument = self.instrument;
+        event.venue_order_ref = self.venue_order_ref;
+        (event.leaves_lots, event.cumulative_lots) = (self.leaves_lots, self.filled_lots);
+        (event.side, event.slot, event.sent_time_ns) = (self.side.code(), self.slot, self.sent_ns);
+    }
+}
+
+/// A report that names no order yet.
+#[inline]
+fn blank(kind: OrderEventKind, (venue, now_ns): (u16, u64)) -> OrderEvent {
+    let mut event = OrderEvent::new();
+    (event.header.venue, event.header.source) = (venue, 1);
+    event.header.venue_time_ns = now_ns;
+    event.event = kind.code();
+    (event.price_nanos, event.leaves_lots, event.cumulative_lots) = (UNDEF_PRICE, -1, -1);
+    event
+}
+
 /// All that live.
 #[derive(Debug)]
 pub(crate) struct OwnOrders {
@@ -118,19 +141,10 @@ impl OwnOrders {
 
     /// A report of an order; of one that is not known it names the id alone.
     pub fn report(&self, id: u64, kind: OrderEventKind, (venue, now_ns): (u16, u64)) -> OrderEvent {
-        let mut event = OrderEvent::new();
-        (event.header.venue, event.header.source) = (venue, 1);
-        event.header.venue_time_ns = now_ns;
-        event.event = kind.code();
-        (event.price_nanos, event.leaves_lots, event.cumulative_lots) = (UNDEF_PRICE, -1, -1);
+        let mut event = blank(kind, (venue, now_ns));
         event.owner.order_id = id;
         if let Some(order) = self.get(id) {
-            event.owner = order.owner;
-            event.original_id = order.original_id;
-            event.header.instrument = order.instrument;
-            event.venue_order_ref = order.venue_order_ref;
-            (event.leaves_lots, event.cumulative_lots) = (order.leaves_lots, order.filled_lots);
-            (event.side, event.slot, event.sent_time_ns) = (order.side.code(), order.slot, order.sent_ns);
+            order.write_to(&mut event);
         }
         event
     }
@@ -148,7 +162,8 @@ impl OwnOrders {
         order.filled_lots += trade.lots;
         order.leaves_lots = trade.leaves_lots;
         let fee: &Fee = if trade.liquidity == 1 { &fees.maker } else { &fees.taker };
-        let mut event = self.report(id, OrderEventKind::Filled, place);
+        let mut event = blank(OrderEventKind::Filled, place);
+        order.write_to(&mut event);
         event.execution_id = trade.match_id;
         (event.lots, event.price_nanos) = (trade.lots, trade.price_nanos);
         event.liquidity = trade.liquidity;

@@ -73,7 +73,7 @@ impl Simulation {
 
 impl Run<'_, '_> {
     /// Takes records of a stretch, at most so many, until there is one for the long way or one that is not due yet.
-    #[inline(never)]
+    #[inline(always)]
     fn take(&mut self, stretch: &Stretch<'_>, records_max: u64) -> Passed {
         let mut passed = Passed { count: 0, last_ns: stretch.now_ns, is_all: false };
         let records = &stretch.records[..stretch.records.len().min(usize::try_from(records_max).unwrap_or(usize::MAX))];
