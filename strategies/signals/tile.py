@@ -64,9 +64,10 @@ def main(service: Service, stop: Event) -> None:
     ]
     (link,) = (name for name, about in service.links.items() if about["producer"] == service.name)
     publisher = service.publisher(link)
-    # The engine starts without it: what is compiled and read from here on, strategies are told of by the first score.
-    service.ready()
     stage.warm()
+    # It computes. The journal that it follows is its engine's, which starts beside it: what there is to read it reads from now
+    # on, and strategies are told that it has by the first score.
+    service.ready()
     tap = None
     while tap is None:
         if stop.wait(WAIT_SECONDS):

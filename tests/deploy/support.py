@@ -66,6 +66,14 @@ def until(what: Callable[[], Any]) -> Any:
     return value
 
 
+def printed(*words: str) -> dict[str, Any]:
+    """What a command prints for programs."""
+    done = command(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 class World:
     """A platform that runs, seen by two risk officers."""
 

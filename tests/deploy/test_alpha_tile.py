@@ -12,6 +12,8 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,16 +25,17 @@ from meridian._native.strategies import StrategyHosts
 from meridian.analytics import parity
 from meridian.analytics.parity_cli import parity as command_of_parity
 from meridian.console import BadInput
-from meridian.deploy import runs
 from meridian.deploy.region import load
 from meridian.engine import journals
 from meridian.strategies import channel
 from meridian.strategies.backtest import running
+from meridian.strategies.signals import tile
 from meridian.strategies.signals.model import load as load_model
 from meridian.strategies.signals.stage import Stage
 from meridian.strategies.signals.tile import measured_ns
+from meridian.venues.reference import ReferenceData
 from tests.deploy.parity_checks import typed
-from tests.deploy.support import command
+from tests.deploy.support import printed
 from tests.strategies.classes.scores import Listening
 from tests.strategies.test_alpha_stage import Ear, listened
 from tests.support import ROOT
@@ -60,23 +63,7 @@ depth = 4096
 """
 SECONDS_MAX = 120.0
 
-pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(autouse=True)
-def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs of these tests lie apart from the user's own, and none is left."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
-    yield
-    assert list(runs.runs()) == [] and runs.leftovers() == []
-
-
-def printed(*arguments: str) -> dict[str, Any]:
-    """What a command prints for programs."""
-    done = command(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("runs_apart")]
 
 
 def topology(folder: Path) -> Path:
@@ -238,3 +225,28 @@ def test_what_is_wrong_with_a_tile_is_told_before_anything_starts(tmp_path: Path
         load(path)
     told = "\n".join(refused.value.errors)
     assert "services.alpha.settings.channel" in told and "services.alpha.settings.moon" in told
+
+
+def test_it_says_that_it_is_ready_when_its_kernels_are_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    stop = Event()
+
+    def ready() -> None:
+        said.append("ready")
+        stop.set()
+
+    monkeypatch.setattr(tile, "stage_of", lambda *_: SimpleNamespace(warm=lambda: said.append("warm")))
+    known = SimpleNamespace(venues={"XCME": SimpleNamespace(id=2)}, instruments={"ESM4": SimpleNamespace(id=3)})
+    monkeypatch.setattr(ReferenceData, "load", lambda _: known)
+    service: Any = SimpleNamespace(
+        name="alpha",
+        settings={"model": "lean.json", "channel": "lean", "listings": [{"instrument": "ESM4", "venue": "XCME"}]},
+        data_directory=tmp_path / "data" / "alpha",
+        links={"alpha_engine": {"producer": "alpha"}},
+        publisher=lambda _: None,
+        ready=ready,
+    )
+    tile.main(service, stop)
+    assert said == ["warm", "ready"]

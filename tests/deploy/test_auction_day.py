@@ -7,12 +7,10 @@ each step is equal or explained by a record.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,10 +19,9 @@ from meridian._native.strategies import StrategyHosts
 from meridian.analytics import parity
 from meridian.analytics.parity_cli import parity as command_of_parity
 from meridian.codes import OrderEventKind, TimeInForce
-from meridian.deploy import runs
 from meridian.strategies import Plain, backtest
 from tests.deploy.parity_checks import typed
-from tests.deploy.support import command
+from tests.deploy.support import printed
 from tests.strategies.classes.auctions import Offsetting
 from tests.strategies.test_backtest import same
 from tests.support import ROOT
@@ -38,23 +35,7 @@ SECONDS_MAX = 60.0
 AUCTION = 8
 """Why a fill differs: as in crates/backtest/src/parity/steps.rs."""
 
-pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(autouse=True)
-def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs of these tests lie apart from the user's own, and none is left."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
-    yield
-    assert list(runs.runs()) == [] and runs.leftovers() == []
-
-
-def printed(*arguments: str) -> dict[str, Any]:
-    """What a command prints for programs."""
-    done = command(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("runs_apart")]
 
 
 def topology(folder: Path) -> Path:

@@ -19,13 +19,12 @@ import pytest
 from meridian import records
 from meridian._native import analytics as native
 from meridian.console import BadInput
-from meridian.coordination.install import installed
 from meridian.deploy import platform as platforms
 from meridian.deploy.platform import Platform
 from meridian.deploy.strategies import RunningEngine, kept, new_request, settings, start_stop
 from meridian.engine import journals
 from meridian.strategies import channel, region_number
-from tests.deploy.support import World, command, own_runtime
+from tests.deploy.support import World, command
 from tests.support import ROOT
 
 NEAR, FAR = "new-york", "chicago"
@@ -127,14 +126,6 @@ def test_what_regions_say_of_each_others_best_prices_is_checked_before_anything_
         platforms.load([str(tmp_path / f"{name}.toml") for name in (NEAR, FAR)])
     sentence = f'{FAR}: tiles.engine.settings.quotes.region = "x": must be the name of this region, "{FAR}"'
     assert refused.value.errors == [sentence]
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """Where all of it lies."""
-    installed()
-    with own_runtime() as folder:
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from meridian.deploy import runs
-from tests.deploy.support import command
+from tests.deploy.support import command, printed
 from tests.deploy.test_region import NEW_YORK
 from tests.venues.certificates import Files, make_files
 
@@ -31,14 +31,6 @@ WAIT_S_MAX = 45.0
 def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of this test are seen by nobody else."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
-
-
-def printed(*arguments: str) -> dict[str, Any]:
-    """What a command prints for programs."""
-    done = command(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def new_york(folder: Path) -> Path:

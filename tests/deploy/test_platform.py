@@ -17,27 +17,18 @@ import pytest
 from meridian import records
 from meridian.console import BadInput
 from meridian.coordination import epochs, local
-from meridian.coordination.install import installed
 from meridian.deploy import platform as platforms
 from meridian.deploy import runs
 from meridian.deploy.platform import Platform
 from meridian.deploy.supervisor import CannotStart
 from meridian.risk.api import keys
 from meridian.risk.api.client import read_token
-from tests.deploy.support import REGIONS, World, command, own_runtime
+from tests.deploy.support import REGIONS, World, command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 SHARDS = {"new-york": 1, "chicago": 2}
 LONG, SHORT = 49, 50
 """The global limits of the firm's file: both sides of ES."""
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """Where all of it lies."""
-    installed()
-    with own_runtime() as folder:
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,26 +16,12 @@ from meridian.deploy.demo.documents import documents, shipped
 from meridian.deploy.demo.market import FUTURE, SHARE, Instrument, Market, generated, with_chicago
 from meridian.deploy.demo.toml_text import dumps
 from meridian.deploy.region import load
-from tests.deploy.support import command
+from tests.deploy.support import command, printed
 from tests.support import ROOT
 
 NEW_YORK = ROOT / "deploy" / "topologies" / "new-york.toml"
 
-
-@pytest.fixture(autouse=True)
-def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs of these tests lie apart from the user's own, and none is left."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
-    yield
-    assert list(runs.runs()) == []
-    assert runs.leftovers() == []
-
-
-def printed(*arguments: str) -> dict[str, Any]:
-    done = command(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+pytestmark = pytest.mark.usefixtures("runs_apart")
 
 
 def copied(folder: Path) -> Path:
