@@ -541,6 +541,11 @@ impl Exact {
         Some(resting.front_lots + resting.reserve_lots)
     }
 
+    /// Side of a recorded order that rests.
+    pub(crate) fn recorded_side(&self, order_ref: u64) -> Option<Side> {
+        self.matching.resting_order(RECORD, order_ref).map(|order| order.side)
+    }
+
     /// Lots of it that were filled.
     pub(crate) fn filled_lots(&self, order_id: u64) -> i64 {
         self.own.get(order_id).map_or(0, |order| order.filled_lots)

@@ -560,3 +560,50 @@ fn an_order_that_took_nothing_was_there_before_what_the_feed_told_next() {
     let parity = live.is_equal();
     assert_eq!(alike(&parity, id, OrderEventKind::Canceled), 1);
 }
+
+#[test]
+fn a_fill_is_of_a_replace_that_the_feed_did_not_show_and_comes_after_it() {
+    let mut live = LiveRun::new("unseen-replace");
+    let first = live.rests(Side::Buy, 7, PRICE, 10);
+    let second = live.replaces(first, PRICE, 10);
+    // The session tells milliseconds.
+    let (told_ns, met_ns) = (live.world.now_ns / 1_000_000 * 1_000_000, live.world.now_ns + 400);
+    live.shows(met_ns, |order| {
+        (order.action, order.order_ref, order.lots) = (BookAction::Execute.code(), 7, 4);
+        order.match_id = 40;
+    });
+    live.says(told_ns, second, OrderEventKind::Replaced, |event| {
+        (event.venue_order_ref, event.price_nanos, event.lots) = (7, PRICE, 10);
+        (event.leaves_lots, event.cumulative_lots, event.original_id) = (10, 0, first);
+    });
+    live.says(told_ns, second, OrderEventKind::Filled, |event| {
+        (event.venue_order_ref, event.price_nanos, event.lots, event.execution_id) = (7, PRICE, 4, 40);
+        (event.leaves_lots, event.cumulative_lots, event.liquidity) = (6, 4, 1);
+    });
+    let parity = live.is_equal();
+    assert_eq!(alike(&parity, second, OrderEventKind::Replaced), 1);
+    assert_eq!(alike(&parity, second, OrderEventKind::Filled), 1);
+}
+
+#[test]
+fn a_replace_that_is_refused_for_what_had_filled_ends_its_original_and_no_other_order_did() {
+    let mut live = LiveRun::new("refused-replace");
+    let own = live.rests(Side::Sell, 7, PRICE, 10);
+    let replaced = live.replaces(own, PRICE, 4);
+    let met_ns = live.world.now_ns + 100;
+    live.met(met_ns, own, [7, 40, 4, 6, 4]);
+    let other = live.sends(vec![at_once()])[0];
+    // The session tells milliseconds: all of it may have been at once.
+    let told_ns = (live.world.now_ns / 1_000_000) * 1_000_000;
+    let gone_ns = live.world.now_ns + 100;
+    live.takes_off(gone_ns, 7, 0);
+    live.says(told_ns, replaced, OrderEventKind::ReplaceRejected, |event| {
+        (event.reason, event.original_id) = (Reason::Other.code(), own);
+    });
+    live.cancels(told_ns, own, 6, 4, Reason::Other);
+    live.takes(told_ns, other, 0, PRICE, 5);
+    live.cancels(told_ns, other, 5, 0, Reason::Immediate);
+    let parity = live.is_equal();
+    assert_eq!(alike(&parity, own, OrderEventKind::Canceled), 1);
+    assert_eq!(alike(&parity, other, OrderEventKind::Canceled), 1);
+}

@@ -12,7 +12,7 @@ use engine::{EngineConfig, Host, Outbox, Replay, ReplayError};
 use journal::Reader;
 use records::{
     Applied, Definition, Header, Kind, Listing, OrderEvent, OrderEventKind, Reason, RecordRef, SelfTrade, Side, Stamp,
-    TickBand, UNDEF_PRICE, read_from,
+    TickBand, TimeInForce, UNDEF_PRICE, read_from,
 };
 
 use super::steps::{Because, Key, MILLISECOND_NS, REPORT, Step, Steps, own_rule};
@@ -48,6 +48,8 @@ pub(crate) struct Live {
     /// Orders that the venue cancelled because another of ours came in to meet them, by the first id that the feed showed them by,
     /// and which that was, with the venue's time of it.
     pub crossed: BTreeMap<u64, (u64, Step)>,
+    /// Orders that were to trade at once or end, and of which the feed shows nothing.
+    pub took_nothing: BTreeSet<u64>,
     /// Reports of orders that ended, shrank or were replaced as we asked, by the first id that the feed showed them by.
     endings: BTreeMap<u64, Vec<Step>>,
     /// What each venue does with such, a [`SelfTrade`] code, by what it did.
@@ -122,17 +124,26 @@ impl Live {
     /// answer to the command; `None`: no report tells. An id that a replace had ended by then is not meant, though a cancel may
     /// have named it; and a replace may end an order that it was refused for.
     pub fn ended_by(&self, order_id: u64, gone: bool, venue_time_ns: u64) -> Option<impl Fn(&Sent) -> bool> {
-        let told = self.endings.get(&self.marks.root(order_id)).map_or(&[][..], Vec::as_slice);
-        let canceled = REPORT | u16::from(OrderEventKind::Canceled.code());
-        let fits = |step: &&Step| step.is_at(venue_time_ns) && gone == (step.key.what == canceled);
-        let step = *told.iter().find(fits)?;
-        let replaced = step.key.what == REPORT | u16::from(OrderEventKind::Replaced.code());
-        let id = step.key.order_id;
-        Some(move |sent: &Sent| match Kind::ReplaceOrder as u16 == sent.key.what {
-            true if replaced => sent.key.order_id == id,
-            true => sent.original_id == id && step.is_at(sent.answered_ns),
-            false => !replaced && (sent.key.order_id, sent.key.what) == (id, Kind::CancelOrder as u16),
-        })
+        let root = self.marks.root(order_id);
+        let told = self.endings.get(&root).map_or(&[][..], Vec::as_slice);
+        let what = |kind: OrderEventKind| REPORT | u16::from(kind.code());
+        let replaced = move |step: &Step| step.key.what == what(OrderEventKind::Replaced);
+        // The replace that gave the order this reference took nothing off it.
+        let fits = |step: &&Step| {
+            let this = step.is_at(venue_time_ns) && gone == (step.key.what == what(OrderEventKind::Canceled));
+            this && !(replaced(step) && step.key.order_id == root)
+        };
+        let ends: Vec<Step> = told.iter().filter(fits).copied().collect();
+        let replaces = Kind::ReplaceOrder as u16;
+        let took = move |sent: &Sent, step: &Step| match sent.key.what == replaces {
+            true if replaced(step) => sent.key.order_id == step.key.order_id,
+            true => sent.original_id == step.key.order_id && step.is_at(sent.answered_ns),
+            false => {
+                let cancel = (step.key.order_id, Kind::CancelOrder as u16);
+                !replaced(step) && (sent.key.order_id, sent.key.what) == cancel
+            }
+        };
+        (!ends.is_empty()).then_some(move |sent: &Sent| ends.iter().any(|step| took(sent, step)))
     }
 
     pub fn read(directory: &Path, host: Box<dyn Host>) -> Result<Self, ReplayError> {
@@ -153,6 +164,7 @@ impl Live {
         found.rule_hidden();
         found.rule_auctions();
         found.rule_crossed();
+        let took_nothing = found.took_nothing();
         let mut seen = seen.0.take();
         seen.slots_refused.sort_unstable();
         Ok(Self {
@@ -164,6 +176,7 @@ impl Live {
             listed: reference.listed(),
             ruled: found.ruled,
             crossed: found.crossed,
+            took_nothing,
             endings: found.endings,
             self_trade: found.self_trade,
             gaps: found.gaps,
@@ -358,6 +371,7 @@ impl Found {
             came_in.entry(place(step)).or_default().push((at, *step));
             prices.insert(step.key.order_id, step.price_nanos);
         }
+        let refused = self.refused_replaces();
         for (at, step) in self.steps.all.iter().enumerate() {
             let repeated = self.ruled.get(&step.key) == Some(&Because::Repeated);
             if step.key.what != what(OrderEventKind::Canceled) || !reasons.contains(&step.reason) || repeated {
@@ -370,9 +384,14 @@ impl Found {
             let price_nanos = prices.get(&step.key.order_id).copied().unwrap_or(UNDEF_PRICE);
             let mut others =
                 others.iter().filter(|(_, other)| other.side != step.side && meet(other, price_nanos)).peekable();
-            let first = others.peek().copied();
+            let first = others.peek().copied().filter(|_| step.reason == reasons[0]);
             let before = others.take_while(|(other, _)| *other < at).last();
-            if let Some((_, other)) = before.or(first) {
+            let refused = refused.get(&step.key.order_id).filter(|(refused, other)| {
+                *refused < at && other.is_at_once(step) && before.is_none_or(|(before, _)| before < refused)
+            });
+            if refused.is_some() {
+                self.ruled.remove(&step.key); // A replace that is refused may end its original: the matching does the same.
+            } else if let Some((_, other)) = before.or(first) {
                 self.crossed.insert(self.marks.root(step.key.order_id), (other.key.order_id, *step));
                 self.self_trade.insert(step.venue, SelfTrade::CancelOldest.code());
                 self.ruled.remove(&step.key);
@@ -380,6 +399,29 @@ impl Found {
                 self.self_trade.entry(step.venue).or_insert(SelfTrade::CancelNewest.code());
             }
         }
+    }
+
+    /// Orders that were to trade at once or end, and of which the feed shows nothing.
+    fn took_nothing(&self) -> BTreeSet<u64> {
+        let lives = [TimeInForce::ImmediateOrCancel.code(), TimeInForce::FillOrKill.code()];
+        let new = |step: &&Step| step.key.what == Kind::NewOrder as u16 && lives.contains(&step.terms[0]);
+        let mut found: BTreeSet<u64> = self.steps.all.iter().filter(new).map(|step| step.key.order_id).collect();
+        for (_, filled) in &self.fills {
+            found.remove(&filled.order_id);
+        }
+        // What the feed shows of one that ended others of ours says when it came.
+        for (other, _) in self.crossed.values() {
+            found.remove(other);
+        }
+        found
+    }
+
+    /// Refused replaces by the order that each was to replace, with their place among the steps.
+    fn refused_replaces(&self) -> BTreeMap<u64, (usize, Step)> {
+        let what = REPORT | u16::from(OrderEventKind::ReplaceRejected.code());
+        let refused = self.steps.all.iter().enumerate().filter(|(_, step)| step.key.what == what);
+        let original = |step: &Step| self.sent.get(&step.key.order_id).map(|sent| self.commands[sent[0]].original_id);
+        refused.filter_map(|(at, step)| Some((original(step)?, (at, *step)))).collect()
     }
 
     /// The command that a gateway's statement speaks of, whether it waits or something else seemed to answer it: of a `NotSent`, a

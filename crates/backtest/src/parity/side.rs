@@ -11,7 +11,10 @@ use std::path::Path;
 
 use book::flow::FlowRecord;
 use journal::{JournalError, Reader};
-use records::{BookAction, CancelOrder, Kind, MarketOrder, OrderEvent, OrderEventKind, Reason, bytes_of};
+use records::{
+    BookAction, CancelOrder, Kind, MarketOrder, NewOrder, OrderEvent, OrderEventKind, Reason, UNDEF_PRICE, bytes_of,
+    read_from,
+};
 
 use super::live::{Live, Sent};
 use super::steps::{Key, REPORT};
@@ -126,7 +129,7 @@ impl Side {
             return Ok(false);
         }
         self.next = None;
-        self.arrive_unseen(live, venue_time_of(&flow), input);
+        self.arrive_unseen(live, &flow, input);
         self.pass_time(venue_time_of(&flow));
         let place = self.brings(live, &flow, &whose);
         if let Some(outcome) = self.auction(live, &flow, place) {
@@ -146,7 +149,15 @@ impl Side {
                 }
                 self.ours()
             }
-            Whose::Rested(own) => self.rested(&flow, &own),
+            Whose::Rested(own) => {
+                if place.is_some() {
+                    // It was met under the id of a replace that left it as it was, and that the feed did not show.
+                    self.arrive(live, place);
+                    self.say();
+                    self.set_out();
+                }
+                self.rested(&flow, &own)
+            }
             Whose::Shown(order_id) => self.shown(live, &flow, order_id, place),
         };
         self.outcomes.push_back(outcome);
@@ -319,7 +330,7 @@ impl Side {
     fn brings(&self, live: &Live, flow: &FlowRecord, whose: &Whose) -> Option<usize> {
         let place = |fits: &dyn Fn(&Sent) -> bool| self.arrivals.iter().position(|at| fits(&live.commands[*at]));
         match (whose, flow) {
-            (Whose::Hidden(own) | Whose::Took(own), _) => place(&|sent| sent.enters(own.order_id)),
+            (Whose::Hidden(own) | Whose::Took(own) | Whose::Rested(own), _) => place(&|sent| sent.enters(own.order_id)),
             (Whose::Shown(order_id), FlowRecord::Order(order)) => match BookAction::from_code(order.action) {
                 Some(BookAction::Execute) => None,
                 Some(BookAction::Add | BookAction::Replace) => place(&|sent| sent.enters(*order_id)),
@@ -350,20 +361,53 @@ impl Side {
         }
     }
 
-    /// Commands that the venue had answered before this time, of which the feed showed nothing until then, and what was sent before
-    /// them: they were there, and the market's next record meets what they left.
-    fn arrive_unseen(&mut self, live: &Live, until_ns: u64, input: u64) {
+    /// Commands that the venue had answered before this record, of which the feed showed nothing until then, and what was sent
+    /// before them: they were there, and the record meets what they left. Where the answer tells milliseconds, an order that took
+    /// nothing was there before whatever it would have taken.
+    fn arrive_unseen(&mut self, live: &Live, flow: &FlowRecord, input: u64) {
+        let until_ns = venue_time_of(flow);
         let was_there = |at: &usize| {
             let sent = &live.commands[*at];
             sent.answered_ns != 0 && latest_of(sent.answered_ns) < until_ns && sent.input < input
         };
-        while let Some(place) = self.arrivals.iter().position(was_there) {
+        while let Some(place) = self.arrivals.iter().position(was_there).or_else(|| self.met_by(live, flow, input)) {
             let answered_ns = live.commands[self.arrivals[place]].answered_ns;
             self.pass_time(answered_ns);
             self.arrive(live, Some(place));
             self.say();
             self.set_out();
         }
+    }
+
+    /// Place among the arrivals of an order that took nothing, though it would have traded with the one that the record brings.
+    fn met_by(&self, live: &Live, flow: &FlowRecord, input: u64) -> Option<usize> {
+        let FlowRecord::Order(order) = flow else { return None };
+        if !matches!(live.marks.whose(self.id, flow), Whose::Market) {
+            return None;
+        }
+        let (side, price_nanos) = match BookAction::from_code(order.action)? {
+            BookAction::Add => (records::Side::from_code(order.side)?, order.price_nanos),
+            BookAction::Replace | BookAction::Modify => (self.exact.recorded_side(order.order_ref)?, order.price_nanos),
+            _ => return None,
+        };
+        let took_nothing = |at: &&usize| live.took_nothing.contains(&live.commands[**at].key.order_id);
+        let enters = |at: &usize| live.commands[*at].key.what != Kind::CancelOrder as u16;
+        let pending = self.arrivals.iter().enumerate().take_while(|(_, at)| took_nothing(at) || !enters(at));
+        let mut met = pending.filter(|(_, at)| took_nothing(at) && enters(at));
+        met.find(|(_, at)| {
+            let sent = &live.commands[**at];
+            let at_once = (sent.answered_ns..=latest_of(sent.answered_ns)).contains(&venue_time_of(flow));
+            let command = self.flying.get(&sent.key).and_then(|command| read_from::<NewOrder>(command));
+            at_once
+                && sent.input < input
+                && command.is_some_and(|command| {
+                    let here =
+                        (command.header.instrument, command.side) == (order.header.instrument, side.opposite().code());
+                    here && (command.price_nanos == UNDEF_PRICE
+                        || side.sign() * price_nanos >= side.sign() * command.price_nanos)
+                })
+        })
+        .map(|(place, _)| place)
     }
 
     /// The command that a report answers, where the feed does not show it: it arrives at the venue's time in the report.

@@ -4,7 +4,7 @@
 //! Invariant: as in the modules that these tests come from.
 
 use crate::fix::{in_sets, over_fix};
-use crate::{auction, bytes, calm, named, session};
+use crate::{auction, bytes, calm, named, parity, session};
 
 macro_rules! over_fix {
     ($($name:ident: $version:literal, $test:path;)*) => {
@@ -43,6 +43,7 @@ over_fix! {
     v4_corrections_in_42: "FIX.4.2", named::v4_a_correction_is_booked_once_however_often_it_is_told;
     v5_crossing_fills: "FIX.4.4", named::v5_cancels_and_replaces_that_cross_fills_count_each_fill_once;
     v5_crossing_fills_in_42: "FIX.4.2", named::v5_cancels_and_replaces_that_cross_fills_count_each_fill_once;
+    parity_of_a_run: "FIX.4.4", parity::a_run_is_its_backtest_whatever_crosses_on_the_way;
     r7_disconnects_amid_replaces: "FIX.4.4", named::r7_disconnects_amid_replaces_leave_no_phantom;
 }
 

@@ -43,7 +43,10 @@ impl Met {
         for row in &parity.steps {
             let Some(step) = row.live.filter(|step| step.key.what & REPORT != 0) else { continue };
             *self.reports.entry(step.key.what & !REPORT).or_default() += 1;
-            self.crossed += usize::from(step.reason == Reason::SelfTradePrevention.code());
+            // FIX has no word for it.
+            let crossed = [Reason::SelfTradePrevention, Reason::Other].map(Reason::code).contains(&step.reason);
+            let canceled = step.key.what & !REPORT == u16::from(OrderEventKind::Canceled.code());
+            self.crossed += usize::from(crossed && canceled);
             self.repeated += usize::from(row.difference.is_some_and(|one| one.because == Because::Repeated));
         }
     }
@@ -58,7 +61,8 @@ fn beside(mut world: World, name: &str, met: &mut Met) {
     let seed = world.setup.seed;
     world.run_to_rest();
     world.close_engine();
-    let folder = written(&mut world, &format!("{name}-{seed}"));
+    let spoken = world.setup.fix.unwrap_or("OUCH");
+    let folder = written(&mut world, &format!("{name}-{spoken}-{seed}"));
     let found = parity(&folder, world.host(), world.host(), &Departures::default()).unwrap();
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(found.replay.agrees(), Some(true), "{name}: seed {seed}");
