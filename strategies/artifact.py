@@ -75,12 +75,9 @@ def build(cls: type[Strategy], *, directory: Path | str | None = None) -> Artifa
     versions = _versions()
     inputs = _inputs_hash(cls, versions)
     pointer = folder / f"{cls.__name__}-{inputs[:HASH_CHARACTERS]}.built"
-    if pointer.is_file():
-        found = folder / pointer.read_text().strip()
-        if found.is_file() and found.with_suffix(".json").is_file():
-            artifact = read(found)
-            if artifact.inputs_hash == inputs and artifact.code_hash == _sha256(found.read_bytes()):
-                return artifact
+    found = _built(folder, pointer, inputs)
+    if found is not None:
+        return found
     from meridian.strategies.compiled import TARGET_CPU, compile_class
 
     compiled = compile_class(cls)
@@ -104,9 +101,24 @@ def build(cls: type[Strategy], *, directory: Path | str | None = None) -> Artifa
     }
     folder.mkdir(parents=True, exist_ok=True)
     _write(path, content)
-    _write(path.with_suffix(".json"), (json.dumps(about, indent=2) + "\n").encode())
-    _write(pointer, path.name.encode())
+    description = (json.dumps(about, indent=2) + "\n").encode()
+    _write(path.with_suffix(".json"), description)
+    _write(pointer, f"{path.name} {_sha256(description)}\n".encode())
     return read(path)
+
+
+def _built(folder: Path, pointer: Path, inputs: str) -> Artifact | None:
+    """What was built of these inputs before; None where it is not there, or where any of its files is damaged."""
+    try:
+        name, described = pointer.read_text(encoding="ascii").split()
+        found = folder / Path(name).name
+        if _sha256(found.with_suffix(".json").read_bytes()) != described:
+            return None
+        artifact = read(found)
+        whole = artifact.inputs_hash == inputs and artifact.code_hash == _sha256(found.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return artifact if whole else None
 
 
 def read(path: Path | str) -> Artifact:

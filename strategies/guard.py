@@ -17,7 +17,7 @@ from meridian.strategies import discover
 from meridian.strategies.fields import ParameterError
 from meridian.strategies.strategy import Strategy
 
-__all__ = ["SECONDS_MAX", "classes_guarded", "find_guarded"]
+__all__ = ["SECONDS_MAX", "classes_guarded", "find_guarded", "refusals"]
 
 SECONDS_MAX = 20.0
 """Much longer than it takes to import numba."""
@@ -43,6 +43,18 @@ def find_guarded(spec: str) -> type[Strategy]:
     if len(found) != 1:
         raise BadInput(f"{spec}: it defines {', '.join(cls.__name__ for cls in found)}; add :Class.")
     return found[0]
+
+
+def refusals(cls: type[Strategy]) -> list[str]:
+    """Why an engine would not take a class, by file and line; nothing where it would. Its object code is built meanwhile."""
+    from meridian.strategies.artifact import build
+    from meridian.strategies.scope import StrategyRefused
+
+    try:
+        build(cls)
+    except StrategyRefused as refused:
+        return list(refused.errors)
+    return []
 
 
 def _read(spec: str) -> tuple[list[type[Strategy]], Failure | None]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, json_option, note, print_table, show
+from meridian.console import BadInput, CheckFailed, json_option, note, print_table, show
 from meridian.strategies.backtest.words import in_time
 
 if TYPE_CHECKING:
@@ -76,10 +76,11 @@ def backtest(
     """
     from meridian.strategies.backtest import running
     from meridian.strategies.backtest.options import OptionsError
-    from meridian.strategies.guard import find_guarded
+    from meridian.strategies.guard import find_guarded, refusals
 
     errors: list[str] = []
     cls = find_guarded(strategy)
+    refused = refusals(cls)
     parameters = _values(cls, settings, errors)
     bounds = whole("--limit", limits, errors)
     sizes = pairs("--units", units, errors)
@@ -94,9 +95,14 @@ def backtest(
                 tell=tell, alpha=alpha,
             )  # fmt: skip
         except OptionsError as error:
-            raise BadInput(errors + error.errors) from None
+            raise BadInput(refused + errors + error.errors) from None
         if errors:
-            raise BadInput(errors)
+            raise BadInput(refused + errors)
+        if refused:
+            raise CheckFailed(refused)
+        if out is not None:
+            # What cannot be kept is told before the run, not after it.
+            out.mkdir(parents=True, exist_ok=True)
         result = running.start(plan, tell)
     seconds = time.monotonic() - began
     written = result.save(out) if out is not None else []
@@ -140,8 +146,10 @@ def pairs(option: str, texts: tuple[str, ...], errors: list[str]) -> dict[str, s
         name, equals, value = text.partition("=")
         if not equals or not name:
             errors.append(f"{option} {text}: NAME=VALUE is allowed")
-            continue
-        found[name] = value
+        elif name in found:
+            errors.append(f"{option} {text}: {name} is given twice; one value is allowed")
+        else:
+            found[name] = value
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from meridian import records
 from meridian._native import backtest as native
-from meridian.console import in_words
+from meridian.console import cut, in_words
 from meridian.strategies.backtest import captured, generated
 from meridian.venues.flow import parquet
 
@@ -147,14 +147,16 @@ def _checked(
     there = {about["name"] for _, _, _, seen, _ in draft.found for about in seen}
     if not draft.errors:
         draft.errors += [
-            f"--symbol {name}: the data hold no such symbol; {_some(sorted(there))}"
-            for name in [*wanted, *units]
+            f"{option} {name}: the data hold no such symbol; {_some(sorted(there))}"
+            for option, names in (("--symbol", wanted), ("--units", units))
+            for name in names
             if name not in there
         ]
     chosen = wanted or list(dict.fromkeys(about["name"] for _, _, _, seen, _ in draft.found for about in seen))
     listings = {
         (about["name"], venue) for _, venue, _, seen, _ in draft.found for about in seen if about["name"] in chosen
     }
+    draft.errors += _unheard_of(sorted(there if not wanted else there & set(wanted))) + _twice(draft, chosen)
     if not draft.errors and len(listings) > LISTINGS_MAX:
         draft.errors.append(
             f"--data: {len(listings)} symbols with orders; a strategy trades at most {LISTINGS_MAX}: choose with --symbol"
@@ -166,6 +168,38 @@ def _checked(
     if draft.errors:
         return None, draft.errors
     return _market(draft, chosen, units), []
+
+
+def _unheard_of(symbols: Sequence[str]) -> list[str]:
+    """Symbols that no record and no line of a table has a place for."""
+    return [
+        f"--data: symbol {cut(ascii(name))}: letters, digits and signs of ASCII are allowed"
+        for name in symbols
+        if not name.isascii() or not name.isprintable()
+    ]
+
+
+def _twice(draft: _Draft, chosen: Sequence[str]) -> list[str]:
+    """Listings of which two files tell the same time order by order: together they would be a book of twice the lots."""
+    held: dict[tuple[str, str], list[tuple[int, int, Path]]] = {}
+    found = []
+    for path, venue, scan, seen, number in draft.found:
+        if scan.by_level:
+            continue
+        for about in seen:
+            if about["name"] not in chosen or not about["records"]:
+                continue
+            first, last = about["first_ns"], about["last_ns"]
+            shown = draft.named.get(path, path)
+            for other_first, other_last, other in held.setdefault((about["name"], venue), []):
+                both = min(last, other_last) - max(first, other_first)
+                if number is None and 2 * both >= min(last - first, other_last - other_first) and both >= 0:
+                    found.append(
+                        f"--data: {other} and {shown} both tell of {about['name']} at {venue} order by order at the same "
+                        "time; one file of a time is allowed"
+                    )
+            held[about["name"], venue].append((first, last, shown))
+    return list(dict.fromkeys(found))
 
 
 def _some(names: Sequence[str], most: int = 12) -> str:

@@ -51,7 +51,8 @@ def sharpe(changes: Floats) -> float | None:
     """
     if len(changes) < 2:
         return None
-    spread = float(np.std(changes, ddof=1))
+    # Of equal changes the deviation is nothing, and not what rounding their mean leaves.
+    spread = float(np.std(changes, ddof=1)) if np.ptp(changes) > 0 else 0.0
     return float(np.mean(changes)) / spread if spread > 0 else None
 
 

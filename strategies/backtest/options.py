@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from pathlib import Path
+
+from meridian.console import cut
 
 __all__ = ["Fee", "Latency", "OptionsError", "QueueModel", "VenueModel", "duration_ns", "samples", "venue_models"]
 
@@ -25,6 +27,7 @@ WAYS = ("feed", "order", "report")
 SIDES = ("maker", "taker")
 EXPONENT_MAX = 8
 SAMPLES_MAX = 1_000_000
+DIGITS_MAX = 20
 DURATION_WORDS = "a time such as 50us, 10ms or 1s"
 
 
@@ -101,10 +104,15 @@ def duration_ns(text: str) -> int | None:
     return int(value) if value == value.to_integral_value() else None
 
 
-def venue_models(latency: list[str], fees: list[str], venues: list[str]) -> tuple[dict[str, VenueModel], list[str]]:
-    """Each venue's model from the words given, `VENUE:` before them for one venue alone; and what is wrong."""
+def venue_models(
+    latency: list[str], fees: list[str], venues: list[str] | None
+) -> tuple[dict[str, VenueModel], list[str]]:
+    """Each venue's model from the words given, `VENUE:` before them for one venue alone; and what is wrong.
+
+    `venues`: None where the data do not say which there are; then the words are looked at, and no name of a venue is wrong.
+    """
     errors: list[str] = []
-    held: dict[str, dict[str, Latency | Fee]] = {venue: {} for venue in venues}
+    held: dict[str, dict[str, Latency | Fee]] = {venue: {} for venue in venues or ()}
     for option, texts in (("latency", latency), ("fees", fees)):
         for text in texts:
             meant, parts = _meant(option, text, venues, errors)
@@ -117,11 +125,13 @@ def venue_models(latency: list[str], fees: list[str], venues: list[str]) -> tupl
     return {venue: VenueModel(**(default | own)) for venue, own in held.items()}, errors
 
 
-def _meant(option: str, text: str, venues: list[str], errors: list[str]) -> tuple[list[str], list[str]]:
+def _meant(option: str, text: str, venues: list[str] | None, errors: list[str]) -> tuple[list[str], list[str]]:
     """The venues that a text is about, and its parts."""
     venue, colon, rest = text.partition(":")
     if not colon or "=" in venue:
-        return venues, [part for part in text.split(",") if part.strip()]
+        return venues or [], [part for part in text.split(",") if part.strip()]
+    if venues is None:
+        return [], [part for part in rest.split(",") if part.strip()]
     if venue not in venues:
         errors.append(f"--{option} {text}: {venue} is no venue of the data; allowed are {', '.join(venues)}")
         return [], []
@@ -151,14 +161,16 @@ def samples(key: str, path: Path, errors: list[str]) -> tuple[int, ...] | None:
         why = getattr(error, "strerror", None) or "is no text"
         errors.append(f"{key}: {path}: {why}; a text file of delays in ns, a number a line, is allowed")
         return None
-    wrong = [
-        at for at, line in enumerate(lines, 1) if not line.isascii() or not line.isdigit() or int(line) > LATENCY_NS_MAX
-    ]
+    wrong = [at for at, line in enumerate(lines, 1) if not _is_delay(line)]
     if wrong or not 0 < len(lines) <= SAMPLES_MAX:
-        where = f"line {wrong[0]} is {lines[wrong[0] - 1]!r}" if wrong else f"it has {len(lines)} lines"
+        where = f"line {wrong[0]} is {cut(lines[wrong[0] - 1])!r}" if wrong else f"it has {len(lines)} lines"
         errors.append(f"{key}: {path}: {where}; 1 to {SAMPLES_MAX:,} whole numbers of ns are allowed")
         return None
     return tuple(int(line) for line in lines)
+
+
+def _is_delay(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX and int(text) <= LATENCY_NS_MAX
 
 
 def _fee(part: str, errors: list[str]) -> tuple[str, Fee] | None:
@@ -168,7 +180,7 @@ def _fee(part: str, errors: list[str]) -> tuple[str, Fee] | None:
         amount = Decimal(value.removesuffix("bp"))
         # A basis point is 1e5 parts per billion.
         scaled = amount * (10**5 if basis else NANOS)
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         scaled = Decimal("nan")
     sound = scaled.is_finite() and scaled == scaled.to_integral_value() and abs(scaled) < 10**15
     if name not in SIDES or not sound:

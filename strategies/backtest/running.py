@@ -34,6 +34,10 @@ ENGINE_TIMER_NS = 10**7
 FUEL = 1_000_000
 SLACK_ORDERS = 1 << 12
 ORDERS_MAX = 1 << 24
+SAMPLES_MAX = 50_000_000
+"""Points of an equity curve: a year and a half at the beat of a second."""
+BEATS_MAX = 1_000_000_000
+"""Of the strategy's timer: three years at 100 ms."""
 FILLS_MIN = 30
 """From as many on, averages begin to say something."""
 Mode = Literal["compiled", "plain"]
@@ -133,9 +137,10 @@ def prepare(
             directory,
         )
         errors += wrong
-    venues = list(market.venues) if market else [data.VENUE]
-    models, wrong = options.venue_models(list(latency), list(fees), venues)
-    errors += wrong if market else []
+    models, wrong = options.venue_models(list(latency), list(fees), list(market.venues) if market else None)
+    errors += wrong
+    if market is not None:
+        errors += _too_long(market, sample_ns, timer_ns)
     stage = None
     if alpha is not None and market is not None:
         stage, wrong = alphas.examine(Path(alpha), market)
@@ -146,6 +151,22 @@ def prepare(
         cls=cls, market=market, models=models, queue=model, parameters=checked, limits=held, mode=mode,
         sample_ns=sample_ns, timer_ns=timer_ns, seed=seed, directory=directory, alpha=stage,
     )  # fmt: skip
+
+
+def _too_long(market: data.Market, sample_ns: int, timer_ns: int) -> list[str]:
+    """A span that a wrong time makes, in which nothing but beats would come for hours."""
+    span_ns = market.last_ns - market.first_ns
+    if span_ns // sample_ns <= SAMPLES_MAX and span_ns // timer_ns <= BEATS_MAX:
+        return []
+    begin, end = (_day(time_ns) for time_ns in (market.first_ns, market.last_ns))
+    allowed = f"at most {SAMPLES_MAX:,} times --sample and {BEATS_MAX:,} times --timer are allowed"
+    return [f"--data: from {begin} to {end}: {allowed}; is a time wrong, or its unit?"]
+
+
+def _day(time_ns: int) -> str:
+    import datetime
+
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(seconds=time_ns // 10**9)).isoformat()
 
 
 def _duration(option: str, text: str, least_ns: int, errors: list[str]) -> int:
@@ -167,11 +188,11 @@ def units_e8(units: Mapping[str, str], errors: list[str]) -> dict[str, int]:
 
 
 def _units(name: str, text: str, errors: list[str]) -> int:
-    from decimal import Decimal, InvalidOperation
+    from decimal import Decimal, InvalidOperation, Overflow
 
     try:
         value = Decimal(text) * 10**8
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         value = Decimal(0)
     if not value.is_finite() or value != value.to_integral_value() or not 0 < value < 2**62:
         errors.append(f"--units {name}={text}: a number above zero with at most eight decimals is allowed")

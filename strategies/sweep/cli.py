@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, Failure, json_option, note, print_table, show
+from meridian.console import BadInput, CheckFailed, Failure, json_option, note, print_table, show
 from meridian.strategies.backtest.cli import backtest, pairs, telling, whole
 
 if TYPE_CHECKING:
@@ -51,10 +51,13 @@ def sweep(
     With --out it can be stopped at any time and goes on with the same command, or with --resume.
     """
     from meridian.strategies.backtest.options import OptionsError
+    from meridian.strategies.guard import refusals
     from meridian.strategies.sweep import running
     from meridian.strategies.sweep.store import StoreTaken
 
     began = time.monotonic()
+    errors: list[str] = []
+    refused: list[str] = []
     with telling() as tell:
         try:
             if resume is not None:
@@ -62,11 +65,18 @@ def sweep(
                 given = running.words_of(resume)
                 spec, files, out = given.pop("strategy"), given.pop("data_files"), resume
             else:
-                spec, files, given = _given(strategy, out, words)
-            plan = running.prepare(_found(spec), files, tell=tell, **given)
+                spec, files, given = _given(strategy, out, words, errors)
+            cls = _found(spec)
+            refused = refusals(cls)
+            if refused:
+                # What else is wrong is told with it; no day is looked through for a class that cannot run.
+                raise (BadInput if errors else CheckFailed)(refused + errors)
+            plan = running.prepare(cls, files, tell=tell, **given)
+            if errors:
+                raise BadInput(errors)
             result = running.start(plan, out=out, workers=workers, ray=ray, tell=tell)
         except OptionsError as error:
-            raise BadInput(error.errors) from None
+            raise BadInput(errors + error.errors) from None
         except StoreTaken as error:
             raise BadInput(str(error)) from None
     seconds = time.monotonic() - began
@@ -99,11 +109,13 @@ def _nothing_else(strategy: str | None, out: Path | None) -> None:
         raise BadInput(f"--resume: a sweep goes on as it began; leave {', '.join(given)} out")
 
 
-def _given(strategy: str | None, out: Path | None, words: dict[str, Any]) -> tuple[str, list[str], dict[str, Any]]:
-    """The strategy, its data and the words of `prepare`. Raises BadInput with every error."""
+def _given(
+    strategy: str | None, out: Path | None, words: dict[str, Any], errors: list[str]
+) -> tuple[str, list[str], dict[str, Any]]:
+    """The strategy, its data and the words of `prepare`; what is wrong with them goes to `errors`. Raises BadInput with every
+    error where strategy or data are not there."""
     from meridian.strategies.sweep import space
 
-    errors: list[str] = []
     data, settings = list(words.pop("data")), words.pop("settings")
     words["limits"] = whole("--limit", words["limits"], errors)
     words["units"] = pairs("--units", words["units"], errors)
@@ -118,10 +130,10 @@ def _given(strategy: str | None, out: Path | None, words: dict[str, Any]) -> tup
     except Failure as failure:
         raise type(failure)([*errors, *failure.errors]) from None
     if cls is not None:
-        words["parameters"] = space.parse(cls.table, settings, errors)
-    if errors:
+        # One of which no value was sound has been told.
+        words["parameters"] = {name: each for name, each in space.parse(cls.table, settings, errors).items() if each}
+    if strategy is None or not data:
         raise BadInput(errors)
-    assert strategy is not None
     return strategy, data, words
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +21,11 @@ from meridian.strategies.backtest import data, options, running
 from meridian.strategies.strategy import Strategy
 from meridian.strategies.sweep import result, space, splits, statistics
 from meridian.strategies.sweep.job import FAILED, LOST, Job, Source
-from meridian.strategies.sweep.store import Store, digest
+from meridian.strategies.sweep.store import Store, described, digest
 
 __all__ = ["Plan", "prepare", "resume", "run", "start", "words_of"]
 
 PERIODS = 32
-EDGE_BYTES = 1 << 20
 Tell = Callable[[str, float], None]
 BACKTEST_WORDS = ("latency", "fees", "queue", "limits", "mode", "sample", "timer", "seed")
 """Options that a sweep takes as a backtest does."""
@@ -67,10 +65,9 @@ def run(
 
 def words_of(out: Path) -> dict[str, Any]:
     """What a sweep in a directory was asked for. Raises OptionsError."""
-    try:
-        found: dict[str, Any] = json.loads((out / "sweep.json").read_bytes())["words"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise options.OptionsError([f"--resume {out}: there is no sweep; a directory of `--out` is allowed"]) from None
+    found = described(out)
+    if found is None:
+        raise options.OptionsError([f"--resume {out}: there is no whole sweep; a directory of `--out` is allowed"])
     return found
 
 
@@ -123,6 +120,12 @@ def prepare(
             plans[day] = running.prepare(cls, [], market=market, **known)
         except options.OptionsError as error:
             errors += [sentence for sentence in error.errors if sentence not in errors]
+    if walk is not None and markets and not splits.splits(len(markets), walk):
+        least = walk.train + walk.embargo + 1
+        errors.append(
+            f"--walk-forward {walk_forward}: the data hold {len(markets)} sound day{'s' * (len(markets) > 1)}; training, embargo "
+            f"and a day to test on need {least}"
+        )
     if not markets and not errors:
         errors += [sentence for found in unsound.values() for sentence in found]
         errors = errors or ["--data: a file of recorded flow at least is needed"]
@@ -193,13 +196,9 @@ def _unplaced(market: data.Market) -> data.Market:
 
 
 def _print_of(path: Path) -> str:
-    """A hash of a file's size and of its first and last mebibyte; what lies between is known by its counts."""
+    """A hash of all of a file: one price that was put right in the middle of a day is another day."""
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        found = hashlib.sha256(size.to_bytes(8, "little") + file.read(EDGE_BYTES))
-        file.seek(max(0, size - EDGE_BYTES))
-        found.update(file.read(EDGE_BYTES))
-    return found.hexdigest()
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def start(
@@ -212,7 +211,7 @@ def start(
     outcomes: dict[str, dict[str, Any]] = {}
     try:
         if store is not None:
-            store.describe({"words": plan.words})
+            store.describe(plan.words)
             for job in plan.jobs:
                 found = store.finished(job.key)
                 if found is not None:

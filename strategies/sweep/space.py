@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from typing import Any
 
 from meridian.strategies.fields import Field, Table
@@ -52,7 +52,8 @@ def points(table: Table, values: Mapping[str, Any], errors: list[str]) -> list[d
             errors.append(f"{name} = {given!r}: {table.owner} has no such parameter; these are known: {known}.")
             continue
         errors += [error for value in listed if (error := field.error(value)) is not None]
-        axes[name] = list(dict.fromkeys(listed))
+        sound = not any(field.error(value) for value in listed)
+        axes[name] = list(dict.fromkeys(listed)) if sound else listed
         if not listed:
             errors.append(f"{name} = {given!r}: it has no value; {ALLOWED} is allowed.")
     count = 1
@@ -105,9 +106,13 @@ def _range(field: Field, text: str, value: str, errors: list[str]) -> list[Any]:
         errors.append(f"--set {text}: FROM:TO:STEP of numbers with a step above zero is allowed")
         return []
     first, last, step = parts
-    count = int((last - first) / step) + 1
-    if count > VALUES_MAX:
-        errors.append(f"--set {text}: {count:,} values; at most {VALUES_MAX:,} are allowed")
+    try:
+        steps = (last - first) / step
+    except Overflow:
+        steps = Decimal(VALUES_MAX)
+    if steps >= VALUES_MAX:
+        errors.append(f"--set {text}: more than {VALUES_MAX:,} values; at most so many are allowed")
         return []
+    count = int(steps) + 1
     found = (_one(field, text, f"{first + step * at:f}", errors) for at in range(count))
     return [made for made in found if made is not None]

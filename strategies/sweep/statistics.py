@@ -33,8 +33,10 @@ Floats = NDArray[np.float64]
 
 
 def sharpe_ratios(profits: Floats) -> Floats:
-    """Mean over standard deviation (n - 1) of each column; 0 where a column does not vary. Shape (periods, points)."""
-    spread = np.std(profits, axis=0, ddof=1)
+    """Mean over standard deviation (n - 1) of each column; 0 where it does not vary. Shape (periods, points)."""
+    if len(profits) < 2:
+        return np.zeros(profits.shape[1])
+    spread = np.where(np.ptp(profits, axis=0) > 0, np.std(profits, axis=0, ddof=1), 0.0)
     return np.divide(np.mean(profits, axis=0), spread, out=np.zeros(profits.shape[1]), where=spread > 0)
 
 

@@ -6,7 +6,8 @@
     summary.json        the best points and what they are worth; report.html shows them
 
 Invariant: a finished point is there whole or not at all, whatever kills the process; its name is a hash of everything that its
-result follows from, so that it is found again by whoever asks the same and by nobody else.
+result follows from, so that it is found again by whoever asks the same and by nobody else. A file whose digest is not that of
+what it holds is not there: the point is run again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from meridian import files
 
 __all__ = ["Store", "StoreTaken", "digest"]
 
-SCHEMA = 1
+SCHEMA = 2
+ABOUT = "sweep.json"
 
 
 class StoreTaken(OSError):
@@ -31,6 +33,23 @@ class StoreTaken(OSError):
 def digest(value: Any) -> str:
     """A hash of plain values."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()[:32]
+
+
+def described(directory: Path) -> dict[str, Any] | None:
+    """What the sweep in a directory was asked for; None where nothing whole says so."""
+    return _whole(directory / ABOUT, "words")
+
+
+def _whole(path: Path, key: str) -> dict[str, Any] | None:
+    """What a file of ours holds under a key; None where it is not there, damaged, or of another schema."""
+    try:
+        about = json.loads(path.read_bytes())
+        found = about[key]
+        if about["schema"] != SCHEMA or about["digest"] != digest(found):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 class Store:
@@ -51,17 +70,16 @@ class Store:
 
     def describe(self, words: dict[str, Any]) -> None:
         """Keeps what was asked for."""
-        files.write_whole(self.directory / "sweep.json", json.dumps({"schema": SCHEMA, **words}, indent=2))
+        about = {"schema": SCHEMA, "words": words, "digest": digest(words)}
+        files.write_whole(self.directory / ABOUT, json.dumps(about, indent=2))
 
     def finished(self, key: str) -> dict[str, Any] | None:
         """The outcome of a point that was finished before."""
-        try:
-            found: dict[str, Any] = json.loads((self._points / f"{key}.json").read_bytes())
-        except (OSError, ValueError):
-            return None
-        return found if found.get("schema") == SCHEMA and found.get("key") == key else None
+        found = _whole(self._points / f"{key}.json", "outcome")
+        return found if found is not None and found.get("key") == key else None
 
     def finish(self, outcome: dict[str, Any]) -> None:
         """Keeps an outcome."""
-        content = json.dumps({"schema": SCHEMA, **outcome}, allow_nan=False)
+        about = {"schema": SCHEMA, "outcome": outcome, "digest": digest(outcome)}
+        content = json.dumps(about, allow_nan=False)
         files.write_whole(self._points / f"{outcome['key']}.json", content)

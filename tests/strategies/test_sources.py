@@ -178,7 +178,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "action": ({"action": ["add", "grow", "delete"]}, "row 2: action is none of add, execute"),
     "side": ({"side": ["buy", None, "buy"]}, "row 2: side is neither buy nor sell"),
     "price": ({"price_nanos": [None, 1, None]}, "row 1: price_nanos is null; this action needs a price"),
-    "lots": ({"lots": [5, -3, 0]}, "row 2: lots is -3; whole lots are allowed"),
+    "lots": ({"lots": [5, -3, 0]}, "row 2: lots is -3; whole lots up to"),
     "time": ({"time_ns": [0, 1, 2]}, "row 1: time_ns is 0; ns since 1970 are allowed"),
     "float": ({"price_nanos": [1.5, 2.5, 3.5]}, "price_nanos is of type double; whole numbers are allowed"),
     "missing": ({"lots": None}, "taken for orders, it lacks lots; orders have time_ns, symbol"),

@@ -48,7 +48,8 @@ KEPT_S = 7 * 24 * 3_600
 """How long records lie in the cache after their last use, s: they are made again from the file in seconds."""
 BATCH_ROWS = 1 << 17
 ERRORS_MAX = 20
-LOTS_MAX = 2**62
+LOTS_MAX = 2**50
+"""More than any venue has: so many orders of it as a level may hold add up."""
 NEEDED = {
     "orders": ("time_ns", "symbol", "action", "order_ref", "side", "price_nanos", "lots"),
     "levels": ("time_ns", "symbol", "side", "price_nanos", "lots"),
@@ -280,7 +281,7 @@ class _Table:
             )
             self._wrong(price == records.UNDEF_PRICE, before, lambda _at: "price_nanos is null; a price is needed")
             bad = (lots < (0 if self.kind == "levels" else 1)) | (lots > LOTS_MAX)
-        self._wrong(bad, before, lambda at: f"lots is {lots[at]}; whole lots are allowed")
+        self._wrong(bad, before, lambda at: f"lots is {lots[at]}; whole lots up to {LOTS_MAX:,} are allowed")
 
     def _made(self, columns: dict[str, NDArray[Any]], before: int) -> NDArray[Any]:
         layout = records.LAYOUTS[RECORDS[self.kind]]
