@@ -67,11 +67,16 @@ def write_whole(path: Path, content: str | bytes, mode: int = 0o666) -> None:
     """Writes a file so that it is there whole or not at all, whoever reads it meanwhile, a lost host included. Raises OSError."""
     making = path.with_name(f".{path.name}.making")
     descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    making.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        making.replace(path)
+    except OSError as error:
+        # A disk that is full says not of which file, and has no room for what is left of it.
+        making.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager

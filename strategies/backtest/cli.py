@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, CheckFailed, json_option, note, print_table, show
+from meridian.console import BadInput, CheckFailed, in_words, json_option, note, print_table, show
 from meridian.strategies.backtest.words import in_time
 
 if TYPE_CHECKING:
@@ -105,16 +105,26 @@ def backtest(
             out.mkdir(parents=True, exist_ok=True)
         result = running.start(plan, tell)
     seconds = time.monotonic() - began
-    written = result.save(out) if out is not None else []
-    if out is not None:
-        from meridian.strategies.backtest import page
-
-        written.append(page.write(result, out / REPORT))
+    written, lost = _kept(result, out)
     for warning in result.warnings:
         note(warning)
     value = {**result.summary, "seconds": round(seconds, 3), "warnings": result.warnings,
              "written": [str(path) for path in written]}  # fmt: skip
-    show("backtest", value, as_json, lambda: _print(result, seconds, out), errors=result.errors)
+    show("backtest", value, as_json, lambda: _print(result, seconds, None if lost else out),
+         errors=[*result.errors, *lost])  # fmt: skip
+
+
+def _kept(result: Result, out: Path | None) -> tuple[list[Path], list[str]]:
+    """The files that were written; and why not all of them were, which takes nothing from what was found."""
+    if out is None:
+        return [], []
+    from meridian.strategies.backtest import page
+
+    try:
+        (out / REPORT).unlink(missing_ok=True)
+        return [*result.save(out), page.write(result, out / REPORT)], []
+    except OSError as error:
+        return [], [f"--out {out}: not all of it could be kept: {in_words(error)}"]
 
 
 @contextmanager

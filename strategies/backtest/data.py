@@ -216,7 +216,8 @@ def _named(
     found = []
     for spec in data:
         venue, equals, name = str(spec).partition("=")
-        venue, name = (venue, name) if equals and not set("/:") & set(venue) else (VENUE, str(spec))
+        is_venue = equals and not set("/:") & set(venue) and not Path(spec).exists()
+        venue, name = (venue, name) if is_venue else (VENUE, str(spec))
         if not venue.isascii() or not venue.replace("-", "").replace("_", "").isalnum() or len(venue) > 24:
             draft.errors.append(f"--data {spec}: {venue!r} is no name of a venue; letters and digits are allowed")
             continue

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from meridian import markup, rows
+from meridian import files, markup, rows
 
 if TYPE_CHECKING:
     import pyarrow
@@ -64,8 +64,12 @@ class Table:
         import pyarrow.parquet
 
         making = path.with_name(f".{path.name}")
-        pyarrow.parquet.write_table(self.to_arrow(), making, compression="zstd")
-        making.replace(path)
+        try:
+            pyarrow.parquet.write_table(self.to_arrow(), making, compression="zstd")
+            making.replace(path)
+        except OSError as error:
+            making.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +99,19 @@ class Result:
         return [getattr(self, name) for name in TABLES]
 
     def save(self, directory: Path) -> list[Path]:
-        """Writes every table as Parquet and the summary as JSON; the files written."""
+        """Writes every table as Parquet and the summary as JSON; the files written. Raises OSError.
+
+        The summary goes first and comes back last, so that none is ever beside tables of another run.
+        """
         directory.mkdir(parents=True, exist_ok=True)
+        (directory / "summary.json").unlink(missing_ok=True)
         written = []
         for table in self.tables():
             path = directory / f"{table.name}.parquet"
             table.save(path)
             written.append(path)
         path = directory / "summary.json"
-        path.write_text(json.dumps(self.summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        files.write_whole(path, json.dumps(self.summary, indent=2, allow_nan=False) + "\n")
         return [*written, path]
 
 

@@ -1,6 +1,9 @@
 """What a stranger gets wrong: told in sentences, before anything runs, and nothing that is wrong gives a number."""
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +141,14 @@ def test_flow_that_is_given_twice_is_refused(copied: bool, tmp_path: Path) -> No
         sweep.run(Joiner, [one, two])
 
 
+def test_a_file_whose_path_has_an_equals_sign_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("seed=1").mkdir()
+    flow(Path("seed=1/day.parquet"))
+    assert running.prepare(Joiner, ["seed=1/day.parquet"]).market.venues == ("venue",)
+    assert running.prepare(Joiner, ["XNAS=seed=1/day.parquet"]).market.venues == ("XNAS",)
+
+
 @pytest.mark.parametrize("symbol", ["€URO", "A\nB", "A\x1b[31m"])
 def test_a_symbol_that_no_record_holds_is_refused(symbol: str, tmp_path: Path) -> None:
     with pytest.raises(OptionsError) as told:
@@ -163,6 +174,34 @@ def test_results_that_cannot_be_kept_are_told_before_the_run(tmp_path: Path, mon
         backtest_command, [f"{CLASSES}:Quoter", "--data", GENERATED, "--out", str(tmp_path / "file" / "out")]
     )
     assert isinstance(done.exception, OSError)
+
+
+@contextmanager
+def room_for(file_bytes: int) -> Iterator[None]:
+    """No file becomes larger, as on a disk that is full."""
+    held = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, held[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, held)
+
+
+@pytest.mark.parametrize(("file_bytes", "names"), [(20_000, "report.html"), (1_000, "orders.parquet")])
+def test_a_full_disk_takes_nothing_from_what_was_found(file_bytes: int, names: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = [f"{CLASSES}:Quoter", "--data", GENERATED, "--out", str(out), "--json"]
+    whole = CliRunner().invoke(backtest_command, words)
+    assert whole.exit_code == 0 and len(list(out.iterdir())) == 7, whole.output
+    with room_for(file_bytes):
+        done = CliRunner().invoke(backtest_command, words)
+    assert isinstance(done.exception, Failure), done.exception
+    (error,) = done.exception.errors
+    assert error.startswith(f"--out {out}: not all of it could be kept: {out}/{names}: ")
+    told, before = (json.loads(each.stdout.splitlines()[-1]) for each in (done, whole))
+    assert told["state_hash"] == before["state_hash"] and told["net"] == before["net"] and told["written"] == []
+    assert not list(out.glob(".*")) and not (out / "report.html").exists(), "nothing half, and no page of another run"
+    assert (out / "summary.json").exists() == (names == "report.html")
 
 
 @pytest.mark.parametrize(("walk", "least"), [("train=20", 21), ("train=1", 2), ("train=1,embargo=4", 6)])
