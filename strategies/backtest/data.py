@@ -180,9 +180,16 @@ def _unheard_of(symbols: Sequence[str]) -> list[str]:
 
 
 def _twice(draft: _Draft, chosen: Sequence[str]) -> list[str]:
-    """Listings of which two files tell the same time order by order: together they would be a book of twice the lots."""
+    """Files that are given twice, and listings of which two files tell the same time order by order: together they would be a
+    book of twice the lots."""
     held: dict[tuple[str, str], list[tuple[int, int, Path]]] = {}
     found = []
+    places = [(path.resolve(), venue, number) for path, venue, _, _, number in draft.found]
+    for path, venue, number in dict.fromkeys(place for place in places if places.count(place) > 1):
+        if number is None:
+            found.append(f"--data: {draft.named.get(path, path)} is given twice for {venue}; a file once is allowed")
+    if found:
+        return found
     for path, venue, scan, seen, number in draft.found:
         if scan.by_level:
             continue

@@ -126,18 +126,18 @@ def prepare(
         errors.append(f"--mode {mode}: compiled or plain is allowed")
     held = dict(limits or {})
     for name, value in held.items():
-        if name not in bootstrap.LIMITS or not 0 <= value < 2**62:
-            errors.append(f"--limit {name}={value}: {', '.join(bootstrap.LIMITS)} are allowed, from 0")
+        if name not in bootstrap.LIMITS or type(value) is not int or not 0 <= value < 2**62:
+            errors.append(f"--limit {name}={value}: {', '.join(bootstrap.LIMITS)} are allowed, whole numbers from 0")
     if market is None:
         market, wrong = data.look_through(
-            data_files,
-            symbols,
+            _several(data_files),
+            _several(symbols or ()),
             units_e8(units or {}, errors),
             lambda path, count: tell(looking(path, count), 0.0),
             directory,
         )
         errors += wrong
-    models, wrong = options.venue_models(list(latency), list(fees), list(market.venues) if market else None)
+    models, wrong = options.venue_models(_several(latency), _several(fees), list(market.venues) if market else None)
     errors += wrong
     if market is not None:
         errors += _too_long(market, sample_ns, timer_ns)
@@ -151,6 +151,11 @@ def prepare(
         cls=cls, market=market, models=models, queue=model, parameters=checked, limits=held, mode=mode,
         sample_ns=sample_ns, timer_ns=timer_ns, seed=seed, directory=directory, alpha=stage,
     )  # fmt: skip
+
+
+def _several(words: Any) -> list[Any]:
+    """One word is a list of one, and not its letters."""
+    return [words] if isinstance(words, str | Path) else list(words)
 
 
 def _too_long(market: data.Market, sample_ns: int, timer_ns: int) -> list[str]:
@@ -170,7 +175,7 @@ def _day(time_ns: int) -> str:
 
 
 def _duration(option: str, text: str, least_ns: int, errors: list[str]) -> int:
-    value = options.duration_ns(text)
+    value = options.duration_ns(text) if isinstance(text, str) else None
     if value is None or not least_ns <= value <= options.LATENCY_NS_MAX:
         errors.append(f"{option} {text}: {options.DURATION_WORDS}, from {least_ns} ns to an hour, is allowed")
         return least_ns

@@ -134,10 +134,11 @@ def test_the_option_that_names_no_symbol_is_named(tmp_path: Path) -> None:
 def test_flow_that_is_given_twice_is_refused(copied: bool, tmp_path: Path) -> None:
     one = flow(tmp_path / "day.parquet")
     two = flow(tmp_path / "again.parquet") if copied else one
-    with pytest.raises(OptionsError, match=r"both tell of TEST at venue order by order at the same time"):
+    words = "both tell of TEST at venue order by order at the same time" if copied else "is given twice for venue"
+    with pytest.raises(OptionsError, match=words):
         backtest.run(Joiner, [one, two])
     running.prepare(Joiner, [f"here={one}", f"there={two}"])
-    with pytest.raises(OptionsError, match="order by order at the same time"):
+    with pytest.raises(OptionsError, match=words):
         sweep.run(Joiner, [one, two])
 
 
@@ -275,6 +276,18 @@ def test_ratios_of_what_does_not_vary_are_nothing() -> None:
     assert statistics.sharpe_ratios(np.column_stack([equal, np.arange(7.0)]))[0] == 0
     # One period has no deviation, and warns of none.
     assert splits.walk_forward(np.ones((2, 1, 3)), splits.Walk(train=1))[0]["test_sharpe"] == 0
+
+
+def test_words_of_the_wrong_type_are_refused_and_one_word_is_one(tmp_path: Path) -> None:
+    path = flow(tmp_path / "day.parquet")
+    wrong: dict[str, Any] = {"sample": 5, "timer": None, "limits": {"position_long": 5.5, "open_orders": "5"}}
+    with pytest.raises(OptionsError) as told:
+        running.prepare(Joiner, [path], **wrong)
+    keys = ["--sample 5", "--timer None", "--limit position_long=5.5", "--limit open_orders=5"]
+    assert [error.partition(": ")[0] for error in told.value.errors] == keys
+    single: dict[str, Any] = {"symbols": "TEST", "fees": "maker=1", "latency": "feed=1us"}
+    plan = running.prepare(Joiner, path, **single)  # type: ignore[arg-type]
+    assert plan.models["venue"].maker.nanos_per_lot == 10**9 and plan.models["venue"].feed.constant_ns == 1_000
 
 
 def test_venues_that_nobody_knows_yet_are_no_error() -> None:
