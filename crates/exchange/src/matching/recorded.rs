@@ -12,6 +12,9 @@ use super::crossing::{Incoming, limit_key};
 use super::orders::{NO_TIMER, Order, Terms};
 use super::{Matching, Moment, Sink};
 
+/// No record tells of an order of more lots: sums of a level's lots stay numbers.
+const LOTS_MAX: i64 = 1 << 50;
+
 /// An order as the record adds it.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordedOrder {
@@ -79,7 +82,7 @@ impl Matching {
         if !book.rules.price_is_valid(order.price_nanos) {
             return Err(Reason::InvalidPrice);
         }
-        if order.lots <= 0 {
+        if !(1..=LOTS_MAX).contains(&order.lots) {
             return Err(Reason::InvalidQuantity);
         }
         if self.ids.get(order.session, order.user_ref).is_some() {
