@@ -286,7 +286,8 @@ def test_words_of_the_wrong_type_are_refused_and_one_word_is_one(tmp_path: Path)
     keys = ["--sample 5", "--timer None", "--limit position_long=5.5", "--limit open_orders=5"]
     assert [error.partition(": ")[0] for error in told.value.errors] == keys
     single: dict[str, Any] = {"symbols": "TEST", "fees": "maker=1", "latency": "feed=1us"}
-    plan = running.prepare(Joiner, path, **single)  # type: ignore[arg-type]
+    alone: Any = path
+    plan = running.prepare(Joiner, alone, **single)
     assert plan.models["venue"].maker.nanos_per_lot == 10**9 and plan.models["venue"].feed.constant_ns == 1_000
 
 

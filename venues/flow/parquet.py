@@ -48,7 +48,7 @@ KEPT_S = 7 * 24 * 3_600
 """How long records lie in the cache after their last use, s: they are made again from the file in seconds."""
 BATCH_ROWS = 1 << 17
 ERRORS_MAX = 20
-LOTS_MAX = 2**50
+LOTS_MAX: int = records.CONSTANTS["LOTS_MAX"]
 """More than any venue has: so many orders of it as a level may hold add up."""
 NEEDED = {
     "orders": ("time_ns", "symbol", "action", "order_ref", "side", "price_nanos", "lots"),

@@ -51,10 +51,7 @@ impl Way {
     /// Whether what leaves later on the other way always arrives later as well.
     #[inline]
     pub(crate) const fn is_before(&self, other: &Self) -> bool {
-        match (&self.latency, &other.latency) {
-            (Latency::Constant(delay_ns), Latency::Constant(other_ns)) => *delay_ns < *other_ns,
-            _ => false,
-        }
+        matches!((self.constant_ns(), other.constant_ns()), (Some(delay_ns), Some(other_ns)) if delay_ns < other_ns)
     }
 
     /// How long it takes, where that is always the same: then what leaves later arrives later, and no step of it need be kept.

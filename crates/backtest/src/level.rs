@@ -134,10 +134,7 @@ impl Levels {
             made.end_event_as(level.header.flags);
             return false;
         }
-        let lots = if level.action == BookAction::Delete.code() { 0 } else { level.lots };
-        let (price_nanos, is_last) = (level.price_nanos, level.header.is_last());
-        let Some(side) = Side::from_code(level.side) else { return self.refuse(Reason::InvalidField) };
-        let read = LevelTold { side, price_nanos, lots, is_last };
+        let Some(read) = LevelTold::of(level) else { return self.refuse(Reason::InvalidField) };
         let book = self.books.get_mut(level.header.instrument as usize).and_then(Option::as_mut);
         let Some(book) = book else { return self.refuse(Reason::InvalidInstrument) };
         let key = match book.key_of(&read) {
@@ -154,7 +151,7 @@ impl Levels {
         let mut told = *level;
         told.header.flags &= !FLAG_LAST;
         made.market.push(FlowRecord::Level(told));
-        self.cross(now_ns, told.header.instrument, side.opposite(), price_nanos, true, made);
+        self.cross(now_ns, told.header.instrument, read.side.opposite(), read.price_nanos, true, made);
         made.end_event_as(level.header.flags);
         false
     }

@@ -42,10 +42,9 @@ impl Simulation {
         let Some((venue_id, instrument)) = about else { return Ok(0) };
         let is_only = matches!(&self.venues[..], [venue] if venue.tells_first());
         let place = self.place_of.get(usize::from(venue_id)).map_or(usize::MAX, |place| usize::from(*place));
-        let Some((book, model, way)) = self.venues.get_mut(place).and_then(|venue| venue.quiet(instrument)) else {
+        let Some((book, model, delay_ns)) = self.venues.get_mut(place).and_then(|venue| venue.quiet(instrument)) else {
             return Ok(0);
         };
-        let Some(delay_ns) = way.constant_ns() else { return Ok(0) };
         let pace = &mut self.intake.pace;
         let until_ns = pace.next_sample_ns;
         let (timer_ns, due_ns) = (pace.timer_ns, self.due_ns);

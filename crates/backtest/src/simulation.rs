@@ -215,42 +215,31 @@ impl Simulation {
         if self.looks_ahead {
             self.look_ahead();
         }
-        let (venue, record, _) = self.merge.record();
+        let (venue, record, quiet_ns) = self.merge.record();
         let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
         if let FlowRecord::Order(order) = record {
             self.intake.engine.prefetch(bytes_of(order));
         }
         let Some(venue) = self.venues.get_mut(usize::from(place)) else { return };
-        match venue.on_record(now_ns, record) {
-            Some(arrival_ns) => self.go_on(usize::from(place), arrival_ns),
-            None => {
-                let (due_ns, due) = venue.due();
-                self.note_due(usize::from(place), due_ns, due);
-            }
-        }
-    }
-
-    /// The record goes to the engine as it stands, stamped where it lies.
-    #[inline(always)]
-    pub(crate) fn go_on(&mut self, place: usize, arrival_ns: u64) {
-        let (_, record, quiet_ns) = self.merge.record();
-        if arrival_ns < self.due_ns && arrival_ns <= quiet_ns.min(self.intake.pace.timer_due_ns) {
+        let before_ns = quiet_ns.min(self.intake.pace.timer_due_ns);
+        let (due_ns, due) = match venue.on_record(now_ns, record) {
             // Nothing comes between: it arrives from where it lies.
-            self.intake.fold(arrival_ns, bytes(record));
-            if !self.intake.blotter.commands.is_empty() || self.intake.alpha.is_some() {
-                self.send();
-                self.look();
+            Some(arrival_ns) if arrival_ns < self.due_ns && arrival_ns <= before_ns => {
+                self.intake.fold(arrival_ns, bytes(record));
+                if !self.intake.blotter.commands.is_empty() || self.intake.alpha.is_some() {
+                    self.send();
+                    self.look();
+                }
+                return;
             }
-            return;
-        }
-        self.venues[place].set_out(record);
-        self.note_due(place, arrival_ns, Due::Feed);
-    }
-
-    #[inline(always)]
-    fn note_due(&mut self, place: usize, due_ns: u64, due: Due) {
+            Some(arrival_ns) => {
+                venue.set_out(record);
+                (arrival_ns, Due::Feed)
+            }
+            None => venue.due(),
+        };
         if (due_ns, due) < (self.due_ns, self.due.1) {
-            (self.due_ns, self.due) = (due_ns, (place, due));
+            (self.due_ns, self.due) = (due_ns, (usize::from(place), due));
         }
     }
 

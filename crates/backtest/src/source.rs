@@ -219,13 +219,10 @@ impl Merge {
         self.taken += count as u64;
         let stream = &mut self.streams[self.first];
         stream.position += count;
-        match stream.batch.get(stream.position) {
-            Some(record) if record.header().venue_time_ns <= self.until_ns => {
-                let time_ns = record.header().venue_time_ns.max(self.from_ns);
-                self.backwards += u64::from(time_ns < stream.next_ns);
-                stream.next_ns = stream.next_ns.max(time_ns);
-            }
-            _ => self.find(self.first)?,
+        if stream.position < stream.batch.len() {
+            self.note(self.first);
+        } else {
+            self.find(self.first)?;
         }
         self.next_ns = self.streams[self.first].next_ns;
         if self.next_ns >= self.others_ns {
@@ -244,29 +241,33 @@ impl Merge {
         }
     }
 
-    /// Looks at a stream's next record.
+    /// Reads on until a stream has a next record, or has ended.
     #[inline(never)]
     fn find(&mut self, at: usize) -> Result<(), FlowErrors> {
         let stream = &mut self.streams[at];
-        loop {
-            let Some(record) = stream.batch.get(stream.position) else {
-                if !stream.more {
-                    stream.next_ns = u64::MAX;
-                    return Ok(());
-                }
-                stream.read()?;
-                continue;
-            };
-            // What comes before the beginning sets the books up.
-            let time_ns = record.header().venue_time_ns.max(self.from_ns);
-            if time_ns > self.until_ns {
+        while stream.position >= stream.batch.len() {
+            if !stream.more {
                 stream.next_ns = u64::MAX;
                 return Ok(());
             }
-            self.backwards += u64::from(time_ns < stream.next_ns);
-            stream.next_ns = stream.next_ns.max(time_ns);
-            return Ok(());
+            stream.read()?;
         }
+        self.note(at);
+        Ok(())
+    }
+
+    /// When the record at which a stream stands is due.
+    #[inline(always)]
+    fn note(&mut self, at: usize) {
+        let stream = &mut self.streams[at];
+        // What comes before the beginning sets the books up.
+        let time_ns = stream.batch[stream.position].header().venue_time_ns.max(self.from_ns);
+        if time_ns > self.until_ns {
+            stream.next_ns = u64::MAX;
+            return;
+        }
+        self.backwards += u64::from(time_ns < stream.next_ns);
+        stream.next_ns = stream.next_ns.max(time_ns);
     }
 
     #[inline]

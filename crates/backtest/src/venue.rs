@@ -233,18 +233,12 @@ impl Venue {
             return None;
         }
         let arrival_ns = self.feed_way.arrival_ns(now_ns);
-        self.stamp(now_ns, arrival_ns, record);
-        Some(arrival_ns)
-    }
-
-    /// Stamps a record that goes to the engine as it stands.
-    #[inline(always)]
-    pub fn stamp(&self, now_ns: u64, arrival_ns: u64, record: &mut FlowRecord) {
         let header = record.header_mut();
         (header.venue, header.receive_time_ns) = (self.id, arrival_ns);
         if let Model::Levels(_) = self.model {
             header.venue_time_ns = now_ns;
         }
+        Some(arrival_ns)
     }
 
     /// Whether no report overtakes market data that left before it.
@@ -253,12 +247,12 @@ impl Venue {
         self.feed_way.is_before(&self.report_way)
     }
 
-    /// Where records of an instrument may reach none of our orders: its book, and the feed's way.
+    /// Where records of an instrument may reach none of our orders: its book, and how long the feed always takes.
     #[inline(always)]
-    pub fn quiet(&mut self, instrument: u32) -> Option<(&mut Book, QueueModel, &mut Way)> {
+    pub fn quiet(&mut self, instrument: u32) -> Option<(&mut Book, QueueModel, u64)> {
         let Model::Levels(levels) = &mut self.model else { return None };
         let (book, model) = levels.quiet(instrument)?;
-        Some((book, model, &mut self.feed_way))
+        Some((book, model, self.feed_way.constant_ns()?))
     }
 
     /// A record that [`Venue::on_record`] stamped sets out.

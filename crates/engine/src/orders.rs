@@ -4,12 +4,10 @@
 //! Lots are open (`leaves`), filled, taken off, or `unbooked` (the venue counts them as filled, their fills have not come):
 //! an order that ended with unbooked lots keeps them held until the fills arrive.
 
-use records::{BreakKind, OrderEvent, OrderEventKind, OrderState, Owner, Reason, Side, UNDEF_PRICE};
+use records::{BreakKind, LOTS_MAX, OrderEvent, OrderEventKind, OrderState, Owner, Reason, Side, UNDEF_PRICE};
 
 /// Ids of one order (itself and its replacements) that late reports may still name.
 pub(crate) const CHAIN: usize = 8;
-/// More lots than any venue has: a report that says more is refused as a whole.
-pub(crate) const LOTS_MAX: i64 = 1 << 50;
 
 /// One order and its replacements.
 #[derive(Clone, Copy, Debug)]

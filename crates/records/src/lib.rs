@@ -50,6 +50,8 @@ pub const UNDEF_PRICE: i64 = i64::MAX;
 pub const NONE: u32 = 0;
 /// The longest record, so that readers can keep one buffer.
 pub const RECORD_BYTES_MAX: usize = 512;
+/// More lots than any venue has: what says more is refused as a whole, and sums of what says less stay numbers.
+pub const LOTS_MAX: i64 = 1 << 50;
 /// Nanoseconds in a day.
 pub const DAY_NS: u64 = 86_400_000_000_000;
 /// Nanos of one whole currency unit.

@@ -4,13 +4,14 @@
 //! be sent now and is owed (kill, disabled slot) is sent as soon as it can be.
 
 use records::{
-    CancelOrder, INTENT_QUOTE, Intent, IntentKind, MoneyNanos, NewOrder, OrderIntent, OrderState, OrderType, OrderView,
-    Owner, Reason, RejectCode, ReplaceOrder, RiskReject, Side, SlotRun, TimeInForce, UNDEF_PRICE, WORKING_MAX,
+    CancelOrder, INTENT_QUOTE, Intent, IntentKind, LOTS_MAX, MoneyNanos, NewOrder, OrderIntent, OrderState, OrderType,
+    OrderView, Owner, Reason, RejectCode, ReplaceOrder, RiskReject, Side, SlotRun, TimeInForce, UNDEF_PRICE,
+    WORKING_MAX,
 };
 use risk::{Binding, Hold, Refusal};
 
 use super::{Engine, Told, absent};
-use crate::orders::{LOTS_MAX, Order};
+use crate::orders::Order;
 use crate::outbox::{Outbox, Stage};
 
 /// A refusal of the engine itself, where no limit is concerned.

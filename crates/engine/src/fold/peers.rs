@@ -106,6 +106,6 @@ impl Engine {
 
 /// Whether its numbers can be true.
 fn is_whole(record: &ExecutorAnswer) -> bool {
-    let within = |lots: i64| (-crate::orders::LOTS_MAX..=crate::orders::LOTS_MAX).contains(&lots);
+    let within = |lots: i64| (-records::LOTS_MAX..=records::LOTS_MAX).contains(&lots);
     [record.filled_lots, record.open_lots, record.unwound_lots].into_iter().all(within)
 }

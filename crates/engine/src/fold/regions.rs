@@ -3,10 +3,9 @@
 //! Invariant: what is older than what is shown changes nothing, however late, often or out of order it comes. An age is of when the
 //! other region said that it was so, and never less than the time since it was heard here.
 
-use records::{REGIONS_MAX, RegionPosition, RegionQuote, RegionQuoteState, RegionView, UNDEF_PRICE};
+use records::{LOTS_MAX, REGIONS_MAX, RegionPosition, RegionQuote, RegionQuoteState, RegionView, UNDEF_PRICE};
 
 use super::Engine;
-use crate::orders::LOTS_MAX;
 
 impl Engine {
     pub(super) fn on_region_position(&mut self, record: &RegionPosition) {

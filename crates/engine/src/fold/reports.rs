@@ -4,14 +4,14 @@
 //! hold is let go only as far as the venue or the gateway has said.
 
 use records::{
-    Break, BreakKind, DayRoll, FillView, NewOrder, OrderEvent, OrderEventKind, OrderState, Owner, Reason, Session,
-    SessionState, Side, TimeInForce, UNDEF_PRICE,
+    Break, BreakKind, DayRoll, FillView, LOTS_MAX, NewOrder, OrderEvent, OrderEventKind, OrderState, Owner, Reason,
+    Session, SessionState, Side, TimeInForce, UNDEF_PRICE,
 };
 use risk::{Binding, Hold};
 
 use super::{Engine, Told, absent};
 use crate::executions::{Execution, Key};
-use crate::orders::{LOTS_MAX, Order, Step};
+use crate::orders::{Order, Step};
 use crate::outbox::Outbox;
 
 /// A trade to book.

@@ -6,14 +6,11 @@
 //! Invariant: without guests the book is the record's, however odd that is; with them each recorded order has the lots of
 //! the record less what guests took from it. Nothing allocates, and nothing that a record says panics.
 
-use records::{Reason, Side, Stamp, TradingState};
+use records::{LOTS_MAX, Reason, Side, Stamp, TradingState};
 
 use super::crossing::{Incoming, limit_key};
 use super::orders::{NO_TIMER, Order, Terms};
 use super::{Matching, Moment, Sink};
-
-/// No record tells of an order of more lots: sums of a level's lots stay numbers.
-const LOTS_MAX: i64 = 1 << 50;
 
 /// An order as the record adds it.
 #[derive(Clone, Copy, Debug)]
