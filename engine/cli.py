@@ -19,6 +19,7 @@ from meridian.risk.cli import api_options, show_positions
 
 if TYPE_CHECKING:
     from meridian._native.engine import Replayed
+    from meridian._native.journal import Verified
     from meridian.risk.api.client import Client
 
 P = ParamSpec("P")
@@ -154,12 +155,30 @@ def replay_command(directory: str, libraries: str | None, as_json: bool) -> None
     )
 
 
+def _recoverable(found: Verified) -> Iterator[str]:
+    """What a person may want to know of a journal that is damaged, or was left open."""
+    if found["torn_offset"] is not None:
+        where = f"segment {found['torn_segment']}, byte {found['torn_offset']}"
+        yield f"{where}: {found['torn_bytes']} bytes of an unfinished record; the engine cuts them when it starts"
+    first = found["damage"]
+    yield from (fault["what"] for fault in found["faults"] if fault["what"] != first)
+    if not found["faults"]:
+        return
+    before, after = found["before"], found["after"]
+    whole = f"{before['records']} records ({before['bytes']} bytes) to sequence {before['last_sequence']}"
+    yield f"recoverable before the damage: {whole if before['records'] else 'no record'}"
+    for rest in after:
+        state = "whole" if rest["whole"] else "not whole"
+        span = f"{rest['records']} records ({rest['bytes']} bytes), {rest['first_sequence']} to {rest['last_sequence']}"
+        yield f"behind it: segment {rest['segment']} is {state}: {span if rest['records'] else 'no record'}"
+
+
 @journal.command("verify")
 @directory_argument
 @json_option
 @_explained
 def verify_command(directory: str, as_json: bool) -> None:
-    """Read every record of the journals at or below DIRECTORY and check it."""
+    """Check every byte of the journals at or below DIRECTORY, and tell what of a damaged one is whole."""
     from meridian.engine.journals import verify
 
     found = [(path, verify(path)) for path in _journals(directory)]
@@ -182,6 +201,9 @@ def verify_command(directory: str, as_json: bool) -> None:
             for path, result in found
         ]
         print_table("Journals", columns, rows)
+        for path, result in found:
+            for line in _recoverable(result):
+                print(f"{path}: {line}")
 
     damaged = [f"{path}: {result['damage']}" for path, result in found if result["damage"]]
     show(

@@ -13,14 +13,39 @@ class Summary(TypedDict):
     closed: bool
     torn_bytes: int
 
+class Run(TypedDict):
+    records: int
+    bytes: int
+    first_sequence: int
+    last_sequence: int
+    last_time_ns: int
+
+class Rest(Run):
+    segment: int
+    whole: bool
+
+class Fault(TypedDict):
+    segment: int
+    offset: int
+    what: str
+
 class Verified(Summary):
-    firm: int
-    shard: int
-    epoch: int
-    reference_hash: str
-    release_hash: str
+    firm: int | None
+    shard: int | None
+    epoch: int | None
+    reference_hash: str | None
+    release_hash: str | None
     damage: str | None
-    """The first thing that does not fit, with its place."""
+    """What ended the reading, with its place; else the first thing that does not fit."""
+    faults: list[Fault]
+    """All that does not fit, at most 64, in the order of their places."""
+    before: Run
+    """What is whole before the damage."""
+    after: list[Rest]
+    """What is whole behind it, by segment."""
+    torn_segment: int | None
+    torn_offset: int | None
+    """Where a writer's last record was left unfinished: it is cut when the journal is gone on with."""
 
 class Reader:
     """Iterates over a journal: (sequence, engine time in ns, record bytes), from the record after sequence `after`. Raises

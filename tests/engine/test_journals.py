@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,71 +13,17 @@ import pytest
 from meridian import records
 from meridian._native import engine as native
 from meridian.engine import journals
+from tests.engine import keep_journal
+from tests.engine.keep_journal import KEPT, PRICE, inputs
 
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
-
-DAY_NS = 86_400_000_000_000
-START_NS = 1_577_836_800_000_000_000 + 2000 * DAY_NS
-PRICE = 100_000_000_000
-ORDER_ID = 1 << 40
-
-
-def _record(name: str, *, venue: int = 0, instrument: int = 0, flags: int = 0, **fields: object) -> bytes:
-    record = records.new(name, **fields)
-    record["header"]["venue"] = venue
-    record["header"]["instrument"] = instrument
-    record["header"]["flags"] = flags
-    return record.tobytes()
-
-
-def _inputs() -> list[tuple[int, bytes]]:
-    """Reference data, an account, a book, and fills of orders that only the venue knows."""
-    made = [
-        _record("EngineStart", day=2000, shard=1, epoch=1, firm=1),
-        _record("TickBand", table=1, tick_nanos=10_000_000),
-        _record(
-            "Definition",
-            instrument=1,
-            units_per_lot_e8=100_000_000,
-            prior_close_nanos=PRICE,
-            band_low_nanos=records.UNDEF_PRICE,
-            band_high_nanos=records.UNDEF_PRICE,
-            active=1,
-        ),
-        _record(
-            "Listing",
-            venue=1,
-            instrument=1,
-            tick_table=1,
-            increment_lots=1,
-            round_lot_lots=100,
-            price_min_nanos=10_000_000,
-            price_max_nanos=10**15,
-            active=1,
-            replace_quantity=1,
-        ),
-    ]
-    levels = [(1, 0, 1), (2, 1, 3), (3, 2, 4), (4, 3, 5)]
-    made += [_record("Node", node=node, parent=parent, level=level) for node, parent, level in levels]
-    for index in range(40):
-        side = 1 + index % 2
-        price = PRICE + (10_000_000 if side == 2 else -10_000_000) * (1 + index // 2)
-        book = {"order_ref": index + 1, "action": 1, "side": side, "price_nanos": price, "lots": 10 + index}
-        made.append(_record("MarketOrder", venue=1, instrument=1, flags=records.FLAG_LAST, **book))
-    for execution, (side, lots) in enumerate([(1, 10), (2, 4), (1, 5)], start=1):
-        event = records.new("OrderEvent", event=3, side=side, lots=lots, price_nanos=PRICE, execution_id=execution)
-        event["header"]["venue"], event["header"]["instrument"] = 1, 1
-        event["owner"]["order_id"], event["owner"]["account"] = ORDER_ID + execution, 4
-        event["leaves_lots"], event["cumulative_lots"] = -1, -1
-        made.append(event.tobytes())
-    return [(START_NS + 1000 * index, data) for index, data in enumerate(made)]
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     directory = tmp_path / "run" / "engine"
     directory.mkdir(parents=True)
-    native.run(directory, _inputs())
+    native.run(directory, inputs())
     return directory
 
 
@@ -87,7 +34,7 @@ def _segment(journal: Path) -> Path:
 
 def test_records_come_back_as_they_went_in(journal: Path) -> None:
     back = [(time_ns, data) for _, time_ns, data in journals.records(journal)]
-    assert back == _inputs()
+    assert back == inputs()
     found = journals.verify(journal)
     assert found["closed"] and found["damage"] is None and found["records"] == len(back)
 
@@ -103,11 +50,11 @@ def test_a_replay_has_the_live_hash_and_its_positions(journal: Path) -> None:
 
 
 def test_a_changed_input_is_another_hash(tmp_path: Path) -> None:
-    changed = _inputs()
+    changed = inputs()
     data = bytearray(changed[-1][1])
     records.array(data, "OrderEvent")["lots"] += 1
     changed[-1] = (changed[-1][0], bytes(data))
-    assert native.run(tmp_path / "one", _inputs()) != native.run(tmp_path / "two", changed)
+    assert native.run(tmp_path / "one", inputs()) != native.run(tmp_path / "two", changed)
 
 
 def test_the_commands_agree_with_the_journal(journal: Path, meridian: Meridian) -> None:
@@ -134,6 +81,100 @@ def test_a_flipped_bit_is_found_and_placed(journal: Path, meridian: Meridian) ->
     for command in ("verify", "replay"):
         done = meridian("journal", command, str(journal))
         assert done.returncode == 1 and "damaged" in done.stderr
+
+
+def test_what_can_be_recovered_is_told(journal: Path, meridian: Meridian) -> None:
+    segment = _segment(journal)
+    data = segment.read_bytes()
+    records_written = journals.verify(journal)["records"]
+    changed = bytearray(data)
+    changed[2000] ^= 16
+    segment.write_bytes(changed)
+    done = meridian("journal", "verify", str(journal), "--json")
+    assert done.returncode == 1
+    (found,) = json.loads(done.stdout)["journals"]
+    (fault,) = found["faults"]
+    assert fault["segment"] == 0 and 1880 <= fault["offset"] <= 2000 and fault["what"] == found["damage"]
+    (rest,) = found["after"]
+    before = found["before"]
+    assert before["last_sequence"] == before["records"] and rest["first_sequence"] == before["records"] + 2
+    assert before["records"] + 1 + rest["records"] == records_written == rest["last_sequence"]
+    told = meridian("journal", "verify", str(journal)).stdout
+    assert f"recoverable before the damage: {before['records']} records" in told and "behind it: segment 0" in told
+    # Cut off within its records, and within its head.
+    for length in (2000, 100):
+        segment.write_bytes(data[:length])
+        done = meridian("journal", "verify", str(journal), "--json")
+        (found,) = json.loads(done.stdout)["journals"]
+        assert done.returncode == 1 and "truncated" in found["damage"]
+        assert [fault["offset"] for fault in found["faults"]] == [length]
+        assert (found["before"]["records"] > 0) == (length > 320)
+
+
+def test_a_torn_tail_is_told_and_is_no_damage(journal: Path, meridian: Meridian) -> None:
+    segment = _segment(journal)
+    data = bytearray(segment.read_bytes())
+    end = int.from_bytes(data[296:304], "little")
+    data[296:320] = bytes(24)  # Its writer died,
+    data[end + 8 : end + 40] = b"x" * 32  # with a record half written.
+    segment.write_bytes(data)
+    done = meridian("journal", "verify", str(journal), "--json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["journals"]
+    torn = found["torn_segment"], found["torn_offset"], found["torn_bytes"]
+    assert torn == (0, end, 40) and not found["closed"]
+    assert f"segment 0, byte {end}: 40 bytes" in meridian("journal", "verify", str(journal)).stdout
+
+
+def _restamp(data: bytearray) -> None:
+    """Makes the head's checksum right again."""
+    data[288:292] = zlib.crc32(data[:288]).to_bytes(4, "little")
+
+
+def test_a_newer_release_and_another_engine_are_refused(journal: Path, meridian: Meridian) -> None:
+    segment = _segment(journal)
+    data = segment.read_bytes()
+    for offset, value, words in (
+        (8, (2).to_bytes(4, "little"), "its format is version 2, this build reads 1"),
+        (48, (10**6).to_bytes(4, "little"), "a newer release wrote it: records of schema 1000000"),
+    ):
+        newer = bytearray(data)
+        newer[offset : offset + 4] = value
+        _restamp(newer)
+        segment.write_bytes(newer)
+        for command in ("verify", "replay", "cat"):
+            done = meridian("journal", command, str(journal), "--json")
+            assert done.returncode == 1 and words in done.stderr, done.stderr
+        assert [fault["offset"] for fault in journals.verify(journal)["faults"]] == [offset]
+    segment.write_bytes(data)
+    foreign = bytearray(data)
+    foreign[14:16] = (7).to_bytes(2, "little")
+    foreign[24:32] = (1).to_bytes(8, "little")
+    _restamp(foreign)
+    segment.with_name("journal-00000001.segment").write_bytes(foreign)
+    done = meridian("journal", "verify", str(journal), "--json")
+    (found,) = json.loads(done.stdout)["journals"]
+    assert done.returncode == 1 and "segment 1 is another engine's: firm 0, shard 7" in found["damage"]
+    assert found["after"][0]["segment"] == 1 and found["after"][0]["whole"]
+
+
+@pytest.mark.parametrize("kept", sorted(KEPT.glob("*.json")), ids=lambda path: path.stem)
+def test_journals_of_earlier_releases_are_read(kept: Path, tmp_path: Path) -> None:
+    about = json.loads(kept.read_text(encoding="utf-8"))
+    journal = keep_journal.unpack(about, tmp_path / "engine")
+    found = journals.replay(journal)
+    assert found["records"] == about["records"] and found["state_hash"] == about["state_hash"]
+    verified = journals.verify(journal)
+    assert verified["damage"] is None and verified["closed"]
+    assert [data.hex() for _, _, data in journals.records(journal)][-1] == about["last_record"]
+
+
+def test_a_journal_of_this_release_is_kept(tmp_path: Path) -> None:
+    """Whoever changes the format or the schema keeps one more: `python -m tests.engine.keep_journal NAME`."""
+    native.run(tmp_path, inputs())
+    head = next(tmp_path.glob("journal-*.segment")).read_bytes()[:320]
+    written = [json.loads(path.read_text(encoding="utf-8")) for path in KEPT.glob("*.json")]
+    assert int.from_bytes(head[8:12], "little") in {about["format"] for about in written}
 
 
 def test_a_state_that_differs_is_said(journal: Path, meridian: Meridian) -> None:

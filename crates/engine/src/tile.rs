@@ -441,6 +441,15 @@ impl EngineTile {
         if stands {
             let error = |error: journal::JournalError| StartError(format!("{}: {error}", self.config.name));
             let mut reader = Reader::from_storage(self.storage.as_ref(), self.config.segment_bytes).map_err(error)?;
+            let found = reader.identity();
+            if (found.firm, found.shard) != (identity.firm, identity.shard) {
+                let (name, firm, shard) = (&self.config.name, identity.firm, identity.shard);
+                let theirs = format!("firm {}, shard {}", found.firm, found.shard);
+                let text = format!(
+                    "{name}: the journal that stands is of {theirs}; this engine is firm {firm}, shard {shard}"
+                );
+                return Err(StartError(text));
+            }
             if reader.identity().settings != identity.settings {
                 let text =
                     "the journal that stands was written with other engine settings; take it away or restore them";

@@ -393,6 +393,32 @@ fn a_restart_goes_on_where_the_journal_ends() {
 }
 
 #[test]
+fn the_journal_of_another_engine_refuses_the_start() {
+    let storage = MemoryStorage::new();
+    drop(bench(storage.clone(), 1));
+    let mut config = tile_config(2);
+    let mut start: EngineStart = read_from(&config.bootstrap).unwrap();
+    let ours = start.shard;
+    start.shard = 9;
+    config.bootstrap[..size_of::<EngineStart>()].copy_from_slice(bytes_of(&start));
+    let end = || Box::new(End { queue: Queue::default(), full: Rc::default() });
+    let context = Context {
+        clock: Rc::new(At(Cell::new(support::START_NS))),
+        net: Rc::new(NoNet),
+        storage,
+        publications: ["engine_gateway", "engine_report"]
+            .map(|name| (name.to_owned(), end() as Box<dyn Publication>))
+            .into(),
+        subscriptions: [("feed_engine".to_owned(), end() as Box<dyn Subscription>)].into(),
+        counters: Counters::local(),
+    };
+    let mut tile = EngineTile::new(context, config, Box::new(NoHost)).unwrap();
+    let error = tile.on_start(support::START_NS + 1_000_000).unwrap_err();
+    let text = "engine: the journal that stands is of firm 1, shard SHARD; this engine is firm 1, shard 9";
+    assert_eq!(error.0, text.replace("SHARD", &ours.to_string()));
+}
+
+#[test]
 fn everything_wrong_with_a_wiring_is_said_at_once() {
     let context = Context {
         clock: Rc::new(At(Cell::new(0))),

@@ -10,6 +10,7 @@ mod memory;
 mod reader;
 mod recorder;
 mod resume;
+mod survey;
 mod writer;
 
 pub use follow::Follower;
@@ -19,4 +20,5 @@ pub use memory::MemoryStorage;
 pub use reader::{JournalError, Reader, Summary};
 pub use recorder::{RECORDER, RecorderTile};
 pub use resume::resume;
+pub use survey::{Fault, Rest, Run, Survey, survey, survey_segments};
 pub use writer::{Full, JournalConfig, Writer, segment_name, segment_number};

@@ -43,6 +43,15 @@ pub enum JournalError {
         /// The one that is there instead.
         found: u64,
     },
+    /// A segment is another engine's.
+    Foreign {
+        /// Which segment.
+        segment: u64,
+        /// Firm and shard that the journal is of.
+        due: (u16, u16),
+        /// Firm and shard of the segment.
+        found: (u16, u16),
+    },
     /// A segment's file is shorter or longer than it was made.
     Length {
         /// Which segment.
@@ -75,6 +84,14 @@ impl std::fmt::Display for JournalError {
             Self::Missing { segment, found } => {
                 write!(formatter, "journal: segment {segment} is missing; segment {found} comes in its place")
             }
+            Self::Foreign { segment, due, found } => {
+                let [(firm, shard), (other_firm, other_shard)] = [due, found];
+                write!(
+                    formatter,
+                    "journal: segment {segment} is another engine's: firm {other_firm}, shard {other_shard}; \
+                     the journal is of firm {firm}, shard {shard}"
+                )
+            }
             Self::Length { segment, bytes, made } => {
                 let how = if bytes < made { "truncated" } else { "longer than it was made" };
                 write!(formatter, "journal: segment {segment} is {how}: {bytes} bytes are there, {made} were made")
@@ -87,6 +104,21 @@ impl std::fmt::Display for JournalError {
 }
 
 impl std::error::Error for JournalError {}
+
+impl JournalError {
+    /// The segment and the place in its file; `None` where it is not about a place.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Io(_) | Self::Empty => None,
+            Self::Head { segment, error } => Some((*segment, error.offset())),
+            Self::Sequence { segment, .. } => Some((*segment, 32)),
+            Self::Missing { segment, .. } => Some((*segment, 0)),
+            Self::Foreign { segment, .. } => Some((*segment, 12)),
+            Self::Length { segment, bytes, made } => Some((*segment, *bytes.min(made))),
+            Self::Damaged { segment, offset, .. } => Some((*segment, *offset)),
+        }
+    }
+}
 
 impl From<io::Error> for JournalError {
     fn from(error: io::Error) -> Self {
@@ -127,7 +159,7 @@ pub struct Reader {
     done: bool,
 }
 
-enum Source {
+pub(crate) enum Source {
     File(std::path::PathBuf),
     Bytes(Vec<u8>),
 }
@@ -143,7 +175,7 @@ impl Source {
         Head::read(&head).ok().filter(|_| read).map(|head| head.first_sequence)
     }
 
-    fn load(&mut self) -> io::Result<Vec<u8>> {
+    pub(crate) fn load(&mut self) -> io::Result<Vec<u8>> {
         match self {
             Self::File(path) => fs::read(path),
             Self::Bytes(bytes) => Ok(std::mem::take(bytes)),
@@ -161,7 +193,7 @@ impl Reader {
     }
 
     /// The segments of a directory, in order.
-    fn sources(directory: &Path) -> Result<Vec<(u64, Source)>, JournalError> {
+    pub(crate) fn sources(directory: &Path) -> Result<Vec<(u64, Source)>, JournalError> {
         let mut sources = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
@@ -208,7 +240,7 @@ impl Reader {
         Self::from_segments(segments)
     }
 
-    fn start(mut sources: Vec<(u64, Source)>) -> Result<Self, JournalError> {
+    pub(crate) fn start(mut sources: Vec<(u64, Source)>) -> Result<Self, JournalError> {
         sources.sort_by_key(|(number, _)| *number);
         let mut reader = Self {
             sources,
@@ -235,6 +267,11 @@ impl Reader {
     /// What was read so far; whole once [`Reader::next`] gave `None`.
     pub fn summary(&self) -> Summary {
         self.summary
+    }
+
+    /// The segment that is read: its head and its bytes.
+    pub(crate) fn segment(&self) -> Option<(&Head, &[u8])> {
+        self.head.as_ref().map(|head| (head, self.bytes.as_slice()))
     }
 
     /// Where the frames read so far end in their segment.
@@ -279,10 +316,9 @@ impl Reader {
                         self.done = true;
                     }
                 }
-                found => {
+                _ => {
                     // The writer died in this segment: nothing may follow but what it was about to write.
-                    let torn = matches!(found, Found::Damaged);
-                    let torn_bytes = if torn { self.written_after() } else { 0 };
+                    let torn_bytes = self.written_after();
                     if self.frames_follow(expected) || self.next_segment()? {
                         return Err(self.damaged(head.segment));
                     }
@@ -340,12 +376,20 @@ impl Reader {
         let head = match Head::read(&bytes) {
             Ok(head) => head,
             Err(HeadError::Unused) if self.next_source == self.sources.len() => return Ok(false),
+            // Its writer died while it made the file.
+            Err(HeadError::Short(0)) if self.next_source == self.sources.len() && self.head.is_some() => {
+                return Ok(false);
+            }
             Err(error) => return Err(JournalError::Head { segment: number, error }),
         };
         let due = if self.head.is_some() { self.summary.last.sequence + 1 } else { head.first_sequence };
         let number_due = self.head.map_or(head.segment, |before| before.segment + 1);
         if head.segment != number || number != number_due {
             return Err(JournalError::Missing { segment: number_due, found: head.segment });
+        }
+        let of = |head: &Head| (head.identity.firm, head.identity.shard);
+        if let Some(before) = self.head.as_ref().filter(|before| of(before) != of(&head)) {
+            return Err(JournalError::Foreign { segment: number, due: of(before), found: of(&head) });
         }
         if head.segment_bytes != bytes.len() as u64 {
             let (bytes, made) = (bytes.len() as u64, head.segment_bytes);

@@ -33,7 +33,7 @@ pub fn resume(
     let summary = reader.summary();
     if !summary.closed {
         let mut segment = storage.open(&segment_name(summary.last_segment), segment_bytes)?;
-        Head::write_end(segment.bytes_mut(), reader.end_of_frames() as u64);
+        Head::cut(segment.bytes_mut(), reader.end_of_frames());
         segment.sync()?;
     }
     remove_from(storage, summary.last_segment + 1)?;

@@ -97,6 +97,7 @@ impl Writer {
             first_sequence: sequence,
             segment_bytes: config.segment_bytes as u64,
             end: 0,
+            clean: false,
         };
         head.write(segment.bytes_mut());
         let mut writer = Self {
@@ -231,6 +232,7 @@ impl Writer {
             first_sequence: sequence,
             segment_bytes: self.config.segment_bytes as u64,
             end: 0,
+            clean: false,
         };
         head.write(spare.segment.bytes_mut());
         // Unmapping is a system call: it waits for `prepare`.
@@ -262,6 +264,6 @@ fn seal(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
     while let Found::Frame(_, record) = frame::read(&segment.bytes()[at..]) {
         at += frame_bytes(record.len());
     }
-    Head::write_end(segment.bytes_mut(), at as u64);
+    Head::cut(segment.bytes_mut(), at);
     segment.sync()
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use engine::{Recorded, ReplayError};
-use journal::{JournalError, Summary};
+use journal::{Fault, JournalError, Rest, Run, Summary, Survey};
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -61,28 +61,66 @@ fn lost(recorded: Result<Option<Recorded>, ReplayError>, summary: &Summary) -> O
     }
 }
 
-/// Reads a journal to its end and checks every record.
+fn run_entry<'py>(py: Python<'py>, run: &Run) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("records", run.records)?;
+    entry.set_item("bytes", run.bytes)?;
+    entry.set_item("first_sequence", run.first.sequence)?;
+    entry.set_item("last_sequence", run.last.sequence)?;
+    entry.set_item("last_time_ns", run.last.time_ns)?;
+    Ok(entry)
+}
+
+fn rest_entry<'py>(py: Python<'py>, rest: &Rest) -> PyResult<Bound<'py, PyDict>> {
+    let entry = run_entry(py, &rest.records)?;
+    entry.set_item("segment", rest.segment)?;
+    entry.set_item("whole", rest.whole)?;
+    Ok(entry)
+}
+
+fn fault_entry<'py>(py: Python<'py>, fault: &Fault) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("segment", fault.segment)?;
+    entry.set_item("offset", fault.offset)?;
+    entry.set_item("what", &fault.what)?;
+    Ok(entry)
+}
+
+fn survey_entry<'py>(py: Python<'py>, survey: &Survey, lost: Option<String>) -> PyResult<Bound<'py, PyDict>> {
+    let entry = summary_entry(py, &survey.summary)?;
+    let identity = survey.identity.as_ref();
+    entry.set_item("firm", identity.map(|identity| identity.firm))?;
+    entry.set_item("shard", identity.map(|identity| identity.shard))?;
+    entry.set_item("epoch", identity.map(|identity| identity.epoch))?;
+    entry.set_item("reference_hash", identity.map(|identity| hex(&identity.reference_hash)))?;
+    entry.set_item("release_hash", identity.map(|identity| hex(&identity.release_hash)))?;
+    // What ended the reading matters more than what lies beside the records.
+    let first = survey.stopped.as_ref().or(survey.faults.first()).map(|fault| fault.what.clone());
+    entry.set_item("damage", first.or(lost))?;
+    let faults = survey.faults.iter().map(|fault| fault_entry(py, fault)).collect::<PyResult<Vec<_>>>()?;
+    entry.set_item("faults", PyList::new(py, faults)?)?;
+    entry.set_item("before", run_entry(py, &survey.before)?)?;
+    let after = survey.after.iter().map(|rest| rest_entry(py, rest)).collect::<PyResult<Vec<_>>>()?;
+    entry.set_item("after", PyList::new(py, after)?)?;
+    entry.set_item("torn_segment", survey.torn_at.map(|(segment, _)| segment))?;
+    entry.set_item("torn_offset", survey.torn_at.map(|(_, offset)| offset))?;
+    Ok(entry)
+}
+
+/// Reads a journal to its end and checks every byte of it.
 ///
-/// `damage` names the first thing that does not fit, with its place; None when there is none.
+/// `damage` names what ended the reading, with its place, or else the first thing that does not fit; None when there is none.
 #[pyfunction]
 fn verify(py: Python<'_>, directory: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     let checked = py.detach(|| -> Result<_, JournalError> {
         // Before the journal: what a live engine adds meanwhile is no loss.
         let recorded = engine::recorded(&directory);
-        let mut reader = journal::Reader::open(&directory)?;
-        let damage = reader.verify().err().map(|error| error.to_string());
-        let damage = damage.or_else(|| lost(recorded, &reader.summary()));
-        Ok((reader.summary(), *reader.identity(), damage))
+        let survey = journal::survey(&directory)?;
+        let lost = if survey.stopped.is_none() { lost(recorded, &survey.summary) } else { None };
+        Ok((survey, lost))
     });
-    let (summary, identity, damage) = checked.map_err(|error| raised(&error))?;
-    let entry = summary_entry(py, &summary)?;
-    entry.set_item("firm", identity.firm)?;
-    entry.set_item("shard", identity.shard)?;
-    entry.set_item("epoch", identity.epoch)?;
-    entry.set_item("reference_hash", hex(&identity.reference_hash))?;
-    entry.set_item("release_hash", hex(&identity.release_hash))?;
-    entry.set_item("damage", damage)?;
-    Ok(entry)
+    let (survey, lost) = checked.map_err(|error| raised(&error))?;
+    survey_entry(py, &survey, lost)
 }
 
 /// Iterates over a journal: (sequence, engine time in ns, record bytes), from the record after sequence `after`.

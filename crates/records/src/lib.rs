@@ -38,7 +38,7 @@ pub use market::*;
 pub use money::{MoneyNanos, UNITS_E8, down_e8, notional_nanos};
 pub use orders::*;
 pub use outputs::*;
-pub use parse::{ParseError, RecordRef, parse, version_of};
+pub use parse::{ParseError, RecordRef, SCHEMA, parse, version_of};
 pub use peers::*;
 pub use prefetch::{prefetch, prefetch_bytes};
 pub use strategy::*;

@@ -44,6 +44,10 @@ macro_rules! parser {
             }
         }
 
+        /// How far the schema has come: the versions of all kinds added up. It grows with every kind and every version that is added,
+        /// so that who keeps records can say which build may read them.
+        pub const SCHEMA: u32 = 0 $(+ <$module::$name as Record>::VERSION as u32)*;
+
         /// The version that this build writes and reads of a kind.
         pub const fn version_of(kind: Kind) -> u8 {
             match kind { $(Kind::$name => <$module::$name as Record>::VERSION,)* }
