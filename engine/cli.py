@@ -144,6 +144,9 @@ def replay_command(directory: str, libraries: str | None, as_json: bool) -> None
             print(f"  replay  {result['replayed_hash'] or '-':>16}  {_verdict(result)}")
             if result["replayed_hash"] != result["state_hash"]:
                 print(f"  replay  {result['state_hash']:>16}  at the end, input {result['last_sequence']}")
+            live = result["recorded_full_hash"]
+            compared = "nothing to compare with" if live is None else f"live {live}"
+            print(f"  whole   {result['full_hash']:>16}  the state at the end; {compared}")
 
     differ = [f"{path}: {_verdict(result)}" for path, result in found if result["agrees"] is False]
     show(

@@ -60,6 +60,8 @@ class Replayed(TypedDict):
     full_hash: str
     recorded_input: int | None
     recorded_hash: str | None
+    recorded_full_hash: str | None
+    """The live engine's hash over its whole state at the journal's end; None: it recorded none that this build can compare."""
     recorded_closed: bool | None
     replayed_hash: str | None
     """The replay's hash at the recorded input."""

@@ -129,7 +129,7 @@ fn flow(seed: u64, trades: bool) -> Vec<FlowRecord> {
     records
 }
 
-/// What a run left: rows, hashes and counts.
+/// What a run left: rows, hashes and counts; and the hash over its whole state, which holds what slots look at, too.
 fn left(
     seed: u64,
     venues: &[u16],
@@ -137,7 +137,7 @@ fn left(
     model: QueueModel,
     shown_books: bool,
     at_once: u64,
-) -> String {
+) -> (String, u64) {
     let listed = [SHARE, FUTURE].map(|instrument| Listed {
         instrument,
         units_e8: 100_000_000,
@@ -182,8 +182,11 @@ fn left(
     assert!(orders.len() > 50 && fills.len() > 20, "{} orders, {} fills", orders.len(), fills.len());
     let impact: Vec<_> = simulation.impact().collect();
     let rows = (orders, fills, later_nanos, equity, positions, slots, refused);
-    let hashes = (engine.state_hash(), engine.full_hash(), simulation.counts(), simulation.span_ns());
-    format!("{impact:?} {rows:?} {hashes:?}")
+    let mut held = Hash64::default();
+    engine.limits().hash(&mut held);
+    let kept = (held.value(), engine.positions(), engine.live_orders().collect::<Vec<_>>());
+    let hashes = (engine.state_hash(), kept, simulation.counts(), simulation.span_ns());
+    (format!("{impact:?} {rows:?} {hashes:?}"), engine.full_hash())
 }
 
 #[test]
@@ -200,9 +203,10 @@ fn runs_leave_the_rows_that_records_leave_one_by_one() {
                 let ways = (&feed, &report);
                 let in_runs = left(seed, venues, ways, model, false, u64::MAX >> 1);
                 let one_by_one = left(seed, venues, ways, model, true, u64::MAX >> 1);
-                assert!(in_runs == one_by_one, "seed {seed}, venues {venues:?}: {}", differs(&in_runs, &one_by_one));
+                let (of, about) = (&in_runs.0, format!("seed {seed}, venues {venues:?}"));
+                assert!(*of == one_by_one.0, "{about}: {}", differs(of, &one_by_one.0));
                 let in_pieces = left(seed, venues, ways, model, false, 37);
-                assert!(in_runs == in_pieces, "seed {seed}, venues {venues:?}: {}", differs(&in_runs, &in_pieces));
+                assert!(in_runs == in_pieces, "{about}: {}", differs(of, &in_pieces.0));
             }
         }
     }

@@ -61,6 +61,8 @@ pub struct Anomalies {
     counts: [u64; Anomaly::ALL.len()],
 }
 
+records::state_value!(Anomalies { counts });
+
 impl Anomalies {
     /// Counts one.
     pub fn count(&mut self, anomaly: Anomaly) {

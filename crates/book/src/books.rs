@@ -49,8 +49,8 @@ pub struct VenueBooks {
     pub(crate) sides: Sides,
     /// Levels that were found last, by their prices' hash; each is looked at before it is believed.
     pub(crate) hints: Box<[u32; HINTS]>,
-    suspect: Vec<bool>,
-    anomalies: Anomalies,
+    pub(crate) suspect: Vec<bool>,
+    pub(crate) anomalies: Anomalies,
     pub(crate) live_orders: usize,
 }
 
@@ -171,7 +171,7 @@ impl VenueBooks {
 
     /// Puts a new order at the end of its price's queue.
     #[inline(always)]
-    fn enter(&mut self, side: u32, order_ref: u64, price_nanos: i64, lots: i64, flags: u8) -> Applied {
+    pub(crate) fn enter(&mut self, side: u32, order_ref: u64, price_nanos: i64, lots: i64, flags: u8) -> Applied {
         if lots <= 0 {
             return Err(Anomaly::BadLots);
         }

@@ -19,12 +19,16 @@ pub struct Spells {
     pub crossed_ns: u64,
 }
 
+records::state_value!(Spells { locked, crossed, locked_ns, crossed_ns });
+
 /// Consolidated books of instruments, one cell each.
 #[derive(Debug)]
 pub struct Consolidated {
     views: Vec<ConsolidatedView>,
     spells: Vec<Spells>,
 }
+
+records::state!(Consolidated { views, spells });
 
 /// The best price of a side so far.
 struct Best {

@@ -132,7 +132,7 @@ impl VenueBooks {
 
     /// A level has other lots, comes or goes; where it cannot, nothing has changed.
     #[inline(always)]
-    fn set_level_at(&mut self, side: u32, price_nanos: i64, lots: i64) -> Result<(), Anomaly> {
+    pub(crate) fn set_level_at(&mut self, side: u32, price_nanos: i64, lots: i64) -> Result<(), Anomaly> {
         match self.level_of(side, price_nanos) {
             Some(level) => self.set_sum(level, lots),
             None if lots == 0 => Ok(()),

@@ -16,6 +16,7 @@ mod memory;
 mod order_book;
 mod orders;
 mod sides;
+mod state;
 
 pub use anomaly::{Anomalies, Anomaly, Change};
 pub use batch::Batch;

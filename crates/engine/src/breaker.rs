@@ -3,7 +3,10 @@
 //! Invariant: whatever was sent before the breaker last let anything through decides nothing afterwards; while it is open no
 //! time but its own hold, no answer and nobody but a reset or the session's return lets a probe through. Cancels never ask.
 
-use records::{BreakerCause, BreakerState, Hash64, SessionGuard};
+use records::{BreakerCause, BreakerState, SessionGuard, StateError, StateReader, StateValue, StateWriter};
+
+/// More answers than it makes sense to look at.
+pub(crate) const ANSWERS_MAX: u32 = 65_536;
 
 /// The latest bad answers of one sort: whether there are too many is one look at the oldest that is kept.
 #[derive(Clone, Debug)]
@@ -12,6 +15,21 @@ struct Bad {
     kept: Box<[(u64, u64)]>,
     /// The place of the oldest.
     oldest: usize,
+}
+
+impl StateValue for Bad {
+    fn put(&self, out: &mut StateWriter) {
+        let Self { kept, oldest } = self;
+        out.list(kept.iter());
+        oldest.put(out);
+    }
+
+    fn take(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut kept = Vec::new();
+        from.of("Bad.kept").list(ANSWERS_MAX as usize, |bad| kept.push(bad))?;
+        let oldest = from.of("Bad.oldest").below::<u64>(kept.len())? as usize;
+        Ok(Self { kept: kept.into_boxed_slice(), oldest })
+    }
 }
 
 impl Bad {
@@ -66,6 +84,23 @@ pub(crate) struct Breaker {
     pub slow: u64,
     pub trips: u64,
 }
+
+records::state_value!(Breaker {
+    rules,
+    state,
+    cause,
+    probes_left,
+    good,
+    hold_ns,
+    until_ns,
+    since_ns,
+    rejects_kept,
+    slow_kept,
+    answers,
+    rejects,
+    slow,
+    trips,
+});
 
 impl Breaker {
     /// A closed one under these rules.
@@ -199,18 +234,6 @@ impl Breaker {
     pub fn bad_now(&self, now_ns: u64) -> (u32, u32) {
         let count = |kept: &Bad| kept.count(&self.rules, self.answers, now_ns);
         (count(&self.rejects_kept), count(&self.slow_kept))
-    }
-
-    /// What decides about later orders.
-    pub fn hash(&self, hash: &mut Hash64) {
-        hash.word(u64::from(self.state.code()) | u64::from(self.probes_left) << 8 | u64::from(self.good) << 40);
-        for word in [self.hold_ns, self.until_ns, self.since_ns, self.answers] {
-            hash.word(word);
-        }
-        for (number, at_ns) in self.rejects_kept.kept.iter().chain(&self.slow_kept.kept) {
-            hash.word(*number);
-            hash.word(*at_ns);
-        }
     }
 
     fn trip(&mut self, now_ns: u64, cause: BreakerCause) -> bool {

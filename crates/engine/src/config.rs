@@ -101,6 +101,15 @@ impl EngineConfig {
         ((1..=2).contains(&words[0]) && config.problems().is_empty()).then_some(config)
     }
 
+    /// What the books of a venue hold.
+    pub(crate) fn books(&self) -> book::Capacity {
+        book::Capacity {
+            instruments: self.instruments_max,
+            orders: self.book_orders_max,
+            levels_per_side: self.book_levels_max,
+        }
+    }
+
     /// The names that [`EngineConfig::set`] takes.
     pub const KEYS: [&str; 14] = [
         "orders_max",

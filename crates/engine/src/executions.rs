@@ -3,7 +3,7 @@
 //! Invariant: an execution is entered in the pass that books it, never before. It is known by venue, instrument, the
 //! venue's number and side: a trade between two of our orders is two executions.
 
-use records::{Owner, Side};
+use records::{Owner, Side, State, StateError, StateReader, StateValue, StateWriter};
 
 use crate::index::{Index, spread};
 use crate::order_table::touch;
@@ -28,6 +28,22 @@ pub(crate) struct Execution {
     pub slot: u8,
     pub broken: bool,
 }
+
+records::state_value!(Execution {
+    execution_id,
+    owner,
+    price_nanos,
+    lots,
+    first_price_nanos,
+    first_lots,
+    generation,
+    changed_by,
+    instrument,
+    venue,
+    side,
+    slot,
+    broken,
+});
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
@@ -77,6 +93,30 @@ pub(crate) struct Executions {
     oldest: usize,
     index: Index,
     pub forgotten: u64,
+}
+
+/// The index follows from the entries.
+impl State for Executions {
+    fn save(&self, out: &mut StateWriter) {
+        let Self { entries, capacity: _, oldest, index: _, forgotten } = self;
+        out.list(entries.iter());
+        oldest.save(out);
+        forgotten.save(out);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.clear();
+        for _ in 0..from.of("Executions.entries").count(self.capacity)? {
+            let execution = Execution::take(from)?;
+            if self.find(execution.key()).is_some() {
+                return Err(from.wrong(format!("{:?} twice; allowed is once", execution.key())));
+            }
+            self.index.insert(execution.key().hash(), self.entries.len() as u32);
+            self.entries.push(execution);
+        }
+        self.oldest = from.of("Executions.oldest").below::<u64>(self.entries.len().max(1))? as usize;
+        self.forgotten.load(from.of("Executions.forgotten"))
+    }
 }
 
 impl Executions {

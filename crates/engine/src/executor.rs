@@ -32,6 +32,8 @@ pub(crate) struct Executor {
     pub told: ExecutorAnswer,
 }
 
+records::state_value!(Executor { origin, id, leg, ask, request, unwind_lots, tried, asked_ns, stopped, told });
+
 impl Executor {
     /// What a request begins; nothing of it was said yet.
     pub fn new(record: &ExecutorRequest, ask: LegAsk) -> Self {
@@ -83,6 +85,8 @@ pub(crate) struct Settled {
     refused: Rows,
 }
 
+records::state!(Settled { begun, refused });
+
 impl Settled {
     pub fn new() -> Self {
         Self { begun: Vec::with_capacity(SETTLED_MAX), refused: Vec::with_capacity(SETTLED_MAX) }
@@ -122,14 +126,6 @@ impl Settled {
             self.refused.push((until_ns, *answer));
         }
         room
-    }
-
-    /// What decides about later requests.
-    pub fn words(&self) -> impl Iterator<Item = u64> {
-        self.begun
-            .iter()
-            .chain(&self.refused)
-            .flat_map(|(until_ns, answer)| [*until_ns, answer.multi_leg_id, u64::from(answer.leg)])
     }
 }
 

@@ -34,6 +34,20 @@ pub(crate) struct Far {
     silence_ns: u64,
 }
 
+records::state_value!(Far {
+    shard,
+    ask,
+    request,
+    unwind_lots,
+    send_request,
+    unwind_request,
+    due_ns,
+    heard_ns,
+    answer,
+    repeat_ns,
+    silence_ns,
+});
+
 impl Far {
     /// A leg for this engine, of which nothing was asked yet.
     pub fn new(peer: &Peer, now_ns: u64) -> Self {
@@ -135,11 +149,5 @@ impl Far {
         let filled_lots = self.answer.unwound_lots - before_lots;
         let open_lots = if busy { (self.unwind_lots - filled_lots).max(0) } else { 0 };
         Some(Facts { busy, unknown: false, filled_lots, open_lots })
-    }
-
-    /// What decides about what is asked next.
-    pub fn words(&self) -> [u64; 5] {
-        let asked = u64::from(self.request) << 8 | u64::from(self.ask.code());
-        [u64::from(self.shard), asked, self.answer.version, u64::from(self.answer.flags), self.due_ns]
     }
 }

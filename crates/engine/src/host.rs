@@ -5,7 +5,8 @@
 
 use records::{
     AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, MultiLegView, OrderView,
-    OrdersView, Parameter, RiskView, SignalView, Slot, StatusView, TimerView, TradeView,
+    OrdersView, Parameter, RiskView, SignalView, Slot, StateError, StateReader, StateValue, StateWriter, StatusView,
+    TimerView, TradeView,
 };
 
 /// The event of one callback. [`EventRef::as_ptr`] is what compiled code is given.
@@ -82,6 +83,21 @@ pub struct Wants {
     /// It is called when one of its orders traded.
     pub fill_calls: bool,
 }
+
+records::state_value!(Wants {
+    book_calls,
+    trade_calls,
+    consolidated,
+    consolidated_calls,
+    queues,
+    states,
+    regions,
+    risk_calls,
+    auction_calls,
+    signal_calls,
+    order_calls,
+    fill_calls,
+});
 
 /// Books, trades and its own orders: what a host that says nothing is called for.
 impl Default for Wants {
@@ -175,6 +191,27 @@ pub trait Host {
     fn state_hash(&self, _slot: u8) -> u64 {
         0
     }
+
+    /// Writes all that the slot's next call depends on; here, for hosts that keep nothing between calls, its hash.
+    fn save_state(&self, slot: u8, out: &mut StateWriter) {
+        self.state_hash(slot).put(out);
+    }
+
+    /// Reads it back, after `load` of the same slot.
+    ///
+    /// # Errors
+    /// [`StateError`] when the bytes are not a state of the class.
+    fn load_state(&mut self, slot: u8, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let (saved, own) = (u64::take(from)?, self.state_hash(slot));
+        if saved == own {
+            return Ok(());
+        }
+        Err(from
+            .wrong(format!("a strategy's state with hash {saved:016x}; allowed are those of hosts that write states")))
+    }
+
+    /// Lets go of a slot and of all that was kept for it.
+    fn forget(&mut self, _slot: u8) {}
 }
 
 /// A host without strategies: engines that only keep books, orders and positions.

@@ -29,7 +29,7 @@ mod throttle;
 mod tile;
 
 pub use config::EngineConfig;
-pub use fold::{Engine, EngineIdentity, MarketRun, Standing, Statistics};
+pub use fold::{Engine, EngineIdentity, MarketRun, STATE_VERSION, Standing, Statistics, Unrestored};
 pub use host::{EventRef, Host, NoHost, Settable, Wants};
 pub use inbox::{INBOX, MESSAGE_BYTES};
 pub use merger::Merger;

@@ -6,7 +6,10 @@
 //! Invariant: a state changes only as [`LEG_STEPS`] and [`STEPS`] say. While a leg's order may trade nothing is unwound, unless
 //! nobody can say how that order stands; the end comes only when no order of it is open.
 
-use records::{LEGS_MAX, LegAsk, LegState, MultiLegCause, MultiLegState, NewOrder, RejectCode, UNDEF_PRICE};
+use records::{
+    LEGS_MAX, LegAsk, LegState, MultiLegCause, MultiLegState, NewOrder, RejectCode, State, StateError, StateReader,
+    StateValue, StateWriter, UNDEF_PRICE,
+};
 use risk::{Binding, Reserve};
 
 use crate::executor::Executor;
@@ -77,6 +80,8 @@ pub(crate) struct Facts {
     pub open_lots: i64,
 }
 
+records::state_value!(Facts { busy, unknown, filled_lots, open_lots });
+
 /// A leg.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leg {
@@ -106,6 +111,24 @@ pub(crate) struct Leg {
     /// It is run by another engine, under its limits: nothing is held or sent for it here.
     pub far: Option<Far>,
 }
+
+records::state_value!(Leg {
+    command,
+    binding,
+    listing,
+    unwind_nanos,
+    ahead,
+    back,
+    order_id,
+    unwind_id,
+    order,
+    unwind,
+    unwound_before_lots,
+    state,
+    retry_ns,
+    cancel_asked,
+    far,
+});
 
 impl Leg {
     /// Lots that were traded back.
@@ -244,6 +267,24 @@ pub(crate) struct MultiLeg {
     /// How it ends, once the engines that run legs of it have let go of them.
     pub decided: Option<MultiLegState>,
 }
+
+records::state_value!(MultiLeg {
+    id,
+    tag,
+    slot,
+    state,
+    cause,
+    refused,
+    failed_leg,
+    one_by_one,
+    until_ns,
+    legs_until_ns,
+    unwind_ns,
+    legs,
+    legs_count,
+    executor,
+    decided,
+});
 
 impl MultiLeg {
     pub fn legs(&self) -> &[Leg] {
@@ -459,19 +500,6 @@ impl MultiLeg {
         let asked = self.legs().iter().filter_map(|leg| leg.far).filter(|far| !far.is_closed());
         retry_ns.min(until_ns).min(asked.map(|far| far.due_ns).min().unwrap_or(u64::MAX))
     }
-
-    /// What decides about what it does next.
-    pub fn words(&self) -> impl Iterator<Item = u64> {
-        let own = [self.id, u64::from(self.state.code()), self.until_ns];
-        let asked = self.executor.map(|one| [one.id, u64::from(one.request), u64::from(one.tried), one.told.version]);
-        let decided = self.decided.map(|state| u64::from(state.code()));
-        own.into_iter().chain(asked.into_iter().flatten()).chain(decided).chain(self.legs().iter().flat_map(|leg| {
-            let lots = [leg.order.filled_lots as u64, leg.unwound_lots() as u64];
-            let [ahead, back] = [leg.ahead.words(), leg.back.words()];
-            let far = leg.far.map(|far| far.words()).into_iter().flatten();
-            [u64::from(leg.state.code()), leg.retry_ns].into_iter().chain(lots).chain(ahead).chain(back).chain(far)
-        }))
-    }
 }
 
 /// The multi-leg orders that have not ended.
@@ -480,6 +508,36 @@ pub(crate) struct MultiLegs {
     cells: Vec<MultiLeg>,
     free: Vec<u8>,
     live: Vec<u8>,
+}
+
+/// Those that live, in the order in which they began; the places of the others, in the order in which they are taken.
+impl State for MultiLegs {
+    fn save(&self, out: &mut StateWriter) {
+        let Self { cells, free, live } = self;
+        out.list(free.iter());
+        out.list(live.iter());
+        live.iter().for_each(|at| cells[usize::from(*at)].put(out));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let Self { cells, free, live } = self;
+        free.clear();
+        live.clear();
+        from.of("MultiLegs.free").list(cells.len(), |at: u8| free.push(at))?;
+        from.of("MultiLegs.live").list(cells.len(), |at: u8| live.push(at))?;
+        let mut places: Vec<u8> = free.iter().chain(live.iter()).copied().collect();
+        places.sort_unstable();
+        if !places.iter().copied().eq(0..cells.len() as u8) {
+            return Err(from.wrong(format!("{} places; allowed is each of {} once", places.len(), cells.len())));
+        }
+        for at in live {
+            cells[usize::from(*at)] = MultiLeg::take(from)?;
+            if cells[usize::from(*at)].legs_count > LEGS_MAX {
+                return Err(from.wrong(format!("more legs than {LEGS_MAX}, which are allowed")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl MultiLegs {

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use records::IdMap;
+use records::{IdMap, State, StateError, StateReader, StateValue, StateWriter};
 use risk::Hold;
 
 use crate::orders::{CHAIN, Order};
@@ -47,6 +47,53 @@ pub(crate) struct OrderTable {
     ended: VecDeque<u32>,
     ids: IdMap<u32>,
     capacity: usize,
+}
+
+/// What stands beside an order, but its hold, and the ids follow from the orders and the two lists of places.
+impl State for OrderTable {
+    fn save(&self, out: &mut StateWriter) {
+        let Self { orders, beside, live, ended, ids: _, capacity: _ } = self;
+        out.count(orders.len());
+        for (order, beside) in orders.iter().zip(beside) {
+            let Beside { hold, live_at: _, queued: _ } = beside;
+            order.put(out);
+            hold.put(out);
+        }
+        live.save(out);
+        ended.save(out);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let Self { orders, beside, live, ended, ids, capacity } = self;
+        orders.clear();
+        beside.clear();
+        ids.clear();
+        for place in 0..from.of("OrderTable.orders").count(*capacity)? {
+            let (order, hold) = (Order::take(from)?, Hold::take(from)?);
+            let chain = order.chain.get(..order.chain_count).unwrap_or_default();
+            let fits =
+                !chain.is_empty() && chain.iter().all(|id| ids.get(*id).is_none() && ids.insert(*id, place as u32));
+            if !fits {
+                return Err(
+                    from.wrong(format!("order {} has no ids, or another's; allowed are its own", order.first_id))
+                );
+            }
+            orders.push(order);
+            beside.push(Beside { hold, live_at: NOWHERE, queued: false });
+        }
+        live.load(from.of("OrderTable.live"))?;
+        ended.load(from.of("OrderTable.ended"))?;
+        let wrong = from.wrong("a place twice or without an order; allowed is each order once".to_owned());
+        for (at, place) in live.iter().enumerate() {
+            let beside = beside.get_mut(*place as usize).filter(|beside| beside.live_at == NOWHERE);
+            beside.ok_or(wrong.clone())?.live_at = at as u32;
+        }
+        for place in ended.iter() {
+            let beside = beside.get_mut(*place as usize).filter(|beside| !beside.queued);
+            beside.ok_or(wrong.clone())?.queued = true;
+        }
+        Ok(())
+    }
 }
 
 impl OrderTable {

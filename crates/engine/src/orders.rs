@@ -68,6 +68,37 @@ pub struct Order {
     pub(crate) chain_count: usize,
 }
 
+records::state_value!(Order {
+    owner,
+    first_id,
+    pending_id,
+    pending_price_nanos,
+    pending_lots,
+    price_nanos,
+    lots,
+    filled_lots,
+    broken_lots,
+    leaves_lots,
+    unbooked_lots,
+    display_lots,
+    venue_order_ref,
+    instrument,
+    venue,
+    side,
+    time_in_force,
+    post_only,
+    slot,
+    acknowledged,
+    cancel_sent,
+    unknown,
+    forsaken,
+    asked_ns,
+    cancel_owed,
+    ended,
+    chain,
+    chain_count,
+});
+
 /// What a report does to the order's hold and to those who watch it; the engine carries it out in the order of the fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {

@@ -4,7 +4,7 @@
 //! in nanos times 1e8 (units per lot are stored so) and rounded, against ourselves, only when they are told. A bust is
 //! booked as the opposite trade at the broken price.
 
-use records::{Hash64, MoneyNanos, UNITS_E8, down_e8};
+use records::{Hash64, MoneyNanos, State, StateError, StateReader, StateValue, StateWriter, UNITS_E8, down_e8};
 
 use crate::index::{Index, spread};
 
@@ -38,6 +38,23 @@ pub struct PositionCell {
     pub(crate) units_e8: i64,
     pub(crate) told_mark_nanos: i64,
 }
+
+records::state_value!(PositionCell {
+    account,
+    instrument,
+    lots,
+    bought_lots,
+    sold_lots,
+    mark_nanos,
+    cash_e8,
+    cost_e8,
+    realised_e8,
+    fees_nanos,
+    strategy,
+    slot,
+    units_e8,
+    told_mark_nanos,
+});
 
 impl PositionCell {
     /// Value of the position at its mark, nanos × 1e8.
@@ -135,6 +152,29 @@ impl PositionCell {
 pub(crate) struct Positions {
     cells: Vec<PositionCell>,
     index: Index,
+}
+
+/// The index follows from the cells.
+impl State for Positions {
+    fn save(&self, out: &mut StateWriter) {
+        let Self { cells, index: _ } = self;
+        cells.save(out);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.cells.clear();
+        self.index.clear();
+        for _ in 0..from.of("Positions.cells").count(self.cells.capacity())? {
+            let cell = PositionCell::take(from)?;
+            if self.find(cell.account, cell.instrument).is_some() {
+                let (account, instrument) = (cell.account, cell.instrument);
+                return Err(from.wrong(format!("account {account} in {instrument} twice; allowed is once")));
+            }
+            self.index.insert(Self::key(cell.account, cell.instrument), self.cells.len() as u32);
+            self.cells.push(cell);
+        }
+        Ok(())
+    }
 }
 
 impl Positions {

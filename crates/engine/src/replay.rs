@@ -33,9 +33,14 @@ impl Replay {
     /// Whether replay and live run agree; `None` when the live run recorded nothing to compare with.
     pub fn agrees(&self) -> Option<bool> {
         let recorded = self.recorded?;
-        let whole =
-            !recorded.closed || recorded.input != self.summary.last.sequence || recorded.full_hash == self.full_hash;
+        let whole = self.recorded_full().is_none_or(|full_hash| full_hash == self.full_hash);
         Some(whole && self.at_recorded == Some(recorded.state_hash))
+    }
+
+    /// The full hash of the live engine at the journal's end; `None` when it recorded none that this build can compare.
+    pub fn recorded_full(&self) -> Option<u64> {
+        let recorded = self.recorded?;
+        recorded.has_full_hash(self.summary.last.sequence).then_some(recorded.full_hash)
     }
 }
 

@@ -4,7 +4,10 @@
 //! Invariant: in any window no more messages are sent while new orders ask first than the venue takes; the last `reserved` of
 //! them are left to cancels, which are counted and never asked about. Memory is taken when the rules are set.
 
-use records::Hash64;
+use records::{StateError, StateReader, StateValue, StateWriter};
+
+/// More messages than any venue takes in a window that counts them.
+pub(crate) const MESSAGES_MAX: u32 = 65_536;
 
 /// The messages of one session.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +18,23 @@ pub(crate) struct Throttle {
     oldest: usize,
     reserved: usize,
     window_ns: u64,
+}
+
+impl StateValue for Throttle {
+    fn put(&self, out: &mut StateWriter) {
+        let Self { sent_ns, oldest, reserved, window_ns } = self;
+        out.list(sent_ns.iter());
+        (*oldest as u64, *reserved as u64, *window_ns).put(out);
+    }
+
+    fn take(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut sent_ns = Vec::new();
+        from.of("Throttle.sent_ns").list(MESSAGES_MAX as usize, |at_ns| sent_ns.push(at_ns))?;
+        let oldest = from.of("Throttle.oldest").below::<u64>(sent_ns.len().max(1))? as usize;
+        let reserved = from.of("Throttle.reserved").below::<u64>(sent_ns.len() + 1)? as usize;
+        let window_ns = u64::take(from.of("Throttle.window_ns"))?;
+        Ok(Self { sent_ns: sent_ns.into_boxed_slice(), oldest, reserved, window_ns })
+    }
 }
 
 impl Throttle {
@@ -72,13 +92,6 @@ impl Throttle {
     /// Messages that new orders may use.
     pub fn for_orders(&self) -> usize {
         self.sent_ns.len() - self.reserved
-    }
-
-    /// What decides about later orders.
-    pub fn hash(&self, hash: &mut Hash64) {
-        for at in 0..self.sent_ns.len() {
-            hash.word(self.sent_ns[(self.oldest + at) % self.sent_ns.len()]);
-        }
     }
 }
 

@@ -560,14 +560,7 @@ impl EngineTile {
         self.counters.lost.set(lost);
         self.counters.rolls_unprepared.set(self.merger.rolls_unprepared());
         if let Some(state) = &mut self.state {
-            let recorded = Recorded {
-                input: self.engine.input(),
-                time_ns: self.engine.time_ns(),
-                state_hash: self.engine.state_hash(),
-                full_hash: if closed { self.engine.full_hash() } else { 0 },
-                closed,
-            };
-            recorded.write(state.bytes_mut());
+            Recorded::of(&self.engine, closed).write(state.bytes_mut());
         }
     }
 

@@ -58,14 +58,7 @@ fn fold_inputs(directory: &Path, inputs: &[(u64, Vec<u8>)], libraries: Option<&P
         engine.apply(stamp, record, &mut engine::NoOutbox);
         merger.prepare()?;
     }
-    let recorded = engine::Recorded {
-        input: engine.input(),
-        time_ns: engine.time_ns(),
-        state_hash: engine.state_hash(),
-        full_hash: engine.full_hash(),
-        closed: true,
-    };
-    recorded.write(storage.open(engine::STATE_FILE, engine::STATE_FILE_BYTES)?.bytes_mut());
+    engine::Recorded::of(&engine, true).write(storage.open(engine::STATE_FILE, engine::STATE_FILE_BYTES)?.bytes_mut());
     merger.close()?;
     Ok(engine.state_hash())
 }
@@ -295,6 +288,7 @@ fn replay(
     let recorded = replayed.recorded;
     entry.set_item("recorded_input", recorded.map(|recorded| recorded.input))?;
     entry.set_item("recorded_hash", recorded.map(|recorded| format!("{:016x}", recorded.state_hash)))?;
+    entry.set_item("recorded_full_hash", replayed.recorded_full().map(|hash| format!("{hash:016x}")))?;
     entry.set_item("recorded_closed", recorded.map(|recorded| recorded.closed))?;
     entry.set_item("replayed_hash", replayed.at_recorded.map(|hash| format!("{hash:016x}")))?;
     entry.set_item("agrees", replayed.agrees())?;

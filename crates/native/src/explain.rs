@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use records::{
     CallStatus, Callback, CancelOrder, Header, INTENTS_MAX, KeptState, OrdersView, Owner, Parameter, RecordRef,
-    ReplaceOrder, Slot, bytes_of, read_from,
+    ReplaceOrder, Slot, StateError, StateReader, StateWriter, bytes_of, read_from,
 };
 use strategies::{CompiledHost, Hosts, RustHost};
 use venues::gateway::{Ouch, OuchConfig};
@@ -82,6 +82,18 @@ impl Host for Watching {
 
     fn state_hash(&self, slot: u8) -> u64 {
         self.host.state_hash(slot)
+    }
+
+    fn save_state(&self, slot: u8, out: &mut StateWriter) {
+        self.host.save_state(slot, out);
+    }
+
+    fn load_state(&mut self, slot: u8, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.host.load_state(slot, from)
+    }
+
+    fn forget(&mut self, slot: u8) {
+        self.host.forget(slot);
     }
 }
 

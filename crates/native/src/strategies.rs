@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use records::{
     AuctionView, BookView, CallStatus, Callback, ConsolidatedView, FillView, KeptState, MultiLegView, OrderView, OrdersView, Parameter,
-    Plain, RiskView, Side, SignalView, Slot, Stamp, StatusView, TimerView, TradeView, UNDEF_PRICE,
+    Plain, RiskView, Side, SignalView, Slot, Stamp, StateError, StateReader, StateWriter, StatusView, TimerView, TradeView, UNDEF_PRICE,
 };
 use strategies::{CompiledHost, Failure, Hosts, KeptPlace, Library, LoadError, Orders, ParameterPlace, RustHost, SlotRecord, measure_calls, time_calls};
 
@@ -154,6 +154,18 @@ impl Host for PlainHost {
 
     fn state_hash(&self, slot: u8) -> u64 {
         self.slots[usize::from(slot)].as_ref().map_or(0, |(_, record)| record.hash())
+    }
+
+    fn save_state(&self, slot: u8, out: &mut StateWriter) {
+        self.slots[usize::from(slot)].as_ref().inspect(|(_, record)| record.save_state(out));
+    }
+
+    fn load_state(&mut self, slot: u8, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.slots[usize::from(slot)].as_mut().map_or(Ok(()), |(_, record)| record.load_state(from))
+    }
+
+    fn forget(&mut self, slot: u8) {
+        self.slots[usize::from(slot)] = None;
     }
 }
 

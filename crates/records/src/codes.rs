@@ -30,6 +30,8 @@ macro_rules! codes {
             /// The stored code.
             pub const fn code(self) -> $repr { self as $repr }
         }
+
+        $crate::state::coded!($name: $repr);
     };
 }
 pub(crate) use codes;

@@ -44,6 +44,16 @@ impl Hash64 {
     }
 }
 
+impl crate::StateValue for Hash64 {
+    fn put(&self, out: &mut crate::StateWriter) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut crate::StateReader<'_>) -> Result<Self, crate::StateError> {
+        u64::take(from).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

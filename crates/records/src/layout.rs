@@ -144,6 +144,17 @@ macro_rules! part {
         impl Default for $name {
             fn default() -> Self { Self::zeroed() }
         }
+
+        impl $crate::StateValue for $name {
+            fn put(&self, out: &mut $crate::StateWriter) {
+                out.bytes($crate::bytes_of(self));
+            }
+
+            fn take(from: &mut $crate::StateReader<'_>) -> Result<Self, $crate::StateError> {
+                let bytes = from.bytes($size)?;
+                Ok($crate::read_from(bytes).expect("as many as were asked for"))
+            }
+        }
     };
 }
 

@@ -22,6 +22,7 @@ mod outputs;
 mod parse;
 mod peers;
 mod prefetch;
+mod state;
 mod strategy;
 mod tables;
 
@@ -41,6 +42,7 @@ pub use outputs::*;
 pub use parse::{ParseError, RecordRef, SCHEMA, parse, version_of};
 pub use peers::*;
 pub use prefetch::{prefetch, prefetch_bytes};
+pub use state::{State, StateError, StateReader, StateValue, StateWriter};
 pub use strategy::*;
 pub use tables::{CODES, CONSTANTS, CodeTable};
 

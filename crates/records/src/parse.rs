@@ -26,6 +26,13 @@ macro_rules! parser {
         #[allow(clippy::large_enum_variant, missing_docs)]
         pub enum RecordRef { $($name($module::$name),)* }
 
+        impl RecordRef {
+            /// The record's bytes.
+            pub fn as_bytes(&self) -> &[u8] {
+                match self { $(Self::$name(record) => crate::bytes_of(record),)* }
+            }
+        }
+
         /// Reads the record at the start of `bytes`.
         ///
         /// # Errors

@@ -30,12 +30,16 @@ pub(crate) struct Bound {
     pub warned: bool,
 }
 
+records::state_value!(Bound { hard, soft, slot, soft_slot, warned });
+
 /// The limits' places in the table behind a bound: of the hard one and of the soft one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slots {
     pub hard: u32,
     pub soft: u32,
 }
+
+records::state_value!(Slots { hard, soft });
 
 /// A saturating sum, of which the end of the numbers is the seldom case: a branch never taken is cheaper than a choice.
 #[inline(always)]
@@ -99,6 +103,8 @@ pub(crate) struct MoneyBound {
     pub warned: bool,
 }
 
+records::state_value!(MoneyBound { hard_nanos, soft_nanos, slot, soft_slot, warned });
+
 impl MoneyBound {
     pub const NONE: Self =
         Self { hard_nanos: i128::MAX, soft_nanos: i128::MAX, slot: NO_SLOT, soft_slot: NO_SLOT, warned: false };
@@ -142,6 +148,8 @@ pub(crate) struct PositionCell {
     soft: [i64; 2],
     warned: [bool; 2],
 }
+
+records::state_value!(PositionCell { position_lots, open_lots, hard, soft, warned });
 
 const _: () = assert!(size_of::<PositionCell>() == 64);
 
@@ -203,6 +211,17 @@ pub(crate) struct TotalCell {
     pub money_bound: MoneyBound,
 }
 
+records::state_value!(TotalCell {
+    orders,
+    used_lots,
+    held_lots,
+    used_nanos,
+    held_nanos,
+    orders_bound,
+    lots_bound,
+    money_bound,
+});
+
 impl TotalCell {
     pub const EMPTY: Self = Self {
         orders: 0,
@@ -259,6 +278,8 @@ pub(crate) struct RateCell {
     pub bucket: u64,
     pub warned: bool,
 }
+
+records::state_value!(RateCell { full_at_ns, interval_ns, ahead_ns_max, soft_ahead_ns, bucket, warned });
 
 impl RateCell {
     pub const EMPTY: Self =

@@ -23,6 +23,8 @@ pub enum Phase {
     Draining = 3,
 }
 
+records::state_codes!(Phase { Closed, Open, Replacing, Draining });
+
 /// Exposure held for one order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
@@ -43,6 +45,17 @@ pub struct Hold {
     /// The venue's replace quantity is what remains, not the total.
     pub(crate) replace_remaining: bool,
 }
+
+records::state_value!(Hold {
+    open_lots,
+    asked_lots,
+    price_nanos,
+    asked_price_nanos,
+    binding,
+    side,
+    phase,
+    replace_remaining,
+});
 
 impl Hold {
     pub(crate) fn new(binding: Binding, side: Side, lots: i64, price_nanos: i64, replace_remaining: bool) -> Self {

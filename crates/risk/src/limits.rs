@@ -3,7 +3,10 @@
 //! Invariant: an entry changes only by a record newer than the one it has, by (generation, revision); an ended limit keeps
 //! its place, so that an older record cannot bring it back. The one exception is a kill that tightens: it always applies.
 
-use records::{Allocation, Enforcement, IdMap, Kill, KillNew, KillResting, LimitSet, Metric, SelectorKind};
+use records::{
+    Allocation, Enforcement, IdMap, Kill, KillNew, KillResting, LimitSet, Metric, SelectorKind, State, StateError,
+    StateReader, StateWriter,
+};
 
 use crate::cells::{Bound, MoneyBound, NO_SLOT};
 use crate::types::{KillFields, Outcome, Refused};
@@ -30,6 +33,8 @@ pub(crate) struct Selector {
     pub trader: u32,
 }
 
+records::state_value!(Selector { kind, selected, venue, trader });
+
 /// What selectors are matched against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
@@ -39,6 +44,8 @@ pub(crate) struct Subject {
     pub sector: u32,
     pub trader: u32,
 }
+
+records::state_value!(Subject { venue, instrument, underlying, sector, trader });
 
 impl Selector {
     pub fn read(kind: u8, selected: u32, venue: u16, trader: u32) -> Result<Self, Refused> {
@@ -78,6 +85,8 @@ pub(crate) struct Part {
     void_until: (u64, u64),
 }
 
+records::state_value!(Part { upper, lower, version, void_until });
+
 /// A limit as it is set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
@@ -97,6 +106,22 @@ pub(crate) struct Limit {
     /// The next limit at the same node, [`NO_SLOT`]: none.
     next: u32,
 }
+
+records::state_value!(Limit {
+    id,
+    node,
+    metric,
+    selector,
+    value,
+    window_ns,
+    burst,
+    soft_percent,
+    removed,
+    global,
+    part,
+    version,
+    next,
+});
 
 impl Limit {
     fn read(record: &LimitSet) -> Result<Self, Refused> {
@@ -184,6 +209,40 @@ pub(crate) struct LimitTable {
     waiting_refused: Option<Refused>,
     /// What the set under way has replaced, newest last; `None`: the entry is new.
     undo: Vec<(u32, Option<Limit>)>,
+}
+
+/// The ids and the nodes' lists follow from the limits.
+impl State for LimitTable {
+    fn save(&self, out: &mut StateWriter) {
+        let Self { limits, by_id: _, first: _, limits_max: _, waiting, waiting_refused, undo } = self;
+        assert!(undo.is_empty(), "a set is kept or undone in the pass that ends it");
+        limits.save(out);
+        waiting.save(out);
+        waiting_refused.save(out);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let Self { limits, by_id, first, limits_max: _, waiting, waiting_refused, undo } = self;
+        limits.load(from.of("LimitTable.limits"))?;
+        waiting.load(from.of("LimitTable.waiting"))?;
+        waiting_refused.load(from.of("LimitTable.waiting_refused"))?;
+        undo.clear();
+        by_id.clear();
+        first.fill(NO_SLOT);
+        let told: Vec<u32> = limits.iter().map(|limit| limit.next).collect();
+        for slot in 0..self.limits.len() {
+            let Limit { id, node, .. } = self.limits[slot];
+            if node as usize >= self.first.len() || self.by_id.get(u64::from(id)).is_some() {
+                return Err(from.wrong(format!("limit {id} at node {node}; allowed are nodes and ids that have room")));
+            }
+            self.by_id.insert(u64::from(id), slot as u32);
+            self.link(slot as u32);
+        }
+        if self.limits.iter().map(|limit| limit.next).ne(told) {
+            return Err(from.wrong("a node's list in another order; allowed is that of its limits".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 impl LimitTable {
@@ -362,11 +421,15 @@ struct KillEntry {
     version: (u64, u64),
 }
 
+records::state_value!(KillEntry { node, selector, fields, version });
+
 #[derive(Debug)]
 pub(crate) struct KillTable {
     entries: Vec<KillEntry>,
     kills_max: usize,
 }
+
+records::state!(KillTable { entries } without { kills_max });
 
 impl KillTable {
     pub fn new(kills_max: usize) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a parent's level is above its child's and exists before it, so that a path to the firm always ends.
 
-use records::{Node, NodeLevel};
+use records::{Node, NodeLevel, StateError, StateReader, StateValue, StateWriter};
 
 use crate::types::{Outcome, Refused};
 
@@ -14,6 +14,18 @@ pub(crate) const LEVELS: usize = 5;
 pub(crate) struct List<const N: usize> {
     items: [u32; N],
     len: u32,
+}
+
+impl<const N: usize> StateValue for List<N> {
+    fn put(&self, out: &mut StateWriter) {
+        let Self { items, len } = self;
+        items.put(out);
+        len.put(out);
+    }
+
+    fn take(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self { items: StateValue::take(from)?, len: from.below::<u32>(N + 1)? })
+    }
 }
 
 impl<const N: usize> List<N> {
@@ -42,11 +54,15 @@ struct Entry {
     level: NodeLevel,
 }
 
+records::state_value!(Entry { parent, level });
+
 #[derive(Debug)]
 pub(crate) struct Nodes {
     /// By id; index 0 is unused.
     entries: Box<[Option<Entry>]>,
 }
+
+records::state!(Nodes { entries });
 
 impl Nodes {
     pub fn new(nodes_max: usize) -> Self {

@@ -16,10 +16,14 @@ struct Cell {
     orders: [u32; 2],
 }
 
+records::state_value!(Cell { best_nanos, orders });
+
 #[derive(Debug)]
 pub(crate) struct OwnBook {
     cells: Box<[Cell]>,
 }
+
+records::state!(OwnBook { cells });
 
 impl OwnBook {
     pub fn new(instruments_max: usize) -> Self {

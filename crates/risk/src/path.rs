@@ -3,7 +3,7 @@
 //! Invariant: `gather` finds every limit whose node lies on the path and whose selector matches, and nothing else. It runs
 //! when a binding is made or limits change, never for an order.
 
-use records::{KillNew, Metric, NodeLevel, UNITS_E8};
+use records::{KillNew, Metric, NodeLevel, StateError, StateReader, StateValue, StateWriter, UNITS_E8};
 
 use crate::cells::{Bound, MoneyBound, NO_SLOT};
 use crate::limits::{Limit, LimitTable, Selector, Subject};
@@ -203,6 +203,22 @@ pub(crate) struct Counters {
     places: [u32; COUNTER_KINDS * COUNTERS_MAX],
 }
 
+impl StateValue for Counters {
+    fn put(&self, out: &mut StateWriter) {
+        let Self { ends, places } = self;
+        ends.put(out);
+        places.put(out);
+    }
+
+    fn take(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let ends: [u8; COUNTER_KINDS] = StateValue::take(from.of("Counters.ends"))?;
+        if !ends.is_sorted() || usize::from(ends[COUNTER_KINDS - 1]) > COUNTER_KINDS * COUNTERS_MAX {
+            return Err(from.wrong(format!("ends {ends:?}; allowed are rising ones with room for each")));
+        }
+        Ok(Self { ends, places: StateValue::take(from.of("Counters.places"))? })
+    }
+}
+
 impl Counters {
     pub const EMPTY: Self = Self { ends: [0; COUNTER_KINDS], places: [0; COUNTER_KINDS * COUNTERS_MAX] };
 
@@ -266,6 +282,38 @@ pub(crate) struct Path {
     pub bands_nanos: (i64, i64),
     pub nodes: List<LEVELS>,
 }
+
+records::state_value!(Path {
+    clear,
+    replace_remaining,
+    has_soft_order_bounds,
+    duplicate_zero,
+    tick_table,
+    increment_lots,
+    price_min_nanos,
+    price_max_nanos,
+    units_per_lot,
+    reference_age_ns_max,
+    prior_close_nanos,
+    order_notional,
+    order_lots,
+    collar,
+    identity,
+    duplicate_window_ns_max,
+    exposure,
+    subject,
+    counters,
+    units_per_lot_e8,
+    market,
+    reference_age_slot,
+    active,
+    kill,
+    restricted,
+    forbidden_by,
+    missing,
+    bands_nanos,
+    nodes,
+});
 
 impl Path {
     /// An empty path: the place of bindings that are none.

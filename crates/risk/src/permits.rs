@@ -18,11 +18,15 @@ struct Entry {
     version: (u64, u64),
 }
 
+records::state_value!(Entry { node, selector, allow, removed, version });
+
 #[derive(Debug)]
 pub(crate) struct Permissions {
     entries: Vec<Entry>,
     permissions_max: usize,
 }
+
+records::state!(Permissions { entries } without { permissions_max });
 
 impl Permissions {
     pub fn new(permissions_max: usize) -> Self {
@@ -95,6 +99,8 @@ impl Permissions {
 pub(crate) struct RestrictedList {
     entries: Box<[(KillNew, (u64, u64))]>,
 }
+
+records::state!(RestrictedList { entries });
 
 impl RestrictedList {
     pub fn new(instruments_max: usize) -> Self {

@@ -4,7 +4,7 @@
 //! have to is refused by the check (`is_full`). An order is found by a fingerprint of account, instrument, side, type, price
 //! and lots; nothing but engine time ends a window, so that a replay counts alike.
 
-use records::prefetch;
+use records::{State, StateError, StateReader, StateValue, StateWriter, prefetch};
 
 /// An order that passed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,6 +64,32 @@ pub(crate) struct Recent {
     newest: u32,
     /// How many orders there have been, up to the ring's length.
     count: usize,
+}
+
+/// The orders that are kept, oldest first; the buckets, and what stood before each in its own, follow from them.
+impl State for Recent {
+    fn save(&self, out: &mut StateWriter) {
+        let Self { entries: _, heads: _, newest, count } = self;
+        newest.save(out);
+        out.count(*count);
+        self.words().for_each(|word| word.save(out));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let Self { entries, heads, newest, count } = self;
+        entries.fill(Entry::default());
+        heads.fill(Head::default());
+        let last = u32::take(from.of("Recent.newest"))?;
+        let kept = from.of("Recent.count").count(entries.len())?;
+        (*newest, *count) = (last.wrapping_sub(kept as u32), 0);
+        for _ in 0..kept {
+            let [fingerprint, time_ns, sender] = <[u64; 3]>::take(from.of("Recent.entries"))?;
+            let trader = u32::try_from(sender >> 16);
+            let trader = trader.map_err(|_| from.wrong(format!("sender {sender}; allowed are 48 bits")))?;
+            self.note(fingerprint, time_ns, Sender { trader, venue: sender as u16 });
+        }
+        Ok(())
+    }
 }
 
 impl Recent {

@@ -19,6 +19,17 @@ pub(crate) struct Instrument {
     pub sector: u32,
 }
 
+records::state_value!(Instrument {
+    known,
+    active,
+    currency,
+    units_per_lot_e8,
+    prior_close_nanos,
+    bands_nanos,
+    underlying,
+    sector,
+});
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListingRow {
     pub tick_table: u32,
@@ -29,12 +40,23 @@ pub(crate) struct ListingRow {
     pub replace_remaining: bool,
 }
 
+records::state_value!(ListingRow {
+    tick_table,
+    increment_lots,
+    price_min_nanos,
+    price_max_nanos,
+    active,
+    replace_remaining,
+});
+
 /// Rows of one table; unused ones start at the largest price.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TickTable {
     rows: [TickRow; TICK_ROWS],
     count: usize,
 }
+
+records::state_value!(TickTable { rows, count });
 
 const UNUSED_ROW: TickRow = TickRow { from_nanos: i64::MAX, tick_nanos: 1 };
 
@@ -77,6 +99,8 @@ pub(crate) struct ReferenceTables {
     /// The one currency of all money here; zeros until the first definition.
     currency: [u8; 4],
 }
+
+records::state!(ReferenceTables { instruments, listings, listing_by_key, tick_tables, currency });
 
 /// A definition that was made without bands has zeros there.
 fn bands(record: &Definition) -> (i64, i64) {

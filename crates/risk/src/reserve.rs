@@ -39,6 +39,8 @@ pub struct Reserve {
     side: u8,
 }
 
+records::state_value!(Reserve { lots, spare_lots, orders, lots_max, price_nanos, binding, side });
+
 impl Reserve {
     /// Lots that count as open.
     pub fn lots(&self) -> i64 {

@@ -57,6 +57,34 @@ pub struct LimitTree {
     pub(crate) group: Group,
 }
 
+records::state!(LimitTree {
+    reference_tables,
+    nodes,
+    limits,
+    holder,
+    kills,
+    permissions,
+    restricted,
+    ceiling,
+    paths,
+    path_by_key,
+    owners,
+    scopes,
+    positions,
+    position_slots,
+    position_keys,
+    position_by_key,
+    totals,
+    total_keys,
+    rates,
+    recent,
+    own,
+    warnings,
+} without {
+    capacity,
+    group,
+});
+
 impl LimitTree {
     /// Takes all the memory the tree will ever have.
     ///

@@ -102,9 +102,35 @@ pub enum Refused {
     Holder = 13,
 }
 
+records::state_codes!(Refused {
+    Capacity,
+    Node,
+    Code,
+    Value,
+    Instrument,
+    Listing,
+    TickTable,
+    Currency,
+    Bound,
+    Set,
+    Enforcement,
+    Limit,
+    Holder,
+});
+
 /// A resolved pair of (account, trader) and (venue, instrument): what orders are checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binding(pub u32);
+
+impl records::StateValue for Binding {
+    fn put(&self, out: &mut records::StateWriter) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut records::StateReader<'_>) -> Result<Self, records::StateError> {
+        u32::take(from).map(Self)
+    }
+}
 
 /// What the engine knows of prices at the order's venue when it asks. Absent: price undefined, time 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +195,8 @@ pub struct Warning {
     pub binding: Binding,
 }
 
+records::state_value!(Warning { limit, node, metric, bound, observed, binding });
+
 /// The strictest of each kill field along a binding's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KillFields {
@@ -179,6 +207,8 @@ pub struct KillFields {
     /// Whether the position is to be closed.
     pub flatten: bool,
 }
+
+records::state_value!(KillFields { new_orders, resting, flatten });
 
 impl KillFields {
     /// Nothing is killed.
@@ -214,6 +244,17 @@ pub struct Exposure {
     /// Notional that the held lots may still trade for.
     pub gross_held_nanos: i128,
 }
+
+records::state_value!(Exposure {
+    position_lots,
+    open_buy_lots,
+    open_sell_lots,
+    spare_lots,
+    open_orders,
+    traded_lots,
+    gross_used_nanos,
+    gross_held_nanos,
+});
 
 impl Exposure {
     /// Nothing booked, nothing held.

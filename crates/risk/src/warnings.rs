@@ -12,6 +12,8 @@ pub(crate) struct Warnings {
     dropped: u64,
 }
 
+records::state!(Warnings { waiting, dropped });
+
 impl Warnings {
     pub fn new() -> Self {
         Self { waiting: Vec::with_capacity(WAITING_MAX), dropped: 0 }

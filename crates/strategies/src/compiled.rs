@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{EventRef, Host, Settable, Wants};
-use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot};
+use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot, StateError, StateReader, StateWriter};
 
 use crate::library::{Library, LoadError};
 use crate::record::SlotRecord;
@@ -113,5 +113,20 @@ impl Host for CompiledHost {
 
     fn state_hash(&self, slot: u8) -> u64 {
         self.record(slot).map_or(0, SlotRecord::hash)
+    }
+
+    fn save_state(&self, slot: u8, out: &mut StateWriter) {
+        self.record(slot).inspect(|record| record.save_state(out));
+    }
+
+    fn load_state(&mut self, slot: u8, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        match &mut self.slots[usize::from(slot)] {
+            Some(loaded) => loaded.record.load_state(from),
+            None => Ok(()),
+        }
+    }
+
+    fn forget(&mut self, slot: u8) {
+        self.slots[usize::from(slot)] = None;
     }
 }

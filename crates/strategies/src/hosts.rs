@@ -3,7 +3,7 @@
 //! Invariant: a slot's host is chosen at `load` and stays until the next `load`.
 
 use engine::{EventRef, Host, Settable, Wants};
-use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot};
+use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot, StateError, StateReader, StateWriter};
 
 /// Hosts in the order in which they are asked for a slot's code.
 #[derive(Default)]
@@ -26,14 +26,12 @@ impl Hosts {
 
 impl Host for Hosts {
     fn load(&mut self, slot: &Slot) -> Result<(), CallStatus> {
-        self.chosen[usize::from(slot.slot)] = None;
-        for (index, host) in self.hosts.iter_mut().enumerate() {
-            if host.load(slot).is_ok() {
-                self.chosen[usize::from(slot.slot)] = Some(index);
-                return Ok(());
-            }
-        }
-        Err(CallStatus::Raised)
+        let chosen = self.hosts.iter_mut().position(|host| host.load(slot).is_ok());
+        self.chosen[usize::from(slot.slot)] = chosen;
+        // What another host kept of the slot's earlier code is not the state of the fold, and would come back with that code.
+        let others = self.hosts.iter_mut().enumerate().filter(|(index, _)| Some(*index) != chosen);
+        others.for_each(|(_, host)| host.forget(slot.slot));
+        chosen.map(|_| ()).ok_or(CallStatus::Raised)
     }
 
     fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
@@ -74,5 +72,20 @@ impl Host for Hosts {
 
     fn state_hash(&self, slot: u8) -> u64 {
         self.chosen[usize::from(slot)].map_or(0, |chosen| self.hosts[chosen].state_hash(slot))
+    }
+
+    fn save_state(&self, slot: u8, out: &mut StateWriter) {
+        if let Some(chosen) = self.chosen[usize::from(slot)] {
+            self.hosts[chosen].save_state(slot, out);
+        }
+    }
+
+    fn load_state(&mut self, slot: u8, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.of(slot).map_or(Ok(()), |host| host.load_state(slot, from))
+    }
+
+    fn forget(&mut self, slot: u8) {
+        self.chosen[usize::from(slot)] = None;
+        self.hosts.iter_mut().for_each(|host| host.forget(slot));
     }
 }

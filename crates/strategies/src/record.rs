@@ -6,7 +6,7 @@
 //! saved by a stop in good order alone: what a failed call left half written is gone with the next start.
 
 use engine::Settable;
-use records::{CallStatus, Hash64, KeptState, Parameter};
+use records::{CallStatus, Hash64, KeptState, Parameter, StateError, StateReader, StateValue, StateWriter};
 
 use crate::library::{KeptPlace, ParameterPlace};
 
@@ -131,6 +131,30 @@ impl SlotRecord {
         let offset = place.offset as usize;
         let count = place.bytes();
         self.bytes_mut()[offset..offset + count].copy_from_slice(&parameter.bits.to_le_bytes()[..count]);
+        Ok(())
+    }
+
+    /// Writes it, and what a start puts back.
+    pub fn save_state(&self, out: &mut StateWriter) {
+        let Self { words, initial, state_offset: _, parameters: _, kept: _ } = self;
+        out.list(words.iter());
+        out.list(initial.iter());
+    }
+
+    /// Reads it back into a record of the same class.
+    ///
+    /// # Errors
+    /// [`StateError`] when it has another length.
+    pub fn load_state(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for part in [&mut self.words, &mut self.initial] {
+            let count = from.of("SlotRecord.words").count(part.len())?;
+            if count != part.len() {
+                return Err(from.wrong(format!("{count} words; allowed are the class's {}", part.len())));
+            }
+            for word in part.iter_mut() {
+                *word = u64::take(from)?;
+            }
+        }
         Ok(())
     }
 

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use engine::{EventRef, Host, Settable, Wants};
-use records::{CallStatus, Callback, KeptState, OrdersView, Parameter, Slot};
+use records::{
+    CallStatus, Callback, KeptState, OrdersView, Parameter, Slot, StateError, StateReader, StateValue, StateWriter,
+};
 
 /// Why a callback failed: the status and a line of the strategy's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,22 @@ pub trait RustStrategy: Send {
 
     /// Hash of its state and parameters.
     fn state_hash(&self) -> u64;
+
+    /// Writes all that its next call depends on, kept state too; without it, an engine that starts again folds its whole journal.
+    fn save_state(&self, out: &mut StateWriter) {
+        self.state_hash().put(out);
+    }
+
+    /// Reads it back into a strategy that was just made.
+    ///
+    /// # Errors
+    /// [`StateError`] when the bytes are no state of it.
+    fn load_state(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        if u64::take(from)? == self.state_hash() {
+            return Ok(());
+        }
+        Err(from.wrong("a strategy that writes no state; allowed are those that have save_state".to_owned()))
+    }
 }
 
 /// Makes a strategy for a slot.
@@ -77,6 +95,7 @@ impl RustHost {
 
 impl Host for RustHost {
     fn load(&mut self, slot: &Slot) -> Result<(), CallStatus> {
+        self.slots.remove(&slot.slot);
         let make = self.makers.get(&slot.code_hash).ok_or(CallStatus::Raised)?;
         self.slots.insert(slot.slot, make(slot));
         Ok(())
@@ -124,5 +143,17 @@ impl Host for RustHost {
 
     fn state_hash(&self, slot: u8) -> u64 {
         self.slots.get(&slot).map_or(0, |strategy| strategy.state_hash())
+    }
+
+    fn save_state(&self, slot: u8, out: &mut StateWriter) {
+        self.slots.get(&slot).inspect(|strategy| strategy.save_state(out));
+    }
+
+    fn load_state(&mut self, slot: u8, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.slots.get_mut(&slot).map_or(Ok(()), |strategy| strategy.load_state(from))
+    }
+
+    fn forget(&mut self, slot: u8) {
+        self.slots.remove(&slot);
     }
 }

@@ -1,7 +1,10 @@
 //! Hosts: records, parameters, choice by code, failures.
 
 use engine::{EventRef, Host, Settable};
-use records::{CallStatus, Callback, Hash64, KeptState, OrdersView, Parameter, Slot, TimerView};
+use records::{
+    CallStatus, Callback, Hash64, KeptState, OrdersView, Parameter, Slot, StateError, StateReader, StateValue,
+    StateWriter, TimerView,
+};
 use strategies::{
     CompiledHost, Failure, Hosts, KeptPlace, Library, LoadError, ParameterPlace, RustHost, RustStrategy, SlotRecord,
 };
@@ -38,6 +41,15 @@ impl RustStrategy for Counter {
         let mut hash = Hash64::default();
         hash.word(self.calls as u64);
         hash.value()
+    }
+
+    fn save_state(&self, out: &mut StateWriter) {
+        (self.calls, self.limit).put(out);
+    }
+
+    fn load_state(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        (self.calls, self.limit) = StateValue::take(from)?;
+        Ok(())
     }
 }
 
@@ -82,6 +94,60 @@ fn a_slot_goes_to_the_host_that_has_its_code() {
     let before = hosts.state_hash(2);
     hosts.reset(2);
     assert_ne!(hosts.state_hash(2), before);
+}
+
+fn rust_hosts() -> Hosts {
+    let mut rust = RustHost::default();
+    rust.register([7; 32], Box::new(|_| Box::<Counter>::default()));
+    Hosts::new(vec![Box::new(CompiledHost::new(&std::env::temp_dir())), Box::new(rust)])
+}
+
+#[test]
+fn what_a_slot_goes_on_from_is_written_and_read_back_and_ends_with_a_load_that_is_refused() {
+    let mut hosts = rust_hosts();
+    assert_eq!(hosts.load(&slot(2, 7)), Ok(()));
+    assert_eq!(hosts.set_parameter(&parameter(2, "limit", 0, 1, 2)), Ok(()));
+    let (timer, mut orders) = (TimerView::zeroed(), Box::new(OrdersView::zeroed()));
+    assert_eq!(hosts.call(2, Callback::Timer, EventRef::Timer(&timer), &mut orders), 0);
+    let mut out = StateWriter::default();
+    hosts.save_state(2, &mut out);
+    let bytes = out.into_bytes();
+
+    let mut others = rust_hosts();
+    assert_eq!(others.load(&slot(2, 7)), Ok(()));
+    assert!(others.load_state(2, &mut StateReader::new(&bytes[1..])).is_err());
+    let mut from = StateReader::new(&bytes);
+    assert_eq!(others.load_state(2, &mut from).and_then(|()| from.end()), Ok(()));
+    assert_eq!(others.state_hash(2), hosts.state_hash(2));
+    for host in [&mut hosts, &mut others] {
+        assert_eq!(host.call(2, Callback::Timer, EventRef::Timer(&timer), &mut orders), 0);
+        let status = host.call(2, Callback::Timer, EventRef::Timer(&timer), &mut orders);
+        assert_eq!(status & 0xff, u32::from(CallStatus::Raised.code()), "the limit came with it");
+    }
+    assert_eq!(hosts.load(&slot(2, 9)), Err(CallStatus::Raised));
+    assert_eq!(hosts.state_hash(2), 0);
+}
+
+#[test]
+fn a_record_is_read_back_with_what_a_start_puts_back_and_into_one_of_its_length_alone() {
+    let kept = [kept_place("total", 8, 1, 0)];
+    let mut record = SlotRecord::new(&[0; 32], 0, &[]).keeping(&kept, None);
+    write(&mut record, 8, 5);
+    record.save(&mut |_| {});
+    write(&mut record, 8, 6);
+    write(&mut record, 16, 7);
+    let mut out = StateWriter::default();
+    record.save_state(&mut out);
+    let bytes = out.into_bytes();
+    let mut other = SlotRecord::new(&[0; 32], 0, &[]).keeping(&kept, None);
+    other.load_state(&mut StateReader::new(&bytes)).expect("of the same class");
+    assert_eq!([8, 16].map(|at| read(&other, at)), [6, 7]);
+    other.reset();
+    assert_eq!([8, 16].map(|at| read(&other, at)), [5, 0]);
+    for length in [24, 40] {
+        let mut longer = SlotRecord::new(&vec![0; length], 0, &[]);
+        assert!(longer.load_state(&mut StateReader::new(&bytes)).is_err(), "{length} bytes");
+    }
 }
 
 #[test]

@@ -38,6 +38,23 @@ pub(crate) struct VenueCell {
     pub books: Option<book::VenueBooks>,
 }
 
+records::state!(VenueCell {
+    up,
+    cancel_on_disconnect,
+    quotes,
+    quoted,
+    generation,
+    trading,
+    feed_stale,
+    silent,
+    fed,
+    fed_at_ns,
+    received_ns,
+    guard,
+} without {
+    books,
+});
+
 impl VenueCell {
     pub fn new() -> Self {
         Self {
@@ -98,6 +115,31 @@ pub(crate) struct ListingCell {
     /// Its index in each slot.
     pub index_in: [u8; 64],
 }
+
+records::state_value!(ListingCell {
+    view,
+    venue,
+    instrument,
+    record,
+    units_e8,
+    ticks,
+    trading,
+    feed_stale,
+    changed,
+    touched,
+    consolidated,
+    consolidated_place,
+    consolidated_cell,
+    timed,
+    latencies,
+    touch_time_ns,
+    last_nanos,
+    last_time_ns,
+    watchers,
+    book_watchers,
+    trade_watchers,
+    index_in,
+});
 
 impl ListingCell {
     pub fn new(record: &Listing, units_e8: i64, ticks: [TickRow; TICK_ROWS]) -> Self {
@@ -229,6 +271,34 @@ pub(crate) struct SlotCell {
     pub refusals_since_ns: u64,
 }
 
+records::state_value!(SlotCell {
+    record,
+    run,
+    loaded,
+    view,
+    listings,
+    bindings,
+    executors,
+    listings_count,
+    working,
+    working_count,
+    timer_due_ns,
+    touched,
+    consolidated_touched,
+    wants,
+    looks,
+    states_seen,
+    risk_told,
+    queued_at,
+    quotes_heard_ns,
+    orders_changed,
+    exposures_seen,
+    legs,
+    legs_count,
+    refusals,
+    refusals_since_ns,
+});
+
 impl SlotCell {
     pub fn new(record: Slot) -> Self {
         Self {
@@ -267,6 +337,13 @@ impl SlotCell {
         }
         self.refusals += 1;
         self.refusals == storm_count
+    }
+
+    /// Whether its lists are within their room and name listings that there are.
+    pub fn fits(&self, listings: usize) -> bool {
+        let bound = self.listings.get(..self.listings_count);
+        let known = bound.is_some_and(|bound| bound.iter().all(|place| usize::from(*place) < listings));
+        known && self.working_count <= WORKING_MAX && self.legs_count <= LEGS_MAX + 1
     }
 
     /// The index of a listing in this slot.

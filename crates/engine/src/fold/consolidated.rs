@@ -23,12 +23,16 @@ struct Lookers {
     listings_in: [u8; 64],
 }
 
+records::state_value!(Lookers { readers, called, listings_in });
+
 /// The books of all instruments, and who looks at them.
 pub(crate) struct Consolidations {
     books: Consolidated,
     lookers: Vec<Lookers>,
     cell_of: Box<[u16]>,
 }
+
+records::state!(Consolidations { books, lookers, cell_of });
 
 const _: () = assert!(LISTINGS_MAX == 8, "listings of a slot are bits of a byte");
 

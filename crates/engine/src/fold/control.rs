@@ -26,6 +26,8 @@ pub(crate) struct TickTables {
     rows: Box<[[TickRow; TICK_ROWS]]>,
 }
 
+records::state!(TickTables { rows });
+
 impl Default for TickTables {
     fn default() -> Self {
         let unused = TickRow { from_nanos: i64::MAX, tick_nanos: 0 };
@@ -184,11 +186,7 @@ impl Engine {
         self.listing_of[at] = self.listings.len() as u16;
         let ticks = self.ticks.get(record.tick_table);
         self.listings.push(ListingCell::new(record, self.units_e8(instrument), ticks));
-        let capacity = book::Capacity {
-            instruments: self.config.instruments_max,
-            orders: self.config.book_orders_max,
-            levels_per_side: self.config.book_levels_max,
-        };
+        let capacity = self.config.books();
         // Configuration, before the first order: this is where a venue's books take their memory.
         self.venues[venue].books.get_or_insert_with(|| book::VenueBooks::new(capacity));
         self.join_consolidated(self.listings.len() as u16 - 1);

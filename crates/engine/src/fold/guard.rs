@@ -11,14 +11,9 @@ use risk::Refusal;
 
 use super::Engine;
 use super::control::{APPLIED, OLDER, REFUSED};
-use crate::breaker::Breaker;
+use crate::breaker::{ANSWERS_MAX, Breaker};
 use crate::outbox::Outbox;
-use crate::throttle::Throttle;
-
-/// More messages than any venue takes in a window that counts them.
-const MESSAGES_MAX: u32 = 65_536;
-/// More answers than it makes sense to look at.
-const ANSWERS_MAX: u32 = 65_536;
+use crate::throttle::{MESSAGES_MAX, Throttle};
 
 /// Breaker and throttle of a venue's session. Without rules, everything passes and nothing is said.
 #[derive(Debug)]
@@ -42,6 +37,22 @@ pub(crate) struct Guard {
     /// What was said last.
     told: SessionHealth,
 }
+
+records::state!(Guard {
+    rules,
+    breaker,
+    throttle,
+    session,
+    look_ns,
+    answer_ns_max,
+    heard_ns,
+    round_trip_ns,
+    round_trip_max_ns,
+    refused_breaker,
+    refused_throttle,
+    throttled,
+    told,
+});
 
 impl Guard {
     pub fn new() -> Self {
@@ -80,14 +91,6 @@ impl Guard {
         self.throttle.sent(now_ns);
         self.look_ns = self.look_ns.min(now_ns.saturating_add(self.answer_ns_max));
         self.look_ns
-    }
-
-    /// What decides about later orders.
-    pub fn hash(&self, hash: &mut records::Hash64) {
-        if self.rules.is_some() {
-            self.breaker.hash(hash);
-            self.throttle.hash(hash);
-        }
     }
 
     /// A [`records::BreakerState`] code.

@@ -20,6 +20,7 @@ mod reports;
 mod run;
 mod self_trade;
 mod signals;
+mod snapshot;
 mod standing;
 mod states;
 mod usage;
@@ -28,7 +29,8 @@ use std::collections::VecDeque;
 
 use records::{
     FillView, Hash64, Header, MarketLevel, MarketOrder, MultiLegView, OrderEvent, OrderId, OrderIdParts, OrderView,
-    Peer, Record, RecordRef, SignalView, Stamp, UNDEF_PRICE, bytes_of, read_from, view_of,
+    Peer, Record, RecordRef, SignalView, Stamp, StateError, StateReader, StateValue, StateWriter, UNDEF_PRICE,
+    bytes_of, read_from, view_of,
 };
 use risk::LimitTree;
 
@@ -44,6 +46,7 @@ use crate::positions::{PositionCell, Positions};
 use cells::{ListingCell, SlotCell, VenueCell};
 use consolidated::Consolidations;
 pub use run::MarketRun;
+pub use snapshot::{STATE_VERSION, Unrestored};
 pub use standing::Standing;
 
 const NO_LISTING: u16 = u16::MAX;
@@ -102,6 +105,30 @@ pub struct Statistics {
     pub refused_throttle: u64,
 }
 
+records::state_value!(Statistics {
+    unreadable,
+    unused,
+    unlisted,
+    book_anomalies,
+    repeated,
+    breaks,
+    orders,
+    replaces,
+    cancels,
+    fills,
+    refused,
+    warnings,
+    disabled,
+    calls,
+    untold,
+    trips,
+    multi_legs,
+    late,
+    crowded,
+    refused_breaker,
+    refused_throttle,
+});
+
 /// Something a slot has to be told within this pass.
 #[derive(Clone, Copy, Debug)]
 enum Told {
@@ -110,6 +137,27 @@ enum Told {
     Signal(SignalView),
     /// The oldest of the views that wait beside the queue: they are large.
     MultiLeg,
+}
+
+impl StateValue for Told {
+    fn put(&self, out: &mut StateWriter) {
+        match self {
+            Self::Order(view) => (1_u8, *view).put(out),
+            Self::Fill(view) => (2_u8, *view).put(out),
+            Self::Signal(view) => (3_u8, *view).put(out),
+            Self::MultiLeg => 4_u8.put(out),
+        }
+    }
+
+    fn take(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        match u8::take(from)? {
+            1 => StateValue::take(from).map(Self::Order),
+            2 => StateValue::take(from).map(Self::Fill),
+            3 => StateValue::take(from).map(Self::Signal),
+            4 => Ok(Self::MultiLeg),
+            other => Err(from.wrong(format!("{other} for what is told; allowed are 1 to 4"))),
+        }
+    }
 }
 
 /// Which engine this is; from its first record.
@@ -124,6 +172,8 @@ pub struct EngineIdentity {
     /// Trading day, days since 2020-01-01.
     pub day: u32,
 }
+
+records::state_value!(EngineIdentity { firm, shard, epoch, day });
 
 /// The deterministic engine.
 pub struct Engine {
@@ -328,46 +378,9 @@ impl Engine {
         self.hash.value()
     }
 
-    /// The hash over the whole state: slow, for the end of a run, standbys and shadows.
-    pub fn full_hash(&self) -> u64 {
-        let mut hash = self.hash;
-        self.limits.hash(&mut hash);
-        if self.standing.words() != Standing::default().words() {
-            self.standing.words().into_iter().for_each(|word| hash.word(word));
-        }
-        for place in self.orders.live() {
-            hash_order(&mut hash, self.orders.get(*place));
-        }
-        for at in self.multi_legs.live() {
-            self.multi_legs.get(*at).words().for_each(|word| hash.word(word));
-        }
-        self.settled.words().for_each(|word| hash.word(word));
-        for cell in self.positions.cells() {
-            cell.hash(&mut hash);
-        }
-        for listing in &self.listings {
-            if let Some(books) = &self.venues[usize::from(listing.venue)].books {
-                books.hash(listing.instrument, &mut hash);
-            }
-        }
-        for venue in &self.venues {
-            venue.guard.hash(&mut hash);
-        }
-        for heard in &self.heard {
-            hash.word(u64::from(heard.record.signal) << 1 | u64::from(heard.stale));
-            hash.word(heard.record.bits);
-            hash.word(heard.due_ns);
-        }
-        for (view, _) in self.consolidated() {
-            hash.word(u64::from(view.instrument) << 32 | u64::from(view.state));
-            hash.word(view.since_ns);
-        }
-        self.region_quote_words().for_each(|word| hash.word(word));
-        for slot in self.slots.iter().flatten() {
-            hash.word(u64::from(slot.run.code()));
-            hash.word(self.host.state_hash(slot.record.slot));
-        }
-        hash.value()
+    /// Its sizes and times.
+    pub fn config(&self) -> EngineConfig {
+        self.config
     }
 
     /// Input sequence so far.

@@ -23,6 +23,8 @@ pub(super) struct Quotes {
     commands: u32,
 }
 
+records::state_value!(Quotes { asking, commands });
+
 impl Engine {
     /// Takes an intent that is a quote; `false` when the slot is disabled for it.
     pub(super) fn intend_quote(

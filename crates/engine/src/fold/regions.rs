@@ -73,18 +73,6 @@ impl Engine {
             }
         }
     }
-
-    /// What slots see of other regions' prices, for the hash over the whole state.
-    pub(super) fn region_quote_words(&self) -> impl Iterator<Item = u64> {
-        let views = self.slots.iter().flatten().flat_map(|cell| cell.view.regions.iter());
-        let heard = views.flat_map(|regions| regions.regions.iter()).filter(|view| view.quote_time_ns != 0);
-        heard.flat_map(|view| {
-            let prices = [view.bid_nanos, view.bid_lots, view.ask_nanos, view.ask_lots].map(i64::cast_unsigned);
-            let [bid, bid_lots, ask, ask_lots] = prices;
-            let names = u64::from(view.region) << 32 | u64::from(view.venue);
-            [names, view.quote_time_ns, u64::from(view.quote_state), bid, bid_lots, ask, ask_lots]
-        })
-    }
 }
 
 /// Whether its numbers can be true.

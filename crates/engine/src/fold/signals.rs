@@ -34,6 +34,8 @@ pub(super) struct Heard {
     pub stale: bool,
 }
 
+records::state_value!(Heard { record, due_ns, stale });
+
 impl Engine {
     pub(super) fn on_imbalance(&mut self, record: &Imbalance, out: &mut dyn Outbox) {
         self.feed_spoke(&record.header, out);

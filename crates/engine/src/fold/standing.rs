@@ -25,6 +25,8 @@ pub struct Standing {
     reference_version: Version,
 }
 
+records::state_value!(Standing { unconfirmed, fenced, reference_differs, epoch_version, reference, reference_version });
+
 impl Standing {
     /// As heartbeats tell it.
     pub const fn bits(self) -> u8 {
@@ -37,11 +39,6 @@ impl Standing {
             (false, true) => KillNew::ReduceOnly,
             (false, false) => KillNew::Allow,
         }
-    }
-
-    pub(super) fn words(self) -> [u64; 5] {
-        let (epoch, reference) = (self.epoch_version, self.reference_version);
-        [u64::from(self.bits()), epoch.0, epoch.1, reference.0, reference.1]
     }
 }
 

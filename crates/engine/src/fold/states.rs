@@ -25,6 +25,8 @@ pub(crate) struct Measured {
     mean_ns: i64,
 }
 
+records::state_value!(Measured { last_ns, mean_ns });
+
 impl Measured {
     pub const NEVER: Self = Self { last_ns: UNKNOWN, mean_ns: UNKNOWN };
 
@@ -52,6 +54,8 @@ pub(crate) struct Latencies {
     response: Measured,
 }
 
+records::state_value!(Latencies { feed, order, entry, response });
+
 impl Latencies {
     pub const NEVER: Self =
         Self { feed: Measured::NEVER, order: Measured::NEVER, entry: Measured::NEVER, response: Measured::NEVER };
@@ -77,6 +81,8 @@ pub(crate) struct RiskTold {
     reasons: [u32; 2],
     venue: [u32; 2],
 }
+
+records::state_value!(RiskTold { new_orders, open, limits, reasons, venue });
 
 impl RiskTold {
     fn of(cell: &SlotCell, index: usize) -> Self {

@@ -24,6 +24,8 @@ struct Told {
     no_part: bool,
 }
 
+records::state_value!(Told { bound, filled, open, unknown, instrument, no_part });
+
 /// Where the round over all limits stands.
 #[derive(Debug)]
 pub(crate) struct Usages {
@@ -37,6 +39,8 @@ pub(crate) struct Usages {
     begun: u64,
     pub due_ns: u64,
 }
+
+records::state!(Usages { told, high, next, seen, begun, due_ns });
 
 impl Usages {
     pub fn new(limits_max: usize) -> Self {

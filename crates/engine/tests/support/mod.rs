@@ -1,6 +1,8 @@
 //! A small world for tests: two venues, two instruments, slots with a scripted host, everything recorded.
 #![allow(dead_code)] // Each test file uses its part.
 
+mod twin;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -75,6 +77,8 @@ pub struct ScriptState {
     pub taken: Vec<(usize, Vec<OrderIntent>)>,
     /// The intents of calls by their number: what another run took.
     pub by_call: BTreeMap<usize, Vec<OrderIntent>>,
+    /// What the calls of this pass were given and what came of them, for the twin.
+    pub answers: VecDeque<twin::Answer>,
 }
 
 impl Host for Script {
@@ -93,6 +97,16 @@ impl Host for Script {
     }
 
     fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        let given = twin::given(callback, event, orders);
+        let status = self.answer(slot, callback, event, orders);
+        let intents = orders.intents[..orders.intents_count as usize].to_vec();
+        self.0.borrow_mut().answers.push_back(twin::Answer { slot, given, intents, status });
+        status
+    }
+}
+
+impl Script {
+    fn answer(&self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
         let mut state = self.0.borrow_mut();
         let heard = match event {
             EventRef::Book(view) => Heard::Book(*view),
@@ -296,6 +310,10 @@ pub struct World {
     pub sequence: u64,
     pub inputs: Vec<(Stamp, Vec<u8>)>,
     pub execution: u64,
+    /// The engine's state read back, which goes on beside it.
+    twin: Option<twin::Twin>,
+    /// How often that was done anew.
+    pub cuts: u64,
 }
 
 impl World {
@@ -340,6 +358,8 @@ impl World {
             sequence: 0,
             inputs: Vec::new(),
             execution: 0,
+            twin: None,
+            cuts: 0,
         };
         for record in records_of(bootstrap) {
             world.give_bytes(&record);
@@ -375,7 +395,11 @@ impl World {
         self.sequence += 1;
         let stamp = Stamp { sequence: self.sequence, time_ns: self.now_ns };
         self.inputs.push((stamp, record.to_vec()));
+        self.cut();
+        let before = self.out.counts();
+        self.script.0.borrow_mut().answers.clear();
         self.engine.apply(stamp, record, &mut self.out);
+        self.follow(stamp, record, before);
     }
 
     pub fn give<T: Record>(&mut self, record: &T) {
