@@ -1,7 +1,7 @@
 # The doors of the house. `make setup` needs Python 3.11+ with venv, Rust, a C compiler and make; the rest comes through the
 # package clients. Invariant: every target works in a fresh clone, and `make setup` does nothing when nothing changed.
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test tidy bench fuzz gen docs lock FORCE
+.PHONY: help setup demo test tidy bench fuzz sim gen docs lock FORCE
 SHELL := /bin/sh
 
 # A tree that was copied or moved is set up anew: its environment holds the old paths.
@@ -18,6 +18,7 @@ help:
 	@echo "make tidy           style alone"
 	@echo "make bench          what is measured, beside its goals"
 	@echo "make fuzz           bad FIX input by seed, what it reached as a table; SECONDS=120 SEED=1, KEEP=1 keeps what is new"
+	@echo "make sim            two whole regions by seed, with faults; SEED=1 SEEDS=10 SECONDS=60 RATE=500, or HOURS=8"
 	@echo "make gen            generated files anew"
 	@echo "make docs           every command in the documents is run"
 	@echo "make lock           the locked dependencies anew, from pyproject.toml"
@@ -45,6 +46,13 @@ bench: setup
 fuzz: setup
 	@$(RUN) cargo run --release --locked --quiet -p sessions --example fuzz_fix -- --seconds $(or $(SECONDS),120) \
 		--seed $(or $(SEED),$(shell date +%s)) --corpus crates/sessions/tests/fix_fuzz/corpus.txt $(if $(KEEP),--keep)
+
+sim: $(STAMPS)/environment
+	@mkdir -p build
+	@$(RUN) cargo run --release --locked --quiet -p sim --bin simulate -- $(if $(SEED),--seed $(SEED)) \
+		$(if $(HOURS),--hours $(HOURS) --counters build/simulator.json) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(FAULTS),--faults $(FAULTS)) \
+		$(if $(ACTS),--acts $(ACTS)) $(if $(KEPT),--kept $(KEPT)) $(if $(JSON),--json $(JSON))
 
 gen: setup
 	@.venv/bin/python tools/gen_codes.py

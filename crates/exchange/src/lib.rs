@@ -26,5 +26,5 @@ pub use flow::{FlowConfig, FlowSource};
 pub use matching::{Capacity, Matching, NoSink, RecordedChange, RecordedOrder, RestingOrder, Sink};
 pub use schedule::PhaseConfig;
 pub use throttle::ThrottleConfig;
-pub use tile::{CommandSource, ExchangeTile, KIND};
+pub use tile::{CommandSource, ExchangeTile, KIND, Observer};
 pub use tiles::DoorConfig;

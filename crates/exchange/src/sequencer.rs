@@ -21,6 +21,7 @@ use crate::listings::Listings;
 use crate::matching::{Capacity, Matching, Sink};
 use crate::ouch::outbound::{self, Answers};
 use crate::schedule::Schedule;
+use crate::tile::Observer;
 
 /// After a disk had no room it is asked again so much later.
 const RETRY_NS: u64 = 100_000_000;
@@ -63,6 +64,8 @@ pub(crate) struct Outputs {
     pub heard: Vec<ExchangeEvent>,
     /// What became of busts, corrections and states, for whoever asked over a link.
     pub changed: Vec<ExchangeEvent>,
+    /// Sees every event as it happens; what an earlier life did, it does not see.
+    pub observer: Option<Observer>,
     midnight_ns: u64,
     events: u64,
     trades: u64,
@@ -74,6 +77,9 @@ pub(crate) struct Outputs {
 impl Sink for Outputs {
     #[inline]
     fn event(&mut self, event: &ExchangeEvent) {
+        if let Some(observer) = &mut self.observer {
+            observer(event);
+        }
         self.events += 1;
         self.trades += u64::from(event.event == ExchangeEventKind::Executed.code());
         if event.match_id != 0 && !traded(event.event) {
@@ -200,6 +206,7 @@ impl Sequencer {
             listings: Listings::with_capacity(instruments),
             heard: Vec::with_capacity(HEARD_MAX),
             changed: Vec::with_capacity(CHANGED_MAX),
+            observer: None,
             midnight_ns: config.midnight_ns,
             events: 0,
             trades: 0,

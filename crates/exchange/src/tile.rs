@@ -31,6 +31,9 @@ pub trait CommandSource {
     fn on_close(&mut self) {}
 }
 
+/// Sees what the matching core does, event by event, in this process.
+pub type Observer = Box<dyn FnMut(&ExchangeEvent)>;
+
 /// What runs once the tile has started.
 struct Running {
     sequencer: Sequencer,
@@ -47,6 +50,7 @@ pub struct ExchangeTile {
     links: Vec<Box<dyn Subscription>>,
     operators: Vec<Box<dyn Publication>>,
     sources: Vec<Box<dyn CommandSource>>,
+    observer: Option<Observer>,
     running: Option<Running>,
 }
 
@@ -60,13 +64,20 @@ impl ExchangeTile {
         config.check()?;
         let links = std::mem::take(&mut context.subscriptions).into_values().collect();
         let operators = std::mem::take(&mut context.publications).into_values().collect();
-        Ok(Self { config, context, links, operators, sources: Vec::new(), running: None })
+        Ok(Self { config, context, links, operators, sources: Vec::new(), observer: None, running: None })
     }
 
     /// Adds a source in this process.
     #[must_use]
     pub fn with_source(mut self, source: Box<dyn CommandSource>) -> Self {
         self.sources.push(source);
+        self
+    }
+
+    /// Shows every event to this observer, from the end of the start on.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
         self
     }
 
@@ -154,7 +165,9 @@ impl Tile for ExchangeTile {
     }
 
     fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
-        self.running = Some(Running::open(&self.config, &self.context, now_ns)?);
+        let mut running = Running::open(&self.config, &self.context, now_ns)?;
+        running.sequencer.outputs.observer = self.observer.take();
+        self.running = Some(running);
         Ok(())
     }
 

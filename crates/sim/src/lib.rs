@@ -7,6 +7,7 @@ mod net;
 mod random;
 mod simulation;
 mod storage;
+pub mod system;
 
 pub use net::{Faults, SimNet};
 pub use random::Random;

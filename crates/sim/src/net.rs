@@ -65,6 +65,7 @@ struct Datagram {
 struct Port {
     bound: SocketAddrV4,
     group: bool,
+    owner: Owner,
     /// What is under way or waits, by arrival time and a number that keeps equal times apart.
     waiting: BTreeMap<(u64, u64), Datagram>,
 }
@@ -85,11 +86,29 @@ struct Stream {
     pipes: [Pipe; 2],
     made_ns: u64,
     refused: bool,
+    /// Who reads the pipe of this number.
+    readers: [Owner; 2],
 }
 
 struct Listener {
     at: SocketAddrV4,
+    owner: Owner,
     pending: VecDeque<(u64, usize, SocketAddrV4)>,
+}
+
+/// Whose a socket is: a number for those who want to be told when something arrives, and the host that it is on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Owner {
+    pub tile: usize,
+    pub host: u8,
+}
+
+/// One way between two hosts, where it is not as the whole network.
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    faults: Option<Faults>,
+    /// Nothing gets through before: datagrams are lost, pieces of streams come later.
+    closed_until_ns: u64,
 }
 
 pub(crate) struct World {
@@ -102,6 +121,10 @@ pub(crate) struct World {
     cuts: BTreeMap<(SocketAddrV4, usize), u64>,
     /// Bytes that streams to an address took so far, by direction.
     taken: BTreeMap<(SocketAddrV4, usize), u64>,
+    ways: BTreeMap<(u8, u8), Way>,
+    /// When something arrives, and for whom; kept only where somebody takes it.
+    wakes: Option<Vec<(u64, usize)>>,
+    happened: Happened,
     next_number: u64,
     next_port: u16,
     ports: BTreeMap<usize, Port>,
@@ -109,10 +132,26 @@ pub(crate) struct World {
     listeners: BTreeMap<usize, Listener>,
 }
 
-/// The network. Clones are the same network.
+/// What the network did to those who use it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Happened {
+    /// Datagrams lost by chance.
+    pub lost: u64,
+    /// Datagrams that came twice.
+    pub doubled: u64,
+    /// Datagrams held up so that others overtook them.
+    pub overtaken: u64,
+    /// Datagrams lost because their way was closed.
+    pub closed: u64,
+    /// Streams broken in the midst of a write.
+    pub cut: u64,
+}
+
+/// The network. Clones are the same network, as the same tile uses it.
 #[derive(Clone)]
 pub struct SimNet {
     world: Rc<RefCell<World>>,
+    owner: Owner,
 }
 
 struct SimUdp {
@@ -148,36 +187,71 @@ impl World {
         SocketAddrV4::new(*wanted.ip(), self.next_port)
     }
 
-    fn send(&mut self, bytes: &[u8], from: SocketAddrV4, to: SocketAddrV4) {
+    fn way(&self, from: u8, to: u8) -> Way {
+        if self.ways.is_empty() { Way::default() } else { self.ways.get(&(from, to)).copied().unwrap_or_default() }
+    }
+
+    fn wake(&mut self, at_ns: u64, owner: Owner) {
+        if let Some(wakes) = &mut self.wakes {
+            wakes.push((at_ns, owner.tile));
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8], from: (SocketAddrV4, Owner), to: SocketAddrV4) {
         let now_ns = self.clock.now_ns();
-        let faults = self.to_faults.get(&to).copied().unwrap_or(self.faults);
-        let receivers: Vec<usize> = self.ports.iter().filter(|(_, port)| port.hears(to)).map(|(id, _)| *id).collect();
-        for id in receivers {
+        let receivers: Vec<(usize, Owner)> =
+            self.ports.iter().filter(|(_, port)| port.hears(to)).map(|(id, port)| (*id, port.owner)).collect();
+        for (id, owner) in receivers {
+            let way = self.way(from.1.host, owner.host);
+            let faults = way.faults.or_else(|| self.to_faults.get(&to).copied()).unwrap_or(self.faults);
+            if way.closed_until_ns > now_ns {
+                self.happened.closed += 1;
+                continue;
+            }
             if self.random.chance(faults.udp_loss) {
+                self.happened.lost += 1;
                 continue;
             }
             let copies = if self.random.chance(faults.udp_duplicate) { 2 } else { 1 };
+            self.happened.doubled += copies - 1;
             for _ in 0..copies {
                 let (low, high) = faults.udp_delay_ns;
-                let held_ns = if self.random.chance(faults.udp_reorder) { high * 10 } else { 0 };
-                let at_ns = now_ns + self.random.between(low, high) + held_ns;
+                let late = self.random.chance(faults.udp_reorder);
+                self.happened.overtaken += u64::from(late);
+                let at_ns = now_ns + self.random.between(low, high) + if late { high * 10 } else { 0 };
                 let number = self.number();
                 if let Some(port) = self.ports.get_mut(&id) {
-                    port.waiting.insert((at_ns, number), Datagram { bytes: bytes.to_vec(), from });
+                    port.waiting.insert((at_ns, number), Datagram { bytes: bytes.to_vec(), from: from.0 });
                 }
+                self.wake(at_ns, owner);
             }
         }
     }
 
     /// When a piece sent now arrives: not before the piece ahead of it.
     fn stream_arrival(&mut self, id: usize, out: usize) -> u64 {
-        let (low, high) = self.faults.tcp_delay_ns;
-        let at_ns = self.clock.now_ns() + self.random.between(low, high);
-        let pipe = self.streams.get_mut(&id).map(|stream| &mut stream.pipes[out]);
-        pipe.map_or(at_ns, |pipe| {
-            pipe.last_arrival_ns = pipe.last_arrival_ns.max(at_ns);
-            pipe.last_arrival_ns
-        })
+        let now_ns = self.clock.now_ns();
+        let hosts = self.streams.get(&id).map_or((0, 0), |stream| {
+            let [listening, connecting] = stream.readers.map(|owner| owner.host);
+            if out == 0 { (connecting, listening) } else { (listening, connecting) }
+        });
+        let way = self.way(hosts.0, hosts.1);
+        let (low, high) = way.faults.unwrap_or(self.faults).tcp_delay_ns;
+        let at_ns = now_ns.max(way.closed_until_ns) + self.random.between(low, high);
+        let pipe = self.streams.get_mut(&id).map(|stream| (&mut stream.pipes[out], stream.readers[out]));
+        let Some((pipe, reader)) = pipe else { return at_ns };
+        pipe.last_arrival_ns = pipe.last_arrival_ns.max(at_ns);
+        let at_ns = pipe.last_arrival_ns;
+        self.wake(at_ns, reader);
+        at_ns
+    }
+
+    /// How bad the way is that a pipe's bytes take.
+    fn stream_faults(&self, id: usize, out: usize) -> Faults {
+        let Some(stream) = self.streams.get(&id).filter(|_| !self.ways.is_empty()) else { return self.faults };
+        let [listening, connecting] = stream.readers.map(|owner| owner.host);
+        let (from, to) = if out == 0 { (connecting, listening) } else { (listening, connecting) };
+        self.way(from, to).faults.unwrap_or(self.faults)
     }
 
     fn end(&mut self, id: usize, out: usize) {
@@ -205,7 +279,8 @@ impl World {
 
     fn write(&mut self, id: usize, out: usize, bytes: &[u8]) -> Result<usize> {
         let now_ns = self.clock.now_ns();
-        let window = self.faults.tcp_window_bytes;
+        let faults = self.stream_faults(id, out);
+        let window = faults.tcp_window_bytes;
         let broken = || Error::new(ErrorKind::BrokenPipe, "the peer has closed");
         let stream = self.streams.get(&id).ok_or_else(broken)?;
         if stream.refused && now_ns >= stream.made_ns {
@@ -219,7 +294,7 @@ impl World {
             return Err(broken());
         }
         let mut taken = bytes.len().min(window - stream.pipes[out].bytes.min(window));
-        let mut cut = taken > 0 && self.random.chance(self.faults.tcp_cut);
+        let mut cut = taken > 0 && self.random.chance(faults.tcp_cut);
         if cut {
             taken = self.random.between(0, taken as u64) as usize;
         }
@@ -232,6 +307,7 @@ impl World {
         if cut && self.cuts.remove(&place).is_some() {
             self.lose_under_way(id, 1 - out);
         }
+        self.happened.cut += u64::from(cut);
         *self.taken.entry(place).or_default() += taken as u64;
         if taken > 0 {
             let at_ns = self.stream_arrival(id, out);
@@ -290,13 +366,80 @@ impl SimNet {
             to_faults: BTreeMap::new(),
             cuts: BTreeMap::new(),
             taken: BTreeMap::new(),
+            ways: BTreeMap::new(),
+            wakes: None,
+            happened: Happened::default(),
             next_number: 0,
             next_port: 40_000,
             ports: BTreeMap::new(),
             streams: BTreeMap::new(),
             listeners: BTreeMap::new(),
         };
-        Self { world: Rc::new(RefCell::new(world)) }
+        Self { world: Rc::new(RefCell::new(world)), owner: Owner::default() }
+    }
+
+    /// The same network as a tile of this number on this host uses it.
+    pub(crate) fn of(&self, tile: usize, host: u8) -> Self {
+        Self { world: Rc::clone(&self.world), owner: Owner { tile, host } }
+    }
+
+    /// From now on it is noted when something arrives for whom.
+    pub(crate) fn note_wakes(&self) {
+        self.world.borrow_mut().wakes = Some(Vec::new());
+    }
+
+    /// Hands over what was noted since the last time.
+    pub(crate) fn take_wakes(&self, take: &mut dyn FnMut(u64, usize)) {
+        if let Some(wakes) = &mut self.world.borrow_mut().wakes {
+            wakes.drain(..).for_each(|(at_ns, tile)| take(at_ns, tile));
+        }
+    }
+
+    /// What it did so far.
+    pub(crate) fn happened(&self) -> Happened {
+        self.world.borrow().happened
+    }
+
+    /// The way from one host to another is closed until then.
+    pub(crate) fn close_way(&self, from: u8, to: u8, until_ns: u64) {
+        let mut world = self.world.borrow_mut();
+        let way = world.ways.entry((from, to)).or_default();
+        way.closed_until_ns = way.closed_until_ns.max(until_ns);
+    }
+
+    /// Whether something sent from one host to another now would arrive.
+    pub(crate) fn is_open(&self, from: u8, to: u8) -> bool {
+        let world = self.world.borrow();
+        world.way(from, to).closed_until_ns <= world.clock.now_ns()
+    }
+
+    /// How bad the way from one host to another is from now on; `None`: as the whole network.
+    pub(crate) fn set_way(&self, from: u8, to: u8, faults: Option<Faults>) {
+        self.world.borrow_mut().ways.entry((from, to)).or_default().faults = faults;
+    }
+
+    /// Every way is open and as the whole network.
+    pub(crate) fn mend_ways(&self) {
+        self.world.borrow_mut().ways.clear();
+    }
+
+    /// Breaks the streams between two hosts: of the bytes under way a seeded number still arrives.
+    pub(crate) fn break_between(&self, one: u8, other: u8) -> usize {
+        let mut world = self.world.borrow_mut();
+        let between = |stream: &&Stream| {
+            let [listening, connecting] = stream.readers.map(|owner| owner.host);
+            (listening, connecting) == (one, other) || (listening, connecting) == (other, one)
+        };
+        let alive = |stream: &&Stream| stream.pipes.iter().all(|pipe| pipe.end_ns.is_none());
+        let ids: Vec<usize> =
+            world.streams.iter().filter(|(_, stream)| between(stream) && alive(stream)).map(|(id, _)| *id).collect();
+        for id in &ids {
+            for out in 0..2 {
+                world.lose_under_way(*id, out);
+                world.end(*id, out);
+            }
+        }
+        ids.len()
     }
 
     /// Changes how bad it is from now on.
@@ -350,7 +493,7 @@ impl SimNet {
             return Err(Error::new(ErrorKind::AddrInUse, format!("binding {local}: address in use")));
         }
         let id = world.number() as usize;
-        world.ports.insert(id, Port { bound: local, group, waiting: BTreeMap::new() });
+        world.ports.insert(id, Port { bound: local, group, owner: self.owner, waiting: BTreeMap::new() });
         Ok(Box::new(SimUdp { net: self.clone(), id, local }))
     }
 }
@@ -366,16 +509,23 @@ impl Net for SimNet {
 
     fn tcp_connect(&self, to: SocketAddrV4) -> Result<Box<dyn Tcp>> {
         let mut world = self.world.borrow_mut();
-        let (low, high) = world.faults.tcp_delay_ns;
-        let made_ns = world.clock.now_ns() + world.random.between(low, high) * 2;
+        let now_ns = world.clock.now_ns();
+        let listening = world.listeners.values().find(|listener| listener.at == to).map(|listener| listener.owner);
+        let host = listening.map_or(self.owner.host, |owner| owner.host);
+        let (there, back) = (world.way(self.owner.host, host), world.way(host, self.owner.host));
+        let (low, high) = there.faults.unwrap_or(world.faults).tcp_delay_ns;
+        let open_ns = now_ns.max(there.closed_until_ns).max(back.closed_until_ns);
+        let made_ns = open_ns + world.random.between(low, high) * 2;
         let id = world.number() as usize;
         let from = world.local(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
-        let listener = world.listeners.values_mut().find(|listener| listener.at == to);
-        let refused = listener.is_none();
-        if let Some(listener) = listener {
+        if let Some(listener) = world.listeners.values_mut().find(|listener| listener.at == to) {
             listener.pending.push_back((made_ns, id, from));
         }
-        world.streams.insert(id, Stream { to, pipes: [Pipe::default(), Pipe::default()], made_ns, refused });
+        let readers = [listening.unwrap_or(self.owner), self.owner];
+        let pipes = [Pipe::default(), Pipe::default()];
+        world.streams.insert(id, Stream { to, pipes, made_ns, refused: listening.is_none(), readers });
+        world.wake(made_ns, self.owner);
+        world.wake(made_ns, readers[0]);
         Ok(Box::new(SimTcp { net: self.clone(), id, out: 0 }))
     }
 
@@ -386,7 +536,7 @@ impl Net for SimNet {
             return Err(Error::new(ErrorKind::AddrInUse, format!("listening at {local}: address in use")));
         }
         let id = world.number() as usize;
-        world.listeners.insert(id, Listener { at: local, pending: VecDeque::new() });
+        world.listeners.insert(id, Listener { at: local, owner: self.owner, pending: VecDeque::new() });
         Ok(Box::new(SimListener { net: self.clone(), id, local }))
     }
 }
@@ -408,7 +558,7 @@ impl Udp for SimUdp {
     }
 
     fn send_to(&mut self, bytes: &[u8], to: SocketAddrV4) -> Result<bool> {
-        self.net.world.borrow_mut().send(bytes, self.local, to);
+        self.net.world.borrow_mut().send(bytes, (self.local, self.net.owner), to);
         Ok(true)
     }
 

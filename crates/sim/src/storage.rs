@@ -2,7 +2,7 @@
 //!
 //! Invariant: a file is open once at a time; after `lose_host` it holds what was last synced and nothing newer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::rc::Rc;
@@ -24,6 +24,7 @@ type Files = Rc<RefCell<BTreeMap<String, File>>>;
 #[derive(Clone, Default)]
 pub struct SimDisk {
     files: Files,
+    full: Rc<Cell<bool>>,
 }
 
 struct SimSegment {
@@ -36,6 +37,11 @@ impl SimDisk {
     /// No files.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether there is room for another file.
+    pub fn set_full(&self, full: bool) {
+        self.full.set(full);
     }
 
     /// The host is lost: every file goes back to what was last synced. Close the tile first.
@@ -59,6 +65,9 @@ impl SimDisk {
 impl Storage for SimDisk {
     fn open(&self, name: &str, size: usize) -> Result<Box<dyn Segment>> {
         let mut files = self.files.borrow_mut();
+        if self.full.get() && !files.contains_key(name) {
+            return Err(Error::new(ErrorKind::StorageFull, format!("file {name}: no space left on the disk")));
+        }
         let fresh = || File { bytes: vec![0; size], size, ..File::default() };
         let file = files.entry(name.to_owned()).or_insert_with(fresh);
         if file.open {

@@ -73,3 +73,25 @@ fn an_engine_of_a_newer_epoch_fences_out_the_older_one_which_learns_it() {
     give(&mut older, bytes_of(&refused[0]));
     assert!(older.standing().fenced, "it sends nothing new from here on");
 }
+
+/// Found by the simulator: what waits in the link, or comes late, may be of an engine that was replaced while the gateway was away.
+#[test]
+fn a_gateway_that_starts_again_goes_on_refusing_the_epoch_that_it_refused() {
+    let mut world = World::empty(Setup::new(2));
+    let storm = world.storm(1);
+    world.start_exchange(1, storm);
+    world.start_gateway(1);
+    let mut ends = world.sim.context("engine");
+    world.run(20 * MILLISECOND);
+    let mut beat = Heartbeat::new();
+    (beat.epoch, beat.shard) = (2, 1);
+    said(&mut world, &mut ends, bytes_of(&beat));
+    world.kill_gateway(1);
+    world.start_gateway(1);
+    world.run(20 * MILLISECOND);
+    let refused = said(&mut world, &mut ends, bytes_of(&order(1, id(1, 1))));
+    let reasons: Vec<_> = refused.iter().map(|event| event.reason).collect();
+    assert_eq!(reasons, [Reason::StaleEpoch.code()]);
+    let passed = said(&mut world, &mut ends, bytes_of(&order(2, id(2, 1))));
+    assert!(passed.iter().all(|event| event.reason != Reason::StaleEpoch.code()), "{passed:?}");
+}

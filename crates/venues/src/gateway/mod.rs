@@ -70,6 +70,8 @@ pub struct GatewayTile<P: Protocol = OuchVenue> {
     commands: Box<dyn Subscription>,
     heard_engine_ns: u64,
     engine_silent: bool,
+    /// An engine was heard in this life.
+    greeted: bool,
     /// The command under way.
     command: [u8; RECORD_BYTES_MAX],
     /// Latencies of this cycle's orders, counted when their bytes are gone.
@@ -98,6 +100,7 @@ impl<P: Protocol> GatewayTile<P> {
             commands,
             heard_engine_ns: 0,
             engine_silent: false,
+            greeted: false,
             command: [0; RECORD_BYTES_MAX],
             noted: [0; COMMANDS_A_CYCLE],
             noted_count: 0,
@@ -196,10 +199,19 @@ impl<P: Protocol> GatewayTile<P> {
     }
 
     /// An engine of a newer epoch has started and takes every session for down until it is told otherwise, whatever it says
-    /// first. What this gateway had to say to the one before lies ahead of this in the link.
+    /// first. What this gateway had to say to the one before lies ahead of this in the link. The epoch is journaled: a gateway
+    /// that starts again goes on refusing the engines that it has refused.
     fn obey(&mut self, epoch: u16, now_ns: u64) {
-        if epoch > self.core.epoch {
+        let newer = epoch > self.core.epoch;
+        if newer {
             self.core.epoch = epoch;
+            let mut beat = Heartbeat::new();
+            (beat.epoch, beat.time_ns) = (epoch, now_ns);
+            // One that is not kept is heard again, and orders are refused as long as nothing can be kept.
+            let _kept = self.core.journal(bytes_of(&beat), now_ns);
+        }
+        if newer || (!self.greeted && epoch == self.core.epoch) {
+            self.greeted = true;
             let state = if self.core.recovered { SessionState::Up } else { SessionState::Down };
             self.core.publish_state(state, now_ns);
         }
@@ -303,9 +315,11 @@ impl<P: Protocol> GatewayTile<P> {
     /// Takes what the journal of an earlier life holds: a restart in the middle of the day.
     fn restore(&mut self) -> Result<(), StartError> {
         let protocol = &mut self.protocol;
+        let mut epoch = 0;
         self.core.open(&mut |stamp, record| {
             let orders = protocol.orders();
             let (user_ref, entry) = match &record {
+                RecordRef::Heartbeat(beat) => return epoch = epoch.max(beat.epoch),
                 RecordRef::NewOrder(order) => (order.header.source, Entry::of_new(order, stamp.time_ns)),
                 RecordRef::ReplaceOrder(order) => {
                     let original = orders.reference(order.original_id).unwrap_or(0);
@@ -315,8 +329,11 @@ impl<P: Protocol> GatewayTile<P> {
                 }
                 _ => return protocol.restore(stamp, &record),
             };
+            epoch = epoch.max(entry.owner.epoch);
             protocol.restore_order(user_ref, entry);
-        })
+        })?;
+        self.core.epoch = epoch;
+        Ok(())
     }
 }
 

@@ -1,0 +1,143 @@
+//! What goes wrong in a run, and when: a list that its seed decides, or a part of it.
+//!
+//! Invariant: a fault means the same whichever others are left out, so that a run can be shrunk by leaving out faults.
+
+use crate::random::Random;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+        /// A kind of fault.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Kind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its word in reports.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Datagrams of a venue's feed are lost.
+    FeedLoss = "feed loss";
+    /// They are doubled and overtaken.
+    FeedDisorder = "feed disorder";
+    /// Between the regions: loss, doubling, overtaking.
+    LineTrouble = "line trouble";
+    /// Nothing passes between the regions.
+    Partition = "partition";
+    /// Nothing passes from one region to the other; the way back is open.
+    HalfPartition = "partition one way";
+    /// Nothing passes between a region and its venue.
+    VenueAway = "venue away";
+    /// Nothing passes from the venue to the region, or the other way.
+    VenueHalfAway = "venue away one way";
+    /// Nothing passes between a region and the store.
+    StoreAway = "store away";
+    /// The region hears the store, which does not hear it, or the other way.
+    StoreHalfAway = "store away one way";
+    /// Connections between a region and its venue break.
+    Cut = "connections cut";
+    /// They break in the midst of writes, again and again.
+    CutOften = "connections cut in writes";
+    /// Little fits into a connection, and it is slow.
+    ThinStream = "thin connection";
+    /// A process dies and starts again.
+    CrashEngine = "engine crash";
+    /// As above.
+    CrashGateway = "gateway crash";
+    /// As above.
+    CrashExchange = "exchange crash";
+    /// As above.
+    CrashFeed = "feed crash";
+    /// As above.
+    CrashAgent = "agent crash";
+    /// Engine and gateway die at one moment, and come back one after the other.
+    CrashBoth = "engine and gateway crash";
+    /// A process stands still, and goes on.
+    PauseEngine = "engine pause";
+    /// As above.
+    PauseGateway = "gateway pause";
+    /// As above.
+    PauseExchange = "exchange pause";
+    /// As above.
+    PauseFeed = "feed pause";
+    /// As above.
+    PauseAgent = "agent pause";
+    /// An engine takes what is for it only now and then.
+    SlowEngine = "slow engine";
+    /// A gateway does.
+    SlowGateway = "slow gateway";
+    /// A region's clock runs too fast or too slow.
+    ClockDrift = "clock drift";
+    /// It jumps ahead, or stands still for a while.
+    ClockStep = "clock step";
+    /// The strategy raises.
+    StrategyFails = "strategy fails";
+    /// It burns its fuel.
+    StrategyLoops = "strategy loops";
+    /// It floods.
+    StrategyFloods = "strategy floods";
+    /// It writes beyond its buffer.
+    StrategyOverfills = "strategy overfills";
+    /// Commands of an engine that has been replaced still reach its gateway.
+    StaleCommands = "commands of an older epoch";
+    /// A disk takes no new file.
+    DiskFull = "disk full";
+    /// Parts of the global limits move from one region to the other.
+    PartsMove = "parts of a limit move";
+    /// An officer kills a region's strategy, and arms it again.
+    Killed = "kill and re-arm";
+}
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its place in the whole list of its seed.
+    pub number: usize,
+    /// What.
+    pub kind: Kind,
+    /// When, ns after the start.
+    pub at_ns: u64,
+    /// For how long, ns.
+    pub for_ns: u64,
+    /// Where: 1 or 2.
+    pub region: u16,
+    /// What else there is to decide about it.
+    pub draw: u64,
+}
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// What goes wrong in a run of this length: a fault every `every_ns` on average, of some kinds that the seed chooses.
+pub fn plan(seed: u64, run_ns: u64, every_ns: u64) -> Vec<Fault> {
+    let mut random = Random::new(seed ^ 0xFA17);
+    // Not every run sees everything: three kinds at least, all at most.
+    let count = random.between(3, Kind::ALL.len() as u64) as usize;
+    let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
+    for at in (1..kinds.len()).rev() {
+        kinds.swap(at, random.between(0, at as u64) as usize);
+    }
+    kinds.truncate(count);
+    let mut faults = Vec::new();
+    let mut at_ns = random.between(SECOND_NS / 2, SECOND_NS / 2 + every_ns);
+    while at_ns < run_ns {
+        let kind = kinds[random.between(0, kinds.len() as u64 - 1) as usize];
+        // Short ones are common, long ones are not: 1 ms to 16 s, each power of two as often as another.
+        let for_ns = random.between(1_000_000, 2_000_000) << random.between(0, 13);
+        let for_ns = for_ns.min(run_ns.saturating_sub(at_ns)).max(1_000_000);
+        let region = random.between(1, 2) as u16;
+        faults.push(Fault { number: faults.len(), kind, at_ns, for_ns, region, draw: random.number() });
+        at_ns += random.between(every_ns / 4, every_ns * 7 / 4);
+    }
+    faults
+}

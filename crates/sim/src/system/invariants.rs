@@ -1,0 +1,406 @@
+//! What must hold of a system at every moment, and once it is at rest, by name.
+//!
+//! Invariant: an order, a fill, a position and a limit are judged by what the venues' cores did.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use coordination::keys::ROOT;
+use engine::{Engine, NoOutbox, Outbox};
+use exchange::RestingOrder;
+use journal::Reader;
+use records::{BOOK_STALE, Break, Metric, OrderEventKind, RecordRef, Side, UNDEF_PRICE, VIEW_LEVELS, parse};
+use tiles::Clock;
+
+use super::configs::{GLOBAL_LIMITS, GLOBAL_LOTS_MAX, INSTRUMENT, OPEN_ORDERS_MAX, POSITION_LOTS_MAX, REGIONS};
+use super::start::{Role, System};
+use super::store::holder;
+use super::truth::{TrueOrder, Truth};
+
+macro_rules! invariants {
+    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+        /// What must hold.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Invariant {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Invariant {
+            /// Its name in reports.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+invariants! {
+    /// No process stops by an assertion of its own.
+    Assertion = "no assertion fails";
+    /// A process starts again on what it left.
+    Starts = "every process starts again";
+    /// The venue takes each of our orders once, and none of an epoch that another followed.
+    TakenOnce = "an order is taken once, of the newest epoch";
+    /// Lots of ours that may still trade are held by the engine.
+    Held = "what may trade is held";
+    /// Limits hold at the venue: position with open lots, and open orders.
+    Limits = "limits hold at the venue";
+    /// The regions together stay inside a global limit.
+    Global = "global limits hold over regions";
+    /// The engine's counters are the sums of its orders.
+    Counters = "holds equal the worst case";
+    /// A replay of the journal gives the engine's hash.
+    Replay = "a replay gives the engine's hash";
+    /// Everything ends: each command is answered and nothing stays reserved.
+    Answered = "every command is answered";
+    /// Positions, orders and fills are the venue's.
+    Positions = "positions and fills are the venue's";
+    /// Nothing differs that was not made to.
+    Breaks = "no break is told";
+    /// The engine's book is the venue's.
+    Book = "the book is the venue's";
+}
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Which.
+    pub invariant: Invariant,
+    /// Simulated time, ns after the start.
+    pub at_ns: u64,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, at) = (self.invariant.word(), self.at_ns as f64 / 1e9);
+        write!(formatter, "{word}: broken at {at:.3} s: {}", self.what)
+    }
+}
+
+/// A move of a part that is not done.
+struct Move {
+    giver: u16,
+    taker: u16,
+    lots: i64,
+}
+
+/// What the looks need to remember.
+pub struct Looked {
+    looks: u64,
+    replays: u64,
+    moves: u64,
+    hash: u64,
+    /// Full hash of the engine that is about to die, and its input.
+    dying: Option<(u64, u64)>,
+    /// By limit: the regions' parts as written, and a move under way.
+    parts: BTreeMap<u32, ([i64; 2], Option<Move>)>,
+}
+
+fn broken(system: &System, invariant: Invariant, what: String) -> Broken {
+    Broken { invariant, at_ns: system.processes.clock.now_ns() - crate::Simulation::START_NS, what }
+}
+
+impl Looked {
+    /// Nothing looked at yet.
+    pub fn new(_system: &System) -> Self {
+        let parts = GLOBAL_LIMITS.into_iter().map(|(id, _)| (id, ([GLOBAL_LOTS_MAX / 2; 2], None))).collect();
+        Self { looks: 0, replays: 0, moves: 0, hash: 0, dying: None, parts }
+    }
+
+    /// What was looked at, by word.
+    pub fn counts(&self) -> [(&'static str, u64); 3] {
+        [("looks", self.looks), ("replays compared", self.replays), ("parts moved", self.moves)]
+    }
+
+    /// Hash over the states at the end.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// What must hold at every moment.
+    pub fn look(&mut self, system: &mut System) -> Result<(), Broken> {
+        self.looks += 1;
+        self.carry_moves(system);
+        let mut worst_of_all = [0; 2];
+        for place in 0..system.regions.len() {
+            let number = system.regions[place].number;
+            let (worst, alive) = system.regions[place].truth.borrow_mut().take_worst();
+            let truth = system.regions[place].truth.borrow();
+            let wrong = if let Some(what) = &truth.wrong {
+                Some((Invariant::TakenOnce, what.clone()))
+            } else if worst.iter().any(|lots| *lots > POSITION_LOTS_MAX) || alive > OPEN_ORDERS_MAX {
+                let what = format!(
+                    "at worst {worst:?} lots long and short (allowed {POSITION_LOTS_MAX}), {alive} orders open \
+                     (allowed {OPEN_ORDERS_MAX})"
+                );
+                Some((Invariant::Limits, what))
+            } else {
+                let engine = system.regions[place].engine.as_ref().map(|engine| engine.borrow());
+                engine.and_then(|engine| look_at_engine(engine.engine(), &truth))
+            };
+            worst_of_all = [worst_of_all[0] + worst[0], worst_of_all[1] + worst[1]];
+            drop(truth);
+            if let Some((invariant, what)) = wrong {
+                return Err(broken(system, invariant, format!("region {number}: {what}")));
+            }
+        }
+        // The worst of each region since the last look: what they were at one moment is no more.
+        if worst_of_all.iter().any(|lots| *lots > GLOBAL_LOTS_MAX) {
+            let now = |side: usize| -> i64 {
+                let at = |truth: &Truth| [truth.position + truth.open[0], truth.open[1] - truth.position][side];
+                system.regions.iter().map(|region| at(&region.truth.borrow())).sum()
+            };
+            if now(0) > GLOBAL_LOTS_MAX || now(1) > GLOBAL_LOTS_MAX {
+                let what =
+                    format!("both regions at worst {} lots long, {} short; {GLOBAL_LOTS_MAX} allowed", now(0), now(1));
+                return Err(broken(system, Invariant::Global, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lots of a global limit are to go from one region's part to the other's: the giver's tightens first.
+    pub fn move_part(&mut self, system: &mut System, id: u32, giver: u16, taker: u16, lots: i64) {
+        let (parts, under_way) = self.parts.get_mut(&id).expect("a global limit");
+        let left = parts[usize::from(giver) - 1] - lots;
+        if under_way.is_some() || left < 0 {
+            return;
+        }
+        *under_way = Some(Move { giver, taker, lots });
+        system.store.borrow_mut().put_pending(id, giver, left);
+    }
+
+    /// Records the moves whose givers are inside what they are to keep.
+    fn carry_moves(&mut self, system: &mut System) {
+        for (id, (parts, under_way)) in &mut self.parts {
+            let Some(Move { giver, taker, lots }) = under_way else { continue };
+            let mut store = system.store.borrow_mut();
+            let (region, holder) = (REGIONS[usize::from(*giver) - 1], holder(*giver));
+            let ack = store.value(&format!("{ROOT}acks/{region}/parts/{id}/{holder}"));
+            let ack: Option<serde_json::Value> = ack.and_then(|text| serde_json::from_str(text).ok());
+            let revision = store.revision_of(&format!("{ROOT}limits/{id}"));
+            let inside = ack.is_some_and(|ack| ack["inside"] == true && ack["revision"].as_u64() == Some(revision));
+            if !inside {
+                continue;
+            }
+            parts[usize::from(*giver) - 1] -= *lots;
+            parts[usize::from(*taker) - 1] += *lots;
+            store.put_parts(*id, *parts);
+            self.moves += 1;
+            *under_way = None;
+        }
+    }
+
+    /// What the engine is when it dies.
+    pub fn before_death(&mut self, system: &mut System, number: u16) -> Result<(), Broken> {
+        self.look(system)?;
+        let engine = system.region(number).engine.clone();
+        self.dying = engine.map(|engine| {
+            let tile = engine.borrow();
+            (tile.engine().full_hash(), tile.engine().input())
+        });
+        Ok(())
+    }
+
+    /// A replay of what it left gives the same.
+    pub fn after_death(&mut self, system: &mut System, number: u16) -> Result<(), Broken> {
+        let Some((hash, input)) = self.dying.take() else { return Ok(()) };
+        self.replays += 1;
+        let disk = system.processes.disk(&format!("engine{number}"));
+        let host = system.region(number).host();
+        let reader = Reader::from_storage(&disk, system.settings.segment_bytes);
+        let replay = reader.map_err(|error| error.to_string()).and_then(|mut reader| {
+            engine::replay_reader(&mut reader, None, host, &mut NoOutbox, &mut |_, _| {})
+                .map_err(|error| error.to_string())
+        });
+        self.hash = self.hash.rotate_left(7) ^ hash;
+        match replay {
+            Ok(replay) if (replay.full_hash, replay.summary.last.sequence) == (hash, input) => Ok(()),
+            Ok(replay) => {
+                let what = format!(
+                    "engine {number} had hash {hash:x} at input {input}, its journal gives {:x} at {}",
+                    replay.full_hash, replay.summary.last.sequence
+                );
+                Err(broken(system, Invariant::Replay, what))
+            }
+            Err(why) => Err(broken(system, Invariant::Replay, format!("engine {number}: {why}"))),
+        }
+    }
+
+    /// Why the system is not at rest.
+    pub fn unrest(&mut self, system: &mut System) -> Option<String> {
+        for region in &system.regions {
+            let number = region.number;
+            let truth = region.truth.borrow();
+            let engine = region.engine.as_ref().map(|engine| engine.borrow());
+            let Some(tile) = engine else { return Some(format!("engine {number} does not run")) };
+            let engine = tile.engine();
+            if let Some((order, held)) = engine.live_orders().next() {
+                let open = truth.orders.values().find(|one| one.id == order.owner.order_id);
+                return Some(format!("engine {number} has {order:?}, held {held}; the venue {open:?}"));
+            }
+            if let Some(first) = truth.alive.first() {
+                let order = &truth.orders[first];
+                return Some(format!("venue {number} has {order:?}; engine {:?}", engine.order(order.id)));
+            }
+            let mut reserved = None;
+            engine.limits().usages(&mut |usage| {
+                if usage.open != 0 && reserved.is_none() {
+                    reserved = Some(format!("engine {number} still holds something: {usage:?}"));
+                }
+            });
+            if reserved.is_some() {
+                return reserved;
+            }
+            let stale = engine.book_view(number, INSTRUMENT).is_none_or(|view| view.flags & BOOK_STALE != 0);
+            if stale {
+                return Some(format!("engine {number}: its book stays stale"));
+            }
+        }
+        None
+    }
+
+    /// What must hold at rest. Ends the engines.
+    pub fn at_rest(&mut self, system: &mut System) -> Result<(), Broken> {
+        for number in 1..=2 {
+            let wrong = {
+                let region = system.region(number);
+                let tile = region.engine.as_ref().expect("at rest it runs").borrow();
+                let exchange = region.exchange.as_ref().expect("at rest it runs").borrow();
+                let truth = region.truth.borrow();
+                self.hash = self.hash.rotate_left(7) ^ tile.engine().full_hash() ^ exchange.state_hash().rotate_left(1);
+                let mut resting = Vec::new();
+                exchange.for_each_resting(|order| resting.push(*order));
+                compare(tile.engine(), &truth).or_else(|| compare_book(tile.engine(), number, &resting))
+            };
+            if let Some((invariant, what)) = wrong {
+                return Err(broken(system, invariant, format!("region {number}: {what}")));
+            }
+            self.before_death(system, number)?;
+            system.kill(Role::Engine, number);
+            self.after_death(system, number)?;
+            if let Some(first) = told_breaks(system, number).first() {
+                return Err(broken(system, Invariant::Breaks, format!("region {number}: {first:?}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the breaks that an engine tells.
+struct Breaks(Vec<Break>);
+
+impl Outbox for Breaks {
+    fn command(&mut self, _venue: u16, _record: &[u8]) {}
+
+    fn output(&mut self, record: &[u8]) {
+        // What an engine that was replaced still said, and its gateway refused, is told to the one in its place as a stranger's.
+        if let Ok(RecordRef::Break(told)) = parse(record)
+            && told.event != OrderEventKind::NotSent.code()
+        {
+            self.0.push(told);
+        }
+    }
+}
+
+/// The breaks of an engine, by its journal. It must not run.
+fn told_breaks(system: &mut System, number: u16) -> Vec<Break> {
+    let disk = system.processes.disk(&format!("engine{number}"));
+    let host = system.region(number).host();
+    let mut told = Breaks(Vec::new());
+    if let Ok(mut reader) = Reader::from_storage(&disk, system.settings.segment_bytes) {
+        let _as_far_as_it_goes = engine::replay_reader(&mut reader, None, host, &mut told, &mut |_, _| {});
+    }
+    told.0
+}
+
+type Wrong = Option<(Invariant, String)>;
+
+/// What an engine holds against what is true.
+fn look_at_engine(engine: &Engine, truth: &Truth) -> Wrong {
+    let mut held_by: BTreeMap<u64, i64> = BTreeMap::new();
+    let mut sums = [0i128; 2];
+    for (order, held) in engine.live_orders() {
+        sums[usize::from(order.side != Side::Buy)] += i128::from(held);
+        for id in [order.owner.order_id, order.pending_id].into_iter().filter(|id| *id != 0) {
+            held_by.insert(id, held);
+        }
+    }
+    for first in &truth.alive {
+        let order: &TrueOrder = &truth.orders[first];
+        let held = held_by.get(&order.id).copied().or_else(|| {
+            // A replacement that was taken, and another asked for since.
+            let now = engine.order(order.id).map(|known| known.owner.order_id);
+            now.and_then(|now| held_by.get(&now).copied())
+        });
+        if held.unwrap_or(0) < order.open {
+            return Some((
+                Invariant::Held,
+                format!("{order:?} may trade, {held:?} held; {:?}", engine.order(order.id)),
+            ));
+        }
+    }
+    let position: i64 = engine.positions().iter().map(|cell| cell.lots).sum();
+    let mut wrong = None;
+    engine.limits().usages(&mut |usage| {
+        let (side, filled) = match usage.metric {
+            Metric::PositionLong => (0, i128::from(position)),
+            Metric::PositionShort => (1, -i128::from(position)),
+            _ => return,
+        };
+        if usage.open < sums[side] || usage.filled != filled {
+            wrong = Some((Invariant::Counters, format!("{usage:?}: orders hold {}, booked {filled}", sums[side])));
+        }
+    });
+    wrong
+}
+
+/// The engine against the venue, nothing being under way.
+fn compare(engine: &Engine, truth: &Truth) -> Wrong {
+    let position: i64 = engine.positions().iter().map(|cell| cell.lots).sum();
+    let fills = engine.statistics().fills;
+    if (position, fills) != (truth.position, truth.fills) {
+        let what = format!(
+            "the engine has {position} lots after {fills} fills, the venue {} after {}",
+            truth.position, truth.fills
+        );
+        return Some((Invariant::Positions, what));
+    }
+    for order in truth.orders.values() {
+        let Some(known) = engine.order(order.id) else { continue };
+        if known.filled_lots != order.filled || known.ended.is_none() {
+            return Some((Invariant::Positions, format!("the venue has {order:?}, the engine {known:?}")));
+        }
+    }
+    None
+}
+
+/// The engine's best levels against what rests at the venue.
+fn compare_book(engine: &Engine, venue: u16, resting: &[RestingOrder]) -> Wrong {
+    let view = engine.book_view(venue, INSTRUMENT)?;
+    for (side, levels) in [(Side::Buy, &view.bids), (Side::Sell, &view.asks)] {
+        let mut sums: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        for order in resting.iter().filter(|order| order.side == side && !order.hidden) {
+            let level = sums.entry(-side.sign() * order.price_nanos).or_default();
+            *level = (level.0 + order.front_lots, level.1 + 1);
+        }
+        let right: Vec<_> = sums
+            .into_iter()
+            .take(VIEW_LEVELS)
+            .map(|(key, (lots, orders))| (-side.sign() * key, lots, orders))
+            .collect();
+        let seen: Vec<_> = levels
+            .iter()
+            .filter(|level| level.price_nanos != UNDEF_PRICE)
+            .map(|level| (level.price_nanos, level.lots, level.orders))
+            .collect();
+        if right != seen {
+            return Some((Invariant::Book, format!("{side:?}: the venue has {right:?}, the engine {seen:?}")));
+        }
+    }
+    None
+}

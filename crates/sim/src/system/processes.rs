@@ -1,0 +1,409 @@
+//! Processes in one thread: each is called when something arrives for it, when it has more to do, and else once a tick; it can
+//! be killed, paused, slowed, and its host's clock can be wrong.
+//!
+//! Invariant: nothing but the seed and the caller's own calls decides who is called when. A process that stands still is called
+//! by nobody, whatever arrives.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use links::{Counters, Offer, Publication, Reading, Ring, RingConfig, Subscription};
+use tiles::{Clock, Context, StartError, Tile};
+
+use crate::net::{Faults, SimNet};
+use crate::random::Random;
+use crate::simulation::SimClock;
+use crate::storage::SimDisk;
+
+/// Number of a process.
+pub type ProcessId = usize;
+
+/// A tile's run time between two looks of the simulator, ns: how long a cycle with work takes.
+const CYCLE_NS: (u64, u64) = (1_000, 8_000);
+/// From one tile's link to the next tile's look at it.
+const LINK_NS: u64 = 400;
+
+/// A host's clock: the simulation's time, with an offset and a rate of its own; never running backwards.
+#[derive(Clone, Debug)]
+pub struct HostClock {
+    base: SimClock,
+    wrong: Rc<Cell<Wrong>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Wrong {
+    since_ns: u64,
+    offset_ns: i64,
+    rate_ppm: i64,
+    told_ns: u64,
+}
+
+impl HostClock {
+    fn new(base: SimClock) -> Self {
+        Self { base, wrong: Rc::default() }
+    }
+
+    /// From now on it runs so many parts per million faster, and is this much ahead (less: behind, reached by standing still).
+    pub fn set(&self, offset_ns: i64, rate_ppm: i64) {
+        let told_ns = self.wrong.get().told_ns;
+        self.wrong.set(Wrong { since_ns: self.base.now_ns(), offset_ns, rate_ppm, told_ns });
+    }
+}
+
+impl Clock for HostClock {
+    fn now_ns(&self) -> u64 {
+        let mut wrong = self.wrong.get();
+        let true_ns = self.base.now_ns();
+        let since_ns = true_ns.saturating_sub(wrong.since_ns);
+        let ahead = wrong.offset_ns + (i128::from(since_ns) * i128::from(wrong.rate_ppm) / 1_000_000) as i64;
+        wrong.told_ns = wrong.told_ns.max(true_ns.saturating_add_signed(ahead));
+        self.wrong.set(wrong);
+        wrong.told_ns
+    }
+}
+
+/// When somebody has to be called.
+#[derive(Clone, Default)]
+struct Wakes(Rc<RefCell<Vec<(u64, ProcessId)>>>);
+
+/// A link's producing end that wakes those who read it.
+struct Waking {
+    inner: Box<dyn Publication>,
+    readers: Vec<ProcessId>,
+    wakes: Wakes,
+    clock: SimClock,
+}
+
+impl Publication for Waking {
+    fn offer(&mut self, record: &[u8]) -> Offer {
+        let offer = self.inner.offer(record);
+        if offer == Offer::Sent {
+            let at_ns = self.clock.now_ns() + LINK_NS;
+            self.wakes.0.borrow_mut().extend(self.readers.iter().map(|reader| (at_ns, *reader)));
+        }
+        offer
+    }
+
+    fn has_room(&self, records: usize) -> bool {
+        self.inner.has_room(records)
+    }
+}
+
+struct Link {
+    name: String,
+    ring: Ring,
+    producer: ProcessId,
+    readers: Vec<ProcessId>,
+}
+
+struct Process {
+    name: String,
+    host: u8,
+    tile: Option<Box<dyn Tile>>,
+    tick_ns: u64,
+    /// As last put on the list.
+    listed_ns: u64,
+    /// When its next tick is.
+    tick_due_ns: u64,
+    paused_until_ns: u64,
+    /// While it is slow it is called once in so long, 0: at once.
+    slow_ns: u64,
+    called_ns: u64,
+}
+
+/// What became of a run of the processes.
+pub enum Ran {
+    /// Time is up.
+    Done,
+    /// A process died of an assertion of its own: which, and what it said.
+    Died(ProcessId, String),
+}
+
+/// All processes, their clocks, links, disks and network.
+pub struct Processes {
+    /// True time.
+    pub clock: SimClock,
+    /// The network.
+    pub net: SimNet,
+    /// Counters; each process has a scope of its name.
+    pub counters: Counters,
+    random: Random,
+    grain_ns: u64,
+    processes: Vec<Process>,
+    clocks: BTreeMap<u8, HostClock>,
+    disks: BTreeMap<String, SimDisk>,
+    links: Vec<Link>,
+    list: BinaryHeap<Reverse<(u64, u64, ProcessId)>>,
+    number: u64,
+    wakes: Wakes,
+    hash: u64,
+    calls: u64,
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+impl Processes {
+    /// None yet. What arrives is looked at in steps of `grain_ns`.
+    pub fn new(seed: u64, start_ns: u64, faults: Faults, grain_ns: u64) -> Self {
+        let clock = SimClock::at(start_ns);
+        let mut random = Random::new(seed);
+        let net = SimNet::new(clock.clone(), random.number(), faults);
+        net.note_wakes();
+        Self {
+            clock,
+            net,
+            counters: Counters::local(),
+            random,
+            grain_ns,
+            processes: Vec::new(),
+            clocks: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            links: Vec::new(),
+            list: BinaryHeap::new(),
+            number: 0,
+            wakes: Wakes::default(),
+            hash: 0,
+            calls: 0,
+        }
+    }
+
+    /// A process that is not started; called once in `tick_ns` at least once it is.
+    pub fn add(&mut self, name: &str, host: u8, tick_ns: u64) -> ProcessId {
+        self.processes.push(Process {
+            name: name.to_owned(),
+            host,
+            tile: None,
+            tick_ns,
+            listed_ns: u64::MAX,
+            tick_due_ns: 0,
+            paused_until_ns: 0,
+            slow_ns: 0,
+            called_ns: 0,
+        });
+        self.processes.len() - 1
+    }
+
+    /// A process's name.
+    pub fn name(&self, id: ProcessId) -> &str {
+        &self.processes[id].name
+    }
+
+    /// Whether it runs.
+    pub fn runs(&self, id: ProcessId) -> bool {
+        self.processes[id].tile.is_some()
+    }
+
+    /// Whether it runs and has been called in this life.
+    pub fn has_run(&self, id: ProcessId) -> bool {
+        self.runs(id) && self.processes[id].called_ns > 0
+    }
+
+    /// A link between processes.
+    ///
+    /// # Panics
+    /// When depth or record size is outside a ring's bounds.
+    pub fn link(&mut self, name: &str, config: &RingConfig, producer: ProcessId, readers: &[ProcessId]) {
+        let ring = Ring::heap(config).expect("a ring within its bounds");
+        self.links.push(Link { name: name.to_owned(), ring, producer, readers: readers.to_vec() });
+    }
+
+    /// A link's producing end, for somebody who pretends to be its producer.
+    pub fn producer(&mut self, name: &str) -> Box<dyn Publication> {
+        let link = self.links.iter().find(|link| link.name == name).expect("a link of this name");
+        Box::new(self.waking(link))
+    }
+
+    fn waking(&self, link: &Link) -> Waking {
+        let inner = Box::new(link.ring.producer());
+        Waking { inner, readers: link.readers.clone(), wakes: self.wakes.clone(), clock: self.clock.clone() }
+    }
+
+    /// The disk of this name; it outlives its process.
+    pub fn disk(&mut self, name: &str) -> SimDisk {
+        self.disks.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// A host's clock.
+    pub fn host_clock(&mut self, host: u8) -> HostClock {
+        let base = self.clock.clone();
+        self.clocks.entry(host).or_insert_with(|| HostClock::new(base)).clone()
+    }
+
+    /// What a process is given at a start.
+    pub fn context(&mut self, id: ProcessId) -> Context {
+        let mut publications: BTreeMap<String, Box<dyn Publication>> = BTreeMap::new();
+        let mut subscriptions: BTreeMap<String, Box<dyn Subscription>> = BTreeMap::new();
+        for link in &self.links {
+            if link.producer == id {
+                publications.insert(link.name.clone(), Box::new(self.waking(link)));
+            }
+            if let Some(place) = link.readers.iter().position(|reader| *reader == id) {
+                subscriptions.insert(link.name.clone(), link.ring.consumer(place).expect("a place of the ring"));
+            }
+        }
+        let (name, host) = (self.processes[id].name.clone(), self.processes[id].host);
+        Context {
+            clock: Rc::new(self.host_clock(host)),
+            net: Rc::new(self.net.of(id, host)),
+            storage: Rc::new(self.disk(&name)),
+            publications,
+            subscriptions,
+            counters: self.counters.scope(&name),
+        }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// What the tile says when it refuses, or its assertion's words.
+    pub fn start(&mut self, id: ProcessId, mut tile: Box<dyn Tile>) -> Result<(), String> {
+        let host = self.processes[id].host;
+        let now_ns = self.host_clock(host).now_ns();
+        match catch_unwind(AssertUnwindSafe(|| tile.on_start(now_ns))) {
+            Ok(Ok(())) => {}
+            Ok(Err(StartError(why))) => return Err(why),
+            Err(panic) => return Err(words(panic.as_ref())),
+        }
+        let process = &mut self.processes[id];
+        (process.tile, process.listed_ns, process.paused_until_ns, process.slow_ns) = (Some(tile), u64::MAX, 0, 0);
+        (process.tick_due_ns, process.called_ns) = (0, 0);
+        let at_ns = self.clock.now_ns() + self.random.between(0, 1_000);
+        self.list(at_ns, id);
+        Ok(())
+    }
+
+    /// Kills it as a crash would. Its disk and what lies in its links stay.
+    pub fn kill(&mut self, id: ProcessId) {
+        self.processes[id].tile = None;
+    }
+
+    /// It stands still until then.
+    pub fn pause(&mut self, id: ProcessId, until_ns: u64) {
+        self.processes[id].paused_until_ns = until_ns;
+    }
+
+    /// From now on it is called once in so long at most; 0: as before.
+    pub fn slow(&mut self, id: ProcessId, slow_ns: u64) {
+        self.processes[id].slow_ns = slow_ns;
+    }
+
+    /// Goes on with everybody: nobody stands still, nobody is slow.
+    pub fn hurry(&mut self) {
+        for process in &mut self.processes {
+            (process.paused_until_ns, process.slow_ns) = (0, 0);
+        }
+        for (id, process) in self.processes.iter().enumerate() {
+            if process.tile.is_some() {
+                self.wakes.0.borrow_mut().push((self.clock.now_ns(), id));
+            }
+        }
+    }
+
+    fn list(&mut self, at_ns: u64, id: ProcessId) {
+        let process = &mut self.processes[id];
+        let at_ns = at_ns.max(process.paused_until_ns).max(process.called_ns + process.slow_ns);
+        if process.listed_ns == at_ns {
+            return;
+        }
+        process.listed_ns = at_ns;
+        self.number += 1;
+        self.list.push(Reverse((at_ns, self.number, id)));
+    }
+
+    /// Puts those on the list for whom something arrives.
+    fn take_wakes(&mut self) {
+        let grain_ns = self.grain_ns;
+        let mut told = std::mem::take(&mut *self.wakes.0.borrow_mut());
+        self.net.take_wakes(&mut |at_ns, id| told.push((at_ns.next_multiple_of(grain_ns), id)));
+        for (at_ns, id) in told.drain(..) {
+            if self.processes[id].tile.is_some() {
+                self.list(at_ns, id);
+            }
+        }
+        *self.wakes.0.borrow_mut() = told;
+    }
+
+    /// Has this process called at a time, by somebody who knows that it has something to do then.
+    pub fn waker(&self, id: ProcessId) -> Box<dyn Fn(u64)> {
+        let wakes = self.wakes.clone();
+        Box::new(move |at_ns| wakes.0.borrow_mut().push((at_ns, id)))
+    }
+
+    /// Runs everybody until then.
+    pub fn run_until(&mut self, end_ns: u64) -> Ran {
+        self.take_wakes();
+        while let Some(Reverse((at_ns, _, id))) = self.list.peek().copied().filter(|next| next.0.0 <= end_ns) {
+            self.list.pop();
+            let process = &mut self.processes[id];
+            if process.tile.is_none() {
+                continue;
+            }
+            if process.paused_until_ns > at_ns {
+                let later_ns = process.paused_until_ns;
+                self.list(later_ns, id);
+                continue;
+            }
+            if let Some(why) = self.call(at_ns, id) {
+                return Ran::Died(id, why);
+            }
+        }
+        let now_ns = self.clock.now_ns();
+        self.clock.advance(end_ns.saturating_sub(now_ns));
+        Ran::Done
+    }
+
+    fn call(&mut self, at_ns: u64, id: ProcessId) -> Option<String> {
+        let now_ns = self.clock.now_ns();
+        self.clock.advance(at_ns.saturating_sub(now_ns));
+        let host = self.processes[id].host;
+        let host_ns = self.host_clock(host).now_ns();
+        let process = &mut self.processes[id];
+        process.called_ns = at_ns;
+        let next_tick_ns = (at_ns >= process.tick_due_ns).then_some(at_ns + process.tick_ns);
+        process.tick_due_ns = next_tick_ns.unwrap_or(process.tick_due_ns);
+        let tile = process.tile.as_mut().expect("it runs");
+        let work = match catch_unwind(AssertUnwindSafe(|| tile.do_work(host_ns))) {
+            Ok(work) => work,
+            Err(panic) => return Some(words(panic.as_ref())),
+        };
+        self.calls += 1;
+        let word = (at_ns << 12) ^ ((id as u64) << 6) ^ work as u64;
+        self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        if work > 0 {
+            let cycle_ns = self.random.between(CYCLE_NS.0, CYCLE_NS.1);
+            self.list(at_ns + cycle_ns, id);
+        }
+        if let Some(tick_ns) = next_tick_ns {
+            self.list(tick_ns, id);
+        }
+        self.take_wakes();
+        None
+    }
+
+    /// Hash over every call so far: when, who, how much it did.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Every counter that is not zero.
+    pub fn readings(&self) -> Vec<(String, u64)> {
+        let value = |(name, reading): (String, Reading)| match reading {
+            Reading::Counter(value) if value > 0 => Some((name, value)),
+            _ => None,
+        };
+        self.counters.readings().into_iter().filter_map(value).collect()
+    }
+
+    /// Calls so far.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+}
