@@ -17,6 +17,7 @@ from meridian.coordination import Access, Etcd, EtcdError, keys, local
 from meridian.coordination.sentences import plain
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
+from meridian.engine import room as engine_room
 from meridian.exchange import room
 from meridian.venues import fix_endings
 from meridian.venues.fix.ends import HINTS, hint
@@ -162,9 +163,11 @@ def full(run: Run) -> Iterator[str]:
 
 
 def without_room(run: Run) -> Iterator[str]:
-    """A sentence for each house exchange that takes nothing because it could not keep it."""
+    """A sentence for each house exchange or engine that takes, or sends, nothing new because it could not keep it."""
     for process in run.processes:
-        yield from room.sentences(dict(read(run.counters(process))), Path(run.data_directory))
+        counters = dict(read(run.counters(process)))
+        yield from room.sentences(counters, Path(run.data_directory))
+        yield from engine_room.sentences(counters, Path(run.data_directory))
 
 
 def refused(run: Run) -> Iterator[str]:

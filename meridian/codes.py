@@ -342,6 +342,8 @@ class Reason(IntEnum):
     """Anything else; see the venue's code."""
     TOO_LATE = 24
     """Too late for the auction that is under way."""
+    NOT_DURABLE = 25
+    """The device refused what the journal wrote: nothing new is sent."""
 
 
 class TradingState(IntEnum):

@@ -20,6 +20,7 @@ mod outbox;
 mod peers;
 mod positions;
 mod region_quotes;
+mod release;
 mod replay;
 mod sessions;
 mod settings;

@@ -4,6 +4,7 @@
 
 use journal::{Full, Writer};
 use records::Stamp;
+use tiles::FlushFailed;
 
 /// Stamps and journals.
 pub struct Merger {
@@ -42,6 +43,15 @@ impl Merger {
     /// When the storage has no room for the next segment.
     pub fn prepare(&mut self) -> std::io::Result<bool> {
         self.writer.as_mut().map_or(Ok(false), Writer::prepare)
+    }
+
+    /// Up to which input the device has everything.
+    ///
+    /// # Errors
+    /// [`FlushFailed`], for good, once it refused.
+    #[inline]
+    pub fn durable(&mut self) -> Result<u64, FlushFailed> {
+        self.writer.as_mut().map_or(Ok(self.last.sequence), Writer::durable)
     }
 
     /// How often a pass waited for the storage.

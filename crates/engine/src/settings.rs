@@ -36,8 +36,12 @@ settings! {
         pub outputs: Option<String> = None, "the name of a link";
         /// Directory of the strategies' object code.
         pub libraries: Option<PathBuf> = None, "the path of a directory";
-        /// What a record survives once it is folded: `none` nothing, `process` the end of the process.
-        pub durability: String = "process".to_owned(), "none or process", |word| ["none", "process"].contains(&word.as_str());
+        /// What a record survives before anything that rests on it is sent: `none` nothing, `process` the end of the process, `disk` the
+        /// loss of the host.
+        pub durability: String = "process".to_owned(), "none, process or disk",
+            |word| ["none", "process", "disk"].contains(&word.as_str());
+        /// Commands that may wait for the disk at `disk`.
+        pub held_max: usize = 4096, "a whole number from 1 to 65536", |held| (1..=65_536).contains(held);
         /// Size of a journal segment.
         pub segment_bytes: usize = 16 << 20, "a whole number from 65536 to 1073741824",
             |bytes| (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(bytes);
@@ -74,6 +78,7 @@ impl EngineSettings {
         config.outputs.clone_from(&self.outputs);
         config.segment_bytes =
             if self.durability == "none" { 0 } else { self.segment_bytes.next_multiple_of(PAGE_BYTES) };
+        config.held_max = if self.durability == "disk" { self.held_max } else { 0 };
         (config.timer_ns, config.heartbeat_ns) = (self.timer_ns, self.heartbeat_ns);
         config.poll_limit = self.poll_limit;
         for venue in self.commands.keys() {

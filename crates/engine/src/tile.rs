@@ -21,7 +21,10 @@ use crate::host::Host;
 use crate::merger::Merger;
 use crate::outbox::{NoOutbox, Outbox, Stage};
 use crate::region_quotes::{QuoteSettings, RegionQuotes};
+use crate::release::{Release, To, Verdict};
 use crate::state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
+
+mod holding;
 
 /// How an engine's tile is wired.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub struct EngineTileConfig {
     pub bootstrap: Vec<u8>,
     /// Size of a journal segment; 0: no journal (durability `none`).
     pub segment_bytes: usize,
+    /// Commands that may wait until their input is on the device (durability `disk`); 0: none waits (`process`).
+    pub held_max: usize,
     /// Subscriptions to poll, by link name.
     pub inputs: Vec<String>,
     /// The command link of each venue.
@@ -64,6 +69,7 @@ impl EngineTileConfig {
             engine: EngineConfig::default(),
             bootstrap,
             segment_bytes: 16 << 20,
+            held_max: 0,
             inputs: Vec::new(),
             commands: Vec::new(),
             guards: Vec::new(),
@@ -166,11 +172,17 @@ struct TileOutbox {
     peers: Vec<(u16, Box<dyn Publication>)>,
     returned: VecDeque<OrderEvent>,
     received_ns: u64,
+    /// What waits until its input is durable, where the durability asks for that.
+    release: Option<Release>,
+    /// When the cycle began.
+    now_ns: u64,
     /// First inputs that the fold refused; only while the tile starts.
     refused: Option<Vec<String>>,
     stamps: Stamps,
     commands_sent: Counter,
     commands_returned: Counter,
+    held_ns: Histogram,
+    flush_failed: Counter,
     outputs_dropped: Counter,
     peers_dropped: Counter,
     quotes_said: Counter,
@@ -194,19 +206,33 @@ impl TileOutbox {
     }
 }
 
-impl Outbox for TileOutbox {
-    fn command(&mut self, venue: u16, record: &[u8]) {
+impl TileOutbox {
+    /// Offers a command to its link, or gives it back.
+    #[inline]
+    fn send(&mut self, venue: u16, record: &[u8]) {
         let link = self.commands.get_mut(usize::from(venue)).and_then(Option::as_mut);
         if link.map(|link| link.offer(record)) == Some(Offer::Sent) {
             self.commands_sent.add(1);
             self.since_receipt(SENT);
             return;
         }
+        self.give_back(record, Reason::BackPressure);
+    }
+
+    /// A command never left: the fold hears so.
+    fn give_back(&mut self, record: &[u8], reason: Reason) {
         self.commands_returned.add(1);
-        if let Some(event) = not_sent(record, Reason::BackPressure) {
+        if let Some(event) = not_sent(record, reason) {
             assert!(self.returned.len() < self.returned.capacity(), "more commands returned than orders exist");
             self.returned.push_back(event);
         }
+    }
+}
+
+impl Outbox for TileOutbox {
+    #[inline]
+    fn command(&mut self, venue: u16, record: &[u8]) {
+        if self.release.is_some() { self.judge(venue, record) } else { self.send(venue, record) }
     }
 
     fn output(&mut self, record: &[u8]) {
@@ -221,9 +247,12 @@ impl Outbox for TileOutbox {
     }
 
     fn peer(&mut self, shard: u16, record: &[u8]) {
-        let link = self.peers.iter_mut().find(|(known, _)| *known == shard);
-        if link.map(|(_, link)| link.offer(record)) != Some(Offer::Sent) {
-            self.peers_dropped.add(1); // The fold says it again.
+        let verdict =
+            self.release.as_mut().map(|held| held.judge(To::Peer(shard), record, self.received_ns, self.now_ns));
+        match verdict {
+            None | Some(Verdict::Leaves) => self.tell_peer(shard, record),
+            Some(Verdict::Waits) => {}
+            Some(_) => self.peers_dropped.add(1),
         }
     }
 
@@ -241,6 +270,8 @@ struct TileCounters {
     lost: Counter,
     rolls_unprepared: Counter,
     prepare_failed: Counter,
+    torn_bytes: Counter,
+    held: Counter,
     orders: Counter,
     fills: Counter,
     breaks: Counter,
@@ -287,6 +318,8 @@ impl TileCounters {
             lost: counters.counter("records_lost"),
             rolls_unprepared: counters.counter("journal_rolls_unprepared"),
             prepare_failed: counters.counter("journal_prepare_failed"),
+            torn_bytes: counters.counter("journal_torn_bytes"),
+            held: counters.counter("held_until_durable"),
             orders: counters.counter("orders"),
             fills: counters.counter("fills"),
             breaks: counters.counter("breaks"),
@@ -387,10 +420,14 @@ impl EngineTile {
             peers,
             returned: VecDeque::with_capacity(config.engine.orders_max + 64),
             received_ns: 0,
+            release: (config.held_max > 0).then(|| Release::new(config.held_max)),
+            now_ns: 0,
             refused: None,
             stamps: Stamps::new(counters),
             commands_sent: counters.counter("commands_sent"),
             commands_returned: counters.counter("commands_returned"),
+            held_ns: counters.histogram("held_until_durable_ns"),
+            flush_failed: counters.counter("journal_flush_failed"),
             outputs_dropped: counters.counter("outputs_dropped"),
             peers_dropped: counters.counter("peer_messages_dropped"),
             quotes_said: counters.counter("region_quotes_said"),
@@ -436,7 +473,8 @@ impl EngineTile {
             settings: self.config.engine.words(),
         };
         let stands = self.storage.list()?.iter().any(|name| journal::segment_number(name).is_some());
-        let mut journal = JournalConfig { segment_bytes: self.config.segment_bytes, ..JournalConfig::new(identity) };
+        let (segment_bytes, forced) = (self.config.segment_bytes, self.config.held_max > 0);
+        let mut journal = JournalConfig { segment_bytes, forced, ..JournalConfig::new(identity) };
         let mut last = Stamp::zeroed();
         if stands {
             let error = |error: journal::JournalError| StartError(format!("{}: {error}", self.config.name));
@@ -459,6 +497,7 @@ impl EngineTile {
                 self.engine.apply(stamp, record, &mut NoOutbox);
             }
             let summary = reader.summary();
+            self.counters.torn_bytes.set(summary.torn_bytes);
             last = summary.last;
             journal.next = (summary.last_segment + 1, last.sequence + 1);
         }
@@ -559,6 +598,7 @@ impl EngineTile {
         }
         self.counters.lost.set(lost);
         self.counters.rolls_unprepared.set(self.merger.rolls_unprepared());
+        self.counters.held.set(self.outbox.release.as_ref().map_or(0, Release::waiting) as u64);
         if let Some(state) = &mut self.state {
             Recorded::of(&self.engine, closed).write(state.bytes_mut());
         }
@@ -583,6 +623,9 @@ fn take(merger: &mut Merger, engine: &mut Engine, outbox: &mut TileOutbox, now_n
     engine.prefetch(record);
     match merger.stamp(now_ns, record) {
         Ok(stamp) => {
+            if let Some(release) = &mut outbox.release {
+                release.cause = stamp.sequence;
+            }
             outbox.received_ns = read_from::<records::Header>(record).map_or(0, |header| header.receive_time_ns);
             engine.apply(stamp, record, outbox);
         }
@@ -614,6 +657,10 @@ impl Tile for EngineTile {
 
     fn do_work(&mut self, now_ns: u64) -> usize {
         let mut work = 0;
+        if self.outbox.release.is_some() {
+            work += self.outbox.release(now_ns, self.merger.durable());
+        }
+        let left = work;
         // Those that come back while these are folded wait for the next cycle.
         for _ in 0..self.outbox.returned.len() {
             let Some(event) = self.outbox.returned.pop_front() else { break };
@@ -621,8 +668,8 @@ impl Tile for EngineTile {
             work += 1;
         }
         work += self.poll_inputs(now_ns);
-        if work > 0 {
-            self.counters.inputs.add(work as u64);
+        if work > left {
+            self.counters.inputs.add((work - left) as u64);
             self.last_input_ns = now_ns;
         } else if now_ns >= self.last_input_ns.saturating_add(self.config.timer_ns) {
             self.last_input_ns = now_ns;
@@ -648,6 +695,11 @@ impl Tile for EngineTile {
 
     fn on_close(&mut self, now_ns: u64) {
         self.outbox.stamps.write();
+        // The next life is to know that they never left.
+        for _ in 0..self.outbox.give_back_all(Reason::Closed) {
+            let Some(event) = self.outbox.returned.pop_front() else { break };
+            self.take(now_ns, bytes_of(&event));
+        }
         self.write_state(now_ns, true);
         if let Some(state) = &mut self.state {
             // The journal itself is whole without it.

@@ -8,7 +8,7 @@ use std::io;
 use std::rc::Rc;
 
 use records::{Stamp, prefetch_bytes};
-use tiles::{Segment, Storage};
+use tiles::{FlushFailed, Flusher, Segment, Storage};
 
 use crate::frame::{self, Found, frame_bytes};
 use crate::head::{HEAD_BYTES, Head, HeadError, Identity};
@@ -25,12 +25,14 @@ pub struct JournalConfig {
     pub segment_bytes: usize,
     /// Where to go on: the segment number and sequence after the last ones of the journal that stands; (0, 1) for a new one.
     pub next: (u64, u64),
+    /// Whether what is appended is forced to the device all the time ([`Writer::durable`]).
+    pub forced: bool,
 }
 
 impl JournalConfig {
     /// A new journal with segments of 16 MiB.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, segment_bytes: 16 << 20, next: (0, 1) }
+        Self { identity, segment_bytes: 16 << 20, next: (0, 1), forced: false }
     }
 }
 
@@ -61,6 +63,28 @@ struct Spare {
     touched: usize,
 }
 
+/// What forces the journal to the device.
+enum Device {
+    /// Nobody does.
+    Ignored,
+    /// A thread beside this one.
+    Flushed(Flusher),
+    /// This thread, when it is asked; up to this sequence it has.
+    Forced(u64),
+    /// It refused.
+    Failed,
+}
+
+impl Device {
+    fn of(segment: &dyn Segment, number: u64, durable: u64) -> io::Result<Self> {
+        let Some(file) = segment.forced()? else { return Ok(Self::Forced(durable)) };
+        let flusher = Flusher::start(durable)?;
+        flusher.add(number, file);
+        flusher.rolled(number);
+        Ok(Self::Flushed(flusher))
+    }
+}
+
 /// Appends to a journal.
 pub struct Writer {
     storage: Rc<dyn Storage>,
@@ -70,8 +94,10 @@ pub struct Writer {
     at: usize,
     last: Stamp,
     spare: Option<Spare>,
-    retired: Option<Box<dyn Segment>>,
+    /// Segments that were full: to be let go of, and first forced where this thread does that.
+    retired: Vec<Box<dyn Segment>>,
     rolls_unprepared: u64,
+    device: Device,
 }
 
 impl Writer {
@@ -88,6 +114,9 @@ impl Writer {
         let (number, sequence) = config.next;
         if number > 0 {
             seal(storage.as_ref(), number - 1, config.segment_bytes)?;
+            if config.forced {
+                force_before(storage.as_ref(), number, config.segment_bytes)?;
+            }
         }
         let mut segment = open_unused(storage.as_ref(), number, config.segment_bytes)?;
         segment.meet(0..config.segment_bytes);
@@ -100,6 +129,7 @@ impl Writer {
             clean: false,
         };
         head.write(segment.bytes_mut());
+        let device = if config.forced { Device::of(segment.as_ref(), number, sequence - 1)? } else { Device::Ignored };
         let mut writer = Self {
             storage,
             config,
@@ -108,8 +138,9 @@ impl Writer {
             at: HEAD_BYTES,
             last: Stamp { sequence: sequence - 1, time_ns: 0 },
             spare: None,
-            retired: None,
+            retired: Vec::with_capacity(4),
             rolls_unprepared: 0,
+            device,
         };
         writer.open_spare()?;
         if let Some(spare) = &mut writer.spare {
@@ -140,7 +171,43 @@ impl Writer {
         // The lines of the next frame: nobody has written there yet.
         prefetch_bytes(segment.as_ptr().wrapping_add(self.at), bytes);
         self.last = stamp;
+        if let Device::Flushed(flusher) = &self.device {
+            flusher.written(stamp.sequence);
+        }
         Ok(())
+    }
+
+    /// Up to which sequence all is on the device; where nothing is forced, the last one. To be asked between two passes.
+    ///
+    /// # Errors
+    /// [`FlushFailed`], for good, once the device refused.
+    #[inline]
+    pub fn durable(&mut self) -> Result<u64, FlushFailed> {
+        match &self.device {
+            Device::Ignored => Ok(self.last.sequence),
+            Device::Flushed(flusher) => flusher.durable(),
+            Device::Failed => Err(FlushFailed),
+            Device::Forced(up_to) if *up_to == self.last.sequence => Ok(*up_to),
+            Device::Forced(up_to) => self.force(*up_to),
+        }
+    }
+
+    /// Forces what was appended since, in this thread: for storage without a thread beside it.
+    #[cold]
+    fn force(&mut self, up_to: u64) -> Result<u64, FlushFailed> {
+        let retired = self.retired.iter_mut().try_for_each(|segment| segment.sync());
+        match retired.and_then(|()| self.segment.sync()) {
+            Ok(()) => {
+                self.retired.clear();
+                self.device = Device::Forced(self.last.sequence);
+                Ok(self.last.sequence)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(up_to),
+            Err(_) => {
+                self.device = Device::Failed;
+                Err(FlushFailed)
+            }
+        }
     }
 
     /// Does one bounded piece of cold work: lets go of the last segment, reserves the next spare, touches its pages.
@@ -149,7 +216,8 @@ impl Writer {
     /// # Errors
     /// When the storage has no room. The journal goes on until its segment is full.
     pub fn prepare(&mut self) -> io::Result<bool> {
-        if self.retired.take().is_some() {
+        // One that is still to be forced waits for that.
+        if !matches!(self.device, Device::Forced(_)) && self.retired.pop().is_some() {
             return Ok(true);
         }
         let Some(spare) = &mut self.spare else {
@@ -172,6 +240,9 @@ impl Writer {
     pub fn close(&mut self) -> io::Result<()> {
         let at = self.at as u64;
         Head::write_end(self.segment.bytes_mut(), at);
+        if self.durable().is_err() {
+            return Err(io::Error::other(FlushFailed));
+        }
         self.segment.sync()?;
         if self.spare.take().is_some() {
             self.storage.remove(&segment_name(self.number + 1))?;
@@ -212,6 +283,11 @@ impl Writer {
 
     fn open_spare(&mut self) -> io::Result<()> {
         let segment = open_unused(self.storage.as_ref(), self.number + 1, self.config.segment_bytes)?;
+        if let Device::Flushed(flusher) = &self.device
+            && let Some(file) = segment.forced()?
+        {
+            flusher.add(self.number + 1, file);
+        }
         self.spare = Some(Spare { segment, touched: 0 });
         Ok(())
     }
@@ -235,11 +311,23 @@ impl Writer {
             clean: false,
         };
         head.write(spare.segment.bytes_mut());
+        if let Device::Flushed(flusher) = &self.device {
+            flusher.rolled(self.number);
+        }
         // Unmapping is a system call: it waits for `prepare`.
-        self.retired = Some(std::mem::replace(&mut self.segment, spare.segment));
+        self.retired.push(std::mem::replace(&mut self.segment, spare.segment));
         self.at = HEAD_BYTES;
         Ok(())
     }
+}
+
+/// Forces what lives before left in the system's memory.
+fn force_before(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
+    let numbers = storage.list()?.into_iter().filter_map(|name| segment_number(&name));
+    for before in numbers.filter(|before| *before < number) {
+        storage.open(&segment_name(before), size)?.sync()?;
+    }
+    Ok(())
 }
 
 /// Opens a segment that holds nothing: a new one, or the spare of a writer that died.

@@ -222,6 +222,8 @@ codes! {
         Other = 23,
         /// Too late for the auction that is under way.
         TooLate = 24,
+        /// The device refused what the journal wrote: nothing new is sent.
+        NotDurable = 25,
     }
 }
 

@@ -94,8 +94,16 @@ pub trait Segment {
     fn bytes(&self) -> &[u8];
     /// Its bytes, to write.
     fn bytes_mut(&mut self) -> &mut [u8];
-    /// Forces them to the device (fdatasync).
+    /// Forces them to the device (fdatasync). A device that takes its time (a simulated one) may say
+    /// [`io::ErrorKind::WouldBlock`], and is asked again; any other error is for good.
     fn sync(&mut self) -> io::Result<()>;
+    /// The same file for a [`crate::Flusher`]; `None` where its owner is to force it between two cycles.
+    ///
+    /// # Errors
+    /// When the system has no further descriptor.
+    fn forced(&self) -> io::Result<Option<Box<dyn crate::Forced>>> {
+        Ok(None)
+    }
     /// Writes to each page of these bytes what it holds, so that nobody meets it for the first time later.
     fn meet(&mut self, bytes: Range<usize>) {
         for page in self.bytes_mut()[bytes].chunks_mut(PAGE_BYTES) {

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod context;
 mod door;
+mod flush;
 pub mod idle;
 mod line;
 pub mod net;
@@ -22,6 +23,7 @@ pub mod tls;
 pub use clock::RealClock;
 pub use context::{Clock, Context, Net, Poller, Segment, Storage, Tcp, TcpListener, TcpRead, Udp};
 pub use door::{Door, DoorConfig, Waiting};
+pub use flush::{FlushFailed, Flusher, Forced};
 pub use idle::Idle;
 pub use line::LINE;
 pub use links::reason;

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use memmap2::MmapMut;
 
-use crate::{Segment, Storage};
+use crate::flush::ForcedFile;
+use crate::{Forced, Segment, Storage};
 
 /// The machine's files below one directory.
 pub struct RealStorage {
@@ -20,6 +21,8 @@ pub struct RealStorage {
 struct MappedSegment {
     map: MmapMut,
     file: std::fs::File,
+    /// Where its name stands.
+    directory: PathBuf,
 }
 
 impl RealStorage {
@@ -61,7 +64,7 @@ impl Storage for RealStorage {
         }
         // SAFETY: the file is ours alone: one tile owns its directory, and readers of other processes never write.
         let map = unsafe { MmapMut::map_mut(&file)? };
-        Ok(Box::new(MappedSegment { map, file }))
+        Ok(Box::new(MappedSegment { map, file, directory: self.directory.clone() }))
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
@@ -93,5 +96,10 @@ impl Segment for MappedSegment {
     fn sync(&mut self) -> io::Result<()> {
         self.map.flush()?;
         self.file.sync_data()
+    }
+
+    fn forced(&self) -> io::Result<Option<Box<dyn Forced>>> {
+        let directory = Some(std::fs::File::open(&self.directory)?);
+        Ok(Some(Box::new(ForcedFile { file: self.file.try_clone()?, directory })))
     }
 }
