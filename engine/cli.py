@@ -1,7 +1,7 @@
-"""`meridian journal replay | cat | verify` and `meridian orders | fills | positions`, from journals.
+"""`meridian journal replay | cat | verify | export` and `meridian orders | fills | positions`, from journals.
 
 Invariant: exit code 0 means that what was asked for holds, 1 that hashes differ, a journal is damaged or that of a region
-is gone, 2 that there is no journal to read.
+is gone, 2 that there is no journal to read, 3 that a table cannot be written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from meridian.console import BadInput, CheckFailed, in_words, json_option, note, print_json, print_table, show
+from meridian.console import (
+    BadInput,
+    CheckFailed,
+    Unreachable,
+    cut,
+    in_words,
+    json_option,
+    note,
+    print_json,
+    print_table,
+    show,
+)
 from meridian.risk.cli import api_options, show_positions
 
 if TYPE_CHECKING:
@@ -277,6 +288,103 @@ def cat_command(directory: str, kinds: tuple[str, ...], first: int, limit: int |
             print(f"{sequence} {_time(time_ns)} {name} {where}", *(f"{key}={value}" for key, value in entry.items()))
     if gone := _absent(directory):
         raise CheckFailed(gone)
+
+
+def _time_ns(option: str, text: str | None, unless_told: int, wrong: list[str]) -> int:
+    """A time as a person gives it: nanoseconds since 1970, or ISO 8601, UTC unless it says otherwise."""
+    if text is None:
+        return unless_told
+    if text.isdecimal() and int(text) < 2**64:
+        return int(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.year < 1970:
+        wrong.append(f"{option} {cut(text)}: must be nanoseconds since 1970 or a time like 2026-03-02T14:30:00")
+        return unless_told
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    whole = at.replace(microsecond=0)
+    return int(whole.timestamp()) * 1_000_000_000 + at.microsecond * 1_000
+
+
+def _format_of(out: Path, form: str | None, kinds: tuple[str, ...], wrong: list[str]) -> str:
+    """The format that is asked for, by its name or by the file's; what is wrong with the place is said."""
+    from meridian.engine.export import FORMATS
+
+    by_suffix = {suffix: name for name, suffix in FORMATS.items()}
+    if out.suffix and out.suffix not in by_suffix:
+        wrong.append(f"--out {out}: a file must end in {', '.join(by_suffix)}; a folder's name has no dot")
+    elif out.suffix and form not in (None, by_suffix[out.suffix]):
+        wrong.append(f"--format {form}: {out.name} is {by_suffix[out.suffix]} by its name")
+    if out.suffix and len(set(kinds)) != 1:
+        wrong.append(f"--out {out}: a file holds one kind, {len(set(kinds)) or 'all'} are asked for; name a folder")
+    if not out.parent.is_dir():
+        wrong.append(f"--out {out}: there is no folder {out.parent}")
+    elif out.suffix and out.exists():
+        wrong.append(f"--out {out}: is there already; name another file or take it away")
+    elif not out.suffix and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        wrong.append(f"--out {out}: must be an empty folder, or not be there yet")
+    return by_suffix.get(out.suffix, form or "parquet")
+
+
+@journal.command("export")
+@directory_argument
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="A file for one kind, a folder for several."
+)
+@click.option("--format", "form", help="parquet, csv or json; by the name of the file, else parquet.")
+@click.option("--kind", "kinds", multiple=True, help="Only records of this kind, OrderEvent say; may be repeated.")
+@click.option("--from", "first", type=click.IntRange(min=1), default=1, help="First input sequence.")
+@click.option("--to", "last", type=click.IntRange(min=1), default=2**64 - 1, help="Last input sequence.")
+@click.option("--since", help="First engine time: ns since 1970 or ISO 8601, UTC unless it says otherwise.")
+@click.option("--until", help="Last engine time.")
+@json_option
+@_explained
+def export_command(
+    directory: str,
+    out: Path,
+    form: str | None,
+    kinds: tuple[str, ...],
+    first: int,
+    last: int,
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+) -> None:
+    """Write records of the journals at or below DIRECTORY as tables, one a kind: Parquet, CSV or JSON lines."""
+    from meridian import records
+    from meridian.engine import export
+
+    known = sorted(name for name, layout in records.LAYOUTS.items() if layout.kind)
+    wrong = [f"--kind {cut(kind)}: allowed are {', '.join(known)}" for kind in kinds if kind not in known]
+    if form is not None and form not in export.FORMATS:
+        wrong.append(f"--format {cut(form)}: allowed are {', '.join(export.FORMATS)}")
+        form = None
+    form = _format_of(out, form, kinds, wrong)
+    since_ns = _time_ns("--since", since, 0, wrong)
+    until_ns = _time_ns("--until", until, 2**64 - 1, wrong)
+    if first > last:
+        wrong.append(f"--from {first}: must not be after --to {last}")
+    if since_ns > until_ns:
+        wrong.append(f"--since {since}: must not be after --until {until}")
+    if wrong:
+        raise BadInput(wrong)
+    choice = export.Choice(kinds=kinds, sequences=(first, last), times_ns=(since_ns, until_ns))
+    try:
+        done = export.run(_journals(directory), choice, out, form)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise Unreachable(f"--out {out}: {in_words(error)}; nothing is left there") from None
+
+    def for_people() -> None:
+        rows = [[table["record"], table["rows"], table["bytes"], table["file"]] for table in done["tables"]]
+        print_table("Tables", ["record", "rows", "bytes", "file"], rows)
+        if done["records_unreadable"]:
+            note(f"{done['records_unreadable']} inputs are no records of this release and stand in no table")
+
+    show("journal.export", done, as_json, for_people, errors=_absent(directory))
 
 
 def _collected(directory: str, libraries: str | None) -> list[tuple[Path, Replayed]]:

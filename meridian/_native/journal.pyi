@@ -55,4 +55,20 @@ class Reader:
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]: ...
     def __next__(self) -> tuple[int, int, bytes]: ...
 
+class Batches:
+    """Iterates over a journal by batches of records of `kinds` (codes; all when there is none) within both ranges, ends
+    included: last sequence read, records within the ranges so far, those of them that are no record of this build, and by
+    kind: sequences and engine times (u64, little-endian) and the records. Raises ValueError where the journal is damaged."""
+
+    def __init__(
+        self,
+        directory: str | PathLike[str],
+        kinds: list[int],
+        sequences: tuple[int, int],
+        times_ns: tuple[int, int],
+        records_max: int,
+    ) -> None: ...
+    def __iter__(self) -> Iterator[tuple[int, int, int, dict[int, list[bytes]]]]: ...
+    def __next__(self) -> tuple[int, int, int, dict[int, list[bytes]]]: ...
+
 def verify(directory: str | PathLike[str]) -> Verified: ...

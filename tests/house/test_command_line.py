@@ -62,6 +62,7 @@ BAD_INPUT = {
     "fix lint": ["absent.xml"],
     "fix log": ["absent.log"],
     "journal cat": ["absent"],
+    "journal export": ["absent", "--out", "table.xyz", "--kind", "Timer"],
     "journal replay": ["absent"],
     "journal verify": ["absent"],
     "kill": ["firm", "--select", "venue"],

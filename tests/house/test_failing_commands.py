@@ -118,6 +118,8 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("fills", ["{files}/platform"], EXIT_CHECK_FAILED),
     ("journal cat", ["{files}/platform", "--limit", "3"], EXIT_CHECK_FAILED),
     ("journal cat", ["{files}/damaged"], EXIT_CHECK_FAILED),
+    ("journal export", ["{files}/damaged", "--out", "{files}/tables"], EXIT_CHECK_FAILED),
+    ("journal export", ["{files}/platform", "--out", "{files}/platform-tables"], EXIT_CHECK_FAILED),
     ("journal replay", ["{files}/damaged"], EXIT_CHECK_FAILED),
     ("journal replay", ["{files}/platform"], EXIT_CHECK_FAILED),
     ("journal verify", ["{files}/damaged"], EXIT_CHECK_FAILED),

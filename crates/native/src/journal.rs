@@ -1,5 +1,6 @@
 //! `meridian._native.journal`: reading and checking journals.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use engine::{Recorded, ReplayError};
@@ -11,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Reader>()?;
+    module.add_class::<Batches>()?;
     module.add_function(wrap_pyfunction!(verify, module)?)
 }
 
@@ -151,5 +153,108 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+}
+
+/// Records of one kind out of a batch.
+#[derive(Default)]
+struct OfKind {
+    sequences: Vec<u8>,
+    times_ns: Vec<u8>,
+    records: Vec<u8>,
+}
+
+/// Iterates over a journal by batches: what was read so far (sequence, records, those that are no record of this build), and by kind
+/// sequences, engine times (each u64, little-endian) and records, one after the other. Kinds that are not asked for, and what lies
+/// outside the ranges of sequences and times (both ends included), are passed over. A journal's beginning may be gone.
+#[pyclass(unsendable)]
+struct Batches {
+    reader: journal::Reader,
+    kinds: Vec<u16>,
+    sequences: (u64, u64),
+    times_ns: (u64, u64),
+    records_max: usize,
+    read: u64,
+    unreadable: u64,
+    ended: bool,
+}
+
+type Batch<'py> = (u64, u64, u64, Bound<'py, PyDict>);
+
+impl Batches {
+    /// Up to so many records that are asked for, or a good part of a second's reading; `None` at the end.
+    fn fill(&mut self) -> Result<Option<BTreeMap<u16, OfKind>>, JournalError> {
+        let mut batch: BTreeMap<u16, OfKind> = BTreeMap::new();
+        let (mut taken, mut looked) = (0, 0);
+        while taken < self.records_max && looked < self.records_max * 16 {
+            let Some((stamp, record)) = self.reader.next()? else {
+                self.ended = true;
+                break;
+            };
+            looked += 1;
+            let within = |range: (u64, u64), at: u64| (range.0..=range.1).contains(&at);
+            if stamp.sequence > self.sequences.1 || stamp.time_ns > self.times_ns.1 {
+                self.ended = true; // Neither goes back.
+                break;
+            }
+            if !within(self.sequences, stamp.sequence) || !within(self.times_ns, stamp.time_ns) {
+                continue;
+            }
+            self.read += 1;
+            let Some(kind) = whole_kind(record) else {
+                self.unreadable += 1;
+                continue;
+            };
+            if !self.kinds.is_empty() && !self.kinds.contains(&kind) {
+                continue;
+            }
+            let of_kind = batch.entry(kind).or_default();
+            of_kind.sequences.extend_from_slice(&stamp.sequence.to_le_bytes());
+            of_kind.times_ns.extend_from_slice(&stamp.time_ns.to_le_bytes());
+            of_kind.records.extend_from_slice(record);
+            taken += 1;
+        }
+        Ok((looked > 0 && !(self.ended && batch.is_empty())).then_some(batch))
+    }
+}
+
+/// The kind of a record of this build, of which all bytes are there and no more.
+fn whole_kind(record: &[u8]) -> Option<u16> {
+    let header: records::Header = records::read_from(record)?;
+    let whole = usize::from(header.length) == record.len() && records::parse(record).is_ok();
+    whole.then_some(header.kind)
+}
+
+#[pymethods]
+impl Batches {
+    #[new]
+    fn new(
+        directory: PathBuf,
+        kinds: Vec<u16>,
+        sequences: (u64, u64),
+        times_ns: (u64, u64),
+        records_max: usize,
+    ) -> PyResult<Self> {
+        let after = sequences.0.saturating_sub(1);
+        let reader = journal::Reader::open_after(&directory, after).map_err(|error| raised(&error))?;
+        let (read, unreadable, ended) = (0, 0, false);
+        Ok(Self { reader, kinds, sequences, times_ns, records_max: records_max.max(1), read, unreadable, ended })
+    }
+
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Batch<'py>>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let Some(batch) = self.fill().map_err(|error| raised(&error))? else { return Ok(None) };
+        let kinds = PyDict::new(py);
+        for (kind, of_kind) in &batch {
+            let parts = [&of_kind.sequences, &of_kind.times_ns, &of_kind.records].map(|part| PyBytes::new(py, part));
+            kinds.set_item(kind, parts)?;
+        }
+        Ok(Some((self.reader.summary().last.sequence, self.read, self.unreadable, kinds)))
     }
 }
