@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meridian.bench import backtest, coordination, cores, decode, fix, fix_wire, kill, loop, signals
+from meridian.bench import backtest, coordination, cores, decode, durability, fix, fix_wire, kill, loop, signals
 from meridian.bench.row import Row
 
 ROWS: list[Row] = [
@@ -13,6 +13,7 @@ ROWS: list[Row] = [
     *fix_wire.ROWS,
     *cores.ROWS,
     *loop.ROWS,
+    *durability.ROWS,
     *coordination.ROWS,
     *kill.ROWS,
     *backtest.ROWS,
@@ -23,6 +24,7 @@ GROUPS: dict[str, list[Row]] = {
     "coordination": [*coordination.ROWS, *kill.ROWS],
     "backtest": backtest.ROWS,
     "signals": signals.ROWS,
+    "durability": durability.ROWS,
 }
 
 

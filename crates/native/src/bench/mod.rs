@@ -31,6 +31,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fix_wire_trips, module)?)?;
     module.add_function(wrap_pyfunction!(fix_gateway_trips, module)?)?;
     module.add_function(wrap_pyfunction!(journal_append, module)?)?;
+    module.add_function(wrap_pyfunction!(journal_append_each, module)?)?;
+    module.add_function(wrap_pyfunction!(journal_write, module)?)?;
+    module.add_function(wrap_pyfunction!(journal_release, module)?)?;
+    module.add_function(wrap_pyfunction!(journal_replay, module)?)?;
+    module.add_function(wrap_pyfunction!(disk_write, module)?)?;
+    module.add_function(wrap_pyfunction!(disk_force, module)?)?;
     module.add_function(wrap_pyfunction!(journal_copy, module)?)
 }
 
@@ -258,4 +264,49 @@ fn journal_append(py: Python<'_>, directory: PathBuf, records: usize) -> PyResul
 #[pyfunction]
 fn journal_copy(py: Python<'_>, records: usize) -> f64 {
     py.detach(|| journals::copy_ns(records))
+}
+
+/// ns of each of `records` appends at durability `process`, as little-endian u32; the clock's own reading is in them.
+#[pyfunction]
+fn journal_append_each(py: Python<'_>, directory: PathBuf, records: usize) -> PyResult<Bound<'_, PyBytes>> {
+    let spent = py.detach(|| journals::append_each_ns(&directory, records)).map_err(os_error)?;
+    Ok(little_endian(py, &spent))
+}
+
+/// Seconds to write so many market orders, segments made as they are needed; `forced`: until the device has them.
+#[pyfunction]
+fn journal_write(
+    py: Python<'_>,
+    directory: PathBuf,
+    records: usize,
+    segment_bytes: usize,
+    forced: bool,
+) -> PyResult<f64> {
+    py.detach(|| journals::write_seconds(&directory, records, segment_bytes, forced)).map_err(os_error)
+}
+
+/// ns from each append until the device has it, as little-endian u32: what a command waits at durability `disk`.
+#[pyfunction]
+fn journal_release(py: Python<'_>, directory: PathBuf, records: usize) -> PyResult<Bound<'_, PyBytes>> {
+    let spent = py.detach(|| journals::release_ns(&directory, records)).map_err(os_error)?;
+    Ok(little_endian(py, &spent))
+}
+
+/// Seconds to read the journal in the directory and fold it; one of so many book changes is written there first if there is none.
+#[pyfunction]
+fn journal_replay(py: Python<'_>, directory: PathBuf, records: u64, seed: u64) -> PyResult<f64> {
+    py.detach(|| journals::replay_seconds(&directory, records, seed)).map_err(os_error)
+}
+
+/// Seconds to write as many bytes one after the other to a plain file and force them.
+#[pyfunction]
+fn disk_write(py: Python<'_>, path: PathBuf, bytes: usize) -> PyResult<f64> {
+    py.detach(|| journals::plain_seconds(&path, bytes)).map_err(os_error)
+}
+
+/// ns of each of so many writes of 4,096 bytes to a plain file, forced one by one, as little-endian u32.
+#[pyfunction]
+fn disk_force(py: Python<'_>, path: PathBuf, times: usize) -> PyResult<Bound<'_, PyBytes>> {
+    let spent = py.detach(|| journals::force_ns(&path, times)).map_err(os_error)?;
+    Ok(little_endian(py, &spent))
 }
