@@ -10,6 +10,7 @@ mod bytes;
 mod calm;
 mod days;
 mod doors;
+mod durability;
 mod feed;
 mod fence;
 mod fix;

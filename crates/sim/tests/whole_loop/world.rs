@@ -86,6 +86,7 @@ pub struct Setup {
     pub ports: Ports,
     pub engine_silence_ns_max: u64,
     pub segment_bytes: usize,
+    pub held_max: usize,
     /// What the ports take in a window, and what the engine is told of sessions.
     pub throttle: ThrottleConfig,
     pub guard: SessionGuard,
@@ -119,6 +120,7 @@ impl Setup {
             ports: Ports::default(),
             engine_silence_ns_max: 60 * MILLISECOND,
             segment_bytes: 1 << 20,
+            held_max: 0,
             throttle: ThrottleConfig::default(),
             guard: SessionSettings::default().record(0),
             around: |_, work| work(),
@@ -309,7 +311,7 @@ pub fn engine_config(setup: &Setup, bootstrap: Vec<u8>) -> EngineTileConfig {
         book_levels_max: 512,
         ..EngineConfig::default()
     };
-    config.segment_bytes = setup.segment_bytes;
+    (config.segment_bytes, config.held_max) = (setup.segment_bytes, setup.held_max);
     for venue in 1..=setup.venues {
         config.inputs.push(format!("gateway{venue}_engine"));
         config.inputs.push(format!("feed{venue}_engine"));
@@ -527,10 +529,9 @@ impl World {
 
     pub fn start_engine(&mut self) {
         self.engine_lives += 1;
-        let bootstrap = match self.engine_lives {
-            1 => bootstrap::first_life(self.setup.venues),
-            life => bootstrap::later_life(life),
-        };
+        let first = self.engine_lives == 1;
+        let later = |life| bootstrap::later_life(life);
+        let bootstrap = if first { bootstrap::first_life(self.setup.venues) } else { later(self.engine_lives) };
         let context = self.context("engine");
         let tile = EngineTile::new(context, engine_config(&self.setup, bootstrap), self.host()).unwrap();
         self.engine = Some(self.add("engine".into(), tile));
