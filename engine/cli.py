@@ -1,4 +1,4 @@
-"""`meridian journal replay | cat | verify | export` and `meridian orders | fills | positions`, from journals.
+"""`meridian journal replay | cat | verify | export | snapshot` and `meridian orders | fills | positions`, from journals.
 
 Invariant: exit code 0 means that what was asked for holds, 1 that hashes differ, a journal is damaged or that of a region
 is gone, 2 that there is no journal to read, 3 that a table cannot be written.
@@ -7,6 +7,7 @@ is gone, 2 that there is no journal to read, 3 that a table cannot be written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -137,13 +138,19 @@ def _verdict(found: Replayed) -> str:
 @journal.command("replay")
 @directory_argument
 @libraries_option
+@click.option(
+    "--from",
+    "from_input",
+    type=click.IntRange(min=1),
+    help="From the snapshot of this input on; else the whole journal.",
+)
 @json_option
 @_explained
-def replay_command(directory: str, libraries: str | None, as_json: bool) -> None:
+def replay_command(directory: str, libraries: str | None, from_input: int | None, as_json: bool) -> None:
     """Fold the journals at or below DIRECTORY again and compare state hashes with those of the live run."""
     from meridian.engine.journals import replay
 
-    found = [(path, replay(path, libraries=libraries)) for path in _journals(directory)]
+    found = [(path, replay(path, libraries=libraries, from_input=from_input)) for path in _journals(directory)]
     entries = [{"journal": str(path), **result} for path, result in found]
 
     def for_people() -> None:
@@ -187,16 +194,65 @@ def _recoverable(found: Verified) -> Iterator[str]:
         yield f"behind it: segment {rest['segment']} is {state}: {span if rest['records'] else 'no record'}"
 
 
+@journal.command("snapshot")
+@directory_argument
+@libraries_option
+@click.option("--keep", type=click.IntRange(1, 1000), default=3, show_default=True, help="So many of them stay.")
+@json_option
+@_explained
+def snapshot_command(directory: str, libraries: str | None, keep: int, as_json: bool) -> None:
+    """Put the state at the end of each engine's journal at or below DIRECTORY beside its segments.
+
+    An engine that starts again goes on from the newest snapshot that fits its journal. The engine may run meanwhile.
+    """
+    from meridian.engine.journals import snapshot
+
+    made, failed = [], []
+    for path in _journals(directory):
+        try:
+            made.append((path, snapshot(path, libraries=libraries, keep=keep)))
+        except RuntimeError as error:
+            failed.append(f"{path}: {error}")
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Unreachable(in_words(error)) from None
+
+    def for_people() -> None:
+        rows = [
+            [str(path), one.name, one.input, one.bytes, one.full_hash, "yes" if one.compared else "no"]
+            for path, one in made
+        ]
+        print_table("Snapshots", ["journal", "file", "input", "bytes", "full hash", "compared"], rows)
+
+    show(
+        "journal.snapshot",
+        {"snapshots": [{"journal": str(path), **asdict(one)} for path, one in made]},
+        as_json,
+        for_people,
+        errors=[*failed, *_absent(directory)],
+    )
+
+
 @journal.command("verify")
 @directory_argument
 @json_option
 @_explained
 def verify_command(directory: str, as_json: bool) -> None:
-    """Check every byte of the journals at or below DIRECTORY, and tell what of a damaged one is whole."""
-    from meridian.engine.journals import verify
+    """Check every byte of the journals at or below DIRECTORY and of the snapshots beside them, and tell what of a damaged one is
+    whole."""
+    from meridian.engine.journals import snapshots, verify
 
     found = [(path, verify(path)) for path in _journals(directory)]
-    entries = [{"journal": str(path), **result} for path, result in found]
+    beside = {path: snapshots(path) for path, _ in found}
+    entries = [
+        {
+            "journal": str(path),
+            **result,
+            "snapshots": [{"file": file, "input": last, "damage": wrong} for file, last, wrong in beside[path]],
+        }
+        for path, result in found
+    ]
 
     def for_people() -> None:
         columns = ["journal", "shard", "epoch", "records", "segments", "bytes", "closed", "torn bytes", "damage"]
@@ -218,8 +274,11 @@ def verify_command(directory: str, as_json: bool) -> None:
         for path, result in found:
             for line in _recoverable(result):
                 print(f"{path}: {line}")
+            for file, last, wrong in beside[path]:
+                print(f"{path}: {file}: {wrong or f'the state behind record {last}, whole'}")
 
     damaged = [f"{path}: {result['damage']}" for path, result in found if result["damage"]]
+    damaged += [f"{path}: {file}: {wrong}" for path, files in beside.items() for file, _, wrong in files if wrong]
     show(
         "journal.verify",
         {"journals": entries, "whole": not damaged},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from meridian._native.engine import Replayed
     from meridian._native.journal import Verified
 
-__all__ = ["JournalNotFound", "absent", "engines", "find", "libraries_of", "records", "replay", "verify"]
+__all__ = [
+    "JournalNotFound",
+    "absent",
+    "engines",
+    "find",
+    "libraries_of",
+    "records",
+    "replay",
+    "snapshot",
+    "snapshots",
+    "verify",
+]
 
 PLATFORM = "platform.json"
 SEGMENT_PATTERN = "journal-*.segment"
@@ -95,14 +107,77 @@ def libraries_of(journal: Path, given: Path | str | None = None) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meridian" / "strategies"
 
 
-def replay(journal: Path | str, *, libraries: Path | str | None = None, collect: bool = False) -> Replayed:
-    """Folds a journal again; with `collect` also its orders, fills, positions and outputs.
+def replay(
+    journal: Path | str,
+    *,
+    libraries: Path | str | None = None,
+    collect: bool = False,
+    from_input: int | None = None,
+) -> Replayed:
+    """Folds a journal again; with `collect` also its orders, fills, positions and outputs; with `from_input` from the snapshot of
+    that input on.
 
-    Raises FileNotFoundError when there is no journal, ValueError when it is damaged or not an engine's.
+    Raises FileNotFoundError when there is no journal, ValueError when it is damaged or not an engine's, or when there is no such
+    snapshot that can be gone on from.
     """
     from meridian._native import engine
 
-    return engine.replay(journal, libraries_of(Path(journal), libraries), collect)
+    return engine.replay(journal, libraries_of(Path(journal), libraries), collect, from_input)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A snapshot that was made."""
+
+    name: str
+    """Its file beside the segments."""
+    input: int
+    """The last input that it holds."""
+    state_hash: str
+    full_hash: str
+    bytes: int
+    compared: int
+    """How often the rolling hash was compared with what the engine says of itself, and equal."""
+
+
+def snapshot(journal: Path | str, *, libraries: Path | str | None = None, keep: int = 3) -> Made:
+    """Folds a journal from its newest snapshot to its end, whether its engine runs or not, and puts the state there beside the
+    segments; of all snapshots the newest `keep` stay.
+
+    Raises FileNotFoundError when there is no journal, ValueError when it is damaged or not an engine's, RuntimeError when the
+    engine's hash differs, OSError when the file cannot be written.
+    """
+    from meridian._native import engine
+
+    # A follower takes what is damaged for what is not written yet.
+    if damage := verify(journal)["damage"]:
+        raise ValueError(damage)
+    shadow = engine.Shadow.open(journal, libraries_of(Path(journal), libraries))
+    if shadow is None:
+        raise FileNotFoundError(f"{journal}: the journal has not begun")
+    while shadow.poll() > 0:
+        pass
+    if (made := shadow.snapshot(keep)) is None:
+        raise FileNotFoundError(f"{journal}: the journal has no record yet")
+    name, full_hash, size = made
+    return Made(
+        name=name,
+        input=shadow.input,
+        state_hash=shadow.state_hash,
+        full_hash=full_hash,
+        bytes=size,
+        compared=shadow.compared,
+    )
+
+
+def snapshots(journal: Path | str) -> list[tuple[str, int, str | None]]:
+    """The snapshots beside a journal, the newest first: file, last input, and what is wrong with it (None: nothing).
+
+    Raises OSError when the directory cannot be read.
+    """
+    from meridian._native import engine
+
+    return engine.snapshots(journal)
 
 
 def verify(journal: Path | str) -> Verified:

@@ -76,8 +76,27 @@ class Replayed(TypedDict):
     outputs: NotRequired[bytes]
 
 def replay(
-    directory: str | PathLike[str], libraries: str | PathLike[str] | None = None, collect: bool = False
+    directory: str | PathLike[str],
+    libraries: str | PathLike[str] | None = None,
+    collect: bool = False,
+    from_input: int | None = None,
 ) -> Replayed: ...
+
+class Shadow:
+    """Follows the journal of an engine, whether it runs or not, and keeps its state."""
+
+    @staticmethod
+    def open(directory: str | PathLike[str], libraries: str | PathLike[str] | None = None) -> Shadow | None: ...
+    def poll(self) -> int: ...
+    @property
+    def input(self) -> int: ...
+    @property
+    def state_hash(self) -> str: ...
+    @property
+    def compared(self) -> int: ...
+    def snapshot(self, keep: int) -> tuple[str, str, int] | None: ...
+
+def snapshots(directory: str | PathLike[str]) -> list[tuple[str, int, str | None]]: ...
 def run(
     directory: str | PathLike[str],
     inputs: list[tuple[int, bytes]],

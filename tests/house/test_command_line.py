@@ -64,6 +64,7 @@ BAD_INPUT = {
     "journal cat": ["absent"],
     "journal export": ["absent", "--out", "table.xyz", "--kind", "Timer"],
     "journal replay": ["absent"],
+    "journal snapshot": ["absent"],
     "journal verify": ["absent"],
     "kill": ["firm", "--select", "venue"],
     "limits confirm": ["1", "--token-file", "absent"],

@@ -122,6 +122,8 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("journal export", ["{files}/platform", "--out", "{files}/platform-tables"], EXIT_CHECK_FAILED),
     ("journal replay", ["{files}/damaged"], EXIT_CHECK_FAILED),
     ("journal replay", ["{files}/platform"], EXIT_CHECK_FAILED),
+    ("journal snapshot", ["{files}/damaged"], EXIT_CHECK_FAILED),
+    ("journal snapshot", ["{files}/platform"], EXIT_CHECK_FAILED),
     ("journal verify", ["{files}/damaged"], EXIT_CHECK_FAILED),
     ("journal verify", ["{files}/platform"], EXIT_CHECK_FAILED),
     ("kill", ["firm", "--local", "--socket", "absent"], EXIT_CHECK_FAILED),
@@ -211,7 +213,17 @@ def test_a_command_that_fails_prints_one_document_with_its_errors(
     assert "Traceback" not in ended.err and not NUMBERS.search(ended.out + ended.err), ended
 
 
-GONE = ["fills", "journal cat", "journal replay", "journal verify", "orders", "positions", "reconcile", "report"]
+GONE = [
+    "fills",
+    "journal cat",
+    "journal replay",
+    "journal snapshot",
+    "journal verify",
+    "orders",
+    "positions",
+    "reconcile",
+    "report",
+]
 
 
 @pytest.mark.parametrize("name", GONE)

@@ -10,6 +10,7 @@ use crate::config::EngineConfig;
 use crate::fold::{Engine, Statistics};
 use crate::host::Host;
 use crate::outbox::Outbox;
+use crate::start::{PassedOver, Started};
 use crate::state_file::{Recorded, STATE_FILE};
 
 /// What a replay found.
@@ -53,6 +54,8 @@ pub enum ReplayError {
     Settings,
     /// The file beside the journal with the live engine's hash.
     State,
+    /// The snapshot of this input.
+    Snapshot(u64, PassedOver),
 }
 
 impl std::fmt::Display for ReplayError {
@@ -62,6 +65,7 @@ impl std::fmt::Display for ReplayError {
             Self::State => {
                 write!(formatter, "{STATE_FILE} beside the journal is damaged; take it away to replay without it")
             }
+            Self::Snapshot(sequence, reason) => write!(formatter, "{}: {reason}", journal::snapshot_name(*sequence)),
             Self::Settings => formatter.write_str("journal: its settings are not those of an engine of this build"),
         }
     }
@@ -87,6 +91,27 @@ pub fn replay(
 ) -> Result<Replay, ReplayError> {
     let recorded = recorded(directory)?;
     replay_reader(&mut Reader::open(directory)?, recorded, host, out, seen)
+}
+
+/// As [`replay`], from the snapshot of this input on.
+///
+/// # Errors
+/// As for [`replay`]; [`ReplayError::Snapshot`] when there is none that can be gone on from.
+pub fn replay_from(
+    directory: &Path,
+    sequence: u64,
+    host: Box<dyn Host>,
+    out: &mut dyn Outbox,
+    seen: &mut dyn FnMut(&[u8], &Engine),
+) -> Result<Replay, ReplayError> {
+    let recorded = recorded(directory)?;
+    let open = |segment: u64| Reader::open_at(directory, segment);
+    let words = Reader::open(directory)?.identity().settings;
+    let config = EngineConfig::from_words(&words).ok_or(ReplayError::Settings)?;
+    let started =
+        Started::at(directory, sequence, config, host).map_err(|reason| ReplayError::Snapshot(sequence, reason))?;
+    let mut reader = started.reader(&open)?;
+    fold(&mut reader, started.engine, recorded, out, seen)
 }
 
 /// What the live engine recorded beside its journal; `None` when it wrote nothing yet.
@@ -115,17 +140,25 @@ pub fn replay_reader(
     seen: &mut dyn FnMut(&[u8], &Engine),
 ) -> Result<Replay, ReplayError> {
     let config = EngineConfig::from_words(&reader.identity().settings).ok_or(ReplayError::Settings)?;
-    let mut engine = Engine::new(config, host);
-    let mut at_recorded = None;
+    fold(reader, Engine::new(config, host), recorded, out, seen)
+}
+
+fn fold(
+    reader: &mut Reader,
+    mut engine: Engine,
+    recorded: Option<Recorded>,
+    out: &mut dyn Outbox,
+    seen: &mut dyn FnMut(&[u8], &Engine),
+) -> Result<Replay, ReplayError> {
+    // What the live engine recorded before the snapshot cannot be compared.
+    let recorded = recorded.filter(|recorded| recorded.input >= engine.input());
+    let mut at_recorded = recorded.filter(|recorded| recorded.input == engine.input()).map(|_| engine.state_hash());
     while let Some((stamp, record)) = reader.next()? {
         engine.apply(stamp, record, out);
         seen(record, &engine);
         if recorded.is_some_and(|recorded| recorded.input == stamp.sequence) {
             at_recorded = Some(engine.state_hash());
         }
-    }
-    if recorded.is_some_and(|recorded| recorded.input == 0) {
-        at_recorded = Some(records::Hash64::default().value());
     }
     Ok(Replay {
         summary: reader.summary(),

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use journal::{Identity, JournalConfig, Reader, Writer};
+use journal::{Identity, JournalConfig, Mark, Reader, Writer};
 use links::{Counter, Histogram, Offer, Publication, Subscription};
 use records::{
     Applied, CancelOrder, EngineStart, Heartbeat, Kind, NewOrder, OrderEvent, OrderEventKind, Owner, Peer, Reason,
@@ -17,11 +17,12 @@ use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
 use crate::config::EngineConfig;
 use crate::consolidated_counters::ConsolidatedCounters;
 use crate::fold::Engine;
-use crate::host::Host;
+use crate::host::{Host, NoHost};
 use crate::merger::Merger;
 use crate::outbox::{NoOutbox, Outbox, Stage};
 use crate::region_quotes::{QuoteSettings, RegionQuotes};
 use crate::release::{Release, To, Verdict};
+use crate::start::Started;
 use crate::state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
 
 mod holding;
@@ -287,6 +288,10 @@ struct TileCounters {
     state_hash: Counter,
     epoch: Counter,
     standing: Counter,
+    started_from: Counter,
+    snapshots_damaged: Counter,
+    snapshots_foreign: Counter,
+    snapshots_unfit: Counter,
 }
 
 /// The tile.
@@ -294,6 +299,8 @@ pub struct EngineTile {
     config: EngineTileConfig,
     storage: Rc<dyn Storage>,
     engine: Engine,
+    /// The snapshot that this life began with.
+    mark: Option<Mark>,
     merger: Merger,
     subscriptions: Vec<Box<dyn Subscription>>,
     turn: usize,
@@ -335,6 +342,10 @@ impl TileCounters {
             state_hash: counters.counter("state_hash"),
             epoch: counters.counter("epoch"),
             standing: counters.counter("standing"),
+            started_from: counters.counter("started_from_input"),
+            snapshots_damaged: counters.counter("snapshots_damaged"),
+            snapshots_foreign: counters.counter("snapshots_foreign"),
+            snapshots_unfit: counters.counter("snapshots_unfit"),
         }
     }
 }
@@ -412,7 +423,6 @@ impl EngineTile {
             return Err(StartError(problems.join("\n")));
         }
         let counters = &context.counters;
-        let tile_counters = TileCounters::new(counters);
         let outbox = TileOutbox {
             clock: context.clock.clone(),
             commands,
@@ -436,6 +446,7 @@ impl EngineTile {
         Ok(Self {
             consolidated: ConsolidatedCounters::new(&config.bootstrap, counters),
             engine: Engine::new(config.engine, host),
+            mark: None,
             region_quotes: RegionQuotes::new(config.quotes.as_ref()),
             config,
             storage: context.storage,
@@ -446,7 +457,7 @@ impl EngineTile {
             feeds,
             resync: 0,
             state: None,
-            counters: tile_counters,
+            counters: TileCounters::new(counters),
             last_input_ns: 0,
             heartbeat_due_ns: 0,
             state_due_ns: 0,
@@ -477,8 +488,9 @@ impl EngineTile {
         let mut journal = JournalConfig { segment_bytes, forced, ..JournalConfig::new(identity) };
         let mut last = Stamp::zeroed();
         if stands {
+            self.start_from_snapshot()?;
             let error = |error: journal::JournalError| StartError(format!("{}: {error}", self.config.name));
-            let mut reader = Reader::from_storage(self.storage.as_ref(), self.config.segment_bytes).map_err(error)?;
+            let mut reader = self.reader().map_err(error)?;
             let found = reader.identity();
             if (found.firm, found.shard) != (identity.firm, identity.shard) {
                 let (name, firm, shard) = (&self.config.name, identity.firm, identity.shard);
@@ -499,9 +511,34 @@ impl EngineTile {
             let summary = reader.summary();
             self.counters.torn_bytes.set(summary.torn_bytes);
             last = summary.last;
+            assert_eq!(last.sequence, self.engine.input(), "every record of the journal is folded");
             journal.next = (summary.last_segment + 1, last.sequence + 1);
         }
         Ok(Merger::new(Some(Writer::create(self.storage.clone(), journal)?), last))
+    }
+
+    /// Puts the engine of the newest snapshot that fits in the place of the new one.
+    fn start_from_snapshot(&mut self) -> Result<(), StartError> {
+        let Self { engine, storage, config, counters, .. } = self;
+        if journal::snapshots(storage.as_ref())?.is_empty() {
+            return Ok(());
+        }
+        let open = |segment: u64| Reader::from_storage_at(storage.as_ref(), config.segment_bytes, segment);
+        let host = std::mem::replace(engine, Engine::new(config.engine, Box::new(NoHost))).into_host();
+        let started = Started::newest(storage.as_ref(), &open, config.engine, host)?;
+        let counts = started.counts();
+        counters.snapshots_damaged.set(counts.damaged);
+        counters.snapshots_foreign.set(counts.foreign);
+        counters.snapshots_unfit.set(counts.unfit);
+        (self.engine, self.mark) = (started.engine, started.mark);
+        self.counters.started_from.set(self.mark.map_or(0, |mark| mark.sequence));
+        Ok(())
+    }
+
+    /// The journal, behind what the engine knows of it.
+    fn reader(&self) -> Result<Reader, journal::JournalError> {
+        let open = |segment| Reader::from_storage_at(self.storage.as_ref(), self.config.segment_bytes, segment);
+        Started::reader_behind(self.mark.as_ref(), &open)
     }
 
     fn take(&mut self, now_ns: u64, record: &[u8]) {

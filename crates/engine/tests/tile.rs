@@ -9,9 +9,10 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 
 use engine::{
-    EngineTile, EngineTileConfig, NoHost, NoOutbox, QuoteSettings, QuotedListing, Recorded, STATE_FILE, replay_reader,
+    Engine, EngineTile, EngineTileConfig, NoHost, NoOutbox, QuoteSettings, QuotedListing, Recorded, STATE_FILE,
+    STATE_VERSION, replay_reader,
 };
-use journal::{MemoryStorage, Reader};
+use journal::{Mark, MemoryStorage, Reader, Snapshot, snapshot_name};
 use links::{Counters, Offer, Publication, Subscription};
 use records::*;
 use support::{PRICE, SHARE, Script, TICK, VENUE, new_intent};
@@ -95,6 +96,7 @@ struct Bench {
     commands: Queue,
     outputs: Queue,
     full: Rc<Cell<bool>>,
+    counters: Counters,
     now_ns: u64,
 }
 
@@ -130,6 +132,7 @@ fn bench_of(
     let full = Rc::new(Cell::new(false));
     let end = |queue: &Queue, full: &Rc<Cell<bool>>| End { queue: queue.clone(), full: full.clone() };
     let never = Rc::new(Cell::new(false));
+    let counters = Counters::local();
     let context = Context {
         clock: Rc::new(At(Cell::new(support::START_NS))),
         net: Rc::new(NoNet),
@@ -143,7 +146,7 @@ fn bench_of(
             "feed_engine".to_owned(),
             Box::new(end(&input, &never)) as Box<dyn Subscription>,
         )]),
-        counters: Counters::local(),
+        counters: counters.clone(),
     };
     let tile = EngineTile::new(context, config, Box::new(script.clone())).unwrap();
     let mut bench = Bench {
@@ -154,6 +157,7 @@ fn bench_of(
         commands,
         outputs,
         full,
+        counters,
         now_ns: support::START_NS + u64::from(epoch) * 1_000,
     };
     bench.tile.on_start(bench.now_ns).unwrap();
@@ -462,4 +466,114 @@ fn start_with(script: Script) -> Result<(), tiles::StartError> {
         counters: Counters::local(),
     };
     EngineTile::new(context, tile_config(1), Box::new(script))?.on_start(support::START_NS)
+}
+
+/// The state behind each of these inputs of a journal that stands, as a shadow would have put it beside the segments.
+fn shadowed(storage: &Rc<MemoryStorage>, inputs: &[u64]) -> Vec<Snapshot> {
+    let mut reader = Reader::from_segments(storage.segments()).unwrap();
+    let mut engine = Engine::new(support::config(), Box::new(Script::default()));
+    let mut made = Vec::new();
+    while let Some((stamp, record)) = reader.next().unwrap() {
+        engine.apply(stamp, record, &mut NoOutbox);
+        if inputs.contains(&stamp.sequence) {
+            let (segment, offset) = reader.position();
+            let mark = Mark { sequence: stamp.sequence, time_ns: stamp.time_ns, segment, offset };
+            let single = storage.segments().into_iter().filter(|(number, _)| *number == segment).collect();
+            let identity = *Reader::from_segments(single).unwrap().identity();
+            made.push(Snapshot::new(identity, mark, engine.state_hash(), STATE_VERSION, engine.save()));
+        }
+    }
+    assert_eq!(made.len(), inputs.len());
+    made
+}
+
+/// A journal of more than one segment, its writer closed or killed, and the hash that its engine had.
+fn lived(storage: &Rc<MemoryStorage>, close: bool) -> (u64, u64) {
+    let mut bench = bench(storage.clone(), 1);
+    bench.up();
+    for reference in 1..1_200 {
+        bench.rest(reference, Side::Buy, PRICE - TICK * (reference as i64 % 20 + 1));
+    }
+    let engine = bench.tile.engine();
+    let (hash, input) = (engine.full_hash(), engine.input());
+    if close {
+        bench.tile.on_close(bench.now_ns);
+    }
+    (hash, input)
+}
+
+#[test]
+fn an_engine_goes_on_from_the_newest_snapshot_as_from_its_whole_journal() {
+    for close in [true, false] {
+        let whole = MemoryStorage::new();
+        let (_, last) = lived(&whole, close);
+        let (from_begin, from_snapshot) = (MemoryStorage::new(), MemoryStorage::new());
+        lived(&from_begin, close);
+        lived(&from_snapshot, close);
+        for snapshot in shadowed(&from_snapshot, &[10, last / 2, last - 3]) {
+            snapshot.store(&*from_snapshot, 3).unwrap();
+        }
+        let ends: Vec<_> = [(&from_begin, 0), (&from_snapshot, last - 3)]
+            .into_iter()
+            .map(|(storage, from)| {
+                let mut bench = bench(storage.clone(), 2);
+                assert_eq!(bench.counters.counter("started_from_input").get(), from);
+                bench.up();
+                for reference in 2_000..2_200 {
+                    bench.rest(reference, Side::Sell, PRICE + TICK * (reference as i64 % 9 + 1));
+                }
+                let engine = bench.tile.engine();
+                let hashes = (engine.input(), engine.state_hash(), engine.full_hash());
+                bench.tile.on_close(bench.now_ns);
+                let recorded = bench.recorded();
+                let mut reader = Reader::from_segments(storage.segments()).unwrap();
+                let host = Box::new(Script::default());
+                let replay = replay_reader(&mut reader, Some(recorded), host, &mut NoOutbox, &mut |_, _| {}).unwrap();
+                assert_eq!((replay.agrees(), replay.recorded_full()), (Some(true), Some(replay.full_hash)));
+                hashes
+            })
+            .collect();
+        assert_eq!(ends[0], ends[1], "closed: {close}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_damaged_foreign_or_of_no_place_here_is_passed_over_and_counted() {
+    let storage = MemoryStorage::new();
+    let (_, last) = lived(&storage, true);
+    let mut made = shadowed(&storage, &[last - 9, last - 8, last - 7, last - 6, last - 5, last - 4]).into_iter();
+    let mut put = |change: &dyn Fn(&mut Snapshot)| {
+        let mut snapshot = made.next().unwrap();
+        change(&mut snapshot);
+        let name = snapshot_name(snapshot.head.mark.sequence);
+        storage.put(&name, &snapshot.bytes()).unwrap();
+        name
+    };
+    put(&|_| {});
+    put(&|snapshot| snapshot.head.identity.shard += 1);
+    put(&|snapshot| snapshot.head.state_version += 1);
+    put(&|snapshot| snapshot.head.mark.time_ns += 1);
+    put(&|snapshot| snapshot.head.mark.offset += 8);
+    let torn = put(&|_| {});
+    let bytes = storage.read(&torn).unwrap();
+    storage.put(&torn, &bytes[..bytes.len() / 2]).unwrap();
+    let bench = bench(storage, 2);
+    let counts = ["started_from_input", "snapshots_damaged", "snapshots_foreign", "snapshots_unfit"];
+    assert_eq!(counts.map(|name| bench.counters.counter(name).get()), [last - 9, 1, 2, 2]);
+}
+
+#[test]
+fn a_snapshot_ahead_of_its_journal_is_passed_over_and_without_another_all_is_folded() {
+    let storage = MemoryStorage::new();
+    let (_, last) = lived(&storage, true);
+    let ahead = shadowed(&storage, &[last]).remove(0);
+    let shorter = MemoryStorage::new();
+    let mut short = bench(shorter.clone(), 1);
+    short.up();
+    short.tile.on_close(short.now_ns);
+    ahead.store(&*shorter, 3).unwrap();
+    let bench = bench(shorter, 2);
+    let counts = ["started_from_input", "snapshots_unfit"];
+    assert_eq!(counts.map(|name| bench.counters.counter(name).get()), [0, 1]);
+    assert!(bench.tile.engine().input() > 20);
 }

@@ -12,7 +12,8 @@ use records::Stamp;
 
 use crate::frame::{self, Found, frame_bytes};
 use crate::head::{HEAD_BYTES, Head, Identity};
-use crate::reader::JournalError;
+use crate::reader::{JournalError, Reader};
+use crate::snapshot::Mark;
 use crate::writer::{segment_name, segment_number};
 
 /// Read at once.
@@ -51,7 +52,27 @@ impl Follower {
         Ok(Some(Self { directory, file, identity, number, at: HEAD_BYTES as u64, last: None, buffer }))
     }
 
-    /// Whose journal it is.
+    /// Opens the journal behind a mark: the next record handed over is the one after it. `None` when the journal has no such place.
+    ///
+    /// # Errors
+    /// As for [`Follower::open`], and when the journal is damaged up to the mark.
+    pub fn open_behind(directory: &Path, mark: &Mark) -> Result<Option<Self>, JournalError> {
+        if !mark.reach(&mut Reader::open_at(directory, mark.segment)?)? {
+            return Ok(None);
+        }
+        let Some((file, head)) = open_segment(directory, mark.segment)? else { return Ok(None) };
+        let (directory, buffer) = (directory.to_owned(), vec![0; BUFFER_BYTES]);
+        let last = Some(Stamp { sequence: mark.sequence, time_ns: mark.time_ns });
+        Ok(Some(Self { directory, file, identity: head.identity, number: mark.segment, at: mark.offset, last, buffer }))
+    }
+
+    /// The place behind the record handed over last; `None` before the first.
+    pub fn mark(&self) -> Option<Mark> {
+        let last = self.last?;
+        Some(Mark { sequence: last.sequence, time_ns: last.time_ns, segment: self.number, offset: self.at })
+    }
+
+    /// Whose journal it is, as the segment says that was read last.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -78,6 +99,7 @@ impl Follower {
             return Err(JournalError::Sequence { segment: self.number + 1, expected, found: head.first_sequence });
         }
         (self.file, self.at, self.number) = (file, HEAD_BYTES as u64, self.number + 1);
+        self.identity = head.identity;
         self.read(each)
     }
 

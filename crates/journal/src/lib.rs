@@ -10,6 +10,7 @@ mod memory;
 mod reader;
 mod recorder;
 mod resume;
+mod snapshot;
 mod survey;
 mod writer;
 
@@ -20,5 +21,8 @@ pub use memory::MemoryStorage;
 pub use reader::{JournalError, Reader, Summary};
 pub use recorder::{RECORDER, RecorderTile};
 pub use resume::resume;
+pub use snapshot::{
+    Mark, SNAPSHOT_FORMAT, Snapshot, SnapshotError, SnapshotHead, snapshot_name, snapshot_sequence, snapshots,
+};
 pub use survey::{Fault, Rest, Run, Survey, survey, survey_segments};
 pub use writer::{Full, JournalConfig, Writer, segment_name, segment_number};

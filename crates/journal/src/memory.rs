@@ -82,6 +82,22 @@ impl Storage for MemoryStorage {
         Ok(Box::new(MemorySegment(file)))
     }
 
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let files = self.files.borrow();
+        let file = files.get(name).ok_or(io::ErrorKind::NotFound)?;
+        // SAFETY: as in `segments`.
+        Ok(unsafe { (*file.get()).to_vec() })
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let file: File = Rc::new(UnsafeCell::new(bytes.into()));
+        if self.capacity.get().is_some_and(|capacity| self.used() + bytes.len() > capacity) {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{name}: no room for {}", bytes.len())));
+        }
+        self.files.borrow_mut().insert(name.to_owned(), file);
+        Ok(())
+    }
+
     fn list(&self) -> io::Result<Vec<String>> {
         Ok(self.files.borrow().keys().cloned().collect())
     }

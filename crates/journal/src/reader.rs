@@ -231,9 +231,21 @@ impl Reader {
     /// # Errors
     /// As for [`Reader::open`].
     pub fn from_storage(storage: &dyn tiles::Storage, segment_bytes: usize) -> Result<Self, JournalError> {
+        Self::from_storage_at(storage, segment_bytes, 0)
+    }
+
+    /// The same from this segment on.
+    ///
+    /// # Errors
+    /// As for [`Reader::open`].
+    pub fn from_storage_at(
+        storage: &dyn tiles::Storage,
+        segment_bytes: usize,
+        first: u64,
+    ) -> Result<Self, JournalError> {
         let mut segments = Vec::new();
         for name in storage.list()? {
-            if let Some(number) = segment_number(&name) {
+            if let Some(number) = segment_number(&name).filter(|number| *number >= first) {
                 segments.push((number, storage.open(&name, segment_bytes)?.bytes().to_vec()));
             }
         }
@@ -272,6 +284,21 @@ impl Reader {
     /// The segment that is read: its head and its bytes.
     pub(crate) fn segment(&self) -> Option<(&Head, &[u8])> {
         self.head.as_ref().map(|head| (head, self.bytes.as_slice()))
+    }
+
+    /// Opens the journal in a directory at this segment.
+    ///
+    /// # Errors
+    /// As for [`Reader::open`].
+    pub fn open_at(directory: &Path, first: u64) -> Result<Self, JournalError> {
+        let mut sources = Self::sources(directory)?;
+        sources.retain(|(number, _)| *number >= first);
+        Self::start(sources)
+    }
+
+    /// The segment that is read, and where the frames read so far end in it.
+    pub fn position(&self) -> (u64, u64) {
+        (self.summary.last_segment, self.at as u64)
     }
 
     /// Where the frames read so far end in their segment.

@@ -16,13 +16,15 @@ use strategies::CompiledHost;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(replay, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_class::<crate::shadow::JournalShadow>()?;
+    module.add_function(wrap_pyfunction!(crate::shadow::snapshots, module)?)?;
     module.add_function(wrap_pyfunction!(crate::explain::paths, module)?)?;
     module.add_function(wrap_pyfunction!(crate::explain::ouch_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(bootstrap_problems, module)?)
 }
 
 /// What runs a slot's code in a replay: object code, found by the hash that the journal names.
-fn host(libraries: Option<&Path>) -> Box<dyn Host> {
+pub(crate) fn host(libraries: Option<&Path>) -> Box<dyn Host> {
     Box::new(CompiledHost::new(libraries.unwrap_or(Path::new(""))))
 }
 
@@ -206,7 +208,7 @@ fn fill_entry<'py>(py: Python<'py>, fill: &Fill) -> PyResult<Bound<'py, PyDict>>
 pub(crate) fn raised(error: &ReplayError) -> PyErr {
     match error {
         ReplayError::Journal(inner) => crate::journal::raised(inner),
-        ReplayError::Settings | ReplayError::State => PyValueError::new_err(error.to_string()),
+        ReplayError::Settings | ReplayError::State | ReplayError::Snapshot(..) => PyValueError::new_err(error.to_string()),
     }
 }
 
@@ -250,16 +252,17 @@ pub(crate) fn position_entry<'py>(py: Python<'py>, cell: &PositionCell) -> PyRes
     Ok(entry)
 }
 
-/// Folds a journal again.
+/// Folds a journal again; with `from_input` from the snapshot of that input on.
 ///
 /// Raises FileNotFoundError when there is none, ValueError when it is damaged or not an engine's.
 #[pyfunction]
-#[pyo3(signature = (directory, libraries=None, collect=false))]
+#[pyo3(signature = (directory, libraries=None, collect=false, from_input=None))]
 fn replay(
     py: Python<'_>,
     directory: PathBuf,
     libraries: Option<PathBuf>,
     collect: bool,
+    from_input: Option<u64>,
 ) -> PyResult<Bound<'_, PyDict>> {
     let folded = py.detach(|| {
         let mut outbox = Collector::default();
@@ -267,7 +270,8 @@ fn replay(
         collector.0.borrow_mut().keeps_outputs = collect;
         let mut collected = Collected::default();
         let mut positions = Vec::new();
-        let replayed = engine::replay(&directory, host(libraries.as_deref()), &mut outbox, &mut |record, engine| {
+        let host = host(libraries.as_deref());
+        let mut seen = |record: &[u8], engine: &Engine| {
             if collect {
                 collected.take(record, engine, &collector);
                 if engine.positions().len() != positions.len() || order_event(record).is_some() {
@@ -277,7 +281,11 @@ fn replay(
             } else {
                 collector.0.borrow_mut().touched.clear();
             }
-        });
+        };
+        let replayed = match from_input {
+            None => engine::replay(&directory, host, &mut outbox, &mut seen),
+            Some(input) => engine::replay_from(&directory, input, host, &mut outbox, &mut seen),
+        };
         let seen = collector.0.take();
         replayed.map(|replayed| (replayed, collected, positions, seen.outputs, seen.slots_refused))
     });

@@ -82,6 +82,19 @@ impl Storage for SimDisk {
         Ok(Box::new(SimSegment { name: name.to_owned(), bytes, files: Rc::clone(&self.files) }))
     }
 
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        let files = self.files.borrow();
+        let file =
+            files.get(name).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("file {name}: is not there")))?;
+        Ok(file.bytes.clone())
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let file = File { bytes: bytes.to_vec(), synced: bytes.to_vec(), open: false, size: bytes.len() };
+        self.files.borrow_mut().insert(name.to_owned(), file);
+        Ok(())
+    }
+
     fn list(&self) -> Result<Vec<String>> {
         Ok(self.files.borrow().keys().cloned().collect())
     }

@@ -120,6 +120,14 @@ pub trait Storage {
     fn list(&self) -> io::Result<Vec<String>>;
     /// Takes a file away.
     fn remove(&self, name: &str) -> io::Result<()>;
+    /// All bytes of a file, whatever its size; it is not open.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, format!("file {name}: this storage reads no whole files")))
+    }
+    /// Puts a file there whole or not at all, also when the host is lost meanwhile; what stood there under the name is gone then.
+    fn put(&self, name: &str, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, format!("file {name}: this storage takes no whole files")))
+    }
 }
 
 /// All that a tile is given.

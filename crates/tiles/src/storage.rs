@@ -4,7 +4,7 @@
 //! leave the directory.
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,28 @@ impl Storage for RealStorage {
         // SAFETY: the file is ours alone: one tile owns its directory, and readers of other processes never write.
         let map = unsafe { MmapMut::map_mut(&file)? };
         Ok(Box::new(MappedSegment { map, file, directory: self.directory.clone() }))
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        std::fs::read(self.path(name)?)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path(name)?;
+        // Beside its place and of a name that is no other's: what a process that died left there is written over by the next.
+        let part = self.directory.join(format!(".{name}.part"));
+        let written = (|| {
+            let mut file = std::fs::File::create(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&part, &path)?;
+            std::fs::File::open(&self.directory)?.sync_all()
+        })();
+        written.map_err(|error| {
+            // Only what is not whole is taken away; where that fails too, the name says that it counts for nothing.
+            let _ = std::fs::remove_file(&part);
+            links::no_room(&path, bytes.len() as u64, &error)
+        })
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

@@ -74,12 +74,15 @@ impl Engine {
         let read = engine.load(&mut from).and_then(|()| from.end());
         match read {
             Ok(()) => Ok(engine),
-            Err(error) => {
-                let Self { mut host, .. } = engine;
-                (0..=u8::MAX).for_each(|slot| host.forget(slot));
-                Err(Box::new(Unrestored { error, host }))
-            }
+            Err(error) => Err(Box::new(Unrestored { error, host: engine.into_host() })),
         }
+    }
+
+    /// Its host alone, which lets go of all slots.
+    pub fn into_host(self) -> Box<dyn Host> {
+        let Self { mut host, .. } = self;
+        (0..=u8::MAX).for_each(|slot| host.forget(slot));
+        host
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
