@@ -18,7 +18,7 @@ help:
 	@echo "make tidy           style alone"
 	@echo "make bench          what is measured, beside its goals"
 	@echo "make fuzz           bad FIX input by seed, what it reached as a table; SECONDS=120 SEED=1, KEEP=1 keeps what is new"
-	@echo "make sim            two whole regions by seed, with faults; SEED=1 SEEDS=10 SECONDS=60 RATE=500, or HOURS=8"
+	@echo "make sim            two whole regions by seed, with faults; SEED=1 SEEDS=10 SECONDS=60 RATE=500, or HOURS=8; VARIANT=name"
 	@echo "make gen            generated files anew"
 	@echo "make docs           every command in the documents is run"
 	@echo "make lock           the locked dependencies anew, from pyproject.toml"
@@ -49,10 +49,10 @@ fuzz: setup
 
 sim: $(STAMPS)/environment
 	@mkdir -p build
-	@$(RUN) cargo run --release --locked --quiet -p sim --bin simulate -- $(if $(SEED),--seed $(SEED)) \
+	@$(RUN) cargo run --release --locked --quiet -p sim --bin simulate $(if $(VARIANT),--features broken) -- $(if $(SEED),--seed $(SEED)) \
 		$(if $(HOURS),--hours $(HOURS) --counters build/simulator.json) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(FAULTS),--faults $(FAULTS)) \
-		$(if $(ACTS),--acts $(ACTS)) $(if $(KEPT),--kept $(KEPT)) $(if $(JSON),--json $(JSON))
+		$(if $(ACTS),--acts $(ACTS)) $(if $(VARIANT),--variant $(VARIANT)) $(if $(KEPT),--kept $(KEPT)) $(if $(JSON),--json $(JSON))
 
 gen: setup
 	@.venv/bin/python tools/gen_codes.py

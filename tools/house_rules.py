@@ -172,6 +172,38 @@ def crate_direction(files: list[Source]) -> Iterator[Finding]:
                     yield Finding(source.path, line, f"crate {source.crate} may not use {name}: it stands higher")
 
 
+def broken_variants(files: list[Source]) -> Iterator[Finding]:
+    """The feature that takes rules out of the platform is asked for by the simulator's own build alone.
+
+    So nothing that is released has it: the extension is built of `native`, which may not use `sim`.
+    """
+    for source in files:
+        if source.path.endswith("/Cargo.toml"):
+            manifest = tomllib.loads("\n".join(source.lines))
+            features: dict[str, list[str]] = manifest.get("features", {})
+            uses = [manifest.get(section, {}) for section in ("dependencies", "build-dependencies", "dev-dependencies")]
+            asked = [name for names in features.values() for name in names]
+            asked += [
+                name
+                for use in uses
+                for how in use.values()
+                if isinstance(how, dict)
+                for name in how.get("features", [])
+            ]
+            if source.crate != "sim" and any(name.split("/")[-1] == "broken" for name in asked):
+                yield Finding(source.path, 1, f"crate {source.crate} may not ask for the feature broken")
+            if source.crate != "sim" and "sim" in {**uses[0], **uses[1]}:
+                yield Finding(
+                    source.path, 1, f"crate {source.crate} may not use sim: what is released has no simulator"
+                )
+            if "broken" in features.get("default", []):
+                yield Finding(source.path, 1, "the feature broken may not be a default")
+        elif source.path != "Makefile" and not source.path.endswith((".rs", ".md", ".py")):
+            for number, text in enumerate(source.lines, 1):
+                if re.search(r"features[ =,\w-]*\bbroken\b", text):
+                    yield Finding(source.path, number, "only `make sim VARIANT=` builds with the feature broken")
+
+
 def room_imports(files: list[Source]) -> Iterator[Finding]:
     """Rooms are imported through `meridian`; a room's `cli.py` imports nothing heavy at its top."""
     for source in files:
@@ -338,6 +370,7 @@ def words(files: list[Source]) -> Iterator[Finding]:
 
 RULES: list[Callable[[list[Source]], Iterator[Finding]]] = [
     crate_direction,
+    broken_variants,
     room_imports,
     banned_calls,
     lengths,

@@ -4,6 +4,7 @@
 //! Lots are open (`leaves`), filled, taken off, or `unbooked` (the venue counts them as filled, their fills have not come):
 //! an order that ended with unbooked lots keeps them held until the fills arrive.
 
+use records::broken::{Variant, is_broken};
 use records::{BreakKind, LOTS_MAX, OrderEvent, OrderEventKind, OrderState, Owner, Reason, Side, UNDEF_PRICE};
 
 /// Ids of one order (itself and its replacements) that late reports may still name.
@@ -252,6 +253,7 @@ impl Order {
     /// Takes a report. The caller has ruled out executions that were booked before.
     pub(crate) fn step(&mut self, event: &OrderEvent, kind: OrderEventKind) -> Step {
         match kind {
+            OrderEventKind::CancelRejected if is_broken(Variant::CancelPresumed) => self.presumed_gone(),
             OrderEventKind::Canceled | OrderEventKind::Expired | OrderEventKind::NotFound
                 if self.was_replaced(event.owner.order_id) =>
             {
@@ -274,6 +276,16 @@ impl Order {
             // Of an execution, not of the order's life: the engine has them.
             OrderEventKind::Broken | OrderEventKind::Corrected => Step::default(),
         }
+    }
+
+    /// What no rule allows: it counts as ended by nobody's word. For variants of the simulator's test build.
+    #[cold]
+    fn presumed_gone(&mut self) -> Step {
+        if self.ended.is_some() {
+            return Step::repeated();
+        }
+        self.end(OrderState::Canceled);
+        Step { closed: true, told: true, ..Step::default() }
     }
 
     /// Whether this id's end was told by the replace that took its place: some venues say "canceled" of it, too.

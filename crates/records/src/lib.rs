@@ -6,6 +6,7 @@
 //!
 //! Units: prices in nanos (1e-9 of the quote currency), money in nanos as two words, sizes in lots, times in ns UTC.
 
+pub mod broken;
 mod codes;
 mod control;
 mod exchange;

@@ -7,6 +7,7 @@
 //!
 //! Invariant: nothing is changed before the last check has passed, but for the warned flag of a soft bound.
 
+use records::broken::{Variant, is_broken};
 use records::{KillNew, Metric, NewOrder, OrderType, RejectCode, Side, TimeInForce, UNDEF_PRICE, prefetch};
 
 use crate::cells::{Delta, NO_SLOT, capped_money_sum, capped_sum};
@@ -90,7 +91,9 @@ impl LimitTree {
         self.own.add(instrument, ask.side, ask.price_nanos);
         self.take_message(binding, &ask, &priced, now_ns);
         let delta = Delta { open_lots: ask.lots, orders: 1, held_nanos, ..Delta::default() };
-        self.book(binding, ask.side, &delta);
+        if !is_broken(Variant::OrdersNotHeld) {
+            self.book(binding, ask.side, &delta);
+        }
         Ok(Hold::new(binding, ask.side, ask.lots, priced.worst_nanos, remaining))
     }
 
@@ -132,7 +135,9 @@ impl LimitTree {
         let held_nanos = path.notional_nanos(next.held_lots(), next.held_price_nanos()) - held.1;
         let growth =
             Growth { side: ask.side, lots: more_lots, position_lots: more_lots, orders: 0, messages: 1, held_nanos };
-        self.check_counters(path, &growth, now_ns)?;
+        if !is_broken(Variant::ReplacementsUnchecked) {
+            self.check_counters(path, &growth, now_ns)?;
+        }
         let instrument = path.subject.instrument;
         if guarded && self.own.may_cross(instrument, ask.side, price_nanos) {
             return Err(self.refuse_crossing(instrument, &ask));
@@ -436,7 +441,8 @@ impl LimitTree {
         let (more_orders, more_lots, more_nanos) = (growth.orders > 0, growth.lots > 0, growth.held_nanos > 0);
         for place in path.counters.of(Counter::Position) {
             let cell = &self.positions[*place as usize];
-            let worst_lots = cell.worst_lots(growth.side, growth.position_lots);
+            let counted = if is_broken(Variant::OpenLotsNotCounted) { cell.open_lots[growth.side.index()] } else { 0 };
+            let worst_lots = cell.worst_lots(growth.side, growth.position_lots) - counted;
             beyond |= (growth.position_lots > 0) & (worst_lots > cell.hard[growth.side.index()]);
         }
         for place in path.counters.of(Counter::Total) {

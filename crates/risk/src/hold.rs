@@ -5,6 +5,7 @@
 //! that a hold can be neither forgotten nor released twice.
 
 use records::Side;
+use records::broken::{Variant, is_broken};
 
 use crate::types::Binding;
 
@@ -86,6 +87,9 @@ impl Hold {
     /// lot may fill before the replace arrives, which then opens `asked_lots` anew (ESCROW: `o − 1 + n`).
     #[inline]
     fn most_while_replacing(&self) -> i64 {
+        if is_broken(Variant::ReplacementHeldAtAnswer) {
+            return self.open_lots;
+        }
         let replaced = if self.replace_remaining { self.open_lots - 1 + self.asked_lots } else { self.asked_lots };
         self.open_lots.max(replaced)
     }

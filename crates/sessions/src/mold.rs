@@ -6,6 +6,7 @@
 //!
 //! Invariant: the receiver delivers each sequence once, in order; a sequence that it passes over is reported as a gap.
 
+use records::broken::{Variant, is_broken};
 use wire::moldudp64::{Downstream, RequestFields};
 
 use crate::ByteQueue;
@@ -282,6 +283,9 @@ impl Receiver {
         if self.next == 0 {
             (self.next, self.known) = (header.sequence, header.sequence);
         }
+        if header.sequence > self.next && is_broken(Variant::FeedGapsSkipped) {
+            (self.next, self.known) = (header.sequence, header.sequence);
+        }
         self.take_messages(header.sequence, &packet[HEADER_BYTES..], event);
         self.known = self.known.max(header.sequence.saturating_add(count));
         self.take_ahead(event);
@@ -300,7 +304,10 @@ impl Receiver {
     fn take_messages(&mut self, first: u64, mut frames: &[u8], event: &mut impl FnMut(Event<'_>)) {
         let mut sequence = first;
         while let Some((bytes, rest)) = split_frame(frames) {
-            if sequence == self.next && !self.held && !self.waiting {
+            let again = sequence < self.next && is_broken(Variant::FeedMessagesTakenAgain);
+            if again {
+                event(Event::Message { sequence, bytes });
+            } else if sequence == self.next && !self.held && !self.waiting {
                 event(Event::Message { sequence, bytes });
                 self.next += 1;
             } else if sequence >= self.next && sequence - self.next < AHEAD_MESSAGES_MAX {

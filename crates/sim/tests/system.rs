@@ -16,7 +16,7 @@ fn kept_seeds_hold() {
     assert!(!list.is_empty());
     for one in list {
         let outcome = run(&one.settings);
-        assert!(outcome.broken.is_none(), "{} ({})", failure(&one.settings, &outcome), one.why);
+        assert!(outcome.broken.is_none(), "{} ({})", failure(&one.settings, &outcome, None), one.why);
     }
 }
 
@@ -66,12 +66,12 @@ fn a_failing_run_is_shrunk_to_the_faults_that_it_needs() {
     let numbers: Vec<usize> = small.plan().iter().map(|fault| fault.number).collect();
     assert_eq!(numbers, [3, 7], "after {runs} runs");
     assert!(small.run_ns < settings.run_ns && small.acts_max < 1_000, "{small:?}");
-    let told = failure(&small, &outcome);
+    let told = failure(&small, &outcome, None);
     for word in ["seed 9", "limits hold at the venue", "FAULTS=3,7", "make sim SEED=9", "ACTS="] {
         assert!(told.contains(word), "{word} is not in {told}");
     }
     // What is told is what runs it again.
-    assert!(command(&small).contains(&format!("SECONDS={}", small.run_ns as f64 / 1e9)));
+    assert!(command(&small, None).contains(&format!("SECONDS={}", small.run_ns as f64 / 1e9)));
 }
 
 #[test]

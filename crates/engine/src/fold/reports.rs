@@ -3,6 +3,7 @@
 //! Invariant: a fill is booked once and always, even when nothing fits it; a difference is a break that someone sees; a
 //! hold is let go only as far as the venue or the gateway has said.
 
+use records::broken::{Variant, is_broken};
 use records::{
     Break, BreakKind, DayRoll, FillView, LOTS_MAX, NewOrder, OrderEvent, OrderEventKind, OrderState, Owner, Reason,
     Session, SessionState, Side, TimeInForce, UNDEF_PRICE,
@@ -451,6 +452,10 @@ impl Engine {
             let certain = if up { order.session_up() } else { !order.session_down() };
             if up && !certain && !order.forsaken {
                 self.cancel(place, Reason::Disconnected, true, out);
+            }
+            if !up && is_broken(Variant::UnknownOrdersReleased) {
+                let hold = self.orders.hold_mut(place);
+                self.limits.on_reduced(hold, hold.held_lots());
             }
             self.hash_cell(place);
             self.show_order(place);

@@ -1,10 +1,10 @@
 //! `make sim`: whole systems of two regions by seed, with what goes wrong in them; what broke, and how to see it again.
 //!
-//!     simulate --seed 1 [--seeds 10 | --hours 2] [--seconds 60] [--rate 500] [--faults 1,2] [--acts 9]
+//!     simulate --seed 1 [--seeds 10 | --hours 2] [--seconds 60] [--rate 500] [--faults 1,2] [--acts 9] [--variant NAME]
 //!              [--kept FILE] [--counters FILE] [--json FILE]
 //!
-//! Invariant: equal arguments give equal runs, but for how many fit into `--hours`. Exit code 0: nothing broke; 1: something did;
-//! 2: bad arguments, all told at once before anything starts.
+//! Invariant: equal arguments give equal runs, but for how many fit into `--hours`. Exit code 0: nothing broke; 1: something did,
+//! or nothing did in a variant; 2: bad arguments, all told at once before anything starts.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use sim::system::report::{Totals, command, failure, failure_json};
 use sim::system::{Outcome, Settings, kept, run, shrink};
 
-const NAMES: &str = "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --kept, --counters, --json";
+const NAMES: &str =
+    "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --variant, --kept, --counters, --json";
 
 /// What was asked for.
 #[derive(Default)]
@@ -26,6 +27,7 @@ struct Asked {
     rate: Option<u64>,
     faults: Option<Vec<usize>>,
     acts: Option<u64>,
+    variant: Option<String>,
     kept: Option<PathBuf>,
     counters: Option<PathBuf>,
     json: Option<PathBuf>,
@@ -74,6 +76,7 @@ impl Asked {
                 "--rate" => asked.rate = whole(name, value, 1, 1_000_000, &mut errors),
                 "--faults" => asked.faults = faults(value, &mut errors),
                 "--acts" => asked.acts = whole(name, value, 0, u64::MAX, &mut errors),
+                "--variant" => asked.variant = Some(value.clone()),
                 "--kept" => asked.kept = Some(value.into()),
                 "--counters" => asked.counters = Some(value.into()),
                 "--json" => asked.json = Some(value.into()),
@@ -120,12 +123,12 @@ impl Runs {
         Ok(runs)
     }
 
-    fn one(&mut self, settings: &Settings) {
+    fn one(&mut self, settings: &Settings, variant: Option<&str>) {
         let began = Instant::now();
         let outcome = run(settings);
         self.totals.add(&outcome, began.elapsed().as_nanos() as u64);
         if outcome.broken.is_some() {
-            self.fail(settings, outcome);
+            self.fail(settings, outcome, variant);
         }
         if let Some(path) = &self.counters {
             // Written beside and moved over it: whoever stops us in the midst leaves the one before.
@@ -138,12 +141,12 @@ impl Runs {
         }
     }
 
-    fn fail(&mut self, settings: &Settings, outcome: Outcome) {
-        println!("{}", failure(settings, &outcome));
-        let whole = failure_json(settings, &outcome);
+    fn fail(&mut self, settings: &Settings, outcome: Outcome, variant: Option<&str>) {
+        println!("{}", failure(settings, &outcome, variant));
+        let whole = failure_json(settings, &outcome, variant);
         let (small, smaller, runs) = shrink(settings, outcome);
-        println!("shrunk in {runs} runs to {} faults:\n{}", small.plan().len(), failure(&small, &smaller));
-        self.failures.push(json!({"found": whole, "shrunk": failure_json(&small, &smaller)}));
+        println!("shrunk in {runs} runs to {} faults:\n{}", small.plan().len(), failure(&small, &smaller, variant));
+        self.failures.push(json!({"found": whole, "shrunk": failure_json(&small, &smaller, variant)}));
     }
 }
 
@@ -153,22 +156,27 @@ fn run_kept(path: &PathBuf, runs: &mut Runs) -> Result<(), Vec<String>> {
     let text = std::fs::read_to_string(path).map_err(|error| vec![said(error.to_string())])?;
     let list = kept::read(&text).map_err(|errors| errors.into_iter().map(said).collect::<Vec<_>>())?;
     for one in list {
-        println!("kept: {} ({})", command(&one.settings), one.why);
-        runs.one(&one.settings);
+        println!("kept: {} ({})", command(&one.settings, None), one.why);
+        runs.one(&one.settings, None);
     }
     Ok(())
 }
 
-/// Seeds one after the other: so many, or for so long.
+fn choose(variant: Option<&str>) -> Result<(), String> {
+    let Some(name) = variant else { return Ok(()) };
+    sim::system::variants::choose(name)
+}
+
+/// Seeds one after the other: so many, or for so long, or until the variant is found.
 fn run_seeds(asked: &Asked, runs: &mut Runs) {
-    let began = Instant::now();
+    let (began, variant) = (Instant::now(), asked.variant.as_deref());
     let seeds = asked.seeds.unwrap_or(if asked.hours.is_some() { u64::MAX } else { 1 });
     let wall_s = asked.hours.map_or(f64::MAX, |hours| hours * 3_600.0);
     let mut told = 0.0;
     for _ in 0..seeds {
         let settings = asked.settings(runs.next_seed);
         runs.next_seed += 1;
-        runs.one(&settings);
+        runs.one(&settings, variant);
         let spent_s = began.elapsed().as_secs_f64();
         if spent_s > told + 60.0 {
             told = spent_s;
@@ -179,7 +187,7 @@ fn run_seeds(asked: &Asked, runs: &mut Runs) {
                 runs.totals.speed()
             );
         }
-        if spent_s >= wall_s || runs.failures.len() >= 5 {
+        if spent_s >= wall_s || (variant.is_some() && !runs.failures.is_empty()) || runs.failures.len() >= 5 {
             break;
         }
     }
@@ -189,6 +197,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let begun = Asked::read(&words).and_then(|asked| {
         let runs = Runs::begin(&asked).map_err(|error| vec![error])?;
+        choose(asked.variant.as_deref()).map_err(|error| vec![error])?;
         Ok((asked, runs))
     });
     let (asked, mut runs) = match begun {
@@ -209,11 +218,15 @@ fn main() -> ExitCode {
     }
     println!("{}", runs.totals.table());
     if let Some(path) = &asked.json {
-        let report = json!({"v": 1, "totals": runs.totals.json(runs.next_seed), "failures": runs.failures});
+        let report = json!({"v": 1, "variant": asked.variant, "totals": runs.totals.json(runs.next_seed), "failures": runs.failures});
         if let Err(error) = std::fs::write(path, format!("{report:#}\n")) {
             eprintln!("--json = {}: {error}", path.display());
             return ExitCode::from(2);
         }
     }
-    ExitCode::from(u8::from(!runs.failures.is_empty()))
+    let found = !runs.failures.is_empty();
+    if let Some(variant) = &asked.variant {
+        println!("{variant}: {}", if found { "found" } else { "NOT found" });
+    }
+    ExitCode::from(u8::from(found != asked.variant.is_some()))
 }

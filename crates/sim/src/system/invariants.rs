@@ -13,6 +13,7 @@ use records::{BOOK_STALE, Break, Metric, OrderEventKind, RecordRef, Side, UNDEF_
 use tiles::Clock;
 
 use super::configs::{GLOBAL_LIMITS, GLOBAL_LOTS_MAX, INSTRUMENT, OPEN_ORDERS_MAX, POSITION_LOTS_MAX, REGIONS};
+use super::faults::{Fault, Kind};
 use super::start::{Role, System};
 use super::store::holder;
 use super::truth::{TrueOrder, Truth};
@@ -53,6 +54,8 @@ invariants! {
     Counters = "holds equal the worst case";
     /// A replay of the journal gives the engine's hash.
     Replay = "a replay gives the engine's hash";
+    /// Orders of an engine that says nothing are pulled by its gateway, while that has nothing in its way.
+    Pulled = "a silent engine's orders are pulled";
     /// Everything ends: each command is answered and nothing stays reserved.
     Answered = "every command is answered";
     /// Positions, orders and fills are the venue's.
@@ -62,6 +65,11 @@ invariants! {
     /// The engine's book is the venue's.
     Book = "the book is the venue's";
 }
+
+/// How long a gateway that nothing is in the way of may take from its engine's last word to the last of its orders, ns.
+const PULLED_NS_MAX: u64 = 3_000_000_000;
+/// How long what was disturbed may need to find itself again, ns.
+const DISTURBED_NS: u64 = 5_000_000_000;
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug)]
@@ -98,6 +106,10 @@ pub struct Looked {
     dying: Option<(u64, u64)>,
     /// By limit: the regions' parts as written, and a move under way.
     parts: BTreeMap<u32, ([i64; 2], Option<Move>)>,
+    /// By region: until when something other than the engine is disturbed.
+    disturbed_until_ns: [u64; 2],
+    /// By region: since when the engine says nothing and nothing else is in its gateway's way.
+    silent_since_ns: [u64; 2],
 }
 
 fn broken(system: &System, invariant: Invariant, what: String) -> Broken {
@@ -108,7 +120,16 @@ impl Looked {
     /// Nothing looked at yet.
     pub fn new(_system: &System) -> Self {
         let parts = GLOBAL_LIMITS.into_iter().map(|(id, _)| (id, ([GLOBAL_LOTS_MAX / 2; 2], None))).collect();
-        Self { looks: 0, replays: 0, moves: 0, hash: 0, dying: None, parts }
+        Self {
+            looks: 0,
+            replays: 0,
+            moves: 0,
+            hash: 0,
+            dying: None,
+            parts,
+            disturbed_until_ns: [0; 2],
+            silent_since_ns: [0; 2],
+        }
     }
 
     /// What was looked at, by word.
@@ -121,6 +142,52 @@ impl Looked {
         self.hash
     }
 
+    /// Something goes wrong with a gateway, its venue, or the way between them.
+    pub fn disturbed(&mut self, fault: &Fault, now_ns: u64) {
+        let disturbs = matches!(
+            fault.kind,
+            Kind::CrashGateway
+                | Kind::CrashBoth
+                | Kind::CrashExchange
+                | Kind::PauseGateway
+                | Kind::PauseExchange
+                | Kind::SlowGateway
+                | Kind::VenueAway
+                | Kind::VenueHalfAway
+                | Kind::Cut
+                | Kind::CutOften
+                | Kind::ThinStream
+                | Kind::ClockDrift
+                | Kind::ClockStep
+                | Kind::DiskFull
+                | Kind::StaleCommands
+        );
+        if disturbs {
+            let until_ns = &mut self.disturbed_until_ns[usize::from(fault.region) - 1];
+            *until_ns = (*until_ns).max(now_ns + fault.for_ns + DISTURBED_NS);
+        }
+    }
+
+    /// Orders that a silent engine still has at its venue, for longer than its gateway may leave them there.
+    fn unpulled(&mut self, system: &System, place: usize) -> Option<String> {
+        let region = &system.regions[place];
+        let now_ns = system.processes.clock.now_ns();
+        let (engine, gateway) = (region.id(Role::Engine), region.id(Role::Gateway));
+        let silent = !system.processes.runs(engine) || system.processes.stands(engine);
+        let stands = [gateway, region.id(Role::Exchange)]
+            .into_iter()
+            .any(|id| !system.processes.runs(id) || system.processes.stands(id));
+        if !silent || stands || now_ns < self.disturbed_until_ns[place] {
+            self.silent_since_ns[place] = now_ns;
+            return None;
+        }
+        let alive = region.truth.borrow().alive.len();
+        let since_ns = now_ns - self.silent_since_ns[place];
+        (since_ns > PULLED_NS_MAX && alive > 0).then(|| {
+            format!("{alive} orders of an engine that has said nothing for {} ms are still open", since_ns / 1_000_000)
+        })
+    }
+
     /// What must hold at every moment.
     pub fn look(&mut self, system: &mut System) -> Result<(), Broken> {
         self.looks += 1;
@@ -129,7 +196,8 @@ impl Looked {
         for place in 0..system.regions.len() {
             let number = system.regions[place].number;
             let (worst, alive) = system.regions[place].truth.borrow_mut().take_worst();
-            let truth = system.regions[place].truth.borrow();
+            let truth = std::rc::Rc::clone(&system.regions[place].truth);
+            let truth = truth.borrow();
             let wrong = if let Some(what) = &truth.wrong {
                 Some((Invariant::TakenOnce, what.clone()))
             } else if worst.iter().any(|lots| *lots > POSITION_LOTS_MAX) || alive > OPEN_ORDERS_MAX {
@@ -142,6 +210,7 @@ impl Looked {
                 let engine = system.regions[place].engine.as_ref().map(|engine| engine.borrow());
                 engine.and_then(|engine| look_at_engine(engine.engine(), &truth))
             };
+            let wrong = wrong.or_else(|| self.unpulled(system, place).map(|what| (Invariant::Pulled, what)));
             worst_of_all = [worst_of_all[0] + worst[0], worst_of_all[1] + worst[1]];
             drop(truth);
             if let Some((invariant, what)) = wrong {

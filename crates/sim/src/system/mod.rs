@@ -16,6 +16,7 @@ mod start;
 mod store;
 mod traders;
 mod truth;
+pub mod variants;
 
 pub use invariants::{Broken, Invariant};
 pub use run::{Outcome, run};

@@ -290,6 +290,11 @@ impl Processes {
         self.processes[id].paused_until_ns = until_ns;
     }
 
+    /// Whether it stands still.
+    pub fn stands(&self, id: ProcessId) -> bool {
+        self.processes[id].paused_until_ns > self.clock.now_ns()
+    }
+
     /// From now on it is called once in so long at most; 0: as before.
     pub fn slow(&mut self, id: ProcessId, slow_ns: u64) {
         self.processes[id].slow_ns = slow_ns;

@@ -114,7 +114,7 @@ impl Totals {
 }
 
 /// The command that does this run again.
-pub fn command(settings: &Settings) -> String {
+pub fn command(settings: &Settings, variant: Option<&str>) -> String {
     let mut text = format!("make sim SEED={} SECONDS={}", settings.seed, settings.run_ns as f64 / 1e9);
     let _ = write!(text, " RATE={}", settings.rate);
     if let Some(faults) = &settings.faults {
@@ -124,11 +124,14 @@ pub fn command(settings: &Settings) -> String {
     if settings.acts_max != u64::MAX {
         let _ = write!(text, " ACTS={}", settings.acts_max);
     }
+    if let Some(variant) = variant {
+        let _ = write!(text, " VARIANT={variant}");
+    }
     text
 }
 
 /// A failure, for people.
-pub fn failure(settings: &Settings, outcome: &Outcome) -> String {
+pub fn failure(settings: &Settings, outcome: &Outcome, variant: Option<&str>) -> String {
     let mut text = String::new();
     let Some(broken) = &outcome.broken else { return text };
     let _ = writeln!(text, "seed {}: {broken}", settings.seed);
@@ -136,18 +139,18 @@ pub fn failure(settings: &Settings, outcome: &Outcome) -> String {
     for event in &outcome.events {
         let _ = writeln!(text, "  {:>12.6} s  {}", event.at_ns as f64 / 1e9, event.what);
     }
-    let _ = writeln!(text, "to see it again: {}", command(settings));
+    let _ = writeln!(text, "to see it again: {}", command(settings, variant));
     text
 }
 
 /// The same for programs.
-pub fn failure_json(settings: &Settings, outcome: &Outcome) -> Value {
+pub fn failure_json(settings: &Settings, outcome: &Outcome, variant: Option<&str>) -> Value {
     let broken = outcome.broken.as_ref();
     json!({
         "seed": settings.seed, "invariant": broken.map(|broken| broken.invariant.word()),
         "at_ns": broken.map(|broken| broken.at_ns), "what": broken.map(|broken| broken.what.clone()),
         "events": outcome.events.iter().map(|event| json!({"at_ns": event.at_ns, "what": event.what})).collect::<Vec<_>>(),
         "faults": settings.plan().iter().map(|fault| fault.kind.word()).collect::<Vec<_>>(),
-        "command": command(settings),
+        "command": command(settings, variant),
     })
 }

@@ -71,7 +71,9 @@ enum Deed {
     Begin(Fault),
     End(Fault),
     Start(Role, u16),
-    /// The engine of a region is dead, and what the one before it still had to say reaches the gateway.
+    /// The engine of a region dies, and perhaps its gateway starts again.
+    Fence(Fault),
+    /// What the engine before the one that is dead still had to say reaches the gateway.
     Stale(Fault),
 }
 
@@ -82,6 +84,8 @@ struct Run {
     events: VecDeque<Event>,
     faults: BTreeMap<&'static str, u64>,
     full: [bool; 2],
+    /// By region: the epoch of an engine that died after its gateway had heard of it.
+    fenced: [Option<u16>; 2],
     random: Random,
     looked: Looked,
     stale: u64,
@@ -105,6 +109,7 @@ pub fn run(settings: &Settings) -> Outcome {
         events: VecDeque::new(),
         faults: BTreeMap::new(),
         full: [false; 2],
+        fenced: [None; 2],
         looked,
         stale: 0,
         revision: 1 << 20,
@@ -238,6 +243,7 @@ impl Run {
             Deed::Begin(fault) => {
                 let done = self.begin(&fault)?;
                 if done {
+                    self.looked.disturbed(&fault, self.system.processes.clock.now_ns());
                     *self.faults.entry(fault.kind.word()).or_default() += 1;
                     let (word, region) = (fault.kind.word(), fault.region);
                     self.say(format!(
@@ -251,7 +257,8 @@ impl Run {
             }
             Deed::End(fault) => self.end(&fault),
             Deed::Start(role, region) => self.start(role, region)?,
-            Deed::Stale(fault) => self.say_stale(&fault)?,
+            Deed::Fence(fault) => self.fence(&fault)?,
+            Deed::Stale(fault) => self.say_stale(&fault),
         }
         Ok(())
     }
@@ -340,7 +347,15 @@ impl Run {
                     self.system.processes.disk(&name).set_full(true);
                 }
             }
-            Kind::PartsMove => self.move_parts(fault),
+            Kind::PartsMove => {
+                self.move_parts(fault);
+                // The giver loses sight of the store soon after, sometimes.
+                if fault.draw & 1 << 40 != 0 {
+                    let later = Fault { kind: Kind::StoreAway, ..*fault };
+                    let at_ns = self.now_ns() + 20 * MILLISECOND + (fault.draw >> 20) % (200 * MILLISECOND);
+                    self.put(at_ns, Deed::Begin(later));
+                }
+            }
             Kind::Killed => return Ok(self.kill_strategy(fault, true)),
             _ => return self.begin_of_process(fault, until_ns),
         }
@@ -373,8 +388,9 @@ impl Run {
                 self.crash(role, region)?;
                 self.start(role, region)?;
                 let heard_ns = self.now_ns() + 300 * MILLISECOND;
-                self.put(heard_ns, Deed::Stale(*fault));
-                self.put(heard_ns + fault.for_ns, Deed::Start(role, region));
+                self.put(heard_ns, Deed::Fence(*fault));
+                self.put(heard_ns + 400 * MILLISECOND, Deed::Stale(*fault));
+                self.put(heard_ns + 500 * MILLISECOND + fault.for_ns, Deed::Start(role, region));
             }
             _ => {
                 self.crash(role, region)?;
@@ -451,20 +467,31 @@ impl Run {
         }
     }
 
-    /// Commands of the engine that was here before this one reach the gateway now, which may have started again meanwhile.
-    fn say_stale(&mut self, fault: &Fault) -> Result<(), Broken> {
+    /// The second life of an engine ends, and its gateway starts again, sometimes.
+    fn fence(&mut self, fault: &Fault) -> Result<(), Broken> {
         let region = fault.region;
-        let (epoch, id) = (self.system.region(region).epoch, self.system.region(region).id(Role::Engine));
-        // One that never ran replaced nobody.
-        if !self.system.processes.has_run(id) {
+        // An engine that never ran replaced nobody.
+        if !self.system.processes.has_run(self.system.regions[usize::from(region) - 1].id(Role::Engine)) {
             return Ok(());
         }
-        // Nobody else may write to the link.
         self.crash(Role::Engine, region)?;
         let gateway = self.system.region(region).id(Role::Gateway);
         if fault.draw & 2 != 0 && self.system.processes.runs(gateway) {
             self.crash(Role::Gateway, region)?;
             self.start(Role::Gateway, region)?;
+        }
+        self.fenced[usize::from(region) - 1] = Some(self.system.region(region).epoch);
+        Ok(())
+    }
+
+    /// Commands of the engine that was here before the one that is dead reach the gateway now.
+    fn say_stale(&mut self, fault: &Fault) {
+        let region = fault.region;
+        let (epoch, id) = (self.system.region(region).epoch, self.system.region(region).id(Role::Engine));
+        // Nobody else may write to the link; and that the epoch is over was heard.
+        let fenced = self.fenced[usize::from(region) - 1].take();
+        if self.system.processes.runs(id) || fenced != Some(epoch) {
+            return;
         }
         let mut link = self.system.processes.producer(&format!("engine{region}_gateway{region}"));
         for number in 0..1 + fault.draw % 4 {
@@ -483,7 +510,6 @@ impl Run {
             order.time_in_force = TimeInForce::Day.code();
             self.stale += u64::from(link.offer(bytes_of(&order)) == Offer::Sent);
         }
-        Ok(())
     }
 
     /// Lots of each global limit go from one region's part to the other's: less first, more when that is in force.

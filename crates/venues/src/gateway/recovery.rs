@@ -11,6 +11,7 @@
 //!
 //! Invariant: commands are taken only after the venue's replay is complete; an order whose fate is not proven stays open.
 
+use records::broken::{Variant, is_broken};
 use records::{NewOrder, OrderEventKind, Reason, RecordRef, ReplaceOrder, SessionState, Stamp, VenueSession, bytes_of};
 use sessions::soup::{Client, ClientConfig, ClientEvent, ClientState};
 use wire::ouch50;
@@ -278,6 +279,9 @@ impl OuchVenue {
         if is_another(&heard, &met) {
             self.begin_session(core);
             self.next_sequence = 1;
+        }
+        if is_broken(Variant::MissedReportsNotAsked) {
+            self.next_sequence = end;
         }
         // Journaled once commands are taken: until then a restart has to find the difference again.
         self.venue_session = Some(met);

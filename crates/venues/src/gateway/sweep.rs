@@ -3,6 +3,7 @@
 //! Invariant: a sweep ends when every order that was open when it began was told to go, or is gone; it waits while the session
 //! is down.
 
+use records::broken::{Variant, is_broken};
 use records::{MassCancel, Owner, Reason};
 
 use super::orders::{Entry, Phase};
@@ -83,7 +84,8 @@ impl<P: Protocol> GatewayTile<P> {
 
     /// An engine that says nothing any more has its orders pulled, once.
     pub(super) fn watch_engine(&mut self, now_ns: u64) {
-        let silent = now_ns.saturating_sub(self.heard_engine_ns) > self.core.config.engine_silence_ns_max;
+        let silent = now_ns.saturating_sub(self.heard_engine_ns) > self.core.config.engine_silence_ns_max
+            && !is_broken(Variant::SilentEngineKept);
         let sweeps = self.protocol.sweeps();
         if silent && !self.engine_silent && sweeps.len() < SWEEPS_MAX {
             self.engine_silent = true;
