@@ -1,6 +1,6 @@
 //! One instrument of a venue by level: its levels, our orders behind them, and what a word of the record does to both.
 //!
-//! Invariant: `reach` is the price of our best order of a side, turned so that the best is the greatest; a trade
+//! Invariant: `reach` has the prices of our worst and best orders of a side, turned so that the best is the greatest; a trade
 //! that [`Book::quiet_trade`] does not take has changed nothing.
 
 use book::LevelTold;
@@ -57,6 +57,15 @@ pub(crate) enum Told {
     More,
 }
 
+/// Prices between which our orders of a side stand, turned.
+#[derive(Clone, Copy)]
+struct Reach {
+    worst: i64,
+    best: i64,
+}
+
+const NO_REACH: Reach = Reach { worst: i64::MAX, best: i64::MIN };
+
 /// One instrument.
 pub(crate) struct Book {
     pub listed: Listed,
@@ -66,7 +75,7 @@ pub(crate) struct Book {
     /// By key: a bid's tick, an ask's negated one; the best is the greatest.
     pub levels: [Ladder; 2],
     own: [Vec<Resting>; 2],
-    reach: [i64; 2],
+    reach: [Reach; 2],
     pub trading: TradingState,
 }
 
@@ -79,7 +88,7 @@ impl Book {
             grid: Grid::new(listed.tick_nanos),
             levels: Default::default(),
             own: Default::default(),
-            reach: [i64::MIN; 2],
+            reach: [NO_REACH; 2],
             trading: TradingState::Trading,
         }
     }
@@ -113,7 +122,8 @@ impl Book {
 
     fn renew_reach(&mut self, side: Side) {
         let keys = self.own[side.index()].iter().map(|order| turned(side, order.price_nanos));
-        self.reach[side.index()] = keys.max().unwrap_or(i64::MIN);
+        let widened = |reach: Reach, key: i64| Reach { worst: reach.worst.min(key), best: reach.best.max(key) };
+        self.reach[side.index()] = keys.fold(NO_REACH, widened);
     }
 
     /// The key of a level that is told, unless no venue could tell it.
@@ -132,7 +142,7 @@ impl Book {
     #[inline(always)]
     pub fn crosses(&self, level: &LevelTold) -> bool {
         let other = level.side.opposite();
-        level.lots > 0 && self.reach[other.index()] >= turned(other, level.price_nanos)
+        level.lots > 0 && self.reach[other.index()].best >= turned(other, level.price_nanos)
     }
 
     /// A level is as it was told; false: it was so before.
@@ -173,7 +183,8 @@ impl Book {
     #[inline(always)]
     pub fn renew_at(&mut self, place: usize, level: &LevelTold, model: QueueModel) {
         let before_lots = self.levels[level.side.index()].set_near(place, level.lots);
-        if self.reach[level.side.index()] != i64::MIN {
+        let (reach, key) = (self.reach[level.side.index()], turned(level.side, level.price_nanos));
+        if reach.worst <= key && key <= reach.best {
             self.queue(level, before_lots, model);
         }
     }
@@ -185,7 +196,7 @@ impl Book {
             return true;
         }
         for side in resting_sides(trade) {
-            let reach = self.reach[side.index()];
+            let reach = self.reach[side.index()].best;
             let key = turned(side, trade.price_nanos);
             let filled = |order: &Resting| order.price_nanos == trade.price_nanos && !order.place.holds(trade.lots);
             if reach > key || reach == key && self.own[side.index()].iter().any(filled) {

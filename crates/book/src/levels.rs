@@ -7,7 +7,6 @@ use records::{BookAction, Level, MarketLevel, Side, UNDEF_PRICE};
 
 use crate::anomaly::{Anomaly, Change};
 use crate::books::{Applied, VenueBooks, told};
-use crate::map::Mixed;
 use crate::orders::SUM;
 use crate::sides::key_at;
 
@@ -52,20 +51,32 @@ pub enum Renewed {
     Best(Level),
 }
 
+/// Both sides of an instrument of one [`VenueBooks`].
+#[derive(Clone, Copy, Debug)]
+pub struct InstrumentSides {
+    /// Number of the first side, the bids'.
+    first: u32,
+}
+
+/// Prices of one instrument mostly differ by few ticks, so that one multiplication keeps them apart.
 #[inline(always)]
 fn hint_of(side: u32, price_nanos: i64) -> usize {
-    Mixed::level(side >> 1, price_nanos).short(HINTS) ^ (side as usize & 1)
+    let key = price_nanos.cast_unsigned().wrapping_add(u64::from(side).wrapping_mul(0xd6e8_feb8_6659_fd93));
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HINTS.trailing_zeros())) as usize
 }
 
 impl VenueBooks {
+    /// The sides of an instrument that has a book here.
+    #[inline(always)]
+    pub fn sides_of(&self, instrument: u32) -> Option<InstrumentSides> {
+        self.check_instrument(instrument).ok().map(|()| InstrumentSides { first: instrument * 2 })
+    }
+
     /// Takes what a venue tells of a level, where the best price of the side stays; nothing of it otherwise.
     #[inline(always)]
-    pub fn renew_sum(&mut self, instrument: u32, level: &LevelTold) -> Renewed {
+    pub fn renew_sum(&mut self, sides: InstrumentSides, level: &LevelTold) -> Renewed {
         let LevelTold { side, price_nanos, lots, .. } = *level;
-        if self.check_instrument(instrument).is_err() {
-            return Renewed::Not;
-        }
-        let side = instrument * 2 + side.index() as u32;
+        let side = sides.first | side.index() as u32;
         let known = self.hinted(side, price_nanos).and_then(|level| Some((level, self.sum_of(level)?)));
         let Some((level, sum)) = known.filter(|_| lots > 0) else { return self.renew_another(side, price_nanos, lots) };
         let (whole, before) = (self.node(level).lots, self.node(sum).lots);

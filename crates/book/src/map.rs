@@ -69,12 +69,6 @@ impl Mixed {
         Self((key ^ (key >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// A number below a power of two, an even one.
-    #[inline(always)]
-    pub(crate) const fn short(self, below: usize) -> usize {
-        (self.0 >> (64 - below.trailing_zeros())) as usize & !1
-    }
-
     /// Never 0, which is vacant.
     #[inline(always)]
     const fn tag(self) -> u32 {

@@ -28,6 +28,24 @@ impl LimitTree {
         excess
     }
 
+    /// Books the fill that ends a live order: [`LimitTree::on_fill`] and [`LimitTree::on_closed`] at once.
+    pub fn on_last_fill(&mut self, hold: &mut Hold, lots: i64, price_nanos: i64, unbooked_lots: i64) -> i64 {
+        assert!(lots > 0, "a fill of nothing");
+        assert!(hold.is_alive() && unbooked_lots >= 0, "an order that ends twice");
+        let (side, path) = (hold.side(), self.path(hold.binding()));
+        let (used_nanos, instrument) =
+            (path.notional_nanos(lots, price_nanos.saturating_abs()), path.subject.instrument);
+        let excess = (lots - hold.held_lots()).max(0);
+        let position_lots = side.sign() * lots;
+        let change = Delta { position_lots, traded_lots: lots, used_nanos, orders: -1, ..Delta::default() };
+        self.own.remove(instrument, side);
+        self.change(hold, change, |hold| {
+            hold.fill(lots);
+            hold.close(unbooked_lots);
+        });
+        excess
+    }
+
     /// The venue took lots off a live order without ending it.
     pub fn on_reduced(&mut self, hold: &mut Hold, lots_off: i64) {
         assert!(lots_off >= 0 && hold.is_alive(), "lots taken off an order that is gone");

@@ -92,6 +92,36 @@ fn a_new_limit_counts_what_was_open_and_booked_before_it() {
 }
 
 #[test]
+fn a_last_fill_is_a_fill_and_an_end_at_once() {
+    let mut warned = 0;
+    for (filled_lots, asked_lots, unbooked_lots) in
+        [(9, None, 0), (6, None, 3), (14, None, 0), (9, Some(12), 0), (5, Some(4), 2), (2, Some(20), 7)]
+    {
+        let ends = |at_once: bool| {
+            let mut firm = Firm::new();
+            let binding = firm.bind(1, 1);
+            firm.set(LimitSet { soft_percent: 50, ..limit(90, DESK, Metric::PositionLong, 10) });
+            firm.set(LimitSet { soft_percent: 50, ..limit(91, DESK, Metric::OpenOrders, 2) });
+            let _other = firm.send(binding, Side::Sell, 3).unwrap();
+            let mut hold = firm.send(binding, Side::Buy, 9).unwrap();
+            let _refused_or_asked = asked_lots.map(|lots| firm.replace(&mut hold, lots, 0));
+            let excess = if at_once {
+                firm.tree.on_last_fill(&mut hold, filled_lots, price(101), unbooked_lots)
+            } else {
+                let excess = firm.tree.on_fill(&mut hold, filled_lots, price(101));
+                firm.tree.on_closed(&mut hold, unbooked_lots);
+                excess
+            };
+            let warnings: Vec<_> = std::iter::from_fn(|| firm.tree.take_warning()).collect();
+            (excess, hold, hash(&firm.tree), warnings)
+        };
+        assert_eq!(ends(true), ends(false), "{filled_lots} {asked_lots:?} {unbooked_lots}");
+        warned += ends(true).3.len();
+    }
+    assert!(warned > 0);
+}
+
+#[test]
 fn a_limit_lowered_below_its_use_closes_the_side_and_keeps_the_debt() {
     let mut firm = Firm::new();
     let binding = firm.bind(1, 1);

@@ -127,10 +127,11 @@ impl Engine {
         if step.reduced > 0 {
             self.limits.on_reduced(hold, step.reduced);
         }
-        if step.filled > 0 {
+        if step.filled > 0 && step.closed {
+            self.limits.on_last_fill(hold, step.filled, price_nanos, order.unbooked_lots);
+        } else if step.filled > 0 {
             self.limits.on_fill(hold, step.filled, price_nanos);
-        }
-        if step.closed {
+        } else if step.closed {
             self.limits.on_closed(hold, order.unbooked_lots);
         }
         self.exposures += 1;

@@ -6,7 +6,7 @@
 //! Invariant: a record that a run takes leaves the engine as [`Engine::apply`] leaves it; one that it does not take leaves no
 //! trace and goes that way. Within a run there is no command, no output and no call of a strategy.
 
-use book::{LevelTold, Renewed, VenueBooks};
+use book::{InstrumentSides, LevelTold, Renewed, VenueBooks};
 use records::{BookView, Hash64, Level, Side, Stamp, Trade};
 
 use super::market::{middle, touch_words};
@@ -16,7 +16,7 @@ use super::{Engine, absent};
 pub struct MarketRun<'a> {
     books: &'a mut VenueBooks,
     view: &'a mut BookView,
-    instrument: u32,
+    sides: InstrumentSides,
     /// The listing's place, as the hash has it.
     place: u64,
     hash: Hash64,
@@ -60,10 +60,11 @@ impl Engine {
             return None;
         }
         let before = Stamp { sequence: self.input, time_ns: self.time_ns };
+        let books = venue.books.as_mut()?;
         let mut run = MarketRun {
-            books: venue.books.as_mut()?,
+            sides: books.sides_of(instrument)?,
+            books,
             view: &mut listing.view,
-            instrument,
             place: u64::from(place),
             hash: self.hash,
             due_ns: self.next_due_ns.min(until_ns),
@@ -118,7 +119,7 @@ impl MarketRun<'_> {
         if time_ns >= self.due_ns || !level.is_last {
             return false;
         }
-        match self.books.renew_sum(self.instrument, level) {
+        match self.books.renew_sum(self.sides, level) {
             Renewed::Not => return false,
             Renewed::Behind => self.go_on(time_ns, times_ns),
             Renewed::Best(best) => {
