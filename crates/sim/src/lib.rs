@@ -5,11 +5,13 @@
 
 mod net;
 mod random;
+mod shadow;
 mod simulation;
 mod storage;
 pub mod system;
 
 pub use net::{Faults, SimNet};
 pub use random::Random;
+pub use shadow::leave_snapshot;
 pub use simulation::{SimClock, Simulation, TileId};
 pub use storage::SimDisk;

@@ -4,6 +4,16 @@
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
+impl records::StateValue for Random {
+    fn put(&self, out: &mut records::StateWriter) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut records::StateReader<'_>) -> Result<Self, records::StateError> {
+        u64::take(from).map(Self)
+    }
+}
+
 impl Random {
     /// The stream of this seed.
     pub fn new(seed: u64) -> Self {

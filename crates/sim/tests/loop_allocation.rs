@@ -18,6 +18,8 @@ mod counting;
 mod fix;
 #[path = "whole_loop/flow.rs"]
 mod flow;
+#[path = "whole_loop/shadow.rs"]
+mod shadow;
 #[path = "whole_loop/strategy.rs"]
 mod strategy;
 #[path = "whole_loop/truth.rs"]

@@ -21,6 +21,7 @@ mod garbage;
 mod named;
 mod parity;
 mod session;
+mod shadow;
 mod sockets;
 mod strategy;
 mod truth;

@@ -269,4 +269,16 @@ impl RustStrategy for Wanderer {
     fn state_hash(&self) -> u64 {
         self.random.clone().number() ^ self.calls
     }
+
+    fn save_state(&self, out: &mut StateWriter) {
+        let Self { plan: _, random, calls, was_stale, quotes: _, taken } = self;
+        random.put(out);
+        (*calls, *was_stale, *taken).put(out);
+    }
+
+    fn load_state(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.random = Random::take(from)?;
+        (self.calls, self.was_stale, self.taken) = StateValue::take(from)?;
+        Ok(())
+    }
 }

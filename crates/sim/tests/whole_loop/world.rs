@@ -173,7 +173,7 @@ pub struct World {
     pub seen: Arc<Seen>,
     pub stop_ns: u64,
     pub script: Script,
-    engine_lives: u16,
+    pub engine_lives: u16,
 }
 
 fn exchange_disk(venue: u16, day: u32) -> String {
@@ -529,11 +529,11 @@ impl World {
 
     pub fn start_engine(&mut self) {
         self.engine_lives += 1;
-        let first = self.engine_lives == 1;
-        let later = |life| bootstrap::later_life(life);
-        let bootstrap = if first { bootstrap::first_life(self.setup.venues) } else { later(self.engine_lives) };
-        let context = self.context("engine");
-        let tile = EngineTile::new(context, engine_config(&self.setup, bootstrap), self.host()).unwrap();
+        let life = self.engine_lives;
+        let bootstrap = if life == 1 { bootstrap::first_life(self.setup.venues) } else { bootstrap::later_life(life) };
+        let (context, config) = (self.context("engine"), engine_config(&self.setup, bootstrap));
+        self.leave_snapshot(&context, &config);
+        let tile = EngineTile::new(context, config, self.host()).unwrap();
         self.engine = Some(self.add("engine".into(), tile));
     }
 
