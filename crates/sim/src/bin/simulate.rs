@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use sim::system::report::{Totals, command, failure, failure_json};
-use sim::system::{Outcome, Settings, kept, run, shrink};
+use sim::system::{Outcome, Settings, clean_up, kept, run, shrink};
 
 const NAMES: &str =
     "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --variant, --kept, --counters, --json";
@@ -216,6 +216,7 @@ fn main() -> ExitCode {
     if asked.kept.is_none() || asked.seed.is_some() || asked.hours.is_some() {
         run_seeds(&asked, &mut runs);
     }
+    clean_up();
     println!("{}", runs.totals.table());
     if let Some(path) = &asked.json {
         let report = json!({"v": 1, "variant": asked.variant, "totals": runs.totals.json(runs.next_seed), "failures": runs.failures});

@@ -21,6 +21,7 @@ pub mod variants;
 pub use invariants::{Broken, Invariant};
 pub use run::{Outcome, run};
 pub use shrink::shrink;
+pub use start::clean_up;
 
 use faults::Fault;
 

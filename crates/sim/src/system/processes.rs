@@ -113,6 +113,7 @@ struct Process {
     /// While it is slow it is called once in so long, 0: at once.
     slow_ns: u64,
     called_ns: u64,
+    started_ns: u64,
 }
 
 /// What became of a run of the processes.
@@ -187,6 +188,7 @@ impl Processes {
             paused_until_ns: 0,
             slow_ns: 0,
             called_ns: 0,
+            started_ns: 0,
         });
         self.processes.len() - 1
     }
@@ -201,9 +203,10 @@ impl Processes {
         self.processes[id].tile.is_some()
     }
 
-    /// Whether it runs and has been called in this life.
-    pub fn has_run(&self, id: ProcessId) -> bool {
-        self.runs(id) && self.processes[id].called_ns > 0
+    /// Whether it runs, has done so for this long, and does not stand still.
+    pub fn has_run(&self, id: ProcessId, ns: u64) -> bool {
+        let process = &self.processes[id];
+        self.runs(id) && process.called_ns > 0 && !self.stands(id) && self.clock.now_ns() >= process.started_ns + ns
     }
 
     /// A link between processes.
@@ -275,6 +278,7 @@ impl Processes {
         let process = &mut self.processes[id];
         (process.tile, process.listed_ns, process.paused_until_ns, process.slow_ns) = (Some(tile), u64::MAX, 0, 0);
         (process.tick_due_ns, process.called_ns) = (0, 0);
+        process.started_ns = self.clock.now_ns();
         let at_ns = self.clock.now_ns() + self.random.between(0, 1_000);
         self.list(at_ns, id);
         Ok(())

@@ -470,13 +470,15 @@ impl Run {
     /// The second life of an engine ends, and its gateway starts again, sometimes.
     fn fence(&mut self, fault: &Fault) -> Result<(), Broken> {
         let region = fault.region;
-        // An engine that never ran replaced nobody.
-        if !self.system.processes.has_run(self.system.regions[usize::from(region) - 1].id(Role::Engine)) {
+        let (engine, gateway) =
+            (self.system.region(region).id(Role::Engine), self.system.region(region).id(Role::Gateway));
+        // Only if the gateway has heard of it: nobody is replaced before that, and heartbeats come each 100 ms.
+        let heard = [engine, gateway].into_iter().all(|id| self.system.processes.has_run(id, 150 * MILLISECOND));
+        if !heard {
             return Ok(());
         }
         self.crash(Role::Engine, region)?;
-        let gateway = self.system.region(region).id(Role::Gateway);
-        if fault.draw & 2 != 0 && self.system.processes.runs(gateway) {
+        if fault.draw & 2 != 0 {
             self.crash(Role::Gateway, region)?;
             self.start(Role::Gateway, region)?;
         }

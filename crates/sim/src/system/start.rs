@@ -107,10 +107,18 @@ pub struct System {
     pub stop_ns: u64,
 }
 
+static SECRET_FILE: OnceLock<String> = OnceLock::new();
+
+/// Takes away the file that this process made for its runs.
+pub fn clean_up() {
+    if let Some(path) = SECRET_FILE.get() {
+        let _gone_already = std::fs::remove_file(path);
+    }
+}
+
 /// A file with the secret of the line, as topologies name one.
 fn secret_file() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| {
+    SECRET_FILE.get_or_init(|| {
         let path = std::env::temp_dir().join(format!("meridian-simulator-{}", std::process::id()));
         std::fs::write(&path, "the simulator's secret").expect("a folder for temporary files");
         path.to_string_lossy().into_owned()
