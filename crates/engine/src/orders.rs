@@ -240,10 +240,11 @@ impl Order {
     /// a cancel settles it.
     pub(crate) fn session_up(&mut self) -> bool {
         let certain = self.acknowledged && self.pending_id == 0 && !self.forsaken;
+        // A cancel that had no answer is under way no longer: nobody will give it one.
+        let had_asked = std::mem::take(&mut self.cancel_sent);
         if certain {
             self.unknown = false;
-            if self.cancel_sent {
-                self.cancel_sent = false;
+            if had_asked {
                 self.cancel_owed = self.cancel_owed.max(Reason::UserRequested.code());
             }
         }

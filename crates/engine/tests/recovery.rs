@@ -237,6 +237,28 @@ fn r8_a_session_that_knows_nothing_of_our_orders_does_not_make_us_flat() {
     assert_eq!((world.state(id), world.held()), (OrderState::Canceled, 1));
 }
 
+/// A cancel that went down with its session, or with the gateway that was to take it, is asked of the next one, for an order that
+/// nobody has answered either.
+#[test]
+fn h1_a_cancel_that_was_lost_with_its_session_is_sent_again_to_the_next() {
+    for is_acknowledged in [true, false] {
+        let mut world = World::new();
+        let id = if is_acknowledged { world.live_order(Side::Buy, LOTS) } else { world.order(Side::Buy, LOTS) };
+        world.intend(vec![cancel_intent(id)]);
+        for life in 1..=3 {
+            let cancels = world.commands::<records::CancelOrder>();
+            assert_eq!(cancels.len(), 1, "acknowledged: {is_acknowledged}, life {life}");
+            assert_eq!(cancels[0].owner.order_id, id);
+            assert_eq!(world.held(), LOTS);
+            world.clear();
+            world.session(VENUE, SessionState::Down);
+            world.session(VENUE, SessionState::Up);
+        }
+        world.report(id, Canceled, |event| (event.lots, event.leaves_lots) = (LOTS, 0));
+        assert_eq!((world.state(id), world.held()), (OrderState::Canceled, 0));
+    }
+}
+
 /// Another session counts its executions from the start again: the same number is another trade.
 #[test]
 fn v3_an_execution_number_of_another_session_is_another_execution() {
