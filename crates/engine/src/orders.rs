@@ -540,7 +540,8 @@ impl Order {
         self.cancel_sent = false;
         // One that could not leave is still owed; one that the venue refused is not.
         let could_not_leave = [Reason::Closed, Reason::BackPressure, Reason::Throttled, Reason::Disconnected];
-        if !reason.is_some_and(|reason| could_not_leave.contains(&reason)) {
+        let has_left = !reason.is_some_and(|reason| could_not_leave.contains(&reason));
+        if has_left {
             self.cancel_owed = 0;
         }
         if reason == Some(Reason::Throttled) && self.cancel_owed == 0 {
@@ -553,7 +554,8 @@ impl Order {
             return Step { found, told: true, ..Step::default() };
         }
         if !asked {
-            return self.impossible(event);
+            // Each life of an engine and of a session may have asked once; the first answer was for all.
+            return if has_left { self.impossible(event) } else { Step::repeated() };
         }
         self.unknown &= !self.acknowledged || self.pending_id != 0;
         Step::told()

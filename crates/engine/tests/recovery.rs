@@ -2,8 +2,10 @@
 
 mod support;
 
-use OrderEventKind::{Accepted, Broken, Canceled, Corrected, Expired, Filled, NotFound, ReplaceRejected, Replaced};
-use records::{BreakKind, OrderEventKind, OrderState, Session, SessionState, Side};
+use OrderEventKind::{
+    Accepted, Broken, CancelRejected, Canceled, Corrected, Expired, Filled, NotFound, ReplaceRejected, Replaced,
+};
+use records::{BreakKind, OrderEventKind, OrderState, Reason, Session, SessionState, Side};
 use support::{ACCOUNT, PRICE, SHARE, VENUE, World, cancel_intent, replace_intent};
 
 const LOTS: i64 = 10;
@@ -257,6 +259,21 @@ fn h1_a_cancel_that_was_lost_with_its_session_is_sent_again_to_the_next() {
         world.report(id, Canceled, |event| (event.lots, event.leaves_lots) = (LOTS, 0));
         assert_eq!((world.state(id), world.held()), (OrderState::Canceled, 0));
     }
+}
+
+/// Two lives of an engine asked, and the gateway says of each cancel that it could not leave: the second word is no break.
+#[test]
+fn v5_a_cancel_that_never_left_may_be_told_once_for_each_life_that_asked() {
+    let mut world = World::new();
+    let id = world.live_order(Side::Buy, LOTS);
+    world.intend(vec![cancel_intent(id)]);
+    for reason in [Reason::Closed, Reason::Disconnected, Reason::Disconnected] {
+        world.report(id, CancelRejected, |event| event.reason = reason.code());
+        assert_eq!((world.state(id), world.held()), (OrderState::Live, LOTS), "{reason:?}");
+    }
+    assert!(world.breaks().is_empty(), "{:?}", world.breaks());
+    world.report(id, CancelRejected, |event| event.reason = Reason::TooLate.code());
+    assert_eq!(world.breaks(), [BreakKind::ImpossibleTransition], "a venue that refuses what nobody asked is one");
 }
 
 /// Another session counts its executions from the start again: the same number is another trade.
