@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet
@@ -19,14 +20,6 @@ from meridian.engine import export, journals
 from tests.engine.keep_journal import START_NS, inputs
 
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    directory = tmp_path / "engine"
-    directory.mkdir()
-    native.run(directory, inputs())
-    return directory
 
 
 def _written(journal: Path, kind: str) -> list[tuple[int, int, bytes]]:
@@ -125,7 +118,7 @@ def test_damage_leaves_nothing_half(journal: Path, tmp_path: Path, meridian: Mer
 def test_a_full_disk_leaves_nothing_half(form: str, journal: Path, tmp_path: Path) -> None:
     out = tmp_path / "tables"
     command = [sys.executable, "-m", "meridian", "journal", "export", str(journal), "--out", str(out), "--format", form]
-    full = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))  # noqa: E731
+    full = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (1_000, 1_000))
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=full, check=False)
     assert done.returncode == 3 and "nothing is left there" in done.stderr and "Traceback" not in done.stderr, (
         done.stderr

@@ -19,14 +19,6 @@ from tests.engine.keep_journal import KEPT, PRICE, inputs
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    directory = tmp_path / "run" / "engine"
-    directory.mkdir(parents=True)
-    native.run(directory, inputs())
-    return directory
-
-
 def _segment(journal: Path) -> Path:
     (segment,) = journal.glob("journal-*.segment")
     return segment

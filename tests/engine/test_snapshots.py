@@ -8,21 +8,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from meridian._native import engine as native
 from meridian.engine import journals
 from tests.engine.keep_journal import inputs
 
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    directory = tmp_path / "run" / "engine"
-    directory.mkdir(parents=True)
-    native.run(directory, inputs())
-    return directory
 
 
 def test_a_snapshot_holds_what_a_whole_replay_ends_with(journal: Path) -> None:

@@ -7,24 +7,10 @@
 //! Invariant: a command that takes something on leaves after its input is durable, in the order of the passes. What never leaves is
 //! told to the fold as a `NotSent`, as with a full link: a full ring is one, and a device that refused is one for good.
 
-use records::{CancelOrder, Header, Kind, NewOrder, Owner, Reason, ReplaceOrder, read_from};
+use records::{CancelOrder, Header, Kind, Owner, Reason, ReplaceOrder, read_from};
 
 /// Bytes of the longest command or message to another engine.
 const BYTES_MAX: usize = 128;
-
-/// Up to which input what an engine does may be said: the least of what its level of durability asks for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct DurableUpTo {
-    /// What the device has; `None` where the level does not ask for it. What a standby has acknowledged will stand beside it.
-    pub(crate) device: Option<u64>,
-}
-
-impl DurableUpTo {
-    /// The sequence, where the level asks for anything.
-    pub(crate) fn sequence(self) -> Option<u64> {
-        [self.device].into_iter().flatten().min()
-    }
-}
 
 /// Where something goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +117,7 @@ impl Release {
         }
         let owner = || read_from::<Owner>(&record[size_of::<Header>()..]).map_or(0, |owner| owner.order_id);
         let (order_id, original_id) = match kind {
-            Some(Kind::NewOrder) => (read_from::<NewOrder>(record).map_or(0, |order| order.owner.order_id), 0),
+            Some(Kind::NewOrder) => (owner(), 0),
             Some(Kind::ReplaceOrder) => {
                 (owner(), read_from::<ReplaceOrder>(record).map_or(0, |order| order.original_id))
             }
@@ -219,7 +205,7 @@ impl Release {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::{QuoteSet, Record, bytes_of};
+    use records::{NewOrder, QuoteSet, Record, bytes_of};
 
     fn order(id: u64) -> NewOrder {
         let mut order = NewOrder::new();

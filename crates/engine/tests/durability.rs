@@ -1,19 +1,21 @@
 //! Durability `disk`: what takes something on is seen by a venue only when the input that caused it cannot be lost any more.
 
+#[path = "support/outside.rs"]
+mod outside;
 mod support;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 
 use engine::{EngineTile, EngineTileConfig, EventRef, Host, Outbox, STATE_FILE, replay_reader};
 use journal::{Reader, segment_number};
 use links::{Counters, Offer, Publication, Subscription};
+use outside::{At, End, NoNet, Queue};
 use records::*;
 use support::{PRICE, Rng, SHARE, TICK, VENUE, cancel_intent, new_intent, replace_intent};
-use tiles::{Clock, Context, Net, RealStorage, Segment, Storage, Tcp, TcpListener, Tile, Udp};
+use tiles::{Context, RealStorage, Segment, Storage, Tile};
 
 /// What a flush comes to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,70 +113,6 @@ impl Drop for DiskSegment {
     }
 }
 
-type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
-
-struct End(Queue);
-
-impl Publication for End {
-    fn offer(&mut self, record: &[u8]) -> Offer {
-        self.0.borrow_mut().push_back(record.to_vec());
-        Offer::Sent
-    }
-
-    fn has_room(&self, _records: usize) -> bool {
-        true
-    }
-}
-
-impl Subscription for End {
-    fn poll(&mut self, limit: usize, take: &mut dyn FnMut(&[u8])) -> usize {
-        let mut taken = 0;
-        while taken < limit {
-            let Some(record) = self.0.borrow_mut().pop_front() else { break };
-            take(&record);
-            taken += 1;
-        }
-        taken
-    }
-
-    fn lost(&self) -> u64 {
-        0
-    }
-
-    fn connected(&self) -> bool {
-        true
-    }
-}
-
-struct NoNet;
-
-fn no<T>() -> io::Result<T> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-impl Net for NoNet {
-    fn udp_multicast(&self, _group: SocketAddrV4, _interface: Ipv4Addr) -> io::Result<Box<dyn Udp>> {
-        no()
-    }
-    fn udp(&self, _bind: SocketAddrV4, _interface: Ipv4Addr) -> io::Result<Box<dyn Udp>> {
-        no()
-    }
-    fn tcp_connect(&self, _to: SocketAddrV4) -> io::Result<Box<dyn Tcp>> {
-        no()
-    }
-    fn tcp_listen(&self, _at: SocketAddrV4) -> io::Result<Box<dyn TcpListener>> {
-        no()
-    }
-}
-
-struct At;
-
-impl Clock for At {
-    fn now_ns(&self) -> u64 {
-        support::START_NS
-    }
-}
-
 /// Enters, replaces and cancels by what it sees alone, so that a replay of its inputs does the same.
 struct Quoter;
 
@@ -232,18 +170,18 @@ fn config(epoch: u16) -> EngineTileConfig {
 
 fn context(storage: Rc<dyn Storage>, input: &Queue, commands: Box<dyn Publication>, counters: &Counters) -> Context {
     Context {
-        clock: Rc::new(At),
+        clock: Rc::new(At(Cell::new(support::START_NS))),
         net: Rc::new(NoNet),
         storage,
         publications: [("engine_gateway".to_owned(), commands)].into(),
-        subscriptions: [("feed_engine".to_owned(), Box::new(End(input.clone())) as Box<dyn Subscription>)].into(),
+        subscriptions: [("feed_engine".to_owned(), Box::new(End::of(input.clone())) as Box<dyn Subscription>)].into(),
         counters: counters.clone(),
     }
 }
 
 fn bench(storage: Rc<dyn Storage>, epoch: u16) -> Bench {
     let (input, commands, counters) = (Queue::default(), Queue::default(), Counters::local());
-    let context = context(storage, &input, Box::new(End(commands.clone())), &counters);
+    let context = context(storage, &input, Box::new(End::of(commands.clone())), &counters);
     let tile = EngineTile::new(context, config(epoch), Box::new(Quoter)).unwrap();
     let now_ns = support::START_NS + u64::from(epoch) * 1_000_000_000;
     let mut bench = Bench { tile, counters, input, commands, now_ns, reference: u64::from(epoch) << 32 };
@@ -482,7 +420,7 @@ fn no_venue_knows_an_order_that_the_device_does_not() {
 fn without_it_a_lost_host_takes_orders_along() {
     let disk = Disk::new();
     let (input, commands, counters) = (Queue::default(), Queue::default(), Counters::local());
-    let context = context(Rc::new(disk.clone()), &input, Box::new(End(commands.clone())), &counters);
+    let context = context(Rc::new(disk.clone()), &input, Box::new(End::of(commands.clone())), &counters);
     let config = EngineTileConfig { held_max: 0, ..config(1) };
     let mut tile = EngineTile::new(context, config, Box::new(Quoter)).unwrap();
     tile.on_start(support::START_NS + 1).unwrap();

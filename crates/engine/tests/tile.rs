@@ -1,11 +1,11 @@
 //! The tile: links in, journal, fold, links out; what it recorded is what a replay finds.
 
+#[path = "support/outside.rs"]
+mod outside;
 mod support;
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use engine::{
@@ -13,80 +13,11 @@ use engine::{
     STATE_VERSION, replay_reader,
 };
 use journal::{Mark, MemoryStorage, Reader, Snapshot, snapshot_name};
-use links::{Counters, Offer, Publication, Subscription};
+use links::{Counters, Publication, Subscription};
+use outside::{At, End, NoNet, Queue};
 use records::*;
 use support::{PRICE, SHARE, Script, TICK, VENUE, new_intent};
-use tiles::{Clock, Context, Net, Storage, Tcp, TcpListener, Tile, Udp};
-
-type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
-
-struct End {
-    queue: Queue,
-    full: Rc<Cell<bool>>,
-}
-
-impl Publication for End {
-    fn offer(&mut self, record: &[u8]) -> Offer {
-        if self.full.get() {
-            return Offer::Full;
-        }
-        self.queue.borrow_mut().push_back(record.to_vec());
-        Offer::Sent
-    }
-
-    fn has_room(&self, _records: usize) -> bool {
-        !self.full.get()
-    }
-}
-
-impl Subscription for End {
-    fn poll(&mut self, limit: usize, take: &mut dyn FnMut(&[u8])) -> usize {
-        let mut taken = 0;
-        while taken < limit {
-            let Some(record) = self.queue.borrow_mut().pop_front() else { break };
-            take(&record);
-            taken += 1;
-        }
-        taken
-    }
-
-    fn lost(&self) -> u64 {
-        0
-    }
-
-    fn connected(&self) -> bool {
-        true
-    }
-}
-
-struct NoNet;
-
-fn no<T>() -> io::Result<T> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-impl Net for NoNet {
-    fn udp_multicast(&self, _group: SocketAddrV4, _interface: Ipv4Addr) -> io::Result<Box<dyn Udp>> {
-        no()
-    }
-    fn udp(&self, _bind: SocketAddrV4, _interface: Ipv4Addr) -> io::Result<Box<dyn Udp>> {
-        no()
-    }
-    fn tcp_connect(&self, _to: SocketAddrV4) -> io::Result<Box<dyn Tcp>> {
-        no()
-    }
-    fn tcp_listen(&self, _at: SocketAddrV4) -> io::Result<Box<dyn TcpListener>> {
-        no()
-    }
-}
-
-struct At(Cell<u64>);
-
-impl Clock for At {
-    fn now_ns(&self) -> u64 {
-        self.0.get()
-    }
-}
+use tiles::{Context, Storage, Tile};
 
 struct Bench {
     tile: EngineTile,

@@ -16,11 +16,7 @@ impl LimitTree {
     /// Books a fill, once for each execution id (the engine keeps those). Returns the lots beyond what was held: 0, or an
     /// overfill, which is booked all the same and leaves its side beyond the bound until others bring it back.
     pub fn on_fill(&mut self, hold: &mut Hold, lots: i64, price_nanos: i64) -> i64 {
-        assert!(lots > 0, "a fill of nothing");
-        let side = hold.side();
-        let used_nanos = self.path(hold.binding()).notional_nanos(lots, price_nanos.saturating_abs());
-        let excess = (lots - hold.held_lots()).max(0);
-        let change = Delta { position_lots: side.sign() * lots, traded_lots: lots, used_nanos, ..Delta::default() };
+        let (excess, change) = self.filled(hold, lots, price_nanos);
         self.change(hold, change, |hold| hold.fill(lots));
         if hold.phase == Phase::Draining && hold.held_lots() == 0 {
             hold.phase = Phase::Closed;
@@ -30,16 +26,11 @@ impl LimitTree {
 
     /// Books the fill that ends a live order: [`LimitTree::on_fill`] and [`LimitTree::on_closed`] at once.
     pub fn on_last_fill(&mut self, hold: &mut Hold, lots: i64, price_nanos: i64, unbooked_lots: i64) -> i64 {
-        assert!(lots > 0, "a fill of nothing");
         assert!(hold.is_alive() && unbooked_lots >= 0, "an order that ends twice");
-        let (side, path) = (hold.side(), self.path(hold.binding()));
-        let (used_nanos, instrument) =
-            (path.notional_nanos(lots, price_nanos.saturating_abs()), path.subject.instrument);
-        let excess = (lots - hold.held_lots()).max(0);
-        let position_lots = side.sign() * lots;
-        let change = Delta { position_lots, traded_lots: lots, used_nanos, orders: -1, ..Delta::default() };
-        self.own.remove(instrument, side);
-        self.change(hold, change, |hold| {
+        let (excess, change) = self.filled(hold, lots, price_nanos);
+        let instrument = self.path(hold.binding()).subject.instrument;
+        self.own.remove(instrument, hold.side());
+        self.change(hold, Delta { orders: -1, ..change }, |hold| {
             hold.fill(lots);
             hold.close(unbooked_lots);
         });
@@ -128,6 +119,16 @@ impl LimitTree {
     /// Soft warnings lost because nobody took them in time.
     pub fn warnings_dropped(&self) -> u64 {
         self.warnings.dropped()
+    }
+
+    /// Lots of a fill beyond what is held, and what it books beside the hold.
+    #[inline(always)]
+    fn filled(&self, hold: &Hold, lots: i64, price_nanos: i64) -> (i64, Delta) {
+        assert!(lots > 0, "a fill of nothing");
+        let used_nanos = self.path(hold.binding()).notional_nanos(lots, price_nanos.saturating_abs());
+        let position_lots = hold.side().sign() * lots;
+        let change = Delta { position_lots, traded_lots: lots, used_nanos, ..Delta::default() };
+        ((lots - hold.held_lots()).max(0), change)
     }
 
     /// Changes a hold and books by how much what it holds has changed.

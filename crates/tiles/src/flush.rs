@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::runner::bind_to;
+
 /// How long the thread stays away when there is nothing to force, ns: what a flush begins later by, at most.
 const LOOK_NS: u64 = 50_000;
 
@@ -74,7 +76,7 @@ impl Flusher {
         let work = move || {
             if let Some(cores) = cores {
                 // Without it the thread shares the tile's core, and is slow.
-                let _best_effort = use_cores(&cores);
+                let _best_effort = bind_to(&cores);
             }
             serve(&theirs, &incoming);
         };
@@ -194,12 +196,6 @@ fn cores_of(thread: libc::pid_t) -> Option<libc::cpu_set_t> {
         let code = libc::sched_getaffinity(thread, size_of::<libc::cpu_set_t>(), &raw mut set);
         (code == 0).then_some(set)
     }
-}
-
-fn use_cores(cores: &libc::cpu_set_t) -> io::Result<()> {
-    // SAFETY: the set is as large as is said and outlives the call.
-    let code = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), cores) };
-    if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]

@@ -130,11 +130,18 @@ pub fn pin_to_core(core: usize) -> Result<(), StartError> {
     if core >= libc::CPU_SETSIZE as usize {
         return Err(refuse(format!("allowed are 0 to {}", libc::CPU_SETSIZE - 1)));
     }
-    // SAFETY: a zeroed set is an empty set; CPU_SET is given an index below CPU_SETSIZE; the set outlives the call.
-    let code = unsafe {
+    // SAFETY: a zeroed set is an empty set; CPU_SET is given an index below CPU_SETSIZE.
+    let set = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         libc::CPU_SET(core, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+        set
     };
-    if code == 0 { Ok(()) } else { Err(refuse(std::io::Error::last_os_error().to_string())) }
+    bind_to(&set).map_err(|error| refuse(error.to_string()))
+}
+
+/// Binds the calling thread to these cores.
+pub(crate) fn bind_to(cores: &libc::cpu_set_t) -> std::io::Result<()> {
+    // SAFETY: the set is as large as is said and outlives the call.
+    let code = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), cores) };
+    if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }

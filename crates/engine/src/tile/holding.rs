@@ -7,7 +7,7 @@ use records::Reason;
 use tiles::FlushFailed;
 
 use super::TileOutbox;
-use crate::release::{DurableUpTo, Held, Release, To, Verdict};
+use crate::release::{Held, Release, To, Verdict};
 
 impl TileOutbox {
     /// A command at a durability for which it may have to wait.
@@ -50,15 +50,13 @@ impl TileOutbox {
     pub(super) fn release(&mut self, now_ns: u64, durable: Result<u64, FlushFailed>) -> usize {
         self.now_ns = now_ns;
         let Some(release) = &mut self.release else { return 0 };
-        let up_to = DurableUpTo { device: durable.ok() };
-        match up_to.sequence() {
-            Some(sequence) => release.durable(sequence),
-            None if release.fail() => self.flush_failed.set(1),
-            None => {}
-        }
-        if durable.is_err() {
+        let Ok(up_to) = durable else {
+            if release.fail() {
+                self.flush_failed.set(1);
+            }
             return self.give_back_all(Reason::NotDurable);
-        }
+        };
+        release.durable(up_to);
         let mut left = 0;
         while let Some(held) = self.release.as_mut().and_then(Release::next) {
             self.leave(&held);

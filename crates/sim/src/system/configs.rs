@@ -76,7 +76,11 @@ fn lines(venue: u16) -> Vec<SocketAddrV4> {
     (1..=2).map(|line| SocketAddrV4::new(Ipv4Addr::new(239, 77, venue as u8, line), 5_000 + venue)).collect()
 }
 
-fn table<T: Setting>(texts: &[&str]) -> T {
+/// Settings as a topology gives them, of tables in JSON; later ones replace what earlier ones say.
+///
+/// # Panics
+/// With what is wrong with them.
+pub fn table<T: Setting>(texts: &[&str]) -> T {
     let mut whole = Json::Object(Default::default());
     for text in texts {
         let more: Json = text.parse().expect("a table");
@@ -118,6 +122,22 @@ fn ouch_port(settings: &Settings, venue: u16) -> PortConfig {
     }
 }
 
+/// What a venue lists.
+pub fn listing() -> ListingConfig {
+    ListingConfig {
+        instrument: INSTRUMENT,
+        symbol: "AAPL".into(),
+        locate: 11,
+        tick_nanos: TICK,
+        small_tick_nanos: 0,
+        small_below_nanos: 0,
+        price_max_nanos: 0,
+        increment_lots: 1,
+        round_lot: 100,
+        protection_ppm: 50_000,
+    }
+}
+
 /// A venue.
 pub fn exchange(settings: &Settings, venue: u16) -> ExchangeConfig {
     let fix = settings.fix[usize::from(venue) - 1];
@@ -136,18 +156,7 @@ pub fn exchange(settings: &Settings, venue: u16) -> ExchangeConfig {
         inner: vec![InnerConfig { session: FLOW_SESSION, owner: 0 }],
         flow: Vec::new(),
         door: DoorConfig::default(),
-        listings: vec![ListingConfig {
-            instrument: INSTRUMENT,
-            symbol: "AAPL".into(),
-            locate: 11,
-            tick_nanos: TICK,
-            small_tick_nanos: 0,
-            small_below_nanos: 0,
-            price_max_nanos: 0,
-            increment_lots: 1,
-            round_lot: 100,
-            protection_ppm: 50_000,
-        }],
+        listings: vec![listing()],
         timetable: Vec::new(),
         indicate_ms: 1,
         orders: 1 << 10,
@@ -271,11 +280,13 @@ pub fn engine(settings: &Settings, region: u16, bootstrap: Vec<u8>) -> EngineTil
     config
 }
 
-fn push<T: Record>(bytes: &mut Vec<u8>, record: T) {
+/// Adds a record's bytes.
+pub fn push<T: Record>(bytes: &mut Vec<u8>, record: T) {
     bytes.extend_from_slice(bytes_of(&record));
 }
 
-fn reference_data(bytes: &mut Vec<u8>) {
+/// One instrument, listed at so many venues.
+pub fn reference_data(bytes: &mut Vec<u8>, venues: u16) {
     let mut band = TickBand::new();
     (band.table, band.tick_nanos) = (1, TICK);
     push(bytes, band);
@@ -288,7 +299,7 @@ fn reference_data(bytes: &mut Vec<u8>) {
     definition.currency = *b"USD\0";
     (definition.class, definition.active) = (1, 1);
     push(bytes, definition);
-    for venue in 1..=2 {
+    for venue in 1..=venues {
         let mut listing = Listing::new();
         (listing.header.venue, listing.header.instrument) = (venue, INSTRUMENT);
         listing.symbol[..4].copy_from_slice(b"AAPL");
@@ -333,7 +344,8 @@ fn limits(bytes: &mut Vec<u8>) {
     }
 }
 
-fn limit(id: u32, node: u32, metric: Metric, value: i128) -> LimitSet {
+/// A limit of all instruments at a node, with the windows that its metric wants.
+pub fn limit(id: u32, node: u32, metric: Metric, value: i128) -> LimitSet {
     let mut record = LimitSet::new();
     (record.limit, record.node, record.metric) = (id, node, metric.code());
     record.value = MoneyNanos::new(value);
@@ -383,7 +395,7 @@ pub fn bootstrap(region: u16, epoch: u16, first: bool, unconfirmed: bool) -> Vec
     (start.shard, start.epoch, start.firm, start.unconfirmed) = (region, epoch, 1, u8::from(unconfirmed));
     push(&mut bytes, start);
     if first {
-        reference_data(&mut bytes);
+        reference_data(&mut bytes, 2);
         limits(&mut bytes);
         slots(&mut bytes, region);
     }

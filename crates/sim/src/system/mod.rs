@@ -14,7 +14,7 @@ mod run;
 pub mod shrink;
 mod start;
 mod store;
-mod traders;
+pub mod traders;
 mod truth;
 pub mod variants;
 

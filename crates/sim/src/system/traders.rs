@@ -54,7 +54,8 @@ pub struct Trader {
     acts: u64,
 }
 
-fn intent(listing: u32, side: Side, price_nanos: i64, lots: i64) -> OrderIntent {
+/// A new order for the day.
+pub fn intent(listing: u32, side: Side, price_nanos: i64, lots: i64) -> OrderIntent {
     let mut intent = OrderIntent::zeroed();
     (intent.listing, intent.side) = (listing, u32::from(side.code()));
     (intent.price_nanos, intent.lots) = (price_nanos, lots);
@@ -64,7 +65,8 @@ fn intent(listing: u32, side: Side, price_nanos: i64, lots: i64) -> OrderIntent 
     intent
 }
 
-fn push(orders: &mut OrdersView, intent: OrderIntent) {
+/// Asks for it, where there is room for one more.
+pub fn push(orders: &mut OrdersView, intent: OrderIntent) {
     if (orders.intents_count as usize) < INTENTS_MAX {
         orders.intents[orders.intents_count as usize] = intent;
         orders.intents_count += 1;

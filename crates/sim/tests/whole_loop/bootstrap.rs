@@ -3,52 +3,17 @@
 //! Invariant: every record here is applied; a world checks that before anything else.
 
 use records::*;
+pub use sim::system::configs::{CODE, INSTRUMENT, SLOT, TICK, midnight_ns};
+use sim::system::configs::{limit, push, reference_data};
 
-pub const INSTRUMENT: u32 = 1;
 pub const SYMBOL: [u8; 8] = *b"AAPL    ";
-pub const TICK: i64 = NANOS / 100;
-pub const SLOT: u8 = 1;
 pub const ACCOUNT: u32 = 4;
-pub const CODE: [u8; 32] = [7; 32];
-
-fn push<T: Record>(bytes: &mut Vec<u8>, record: T) {
-    bytes.extend_from_slice(bytes_of(&record));
-}
-
-/// Midnight of the simulation's first day.
-pub fn midnight_ns() -> u64 {
-    sim::Simulation::START_NS / DAY_NS * DAY_NS
-}
 
 fn start(epoch: u16) -> EngineStart {
     let mut start = EngineStart::new();
     (start.day, start.day_start_ns) = (OrderId::day_of(sim::Simulation::START_NS), midnight_ns());
     (start.shard, start.epoch, start.firm) = (1, epoch, 1);
     start
-}
-
-fn reference_data(bytes: &mut Vec<u8>, venues: u16) {
-    let mut band = TickBand::new();
-    (band.table, band.tick_nanos) = (1, TICK);
-    push(bytes, band);
-    let mut definition = Definition::new();
-    definition.header.instrument = INSTRUMENT;
-    definition.key[..4].copy_from_slice(b"AAPL");
-    definition.units_per_lot_e8 = UNITS_E8 as i64;
-    definition.prior_close_nanos = 585 * NANOS;
-    (definition.band_low_nanos, definition.band_high_nanos) = (UNDEF_PRICE, UNDEF_PRICE);
-    definition.currency = *b"USD\0";
-    (definition.class, definition.active) = (1, 1);
-    push(bytes, definition);
-    for venue in 1..=venues {
-        let mut listing = Listing::new();
-        (listing.header.venue, listing.header.instrument) = (venue, INSTRUMENT);
-        listing.symbol[..4].copy_from_slice(b"AAPL");
-        (listing.tick_table, listing.increment_lots, listing.round_lot_lots) = (1, 1, 100);
-        (listing.price_min_nanos, listing.price_max_nanos) = (TICK, 100_000 * NANOS);
-        (listing.active, listing.replace_quantity) = (1, 1);
-        push(bytes, listing);
-    }
 }
 
 fn limits(bytes: &mut Vec<u8>) {
@@ -74,17 +39,7 @@ fn limits(bytes: &mut Vec<u8>) {
     for (at, (node, (metric, value))) in
         [1, 3].into_iter().flat_map(|node| values.map(|value| (node, value))).enumerate()
     {
-        let mut record = LimitSet::new();
-        (record.limit, record.node, record.metric) = (at as u32 + 1, node, metric.code());
-        record.value = MoneyNanos::new(value);
-        record.selector = SelectorKind::All.code();
-        (record.generation, record.revision, record.last_of_set) = (1, 1, 1);
-        if metric == Metric::MessageRate {
-            (record.window_ns, record.burst) = (1_000_000_000, 100_000);
-        }
-        if metric == Metric::PriceCollar {
-            record.window_ns = 5_000_000_000;
-        }
+        let record = LimitSet { generation: 1, ..limit(at as u32 + 1, node, metric, value) };
         push(bytes, record);
     }
 }

@@ -10,12 +10,13 @@ use journal::Reader;
 use records::{OrderEventKind, RecordRef, Side, parse};
 use sessions::fix::{JournalSize, JournalStore, Profile, Session};
 use sim::SimDisk;
-use tiles::{Context, Json, Setting};
+use tiles::Context;
 use venues::gateway::fix::{DropCopyConfig, DropCopyTile, FixConfig, FixVenue, Symbol};
 
 use crate::bootstrap::INSTRUMENT;
 use crate::truth::Truth;
 use crate::world::{MILLISECOND, OUR_SESSION, Setup, World, at};
+use sim::system::configs::table;
 
 /// It is told what ours is told.
 pub const COPY_SESSION: u32 = 2;
@@ -74,19 +75,6 @@ pub fn fix_ports(setup: &Setup, venue: u16) -> Vec<FixPortConfig> {
     };
     let copies = vec![OUR_SESSION];
     vec![orders, FixPortConfig { copies, ..port(COPY_SESSION, "drop_copy", setup.ports.orders + 50) }]
-}
-
-fn table<T: Setting>(texts: &[&str]) -> T {
-    let mut whole = Json::Object(Default::default());
-    for text in texts {
-        let more: Json = text.parse().expect("a table");
-        for (key, value) in more.as_object().expect("a table") {
-            whole[key] = value.clone();
-        }
-    }
-    let mut errors = Vec::new();
-    let read = T::read(&whole, "test", "", &mut errors);
-    read.unwrap_or_else(|| panic!("{errors:?}"))
 }
 
 /// A session of ours and its store, which lies on the tile's disk.

@@ -13,6 +13,7 @@ use strategies::{Failure, RustStrategy};
 
 use crate::bootstrap::TICK;
 use crate::fix::quotes;
+use sim::system::traders::{intent as new_intent, push};
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 
@@ -190,21 +191,6 @@ impl Wanderer {
             }
         }
     }
-}
-
-fn new_intent(listing: u32, side: Side, price_nanos: i64, lots: i64) -> OrderIntent {
-    let mut intent = OrderIntent::zeroed();
-    (intent.listing, intent.side) = (listing, u32::from(side.code()));
-    (intent.price_nanos, intent.lots) = (price_nanos, lots);
-    intent.intent = u32::from(IntentKind::New.code());
-    intent.order_type = u16::from(OrderType::Limit.code());
-    intent.time_in_force = TimeInForce::Day.code();
-    intent
-}
-
-fn push(orders: &mut OrdersView, intent: OrderIntent) {
-    orders.intents[orders.intents_count as usize] = intent;
-    orders.intents_count += 1;
 }
 
 impl RustStrategy for Wanderer {

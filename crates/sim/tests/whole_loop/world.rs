@@ -12,9 +12,7 @@ use engine::{
     EngineConfig, EngineTile, EngineTileConfig, NoOutbox, Outbox, PositionCell, Recorded, Replay, STATE_FILE,
     STATE_FILE_BYTES, SessionSettings,
 };
-use exchange::{
-    CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, ListingConfig, PortConfig, ThrottleConfig,
-};
+use exchange::{CommandSource, DoorConfig, ExchangeConfig, ExchangeTile, InnerConfig, PortConfig, ThrottleConfig};
 use journal::Reader;
 use links::{Reading, RingConfig};
 use records::*;
@@ -25,7 +23,7 @@ use tiles::{Clock, Context, Net, StartError, Storage, Tile};
 use venues::feed::{FeedConfig, FeedListing, FeedTile};
 use venues::gateway::{GatewayConfig, GatewayTile, OuchConfig, OuchVenue};
 
-use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL, TICK};
+use crate::bootstrap::{self, CODE, INSTRUMENT, SYMBOL};
 use crate::fix::{fix_ports, fix_venue};
 use crate::flow::{ASK, BID, Desk, FLOW_SESSION, Storm};
 use crate::strategy::{Flaw, Plan, Script, Seen, Step, Wanderer};
@@ -229,18 +227,7 @@ pub fn exchange_config(setup: &Setup, venue: u16) -> ExchangeConfig {
         inner: (FLOW_SESSION..FLOW_SESSION + LIVES).map(|session| InnerConfig { session, owner: 0 }).collect(),
         flow: Vec::new(),
         door: DoorConfig::default(),
-        listings: vec![ListingConfig {
-            instrument: INSTRUMENT,
-            symbol: "AAPL".into(),
-            locate: 11,
-            tick_nanos: TICK,
-            small_tick_nanos: 0,
-            small_below_nanos: 0,
-            price_max_nanos: 0,
-            increment_lots: 1,
-            round_lot: 100,
-            protection_ppm: 50_000,
-        }],
+        listings: vec![sim::system::configs::listing()],
         timetable: Vec::new(),
         indicate_ms: 1,
         orders: 1 << 13,
