@@ -88,7 +88,12 @@ struct Stream {
     refused: bool,
     /// Who reads the pipe of this number.
     readers: [Owner; 2],
+    /// Whether that side may still use it.
+    open: [bool; 2],
 }
+
+/// Datagrams that wait at a socket at most, those under way included: what a socket's buffer holds.
+const WAITING_MAX: usize = 4_096;
 
 struct Listener {
     at: SocketAddrV4,
@@ -145,6 +150,8 @@ pub struct Happened {
     pub closed: u64,
     /// Streams broken in the midst of a write.
     pub cut: u64,
+    /// Datagrams for which a socket had no room.
+    pub full: u64,
 }
 
 /// The network. Clones are the same network, as the same tile uses it.
@@ -221,6 +228,10 @@ impl World {
                 let at_ns = now_ns + self.random.between(low, high) + if late { high * 10 } else { 0 };
                 let number = self.number();
                 if let Some(port) = self.ports.get_mut(&id) {
+                    if port.waiting.len() >= WAITING_MAX {
+                        self.happened.full += 1;
+                        continue;
+                    }
                     port.waiting.insert((at_ns, number), Datagram { bytes: bytes.to_vec(), from: from.0 });
                 }
                 self.wake(at_ns, owner);
@@ -258,6 +269,17 @@ impl World {
         let at_ns = self.stream_arrival(id, out);
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.pipes[out].end_ns.get_or_insert(at_ns);
+        }
+    }
+
+    /// The side that writes this pipe is done with the stream; once both are, it is forgotten.
+    fn leave(&mut self, id: usize, out: usize) {
+        self.end(id, out);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.open[1 - out] = false;
+            if stream.open == [false; 2] {
+                self.streams.remove(&id);
+            }
         }
     }
 
@@ -395,6 +417,11 @@ impl SimNet {
         }
     }
 
+    /// Streams that somebody may still use.
+    pub(crate) fn streams(&self) -> usize {
+        self.world.borrow().streams.len()
+    }
+
     /// What it did so far.
     pub(crate) fn happened(&self) -> Happened {
         self.world.borrow().happened
@@ -523,7 +550,8 @@ impl Net for SimNet {
         }
         let readers = [listening.unwrap_or(self.owner), self.owner];
         let pipes = [Pipe::default(), Pipe::default()];
-        world.streams.insert(id, Stream { to, pipes, made_ns, refused: listening.is_none(), readers });
+        let open = [listening.is_some(), true];
+        world.streams.insert(id, Stream { to, pipes, made_ns, refused: listening.is_none(), readers, open });
         world.wake(made_ns, self.owner);
         world.wake(made_ns, readers[0]);
         Ok(Box::new(SimTcp { net: self.clone(), id, out: 0 }))
@@ -594,7 +622,7 @@ impl Tcp for SimTcp {
 
 impl Drop for SimTcp {
     fn drop(&mut self) {
-        self.net.world.borrow_mut().end(self.id, self.out);
+        self.net.world.borrow_mut().leave(self.id, self.out);
     }
 }
 
@@ -619,7 +647,57 @@ impl Drop for SimListener {
         let mut world = self.net.world.borrow_mut();
         let pending = world.listeners.remove(&self.id).map(|listener| listener.pending).unwrap_or_default();
         for (_, id, _) in pending {
-            world.end(id, 1);
+            world.leave(id, 1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7);
+
+    #[test]
+    fn a_stream_that_both_sides_left_is_forgotten_and_one_that_nobody_took_too() {
+        let clock = SimClock::at(1);
+        let net = SimNet::new(clock.clone(), 1, Faults::NONE);
+        let refused = net.tcp_connect(AT).expect("a socket");
+        assert_eq!(net.streams(), 1);
+        drop(refused);
+        let mut listener = net.tcp_listen(AT).expect("a free address");
+        for accepts in [true, false] {
+            let mut ours = net.tcp_connect(AT).expect("a socket");
+            clock.advance(1_000_000);
+            let theirs = accepts.then(|| listener.accept().expect("a listener").expect("somebody came"));
+            assert_eq!(ours.write(b"word").expect("a stream"), 4);
+            drop(ours);
+            // What was said last is still to be read.
+            assert_eq!(net.streams(), 1, "accepted: {accepts}");
+            clock.advance(1_000_000);
+            if let Some((mut stream, _)) = theirs {
+                assert!(matches!(stream.read(&mut [0; 8]), TcpRead::Bytes(1..=4)));
+            } else {
+                drop(std::mem::replace(&mut listener, net.tcp_listen(SocketAddrV4::new(*AT.ip(), 8)).expect("free")));
+            }
+            assert_eq!(net.streams(), 0, "accepted: {accepts}");
+        }
+    }
+
+    #[test]
+    fn a_socket_that_nobody_reads_takes_so_many_datagrams_and_no_more() {
+        let clock = SimClock::at(1);
+        let net = SimNet::new(clock.clone(), 1, Faults::NONE);
+        let mut reads = net.udp(AT, Ipv4Addr::UNSPECIFIED).expect("a free address");
+        let mut sends = net.udp(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), Ipv4Addr::UNSPECIFIED).expect("a port");
+        for _ in 0..WAITING_MAX + 10 {
+            assert!(sends.send_to(b"x", AT).expect("a network"));
+        }
+        clock.advance(1_000_000);
+        let mut read = 0;
+        while reads.receive(&mut [0; 8]).expect("a socket").is_some() {
+            read += 1;
+        }
+        assert_eq!((read, net.happened().full), (WAITING_MAX, 10));
     }
 }

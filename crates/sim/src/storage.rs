@@ -52,6 +52,12 @@ impl SimDisk {
         }
     }
 
+    /// Bytes of all files, what is forced and what is mapped alike.
+    pub fn bytes(&self) -> usize {
+        let files = self.files.borrow();
+        files.values().map(|file| file.synced.capacity() + file.bytes.capacity().max(file.size)).sum()
+    }
+
     /// Flips one bit of a closed file, as a bad disk would.
     pub fn flip_bit(&self, name: &str, bit: usize) {
         if let Some(file) = self.files.borrow_mut().get_mut(name)

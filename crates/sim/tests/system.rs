@@ -4,9 +4,13 @@
 
 use std::collections::BTreeSet;
 
+use sim::system::faults::{KINDS_MIN, Kind};
 use sim::system::report::{Totals, command, failure};
 use sim::system::shrink::shrink_by;
-use sim::system::{Broken, Invariant, Outcome, Settings, kept, run};
+use sim::system::{Broken, Counting, Invariant, Outcome, Settings, kept, run};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 const KEPT: &str = include_str!("../seeds.txt");
 
@@ -37,10 +41,26 @@ fn a_seed_repeats_itself_and_another_does_not() {
 fn seeds_together_see_every_kind_of_fault() {
     let kinds: BTreeSet<&str> =
         (1..200).flat_map(|seed| Settings::of_seed(seed, 60).plan()).map(|fault| fault.kind.word()).collect();
-    assert_eq!(kinds.len(), sim::system::faults::Kind::ALL.len());
+    assert_eq!(kinds.len(), Kind::ALL.len());
+    for seed in 1..200 {
+        for seconds in [20, 60] {
+            let plan = Settings::of_seed(seed, seconds).plan();
+            let kinds: BTreeSet<&str> = plan.iter().map(|fault| fault.kind.word()).collect();
+            assert!(kinds.len() >= KINDS_MIN, "seed {seed}, {seconds} s: {kinds:?}");
+        }
+    }
     let plan = Settings::of_seed(7, 60).plan();
     let less = Settings { faults: Some(vec![plan[1].number]), ..Settings::of_seed(7, 60) };
     assert_eq!(less.plan(), [plan[1]], "a fault means the same without the others");
+}
+
+#[test]
+fn what_a_system_holds_is_counted_and_stays_small() {
+    let outcome = run(&Settings::of_seed(4, 20));
+    assert!(outcome.broken.is_none(), "{outcome:?}");
+    assert!(outcome.faults.len() >= KINDS_MIN, "{outcome:?}");
+    // Queues fill while somebody stands still, so it is not nothing; and the bound is far away.
+    assert!((1 << 10..4 << 20).contains(&outcome.growth_bytes_max), "{}", outcome.growth_bytes_max);
 }
 
 /// A run that breaks where faults 3 and 7 are there, the second of them at its time.

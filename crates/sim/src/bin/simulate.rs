@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 use sim::system::report::{Totals, command, failure, failure_json};
 use sim::system::{Outcome, Settings, clean_up, kept, run, shrink};
 
+/// So that a run can look at the memory that its system holds.
+#[global_allocator]
+static ALLOCATOR: sim::system::Counting = sim::system::Counting;
+
 const NAMES: &str =
     "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --variant, --kept, --counters, --json";
 

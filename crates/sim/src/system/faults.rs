@@ -97,6 +97,10 @@ kinds! {
     PartsMove = "parts of a limit move";
     /// An officer kills a region's strategy, and arms it again.
     Killed = "kill and re-arm";
+    /// A venue breaks a trade of ours.
+    TradeBroken = "trade broken";
+    /// It corrects one: fewer lots, another price, or both.
+    TradeCorrected = "trade corrected";
 }
 
 /// One thing that goes wrong.
@@ -117,12 +121,26 @@ pub struct Fault {
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// Kinds of fault that a whole run sees at least.
+pub const KINDS_MIN: usize = 3;
+/// A process stands still for so long at most, ns (FAILURES E6).
+const PAUSE_NS_MAX: u64 = 60 * SECOND_NS;
+
+impl Kind {
+    /// Whether a process stands still.
+    pub const fn is_pause(self) -> bool {
+        matches!(
+            self,
+            Self::PauseEngine | Self::PauseGateway | Self::PauseExchange | Self::PauseFeed | Self::PauseAgent
+        )
+    }
+}
 
 /// What goes wrong in a run of this length: a fault every `every_ns` on average, of some kinds that the seed chooses.
 pub fn plan(seed: u64, run_ns: u64, every_ns: u64) -> Vec<Fault> {
     let mut random = Random::new(seed ^ 0xFA17);
     // Not every run sees everything: three kinds at least, all at most.
-    let count = random.between(3, Kind::ALL.len() as u64) as usize;
+    let count = random.between(KINDS_MIN as u64, Kind::ALL.len() as u64) as usize;
     let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
     for at in (1..kinds.len()).rev() {
         kinds.swap(at, random.between(0, at as u64) as usize);
@@ -131,9 +149,12 @@ pub fn plan(seed: u64, run_ns: u64, every_ns: u64) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut at_ns = random.between(SECOND_NS / 2, SECOND_NS / 2 + every_ns);
     while at_ns < run_ns {
-        let kind = kinds[random.between(0, kinds.len() as u64 - 1) as usize];
-        // Short ones are common, long ones are not: 1 ms to 16 s, each power of two as often as another.
-        let for_ns = random.between(1_000_000, 2_000_000) << random.between(0, 13);
+        // The first ones are of different kinds, so that each run has that many.
+        let place = random.between(0, kinds.len() as u64 - 1) as usize;
+        let kind = kinds[if faults.len() < KINDS_MIN { faults.len() } else { place }];
+        // Short ones are common, long ones are not: 1 ms to 16 s, 60 s where somebody stands still; each power of two as often.
+        let doubled_max = if kind.is_pause() { 15 } else { 13 };
+        let for_ns = (random.between(1_000_000, 2_000_000) << random.between(0, doubled_max)).min(PAUSE_NS_MAX);
         let for_ns = for_ns.min(run_ns.saturating_sub(at_ns)).max(1_000_000);
         let region = random.between(1, 2) as u16;
         faults.push(Fault { number: faults.len(), kind, at_ns, for_ns, region, draw: random.number() });

@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use exchange::CommandSource;
-use records::{ExchangeCancel, ExchangeEnter, NANOS, OrderType, RECORD_BYTES_MAX, Reason, Side, TimeInForce, bytes_of};
+use records::{
+    ExchangeAction, ExchangeCancel, ExchangeControl, ExchangeCorrection, ExchangeEnter, NANOS, OrderType,
+    RECORD_BYTES_MAX, Reason, Side, TimeInForce, bytes_of,
+};
 
 use super::configs::{FLOW_SESSION, INSTRUMENT, TICK};
 use crate::random::Random;
@@ -26,6 +29,8 @@ pub struct Flow {
     gap_ns: u64,
     middle: i64,
     resting: VecDeque<u64>,
+    /// What the venue's own desk does next.
+    desk: VecDeque<Vec<u8>>,
     /// Commands made so far.
     pub made: u64,
     /// Has its exchange called at a time.
@@ -50,9 +55,24 @@ impl Flow {
             gap_ns,
             middle: MIDDLE,
             resting: VecDeque::new(),
+            desk: VecDeque::new(),
             made: 0,
             wake,
         }
+    }
+
+    /// The venue breaks a trade.
+    pub fn bust(&mut self, match_id: u64) {
+        let mut record = ExchangeControl::new();
+        (record.action, record.value) = (ExchangeAction::Bust.code(), match_id);
+        self.desk.push_back(bytes_of(&record).to_vec());
+    }
+
+    /// The venue gives a trade other terms; no price or no lots: as they were.
+    pub fn correct(&mut self, match_id: u64, price_nanos: i64, lots: i64) {
+        let mut record = ExchangeCorrection::new();
+        (record.match_id, record.price_nanos, record.lots) = (match_id, price_nanos, lots);
+        self.desk.push_back(bytes_of(&record).to_vec());
     }
 
     fn enter(&mut self, side: Side, price_nanos: i64, time_in_force: TimeInForce) -> ExchangeEnter {
@@ -70,6 +90,10 @@ impl Flow {
 impl CommandSource for SharedFlow {
     fn next(&mut self, now_ns: u64, out: &mut [u8; RECORD_BYTES_MAX]) -> Option<usize> {
         let flow = &mut *self.0.borrow_mut();
+        if let Some(bytes) = flow.desk.pop_front() {
+            out[..bytes.len()].copy_from_slice(&bytes);
+            return Some(bytes.len());
+        }
         if now_ns < flow.due_ns || now_ns >= flow.stop_ns {
             return None;
         }

@@ -9,11 +9,12 @@ use coordination::keys::ROOT;
 use engine::{Engine, NoOutbox, Outbox};
 use exchange::RestingOrder;
 use journal::Reader;
-use records::{BOOK_STALE, Break, Metric, OrderEventKind, RecordRef, Side, UNDEF_PRICE, VIEW_LEVELS, parse};
+use records::{BOOK_STALE, Break, BreakKind, Metric, OrderEventKind, RecordRef, Side, UNDEF_PRICE, VIEW_LEVELS, parse};
 use tiles::Clock;
 
 use super::configs::{GLOBAL_LIMITS, GLOBAL_LOTS_MAX, INSTRUMENT, OPEN_ORDERS_MAX, POSITION_LOTS_MAX, REGIONS};
 use super::faults::{Fault, Kind};
+use super::memory::Memory;
 use super::start::{Role, System};
 use super::store::holder;
 use super::truth::{TrueOrder, Truth};
@@ -64,6 +65,10 @@ invariants! {
     Breaks = "no break is told";
     /// The engine's book is the venue's.
     Book = "the book is the venue's";
+    /// What is held does not grow with time.
+    Memory = "memory is bounded";
+    /// A run is one: several kinds of fault were done in it.
+    Faults = "several kinds of fault are done";
 }
 
 /// How long a gateway that nothing is in the way of may take from its engine's last word to the last of its orders, ns.
@@ -108,6 +113,7 @@ pub struct Looked {
     parts: BTreeMap<u32, ([i64; 2], Option<Move>)>,
     /// By region: until when something other than the engine is disturbed.
     disturbed_until_ns: [u64; 2],
+    memory: Memory,
     /// By region: since when the engine says nothing and nothing else is in its gateway's way.
     silent_since_ns: [u64; 2],
 }
@@ -118,7 +124,7 @@ fn broken(system: &System, invariant: Invariant, what: String) -> Broken {
 
 impl Looked {
     /// Nothing looked at yet.
-    pub fn new(_system: &System) -> Self {
+    pub fn new(system: &System) -> Self {
         let parts = GLOBAL_LIMITS.into_iter().map(|(id, _)| (id, ([GLOBAL_LOTS_MAX / 2; 2], None))).collect();
         Self {
             looks: 0,
@@ -128,6 +134,7 @@ impl Looked {
             dying: None,
             parts,
             disturbed_until_ns: [0; 2],
+            memory: Memory::new(system),
             silent_since_ns: [0; 2],
         }
     }
@@ -135,6 +142,11 @@ impl Looked {
     /// What was looked at, by word.
     pub fn counts(&self) -> [(&'static str, u64); 3] {
         [("looks", self.looks), ("replays compared", self.replays), ("parts moved", self.moves)]
+    }
+
+    /// The most bytes that the system held beyond those with which it began.
+    pub fn growth_bytes_max(&self) -> u64 {
+        self.memory.growth_bytes_max.cast_unsigned()
     }
 
     /// Hash over the states at the end.
@@ -192,18 +204,22 @@ impl Looked {
     pub fn look(&mut self, system: &mut System) -> Result<(), Broken> {
         self.looks += 1;
         self.carry_moves(system);
-        let mut worst_of_all = [0; 2];
+        if let Some(what) = self.memory.look(system) {
+            return Err(broken(system, Invariant::Memory, what));
+        }
+        let (mut worst_of_all, mut imposed_of_all) = ([0; 2], [0; 2]);
         for place in 0..system.regions.len() {
             let number = system.regions[place].number;
             let (worst, alive) = system.regions[place].truth.borrow_mut().take_worst();
             let truth = std::rc::Rc::clone(&system.regions[place].truth);
             let truth = truth.borrow();
+            let imposed = truth.imposed;
             let wrong = if let Some(what) = &truth.wrong {
                 Some((Invariant::TakenOnce, what.clone()))
-            } else if worst.iter().any(|lots| *lots > POSITION_LOTS_MAX) || alive > OPEN_ORDERS_MAX {
+            } else if (0..2).any(|side| worst[side] > POSITION_LOTS_MAX + imposed[side]) || alive > OPEN_ORDERS_MAX {
                 let what = format!(
-                    "at worst {worst:?} lots long and short (allowed {POSITION_LOTS_MAX}), {alive} orders open \
-                     (allowed {OPEN_ORDERS_MAX})"
+                    "at worst {worst:?} lots long and short (allowed {POSITION_LOTS_MAX} and {imposed:?} that the venue \
+                     imposed), {alive} orders open (allowed {OPEN_ORDERS_MAX})"
                 );
                 Some((Invariant::Limits, what))
             } else {
@@ -212,20 +228,21 @@ impl Looked {
             };
             let wrong = wrong.or_else(|| self.unpulled(system, place).map(|what| (Invariant::Pulled, what)));
             worst_of_all = [worst_of_all[0] + worst[0], worst_of_all[1] + worst[1]];
+            imposed_of_all = [imposed_of_all[0] + imposed[0], imposed_of_all[1] + imposed[1]];
             drop(truth);
             if let Some((invariant, what)) = wrong {
                 return Err(broken(system, invariant, format!("region {number}: {what}")));
             }
         }
         // The worst of each region since the last look: what they were at one moment is no more.
-        if worst_of_all.iter().any(|lots| *lots > GLOBAL_LOTS_MAX) {
+        let allowed = imposed_of_all.map(|lots| GLOBAL_LOTS_MAX + lots);
+        if (0..2).any(|side| worst_of_all[side] > allowed[side]) {
             let now = |side: usize| -> i64 {
                 let at = |truth: &Truth| [truth.position + truth.open[0], truth.open[1] - truth.position][side];
                 system.regions.iter().map(|region| at(&region.truth.borrow())).sum()
             };
-            if now(0) > GLOBAL_LOTS_MAX || now(1) > GLOBAL_LOTS_MAX {
-                let what =
-                    format!("both regions at worst {} lots long, {} short; {GLOBAL_LOTS_MAX} allowed", now(0), now(1));
+            if now(0) > allowed[0] || now(1) > allowed[1] {
+                let what = format!("both regions at worst {} lots long, {} short; {allowed:?} allowed", now(0), now(1));
                 return Err(broken(system, Invariant::Global, what));
             }
         }
@@ -352,16 +369,22 @@ impl Looked {
             self.before_death(system, number)?;
             system.kill(Role::Engine, number);
             self.after_death(system, number)?;
-            if let Some(first) = told_breaks(system, number).first() {
+            let (told, changed) = told_breaks(system, number);
+            let changes = system.region(number).truth.borrow().changes;
+            if let Some(first) = told.first() {
                 return Err(broken(system, Invariant::Breaks, format!("region {number}: {first:?}")));
+            }
+            if changed != changes {
+                let what = format!("region {number}: {changed} trades told as changed, the venue changed {changes}");
+                return Err(broken(system, Invariant::Breaks, what));
             }
         }
         Ok(())
     }
 }
 
-/// Keeps the breaks that an engine tells.
-struct Breaks(Vec<Break>);
+/// Keeps the breaks that an engine tells, and counts the trades that its venue changed.
+struct Breaks(Vec<Break>, u64);
 
 impl Outbox for Breaks {
     fn command(&mut self, _venue: u16, _record: &[u8]) {}
@@ -371,20 +394,20 @@ impl Outbox for Breaks {
         if let Ok(RecordRef::Break(told)) = parse(record)
             && told.event != OrderEventKind::NotSent.code()
         {
-            self.0.push(told);
+            if told.kind == BreakKind::Bust.code() { self.1 += 1 } else { self.0.push(told) }
         }
     }
 }
 
 /// The breaks of an engine, by its journal. It must not run.
-fn told_breaks(system: &mut System, number: u16) -> Vec<Break> {
+fn told_breaks(system: &mut System, number: u16) -> (Vec<Break>, u64) {
     let disk = system.processes.disk(&format!("engine{number}"));
     let host = system.region(number).host();
-    let mut told = Breaks(Vec::new());
+    let mut told = Breaks(Vec::new(), 0);
     if let Ok(mut reader) = Reader::from_storage(&disk, system.settings.segment_bytes) {
         let _as_far_as_it_goes = engine::replay_reader(&mut reader, None, host, &mut told, &mut |_, _| {});
     }
-    told.0
+    (told.0, told.1)
 }
 
 type Wrong = Option<(Invariant, String)>;

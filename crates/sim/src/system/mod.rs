@@ -8,6 +8,7 @@ pub mod faults;
 mod flow;
 mod invariants;
 pub mod kept;
+mod memory;
 mod processes;
 pub mod report;
 mod run;
@@ -19,6 +20,7 @@ mod truth;
 pub mod variants;
 
 pub use invariants::{Broken, Invariant};
+pub use memory::Counting;
 pub use run::{Outcome, run};
 pub use shrink::shrink;
 pub use start::clean_up;

@@ -234,6 +234,11 @@ impl Processes {
         self.disks.entry(name.to_owned()).or_default().clone()
     }
 
+    /// Bytes on all disks.
+    pub fn disk_bytes(&self) -> usize {
+        self.disks.values().map(SimDisk::bytes).sum()
+    }
+
     /// A host's clock.
     pub fn host_clock(&mut self, host: u8) -> HostClock {
         let base = self.clock.clone();

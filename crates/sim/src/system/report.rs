@@ -28,6 +28,10 @@ pub struct Totals {
     pub orders: u64,
     /// Their fills.
     pub fills: u64,
+    /// The most bytes that a system held beyond those with which it began.
+    pub growth_bytes_max: u64,
+    /// Runs by how many kinds of fault were done in them.
+    pub kinds: BTreeMap<String, u64>,
     /// Faults by kind.
     pub faults: BTreeMap<String, u64>,
     /// What else happened, by word.
@@ -44,6 +48,8 @@ impl Totals {
         self.flow += outcome.flow;
         self.orders += outcome.orders;
         self.fills += outcome.fills;
+        self.growth_bytes_max = self.growth_bytes_max.max(outcome.growth_bytes_max);
+        *self.kinds.entry(format!("{:02}", outcome.faults.len())).or_default() += 1;
         for (sums, more) in [(&mut self.faults, &outcome.faults), (&mut self.counts, &outcome.counts)] {
             for (word, count) in more {
                 *sums.entry((*word).to_owned()).or_default() += count;
@@ -57,7 +63,7 @@ impl Totals {
             "v": 1, "next_seed": next_seed, "seeds": self.seeds, "failed": self.failed,
             "simulated_ns": self.simulated_ns, "simulated_days": self.simulated_ns as f64 / DAY_NS,
             "wall_ns": self.wall_ns, "speed": self.speed(), "flow": self.flow, "orders": self.orders,
-            "fills": self.fills, "faults": self.faults, "counts": self.counts,
+            "fills": self.fills, "growth_bytes_max": self.growth_bytes_max, "kinds": self.kinds, "faults": self.faults, "counts": self.counts,
         })
     }
 
@@ -79,6 +85,9 @@ impl Totals {
             flow: number("flow")?,
             orders: number("orders")?,
             fills: number("fills")?,
+            // Counters of an older build lack these.
+            growth_bytes_max: number("growth_bytes_max").unwrap_or(0),
+            kinds: words("kinds").unwrap_or_default(),
             faults: words("faults")?,
             counts: words("counts")?,
         };
@@ -93,7 +102,7 @@ impl Totals {
     /// For people.
     pub fn table(&self) -> String {
         let mut text = String::new();
-        let rows: [(&str, String); 8] = [
+        let rows: [(&str, String); 10] = [
             ("seeds", self.seeds.to_string()),
             ("of them failed", self.failed.to_string()),
             ("simulated days", format!("{:.3}", self.simulated_ns as f64 / DAY_NS)),
@@ -102,6 +111,11 @@ impl Totals {
             ("orders of ours", self.orders.to_string()),
             ("fills of ours", self.fills.to_string()),
             ("faults", self.faults.values().sum::<u64>().to_string()),
+            (
+                "kinds of fault, fewest in a run",
+                self.kinds.keys().next().map_or(0, |kinds| kinds.parse().unwrap_or(0)).to_string(),
+            ),
+            ("memory grown by at most, KiB", (self.growth_bytes_max >> 10).to_string()),
         ];
         for (word, value) in rows {
             let _ = writeln!(text, "{word:<32}{value:>14}");

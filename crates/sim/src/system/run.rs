@@ -13,7 +13,7 @@ use tiles::Clock;
 
 use super::Settings;
 use super::configs::{EXECUTOR, GLOBAL_LIMITS, INSTRUMENT, SLOT, TICK};
-use super::faults::{Fault, Kind};
+use super::faults::{Fault, KINDS_MIN, Kind};
 use super::invariants::{Broken, Invariant, Looked};
 use super::processes::Ran;
 use super::start::{FAR, Role, System, region_host, venue_host};
@@ -29,6 +29,11 @@ const EVENTS_MAX: usize = 40;
 const REST_NS_MAX: u64 = 90 * SECOND;
 /// And at least: what was lost last of a feed is missed when its next heartbeat comes, ns.
 const REST_NS_MIN: u64 = 4 * SECOND;
+
+/// A fault that could not be done, its process being dead, is tried again after so long, ns.
+const AGAIN_NS: u64 = 500 * MILLISECOND;
+/// A run with all its faults that is as long as this has several kinds of them, ns.
+const WHOLE_NS: u64 = 20 * SECOND;
 
 /// Something that happened, for a report.
 #[derive(Clone, Debug)]
@@ -60,6 +65,8 @@ pub struct Outcome {
     pub fills: u64,
     /// Calls of processes.
     pub calls: u64,
+    /// The most bytes that the system held beyond those with which it began; 0 where nothing counts them.
+    pub growth_bytes_max: u64,
     /// Every counter of every process that is not zero.
     pub readings: Vec<(String, u64)>,
     /// What else happened, by word.
@@ -132,6 +139,7 @@ fn never(why: String) -> Outcome {
         orders: 0,
         fills: 0,
         calls: 0,
+        growth_bytes_max: 0,
         counts: BTreeMap::new(),
         readings: Vec::new(),
     }
@@ -140,7 +148,7 @@ fn never(why: String) -> Outcome {
 impl Run {
     fn outcome(self, broken: Option<Broken>, start_ns: u64) -> Outcome {
         let truths = || self.system.regions.iter().map(|region| region.truth.borrow());
-        let Happened { lost, doubled, overtaken, closed, cut } = self.system.processes.net.happened();
+        let Happened { lost, doubled, overtaken, closed, cut, full } = self.system.processes.net.happened();
         let mut counts = BTreeMap::from([
             ("datagrams lost", lost),
             ("datagrams doubled", doubled),
@@ -148,6 +156,7 @@ impl Run {
             ("datagrams into a closed way", closed),
             ("connections cut in a write", cut),
             ("stale commands sent", self.stale),
+            ("datagrams beyond a full socket", full),
         ]);
         counts.extend(self.looked.counts());
         Outcome {
@@ -159,6 +168,7 @@ impl Run {
             orders: truths().map(|truth| truth.accepted).sum(),
             fills: truths().map(|truth| truth.fills).sum(),
             calls: self.system.processes.calls(),
+            growth_bytes_max: self.looked.growth_bytes_max(),
             events: self.events.into(),
             broken,
             counts,
@@ -222,6 +232,7 @@ impl Run {
                 self.act(deed)?;
             }
         }
+        self.several_kinds()?;
         self.heal()?;
         let (healed_ns, end_ns) = (self.now_ns(), self.now_ns() + REST_NS_MAX);
         loop {
@@ -236,6 +247,16 @@ impl Run {
             }
         }
         self.looked.at_rest(&mut self.system)
+    }
+
+    /// A whole run saw as many kinds of fault as its seed chose at least.
+    fn several_kinds(&self) -> Result<(), Broken> {
+        let Settings { faults, fault_every_ns, run_ns, .. } = &self.system.settings;
+        if faults.is_none() && *fault_every_ns > 0 && *run_ns >= WHOLE_NS && self.faults.len() < KINDS_MIN {
+            let kinds = format!("{:?} alone; a run has {KINDS_MIN} kinds of fault at least", self.faults);
+            return Err(self.broken(Invariant::Faults, kinds));
+        }
+        Ok(())
     }
 
     fn act(&mut self, deed: Deed) -> Result<(), Broken> {
@@ -253,6 +274,9 @@ impl Run {
                     ));
                     let end_ns = self.now_ns() + fault.for_ns;
                     self.put(end_ns, Deed::End(fault));
+                } else if self.now_ns() + AGAIN_NS < self.system.stop_ns {
+                    let again_ns = self.now_ns() + AGAIN_NS;
+                    self.put(again_ns, Deed::Begin(fault));
                 }
             }
             Deed::End(fault) => self.end(&fault),
@@ -339,14 +363,7 @@ impl Run {
                 self.system.processes.host_clock(here).set(offset_ns, 0);
             }
             Kind::StrategyFails | Kind::StrategyLoops | Kind::StrategyFloods | Kind::StrategyOverfills => {}
-            Kind::DiskFull => {
-                self.full[usize::from(region) - 1] = true;
-                for role in [Role::Engine, Role::Gateway] {
-                    let name = self.system.processes.name(self.system.regions[usize::from(region) - 1].id(role));
-                    let name = name.to_owned();
-                    self.system.processes.disk(&name).set_full(true);
-                }
-            }
+            Kind::DiskFull => self.set_full(region, true),
             Kind::PartsMove => {
                 self.move_parts(fault);
                 // The giver loses sight of the store soon after, sometimes.
@@ -357,6 +374,7 @@ impl Run {
                 }
             }
             Kind::Killed => return Ok(self.kill_strategy(fault, true)),
+            Kind::TradeBroken | Kind::TradeCorrected => return Ok(self.change_trade(fault)),
             _ => return self.begin_of_process(fault, until_ns),
         }
         Ok(true)
@@ -425,7 +443,7 @@ impl Run {
             Kind::StrategyFails | Kind::StrategyLoops | Kind::StrategyFloods | Kind::StrategyOverfills => {
                 self.arm(fault.region);
             }
-            Kind::DiskFull => self.make_room(fault.region),
+            Kind::DiskFull => self.set_full(fault.region, false),
             Kind::Killed => {
                 self.kill_strategy(fault, false);
             }
@@ -433,12 +451,13 @@ impl Run {
         }
     }
 
-    fn make_room(&mut self, region: u16) {
-        self.full[usize::from(region) - 1] = false;
+    /// Whether the disks of a region's engine and gateway take no new file.
+    fn set_full(&mut self, region: u16, full: bool) {
+        self.full[usize::from(region) - 1] = full;
         for role in [Role::Engine, Role::Gateway] {
             let id = self.system.region(region).id(role);
             let name = self.system.processes.name(id).to_owned();
-            self.system.processes.disk(&name).set_full(false);
+            self.system.processes.disk(&name).set_full(full);
         }
     }
 
@@ -543,6 +562,22 @@ impl Run {
         self.tell(fault.region, bytes_of(&kill))
     }
 
+    /// The venue breaks or corrects one of our latest trades; whether there is one.
+    fn change_trade(&mut self, fault: &Fault) -> bool {
+        let region = self.system.region(fault.region);
+        let truth = region.truth.borrow();
+        let place = fault.draw as usize % truth.trades.len().max(1);
+        let Some((match_id, price_nanos, lots)) = truth.trades.get(place).copied() else { return false };
+        let mut flow = region.flow.0.borrow_mut();
+        if fault.kind == Kind::TradeBroken {
+            flow.bust(match_id);
+            return true;
+        }
+        let price_nanos = price_nanos + ((fault.draw >> 8) as i64 % 5 - 2) * TICK;
+        flow.correct(match_id, price_nanos, 1 + (fault.draw >> 16) as i64 % lots);
+        true
+    }
+
     /// Nothing goes wrong any more, and everything runs.
     fn heal(&mut self) -> Result<(), Broken> {
         self.say("everything heals".to_owned());
@@ -558,7 +593,7 @@ impl Run {
             }
         }
         for region in 1..=2 {
-            self.make_room(region);
+            self.set_full(region, false);
             self.system.processes.host_clock(region_host(region)).set(0, 0);
         }
         for role in Role::ALL {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing here comes from a tile of ours; one of our orders is taken once, and trades no more than it asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use records::{ExchangeEvent, ExchangeEventKind, Side};
 
@@ -46,7 +46,16 @@ pub struct Truth {
     pub epoch: u32,
     /// What cannot be, once it was.
     pub wrong: Option<String>,
+    /// Our latest trades that stand: number, price, lots.
+    pub trades: VecDeque<(u64, i64, i64)>,
+    /// Trades of ours that the venue broke or corrected.
+    pub changes: u64,
+    /// By side, long and short: lots that it put there by breaking trades. A limit may be passed by as many (ESCROW 2).
+    pub imposed: [i64; 2],
 }
+
+/// Trades that are remembered, for a venue that breaks one.
+const TRADES_MAX: usize = 32;
 
 /// The id that the text of an order bears.
 fn order_id(tag: [u8; 16]) -> u64 {
@@ -72,20 +81,30 @@ impl Truth {
             Some(ExchangeEventKind::Accepted) if ours => self.accept(event, None),
             Some(ExchangeEventKind::Replaced) if ours => self.accept(event, Some(event.other_user_ref)),
             Some(ExchangeEventKind::Canceled) if ours => self.set_open(event.user_ref, event.leaves_lots),
-            Some(kind @ (ExchangeEventKind::Executed | ExchangeEventKind::Crossed)) => {
+            Some(ExchangeEventKind::Executed | ExchangeEventKind::Crossed) => {
                 let resting = Side::from_code(event.side).expect("a trade has a side");
-                let _ = kind;
                 if ours {
                     self.fill(event.user_ref, resting, event.lots, event.leaves_lots);
                 }
                 if incoming {
                     self.fill(event.other_user_ref, resting.opposite(), event.lots, event.other_leaves_lots);
                 }
+                if ours || incoming {
+                    self.trades.truncate(TRADES_MAX - 1);
+                    self.trades.push_front((event.match_id, event.price_nanos, event.lots));
+                }
             }
             Some(kind @ (ExchangeEventKind::Broken | ExchangeEventKind::Corrected)) => {
                 let lots = if kind == ExchangeEventKind::Broken { event.lots } else { event.shown_change_lots };
                 let resting = Side::from_code(event.side).expect("a trade has a side");
-                self.position -= resting.sign() * lots * (i64::from(ours) - i64::from(incoming));
+                let change = -resting.sign() * lots * (i64::from(ours) - i64::from(incoming));
+                self.position += change;
+                self.imposed[usize::from(change < 0)] += change.abs();
+                self.changes += u64::from(ours) + u64::from(incoming);
+                self.trades.retain(|(number, _, _)| *number != event.match_id);
+                if kind == ExchangeEventKind::Corrected {
+                    self.trades.push_front((event.match_id, event.price_nanos, event.lots));
+                }
             }
             _ => {}
         }
