@@ -1,7 +1,7 @@
 # The doors of the house. `make setup` needs Python 3.11+ with venv, Rust, a C compiler and make; the rest comes through the
 # package clients. Invariant: every target works in a fresh clone, and `make setup` does nothing when nothing changed.
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test tidy bench fuzz sim gen docs lock FORCE
+.PHONY: help setup demo test tidy bench fuzz sim kill gen docs lock FORCE
 SHELL := /bin/sh
 
 # A tree that was copied or moved is set up anew: its environment holds the old paths.
@@ -19,6 +19,7 @@ help:
 	@echo "make bench          what is measured, beside its goals"
 	@echo "make fuzz           bad FIX input by seed, what it reached as a table; SECONDS=120 SEED=1, KEEP=1 keeps what is new"
 	@echo "make sim            two whole regions by seed, with faults; SEED=1 SEEDS=10 SECONDS=60 RATE=500, or HOURS=8; VARIANT=name"
+	@echo "make kill           every process of a real system is killed, paused, cut off; SEED=1 KILLS=50 SECONDS=120 JSON=file MARKDOWN=file"
 	@echo "make gen            generated files anew"
 	@echo "make docs           every command in the documents is run"
 	@echo "make lock           the locked dependencies anew, from pyproject.toml"
@@ -53,6 +54,11 @@ sim: $(STAMPS)/environment
 		$(if $(HOURS),--hours $(HOURS) --counters build/simulator.json) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(ACTS),--acts $(ACTS)) $(if $(VARIANT),--variant $(VARIANT)) $(if $(KEPT),--kept $(KEPT)) $(if $(JSON),--json $(JSON))
+
+kill: setup
+	@$(RUN) .venv/bin/python -m tests.kill $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(KINDS),--kinds "$(KINDS)") $(if $(SYSTEM_KILLS),--system-kills $(SYSTEM_KILLS)) \
+		$(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 gen: setup
 	@.venv/bin/python tools/gen_codes.py

@@ -33,8 +33,9 @@ ENDS = {
     OrderState.PENDING_NEW: "unanswered",
     OrderState.UNKNOWN: "unknown",
 }
-STATES = ("filled", "cancelled", "expired", "rejected", "not_sent", "open", "unanswered", "unknown")
-"""What an order can have become; the first five are ends."""
+STATES = ("filled", "cancelled", "expired", "rejected", "not_sent", "not_found", "open", "unanswered", "unknown")
+"""What an order can have become; the first six are ends. `not_found`: it was lost on its way to a venue, which says that it never
+had it."""
 AT_ONCE = 4096
 """Commands that a core takes in one call."""
 
@@ -78,14 +79,21 @@ class Accounted:
 def accounted(run: Run) -> list[Accounted]:
     """The orders of each venue. Raises Unreachable or BadInput for an exchange's journal that is not there or damaged."""
     events = run.order_events
-    expired = set(events["order_id"][events["event"] == OrderEventKind.EXPIRED].tolist())
+    expired, taken, missed = (
+        set(events["order_id"][events["event"] == kind].tolist())
+        for kind in (OrderEventKind.EXPIRED, OrderEventKind.ACCEPTED, OrderEventKind.NOT_FOUND)
+    )
     found = []
     for venue in run.venues:
         here = run.orders[run.orders["venue"] == venue["id"]]
         states = dict.fromkeys(STATES, 0)
         for row in here:
-            end = ENDS[OrderState(int(row["state"]))]
-            states["expired" if end == "cancelled" and int(row["order_id"]) in expired else end] += 1
+            end, number = ENDS[OrderState(int(row["state"]))], int(row["order_id"])
+            if end == "cancelled" and number in expired:
+                end = "expired"
+            elif end == "cancelled" and number in missed and int(row["first_id"]) not in taken:
+                end = "not_found"
+            states[end] += 1
         sent = len(np.unique(here["first_id"]))
         theirs = at_exchange(run.directory / str(venue["exchange_journal"]), int(venue["session"]))
         found.append(Accounted(venue=str(venue["name"]), sent=sent, states=states, exchange=theirs))
@@ -101,7 +109,7 @@ def unaccounted(run: Run, found: list[Accounted]) -> list[str]:
 def at_exchange(journal: Path, session: int) -> dict[str, int]:
     """What became of a session's orders by the exchange's own journal. Raises Unreachable or BadInput."""
     try:
-        events = _events(journal, session)
+        events = events_of(journal, session)
     except FileNotFoundError as error:
         raise Unreachable(f"{journal}: {error}") from None
     except ValueError as error:
@@ -134,8 +142,8 @@ def at_exchange(journal: Path, session: int) -> dict[str, int]:
     return counts | {"open": len(alive)}
 
 
-def _events(journal: Path, session: int) -> Rows:
-    """What the exchange said to a session."""
+def events_of(journal: Path, session: int) -> Rows:
+    """What the exchange said to a session, by its own journal. Raises FileNotFoundError or ValueError."""
     commands = [data for _, _, data in journals.Reader(journal)]
     core = native.Matching(**_sizes(commands))
     layout = records.dtype("ExchangeEvent")

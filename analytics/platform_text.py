@@ -90,7 +90,18 @@ def position_rows(facts: dict[str, Any]) -> Section:
 
 def order_rows(facts: dict[str, Any]) -> Section:
     """Every order by what became of it."""
-    keys = ("sent", "filled", "cancelled", "expired", "rejected", "not_sent", "open", "unanswered", "unknown")
+    keys = (
+        "sent",
+        "filled",
+        "cancelled",
+        "expired",
+        "rejected",
+        "not_sent",
+        "not_found",
+        "open",
+        "unanswered",
+        "unknown",
+    )
     found = facts["orders"]
     rows = [[row["region"], row["venue"], *(row[key] for key in keys)] for row in found]
     if len(rows) > 1:

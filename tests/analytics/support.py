@@ -76,8 +76,9 @@ class Journal:
             self.entries.append((START_NS + STEP_NS * len(self.entries), record.tobytes()))
 
 
-def exchange(venue: int, *, further_fill: bool = False, corrected: bool = False) -> Journal:
-    """An exchange's sequenced input: our orders of the story, and the flow that trades with them."""
+def exchange(venue: int, *, further_fill: bool = False, corrected: bool = False, lost: bool = False) -> Journal:
+    """An exchange's sequenced input: our orders of the story, without the last one where it was `lost`, and the flow that trades
+    with them."""
     journal = Journal()
     for instrument, symbol in ((AAPL, "AAPL"), (ES, "ES")):
         journal.add(
@@ -120,7 +121,8 @@ def exchange(venue: int, *, further_fill: bool = False, corrected: bool = False)
         enter(FLOW, AAPL, Side.BUY, 7, 101.00, now=True)  # Not ours.
         enter(FLOW, ES, Side.SELL, 2, 50.00)
         enter(OURS, ES, Side.BUY, 2, 50.00, now=True)
-        enter(OURS, AAPL, Side.BUY, 5, 99.00)
+        if not lost:
+            enter(OURS, AAPL, Side.BUY, 5, 99.00)
         if further_fill:
             enter(FLOW, AAPL, Side.SELL, 5, 99.00, now=True)
         if corrected:
@@ -136,7 +138,13 @@ def exchange(venue: int, *, further_fill: bool = False, corrected: bool = False)
 
 
 def engine(
-    reference: ReferenceData, limits: Limits, code_hash: bytes, order_ids: list[int], *, corrected: bool = False
+    reference: ReferenceData,
+    limits: Limits,
+    code_hash: bytes,
+    order_ids: list[int],
+    *,
+    corrected: bool = False,
+    lost: bool = False,
 ) -> Journal:
     """The engine's input. `order_ids`: what the engine gave its orders; without them the reports are left out."""
     journal = Journal()
@@ -176,7 +184,7 @@ def engine(
             slot=1,
         )
     if order_ids:
-        reports(journal, order_ids, corrected=corrected)
+        reports(journal, order_ids, corrected=corrected, lost=lost)
     for order_ref in (1000, 1001):
         journal.add("MarketOrder", venue=XNAS, instrument=AAPL, flags=1, order_ref=order_ref, action=BookAction.DELETE)
     touch(journal, 4000, XNAS, AAPL, 100.20, 100.40)
@@ -203,7 +211,7 @@ def touch(journal: Journal, order_ref: int, venue: int, instrument: int, bid: fl
         )
 
 
-def reports(journal: Journal, order_ids: list[int], *, corrected: bool) -> None:
+def reports(journal: Journal, order_ids: list[int], *, corrected: bool, lost: bool) -> None:
     """What the gateways say of the story's orders."""
     first, sold, future, resting = order_ids
 
@@ -228,7 +236,10 @@ def reports(journal: Journal, order_ids: list[int], *, corrected: bool) -> None:
     accept(first, XNAS, AAPL, Side.BUY, 10, 100.00)
     accept(sold, XBOS, AAPL, Side.SELL, 7, 100.50)
     accept(future, XNAS, ES, Side.BUY, 2, 50.00)
-    accept(resting, XNAS, AAPL, Side.BUY, 5, 99.00)
+    if lost:
+        say(resting, XNAS, AAPL, OrderEventKind.NOT_FOUND, side=Side.BUY)
+    else:
+        accept(resting, XNAS, AAPL, Side.BUY, 5, 99.00)
     fill(first, XNAS, AAPL, Side.BUY, (6, 100.00, 4, 1), liquidity=1, fee_nanos=nanos(0.01))
     fill(first, XNAS, AAPL, Side.BUY, (4, 100.00, 0, 2), liquidity=1)
     fill(sold, XBOS, AAPL, Side.SELL, (4, 100.50, 3, 1), liquidity=1)
@@ -241,8 +252,9 @@ def reports(journal: Journal, order_ids: list[int], *, corrected: bool) -> None:
         say(first, XNAS, AAPL, OrderEventKind.CORRECTED, cumulative_lots=-1, **terms)
 
 
-def make_run(directory: Path, *, further_fill: bool = False, corrected: bool = False) -> Path:
-    """Writes the whole of it; returns the run's directory. `corrected`: the first fill gets a price, then fewer lots."""
+def make_run(directory: Path, *, further_fill: bool = False, corrected: bool = False, lost: bool = False) -> Path:
+    """Writes the whole of it; returns the run's directory. `corrected`: the first fill gets a price, then fewer lots; `lost`: the
+    last order never reached its venue, which says so when it is asked."""
     directory.mkdir(parents=True, exist_ok=True)
     reference = ReferenceData.load(write(directory, "reference.toml", REFERENCE))
     limits = Limits.load(write(directory, "limits.toml", LIMITS), reference)
@@ -251,12 +263,12 @@ def make_run(directory: Path, *, further_fill: bool = False, corrected: bool = F
     native.write_journal(trial, engine(reference, limits, artifact.code_hash_bytes, []).entries, engine_sizes={})
     orders = table(native.fold(trial, libraries=artifact.path.parent)["orders"])
     order_ids = [int(number) for number in sorted(orders["first_id"])]
-    whole = engine(reference, limits, artifact.code_hash_bytes, order_ids, corrected=corrected)
+    whole = engine(reference, limits, artifact.code_hash_bytes, order_ids, corrected=corrected, lost=lost)
     native.write_journal(directory / "data" / "engine", whole.entries, engine_sizes={})
     venues = []
     for number, name in ((XNAS, "XNAS"), (XBOS, "XBOS")):
         data = f"data/exchange_{name.lower()}"
-        journal = exchange(number, further_fill=further_fill and number == XNAS, corrected=corrected)
+        journal = exchange(number, further_fill=further_fill and number == XNAS, corrected=corrected, lost=lost)
         native.write_journal(directory / data, journal.entries)
         venues.append(
             {"name": name, "id": number, "exchange_journal": data, "flow": f"{data}/flow.json", "session": OURS}

@@ -44,6 +44,15 @@ def line_key(line: Any) -> tuple[str, str]:
     return line.venue, line.instrument
 
 
+def test_an_order_that_was_lost_on_its_way_is_no_cancelled_one(tmp_path: Path) -> None:
+    """Its venue never had it: nothing was cancelled there."""
+    found = reconcile(Run.open(make_run(tmp_path, lost=True)))
+    assert found.agrees, found.differences
+    states = {one.venue: (one.sent, one.states["not_found"], one.states["cancelled"]) for one in found.orders}
+    assert states == {"XNAS": (3, 1, 0), "XBOS": (1, 0, 0)}
+    assert found.orders[0].exchange["accepted"] == 2
+
+
 def test_a_fill_that_the_engine_never_heard_of_is_named(tmp_path: Path) -> None:
     """By its number, and in the sums and the position."""
     found = reconcile(Run.open(make_run(tmp_path, further_fill=True)))

@@ -149,7 +149,7 @@ def report_of(ended: tuple[int, str, str]) -> dict[str, Any]:
     report: dict[str, Any] = printed["report"]
     check = report["reconciliation"]
     assert check["agrees"] and report["problems"] == [], (check["differences"], report["problems"])
-    ends = sum(check[key] for key in ("filled", "cancelled", "expired", "rejected", "not_sent", "open"))
+    ends = sum(check[key] for key in ("filled", "cancelled", "expired", "rejected", "not_sent", "not_found", "open"))
     assert ends == check["sent"] == sum(row["sent"] for row in report["orders"])
     assert list(report["regions"]) == list(REGIONS)
     assert all(region["run"]["replay_agrees"] for region in report["regions"].values())
