@@ -93,7 +93,11 @@ class Service:
         names = [consumer["tile"] for consumer in about["consumers"]] if about else []
         if about is None or self.name not in names:
             raise ValueError(f"services.{self.name}: does not consume the link {link}")
-        return native.Subscriber(about["path"], names.index(self.name))
+        place = names.index(self.name)
+        twin = next((one for one in self.links.values() if one.get("known_as") == link), None)
+        if twin is not None:
+            return native.Subscriber.over_both(about["path"], twin["path"], place)
+        return native.Subscriber(about["path"], place)
 
     def ready(self) -> None:
         """Tells the supervisor that the service does its work."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from meridian._native import links as native
 from meridian._native import tiles as native_tiles
-from meridian.deploy import services
+from meridian.deploy import pairs, services
 from meridian.deploy.topology import PLACEHOLDER, Link, Topology
 
 SPEC_VERSION = 1
@@ -82,6 +82,8 @@ def link_spec(topology: Topology, name: str, stream_id: int, places: Places) -> 
         "producer": link.producer,
         "consumers": [{"tile": tile, "reliable": how == "reliable"} for tile, how in link.consumers.items()],
     }
+    if (shown := pairs.known_as(topology, name)) is not None:
+        spec["known_as"] = shown
     if kind == "shm":
         spec["path"] = str(places.ring(name))
     elif kind.startswith("aeron"):

@@ -26,7 +26,7 @@ from meridian import files
 from meridian._native import links as native
 from meridian._native import tiles
 from meridian.console import in_words
-from meridian.deploy import endings, runs, services
+from meridian.deploy import endings, pairs, runs, services
 from meridian.deploy.metrics import Exporter
 from meridian.deploy.specs import Places, disk_bytes, logs_bytes, process_spec, service_spec, shared_bytes
 from meridian.deploy.topology import Topology
@@ -96,6 +96,9 @@ class Supervisor:
     failures: list[str] = field(default_factory=list)
     before_start: Callable[[str], None] | None = None
     """Called with a process's name before each of its lives."""
+
+    def __post_init__(self) -> None:
+        self.topology = pairs.expanded(self.topology)
 
     def __enter__(self) -> Supervisor:
         self.start()

@@ -26,7 +26,7 @@ chosen here: `{port:NAME}` in a setting is filled in by the supervisor.
     transport = "auto"                   # ring, shm, aeron-ipc, aeron-udp
     consumers = { engine = "lossy" }     # or "reliable"
 
-Services are Python processes that may be ends of links, too: see `services`.
+Services are Python processes that may be ends of links, too: see `services`. A region's engine may have a standby: see `pairs`.
 """
 
 from __future__ import annotations
@@ -76,6 +76,13 @@ class Process(Strict):
     restart: Literal["none", "always"] | None = None
 
 
+class Standby(Strict):
+    """A second engine that follows a tile's, ready to take its place (`meridian.deploy.pairs`)."""
+
+    process: str
+    core: int | None = Field(default=None, ge=0, le=1023)
+
+
 class Tile(Strict):
     """One tile."""
 
@@ -83,6 +90,7 @@ class Tile(Strict):
     process: str | None = None
     core: int | None = Field(default=None, ge=0, le=1023)
     settings: dict[str, Any] = Field(default_factory=dict)
+    standby: Standby | None = None
 
 
 class Link(Strict):
@@ -252,6 +260,8 @@ def examine(
 ) -> tuple[Topology | None, list[str]]:
     """What can be made of a topology, and all that is wrong with it. Entries with an error of their own are left out of it;
     their names still count where others refer to them."""
+    from meridian.deploy import pairs
+
     plain, errors = dict(document), []
     sound: dict[str, Any] = copy.deepcopy(plain)
     try:
@@ -267,13 +277,16 @@ def examine(
     known = Known.of(plain)
     errors += [*_names(topology, known), *_tiles(topology, sorted(kinds)), *_services(topology)]
     errors += _links(topology, known, aeron=aeron)
+    errors += pairs.problems(topology)
     if settings is not None:
         # A link with an error of its own is nobody's fault here: it counts as an end of every tile.
         broken = [name for name in known.links if name not in topology.links]
+        whole = pairs.expanded(topology)
         for tile in topology.tiles:
             if topology.tiles[tile].kind in kinds:
-                produced, consumed = topology.ends_of(tile)
-                errors += settings(topology, tile, produced + broken, consumed + broken)
+                produced, consumed = whole.ends_of(tile)
+                seen = [link for link in consumed if pairs.known_as(whole, link) is None]
+                errors += settings(whole, tile, produced + broken, seen + broken)
     return topology, errors
 
 
@@ -396,7 +409,13 @@ def _names(topology: Topology, known: Known) -> list[str]:
     names += [(f"tiles.{tile}.process", about.process) for tile, about in topology.tiles.items() if about.process]
     allowed = "a name is 1 to 32 of a-z, 0-9, _ and -, a letter first"
     errors = [f'{key} = "{name}": {allowed}' for key, name in names if not NAME.match(name)]
-    used = list(dict.fromkeys(known.tiles.values()))
+    standbys = [about.standby.process for about in topology.tiles.values() if about.standby]
+    errors += [
+        f'tiles.{tile}.standby.process = "{about.standby.process}": {allowed}'
+        for tile, about in topology.tiles.items()
+        if about.standby and not NAME.match(about.standby.process)
+    ]
+    used = list(dict.fromkeys([*known.tiles.values(), *standbys]))
     errors += [
         f"processes.{name}: no tile runs there; {nearest(name, used)}"
         for name in topology.processes

@@ -27,6 +27,8 @@ class Counters:
     def pid(self) -> int: ...
     @property
     def start_ns(self) -> int: ...
+    def value(self, name: str) -> int | None:
+        """One counter, without a look at the others; None where there is none of this name."""
     def read(self) -> list[tuple[str, int | Histogram]]: ...
 
 class Publisher:
@@ -40,6 +42,9 @@ class Subscriber:
     """A consumer's end of a link of kind `shm`, by its place; OSError when there is no such ring or consumer."""
 
     def __init__(self, path: str | PathLike[str], consumer: int) -> None: ...
+    @staticmethod
+    def over_both(first: str | PathLike[str], second: str | PathLike[str], consumer: int) -> Subscriber:
+        """One end over two rings, an engine's and its standby's; what stands in the one that was read last comes first."""
     def poll(self, limit: int = 256, timeout: float = 0.0) -> list[bytes]:
         """At most `limit` records, oldest first; waits up to `timeout` seconds for the first."""
     @property

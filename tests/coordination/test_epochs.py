@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meridian import records
-from meridian.coordination import Etcd, EtcdServer, epochs, keys
+from meridian.coordination import Etcd, EtcdError, EtcdServer, epochs, keys
 from meridian.deploy import epochs as lives
 
 HOLDER = "ny-1"
@@ -82,3 +82,60 @@ def test_an_epoch_is_put_into_the_first_record_alone(tmp_path: Path) -> None:
     lives.write(path, 10, unconfirmed=False)
     start = records.parse(path.read_bytes())
     assert [int(start[name]) for name in ("epoch", "unconfirmed")] == [10, 0] and path.read_bytes().endswith(rest)
+
+
+def test_of_a_pair_one_leads_by_the_store(store: EtcdServer, etcd: Etcd, tmp_path: Path) -> None:
+    given = lives.Epochs(store.client, tmp_path / lives.FILE)
+    assert given.leader(HOLDER) is None, "no pair ever led"
+    assert given.take(HOLDER, "engine") == (1, True) and not given.alone(HOLDER)
+    assert epochs.office(etcd, HOLDER) == epochs.Office(1, "engine")
+    assert given.promote(HOLDER, "engine-standby") == 2
+    assert epochs.office(etcd, HOLDER) == epochs.Office(2, "engine-standby") and epochs.current(etcd, HOLDER) == 2
+    assert given.leader(HOLDER) == "engine-standby"
+    assert (given.led(HOLDER, "engine"), given.led(HOLDER, "engine-standby")) == (1, 2)
+    assert given.alone(HOLDER), "the one that led does not follow yet"
+    given.forget_led(HOLDER, "engine")
+    assert given.led(HOLDER, "engine") is None and given.leader(HOLDER) == "engine-standby"
+    given.set_alone(HOLDER, alone=False)
+    assert given.take(HOLDER, "engine-standby") == (3, True)
+    again = lives.Epochs(store.client, tmp_path / lives.FILE)
+    assert (again.leader(HOLDER), again.led(HOLDER, "engine-standby"), again.alone(HOLDER)) == (
+        "engine-standby",
+        3,
+        False,
+    )
+
+
+def test_without_the_store_nobody_is_promoted(store: EtcdServer, tmp_path: Path) -> None:
+    reached = [store.client()]
+    given = lives.Epochs(lambda: reached[0], tmp_path / lives.FILE)
+    given.take(HOLDER, "engine")
+    reached[0] = Etcd(["http://127.0.0.1:1"], timeout_s=0.2)
+    with pytest.raises(EtcdError):
+        given.promote(HOLDER, "engine-standby")
+    assert given.leader(HOLDER) == "engine", "by the file"
+    assert given.take(HOLDER, "engine") == (1, False)
+    reached[0] = store.client()
+    given.confirm()
+    assert epochs.office(reached[0], HOLDER) == epochs.Office(1, "engine")
+
+
+def test_a_file_that_is_behind_the_store_does_not_say_who_leads(store: EtcdServer, etcd: Etcd, tmp_path: Path) -> None:
+    given = lives.Epochs(store.client, tmp_path / lives.FILE)
+    given.take(HOLDER, "engine")
+    assert epochs.advance(etcd, HOLDER, leads="engine-standby") == 2, "from a host whose files are lost"
+    assert given.leader(HOLDER) == "engine-standby"
+    given.promote(HOLDER, "engine")
+    given.fall_back(HOLDER, "engine-standby")
+    assert given.leader(HOLDER) == "engine-standby" and given.led(HOLDER, "engine") == 3
+
+
+def test_many_that_would_lead_at_once_get_epochs_of_their_own(store: EtcdServer, etcd: Etcd) -> None:
+    def lead(number: int) -> int:
+        return epochs.advance(store.client(), HOLDER, leads=f"engine-{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lead, range(24)))
+    assert sorted(given) == list(range(1, 25))
+    last = given.index(24)
+    assert epochs.office(etcd, HOLDER) == epochs.Office(24, f"engine-{last}")

@@ -309,6 +309,13 @@ impl CountersReader {
         readings(&self.memory).unwrap_or_default()
     }
 
+    /// One counter's value, without a look at the others; `None` where there is none of this name.
+    pub fn counter(&self, name: &str) -> Option<u64> {
+        let found =
+            entries(&self.memory).ok()?.into_iter().find(|(known, kind, _)| known == name && *kind == KIND_COUNTER);
+        found.map(|(_, _, offset)| self.memory.word(offset).load(Ordering::Acquire))
+    }
+
     /// The process that writes them.
     pub fn pid(&self) -> u64 {
         self.memory.word(AT_PID).load(Ordering::Relaxed)
@@ -326,8 +333,8 @@ fn snapshot(memory: &Memory, offset: usize) -> HistogramSnapshot {
     HistogramSnapshot::new(counts, get(HISTOGRAM_SUM))
 }
 
-/// Reads a block that may be anything: every offset is compared with the size before it is used.
-fn readings(memory: &Memory) -> io::Result<Vec<(String, Reading)>> {
+/// Name, kind and place of every entry of a block that may be anything: every offset is compared with the size.
+fn entries(memory: &Memory) -> io::Result<Vec<(String, u64, usize)>> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("not a block of counters: {what}"));
     if memory.bytes() < HEAD {
         return Err(bad("shorter than its head"));
@@ -349,12 +356,24 @@ fn readings(memory: &Memory) -> io::Result<Vec<(String, Reading)>> {
         let name = String::from_utf8_lossy(&name[..length]).into_owned();
         let offset = get(entry + ENTRY_OFFSET);
         let inside = |bytes: usize| offset & 7 == 0 && offset.saturating_add(bytes as u64) <= memory.bytes() as u64;
-        let reading = match get(entry + ENTRY_KIND) {
-            KIND_COUNTER if inside(8) => Reading::Counter(get(offset as usize)),
-            KIND_HISTOGRAM if inside(HISTOGRAM_BYTES) => Reading::Histogram(snapshot(memory, offset as usize)),
+        let kind = get(entry + ENTRY_KIND);
+        match kind {
+            KIND_COUNTER if inside(8) => {}
+            KIND_HISTOGRAM if inside(HISTOGRAM_BYTES) => {}
             _ => return Err(bad("an entry points outside")),
-        };
-        found.push((name, reading));
+        }
+        found.push((name, kind, offset as usize));
     }
     Ok(found)
+}
+
+fn readings(memory: &Memory) -> io::Result<Vec<(String, Reading)>> {
+    let read = |(name, kind, offset)| {
+        let value = || memory.word(offset).load(Ordering::Acquire);
+        (
+            name,
+            if kind == KIND_COUNTER { Reading::Counter(value()) } else { Reading::Histogram(snapshot(memory, offset)) },
+        )
+    };
+    Ok(entries(memory)?.into_iter().map(read).collect())
 }

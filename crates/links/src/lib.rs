@@ -40,10 +40,12 @@ pub mod aeron;
 mod counters;
 mod histogram;
 mod memory;
+mod merged;
 mod ring;
 mod space;
 
 pub use counters::{Counter, Counters, CountersReader, CountersSize, Histogram, NAME_BYTES_MAX, Reading};
 pub use histogram::HistogramSnapshot;
+pub use merged::Merged;
 pub use ring::{CONSUMERS_MAX, LossyRingConsumer, Ring, RingConfig, RingConsumer, RingProducer};
 pub use space::{free_bytes, no_room, reason};

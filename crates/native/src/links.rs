@@ -3,12 +3,12 @@
 //! Invariant: a Python process is an end like a tile: what it publishes is whole records in order, and what it reads it
 //! copies out, so that nothing it does later reaches the ring.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use links::{
-    CountersReader, HistogramSnapshot, Offer, Publication, Reading, Ring, RingConfig, RingProducer, Subscription,
+    CountersReader, HistogramSnapshot, Merged, Offer, Publication, Reading, Ring, RingConfig, RingProducer, Subscription,
 };
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -85,6 +85,11 @@ impl Counters {
         self.0.start_ns()
     }
 
+    /// One counter's value, without a look at the others; None where there is none of this name.
+    fn value(&self, name: &str) -> Option<u64> {
+        self.0.counter(name)
+    }
+
     /// All (name, value): an int for a counter, a Histogram for a histogram.
     fn read(&self, py: Python<'_>) -> PyResult<Vec<(String, Py<PyAny>)>> {
         let mut rows = Vec::new();
@@ -146,6 +151,10 @@ impl Publisher {
 #[pyclass(frozen, module = "meridian._native.links")]
 pub struct Subscriber(Mutex<Box<dyn Subscription + Send>>);
 
+fn consumer_of(path: &Path, consumer: usize) -> std::io::Result<Box<dyn Subscription + Send>> {
+    Ring::open(path).and_then(|ring| ring.consumer(consumer))
+}
+
 impl Subscriber {
     fn take(&self, limit: usize) -> Vec<Vec<u8>> {
         let mut records = Vec::new();
@@ -161,8 +170,14 @@ impl Subscriber {
     /// OSError when the file is absent, no ring, or without such a consumer.
     #[new]
     fn new(path: PathBuf, consumer: usize) -> PyResult<Self> {
-        let end = Ring::open(&path).and_then(|ring| ring.consumer(consumer)).map_err(os_error)?;
-        Ok(Self(Mutex::new(end)))
+        consumer_of(&path, consumer).map(|end| Self(Mutex::new(end))).map_err(os_error)
+    }
+
+    /// One end over two rings: an engine's and its standby's. What stands in the one that was read last comes first.
+    #[staticmethod]
+    fn over_both(first: PathBuf, second: PathBuf, consumer: usize) -> PyResult<Self> {
+        let ends = consumer_of(&first, consumer).and_then(|end| Ok(Merged::new(end, consumer_of(&second, consumer)?)));
+        ends.map(|both| Self(Mutex::new(Box::new(both)))).map_err(os_error)
     }
 
     /// At most `limit` records that are there, oldest first; waits up to `timeout` seconds for the first. The interpreter's

@@ -12,7 +12,7 @@ use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use links::{Counters, CountersSize, Publication, Ring, RingConfig, Subscription};
+use links::{Counters, CountersSize, Merged, Publication, Ring, RingConfig, Subscription};
 
 use crate::spec::{LinkKind, LinkSpec, ProcessSpec, ThreadSpec, TileSpec};
 use crate::{Clock, Context, Ends, RealClock, RealNet, RealStorage, StartError, Stop, Tile, runner};
@@ -239,8 +239,9 @@ impl Plant {
         let (mut publications, mut subscriptions) = (Publications::new(), Subscriptions::new());
         for link in &self.spec.links {
             let named = |error: std::io::Error| StartError(format!("links.{}: {error}", link.name));
+            let name = link.shown_name();
             if link.producer == tile {
-                publications.insert(link.name.clone(), self.publication(link)?);
+                publications.insert(name.to_owned(), self.publication(link)?);
             }
             for (slot, consumer) in link.consumers.iter().enumerate() {
                 if consumer.tile == tile {
@@ -248,7 +249,11 @@ impl Plant {
                         Some(ring) => ring.consumer(slot).map_err(named)? as Box<dyn Subscription>,
                         None => self.aeron_subscription(link)?,
                     };
-                    subscriptions.insert(link.name.clone(), subscription);
+                    let both = match subscriptions.remove(name) {
+                        Some(first) => Box::new(Merged::new(first, subscription)),
+                        None => subscription,
+                    };
+                    subscriptions.insert(name.to_owned(), both);
                 }
             }
         }

@@ -42,6 +42,10 @@ pub struct ConsumerSpec {
 pub struct LinkSpec {
     /// `producer_consumer` by custom.
     pub name: String,
+    /// The name under which tiles know it, where that is another: the link of a standby bears the name of its engine's own, and
+    /// consumers of both see one link.
+    #[serde(default)]
+    pub known_as: Option<String>,
     /// How it crosses.
     pub kind: LinkKind,
     /// Records of the largest size that surely fit.
@@ -61,6 +65,13 @@ pub struct LinkSpec {
     /// Aeron's stream.
     #[serde(default)]
     pub stream_id: Option<i32>,
+}
+
+impl LinkSpec {
+    /// The name under which tiles know it.
+    pub fn shown_name(&self) -> &str {
+        self.known_as.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// One tile.

@@ -83,6 +83,45 @@ impl Tile for Sink {
     fn on_close(&mut self, _now_ns: u64) {}
 }
 
+/// Counts how often each number came, and checks that none came a third time.
+struct Both {
+    input: Box<dyn Subscription>,
+    seen: Vec<u8>,
+    received: links::Counter,
+}
+
+impl Tile for Both {
+    fn name(&self) -> &str {
+        "both"
+    }
+
+    fn on_start(&mut self, _now_ns: u64) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    fn do_work(&mut self, _now_ns: u64) -> usize {
+        let seen = &mut self.seen;
+        let work = self.input.poll(64, &mut |record| {
+            let number = usize::from_le_bytes(record.try_into().unwrap());
+            seen[number] += 1;
+            assert!(seen[number] <= 2, "{number} came again");
+        });
+        self.received.add(work as u64);
+        work
+    }
+
+    fn on_close(&mut self, _now_ns: u64) {
+        assert!(self.seen.iter().all(|count| *count == 2));
+    }
+}
+
+fn both(_spec: &TileSpec, mut context: Context) -> Result<Box<dyn Tile>, StartError> {
+    let input = context.take_subscription("both", "source_sink")?;
+    let leftover: Vec<_> = context.subscriptions.keys().collect();
+    assert!(leftover.is_empty(), "{leftover:?}");
+    Ok(Box::new(Both { input, seen: vec![0; 10_000], received: context.counters.counter("received") }))
+}
+
 fn factory() -> Factory {
     Factory::new()
         .with(
@@ -90,6 +129,7 @@ fn factory() -> Factory {
             TileKind { check: |spec, _| spec.errors::<SourceSettings>(|_, _| {}), disk_bytes: |_| 0, make: source },
         )
         .with("sink", TileKind { check: |_, _| Vec::new(), disk_bytes: |_| 0, make: sink })
+        .with("both", TileKind { check: |_, _| Vec::new(), disk_bytes: |_| 0, make: both })
 }
 
 fn directory(name: &str) -> PathBuf {
@@ -161,10 +201,52 @@ fn two_processes_meet_over_a_ring_file() {
 }
 
 #[test]
+fn a_tile_sees_the_links_of_an_engine_and_its_standby_as_one() {
+    let (directory, stop) = (directory("twins"), Stop::new());
+    let ring = |name: &str| {
+        let path = directory.join(name);
+        Ring::create(&path, &RingConfig { depth_records: 256, record_bytes_max: 8, reliable: vec![true] }).unwrap();
+        path.display().to_string()
+    };
+    let (own, twin) = (ring("own"), ring("twin"));
+    let process = |name: &str, thread: &str| {
+        let json = format!(
+            r#"{{"version": 1, "topology": "toy", "process": "{name}", "counters_path": "{0}/{name}.counters",
+                "data_directory": "{0}/data", "threads": [{thread}], "links": [
+                {{"name": "source_sink", "kind": "shm", "path": "{own}", "depth_records": 256, "record_bytes_max": 8,
+                  "producer": "source", "consumers": [{{"tile": "both", "reliable": true}}]}},
+                {{"name": "source_sink-standby", "known_as": "source_sink", "kind": "shm", "path": "{twin}",
+                  "depth_records": 256, "record_bytes_max": 8, "producer": "twin",
+                  "consumers": [{{"tile": "both", "reliable": true}}]}}]}}"#,
+            directory.display()
+        );
+        ProcessSpec::parse(&json).unwrap()
+    };
+    let source = tile("source", r#""records": 10000"#);
+    let standby = source.replace(r#""name": "source""#, r#""name": "twin""#);
+    let (first, second) = (process("first", &source), process("second", &standby));
+    let others = [first, second].map(|spec| {
+        let stop = stop.clone();
+        std::thread::spawn(move || run_process(spec, &factory(), &stop, || ()))
+    });
+    let path = directory.join("third.counters");
+    let (asked, start) = (stop.clone(), std::time::Instant::now());
+    let watch = move || {
+        assert!(start.elapsed().as_secs() < 10, "only {} came", counter(&path, "both.received"));
+        if counter(&path, "both.received") == 20_000 {
+            asked.ask();
+        }
+    };
+    run_process(process("third", &tile("both", "")), &factory(), &stop, watch).unwrap();
+    others.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
 fn whatever_keeps_a_process_from_starting_is_said_with_key_and_value() {
     let directory = directory("refused");
     for (threads, sentence) in [
-        (tile("sauce", ""), "tiles.sauce.kind = \"sauce\": allowed are sink, source"),
+        (tile("sauce", ""), "tiles.sauce.kind = \"sauce\": allowed are both, sink, source"),
         (tile("source", r#""record": 1"#), "tiles.source.settings.record = 1: is not a key here; allowed are records"),
         (
             tile("source", r#""records": 1"#).replace(r#""tiles""#, r#""core": 9999, "tiles""#),
