@@ -24,10 +24,10 @@ from meridian.analytics.reconciliation import copies
 from meridian.analytics.run import PLATFORM as RECORD
 from meridian.analytics.run import Run, is_platform, latest
 from meridian.console import BadInput, Failure
+from meridian.engine.journals import holds
 from meridian.records import OrderState
 
 SCHEMA = "meridian.platform/1"
-SEGMENTS = "journal-*.segment"
 ENDED = (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.NOT_SENT)
 
 
@@ -73,7 +73,7 @@ def _region(place: Path) -> Run:
     if not place.is_dir():
         raise BadInput(f"{place}: its directory is gone; nothing is told of it")
     run = Run.open(place)
-    if next(run.engine_journal.glob(SEGMENTS), None) is None:
+    if not holds(run.engine_journal):
         raise BadInput(f"{run.engine_journal}: its journal is gone; nothing is told of it")
     return run
 

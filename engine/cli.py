@@ -1,4 +1,4 @@
-"""`meridian journal replay | cat | verify | export | snapshot` and `meridian orders | fills | positions`, from journals.
+"""`meridian journal replay | cat | verify | export | snapshot | keep` and `meridian orders | fills | positions`, from journals.
 
 Invariant: exit code 0 means that what was asked for holds, 1 that hashes differ, a journal is damaged or that of a region
 is gone, 2 that there is no journal to read, 3 that a table cannot be written.
@@ -27,6 +27,7 @@ from meridian.console import (
     print_table,
     show,
 )
+from meridian.engine.keeping.cli import keep_command
 from meridian.risk.cli import api_options, show_positions
 
 if TYPE_CHECKING:
@@ -274,6 +275,9 @@ def verify_command(directory: str, as_json: bool) -> None:
         for path, result in found:
             for line in _recoverable(result):
                 print(f"{path}: {line}")
+            if first := result["begins_at"]:
+                where = f"; they were shipped to {result['shipped_to']}" if result["shipped_to"] else ""
+                print(f"{path}: records 1 to {first - 1} were taken away to keep the journal small{where}")
             for file, last, wrong in beside[path]:
                 print(f"{path}: {file}: {wrong or f'the state behind record {last}, whole'}")
 
@@ -530,5 +534,7 @@ def positions(
 
     show("positions", {"positions": rows}, as_json, for_people, errors=_absent(directory))
 
+
+journal.add_command(keep_command)
 
 COMMANDS: list[click.Command] = [journal, orders, fills, positions]

@@ -250,11 +250,7 @@ def run(journals: Sequence[Path], choice: Choice, out: Path, form: str) -> dict[
 
 def _first_of_last(journal: Path) -> int:
     """The sequence at which a journal's last segment with records begins; 0 when nobody can say."""
-    firsts = [0]
-    for segment in journal.glob("journal-*.segment"):
-        with segment.open("rb") as file:
-            firsts.append(int.from_bytes(file.read(40)[32:40], "little"))
-    return max(firsts)
+    return max((one["first_sequence"] or 0 for one in native.segments(journal)), default=0)
 
 
 def _progress(stack: ExitStack, total: int) -> Callable[[int], None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -22,7 +23,10 @@ __all__ = [
     "absent",
     "engines",
     "find",
+    "holds",
     "libraries_of",
+    "packed_path",
+    "plain_path",
     "records",
     "replay",
     "snapshot",
@@ -31,7 +35,8 @@ __all__ = [
 ]
 
 PLATFORM = "platform.json"
-SEGMENT_PATTERN = "journal-*.segment"
+SEGMENT = re.compile(r"journal-\d+\.segment(\.zst)?")
+SEGMENT_NAMES = "journal-*.segment or journal-*.segment.zst"
 
 
 class JournalNotFound(Exception):
@@ -46,12 +51,32 @@ def find(path: Path | str) -> list[Path]:
         raise JournalNotFound(f"{top}: no such directory; give a journal's directory or a run's")
     # Regions that were up with it before may lie there too; what is asked for is what it is about.
     places = list(_regions(top).values()) or [top]
-    found = sorted({segment.parent for place in places for segment in place.rglob(SEGMENT_PATTERN)})
+    found = sorted({segment.parent for place in places for segment in segments_below(place)})
     if not found:
         raise JournalNotFound(
-            "\n".join(absent(top)) or f"{top}: no journal here or below; its files are called {SEGMENT_PATTERN}"
+            "\n".join(absent(top)) or f"{top}: no journal here or below; its files are called {SEGMENT_NAMES}"
         )
     return found
+
+
+def segments_below(place: Path) -> Iterator[Path]:
+    """The segments of all journals at or below a directory, plain and compressed."""
+    return (path for path in place.rglob("journal-*") if SEGMENT.fullmatch(path.name))
+
+
+def holds(directory: Path) -> bool:
+    """Whether a journal lies in this very directory."""
+    return any(SEGMENT.fullmatch(path.name) for path in directory.glob("journal-*"))
+
+
+def plain_path(journal: Path, segment: int) -> Path:
+    """The file of a segment as its writer makes it."""
+    return journal / f"journal-{segment:08}.segment"
+
+
+def packed_path(journal: Path, segment: int) -> Path:
+    """The file of a segment that was compressed."""
+    return journal / f"journal-{segment:08}.segment.zst"
 
 
 def absent(path: Path | str) -> list[str]:
@@ -59,7 +84,7 @@ def absent(path: Path | str) -> list[str]:
     return [
         f"{name}: no journal is at {place}, where {PLATFORM} says that this region's lie"
         for name, place in _regions(Path(path)).items()
-        if next(place.rglob(SEGMENT_PATTERN), None) is None
+        if next(segments_below(place), None) is None
     ]
 
 

@@ -101,6 +101,7 @@ def run(
     directory: str | PathLike[str],
     inputs: list[tuple[int, bytes]],
     libraries: str | PathLike[str] | None = None,
+    segment_bytes: int = 1 << 20,
 ) -> str: ...
 def bootstrap_problems(data: bytes) -> str | None: ...
 def paths(directory: str | PathLike[str], libraries: str | PathLike[str] | None, wanted: list[int]) -> dict[str, Any]:

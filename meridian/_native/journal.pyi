@@ -46,6 +46,27 @@ class Verified(Summary):
     torn_segment: int | None
     torn_offset: int | None
     """Where a writer's last record was left unfinished: it is cut when the journal is gone on with."""
+    begins_at: int | None
+    """The first record, where those before it were taken away on purpose."""
+    shipped_to: str | None
+    """Where those were put before."""
+
+class Stored(TypedDict):
+    segment: int
+    first_sequence: int | None
+    """None: nothing was written to it yet."""
+    closed: bool
+    settled: bool
+    """It is closed, and two begun ones follow: no restart changes it."""
+    plain_bytes: int | None
+    packed_bytes: int | None
+    """Sizes of its plain and its compressed file; None: not there."""
+    firm: int | None
+    shard: int | None
+    reference_hash: str | None
+
+PACK_BLOCK_BYTES: int
+"""Bytes of a segment that one block of its compressed file holds."""
 
 class Reader:
     """Iterates over a journal: (sequence, engine time in ns, record bytes), from the record after sequence `after`. Raises
@@ -72,3 +93,6 @@ class Batches:
     def __next__(self) -> tuple[int, int, int, dict[int, list[bytes]]]: ...
 
 def verify(directory: str | PathLike[str]) -> Verified: ...
+def segments(directory: str | PathLike[str]) -> list[Stored]: ...
+def pack(segment: bytes, blocks: list[bytes]) -> bytes: ...
+def unpack(packed: bytes) -> bytes: ...

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from meridian import records
 from meridian._native import journal as native
+from meridian.engine.journals import segments_below
 
 __all__ = ["venues"]
 
-SEGMENT_PATTERN = "journal-*.segment"
 DESCRIPTION = "record.json"
 PARENTS = 3
 """How far above a journal its run's description lies at most."""
@@ -23,7 +23,7 @@ PARENTS = 3
 def venues(directory: Path, named: str, unnamed: str) -> list[tuple[Path, str, int]]:
     """Journal, name and number of each venue that the engines at or below a directory know: names are the run's own, or the
     given one with the number. Raises ValueError when there is no engine's journal or one cannot be read."""
-    journals = sorted({segment.parent for segment in directory.rglob(SEGMENT_PATTERN)})
+    journals = sorted({segment.parent for segment in segments_below(directory)})
     found = []
     for journal in journals:
         names = {} if named != unnamed else _names(journal)

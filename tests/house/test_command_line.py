@@ -63,6 +63,7 @@ BAD_INPUT = {
     "fix log": ["absent.log"],
     "journal cat": ["absent"],
     "journal export": ["absent", "--out", "table.xyz", "--kind", "Timer"],
+    "journal keep": ["absent"],
     "journal replay": ["absent"],
     "journal snapshot": ["absent"],
     "journal verify": ["absent"],

@@ -91,7 +91,7 @@ impl OwnMarks {
     /// # Errors
     /// What is wrong with the journal.
     pub fn read(directory: &Path) -> Result<Self, JournalError> {
-        let (mut reader, mut marks) = (Reader::open(directory)?, Self::default());
+        let (mut reader, mut marks) = (Reader::open_whole(directory)?, Self::default());
         while let Some((_, record)) = reader.next()? {
             if let Ok(RecordRef::OrderEvent(event)) = records::parse(record) {
                 marks.note(&event);
@@ -262,7 +262,7 @@ impl Captured {
         let wrong = |error: JournalError| FlowErrors::one(directory, "", error.to_string());
         let mut marks = OwnMarks::default();
         let mut symbols = Vec::new();
-        let mut reader = Reader::open(directory).map_err(wrong)?;
+        let mut reader = Reader::open_whole(directory).map_err(wrong)?;
         while let Some((_, record)) = reader.next().map_err(wrong)? {
             match records::parse(record) {
                 Ok(RecordRef::OrderEvent(event)) => marks.note(&event),
@@ -270,7 +270,7 @@ impl Captured {
                 _ => {}
             }
         }
-        let reader = Reader::open(directory).map_err(wrong)?;
+        let reader = Reader::open_whole(directory).map_err(wrong)?;
         Ok(Self { path: directory.to_path_buf(), reader, marks, venue, symbols })
     }
 

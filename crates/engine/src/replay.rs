@@ -82,7 +82,7 @@ impl From<JournalError> for ReplayError {
 /// Folds the journal in a directory. `seen` is given each input and the engine after it.
 ///
 /// # Errors
-/// [`ReplayError`] when the journal is damaged or not an engine's.
+/// [`ReplayError`] when the journal is damaged, not an engine's, or its begin was taken away.
 pub fn replay(
     directory: &Path,
     host: Box<dyn Host>,
@@ -90,7 +90,7 @@ pub fn replay(
     seen: &mut dyn FnMut(&[u8], &Engine),
 ) -> Result<Replay, ReplayError> {
     let recorded = recorded(directory)?;
-    replay_reader(&mut Reader::open(directory)?, recorded, host, out, seen)
+    replay_reader(&mut Reader::open_whole(directory)?, recorded, host, out, seen)
 }
 
 /// As [`replay`], from the snapshot of this input on.

@@ -249,13 +249,16 @@ impl Shadow {
     /// # Errors
     /// When the journal cannot be read, or is not an engine's of this build.
     pub fn open(directory: &Path, host: Box<dyn Host>) -> Result<Option<Self>, crate::ReplayError> {
-        let Some(first) = Follower::open(directory)? else { return Ok(None) };
-        let words = first.identity().settings;
+        let Some(identity) = Follower::identity_in(directory)? else { return Ok(None) };
+        let words = identity.settings;
         let config = EngineConfig::from_words(&words).ok_or(crate::ReplayError::Settings)?;
         let started = Started::newest_in(directory, config, host).map_err(JournalError::from)?;
-        let follower = match &started.mark {
-            Some(mark) => Follower::open_behind(directory, mark)?.unwrap_or(first),
-            None => first,
+        let behind = match &started.mark {
+            Some(mark) => Follower::open_behind(directory, mark)?,
+            None => None,
+        };
+        let Some(follower) = behind.map_or_else(|| Follower::open(directory), |follower| Ok(Some(follower)))? else {
+            return Ok(None);
         };
         Ok(Some(Self { engine: started.engine, follower, due: None, compared: 0 }))
     }

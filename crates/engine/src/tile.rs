@@ -483,7 +483,7 @@ impl EngineTile {
             release_hash: start.release_hash,
             settings: self.config.engine.words(),
         };
-        let stands = self.storage.list()?.iter().any(|name| journal::segment_number(name).is_some());
+        let stands = self.storage.list()?.iter().any(|name| journal::is_segment(name));
         let (segment_bytes, forced) = (self.config.segment_bytes, self.config.held_max > 0);
         let mut journal = JournalConfig { segment_bytes, forced, ..JournalConfig::new(identity) };
         let mut last = Stamp::zeroed();
@@ -491,6 +491,11 @@ impl EngineTile {
             self.start_from_snapshot()?;
             let error = |error: journal::JournalError| StartError(format!("{}: {error}", self.config.name));
             let mut reader = self.reader().map_err(error)?;
+            if self.mark.is_none() {
+                let retained = || journal::Retained::of_storage(self.storage.as_ref());
+                let told = |missing| StartError(format!("{}: {missing}; no snapshot beside it fits", self.config.name));
+                reader.require_begin(&retained).map_err(told)?;
+            }
             let found = reader.identity();
             if (found.firm, found.shard) != (identity.firm, identity.shard) {
                 let (name, firm, shard) = (&self.config.name, identity.firm, identity.shard);

@@ -12,17 +12,41 @@ use records::Stamp;
 
 use crate::frame::{self, Found, frame_bytes};
 use crate::head::{HEAD_BYTES, Head, Identity};
+use crate::pack::{self, packed_name};
 use crate::reader::{JournalError, Reader};
+use crate::retained::Retained;
 use crate::snapshot::Mark;
-use crate::writer::{segment_name, segment_number};
+use crate::source;
+use crate::writer::segment_name;
 
 /// Read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// A segment that is read: its file, which is still there for who has it open when it was taken away, or what a compressed one
+/// holds.
+enum Opened {
+    File(File),
+    Bytes(Vec<u8>),
+}
+
+impl Opened {
+    fn read_at(&self, to: &mut [u8], at: u64) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read_at(to, at),
+            Self::Bytes(bytes) => {
+                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+                let count = rest.len().min(to.len());
+                to[..count].copy_from_slice(&rest[..count]);
+                Ok(count)
+            }
+        }
+    }
+}
+
 /// Follows the journal in a directory from its first record on.
 pub struct Follower {
     directory: PathBuf,
-    file: File,
+    file: Opened,
     identity: Identity,
     number: u64,
     at: u64,
@@ -31,25 +55,38 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Opens the journal at its first segment; `None` while nothing was written.
+    /// Opens the journal at its first record; `None` while nothing was written.
     ///
     /// # Errors
-    /// When the directory is there and cannot be read, or the segment is none of this format.
+    /// When the directory is there and cannot be read, or the segment is none of this format; [`JournalError::Begin`] when the
+    /// first segments were taken away.
     pub fn open(directory: &Path) -> Result<Option<Self>, JournalError> {
-        let entries = match fs::read_dir(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            entries => entries?,
-        };
-        let mut first = None;
-        for entry in entries {
-            let number = entry?.file_name().to_str().and_then(segment_number);
-            first = first.into_iter().chain(number).min();
+        let Some((follower, head)) = Self::first(directory)? else { return Ok(None) };
+        if head.first_sequence > 1 {
+            let shipped_to = Retained::of(directory).and_then(|retained| retained.shipped_to);
+            return Err(JournalError::Begin { segment: head.segment, sequence: head.first_sequence, shipped_to });
         }
-        let Some(number) = first else { return Ok(None) };
+        Ok(Some(follower))
+    }
+
+    /// Whose the journal in a directory is, by its first segment; `None` while nothing was written.
+    ///
+    /// # Errors
+    /// As for [`Follower::open`].
+    pub fn identity_in(directory: &Path) -> Result<Option<Identity>, JournalError> {
+        Ok(Self::first(directory)?.map(|(_, head)| head.identity))
+    }
+
+    fn first(directory: &Path) -> Result<Option<(Self, Head)>, JournalError> {
+        let found = match source::segments_in(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        let Some(number) = found.first().copied() else { return Ok(None) };
         let Some((file, head)) = open_segment(directory, number)? else { return Ok(None) };
         let identity = head.identity;
         let (directory, buffer) = (directory.to_owned(), vec![0; BUFFER_BYTES]);
-        Ok(Some(Self { directory, file, identity, number, at: HEAD_BYTES as u64, last: None, buffer }))
+        Ok(Some((Self { directory, file, identity, number, at: HEAD_BYTES as u64, last: None, buffer }, head)))
     }
 
     /// Opens the journal behind a mark: the next record handed over is the one after it. `None` when the journal has no such place.
@@ -88,12 +125,12 @@ impl Follower {
         }
         // Nothing new: the segment may have ended, with frames before its end written since.
         let mut bytes = [0; HEAD_BYTES];
-        self.file.read_exact_at(&mut bytes, 0)?;
+        self.file.read_at(&mut bytes, 0)?;
         let ended = Head::read(&bytes).is_ok_and(|head| head.end != 0 && self.at >= head.end);
         if !ended {
             return Ok(0);
         }
-        let Some((file, head)) = open_segment(&self.directory, self.number + 1)? else { return Ok(0) };
+        let Some((file, head)) = open_segment(&self.directory, self.number + 1)? else { return self.none_missing() };
         let expected = self.last.map_or(head.first_sequence, |last| last.sequence + 1);
         if head.first_sequence != expected {
             return Err(JournalError::Sequence { segment: self.number + 1, expected, found: head.first_sequence });
@@ -101,6 +138,17 @@ impl Follower {
         (self.file, self.at, self.number) = (file, HEAD_BYTES as u64, self.number + 1);
         self.identity = head.identity;
         self.read(each)
+    }
+
+    /// Nothing is to be read, unless what comes next was taken away: later segments are there.
+    fn none_missing(&self) -> Result<usize, JournalError> {
+        let (due, found) = (self.number + 1, source::segments_in(&self.directory)?);
+        match found.range(due..).next() {
+            Some(next) if *next > due && open_segment(&self.directory, due)?.is_none() => {
+                Err(JournalError::Missing { segment: due, found: *next })
+            }
+            _ => Ok(0),
+        }
     }
 
     fn read(&mut self, each: &mut dyn FnMut(Stamp, &[u8])) -> Result<usize, JournalError> {
@@ -122,17 +170,28 @@ impl Follower {
 }
 
 /// A segment that has a head; `None` while it has none.
-fn open_segment(directory: &Path, number: u64) -> Result<Option<(File, Head)>, JournalError> {
-    let file = match File::open(directory.join(segment_name(number))) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
+fn open_segment(directory: &Path, number: u64) -> Result<Option<(Opened, Head)>, JournalError> {
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     let mut bytes = [0; HEAD_BYTES];
-    if file.read_at(&mut bytes, 0)? < HEAD_BYTES || bytes[..8].iter().all(|byte| *byte == 0) {
-        return Ok(None);
+    let plain = File::open(directory.join(segment_name(number))).and_then(|file| {
+        let read = file.read_at(&mut bytes, 0)?;
+        Ok((read == HEAD_BYTES && bytes[..8].iter().any(|byte| *byte != 0)).then_some(file))
+    });
+    match plain {
+        Ok(Some(file)) => {
+            let head = Head::read(&bytes).map_err(|error| JournalError::Head { segment: number, error })?;
+            return Ok(Some((Opened::File(file), head)));
+        }
+        Err(error) if !gone(&error) => return Err(error.into()),
+        _ => {}
     }
+    let packed = match fs::read(directory.join(packed_name(number))) {
+        Err(error) if gone(&error) => return Ok(None),
+        packed => packed?,
+    };
+    let bytes = pack::unpack(&packed).map_err(|error| source::damaged(number, error))?;
     let head = Head::read(&bytes).map_err(|error| JournalError::Head { segment: number, error })?;
-    Ok(Some((file, head)))
+    Ok(Some((Opened::Bytes(bytes), head)))
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@ mod follow;
 mod frame;
 mod head;
 mod memory;
+mod pack;
 mod reader;
 mod recorder;
 mod resume;
+mod retained;
+mod segments;
 mod snapshot;
+mod source;
 mod survey;
 mod writer;
 
@@ -18,11 +22,17 @@ pub use follow::Follower;
 pub use frame::{FRAME_HEAD_BYTES, frame_bytes};
 pub use head::{FORMAT_VERSION, HEAD_BYTES, Head, HeadError, Identity, SETTINGS};
 pub use memory::MemoryStorage;
+pub use pack::{
+    PACK_BLOCK_BYTES, PACK_FORMAT, PACKED_HEAD_BYTES, PackError, pack, packed_head, packed_name, packed_number, unpack,
+};
 pub use reader::{JournalError, Reader, Summary};
 pub use recorder::{RECORDER, RecorderTile};
 pub use resume::resume;
+pub use retained::{RETAINED_FILE, Retained};
+pub use segments::{Stored, stored};
 pub use snapshot::{
     Mark, SNAPSHOT_FORMAT, Snapshot, SnapshotError, SnapshotHead, snapshot_name, snapshot_sequence, snapshots,
 };
+pub use source::is_segment;
 pub use survey::{Fault, Rest, Run, Survey, survey, survey_segments};
 pub use writer::{Full, JournalConfig, Writer, segment_name, segment_number};

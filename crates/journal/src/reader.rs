@@ -3,15 +3,15 @@
 //! Invariant: a record is handed over only when its checksum, its sequence and its time fit. The last segment of a writer
 //! that died may end in a torn frame, which is cut; damage anywhere else is an error with its place, never skipped.
 
-use std::io::Read;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use records::Stamp;
 
 use crate::frame::{self, Found, frame_bytes};
 use crate::head::{HEAD_BYTES, Head, HeadError, Identity};
-use crate::writer::segment_number;
+use crate::retained::Retained;
+use crate::source::{self, Source};
 
 /// What is wrong with a journal, and where.
 #[derive(Debug)]
@@ -61,6 +61,24 @@ pub enum JournalError {
         /// Bytes that its head says.
         made: u64,
     },
+    /// A compressed segment cannot be read.
+    Packed {
+        /// Which segment.
+        segment: u64,
+        /// Where in its compressed file.
+        offset: u64,
+        /// What is wrong there: the end of a sentence.
+        what: String,
+    },
+    /// The journal's begin is asked for and is not here.
+    Begin {
+        /// The first segment that is here.
+        segment: u64,
+        /// The first record.
+        sequence: u64,
+        /// Where what was taken away was put before, if it is known.
+        shipped_to: Option<String>,
+    },
     /// Bytes inside the journal were changed after they were written.
     Damaged {
         /// Which segment.
@@ -96,6 +114,20 @@ impl std::fmt::Display for JournalError {
                 let how = if bytes < made { "truncated" } else { "longer than it was made" };
                 write!(formatter, "journal: segment {segment} is {how}: {bytes} bytes are there, {made} were made")
             }
+            Self::Packed { segment, offset, what } => {
+                write!(formatter, "journal: segment {segment}, compressed, byte {offset}: {what}")
+            }
+            Self::Begin { segment, sequence, shipped_to } => {
+                let last = sequence - 1;
+                write!(
+                    formatter,
+                    "journal: it begins at record {sequence} (segment {segment}); 1 to {last} are needed: "
+                )?;
+                match shipped_to {
+                    Some(place) => write!(formatter, "`meridian journal fetch` brings them from {place}"),
+                    None => formatter.write_str("put the missing segments back from where they were copied to"),
+                }
+            }
             Self::Damaged { segment, offset, sequence } => {
                 write!(formatter, "journal: segment {segment}, byte {offset}: record {sequence} is damaged")
             }
@@ -115,7 +147,8 @@ impl JournalError {
             Self::Missing { segment, .. } => Some((*segment, 0)),
             Self::Foreign { segment, .. } => Some((*segment, 12)),
             Self::Length { segment, bytes, made } => Some((*segment, *bytes.min(made))),
-            Self::Damaged { segment, offset, .. } => Some((*segment, *offset)),
+            Self::Damaged { segment, offset, .. } | Self::Packed { segment, offset, .. } => Some((*segment, *offset)),
+            Self::Begin { segment, .. } => Some((*segment, 32)),
         }
     }
 }
@@ -159,30 +192,6 @@ pub struct Reader {
     done: bool,
 }
 
-pub(crate) enum Source {
-    File(std::path::PathBuf),
-    Bytes(Vec<u8>),
-}
-
-impl Source {
-    /// Of the first frame, by the head alone; `None` when it has none.
-    fn first_sequence(&self) -> Option<u64> {
-        let mut head = [0; HEAD_BYTES];
-        let read = match self {
-            Self::File(path) => fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok(),
-            Self::Bytes(bytes) => bytes.first_chunk().map(|first| head = *first).is_some(),
-        };
-        Head::read(&head).ok().filter(|_| read).map(|head| head.first_sequence)
-    }
-
-    pub(crate) fn load(&mut self) -> io::Result<Vec<u8>> {
-        match self {
-            Self::File(path) => fs::read(path),
-            Self::Bytes(bytes) => Ok(std::mem::take(bytes)),
-        }
-    }
-}
-
 impl Reader {
     /// Opens the journal in a directory.
     ///
@@ -194,15 +203,30 @@ impl Reader {
 
     /// The segments of a directory, in order.
     pub(crate) fn sources(directory: &Path) -> Result<Vec<(u64, Source)>, JournalError> {
-        let mut sources = Vec::new();
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
-            if let Some(number) = entry.file_name().to_str().and_then(segment_number) {
-                sources.push((number, Source::File(entry.path())));
-            }
-        }
-        sources.sort_by_key(|(number, _)| *number);
-        Ok(sources)
+        let found = source::segments_in(directory)?;
+        Ok(found.into_iter().map(|number| (number, Source::Directory(directory.to_owned(), number))).collect())
+    }
+
+    /// As [`Reader::open`], for who needs every record from the first one on.
+    ///
+    /// # Errors
+    /// As for [`Reader::open`]; [`JournalError::Begin`] when the first segments were taken away.
+    pub fn open_whole(directory: &Path) -> Result<Self, JournalError> {
+        let reader = Self::open(directory)?;
+        reader.require_begin(&|| Retained::of(directory))?;
+        Ok(reader)
+    }
+
+    /// Whether nothing comes before what this reader reads first; `retained` says what is known of that which does.
+    ///
+    /// # Errors
+    /// [`JournalError::Begin`] when something does.
+    pub fn require_begin(&self, retained: &dyn Fn() -> Option<Retained>) -> Result<(), JournalError> {
+        let Some(head) = self.head.filter(|head| self.summary.segments == 1 && head.first_sequence > 1) else {
+            return Ok(());
+        };
+        let shipped_to = retained().and_then(|retained| retained.shipped_to);
+        Err(JournalError::Begin { segment: head.segment, sequence: head.first_sequence, shipped_to })
     }
 
     /// Opens the journal in a directory at the segment that holds the record after this sequence; what stands before it in
@@ -243,13 +267,7 @@ impl Reader {
         segment_bytes: usize,
         first: u64,
     ) -> Result<Self, JournalError> {
-        let mut segments = Vec::new();
-        for name in storage.list()? {
-            if let Some(number) = segment_number(&name).filter(|number| *number >= first) {
-                segments.push((number, storage.open(&name, segment_bytes)?.bytes().to_vec()));
-            }
-        }
-        Self::from_segments(segments)
+        Self::start(source::sources_of(storage, segment_bytes, first)?)
     }
 
     pub(crate) fn start(mut sources: Vec<(u64, Source)>) -> Result<Self, JournalError> {

@@ -9,7 +9,9 @@ use records::Stamp;
 
 use crate::frame::{self, Found, frame_bytes};
 use crate::head::{HEAD_BYTES, Head, Identity};
-use crate::reader::{JournalError, Reader, Source, Summary};
+use crate::pack::PackError;
+use crate::reader::{JournalError, Reader, Summary};
+use crate::source::{self, Source};
 
 /// Faults that are told, of which there may be more.
 const FAULTS_MAX: usize = 64;
@@ -219,11 +221,14 @@ impl Survey {
     ) -> Result<(), JournalError> {
         sources.sort_by_key(|(number, _)| *number);
         for (number, source) in sources.iter_mut().filter(|(number, _)| *number >= segment) {
-            let bytes = source.load()?;
-            let begin = if *number > segment || offset < HEAD_BYTES { HEAD_BYTES } else { offset + 8 };
+            let (bytes, wrong) = source.load_sound()?;
+            self.note_blocks(*number, &wrong);
+            // A place in a compressed file is none in its segment.
+            let packed = *number == segment && !wrong.is_empty();
+            let begin = if *number > segment || offset < HEAD_BYTES || packed { HEAD_BYTES } else { offset + 8 };
             let cut = matches!(error, JournalError::Length { .. }) && *number == segment;
             let at = if cut { self.up_to_the_cut(&bytes) } else { begin };
-            let whole = is_whole(&bytes);
+            let whole = wrong.is_empty() && is_whole(&bytes);
             let records = scan(&bytes, at);
             if *number > segment || records.records > 0 {
                 // A spare holds nothing and says nothing.
@@ -234,6 +239,16 @@ impl Survey {
             }
         }
         Ok(())
+    }
+
+    /// Every block of a compressed segment that cannot be read.
+    fn note_blocks(&mut self, segment: u64, wrong: &[PackError]) {
+        for error in wrong {
+            let what = source::damaged(segment, error.clone()).to_string();
+            if self.faults.iter().all(|fault| fault.what != what) {
+                self.note(segment, error.offset, what);
+            }
+        }
     }
 
     /// A file whose end is gone: what follows the journal so far without a gap.

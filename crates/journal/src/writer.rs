@@ -12,6 +12,7 @@ use tiles::{FlushFailed, Flusher, Segment, Storage};
 
 use crate::frame::{self, Found, frame_bytes};
 use crate::head::{HEAD_BYTES, Head, HeadError, Identity};
+use crate::pack::packed_name;
 
 /// Bytes that [`Writer::prepare`] touches in one call, so that it never takes long.
 const TOUCH_BYTES: usize = 64 * 1024;
@@ -325,7 +326,7 @@ impl Writer {
 fn force_before(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
     let numbers = storage.list()?.into_iter().filter_map(|name| segment_number(&name));
     for before in numbers.filter(|before| *before < number) {
-        storage.open(&segment_name(before), size)?.sync()?;
+        storage.force(&segment_name(before), size)?;
     }
     Ok(())
 }
@@ -342,6 +343,10 @@ fn open_unused(storage: &dyn Storage, number: u64, size: usize) -> io::Result<Bo
 
 /// Marks the end of the last segment of a writer that died: what is torn there is cut for good.
 fn seal(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
+    let there = storage.list()?;
+    if !there.contains(&segment_name(number)) && there.contains(&packed_name(number)) {
+        return Ok(()); // Only one that was closed, and is on the device, is compressed.
+    }
     let mut segment = storage.open(&segment_name(number), size)?;
     let head = Head::read(segment.bytes())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("journal: segment {number}: {error}")))?;

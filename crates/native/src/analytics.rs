@@ -413,7 +413,7 @@ fn fold(
         let mut outbox = Collector::default();
         let collector = outbox.clone();
         let mut observer = Observer::new(marks_interval_ns);
-        let records = journal::Reader::open(&directory)?.verify()?.records;
+        let records = journal::Reader::open_whole(&directory)?.verify()?.records;
         let mut last = Last::default();
         let mut seen = 0;
         let replayed = engine::replay(&directory, host, &mut outbox, &mut |record, engine| {
@@ -530,7 +530,7 @@ fn executions(
     trades: usize,
 ) -> PyResult<Bound<'_, PyDict>> {
     let applied = py.detach(|| {
-        let mut reader = journal::Reader::open(&directory)?;
+        let mut reader = journal::Reader::open_whole(&directory)?;
         let (instruments, ports) = largest_ids(&directory)?;
         let capacity = Capacity { instruments, sessions: ports, orders, levels_per_side, trades };
         let mut core = Matching::new(capacity);
@@ -553,7 +553,7 @@ fn executions(
 /// Largest instrument and session that a journal names: how large its core has to be.
 fn largest_ids(directory: &std::path::Path) -> Result<(usize, usize), JournalError> {
     let (mut instruments, mut sessions) = (1, 1);
-    let mut reader = journal::Reader::open(directory)?;
+    let mut reader = journal::Reader::open_whole(directory)?;
     while let Some((_, record)) = reader.next()? {
         let Some(header) = read_from::<Header>(record) else { continue };
         match header.kind() {

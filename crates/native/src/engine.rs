@@ -32,26 +32,32 @@ pub(crate) fn host(libraries: Option<&Path>) -> Box<dyn Host> {
 ///
 /// Raises ValueError when time goes back or a record is empty or too long, OSError when the directory cannot be written.
 #[pyfunction]
-#[pyo3(signature = (directory, inputs, libraries=None))]
+#[pyo3(signature = (directory, inputs, libraries=None, segment_bytes=1 << 20))]
 fn run(
     py: Python<'_>,
     directory: PathBuf,
     inputs: Vec<(u64, Vec<u8>)>,
     libraries: Option<PathBuf>,
+    segment_bytes: usize,
 ) -> PyResult<String> {
     let whole = inputs.iter().all(|(_, record)| (1..=records::RECORD_BYTES_MAX).contains(&record.len()));
     if !whole || !inputs.is_sorted_by_key(|(time_ns, _)| *time_ns) {
         return Err(PyValueError::new_err("inputs: records of 1 to 512 bytes in the order of their times are allowed"));
     }
-    let hash = py.detach(|| fold_inputs(&directory, &inputs, libraries.as_deref()))?;
+    let hash = py.detach(|| fold_inputs(&directory, &inputs, libraries.as_deref(), segment_bytes))?;
     Ok(format!("{hash:016x}"))
 }
 
-fn fold_inputs(directory: &Path, inputs: &[(u64, Vec<u8>)], libraries: Option<&Path>) -> std::io::Result<u64> {
+fn fold_inputs(
+    directory: &Path,
+    inputs: &[(u64, Vec<u8>)],
+    libraries: Option<&Path>,
+    segment_bytes: usize,
+) -> std::io::Result<u64> {
     let storage: Rc<dyn tiles::Storage> = Rc::new(tiles::RealStorage::new(directory)?);
     let config = EngineConfig::default();
     let identity = journal::Identity { settings: config.words(), ..journal::Identity::default() };
-    let journal = journal::JournalConfig { segment_bytes: 1 << 20, ..journal::JournalConfig::new(identity) };
+    let journal = journal::JournalConfig { segment_bytes, ..journal::JournalConfig::new(identity) };
     let writer = journal::Writer::create(Rc::clone(&storage), journal)?;
     let mut merger = engine::Merger::new(Some(writer), records::Stamp::zeroed());
     let mut engine = Engine::new(config, host(libraries));

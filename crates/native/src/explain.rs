@@ -257,7 +257,7 @@ pub fn ouch_bytes<'py>(
     };
     let symbols = symbols.iter().map(|(instrument, symbol)| (*instrument, padded(symbol))).collect();
     let mut ouch = Ouch::new(OuchConfig { venue: 0, source: 0, symbols, midnight_ns }, ORDERS_MAX);
-    let mut reader = journal::Reader::open(&directory).map_err(raised)?;
+    let mut reader = journal::Reader::open_whole(&directory).map_err(raised)?;
     let (mut found, mut out) = (Vec::new(), [0; MESSAGE_BYTES_MAX]);
     while let Some((stamp, record)) = reader.next().map_err(raised)? {
         let (kind, id, written) = match records::parse(record) {

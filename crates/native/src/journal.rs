@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use engine::{Recorded, ReplayError};
-use journal::{Fault, JournalError, Rest, Run, Summary, Survey};
+use journal::{Fault, JournalError, PackError, Rest, Retained, Run, Stored, Summary, Survey};
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -13,7 +13,11 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Reader>()?;
     module.add_class::<Batches>()?;
-    module.add_function(wrap_pyfunction!(verify, module)?)
+    module.add_function(wrap_pyfunction!(verify, module)?)?;
+    module.add_function(wrap_pyfunction!(segments, module)?)?;
+    module.add_function(wrap_pyfunction!(pack, module)?)?;
+    module.add_function(wrap_pyfunction!(unpack, module)?)?;
+    module.add("PACK_BLOCK_BYTES", journal::PACK_BLOCK_BYTES)
 }
 
 /// The journal's trouble as an exception: absent, unreadable, or damaged.
@@ -47,9 +51,14 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What is gone from a journal whose remaining records are whole: its beginning, or an end that the engine's state file knows.
-fn lost(recorded: Result<Option<Recorded>, ReplayError>, summary: &Summary) -> Option<String> {
+fn lost(
+    recorded: Result<Option<Recorded>, ReplayError>,
+    summary: &Summary,
+    retained: Option<&Retained>,
+) -> Option<String> {
     let (first, last) = (summary.first.sequence, summary.last.sequence);
-    if summary.records > 0 && first != 1 {
+    let taken_away = retained.is_some_and(|retained| retained.sequence == first);
+    if summary.records > 0 && first != 1 && !taken_away {
         return Some(format!("journal: it begins at record {first}; 1 to {} are missing", first - 1));
     }
     match recorded {
@@ -118,11 +127,64 @@ fn verify(py: Python<'_>, directory: PathBuf) -> PyResult<Bound<'_, PyDict>> {
         // Before the journal: what a live engine adds meanwhile is no loss.
         let recorded = engine::recorded(&directory);
         let survey = journal::survey(&directory)?;
-        let lost = if survey.stopped.is_none() { lost(recorded, &survey.summary) } else { None };
-        Ok((survey, lost))
+        let retained = Retained::of(&directory);
+        let lost = if survey.stopped.is_none() { lost(recorded, &survey.summary, retained.as_ref()) } else { None };
+        Ok((survey, retained, lost))
     });
-    let (survey, lost) = checked.map_err(|error| raised(&error))?;
-    survey_entry(py, &survey, lost)
+    let (survey, retained, lost) = checked.map_err(|error| raised(&error))?;
+    let entry = survey_entry(py, &survey, lost)?;
+    let first = retained.filter(|retained| retained.sequence == survey.summary.first.sequence);
+    entry.set_item("begins_at", first.as_ref().map(|retained| retained.sequence))?;
+    entry.set_item("shipped_to", first.and_then(|retained| retained.shipped_to))?;
+    Ok(entry)
+}
+
+fn stored_entry<'py>(py: Python<'py>, stored: &Stored) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    let head = stored.head.as_ref();
+    entry.set_item("segment", stored.segment)?;
+    entry.set_item("first_sequence", head.map(|head| head.first_sequence))?;
+    entry.set_item("closed", head.is_some_and(|head| head.end != 0))?;
+    entry.set_item("settled", stored.settled)?;
+    entry.set_item("plain_bytes", stored.plain_bytes)?;
+    entry.set_item("packed_bytes", stored.packed_bytes)?;
+    entry.set_item("firm", head.map(|head| head.identity.firm))?;
+    entry.set_item("shard", head.map(|head| head.identity.shard))?;
+    entry.set_item("reference_hash", head.map(|head| hex(&head.identity.reference_hash)))?;
+    Ok(entry)
+}
+
+/// The segments of a journal, in order, by their heads: number, first sequence (None: nothing was written), whether it is closed and
+/// whether a restart leaves it alone, the bytes of its plain and its compressed file (None: not there), whose it is.
+///
+/// Raises OSError when the directory cannot be read.
+#[pyfunction]
+fn segments<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let found = py.detach(|| journal::stored(&directory)).map_err(|error| raised(&error))?;
+    found.iter().map(|stored| stored_entry(py, stored)).collect()
+}
+
+/// A closed segment and its blocks of `PACK_BLOCK_BYTES`, each compressed by zstd, as the bytes of its compressed file; every frame is
+/// walked, and what the blocks give is compared.
+///
+/// Raises ValueError when the segment is not closed and whole, or a block is not its part.
+#[pyfunction]
+fn pack<'py>(py: Python<'py>, segment: &[u8], blocks: Vec<Vec<u8>>) -> PyResult<Bound<'py, PyBytes>> {
+    let packed = py.detach(|| journal::pack(segment, &blocks)).map_err(|error| not_packed(&error))?;
+    Ok(PyBytes::new(py, &packed))
+}
+
+/// The segment of a compressed file's bytes.
+///
+/// Raises ValueError when they are damaged.
+#[pyfunction]
+fn unpack<'py>(py: Python<'py>, packed: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let segment = py.detach(|| journal::unpack(packed)).map_err(|error| not_packed(&error))?;
+    Ok(PyBytes::new(py, &segment))
+}
+
+fn not_packed(error: &PackError) -> PyErr {
+    PyValueError::new_err(error.to_string())
 }
 
 /// Iterates over a journal: (sequence, engine time in ns, record bytes), from the record after sequence `after`.

@@ -120,6 +120,10 @@ pub trait Storage {
     fn list(&self) -> io::Result<Vec<String>>;
     /// Takes a file away.
     fn remove(&self, name: &str) -> io::Result<()>;
+    /// Forces a file that is not open to the device; one that was taken away meanwhile is nobody's any more.
+    fn force(&self, name: &str, size: usize) -> io::Result<()> {
+        self.open(name, size)?.sync()
+    }
     /// All bytes of a file, whatever its size; it is not open.
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         Err(io::Error::new(io::ErrorKind::Unsupported, format!("file {name}: this storage reads no whole files")))

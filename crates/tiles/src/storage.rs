@@ -67,6 +67,13 @@ impl Storage for RealStorage {
         Ok(Box::new(MappedSegment { map, file, directory: self.directory.clone() }))
     }
 
+    fn force(&self, name: &str, _size: usize) -> io::Result<()> {
+        match std::fs::File::open(self.path(name)?) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            file => file?.sync_data(),
+        }
+    }
+
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         std::fs::read(self.path(name)?)
     }

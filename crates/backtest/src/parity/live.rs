@@ -147,8 +147,8 @@ impl Live {
     }
 
     pub fn read(directory: &Path, host: Box<dyn Host>) -> Result<Self, ReplayError> {
-        let config =
-            EngineConfig::from_words(&Reader::open(directory)?.identity().settings).ok_or(ReplayError::Settings)?;
+        let config = EngineConfig::from_words(&Reader::open_whole(directory)?.identity().settings)
+            .ok_or(ReplayError::Settings)?;
         let mut outbox = Collected::default();
         let seen = outbox.clone();
         let mut reference = Reference::default();

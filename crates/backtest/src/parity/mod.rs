@@ -144,7 +144,7 @@ impl<'a> Again<'a> {
     }
 
     fn run(&mut self, directory: &Path) -> Result<(), ReplayError> {
-        let mut reader = Reader::open(directory)?;
+        let mut reader = Reader::open_whole(directory)?;
         while let Some((stamp, record)) = reader.next()? {
             self.at = stamp.sequence;
             self.hear_due(stamp.time_ns);

@@ -93,7 +93,7 @@ impl Side {
             now_ns: 0,
             exact: Exact::guarded(id, listed, live.config.book_orders_max, Fees::default(), self_trade),
             made: Made::default(),
-            reader: Reader::open(directory)?,
+            reader: Reader::open_whole(directory)?,
             next: None,
             arrivals,
             flying: BTreeMap::new(),
