@@ -49,11 +49,12 @@ def main(
     markdown: Path | None,
 ) -> None:
     """Harm every process of a real system in turn and compare everybody's journals."""
-    chosen = _kinds(kinds)
+    chosen, wrong = _kinds(kinds)
     places = {"--json": json_path, "--markdown": markdown}
     missing = {key: path for key, path in places.items() if path and not path.absolute().parent.is_dir()}
-    if missing:
-        raise BadInput(f"{key} = {path}: its directory does not exist" for key, path in missing.items())
+    wrong += [f"{key} = {path}: its directory does not exist" for key, path in missing.items()]
+    if wrong:
+        raise BadInput(wrong)
     if seed is None:
         seed = secrets.randbits(31)
         sys.orig_argv += ["--seed", str(seed)]
@@ -81,14 +82,12 @@ def main(
     show("kill", found, False, lambda: report.print_report(found), errors=report.errors(found))
 
 
-def _kinds(text: str) -> frozenset[Kind]:
-    """The kinds of harm that are named. Raises BadInput."""
+def _kinds(text: str) -> tuple[frozenset[Kind], list[str]]:
+    """The kinds of harm that are named, and what is wrong with the names."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     known = {kind.value: kind for kind in Kind}
     wrong = [f"--kinds = {name}: allowed are {', '.join(known)}" for name in names if name not in known]
-    if wrong:
-        raise BadInput(wrong)
-    return frozenset(known[name] for name in names) or frozenset(Kind)
+    return frozenset(known[name] for name in names if name in known) or frozenset(Kind), wrong
 
 
 def _commit() -> str:

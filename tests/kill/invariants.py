@@ -25,6 +25,7 @@ AGAIN_SECONDS = 0.5
 SLACK_NS = 500_000_000
 """How far the stamps of two exchanges may be apart: one that gets no time to run stamps late."""
 SHOWN_MAX = 5
+COUNTED = ("orders", "replaces", "cancels", "fills", "refused")
 RESTING = (
     OrderState.LIVE,
     OrderState.PENDING_NEW,
@@ -50,10 +51,10 @@ def at_end(system: System) -> list[str]:
     return _differences(system, over=True)
 
 
-def counted(system: System) -> tuple[int, int]:
-    """Orders that were sent and fills that were booked, in all regions."""
+def counted(system: System) -> dict[str, int]:
+    """Orders that were sent, fills that were booked, intents that a limit refused, in all regions."""
     found = [Run.open(system.region(name)).folded["statistics"] for name in REGIONS]
-    return sum(one["orders"] for one in found), sum(one["fills"] for one in found)
+    return {key: sum(one[key] for one in found) for key in COUNTED}
 
 
 def _differences(system: System, *, over: bool) -> list[str]:

@@ -20,8 +20,10 @@ CHECK_EVERY = 17
 """Harms between two looks at the journals at rest."""
 PAUSE_SECONDS = ((0.70, 0.1, 1.0), (0.20, 1.0, 5.0), (0.09, 5.0, 15.0), (0.01, 15.0, 60.0))
 """Share of all pauses, and between how many seconds these last."""
-CUT_SECONDS = (0.3, 3.0)
-"""How long a disk is full or read-only, and a network down."""
+DISK_SECONDS = ((1.0, 0.3, 3.0),)
+"""The same of a disk that is full or read-only: a supervisor starts a process again ten times, and then it ends its region."""
+NETWORK_SECONDS = ((0.8, 0.3, 3.0), (0.2, 5.0, 25.0))
+"""The same of a network that is down: also for longer than a session waits for its peer."""
 
 
 class Kind(StrEnum):
@@ -106,8 +108,6 @@ def _choices(process: str, kinds: frozenset[Kind]) -> list[Kind]:
 def _seconds(kind: Kind, chance: random.Random) -> float:
     if kind is Kind.KILL:
         return 0.0
-    if kind is not Kind.PAUSE:
-        return round(chance.uniform(*CUT_SECONDS), 3)
-    shares = [share for share, _, _ in PAUSE_SECONDS]
-    ((_, least, most),) = chance.choices(PAUSE_SECONDS, shares)
+    spans = {Kind.PAUSE: PAUSE_SECONDS, Kind.NETWORK: NETWORK_SECONDS}.get(kind, DISK_SECONDS)
+    ((_, least, most),) = chance.choices(spans, [share for share, _, _ in spans])
     return round(math.exp(chance.uniform(math.log(least), math.log(most))), 3)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from meridian.console import note, print_table
+from tests.kill.invariants import COUNTED
 
 if TYPE_CHECKING:
     from tests.kill.runner import Done, Runner
@@ -34,8 +35,7 @@ def facts(runner: Runner, *, commit: str, seconds: float, again: str) -> dict[st
         "recovered": sum(one.order_s is not None for one in runner.done),
         "systems": runner.systems,
         "checks": runner.checks,
-        "orders": runner.orders,
-        "fills": runner.fills,
+        "counts": {key: runner.counts[key] for key in COUNTED},
         "means": runner.means.words,
         "rows": _rows(runner.done),
         "steps": [one.described() for one in runner.done],
@@ -101,10 +101,11 @@ def errors(found: dict[str, Any]) -> list[str]:
 def sentence(found: dict[str, Any]) -> str:
     """The result in a line."""
     held = "nothing lost or doubled" if not found["failures"] else f"{len(found['failures'])} things do not hold"
+    counts = ", ".join(f"{count:,} {key}" for key, count in found["counts"].items())
     return (
         f"seed {found['seed']}, commit {found['commit']}: {found['kills']} harms of {found['systems']} systems in "
         f"{found['seconds']:.0f} s, {found['recovered']} recovered, journals compared {found['checks']} times, "
-        f"{found['orders']:,} orders and {found['fills']:,} fills: {held}"
+        f"{counts}: {held}"
     )
 
 

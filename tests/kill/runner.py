@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,8 +68,8 @@ class Runner:
     done: list[Done] = field(default_factory=list)
     checks: int = 0
     systems: int = 0
-    orders: int = 0
-    fills: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """Of orders and what became of them, over all systems that came to their end."""
     kept: Path | None = None
     """What a failure left."""
 
@@ -188,9 +189,7 @@ class Runner:
         system.down()
         if found or (found := invariants.at_end(system)):
             raise Broken(*found)
-        counted = invariants.counted(system)
-        self.orders += counted[0]
-        self.fills += counted[1]
+        self.counts.update(invariants.counted(system))
 
     def _keep(self, system: System) -> None:
         """Copies what a failed system wrote to where it stays. Its processes are ended first."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from meridian import child
 from meridian.console import Failure
-from meridian.deploy import condition, runs
+from meridian.deploy import condition, platform, runs
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 from meridian.deploy.strategies import RunningEngine, new_request, start_stop
@@ -72,8 +72,9 @@ class System:
         return [self.region(run) / "data" / tile for tile in tiles]
 
     def make(self) -> None:
-        """Its files, and a disk for each process that keeps something."""
+        """Its files, checked, their strategies built; and a disk for each process that keeps something. Raises BadInput."""
         self.topologies = files.write(self.folder / "files", self.seed)
+        platform.load(list(map(str, self.topologies)))
         if not self.own_disks:
             return
         kept = [(ABOVE, STORE), (NEW_YORK, "drop_copy_xbos")]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meridian.analytics import Run
 from meridian.coordination.install import installed
 from meridian.deploy import runs
 from meridian.records import Side
@@ -101,19 +102,16 @@ def test_percentiles_are_values_that_were_seen() -> None:
     assert report.percentile([3.0], 0.99) == 3.0 and report.percentile([], 0.5) is None
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["--kinds", "SIGKIL"], "--kinds = SIGKIL: allowed are SIGKILL, SIGSTOP"),
-        (["--json", "/no/such/place.json"], "--json = /no/such/place.json: its directory does not exist"),
-        (["--kills", "0"], "'--kills': 0 is not in the range"),
-    ],
-)
-def test_bad_input_is_refused_before_anything_starts(words: list[str], sentence: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.kill", *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+def test_bad_input_is_refused_before_anything_starts() -> None:
+    words = ["--kinds", "SIGKIL", "--json", "/no/such/place.json", "--markdown", "/none/such.md"]
+    line = [sys.executable, "-m", "tests.kill", *words]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 2 and done.stdout == "", done.stderr
+    assert done.stderr.splitlines() == [
+        "error: --kinds = SIGKIL: allowed are SIGKILL, SIGSTOP, full disk, read-only disk, network down",
+        "error: --json = /no/such/place.json: its directory does not exist",
+        "error: --markdown = /none/such.md: its directory does not exist",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +159,8 @@ def segments(system: System, region: str, tile: str) -> list[Path]:
 @pytest.mark.timeout(SYSTEM_SECONDS_MAX)
 def test_a_system_that_was_harmed_is_found_whole_and_each_loss_is_found(ran: System, tmp_path: Path) -> None:
     assert invariants.at_end(ran) == []
-    orders, fills = invariants.counted(ran)
-    assert orders > 20 and fills > 5
+    counts = invariants.counted(ran)
+    assert counts["orders"] > 20 and counts["fills"] > 5
 
     def found_without(region: str, tile: str) -> str:
         """What is found when the later half of a journal is gone, and with it the word of how far it went."""
@@ -185,6 +183,42 @@ def test_a_system_that_was_harmed_is_found_whole_and_each_loss_is_found(ran: Sys
     assert any("chicago" in sentence for sentence in invariants.at_end(ran))
     flipped.write_bytes(good)
     assert invariants.at_end(ran) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SYSTEM_SECONDS_MAX)
+def test_r4_a_restart_of_everything_sends_no_order_again_and_books_no_fill_again(ran: System) -> None:
+    """Killed at once, its data as they are: what it comes back with is what the exchanges have, position and all."""
+    before = {name: closing(ran, name) for name in REGIONS}
+    assert any(lots for known in before.values() for _, lots, _ in known)
+    counts, ids = invariants.counted(ran), ids_taken(ran)
+    runner = Runner(seed=3, means=Means(own=False), plan=[], folder=ran.folder, tell=lambda _: None)
+    ran.up()
+    runner.ready(ran, 0)
+    harm = Harm(step=1, run=ABOVE, process=ALL, kind=Kind.KILL, seconds=0.0, killed=False)
+    assert harms.do(ran, harm), "an operator has to bring it back"
+    ran.up()
+    runner.ready(ran, 0)
+    assert invariants.at_rest(ran) == []
+    ran.down()
+    assert invariants.at_end(ran) == []
+    assert (invariants.counted(ran), ids_taken(ran)) == (counts, ids)
+    assert {name: closing(ran, name) for name in REGIONS} == before, "R5: of fills of all lives, however old"
+
+
+def closing(system: System, region: str) -> list[tuple[int, int, int]]:
+    """Account and instrument, lots and how many were ever bought, of each position at the end."""
+    found = Run.open(system.region(region)).closing
+    return [(one["account"] * 1_000 + one["instrument"], one["lots"], one["bought_lots"]) for one in found]
+
+
+def ids_taken(system: System) -> list[int]:
+    """Every order that the exchanges ever took of us."""
+    runs_of = [Run.open(system.region(region)) for region in REGIONS]
+    places = [
+        (run.directory / venue["exchange_journal"], int(venue["session"])) for run in runs_of for venue in run.venues
+    ]
+    return [one for journal, session in places for one in Taken.read("", journal, session).ids]
 
 
 @pytest.mark.slow
