@@ -123,6 +123,22 @@ def api(run: Run) -> dict[str, Any] | None:
     return row
 
 
+def keepers(run: Run) -> list[dict[str, Any]]:
+    """What the keepers of engines' journals say of themselves, where they have said anything yet."""
+    names = [name for name, about in run.processes.items() if about.get("service") == engine_room.KEEPER]
+    return [told for name in names if (told := engine_room.kept(Path(run.data_directory), name)) is not None]
+
+
+def keeper_line(row: dict[str, Any]) -> str:
+    """A keeper in one line."""
+    if row["shipped_to"] is None:
+        return f"{row['name']}: keeps {row['journal'] or 'a journal that has not begun'}"
+    waiting = f"{row['segments_not_shipped']} closed segments to ship"
+    age = f", the oldest for {row['oldest_not_shipped_s']:.0f} s" if row["segments_not_shipped"] else ""
+    last = f"; last error: {row['last_error']}" if row["last_error"] else ""
+    return f"{row['name']}: {waiting}{age}, to {row['shipped_to']}{last}"
+
+
 def _of_api(status: dict[str, Any]) -> Iterator[str]:
     """What a person should know of a limits API that answers."""
     if not status["view"]["live"]:
@@ -279,6 +295,9 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for agent in run["agents"]:
         yield f"{name}: agent of region {agent['region'] or name}"
         yield from (f"  {line}" for line in [*agent_lines(agent), *agent["sentences"]])
+    for keeper in run["keepers"]:
+        yield f"{name}: {keeper_line(keeper)}"
+        yield from (f"  {sentence}" for sentence in keeper["sentences"])
     kinds = ("failed", "stopped", "full", "without_room", "refused")
     yield from (f"{name}: {sentence}" for kind in kinds for sentence in run[kind])
 
@@ -287,6 +306,7 @@ def described(run: Run) -> dict[str, Any]:
     """What `meridian status` adds to a run's processes."""
     return {
         "store": store(run), "api": api(run), "agents": agents(run), "failed": list(failed(run)),
+        "keepers": keepers(run),
         "stopped": list(stopped(run)),
         "full": list(full(run)),
         "refused": list(refused(run)),

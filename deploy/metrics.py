@@ -3,7 +3,10 @@
 A counter `feed.packets` of process `engine` becomes `meridian_counter{process="engine",name="feed.packets"}`, a histogram
 `gateway.ack_ns` becomes `meridian_latency_seconds` with the labels process and name, with buckets by powers of two.
 
-Invariant: it reads shared memory and nothing else; a process that died keeps its last values until the run ends.
+A keeper of a journal (`engine/keeping`) has no counters; what it writes down of itself is told as if it had.
+
+Invariant: it reads shared memory and what keepers wrote, nothing else; a process that died keeps its last values until the run
+ends.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ from typing import Any
 
 from meridian._native import links as native
 from meridian.deploy.runs import Run
+from meridian.engine.room import KEEPER, kept
 from meridian.ports import can_listen
 
 BUCKETS_NS = [1 << bits for bits in range(7, 34)]
 """128 ns to 8.6 s."""
+KEPT = ("segments_not_shipped", "oldest_not_shipped_s", "segments_held", "failed_in_a_row")
 
 
 class Collector:
@@ -43,6 +48,11 @@ class Collector:
                 elif value.count:
                     buckets = [(f"{bound / 1e9:.9g}", float(value.count_up_to_ns(bound))) for bound in BUCKETS_NS]
                     latencies.add_metric([process, name], [*buckets, ("+Inf", value.count)], value.sum_ns / 1e9)
+            if about.get("service") == KEEPER and (told := kept(Path(self._run.data_directory), process)):
+                for name in KEPT:
+                    if told[name] is not None:
+                        counters.add_metric([process, f"{process}.{name}"], told[name])
+                counters.add_metric([process, f"{process}.alarm"], int(told["alarm"] is not None))
         yield from (counters, latencies, restarts)
 
 

@@ -38,6 +38,7 @@ KINDS: dict[str, str] = {
     "agent": "meridian.coordination.agent",
     "relay": "meridian.deploy.relay",
     "alpha": "meridian.strategies.signals.tile",
+    "journal-keeper": "meridian.engine.keeping.service",
 }
 """Kind of service → its module. A room adds its own here, one line each."""
 

@@ -1,4 +1,5 @@
-"""`meridian journal replay | cat | verify | export | snapshot | keep` and `meridian orders | fills | positions`, from journals.
+"""`meridian journal replay | cat | verify | export | snapshot | keep | fetch` and
+`meridian orders | fills | positions`, from journals.
 
 Invariant: exit code 0 means that what was asked for holds, 1 that hashes differ, a journal is damaged or that of a region
 is gone, 2 that there is no journal to read, 3 that a table cannot be written.
@@ -27,7 +28,7 @@ from meridian.console import (
     print_table,
     show,
 )
-from meridian.engine.keeping.cli import keep_command
+from meridian.engine.keeping.cli import fetch_command, keep_command
 from meridian.risk.cli import api_options, show_positions
 
 if TYPE_CHECKING:
@@ -536,5 +537,6 @@ def positions(
 
 
 journal.add_command(keep_command)
+journal.add_command(fetch_command)
 
 COMMANDS: list[click.Command] = [journal, orders, fills, positions]

@@ -1,1 +1,1 @@
-"""What becomes of a journal's closed segments: they are compressed; whoever writes the journal is never asked."""
+"""What becomes of a journal's closed segments: they are compressed, shipped, and go; its writer is never asked."""

@@ -1,7 +1,8 @@
-"""One pass over a journal: compress what is closed; and what such a pass says of itself.
+"""One pass over a journal: compress what is closed, ship it, let the oldest go; and what such a pass says of itself.
 
-Invariant: one keeper is at work on a journal at a time; it reads what the engine writes and never waits for it. What goes
-wrong is told and tried again, never passed over.
+Invariant: one keeper is at work on a journal at a time; it reads what the engine writes and never waits for it, and
+what goes wrong is told and tried again, never passed over. What cannot be done of one of the three does not keep the
+others from being done.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from meridian import files
 from meridian.console import in_words
 from meridian.engine.keeping.compression import Compressed, compress_settled
+from meridian.engine.keeping.retention import Bounds, Retained, retain
+from meridian.engine.keeping.shipping import Conflict, Shipped, Shipper
+from meridian.engine.keeping.storage import Away
 
 __all__ = ["Busy", "Keeper", "Pass"]
 
@@ -36,8 +40,14 @@ class Pass:
     journal: str
     at_ns: int
     compressed: Compressed
+    retained: Retained | None
+    """None where there is no bound."""
+    shipped: Shipped | None
+    """None where shipping is off."""
+    alarm: str | None
+    """Two writers have this journal's name in the storage."""
     errors: list[str]
-    """A sentence for each thing that could not be done; it is tried again in the next pass."""
+    """A sentence for each thing that could not be done, the alarm among them; it is tried again in the next pass."""
 
     def entry(self) -> dict[str, Any]:
         """As `--json` shows it."""
@@ -49,21 +59,52 @@ class Keeper:
     """Keeps the journal in a directory."""
 
     journal: Path
+    bounds: Bounds = field(default_factory=Bounds)
+    shipper: Shipper | None = None
 
     def once(self, step: Step = lambda what, done, total: None) -> Pass:
         """One pass. Raises Busy where another process keeps this journal, OSError when its directory cannot be read."""
         with self._alone():
             errors: list[str] = []
-            compressed = Compressed()
-            try:
+            compressed, retained, shipped, alarm = Compressed(), None, None, None
+            with self._told("not compressed", errors):
                 compressed = compress_settled(
                     self.journal, lambda done, total: step("segments compressed", done, total)
                 )
-            except ValueError as error:
-                errors.append(f"{self.journal}: not compressed: {error}; `meridian journal verify` tells more")
-            except OSError as error:
-                errors.append(f"{self.journal}: not compressed: {in_words(error)}")
-            return Pass(journal=str(self.journal), at_ns=time.time_ns(), compressed=compressed, errors=errors)
+            if self.shipper is not None:
+                try:
+                    with self._told("not shipped", errors):
+                        shipped = self.shipper.run(lambda done, total: step("segments shipped", done, total))
+                except Conflict as error:
+                    alarm = str(error)
+                    errors.append(alarm)
+                shipped = shipped or self.shipper.state()
+            if self.bounds.any():
+                with self._told("not taken away", errors):
+                    retained = self._retain()
+            return Pass(
+                journal=str(self.journal), at_ns=time.time_ns(), compressed=compressed, retained=retained,
+                shipped=shipped, alarm=alarm, errors=errors,
+            )  # fmt: skip
+
+    def _retain(self) -> Retained:
+        if self.shipper is None:
+            return retain(self.journal, self.bounds)
+        one = self.shipper
+        has = lambda number: one.has(number) and one.still_there(number)  # noqa: E731
+        return retain(self.journal, self.bounds, shipped=has, shipped_to=str(one.storage.place))
+
+    @contextmanager
+    def _told(self, what: str, errors: list[str]) -> Iterator[None]:
+        """What goes wrong becomes a sentence."""
+        try:
+            yield
+        except ValueError as error:
+            errors.append(f"{self.journal}: {what}: {error}; `meridian journal verify` tells more")
+        except Away as error:
+            errors.append(f"{self.journal}: {what}: {error}")
+        except OSError as error:
+            errors.append(f"{self.journal}: {what}: {in_words(error)}")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +22,6 @@ from meridian.engine import journals
 from meridian.engine.keeping import compression
 from meridian.engine.keeping.keeper import Keeper
 from tests.engine.keep_journal import inputs
-from tests.support import ROOT
 
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
 SEGMENT_BYTES = 16_384
@@ -53,23 +50,6 @@ def long_journal(tmp_path: Path) -> Path:
     directory.mkdir(parents=True)
     native.run(directory, many(3_000), None, SEGMENT_BYTES)
     return directory
-
-
-@pytest.fixture
-def child() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Starts Python with a program; whatever still runs ends with the test."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(program: str, *words: str | int, **more: object) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", program, *map(str, words)]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, **more))  # type: ignore[call-overload]
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.kill()
-        one.wait()
 
 
 def settled(journal: Path) -> list[int]:

@@ -63,6 +63,7 @@ BAD_INPUT = {
     "fix log": ["absent.log"],
     "journal cat": ["absent"],
     "journal export": ["absent", "--out", "table.xyz", "--kind", "Timer"],
+    "journal fetch": ["s3://books/a", "absent", "--credentials", "absent.ini"],
     "journal keep": ["absent"],
     "journal replay": ["absent"],
     "journal snapshot": ["absent"],

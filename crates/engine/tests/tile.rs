@@ -508,3 +508,34 @@ fn a_snapshot_ahead_of_its_journal_is_passed_over_and_without_another_all_is_fol
     assert_eq!(counts.map(|name| bench.counters.counter(name).get()), [0, 1]);
     assert!(bench.tile.engine().input() > 20);
 }
+
+#[test]
+fn an_engine_whose_journal_lost_its_begin_starts_from_its_snapshot_or_is_refused_with_what_is_missing() {
+    let storage = MemoryStorage::new();
+    let (_, last) = lived(&storage, true);
+    let first = Reader::from_segments(storage.segments().split_off(1)).unwrap().verify().unwrap().first.sequence;
+    let snapshot = shadowed(&storage, &[last - 3]).remove(0);
+    assert!(first > 1 && snapshot.head.mark.segment > 0, "{first}");
+    storage.remove(&journal::segment_name(0)).unwrap();
+    let text = format!(r#"{{"version": 1, "segment": 1, "sequence": {first}, "shipped_to": "s3://kept/here"}}"#);
+    storage.put(journal::RETAINED_FILE, text.as_bytes()).unwrap();
+    let end = || Box::new(End { queue: Queue::default(), full: Rc::default() });
+    let context = Context {
+        clock: Rc::new(At(Cell::new(support::START_NS))),
+        net: Rc::new(NoNet),
+        storage: storage.clone(),
+        publications: ["engine_gateway", "engine_report"]
+            .map(|name| (name.to_owned(), end() as Box<dyn Publication>))
+            .into(),
+        subscriptions: [("feed_engine".to_owned(), end() as Box<dyn Subscription>)].into(),
+        counters: Counters::local(),
+    };
+    let mut refused = EngineTile::new(context, tile_config(2), Box::new(Script::default())).unwrap();
+    let told = refused.on_start(support::START_NS + 1_000_000).expect_err("its begin is gone").0;
+    let needed = format!("engine: journal: it begins at record {first} (segment 1); 1 to {} are needed: ", first - 1);
+    let rest = "`meridian journal fetch` brings them from s3://kept/here; no snapshot beside it fits";
+    assert_eq!(told, format!("{needed}{rest}"));
+    snapshot.store(&*storage, 3).unwrap();
+    let bench = bench(storage, 2);
+    assert_eq!(bench.counters.counter("started_from_input").get(), last - 3);
+}

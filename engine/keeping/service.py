@@ -1,0 +1,159 @@
+"""The keeper as a service of a topology, beside an engine: it looks at the engine's journal every few seconds.
+
+    [services.keeper]
+    kind = "journal-keeper"
+    restart = "always"
+    settings = { engine = "engine", keep_days = 30, ship = { to = "s3://books/prod", run = "2026", credentials = "keys.ini" } }
+
+Invariant: settings are checked before anything starts; what a pass could not do is in `keeper.json` of the service's
+own directory, which `meridian status` and the metrics read, and is tried again after a pause that grows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from meridian import files
+from meridian._native import journal as native
+from meridian.deploy.services import Service, run
+from meridian.engine import journals
+from meridian.engine.keeping import storage
+from meridian.engine.keeping.keeper import Keeper, Pass
+from meridian.engine.keeping.retention import Bounds
+from meridian.engine.keeping.shipping import Shipper
+from meridian.engine.room import KEEPER_STATE
+
+RUN = r"[A-Za-z0-9][A-Za-z0-9_.=-]{0,63}"
+LOOK_SECONDS = 5.0
+PAUSE_SECONDS_MAX = 60.0
+"""Between two passes that could not do all; each waits twice as long as the one before, and a little more or less."""
+NICE = 10
+
+log = structlog.get_logger("keeper")
+
+
+class Ship(BaseModel):
+    """Where closed segments are shipped to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: str
+    run: str = Field(pattern=f"^{RUN}$", description="1 to 64 letters, digits, _ . = and -")
+    """What this journal is called there, beside the engine's firm and shard: one journal, one name."""
+    endpoint: str | None = None
+    """https://HOST:PORT of a server other than Amazon's."""
+    region: str | None = None
+    credentials: str | None = None
+    """A file with the keys; else the environment."""
+    reference: str | None = None
+    """The file of the engine's reference data."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Ship:
+        if wrong := storage.problems(self.to, self.endpoint):
+            raise ValueError(" ".join(wrong))
+        return self
+
+
+class Settings(BaseModel):
+    """What the topology may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engine: str = "engine"
+    """The tile whose journal is kept."""
+    look_s: float = Field(default=LOOK_SECONDS, ge=0.1, le=3600, description="seconds from 0.1 to 3600")
+    keep_days: float | None = Field(default=None, gt=0, le=100_000, description="days, more than 0")
+    keep_bytes: int | None = Field(default=None, ge=1, description="bytes, at least 1")
+    ship: Ship | None = None
+
+    @field_validator("engine")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if "/" in name or name.startswith("."):
+            raise ValueError("must be the name of a tile")
+        return name
+
+
+class Stopped(Exception):
+    """Asked to stop between two segments."""
+
+
+def shipper(journal: Path, ship: Ship) -> Shipper | None:
+    """Ships a journal that has begun; None where it has not: whose it is, its first segment says. Raises BadInput."""
+    whose = next((one for one in native.segments(journal) if one["firm"] is not None), None)
+    key_file = Path(ship.credentials) if ship.credentials else None
+    there = storage.connect(ship.to, endpoint=ship.endpoint, region=ship.region, key_file=key_file)
+    if whose is None:
+        return None
+    place = there.place.below(f"firm-{whose['firm']}", f"shard-{whose['shard']}", ship.run)
+    there = storage.connect(str(place), endpoint=ship.endpoint, region=ship.region, key_file=key_file)
+    return Shipper(journal=journal, storage=there, reference=Path(ship.reference) if ship.reference else None)
+
+
+def pause(failed: int, look_s: float, chance: random.Random) -> float:
+    """Seconds until the next pass, after so many in a row that could not do all."""
+    if failed == 0:
+        return look_s
+    return float(max(look_s, min(PAUSE_SECONDS_MAX, look_s * 2.0**failed)) * chance.uniform(0.8, 1.2))
+
+
+def written(path: Path, done: Pass | None, failed: int, errors: list[str], last_error: str | None) -> None:
+    """Puts down what the keeper says of itself."""
+    state: dict[str, Any] = {"version": 1, "at_ns": time.time_ns(), "failed_in_a_row": failed, "errors": errors}
+    state |= {"last_error": last_error, "pass": None if done is None else done.entry()}
+    files.write_whole(path, json.dumps(state) + "\n")
+
+
+def main(service: Service, stop: Event) -> None:
+    """Keeps the engine's journal until asked to stop. Raises BadInput for credentials that cannot be read."""
+    settings = Settings.model_validate(service.settings)
+    journal = service.data_directory.parent / settings.engine
+    if settings.ship is not None:
+        storage.credentials(Path(settings.ship.credentials) if settings.ship.credentials else None)
+    os.nice(NICE)
+    bounds = Bounds(keep_days=settings.keep_days, keep_bytes=settings.keep_bytes)
+    path = service.data_directory / KEEPER_STATE
+    chance, failed, last_error = random.Random(), 0, None
+    service.ready()
+
+    def step(*_: object) -> None:
+        if stop.is_set():
+            raise Stopped
+
+    while not stop.is_set():
+        done: Pass | None = None
+        errors: list[str] = []
+        try:
+            if journal.is_dir() and journals.holds(journal):
+                ship = shipper(journal, settings.ship) if settings.ship else None
+                done = Keeper(journal=journal, bounds=bounds, shipper=ship).once(step)
+                errors = done.errors
+        except Stopped:
+            return
+        except Exception as error:  # What it is, a person reads in the status; the next pass may do better.
+            errors = [f"{journal}: {error}"]
+        failed = failed + 1 if errors else 0
+        for sentence in errors:
+            if sentence != last_error:
+                log.warning("not kept", why=sentence)
+        last_error = errors[-1] if errors else last_error
+        try:
+            written(path, done, failed, errors, last_error)
+        except OSError as error:
+            log.warning("status not written", why=str(error))
+        stop.wait(pause(failed, settings.look_s, chance))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
