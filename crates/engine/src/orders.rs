@@ -515,6 +515,9 @@ impl Order {
         if self.ended.is_some() {
             return Step::repeated(); // The order ended while the replace was under way.
         }
+        if event.possible_duplicate == 1 && !self.is_pending(event) {
+            return Step::repeated(); // Of a replacement before the one that is under way now.
+        }
         if self.pending_id == 0 {
             return self.impossible(event);
         }

@@ -179,6 +179,26 @@ fn v5_a_replace_for_no_more_than_has_traded_ends_the_order_and_not_the_position(
     assert!(world.breaks().is_empty(), "{:?}", world.breaks());
 }
 
+/// A gateway that starts again says the day again: also that an earlier replacement was refused.
+#[test]
+fn r7_a_refusal_said_again_of_an_earlier_replacement_leaves_the_one_under_way() {
+    let (mut world, id, first) = replacing();
+    world.report(first, ReplaceRejected, |event| event.original_id = id);
+    world.clear();
+    world.intend(vec![replace_intent(id, PRICE, 20)]);
+    let second = world.commands::<records::ReplaceOrder>()[0].owner.order_id;
+    assert!(second != first && world.held() == 20);
+    let again = |event: &mut records::OrderEvent| (event.original_id, event.possible_duplicate) = (id, 1);
+    world.report(first, ReplaceRejected, again);
+    assert_eq!((world.state(id), world.held()), (OrderState::PendingReplace, 20), "nobody refused the second");
+    world.report(second, Replaced, |event| {
+        (event.original_id, event.lots, event.leaves_lots) = (id, 20, 20);
+    });
+    world.report(first, ReplaceRejected, again);
+    assert_eq!((world.state(id), world.held()), (OrderState::Live, 20));
+    assert!(world.breaks().is_empty(), "{:?}", world.breaks());
+}
+
 /// Some venues say "canceled" of the order that a replace took the place of.
 #[test]
 fn r7_a_cancel_of_the_replaced_order_does_not_end_its_replacement() {

@@ -420,7 +420,10 @@ impl Reader {
         self.next_source += 1;
         let head = match Head::read(&bytes) {
             Ok(head) => head,
-            Err(HeadError::Unused) if self.next_source == self.sources.len() => return Ok(false),
+            // The spare; and with it the one before, where the host was lost before that was forced.
+            Err(HeadError::Unused) if self.sources[self.next_source..].iter().all(|(_, source)| source.is_unused()) => {
+                return Ok(false);
+            }
             // Its writer died while it made the file.
             Err(HeadError::Short(0)) if self.next_source == self.sources.len() && self.head.is_some() => {
                 return Ok(false);

@@ -129,6 +129,18 @@ impl Source {
         })
     }
 
+    /// Whether nothing was ever written to it.
+    pub(crate) fn is_unused(&self) -> bool {
+        match self {
+            Self::Directory(directory, number) => {
+                let begin = begin_of(&directory.join(segment_name(*number)), HEAD_BYTES);
+                begin.is_some_and(|bytes| is_unused(&bytes)) && !directory.join(packed_name(*number)).exists()
+            }
+            Self::Bytes(bytes) => is_unused(bytes),
+            Self::Packed(..) => false,
+        }
+    }
+
     /// Of the first frame, by the head alone; `None` when it has none.
     pub(crate) fn first_sequence(&self) -> Option<u64> {
         let head = match self {

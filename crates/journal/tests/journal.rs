@@ -117,6 +117,26 @@ fn a_missing_segment_is_found() {
     assert!(matches!(Reader::from_segments(foreign), Err(JournalError::Head { error: HeadError::Magic, .. })));
 }
 
+/// A host that is lost just after a roll leaves the new segment's name and the spare's, and nothing in either.
+#[test]
+fn segments_that_hold_nothing_end_a_journal_and_none_follows_them() {
+    let mut segments = written(200, true).segments();
+    let last = segments.last().expect("several").0;
+    let records = Reader::from_segments(segments.clone()).unwrap().verify().unwrap().records;
+    for more in 1..=2 {
+        segments.push((last + more, vec![0; 4096]));
+        let summary = Reader::from_segments(segments.clone()).unwrap().verify().unwrap();
+        assert_eq!((summary.records, summary.last_segment), (records, last), "{more}");
+    }
+    segments.push((last + 3, segments[0].1.clone()));
+    let result = Reader::from_segments(segments).unwrap().verify();
+    let unused = |segment: &u64| *segment == last + 1;
+    assert!(
+        matches!(&result, Err(JournalError::Head { segment, error: HeadError::Unused }) if unused(segment)),
+        "{result:?}"
+    );
+}
+
 #[test]
 fn a_full_disk_refuses_the_start_or_the_append() {
     assert!(Writer::create(MemoryStorage::with_capacity(4096), config(4096)).is_err());

@@ -1,13 +1,32 @@
-//! Files in memory that outlive the tile that wrote them, as mapped files outlive a process, but not always a host.
+//! Files in memory that outlive the tile that wrote them, as mapped files outlive a process, but not always a host; on a device
+//! that may be busy, stall, refuse, be full, and forget.
 //!
-//! Invariant: a file is open once at a time; after `lose_host` it holds what was last synced and nothing newer.
+//! Invariant: a file is open once at a time; after `lose_host` it holds what was last synced and nothing newer, after
+//! `tear_host` each of its pages holds that or what was written since, later files no more than earlier ones.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::rc::Rc;
 
 use tiles::{Segment, Storage};
+
+use crate::random::Random;
+
+/// What a device writes by itself, and what it writes whole, bytes.
+const PAGE_BYTES: usize = 4_096;
+const SECTOR_BYTES: usize = 512;
+
+/// How a device is.
+#[derive(Default)]
+struct Device {
+    full: bool,
+    stalls: bool,
+    refuses: bool,
+    /// Syncs of a million that are not done yet when they are asked for.
+    busy: u32,
+    random: Option<Random>,
+}
 
 #[derive(Default)]
 struct File {
@@ -24,13 +43,13 @@ type Files = Rc<RefCell<BTreeMap<String, File>>>;
 #[derive(Clone, Default)]
 pub struct SimDisk {
     files: Files,
-    full: Rc<Cell<bool>>,
+    device: Rc<RefCell<Device>>,
 }
 
 struct SimSegment {
     name: String,
     bytes: Vec<u8>,
-    files: Files,
+    disk: SimDisk,
 }
 
 impl SimDisk {
@@ -41,7 +60,23 @@ impl SimDisk {
 
     /// Whether there is room for another file.
     pub fn set_full(&self, full: bool) {
-        self.full.set(full);
+        self.device.borrow_mut().full = full;
+    }
+
+    /// So many syncs of a million are not done yet when they are asked for, by this seed.
+    pub fn set_busy(&self, per_million: u32, seed: u64) {
+        let mut device = self.device.borrow_mut();
+        (device.busy, device.random) = (per_million, Some(Random::new(seed)));
+    }
+
+    /// Whether no sync ends.
+    pub fn set_stalls(&self, stalls: bool) {
+        self.device.borrow_mut().stalls = stalls;
+    }
+
+    /// Whether the device takes nothing.
+    pub fn set_refuses(&self, refuses: bool) {
+        self.device.borrow_mut().refuses = refuses;
     }
 
     /// The host is lost: every file goes back to what was last synced. Close the tile first.
@@ -50,6 +85,36 @@ impl SimDisk {
             file.bytes = file.synced.clone();
             file.bytes.resize(file.size, 0);
         }
+    }
+
+    /// The host is lost while its device was writing: of the files that were not synced, by name, the first ones are there whole, one is
+    /// torn, and the later ones are as they were last synced, or gone where they never were. Of the torn one each page is as it
+    /// was or as it is, one in some torn between two sectors; its first page is as it was unless it is the last. Close the tile first.
+    pub fn tear_host(&self, random: &mut Random) {
+        let mut files = self.files.borrow_mut();
+        let dirty: Vec<String> =
+            files.iter().filter(|(_, file)| file.bytes != file.synced).map(|(name, _)| name.clone()).collect();
+        let torn = random.between(0, dirty.len().max(1) as u64 - 1) as usize;
+        for (place, name) in dirty.iter().enumerate() {
+            let Some(file) = files.get_mut(name) else { continue };
+            if place > torn && file.synced.is_empty() && random.chance(500_000) {
+                files.remove(name);
+                continue;
+            }
+            file.synced.resize(file.size, 0);
+            if place < torn {
+                file.synced.clone_from(&file.bytes);
+            } else if place == torn {
+                tear(file, place + 1 < dirty.len(), random);
+            }
+            file.bytes.clone_from(&file.synced);
+        }
+    }
+
+    /// Bytes of a closed file up to the last one that is not zero; 0 where it is not there.
+    pub fn used_bytes(&self, name: &str) -> usize {
+        let files = self.files.borrow();
+        files.get(name).and_then(|file| file.bytes.iter().rposition(|byte| *byte != 0)).map_or(0, |last| last + 1)
     }
 
     /// Bytes of all files, what is forced and what is mapped alike.
@@ -68,10 +133,23 @@ impl SimDisk {
     }
 }
 
+/// Writes some of the pages of a file to its device.
+fn tear(file: &mut File, but_the_first: bool, random: &mut Random) {
+    let pages = file.synced.chunks_mut(PAGE_BYTES).zip(file.bytes.chunks(PAGE_BYTES)).skip(usize::from(but_the_first));
+    for (synced, written) in pages.filter(|(synced, written)| synced != written) {
+        let taken = match random.between(0, 7) {
+            0..=3 => 0,
+            4..=6 => written.len(),
+            _ => (random.between(0, PAGE_BYTES as u64) as usize / SECTOR_BYTES * SECTOR_BYTES).min(written.len()),
+        };
+        synced[..taken].copy_from_slice(&written[..taken]);
+    }
+}
+
 impl Storage for SimDisk {
     fn open(&self, name: &str, size: usize) -> Result<Box<dyn Segment>> {
         let mut files = self.files.borrow_mut();
-        if self.full.get() && !files.contains_key(name) {
+        if self.device.borrow().full && !files.contains_key(name) {
             return Err(Error::new(ErrorKind::StorageFull, format!("file {name}: no space left on the disk")));
         }
         let fresh = || File { bytes: vec![0; size], size, ..File::default() };
@@ -85,7 +163,7 @@ impl Storage for SimDisk {
         }
         file.open = true;
         let bytes = std::mem::take(&mut file.bytes);
-        Ok(Box::new(SimSegment { name: name.to_owned(), bytes, files: Rc::clone(&self.files) }))
+        Ok(Box::new(SimSegment { name: name.to_owned(), bytes, disk: self.clone() }))
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {
@@ -121,7 +199,15 @@ impl Segment for SimSegment {
     }
 
     fn sync(&mut self) -> Result<()> {
-        if let Some(file) = self.files.borrow_mut().get_mut(&self.name) {
+        let mut device = self.disk.device.borrow_mut();
+        if device.refuses {
+            return Err(Error::other(format!("file {}: the device refuses", self.name)));
+        }
+        let busy = device.busy;
+        if device.stalls || device.random.as_mut().is_some_and(|random| random.chance(busy)) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        if let Some(file) = self.disk.files.borrow_mut().get_mut(&self.name) {
             file.synced.clone_from(&self.bytes);
         }
         Ok(())
@@ -130,9 +216,64 @@ impl Segment for SimSegment {
 
 impl Drop for SimSegment {
     fn drop(&mut self) {
-        if let Some(file) = self.files.borrow_mut().get_mut(&self.name) {
+        if let Some(file) = self.disk.files.borrow_mut().get_mut(&self.name) {
             file.bytes = std::mem::take(&mut self.bytes);
             file.open = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_host_has_of_each_page_what_was_forced_or_what_was_written() {
+        let (mut old, mut new, mut torn, mut gone) = (0, 0, 0, 0);
+        for seed in 0..64 {
+            let disk = SimDisk::new();
+            let mut segment = disk.open("journal", 4 * PAGE_BYTES).expect("room");
+            segment.bytes_mut().fill(1);
+            segment.sync().expect("a device that is well");
+            segment.bytes_mut()[PAGE_BYTES..].fill(2);
+            drop(segment);
+            drop(disk.open("unforced", PAGE_BYTES).expect("room"));
+            disk.tear_host(&mut Random::new(seed));
+            gone += usize::from(disk.read("unforced").is_err());
+            let bytes = disk.read("journal").expect("it was forced");
+            assert_eq!(bytes[..PAGE_BYTES], [1; PAGE_BYTES], "seed {seed}: nothing was written there since");
+            assert!(disk.list().expect("a list").len() <= 2, "seed {seed}");
+            for page in bytes[PAGE_BYTES..].chunks(PAGE_BYTES) {
+                let taken = page.iter().take_while(|byte| **byte == 2).count();
+                assert!(
+                    taken.is_multiple_of(SECTOR_BYTES) && page[taken..].iter().all(|byte| *byte == 1),
+                    "seed {seed}"
+                );
+                *match taken {
+                    0 => &mut old,
+                    PAGE_BYTES => &mut new,
+                    _ => &mut torn,
+                } += 1;
+            }
+        }
+        // The other file comes later: where this one is torn that one may be gone, and where that one is, this one is whole.
+        assert!(old > 20 && new > 60 && torn > 4 && gone > 8, "{old} {new} {torn} {gone}");
+    }
+
+    #[test]
+    fn a_device_stalls_refuses_and_is_well_again() {
+        let disk = SimDisk::new();
+        let mut segment = disk.open("journal", 16).expect("room");
+        let mut kind = |stalls, refuses| {
+            disk.set_stalls(stalls);
+            disk.set_refuses(refuses);
+            segment.sync().err().map(|error| error.kind())
+        };
+        assert_eq!(kind(true, false), Some(ErrorKind::WouldBlock));
+        assert_eq!(kind(false, true), Some(ErrorKind::Other));
+        assert_eq!(kind(false, false), None);
+        disk.set_busy(500_000, 7);
+        let busy = (0..1_000).filter(|_| segment.sync().is_err()).count();
+        assert!((400..600).contains(&busy), "{busy}");
     }
 }

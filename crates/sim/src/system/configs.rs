@@ -48,6 +48,8 @@ pub const GLOBAL_LOTS_MAX: i64 = 600;
 pub const GLOBAL_LIMITS: [(u32, &str); 2] = [(90, "position_long"), (91, "position_short")];
 /// Orders that an engine keeps.
 const ORDERS_MAX: usize = 4_096;
+/// Commands that wait for a disk at once.
+const HELD_MAX: usize = 256;
 /// An engine that is silent for so long has its orders pulled.
 const ENGINE_SILENCE_NS_MAX: u64 = 500_000_000;
 const MILLISECOND: u64 = 1_000_000;
@@ -254,7 +256,8 @@ pub fn engine(settings: &Settings, region: u16, bootstrap: Vec<u8>) -> EngineTil
         book_levels_max: 512,
         ..EngineConfig::default()
     };
-    config.segment_bytes = settings.segment_bytes;
+    config.segment_bytes = settings.engine_segment_bytes(region);
+    config.held_max = if settings.disk[usize::from(region) - 1] { HELD_MAX } else { 0 };
     config.inputs = vec![
         format!("gateway{region}_engine{region}"),
         format!("feed{region}_engine{region}"),

@@ -99,6 +99,14 @@ kinds! {
     Killed = "kill and re-arm";
     /// A venue breaks a trade of ours.
     TradeBroken = "trade broken";
+    /// The host of a region is lost with all its processes and with what its engine's disk was not made to keep.
+    HostLost = "host lost";
+    /// A disk takes nothing for a while, and does not say so.
+    DiskStalls = "disk stalls";
+    /// A disk refuses to take anything, until somebody puts another in its place.
+    DiskRefuses = "disk refuses";
+    /// A bit of what a disk has kept flips while its engine is dead.
+    DiskRots = "disk rots";
     /// It corrects one: fewer lots, another price, or both.
     TradeCorrected = "trade corrected";
 }
@@ -127,6 +135,11 @@ pub const KINDS_MIN: usize = 3;
 const PAUSE_NS_MAX: u64 = 60 * SECOND_NS;
 
 impl Kind {
+    /// Whether it says something of engines at durability `disk` alone.
+    pub const fn needs_disk(self) -> bool {
+        matches!(self, Self::HostLost | Self::DiskStalls | Self::DiskRefuses)
+    }
+
     /// Whether a process stands still.
     pub const fn is_pause(self) -> bool {
         matches!(
@@ -136,12 +149,14 @@ impl Kind {
     }
 }
 
-/// What goes wrong in a run of this length: a fault every `every_ns` on average, of some kinds that the seed chooses.
-pub fn plan(seed: u64, run_ns: u64, every_ns: u64) -> Vec<Fault> {
+/// What goes wrong in a run of this length: a fault every `every_ns` on average, of some kinds that the seed chooses. `disk` says
+/// which engines are at durability `disk`.
+pub fn plan(seed: u64, run_ns: u64, every_ns: u64, disk: [bool; 2]) -> Vec<Fault> {
     let mut random = Random::new(seed ^ 0xFA17);
     // Not every run sees everything: three kinds at least, all at most.
-    let count = random.between(KINDS_MIN as u64, Kind::ALL.len() as u64) as usize;
     let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
+    kinds.retain(|kind| disk != [false; 2] || !kind.needs_disk());
+    let count = random.between(KINDS_MIN as u64, kinds.len() as u64) as usize;
     for at in (1..kinds.len()).rev() {
         kinds.swap(at, random.between(0, at as u64) as usize);
     }
@@ -157,6 +172,8 @@ pub fn plan(seed: u64, run_ns: u64, every_ns: u64) -> Vec<Fault> {
         let for_ns = (random.between(1_000_000, 2_000_000) << random.between(0, doubled_max)).min(PAUSE_NS_MAX);
         let for_ns = for_ns.min(run_ns.saturating_sub(at_ns)).max(1_000_000);
         let region = random.between(1, 2) as u16;
+        let elsewhere = kind.needs_disk() && !disk[usize::from(region) - 1];
+        let region = if elsewhere { 3 - region } else { region };
         faults.push(Fault { number: faults.len(), kind, at_ns, for_ns, region, draw: random.number() });
         at_ns += random.between(every_ns / 4, every_ns * 7 / 4);
     }

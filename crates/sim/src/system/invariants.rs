@@ -61,6 +61,10 @@ invariants! {
     Answered = "every command is answered";
     /// Positions, orders and fills are the venue's.
     Positions = "positions and fills are the venue's";
+    /// At durability `disk` no venue sees an order whose cause the disk does not have.
+    Durable = "what a venue saw is on the disk";
+    /// A disk that forgot or changed something is not believed.
+    Told = "damage is told";
     /// Nothing differs that was not made to.
     Breaks = "no break is told";
     /// The engine's book is the venue's.
@@ -106,6 +110,9 @@ pub struct Looked {
     looks: u64,
     replays: u64,
     moves: u64,
+    pub(super) snapshots: u64,
+    pub(super) hosts_lost: u64,
+    pub(super) damage_told: u64,
     hash: u64,
     /// Full hash of the engine that is about to die, and its input.
     dying: Option<(u64, u64)>,
@@ -118,7 +125,7 @@ pub struct Looked {
     silent_since_ns: [u64; 2],
 }
 
-fn broken(system: &System, invariant: Invariant, what: String) -> Broken {
+pub(super) fn broken(system: &System, invariant: Invariant, what: String) -> Broken {
     Broken { invariant, at_ns: system.processes.clock.now_ns() - crate::Simulation::START_NS, what }
 }
 
@@ -130,6 +137,9 @@ impl Looked {
             looks: 0,
             replays: 0,
             moves: 0,
+            snapshots: 0,
+            hosts_lost: 0,
+            damage_told: 0,
             hash: 0,
             dying: None,
             parts,
@@ -140,8 +150,15 @@ impl Looked {
     }
 
     /// What was looked at, by word.
-    pub fn counts(&self) -> [(&'static str, u64); 3] {
-        [("looks", self.looks), ("replays compared", self.replays), ("parts moved", self.moves)]
+    pub fn counts(&self) -> [(&'static str, u64); 6] {
+        [
+            ("looks", self.looks),
+            ("replays compared", self.replays),
+            ("parts moved", self.moves),
+            ("snapshots left", self.snapshots),
+            ("hosts lost and disks read", self.hosts_lost),
+            ("damaged segments refused", self.damage_told),
+        ]
     }
 
     /// The most bytes that the system held beyond those with which it began.
@@ -173,6 +190,7 @@ impl Looked {
                 | Kind::ClockStep
                 | Kind::DiskFull
                 | Kind::StaleCommands
+                | Kind::HostLost
         );
         if disturbs {
             let until_ns = &mut self.disturbed_until_ns[usize::from(fault.region) - 1];
@@ -298,7 +316,7 @@ impl Looked {
         self.replays += 1;
         let disk = system.processes.disk(&format!("engine{number}"));
         let host = system.region(number).host();
-        let reader = Reader::from_storage(&disk, system.settings.segment_bytes);
+        let reader = Reader::from_storage(&disk, system.settings.engine_segment_bytes(number));
         let replay = reader.map_err(|error| error.to_string()).and_then(|mut reader| {
             engine::replay_reader(&mut reader, None, host, &mut NoOutbox, &mut |_, _| {})
                 .map_err(|error| error.to_string())
@@ -404,7 +422,7 @@ fn told_breaks(system: &mut System, number: u16) -> (Vec<Break>, u64) {
     let disk = system.processes.disk(&format!("engine{number}"));
     let host = system.region(number).host();
     let mut told = Breaks(Vec::new(), 0);
-    if let Ok(mut reader) = Reader::from_storage(&disk, system.settings.segment_bytes) {
+    if let Ok(mut reader) = Reader::from_storage(&disk, system.settings.engine_segment_bytes(number)) {
         let _as_far_as_it_goes = engine::replay_reader(&mut reader, None, host, &mut told, &mut |_, _| {});
     }
     (told.0, told.1)

@@ -8,6 +8,7 @@ pub mod faults;
 mod flow;
 mod invariants;
 pub mod kept;
+mod lost;
 mod memory;
 mod processes;
 pub mod report;
@@ -50,6 +51,10 @@ pub struct Settings {
     pub segment_bytes: usize,
     /// What arrives is looked at in steps of so long, ns.
     pub grain_ns: u64,
+    /// Which engines are at durability `disk`; the others at `process`.
+    pub disk: [bool; 2],
+    /// A dead engine has a snapshot beside its journal so many times of a million.
+    pub snapshots: u32,
 }
 
 impl Settings {
@@ -68,7 +73,14 @@ impl Settings {
             cancel_on_disconnect: ["none", "all", "day_orders"][random.between(0, 2) as usize],
             segment_bytes: 1 << 20,
             grain_ns: 1 << random.between(12, 17),
+            disk: [[false, false], [true, false], [false, true], [true, true]][random.between(0, 3) as usize],
+            snapshots: [0, 300_000, 600_000][random.between(0, 2) as usize],
         }
+    }
+
+    /// Bytes of a segment of an engine's journal: small where each flush copies one.
+    pub fn engine_segment_bytes(&self, region: u16) -> usize {
+        if self.disk[usize::from(region) - 1] { self.segment_bytes >> 4 } else { self.segment_bytes }
     }
 
     /// The faults of the run.
@@ -76,7 +88,7 @@ impl Settings {
         if self.fault_every_ns == 0 {
             return Vec::new();
         }
-        let mut plan = faults::plan(self.seed, self.run_ns, self.fault_every_ns);
+        let mut plan = faults::plan(self.seed, self.run_ns, self.fault_every_ns, self.disk);
         if let Some(kept) = &self.faults {
             plan.retain(|fault| kept.contains(&fault.number));
         }

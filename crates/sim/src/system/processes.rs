@@ -95,6 +95,7 @@ impl Publication for Waking {
 
 struct Link {
     name: String,
+    config: RingConfig,
     ring: Ring,
     producer: ProcessId,
     readers: Vec<ProcessId>,
@@ -215,7 +216,20 @@ impl Processes {
     /// When depth or record size is outside a ring's bounds.
     pub fn link(&mut self, name: &str, config: &RingConfig, producer: ProcessId, readers: &[ProcessId]) {
         let ring = Ring::heap(config).expect("a ring within its bounds");
-        self.links.push(Link { name: name.to_owned(), ring, producer, readers: readers.to_vec() });
+        self.links.push(Link {
+            name: name.to_owned(),
+            config: config.clone(),
+            ring,
+            producer,
+            readers: readers.to_vec(),
+        });
+    }
+
+    /// Every link of this process is lost with what lies in it, and made anew. Nobody may hold an end.
+    pub fn renew_links(&mut self, id: ProcessId) {
+        for link in self.links.iter_mut().filter(|link| link.producer == id || link.readers.contains(&id)) {
+            link.ring = Ring::heap(&link.config).expect("a ring within its bounds");
+        }
     }
 
     /// A link's producing end, for somebody who pretends to be its producer.

@@ -74,7 +74,7 @@ pub struct Outcome {
 }
 
 /// What is to be done at a time.
-enum Deed {
+pub(super) enum Deed {
     Begin(Fault),
     End(Fault),
     Start(Role, u16),
@@ -84,17 +84,19 @@ enum Deed {
     Stale(Fault),
 }
 
-struct Run {
-    system: System,
+pub(super) struct Run {
+    pub(super) system: System,
     agenda: BTreeMap<(u64, u64), Deed>,
     deeds: u64,
     events: VecDeque<Event>,
     faults: BTreeMap<&'static str, u64>,
+    /// By region: whether its disks take no new file, and whether the engine's takes nothing.
     full: [bool; 2],
+    pub(super) ill: [bool; 2],
     /// By region: the epoch of an engine that died after its gateway had heard of it.
     fenced: [Option<u16>; 2],
-    random: Random,
-    looked: Looked,
+    pub(super) random: Random,
+    pub(super) looked: Looked,
     stale: u64,
     revision: u64,
 }
@@ -116,6 +118,7 @@ pub fn run(settings: &Settings) -> Outcome {
         events: VecDeque::new(),
         faults: BTreeMap::new(),
         full: [false; 2],
+        ill: [false; 2],
         fenced: [None; 2],
         looked,
         stale: 0,
@@ -175,16 +178,16 @@ impl Run {
         }
     }
 
-    fn put(&mut self, at_ns: u64, deed: Deed) {
+    pub(super) fn put(&mut self, at_ns: u64, deed: Deed) {
         self.deeds += 1;
         self.agenda.insert((at_ns, self.deeds), deed);
     }
 
-    fn now_ns(&self) -> u64 {
+    pub(super) fn now_ns(&self) -> u64 {
         self.system.processes.clock.now_ns()
     }
 
-    fn say(&mut self, what: String) {
+    pub(super) fn say(&mut self, what: String) {
         if self.events.len() == EVENTS_MAX {
             self.events.pop_front();
         }
@@ -279,7 +282,7 @@ impl Run {
                     self.put(again_ns, Deed::Begin(fault));
                 }
             }
-            Deed::End(fault) => self.end(&fault),
+            Deed::End(fault) => self.end(&fault)?,
             Deed::Start(role, region) => self.start(role, region)?,
             Deed::Fence(fault) => self.fence(&fault)?,
             Deed::Stale(fault) => self.say_stale(&fault),
@@ -293,7 +296,7 @@ impl Run {
         match refused {
             Ok(()) => Ok(()),
             // It is tried again, as a supervisor does.
-            Err(why) if self.full[usize::from(region) - 1] => {
+            Err(why) if self.full[usize::from(region) - 1] || self.ill[usize::from(region) - 1] => {
                 self.say(why);
                 let at_ns = self.now_ns() + SECOND;
                 self.put(at_ns, Deed::Start(role, region));
@@ -303,13 +306,14 @@ impl Run {
         }
     }
 
-    fn crash(&mut self, role: Role, region: u16) -> Result<(), Broken> {
+    pub(super) fn crash(&mut self, role: Role, region: u16) -> Result<(), Broken> {
         if role == Role::Engine {
             self.looked.before_death(&mut self.system, region)?;
         }
         self.system.kill(role, region);
         if role == Role::Engine {
             self.looked.after_death(&mut self.system, region)?;
+            self.leave_snapshot(region);
         }
         Ok(())
     }
@@ -375,6 +379,7 @@ impl Run {
             }
             Kind::Killed => return Ok(self.kill_strategy(fault, true)),
             Kind::TradeBroken | Kind::TradeCorrected => return Ok(self.change_trade(fault)),
+            Kind::HostLost | Kind::DiskStalls | Kind::DiskRefuses | Kind::DiskRots => return self.begin_of_disk(fault),
             _ => return self.begin_of_process(fault, until_ns),
         }
         Ok(true)
@@ -423,7 +428,7 @@ impl Run {
         Ok(true)
     }
 
-    fn end(&mut self, fault: &Fault) {
+    fn end(&mut self, fault: &Fault) -> Result<(), Broken> {
         let (here, venue) = (region_host(fault.region), venue_host(fault.region));
         let net = self.system.processes.net.clone();
         match fault.kind {
@@ -447,8 +452,10 @@ impl Run {
             Kind::Killed => {
                 self.kill_strategy(fault, false);
             }
+            Kind::DiskStalls | Kind::DiskRefuses => self.end_of_disk(fault)?,
             _ => {}
         }
+        Ok(())
     }
 
     /// Whether the disks of a region's engine and gateway take no new file.
@@ -589,7 +596,7 @@ impl Run {
         let left: Vec<Deed> = std::mem::take(&mut self.agenda).into_values().collect();
         for deed in &left {
             if let Deed::End(fault) = deed {
-                self.end(fault);
+                self.end(fault)?;
             }
         }
         for region in 1..=2 {

@@ -33,6 +33,9 @@ const NEAR: Faults = Faults { udp_delay_ns: (5_000, 40_000), tcp_delay_ns: (5_00
 pub const FAR: Faults =
     Faults { udp_delay_ns: (4_000_000, 4_500_000), tcp_delay_ns: (4_000_000, 4_500_000), ..Faults::NONE };
 
+/// A disk needs longer than a cycle for so many of a million flushes.
+const DISK_BUSY: u32 = 300_000;
+
 /// A process of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -345,9 +348,13 @@ impl System {
         self.store.borrow_mut().put_epoch(number, epoch);
         let bootstrap = configs::bootstrap(number, epoch, first, !confirmed);
         let config = configs::engine(&self.settings, number, bootstrap);
+        // A start waits for its disk.
+        let disk = self.processes.disk(&name(Role::Engine, number));
+        disk.set_busy(0, 0);
         let tile = EngineTile::new(context, config, region.host()).map_err(|error| error.0)?;
         let tile = Rc::new(RefCell::new(tile));
         self.processes.start(id, Box::new(Shared(Rc::clone(&tile), name(Role::Engine, number))))?;
+        disk.set_busy(DISK_BUSY, self.settings.seed ^ u64::from(epoch) << 24 ^ u64::from(number));
         self.region(number).engine = Some(tile);
         Ok(())
     }

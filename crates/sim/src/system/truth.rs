@@ -163,6 +163,11 @@ impl Truth {
         self.alive_max = self.alive_max.max(self.alive.len());
     }
 
+    /// The ids of all that was taken.
+    pub fn taken(&self) -> &BTreeSet<u64> {
+        &self.ids
+    }
+
     /// The most that was at risk on either side since this was asked the last time, and the most orders alive.
     pub fn take_worst(&mut self) -> ([i64; 2], usize) {
         let [buys, sells] = self.open;

@@ -62,6 +62,36 @@ fn fills_that_only_a_status_tells_of_are_booked_once_as_their_difference() {
     }
 }
 
+/// The engine's host may be lost with the link, or with what its disk did not have; a venue of FIX says a day's reports once.
+#[test]
+fn a_gateway_that_starts_again_says_again_what_lasts_however_long_ago_it_was() {
+    let mut world = World::up(Setup::new(107));
+    let id = world.buy(100, 58_533);
+    world.run(2);
+    world.venue_does(Do::Fill(0, 40, 58_533));
+    // How far the venue was heard is journaled each second: everything before was handed on.
+    world.run(1_500);
+    world.venue_does(Do::Fill(0, 10, 58_533));
+    world.run(1_500);
+    let first: Vec<_> = world.events.clone();
+    for life in 1..=2 {
+        world.events.clear();
+        world.kill_gateway();
+        world.start_gateway();
+        world.run(12);
+        assert_eq!(
+            world.said(id)[..3],
+            [(Accepted, 100, 100, 0), (Filled, 40, 60, 40), (Filled, 10, 50, 50)],
+            "{life}"
+        );
+        let fills = |events: &[OrderEvent]| -> Vec<u64> {
+            events.iter().filter(|event| event.event == Filled.code()).map(|event| event.execution_id).collect()
+        };
+        assert_eq!(fills(&world.events), fills(&first), "{life}: by the same numbers, each once");
+        assert!(world.events.iter().all(|event| event.possible_duplicate == 1), "{life}");
+    }
+}
+
 #[test]
 fn a_fill_that_is_said_again_under_a_new_number_is_marked_and_changes_nothing() {
     let mut world = World::up(Setup::new(105));

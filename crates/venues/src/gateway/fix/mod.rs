@@ -1,8 +1,9 @@
 //! FIX order entry as a gateway's protocol: D, G, F, q, i and Z out; 8, 9, 3, j, r and b in; AF and H after each logon.
 //!
 //! The session keeps numbers and messages in its store (`sessions::fix`), the gateway the map of ids and every event in its
-//! journal. So a restart goes on where the numbers stand: what the venue said meanwhile is resent by number, and what the
-//! gateway may not have handed on before it died is handed on again, marked as possibly said before.
+//! journal. So a restart goes on where the numbers stand: what the venue said meanwhile is resent by number. What was said before is
+//! handed on again, marked as possibly said before: the venue does not say it twice, and an engine whose host was lost with the
+//! link, or with what its disk did not have, knows it no more. Over OUCH the venue's replay of the day does that.
 //!
 //! Invariant: an order is journaled here, then kept by the session's store, then queued for the socket; an event is journaled,
 //! then handed on, then its number counts as received. No order is sent again.
@@ -46,10 +47,28 @@ use quotes::Quotes;
 use recovery::Questions;
 use stream::{FixStream, Taker};
 
-/// Events that may not have been handed on before a death, at most: what may wait for a link that is full.
-const AGAIN_MAX: usize = 8_192;
 /// How far the venue was heard is journaled so often at most.
 const MARK_NS: u64 = 1_000_000_000;
+
+/// Whether an event says something that later ones do not change: a beginning, a trade, an end. What else it may have been is known
+/// from the session that is up.
+fn lasts(event: &OrderEvent) -> bool {
+    matches!(
+        OrderEventKind::from_code(event.event),
+        Some(
+            OrderEventKind::Accepted
+                | OrderEventKind::Rejected
+                | OrderEventKind::Filled
+                | OrderEventKind::Canceled
+                | OrderEventKind::Expired
+                | OrderEventKind::Replaced
+                | OrderEventKind::ReplaceRejected
+                | OrderEventKind::NotFound
+                | OrderEventKind::Broken
+                | OrderEventKind::Corrected
+        )
+    )
+}
 
 /// What a session trades.
 #[derive(Clone, Debug)]
@@ -91,8 +110,10 @@ struct Desk {
     mass: Option<(u64, u64, Sweep)>,
     /// The last ClOrdID or MassStatusReqID of a message about many orders.
     last_id: u64,
-    /// Events of an earlier life that may not have been handed on.
+    /// Events of earlier lives in this session of the venue, to be handed on again: of those that were handed on for certain what
+    /// lasts, then the rest; and how many the first are.
     again: VecDeque<OrderEvent>,
+    again_lasting: usize,
     /// The numbers as they were last journaled: when they began, and how far the venue was heard.
     venue_session: Option<VenueSession>,
     marked_ns: u64,
@@ -116,6 +137,7 @@ impl FixVenue {
                 mass: None,
                 last_id: 0,
                 again: VecDeque::new(),
+                again_lasting: 0,
                 venue_session: None,
                 marked_ns: 0,
                 counts: Counts::new(counters),
@@ -236,17 +258,17 @@ impl Protocol for FixVenue {
         match record {
             RecordRef::OrderEvent(event) => {
                 desk.fix.restore(event);
-                if desk.again.len() == AGAIN_MAX {
-                    desk.again.pop_front();
-                }
                 desk.again.push_back(*event);
             }
             RecordRef::VenueSession(session) => {
                 // It is journaled only when everything before it was handed on.
-                desk.again.clear();
+                let handed_on = desk.again.split_off(desk.again_lasting);
+                desk.again.extend(handed_on.into_iter().filter(lasts));
                 if desk.venue_session.is_some_and(|known| known.name != session.name) {
                     desk.fix.orders.forget_gone();
+                    desk.again.clear();
                 }
+                desk.again_lasting = desk.again.len();
                 desk.venue_session = Some(*session);
             }
             _ => {}
