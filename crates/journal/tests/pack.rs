@@ -13,6 +13,8 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tiles::{RealStorage, Storage};
 
 const SEGMENT_BYTES: usize = 2_048;
+/// In the environment of a writer that is to be killed: where it writes.
+const WRITES_TO: &str = "MERIDIAN_PACK_WRITES_TO";
 
 /// A directory of this test, gone at its end.
 struct Folder(PathBuf);
@@ -282,4 +284,61 @@ fn a_begin_that_is_gone_is_told_by_who_needs_it() {
     // One that was on its way is told, too, rather than waiting for ever.
     let told = follower.poll(&mut |_, _| {}).err().unwrap().to_string();
     assert_eq!(told, "journal: segment 1 is missing; segment 2 comes in its place", "{told}");
+}
+
+/// As the keeper does it: beside its place, renamed, and only then the plain file goes.
+fn keep(folder: &Path) {
+    for one in stored(folder).unwrap().into_iter().filter(|one| one.settled && one.plain_bytes.is_some()) {
+        let plain = folder.join(segment_name(one.segment));
+        let making = folder.join(format!(".{}.making", packed_name(one.segment)));
+        std::fs::write(&making, packed(&std::fs::read(&plain).unwrap())).unwrap();
+        std::fs::rename(making, folder.join(packed_name(one.segment))).unwrap();
+        std::fs::remove_file(plain).unwrap();
+    }
+}
+
+/// One life of a writer: it goes on with what stands and writes until it is killed. Every other life forces what it finds.
+#[test]
+fn writer_to_be_killed() {
+    let Some(folder) = std::env::var_os(WRITES_TO) else { return };
+    let storage = Rc::new(RealStorage::new(Path::new(&folder)).unwrap());
+    let mut last = 0;
+    let next = resume(storage.as_ref(), SEGMENT_BYTES, &mut |stamp, _| last = stamp.sequence).unwrap();
+    let mut writer = Writer::create(storage, config(next, next.0 % 2 == 1)).unwrap();
+    for sequence in next.1.. {
+        write(&mut writer, sequence..=sequence);
+        std::thread::sleep(std::time::Duration::from_micros(20));
+    }
+}
+
+#[test]
+fn a_writer_that_is_killed_and_goes_on_beside_a_keeper_loses_nothing() {
+    let folder = Folder::new("killed");
+    let (mut last, mut begun) = (0, 0);
+    for life in 0..30_u64 {
+        let mut writer = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writer_to_be_killed"])
+            .env(WRITES_TO, &folder.0)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // While it starts, too: that is when it opens, seals and forces what stands.
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(40 + life * 37 % 60);
+        while std::time::Instant::now() < until {
+            keep(&folder.0);
+        }
+        assert!(writer.try_wait().unwrap().is_none(), "life {life} ended by itself");
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let Ok(mut reader) = Reader::open_whole(&folder.0) else { continue };
+        let summary = reader.verify().unwrap_or_else(|error| panic!("life {life}: {error}"));
+        assert!(summary.last.sequence >= last, "life {life}: {} after {last}", summary.last.sequence);
+        begun += u64::from(summary.last.sequence > last);
+        last = summary.last.sequence;
+    }
+    keep(&folder.0);
+    let packed = stored(&folder.0).unwrap().iter().filter(|one| one.packed_bytes.is_some()).count();
+    assert!(begun > 5 && packed > 20, "{begun} lives wrote {last} records, {packed} segments are compressed");
+    assert!(survey(&folder.0).unwrap().faults.is_empty());
 }
