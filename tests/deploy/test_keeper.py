@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from meridian._native import journal as native_journal
 from meridian.deploy import condition, runs
 from meridian.deploy.supervisor import Supervisor
 from meridian.deploy.topology import TopologyError, check
+from meridian.engine import journals
+from tests.deploy.support import command, printed, until
+from tests.deploy.test_region import copied, spoil
 from tests.deploy.test_runs import gone, soon, unique
 from tests.engine.object_storage import BUCKET, KEYS, Line, server
 from tests.engine.test_compression import SEGMENT_BYTES, many
@@ -101,3 +104,58 @@ def test_it_keeps_a_journal_and_is_told_while_the_storage_is_away_and_after(
         count - 2,
         count - 1,
     ]
+
+
+SERVICE = """
+[services.keeper]
+kind = "journal-keeper"
+restart = "always"
+[services.keeper.settings]
+look_s = 0.2
+"""
+
+
+@pytest.mark.timeout(400)
+def test_beside_a_region_that_trades_it_compresses_and_takes_away_and_the_region_starts_again(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    spoil(path, ("port = 9464", "port = 0"), ("segment_bytes = 4_194_304", "segment_bytes = 65_536"))
+    path.write_text(path.read_text(encoding="utf-8") + SERVICE, encoding="utf-8")
+
+    def alive(what: Callable[[Path], Any]) -> Path:
+        """The engine's journal after a life in which this came to be."""
+        run = printed("up", str(path), "--detach")
+        journal = Path(run["run_directory"]) / "data" / "engine"
+        try:
+            for name in ("maker-aapl-xnas", "taker-aapl"):
+                command("strategy", "start", name)
+            until(lambda: what(journal))
+            (status,) = printed("status")["runs"]
+            (kept,) = status["keepers"]
+            assert kept["journal"] == str(journal) and kept["last_error"] is None
+        finally:
+            printed("down", run["name"])
+        return journal
+
+    def packed(journal: Path) -> list[int]:
+        return [one["segment"] for one in native_journal.segments(journal) if one["packed_bytes"] is not None]
+
+    journal = alive(lambda journal: len(native_journal.segments(journal)) > 1)
+    for _ in range(2):
+        # Each life begins a segment of its own.
+        alive(packed)
+    assert packed(journal) and printed("journal", "verify", str(journal))["whole"]
+    assert printed("journal", "replay", str(journal))["agree"]
+    assert printed("report", str(journal.parents[1]))["reconciliation"]["agrees"]
+    made = journals.snapshot(journal)
+    path.write_text(path.read_text(encoding="utf-8") + "keep_bytes = 1\n", encoding="utf-8")
+    alive(lambda journal: (journal / "retained.json").exists())
+    (found,) = printed("journal", "verify", str(journal))["journals"]
+    assert found["damage"] is None and 1 < found["begins_at"] <= made.input
+    (replayed,) = printed("journal", "replay", str(journal), "--from", str(made.input))["journals"]
+    assert replayed["agrees"] and replayed["last_sequence"] > made.input
+    whole = command("journal", "replay", str(journal))
+    assert whole.returncode == 1 and f"it begins at record {found['begins_at']}" in whole.stderr
+    alive(lambda journal: len(native_journal.segments(journal)) > 1)
+    (journal / made.name).unlink()
+    refused = command("up", str(path), "--detach")
+    assert refused.returncode != 0 and "no snapshot beside it fits" in refused.stderr, refused.stderr
