@@ -30,7 +30,9 @@ def do(system: System, harm: Harm) -> bool:
     with _harmed(system, harm):
         time.sleep(harm.seconds / 2)
         if harm.killed:
-            os.kill(system.pid(harm.run, harm.process), signal.SIGKILL)
+            # It may have died of the harm by itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(system.pid(harm.run, harm.process), signal.SIGKILL)
         time.sleep(harm.seconds / 2)
     return False
 

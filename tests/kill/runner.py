@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from meridian.console import in_words
 from meridian.deploy import runs
 from tests.kill import harms, invariants
 from tests.kill.apart import Means
@@ -109,8 +110,8 @@ class Runner:
                 if count % CHECK_EVERY == 0 and count < len(harmful):
                     self._check(system)
             self._end(system)
-        except Broken as error:
-            last.failures += error.sentences
+        except (Broken, OSError) as error:
+            last.failures += error.sentences if isinstance(error, Broken) else [in_words(error)]
             self.done += [last] if last not in self.done else []
             self._keep(system)
         finally:
