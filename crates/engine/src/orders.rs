@@ -241,7 +241,8 @@ impl Order {
     pub(crate) fn session_up(&mut self) -> bool {
         let certain = self.acknowledged && self.pending_id == 0 && !self.forsaken;
         // A cancel that had no answer is under way no longer: nobody will give it one.
-        let had_asked = std::mem::take(&mut self.cancel_sent);
+        let had_asked = self.cancel_sent;
+        self.cancel_sent &= !certain && is_broken(Variant::CancelNotAskedAgain);
         if certain {
             self.unknown = false;
             if had_asked {
@@ -515,7 +516,8 @@ impl Order {
         if self.ended.is_some() {
             return Step::repeated(); // The order ended while the replace was under way.
         }
-        if event.possible_duplicate == 1 && !self.is_pending(event) {
+        let earlier = event.possible_duplicate == 1 && !self.is_pending(event);
+        if earlier && !is_broken(Variant::EarlierRefusalTaken) {
             return Step::repeated(); // Of a replacement before the one that is under way now.
         }
         if self.pending_id == 0 {

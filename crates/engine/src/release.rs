@@ -7,6 +7,7 @@
 //! Invariant: a command that takes something on leaves after its input is durable, in the order of the passes. What never leaves is
 //! told to the fold as a `NotSent`, as with a full link: a full ring is one, and a device that refused is one for good.
 
+use records::broken::{Variant, is_broken};
 use records::{CancelOrder, Header, Kind, Owner, Reason, ReplaceOrder, read_from};
 
 /// Bytes of the longest command or message to another engine.
@@ -109,7 +110,7 @@ impl Release {
         if self.failed {
             return Verdict::Refused(Reason::NotDurable);
         }
-        if self.cause <= self.up_to && self.count == 0 {
+        if (self.cause <= self.up_to && self.count == 0) || is_broken(Variant::CommandsBeforeDurable) {
             return Verdict::Leaves;
         }
         if self.count == self.held.len() || record.len() > BYTES_MAX {

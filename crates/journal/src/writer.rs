@@ -7,6 +7,7 @@
 use std::io;
 use std::rc::Rc;
 
+use records::broken::{Variant, is_broken};
 use records::{Stamp, prefetch_bytes};
 use tiles::{FlushFailed, Flusher, Segment, Storage};
 
@@ -204,6 +205,7 @@ impl Writer {
                 Ok(self.last.sequence)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(up_to),
+            Err(_) if is_broken(Variant::FailedFlushBelieved) => Ok(self.last.sequence),
             Err(_) => {
                 self.device = Device::Failed;
                 Err(FlushFailed)

@@ -104,6 +104,17 @@ fn counters_go_on_from_what_was_written() {
     assert_eq!((&read, next_seed), (&totals, 6));
     read.add(&outcome, 1_000);
     assert_eq!((read.seeds, read.simulated_ns), (2, 2 * outcome.simulated_ns));
+    let mut both = Totals::default();
+    both.merge(&totals);
+    both.merge(&totals);
+    both.wall_ns = read.wall_ns;
+    assert_eq!(both, read, "what two processes did is what one does");
+    let (fewest, median) = read.kinds_of_fault();
+    assert_eq!((fewest, median), (outcome.faults.len() as u64, outcome.faults.len() as u64));
+    let page = read.page("abc", (5, 6), &[]);
+    for word in ["| commit | abc |", "| seeds | 5 to 6 |", "| failed | 0 |"] {
+        assert!(page.contains(word), "{word} is not in {page}");
+    }
     assert!(Totals::read("{}").is_none() && Totals::read("x").is_none());
 }
 

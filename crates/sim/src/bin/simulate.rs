@@ -1,7 +1,9 @@
 //! `make sim`: whole systems of two regions by seed, with what goes wrong in them; what broke, and how to see it again.
 //!
 //!     simulate --seed 1 [--seeds 10 | --hours 2] [--seconds 60] [--rate 500] [--faults 1,2] [--acts 9] [--variant NAME]
-//!              [--kept FILE] [--counters FILE] [--json FILE]
+//!              [--kept FILE] [--counters FILE] [--json FILE] [--report FILE] [--commit NAME] [--jobs 2]
+//!
+//! `--report` writes a page and, beside it, the same as JSON. `--variant all` tries each variant until a run notices.
 //!
 //! Invariant: equal arguments give equal runs, but for how many fit into `--hours`. Exit code 0: nothing broke; 1: something did,
 //! or nothing did in a variant; 2: bad arguments, all told at once before anything starts.
@@ -11,15 +13,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use sim::system::report::{Totals, command, failure, failure_json};
+use sim::system::report::{Found, Totals, command, failure, failure_json, variants_page};
 use sim::system::{Outcome, Settings, clean_up, kept, run, shrink};
 
 /// So that a run can look at the memory that its system holds.
 #[global_allocator]
 static ALLOCATOR: sim::system::Counting = sim::system::Counting;
 
-const NAMES: &str =
-    "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --variant, --kept, --counters, --json";
+const NAMES: &str = "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --variant, --kept, --counters, --json, --report, --commit, --jobs";
 
 /// What was asked for.
 #[derive(Default)]
@@ -35,6 +36,9 @@ struct Asked {
     kept: Option<PathBuf>,
     counters: Option<PathBuf>,
     json: Option<PathBuf>,
+    report: Option<PathBuf>,
+    commit: Option<String>,
+    jobs: Option<u64>,
 }
 
 fn whole(name: &str, value: &str, low: u64, high: u64, errors: &mut Vec<String>) -> Option<u64> {
@@ -84,13 +88,27 @@ impl Asked {
                 "--kept" => asked.kept = Some(value.into()),
                 "--counters" => asked.counters = Some(value.into()),
                 "--json" => asked.json = Some(value.into()),
+                "--report" => asked.report = Some(value.into()),
+                "--commit" => asked.commit = Some(value.clone()),
+                "--jobs" => asked.jobs = whole(name, value, 1, 256, &mut errors),
                 _ => errors.push(format!("{name}: is not known; allowed are {NAMES}")),
             }
         }
         if asked.seeds.is_some() && asked.hours.is_some() {
             errors.push("--seeds: stands beside --hours; one of the two".to_owned());
         }
+        if asked.jobs.is_some_and(|jobs| jobs > 1) && (asked.seeds.is_none() || asked.variant.is_some()) {
+            errors.push("--jobs: several processes share --seeds, of no variant".to_owned());
+        }
         if errors.is_empty() { Ok(asked) } else { Err(errors) }
+    }
+
+    /// Writes a page, and the same for programs beside it.
+    fn report(&self, page: &str, value: &Value) -> Result<(), String> {
+        let Some(path) = &self.report else { return Ok(()) };
+        let written = std::fs::write(path, page)
+            .and_then(|()| std::fs::write(path.with_extension("json"), format!("{value:#}\n")));
+        written.map_err(|error| format!("--report = {}: {error}", path.display()))
     }
 
     fn settings(&self, seed: u64) -> Settings {
@@ -166,8 +184,80 @@ fn run_kept(path: &PathBuf, runs: &mut Runs) -> Result<(), Vec<String>> {
     Ok(())
 }
 
+/// The seeds in several processes, each with a part of them in one piece; what they came to together.
+fn run_jobs(asked: &Asked, jobs: u64, runs: &mut Runs) -> Result<(), String> {
+    let (first, seeds) = (runs.next_seed, asked.seeds.unwrap_or(1));
+    let folder = std::env::temp_dir().join(format!("meridian-simulator-jobs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut children = Vec::new();
+    for job in 0..jobs.min(seeds) {
+        let (from, to) = (first + seeds * job / jobs.min(seeds), first + seeds * (job + 1) / jobs.min(seeds));
+        let path = folder.join(format!("{job}.json"));
+        let mut command = std::process::Command::new(&program);
+        command
+            .arg("--seed")
+            .arg(from.to_string())
+            .arg("--seeds")
+            .arg((to - from).to_string())
+            .arg("--json")
+            .arg(&path);
+        let settings = [
+            ("--seconds", asked.seconds.map(|value| value.to_string())),
+            ("--rate", asked.rate.map(|value| value.to_string())),
+        ];
+        for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            command.arg(name).arg(value);
+        }
+        children.push((path, command.spawn().map_err(|error| format!("{}: {error}", program.display()))?));
+    }
+    for (path, mut child) in children {
+        child.wait().map_err(|error| error.to_string())?;
+        let said = |what: String| format!("{}: {what}", path.display());
+        let text = std::fs::read_to_string(&path).map_err(|error| said(error.to_string()))?;
+        let report: Value = serde_json::from_str(&text).map_err(|error| said(error.to_string()))?;
+        let (totals, next) =
+            Totals::read(&report["totals"].to_string()).ok_or_else(|| said("is no report".to_owned()))?;
+        runs.totals.merge(&totals);
+        runs.next_seed = runs.next_seed.max(next);
+        runs.failures.extend(report["failures"].as_array().cloned().unwrap_or_default());
+    }
+    std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+/// Each variant, until a run notices or so many did not; whether all were noticed.
+fn run_variants(asked: &Asked) -> Result<bool, String> {
+    let mut all = Vec::new();
+    for variant in sim::system::variants::all() {
+        sim::system::variants::choose(variant.0)?;
+        let mut found = Found { variant, run: None, runs: 0 };
+        let first = asked.seed.unwrap_or(1);
+        for seed in first..first + asked.seeds.unwrap_or(200) {
+            let settings = asked.settings(seed);
+            let outcome = run(&settings);
+            found.runs += 1;
+            if outcome.broken.is_some() {
+                found.run = Some((settings, outcome));
+                break;
+            }
+        }
+        let told = found.run.as_ref().and_then(|(_, outcome)| outcome.broken.as_ref()).map(ToString::to_string);
+        println!("{}: after {} runs: {}", variant.0, found.runs, told.unwrap_or_else(|| "NOT found".to_owned()));
+        all.push(found);
+    }
+    if all.is_empty() {
+        return choose(Some("all")).map(|()| false);
+    }
+    let page = variants_page(asked.commit.as_deref().unwrap_or("unknown"), asked.seconds.unwrap_or(60.0), &all);
+    let value = json!({"v": 1, "commit": asked.commit, "variants": all.iter().map(Found::json).collect::<Vec<_>>()});
+    asked.report(&page, &value)?;
+    Ok(all.iter().all(|found| found.run.is_some()))
+}
+
 fn choose(variant: Option<&str>) -> Result<(), String> {
-    let Some(name) = variant else { return Ok(()) };
+    let Some(name) = variant.filter(|name| *name != "all" || sim::system::variants::all().is_empty()) else {
+        return Ok(());
+    };
     sim::system::variants::choose(name)
 }
 
@@ -197,6 +287,28 @@ fn run_seeds(asked: &Asked, runs: &mut Runs) {
     }
 }
 
+/// Runs what was asked for and writes what it came to.
+fn run_and_tell(asked: &Asked, runs: &mut Runs) -> Result<(), String> {
+    let first = runs.next_seed;
+    match asked.jobs {
+        Some(jobs) if jobs > 1 => run_jobs(asked, jobs, runs)?,
+        _ if asked.kept.is_none() || asked.seed.is_some() || asked.hours.is_some() => run_seeds(asked, runs),
+        _ => {}
+    }
+    clean_up();
+    println!("{}", runs.totals.table());
+    let commit = asked.commit.as_deref().unwrap_or("unknown");
+    let report = json!({
+        "v": 1, "variant": asked.variant, "commit": commit, "first_seed": first, "last_seed": runs.next_seed - 1,
+        "totals": runs.totals.json(runs.next_seed), "failures": runs.failures,
+    });
+    if let Some(path) = &asked.json {
+        std::fs::write(path, format!("{report:#}\n"))
+            .map_err(|error| format!("--json = {}: {error}", path.display()))?;
+    }
+    asked.report(&runs.totals.page(commit, (first, runs.next_seed - 1), &runs.failures), &report)
+}
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let begun = Asked::read(&words).and_then(|asked| {
@@ -217,17 +329,18 @@ fn main() -> ExitCode {
         errors.iter().for_each(|error| eprintln!("{error}"));
         return ExitCode::from(2);
     }
-    if asked.kept.is_none() || asked.seed.is_some() || asked.hours.is_some() {
-        run_seeds(&asked, &mut runs);
+    if asked.variant.as_deref() == Some("all") {
+        return match run_variants(&asked) {
+            Ok(all) => ExitCode::from(u8::from(!all)),
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(2)
+            }
+        };
     }
-    clean_up();
-    println!("{}", runs.totals.table());
-    if let Some(path) = &asked.json {
-        let report = json!({"v": 1, "variant": asked.variant, "totals": runs.totals.json(runs.next_seed), "failures": runs.failures});
-        if let Err(error) = std::fs::write(path, format!("{report:#}\n")) {
-            eprintln!("--json = {}: {error}", path.display());
-            return ExitCode::from(2);
-        }
+    if let Err(error) = run_and_tell(&asked, &mut runs) {
+        eprintln!("{error}");
+        return ExitCode::from(2);
     }
     let found = !runs.failures.is_empty();
     if let Some(variant) = &asked.variant {

@@ -98,6 +98,9 @@ impl Run {
         disk.set_stalls(false);
         disk.set_refuses(false);
         let id = self.system.region(region).id(Role::Engine);
+        if fault.kind == Kind::DiskRefuses && fault.draw & 4 == 0 && self.lose_host(fault)? {
+            return Ok(());
+        }
         if fault.kind == Kind::DiskRefuses && self.system.processes.runs(id) {
             self.crash(Role::Engine, region)?;
             let at_ns = self.now_ns() + 1 + fault.draw % 1_000_000_000;

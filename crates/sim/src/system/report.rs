@@ -94,6 +94,71 @@ impl Totals {
         Some((totals, number("next_seed")?))
     }
 
+    /// Adds sums of other runs.
+    pub fn merge(&mut self, other: &Self) {
+        self.seeds += other.seeds;
+        self.failed += other.failed;
+        self.simulated_ns += other.simulated_ns;
+        self.wall_ns += other.wall_ns;
+        self.flow += other.flow;
+        self.orders += other.orders;
+        self.fills += other.fills;
+        self.growth_bytes_max = self.growth_bytes_max.max(other.growth_bytes_max);
+        let tables =
+            [(&mut self.kinds, &other.kinds), (&mut self.faults, &other.faults), (&mut self.counts, &other.counts)];
+        for (sums, more) in tables {
+            for (word, count) in more {
+                *sums.entry(word.clone()).or_default() += count;
+            }
+        }
+    }
+
+    /// Kinds of fault in a run: the fewest, and the median of all runs.
+    pub fn kinds_of_fault(&self) -> (u64, u64) {
+        let counts = || self.kinds.iter().filter_map(|(kinds, runs)| Some((kinds.parse::<u64>().ok()?, *runs)));
+        let (mut left, mut median) = (self.seeds / 2, 0);
+        for (kinds, runs) in counts() {
+            median = kinds;
+            if left < runs {
+                break;
+            }
+            left -= runs;
+        }
+        (counts().map(|(kinds, _)| kinds).min().unwrap_or(0), median)
+    }
+
+    /// The whole as a page: which build, which seeds, and what they came to.
+    pub fn page(&self, commit: &str, seeds: (u64, u64), failures: &[Value]) -> String {
+        let (fewest, median) = self.kinds_of_fault();
+        let mut text = "# Runs of the simulator\n\nMade by `make sim REPORT=`; see `docs/simulator.md`.\n\n".to_owned();
+        let rows = [
+            ("commit", commit.to_owned()),
+            ("seeds", format!("{} to {}", seeds.0, seeds.1)),
+            ("runs", self.seeds.to_string()),
+            ("failed", self.failed.to_string()),
+            ("simulated days", format!("{:.3}", self.simulated_ns as f64 / DAY_NS)),
+            ("times real time, each process", format!("{:.0}", self.speed())),
+            ("kinds of fault in a run: fewest, median", format!("{fewest}, {median}")),
+            ("faults", self.faults.values().sum::<u64>().to_string()),
+            ("commands of others", self.flow.to_string()),
+            ("orders of ours", self.orders.to_string()),
+            ("fills of ours", self.fills.to_string()),
+            ("memory grown by at most, KiB", (self.growth_bytes_max >> 10).to_string()),
+        ];
+        let _ = writeln!(text, "| what | value |\n| --- | --- |");
+        for (word, value) in rows {
+            let _ = writeln!(text, "| {word} | {value} |");
+        }
+        let _ = writeln!(text, "\n| fault, or what else happened | times |\n| --- | --- |");
+        for (word, count) in self.faults.iter().chain(&self.counts) {
+            let _ = writeln!(text, "| {word} | {count} |");
+        }
+        for failure in failures {
+            let _ = writeln!(text, "\n- {}: `{}`", failure["shrunk"]["what"], failure["shrunk"]["command"]);
+        }
+        text
+    }
+
     /// Simulated time by time that it took.
     pub fn speed(&self) -> f64 {
         self.simulated_ns as f64 / (self.wall_ns.max(1)) as f64
@@ -125,6 +190,57 @@ impl Totals {
         }
         text
     }
+}
+
+/// What a rule that was taken out led to: in which run, and how long that took.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The variant and its rule.
+    pub variant: (&'static str, &'static str),
+    /// The run, `None`: none of them noticed.
+    pub run: Option<(Settings, Outcome)>,
+    /// Runs until then.
+    pub runs: u64,
+}
+
+impl Found {
+    /// For programs.
+    pub fn json(&self) -> Value {
+        let (variant, rule) = self.variant;
+        let run = self.run.as_ref().map(|(settings, outcome)| failure_json(settings, outcome, Some(variant)));
+        let kinds = self.run.as_ref().map(|(_, outcome)| outcome.faults.keys().copied().collect::<Vec<_>>());
+        json!({"variant": variant, "rule": rule, "runs": self.runs, "kinds": kinds, "found": run})
+    }
+
+    fn row(&self) -> String {
+        let (variant, rule) = self.variant;
+        let Some((settings, outcome)) = &self.run else {
+            return format!("| `{variant}` | {rule} | not found in {} | | | |", self.runs);
+        };
+        let kinds: Vec<&str> = outcome.faults.keys().copied().collect();
+        let broken = outcome.broken.as_ref();
+        let at_s = broken.map_or(0.0, |broken| broken.at_ns as f64 / 1e9);
+        let what = broken.map_or("", |broken| broken.invariant.word());
+        format!("| `{variant}` | {rule} | {} | {} | {at_s:.1} | {what} |", settings.seed, kinds.join(", "))
+    }
+}
+
+/// All variants as a page.
+pub fn variants_page(commit: &str, seconds: f64, found: &[Found]) -> String {
+    let times = found.iter().filter(|found| found.run.is_some()).count();
+    let mut text = format!(
+        "# Rules taken out, and what noticed\n\nMade by `make sim VARIANTS=1`; see `docs/simulator.md`. Commit {commit}; seeds from 1 \
+         on, {seconds} simulated seconds each; {times} of {} found.\n\n",
+        found.len()
+    );
+    text.push_str(
+        "| variant | rule | seed | kinds of fault done | at, s | what broke |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    for one in found {
+        text.push_str(&one.row());
+        text.push('\n');
+    }
+    text
 }
 
 /// The command that does this run again.

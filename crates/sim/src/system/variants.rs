@@ -17,6 +17,18 @@ pub fn choose(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Each variant's name and rule.
+#[cfg(feature = "broken")]
+pub fn all() -> Vec<(&'static str, &'static str)> {
+    records::broken::Variant::ALL.iter().map(|variant| (variant.word(), variant.rule())).collect()
+}
+
+/// Each variant's name and rule: there is none in this build.
+#[cfg(not(feature = "broken"))]
+pub fn all() -> Vec<(&'static str, &'static str)> {
+    Vec::new()
+}
+
 /// Takes a rule out for all runs of this process: there is none in this build.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ mod stream;
 use std::collections::VecDeque;
 
 use links::{Counter, Counters};
+use records::broken::{Variant, is_broken};
 use records::{
     NewOrder, OrderEvent, OrderEventKind, Reason, RecordRef, ReplaceOrder, SessionState, Side, Stamp, VenueSession,
     bytes_of,
@@ -262,7 +263,8 @@ impl Protocol for FixVenue {
             }
             RecordRef::VenueSession(session) => {
                 // It is journaled only when everything before it was handed on.
-                let handed_on = desk.again.split_off(desk.again_lasting);
+                let mut handed_on = desk.again.split_off(desk.again_lasting);
+                handed_on.retain(|_| !is_broken(Variant::ReportsNotSaidAgain));
                 desk.again.extend(handed_on.into_iter().filter(lasts));
                 if desk.venue_session.is_some_and(|known| known.name != session.name) {
                     desk.fix.orders.forget_gone();
