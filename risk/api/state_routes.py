@@ -173,7 +173,7 @@ async def regions(service: Served, _: Reader) -> RowsAnswer:
 @router.get("/epochs", tags=["regions"], summary="The epoch of every engine")
 async def epochs(service: Served, _: Reader) -> RowsAnswer:
     """The store's epoch of each holder beside the one that its engine has, and what keeps the engine from opening positions:
-    `epoch_unconfirmed`, `fenced`, `reference_differs`."""
+    `epoch_unconfirmed`, `fenced`, `reference_differs`, `not_obeyed`."""
     stored = {words[1]: one.epoch for words, one in service.view.of("epochs")}
     regions = {one.holder: one for _, one in service.view.of("regions")}
     rows = []

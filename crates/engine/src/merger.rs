@@ -2,7 +2,7 @@
 //!
 //! Invariant: sequences have no gap, time never goes back, and the fold is given nothing that is not in the journal.
 
-use journal::{Full, Writer};
+use journal::{Back, Cursor, Full, Writer};
 use records::Stamp;
 use records::broken::{Variant, is_broken};
 use tiles::FlushFailed;
@@ -32,6 +32,32 @@ impl Merger {
         }
         self.last = stamp;
         Ok(stamp)
+    }
+
+    /// Takes the stamp that another merger gave, and journals: `false` where it does not follow the last one.
+    ///
+    /// # Errors
+    /// [`Full`]: the record is not journaled and must not be folded.
+    pub fn follow(&mut self, stamp: Stamp, record: &[u8]) -> Result<bool, Full> {
+        if stamp.sequence != self.last.sequence + 1 || stamp.time_ns < self.last.time_ns {
+            return Ok(false);
+        }
+        if let Some(writer) = &mut self.writer {
+            writer.append(stamp, record)?;
+        }
+        self.last = stamp;
+        Ok(true)
+    }
+
+    /// As [`Writer::cursor`].
+    pub fn cursor(&self, sequence: u64) -> Option<Cursor> {
+        self.writer.as_ref()?.cursor(sequence)
+    }
+
+    /// As [`Writer::read`].
+    #[inline]
+    pub fn read(&self, cursor: &mut Cursor) -> Back<'_> {
+        self.writer.as_ref().map_or(Back::Gone, |writer| writer.read(cursor))
     }
 
     /// The last stamp given.

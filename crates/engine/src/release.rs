@@ -70,6 +70,8 @@ pub(crate) struct Release {
     count: usize,
     up_to: u64,
     failed: bool,
+    /// The standby is away: until it is back nothing that takes something on leaves.
+    pub(crate) away: bool,
     /// The input that is folded.
     pub(crate) cause: u64,
 }
@@ -90,7 +92,7 @@ impl Release {
             bytes: [1; BYTES_MAX],
         };
         let held = vec![empty; depth].into_boxed_slice();
-        Self { held, first: 0, count: 0, up_to: 0, failed: false, cause: 0 }
+        Self { held, first: 0, count: 0, up_to: 0, failed: false, away: false, cause: 0 }
     }
 
     /// How many wait.
@@ -107,7 +109,7 @@ impl Release {
         {
             return verdict;
         }
-        if self.failed {
+        if self.failed || self.away {
             return Verdict::Refused(Reason::NotDurable);
         }
         if (self.cause <= self.up_to && self.count == 0) || is_broken(Variant::CommandsBeforeDurable) {
@@ -143,7 +145,7 @@ impl Release {
         let whole = cancel.lots == 0;
         match found {
             None if cancel.quote == 0 => Some(Verdict::Leaves),
-            None if self.failed => Some(Verdict::Leaves),
+            None if self.failed || self.away => Some(Verdict::Leaves),
             Some(at) if whole && cancel.quote == 0 && self.held[at].original_id == id => {
                 self.held[at].gone = true;
                 Some(Verdict::LeavesAlone(at))
@@ -174,7 +176,7 @@ impl Release {
 
     /// The next one that may leave.
     pub(crate) fn next(&mut self) -> Option<Held> {
-        self.pop(|release, held| !release.failed && held.cause <= release.up_to)
+        self.pop(|release, held| !release.failed && !release.away && held.cause <= release.up_to)
     }
 
     /// The next one that is never to leave: once the device refused, or when the engine ends.

@@ -9,11 +9,12 @@ use records::{EngineStart, Header, Record, SessionGuard, read_from};
 use tiles::{Ends, StartError, TileSpec, settings};
 
 use crate::config::EngineConfig;
+use crate::partner::PartnerSettings;
 use crate::peers::PeerSettings;
 use crate::region_quotes::QuoteSettings;
 use crate::sessions::SessionSettings;
 use crate::state_file::STATE_FILE_BYTES;
-use crate::tile::EngineTileConfig;
+use crate::tile::{EngineTileConfig, WaitsFor};
 
 settings! {
     /// What stands under `[tiles.NAME.settings]` for `kind = "engine"`.
@@ -36,11 +37,13 @@ settings! {
         pub outputs: Option<String> = None, "the name of a link";
         /// Directory of the strategies' object code.
         pub libraries: Option<PathBuf> = None, "the path of a directory";
+        /// The other engine of this shard, which takes this one's place or whose place this one takes.
+        pub partner: Option<PartnerSettings> = None, "a table";
         /// What a record survives before anything that rests on it is sent: `none` nothing, `process` the end of the process, `disk` the
-        /// loss of the host.
-        pub durability: String = "process".to_owned(), "none, process or disk",
-            |word| ["none", "process", "disk"].contains(&word.as_str());
-        /// Commands that may wait for the disk at `disk`.
+        /// loss of the host, `standby` the loss of the host or of its disk, `standby+disk` the loss of both hosts.
+        pub durability: String = "process".to_owned(), "none, process, disk, standby or standby+disk",
+            |word| ["none", "process", "disk", "standby", "standby+disk"].contains(&word.as_str());
+        /// Commands that may wait for the disk or the standby.
         pub held_max: usize = 4096, "a whole number from 1 to 65536", |held| (1..=65_536).contains(held);
         /// Size of a journal segment.
         pub segment_bytes: usize = 16 << 20, "a whole number from 65536 to 1073741824",
@@ -78,7 +81,12 @@ impl EngineSettings {
         config.outputs.clone_from(&self.outputs);
         config.segment_bytes =
             if self.durability == "none" { 0 } else { self.segment_bytes.next_multiple_of(PAGE_BYTES) };
-        config.held_max = if self.durability == "disk" { self.held_max } else { 0 };
+        let waits_for =
+            WaitsFor { device: self.durability.ends_with("disk"), standby: self.durability.starts_with("standby") };
+        config.held_max = if waits_for.device || waits_for.standby { self.held_max } else { 0 };
+        config.waits_for = waits_for;
+        config.partner.clone_from(&self.partner);
+        problems.extend(self.partner_problems(&key));
         (config.timer_ns, config.heartbeat_ns) = (self.timer_ns, self.heartbeat_ns);
         config.poll_limit = self.poll_limit;
         for venue in self.commands.keys() {
@@ -99,6 +107,19 @@ impl EngineSettings {
             config.quotes = Some(quotes.clone());
         }
         if problems.is_empty() { Ok(config) } else { Err(StartError(problems.join("\n"))) }
+    }
+
+    fn partner_problems(&self, key: &str) -> Option<String> {
+        let durability = &self.durability;
+        match self.partner {
+            None if durability.starts_with("standby") => Some(format!(
+                "{key}.durability = \"{durability}\": needs a partner that acknowledges; without one none, process and disk are allowed"
+            )),
+            Some(_) if durability == "none" => Some(format!(
+                "{key}.durability = \"none\": a partner follows a journal; process, disk, standby and standby+disk are allowed"
+            )),
+            _ => None,
+        }
     }
 
     /// The rules of every venue that orders go to.
@@ -173,6 +194,11 @@ pub fn check_engine(spec: &TileSpec, ends: &Ends) -> Vec<String> {
         }
         for (shard, peer) in &settings.peers {
             ends.produces(&format!("{key}.peers.{shard}.link"), &peer.link, errors);
+        }
+        if let Some(partner) = &settings.partner {
+            ends.produces(&format!("{key}.partner.to"), &partner.to, errors);
+            ends.consumes(&format!("{key}.partner.from"), &partner.from, errors);
+            ends.consumes(&format!("{key}.partner.lead"), &partner.lead, errors);
         }
         if let Some(link) = &settings.outputs {
             ends.produces(&format!("{key}.outputs"), link, errors);

@@ -20,12 +20,16 @@ use crate::fold::Engine;
 use crate::host::{Host, NoHost};
 use crate::merger::Merger;
 use crate::outbox::{NoOutbox, Outbox, Stage};
+use crate::partner::PartnerSettings;
 use crate::region_quotes::{QuoteSettings, RegionQuotes};
 use crate::release::{Release, To, Verdict};
 use crate::start::Started;
 use crate::state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
+use wiring::{command_links, feed_links, peer_links};
 
 mod holding;
+mod pair;
+mod wiring;
 
 /// How an engine's tile is wired.
 #[derive(Clone, Debug)]
@@ -38,8 +42,12 @@ pub struct EngineTileConfig {
     pub bootstrap: Vec<u8>,
     /// Size of a journal segment; 0: no journal (durability `none`).
     pub segment_bytes: usize,
-    /// Commands that may wait until their input is on the device (durability `disk`); 0: none waits (`process`).
+    /// Commands that may wait until their input is durable; 0: none waits (`process`).
     pub held_max: usize,
+    /// Whether they wait for the device (`disk`), and for the standby (`standby`).
+    pub waits_for: WaitsFor,
+    /// The other engine of this shard, which leads while this one follows, or the other way round.
+    pub partner: Option<PartnerSettings>,
     /// Subscriptions to poll, by link name.
     pub inputs: Vec<String>,
     /// The command link of each venue.
@@ -62,6 +70,15 @@ pub struct EngineTileConfig {
     pub heartbeat_ns: u64,
 }
 
+/// What commands wait for, where they wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitsFor {
+    /// The device has the input that caused them.
+    pub device: bool,
+    /// The standby has it.
+    pub standby: bool,
+}
+
 impl EngineTileConfig {
     /// A configuration with the usual times and no links.
     pub fn new(name: &str, bootstrap: Vec<u8>) -> Self {
@@ -71,6 +88,8 @@ impl EngineTileConfig {
             bootstrap,
             segment_bytes: 16 << 20,
             held_max: 0,
+            waits_for: WaitsFor { device: true, standby: false },
+            partner: None,
             inputs: Vec::new(),
             commands: Vec::new(),
             guards: Vec::new(),
@@ -302,6 +321,7 @@ pub struct EngineTile {
     /// The snapshot that this life began with.
     mark: Option<Mark>,
     merger: Merger,
+    pair: Option<pair::Pair>,
     subscriptions: Vec<Box<dyn Subscription>>,
     turn: usize,
     outbox: TileOutbox,
@@ -350,42 +370,6 @@ impl TileCounters {
     }
 }
 
-/// The link to the gateway of each venue, by the venue's number.
-fn command_links(
-    config: &EngineTileConfig,
-    context: &mut Context,
-    problems: &mut Vec<String>,
-) -> Vec<Option<Box<dyn Publication>>> {
-    let venues = config.engine.venues_max + 1;
-    let mut commands: Vec<_> = (0..venues).map(|_| None).collect();
-    for (venue, name) in &config.commands {
-        match (context.publications.remove(name), commands.get_mut(usize::from(*venue))) {
-            (Some(link), Some(place)) => *place = Some(link),
-            (None, _) => problems.push(format!("{}.commands: no link {name}", config.name)),
-            (_, None) => {
-                problems.push(format!("{}.commands: venue {venue}: allowed are 1 to {}", config.name, venues - 1))
-            }
-        }
-    }
-    commands
-}
-
-/// The link to each other engine, by its shard.
-fn peer_links(
-    config: &EngineTileConfig,
-    context: &mut Context,
-    problems: &mut Vec<String>,
-) -> Vec<(u16, Box<dyn Publication>)> {
-    let mut peers = Vec::new();
-    for (peer, name) in &config.peers {
-        match context.publications.remove(name) {
-            Some(link) => peers.push((peer.shard, link)),
-            None => problems.push(format!("{}.peers: no link {name}", config.name)),
-        }
-    }
-    peers
-}
-
 const STATE_INTERVAL_NS: u64 = 1_000_000_000;
 
 impl EngineTile {
@@ -403,14 +387,9 @@ impl EngineTile {
             }
         }
         let commands = command_links(&config, &mut context, &mut problems);
-        let mut feeds = Vec::new();
-        for (venue, name) in &config.feeds {
-            match context.publications.remove(name) {
-                Some(link) => feeds.push(FeedLink { venue: *venue, link, owed: false }),
-                None => problems.push(format!("{}.feeds: no link {name}", config.name)),
-            }
-        }
+        let feeds = feed_links(&config, &mut context, &mut problems);
         let peers = peer_links(&config, &mut context, &mut problems);
+        let pair = pair::Pair::new(&config, &mut context, &mut problems);
         let outputs = config.outputs.as_ref().and_then(|name| context.publications.remove(name));
         if let (Some(name), None) = (&config.outputs, &outputs) {
             problems.push(format!("{}.outputs: no link {name}", config.name));
@@ -451,6 +430,7 @@ impl EngineTile {
             config,
             storage: context.storage,
             merger: Merger::new(None, Stamp::zeroed()),
+            pair,
             subscriptions,
             turn: 0,
             outbox,
@@ -484,8 +464,10 @@ impl EngineTile {
             settings: self.config.engine.words(),
         };
         let stands = self.storage.list()?.iter().any(|name| journal::is_segment(name));
-        let (segment_bytes, forced) = (self.config.segment_bytes, self.config.held_max > 0);
-        let mut journal = JournalConfig { segment_bytes, forced, ..JournalConfig::new(identity) };
+        let segment_bytes = self.config.segment_bytes;
+        let forced = self.config.held_max > 0 && self.config.waits_for.device;
+        let read_back = self.pair.is_some();
+        let mut journal = JournalConfig { segment_bytes, forced, read_back, ..JournalConfig::new(identity) };
         let mut last = Stamp::zeroed();
         if stands {
             self.start_from_snapshot()?;
@@ -610,6 +592,13 @@ impl EngineTile {
         }
     }
 
+    fn open_state(&mut self) -> Result<(), StartError> {
+        if self.config.segment_bytes != 0 {
+            self.state = Some(self.storage.open(STATE_FILE, STATE_FILE_BYTES)?);
+        }
+        Ok(())
+    }
+
     fn owe_resync(&mut self) {
         self.resync = self.merger.last().sequence;
         self.feeds.iter_mut().for_each(|feed| feed.owed = true);
@@ -647,12 +636,18 @@ impl EngineTile {
     }
 
     fn poll_inputs(&mut self, now_ns: u64) -> usize {
-        let Self { merger, engine, outbox, subscriptions, config, .. } = self;
+        let Self { merger, engine, outbox, subscriptions, config, pair, .. } = self;
         let count = subscriptions.len();
         let mut taken = 0;
         for offset in 0..count {
-            let subscription = &mut subscriptions[(self.turn + offset) % count];
-            taken += subscription.poll(config.poll_limit, &mut |record| take(merger, engine, outbox, now_ns, record));
+            let index = (self.turn + offset) % count;
+            let subscription = &mut subscriptions[index];
+            let polled =
+                subscription.poll(config.poll_limit, &mut |record| take(merger, engine, outbox, now_ns, record));
+            if let Some(pair) = pair.as_mut().filter(|_| polled > 0) {
+                pair.came(merger.last().sequence, polled, index, subscription.sequence());
+            }
+            taken += polled;
         }
         self.turn = if count == 0 { 0 } else { (self.turn + 1) % count };
         taken
@@ -683,13 +678,17 @@ impl Tile for EngineTile {
 
     fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
         self.merger = self.open_journal()?;
+        if self.start_pair(now_ns) {
+            self.open_state()?;
+            self.engine.touch_memory();
+            self.write_state(now_ns, false);
+            return Ok(());
+        }
         if self.merger.last().sequence > 0 {
             // What the feeds said between that life and this one may have gone past.
             self.owe_resync();
         }
-        if self.config.segment_bytes != 0 {
-            self.state = Some(self.storage.open(STATE_FILE, STATE_FILE_BYTES)?);
-        }
+        self.open_state()?;
         self.bootstrap(now_ns)?;
         self.engine.touch_memory();
         self.write_state(now_ns, false);
@@ -698,9 +697,13 @@ impl Tile for EngineTile {
     }
 
     fn do_work(&mut self, now_ns: u64) -> usize {
+        if self.follows() {
+            return self.follow(now_ns);
+        }
         let mut work = 0;
         if self.outbox.release.is_some() {
-            work += self.outbox.release(now_ns, self.merger.durable());
+            let (device, standby) = (self.device_durable(), self.standby_durable());
+            work += self.outbox.release(now_ns, device, standby);
         }
         let left = work;
         // Those that come back while these are folded wait for the next cycle.
@@ -716,6 +719,9 @@ impl Tile for EngineTile {
         } else if now_ns >= self.last_input_ns.saturating_add(self.config.timer_ns) {
             self.last_input_ns = now_ns;
             self.take(now_ns, bytes_of(&Timer::new()));
+        }
+        if self.pair.is_some() {
+            self.lead(now_ns);
         }
         let Self { region_quotes, engine, outbox, .. } = self;
         region_quotes.work(now_ns, engine, &mut |shard, record| outbox.say_quote(shard, record));

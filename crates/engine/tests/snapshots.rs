@@ -94,5 +94,5 @@ fn a_slot_whose_code_is_not_there_is_said_by_its_number() {
 #[test]
 fn the_layout_has_its_version() {
     let state = Engine::new(config(), Box::new(Script::default())).save();
-    assert_eq!((STATE_VERSION, state.len(), Engine::hash_of(&state)), (1, 4447, 1_023_135_401_149_746_906));
+    assert_eq!((STATE_VERSION, state.len(), Engine::hash_of(&state)), (2, 4454, 13_283_652_740_500_078_368));
 }

@@ -61,8 +61,13 @@ impl Follower {
     /// When the directory is there and cannot be read, or the segment is none of this format; [`JournalError::Begin`] when the
     /// first segments were taken away.
     pub fn open(directory: &Path) -> Result<Option<Self>, JournalError> {
+        Self::from(directory, 1)
+    }
+
+    /// At the first segment, which must not begin behind this sequence.
+    fn from(directory: &Path, sequence: u64) -> Result<Option<Self>, JournalError> {
         let Some((follower, head)) = Self::first(directory)? else { return Ok(None) };
-        if head.first_sequence > 1 {
+        if head.first_sequence > sequence {
             let shipped_to = Retained::of(directory).and_then(|retained| retained.shipped_to);
             return Err(JournalError::Begin { segment: head.segment, sequence: head.first_sequence, shipped_to });
         }
@@ -87,6 +92,22 @@ impl Follower {
         let identity = head.identity;
         let (directory, buffer) = (directory.to_owned(), vec![0; BUFFER_BYTES]);
         Ok(Some((Self { directory, file, identity, number, at: HEAD_BYTES as u64, last: None, buffer }, head)))
+    }
+
+    /// Opens the journal at the segment that holds the record after this sequence; what stands before it in that segment is handed
+    /// over too. `None` as for [`Follower::open`].
+    ///
+    /// # Errors
+    /// As for [`Follower::open`].
+    pub fn open_after(directory: &Path, sequence: u64) -> Result<Option<Self>, JournalError> {
+        let Some(mut found) = Self::from(directory, sequence + 1)? else { return Ok(None) };
+        while let Some((file, head)) = open_segment(directory, found.number + 1)? {
+            if head.first_sequence > sequence + 1 {
+                break;
+            }
+            (found.file, found.identity, found.number) = (file, head.identity, found.number + 1);
+        }
+        Ok(Some(found))
     }
 
     /// Opens the journal behind a mark: the next record handed over is the one after it. `None` when the journal has no such place.

@@ -35,4 +35,4 @@ pub use snapshot::{
 };
 pub use source::is_segment;
 pub use survey::{Fault, Rest, Run, Survey, survey, survey_segments};
-pub use writer::{Full, JournalConfig, Writer, segment_name, segment_number};
+pub use writer::{Back, Cursor, Full, JournalConfig, Writer, segment_name, segment_number};

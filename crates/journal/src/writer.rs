@@ -29,12 +29,14 @@ pub struct JournalConfig {
     pub next: (u64, u64),
     /// Whether what is appended is forced to the device all the time ([`Writer::durable`]).
     pub forced: bool,
+    /// Whether the segment before the one that is written stays mapped, for [`Writer::read`].
+    pub read_back: bool,
 }
 
 impl JournalConfig {
     /// A new journal with segments of 16 MiB.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, segment_bytes: 16 << 20, next: (0, 1), forced: false }
+        Self { identity, segment_bytes: 16 << 20, next: (0, 1), forced: false, read_back: false }
     }
 }
 
@@ -58,6 +60,24 @@ pub fn segment_name(segment: u64) -> String {
 /// The number in a segment's file name.
 pub fn segment_number(name: &str) -> Option<u64> {
     name.strip_prefix("journal-")?.strip_suffix(".segment")?.parse().ok()
+}
+
+/// A place in what a writer still has before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    segment: u64,
+    at: usize,
+}
+
+/// What [`Writer::read`] finds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Back<'a> {
+    /// The record at the cursor, which has moved behind it.
+    Record(Stamp, &'a [u8]),
+    /// Nothing was appended since.
+    End,
+    /// The cursor's segment is no longer here.
+    Gone,
 }
 
 struct Spare {
@@ -96,6 +116,8 @@ pub struct Writer {
     at: usize,
     last: Stamp,
     spare: Option<Spare>,
+    /// The segment before, where it is kept to be read.
+    previous: Option<Box<dyn Segment>>,
     /// Segments that were full: to be let go of, and first forced where this thread does that.
     retired: Vec<Box<dyn Segment>>,
     rolls_unprepared: u64,
@@ -140,6 +162,7 @@ impl Writer {
             at: HEAD_BYTES,
             last: Stamp { sequence: sequence - 1, time_ns: 0 },
             spare: None,
+            previous: None,
             retired: Vec::with_capacity(4),
             rolls_unprepared: 0,
             device,
@@ -197,7 +220,8 @@ impl Writer {
     /// Forces what was appended since, in this thread: for storage without a thread beside it.
     #[cold]
     fn force(&mut self, up_to: u64) -> Result<u64, FlushFailed> {
-        let retired = self.retired.iter_mut().try_for_each(|segment| segment.sync());
+        let mut before = self.retired.iter_mut().chain(self.previous.as_mut());
+        let retired = before.try_for_each(|segment| segment.sync());
         match retired.and_then(|()| self.segment.sync()) {
             Ok(()) => {
                 self.retired.clear();
@@ -279,6 +303,44 @@ impl Writer {
         (self.number, self.at)
     }
 
+    /// Where to read from so that the record of this sequence is met; records before it may be met first. `None` when it is no
+    /// longer here, or is beyond the next one to be appended.
+    pub fn cursor(&self, sequence: u64) -> Option<Cursor> {
+        let first = |segment: &dyn Segment| Head::read(segment.bytes()).map_or(u64::MAX, |head| head.first_sequence);
+        if sequence > self.last.sequence + 1 {
+            return None;
+        }
+        if sequence >= first(self.segment.as_ref()) {
+            return Some(Cursor { segment: self.number, at: HEAD_BYTES });
+        }
+        let previous = self.previous.as_deref().filter(|segment| sequence >= first(*segment));
+        previous.map(|_| Cursor { segment: self.number - 1, at: HEAD_BYTES })
+    }
+
+    /// The record at a cursor, as it lies in the segment.
+    #[inline]
+    pub fn read(&self, cursor: &mut Cursor) -> Back<'_> {
+        if cursor.segment + 1 == self.number
+            && let Some(previous) = &self.previous
+        {
+            if let Found::Frame(stamp, record) = frame::read(&previous.bytes()[cursor.at..]) {
+                cursor.at += frame_bytes(record.len());
+                return Back::Record(stamp, record);
+            }
+            *cursor = Cursor { segment: self.number, at: HEAD_BYTES };
+        }
+        if cursor.segment != self.number {
+            return Back::Gone;
+        }
+        match frame::read(&self.segment.bytes()[cursor.at..self.at]) {
+            Found::Frame(stamp, record) => {
+                cursor.at += frame_bytes(record.len());
+                Back::Record(stamp, record)
+            }
+            Found::Empty | Found::Damaged => Back::End,
+        }
+    }
+
     /// How often a segment was full before its successor was prepared: the pass then waited for the storage.
     pub fn rolls_unprepared(&self) -> u64 {
         self.rolls_unprepared
@@ -317,8 +379,10 @@ impl Writer {
         if let Device::Flushed(flusher) = &self.device {
             flusher.rolled(self.number);
         }
+        let full = std::mem::replace(&mut self.segment, spare.segment);
+        let unread = if self.config.read_back { self.previous.replace(full) } else { Some(full) };
         // Unmapping is a system call: it waits for `prepare`.
-        self.retired.push(std::mem::replace(&mut self.segment, spare.segment));
+        self.retired.extend(unread);
         self.at = HEAD_BYTES;
         Ok(())
     }

@@ -33,6 +33,11 @@ pub trait Subscription {
     fn lost(&self) -> u64;
     /// Whether the producer is there.
     fn connected(&self) -> bool;
+    /// The number that the producer gave to the record handed over last, from 1 and one more each; 0 before the first, and on links
+    /// that do not number.
+    fn sequence(&self) -> u64 {
+        0
+    }
 }
 
 #[cfg(feature = "aeron")]

@@ -24,13 +24,15 @@ use crate::{Offer, Publication, Subscription};
 pub const CONSUMERS_MAX: usize = 16;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"MRIDRING");
-const LAYOUT_VERSION: u64 = 1;
+const LAYOUT_VERSION: u64 = 2;
 const AT_MAGIC: usize = 0;
 const AT_VERSION: usize = 8;
 const AT_CAPACITY: usize = 16;
 const AT_RECORD_BYTES_MAX: usize = 24;
 const AT_CONSUMERS: usize = 32;
 const AT_PRODUCER_PID: usize = 40;
+/// Whether a consumer was made lossy: which one it is may change.
+const AT_LOSSY: usize = 48;
 const AT_TAIL: usize = 128;
 const AT_INTENT: usize = 256;
 const AT_LATEST: usize = 264;
@@ -82,6 +84,7 @@ pub struct RingConsumer {
     ring: Ring,
     index: usize,
     head: u64,
+    sequence: u64,
 }
 
 /// A lossy consumer's end.
@@ -125,6 +128,7 @@ impl RingConfig {
         set(AT_CAPACITY, self.capacity() as u64);
         set(AT_RECORD_BYTES_MAX, self.record_bytes_max as u64);
         set(AT_CONSUMERS, self.reliable.len() as u64);
+        set(AT_LOSSY, u64::from(self.reliable.contains(&false)));
         for (index, reliable) in self.reliable.iter().enumerate() {
             set(AT_RELIABLE + index * 8, u64::from(*reliable));
         }
@@ -180,7 +184,7 @@ impl Ring {
             return bad("its head contradicts its size");
         }
         let (record_bytes_max, consumers) = (record_bytes_max as usize, consumers as usize);
-        let lossy = (0..consumers).any(|index| get(AT_RELIABLE + index * 8) != 1);
+        let lossy = get(AT_LOSSY) != 0;
         Ok(Self { memory: Arc::new(memory), capacity, record_bytes_max, consumers, lossy })
     }
 
@@ -213,13 +217,45 @@ impl Ring {
         self.pid_word(index).store(u64::from(std::process::id()), Ordering::Release);
         Ok(if self.reliable(index) {
             let head = self.head_word(index).load(Ordering::Acquire);
-            Box::new(RingConsumer { ring: self.clone(), index, head })
+            Box::new(RingConsumer { ring: self.clone(), index, head, sequence: self.sequence_before(head) })
         } else {
             let scratch = vec![0; self.record_bytes_max.div_ceil(8)].into_boxed_slice();
             let mut consumer = LossyRingConsumer { ring: self.clone(), index, head: 0, expected: 1, lost: 0, scratch };
             consumer.join();
             Box::new(consumer)
         })
+    }
+
+    /// Of the record before a reliable consumer's head.
+    fn sequence_before(&self, head: u64) -> u64 {
+        let tail = self.memory.word(AT_TAIL).load(Ordering::Acquire);
+        if tail == 0 {
+            return 0;
+        }
+        if head == tail {
+            let latest = self.memory.word(AT_LATEST).load(Ordering::Acquire);
+            // One that was written and not published yet comes behind the tail.
+            let beyond = u64::from(latest >= tail);
+            return self.data(latest + 8).load(Ordering::Relaxed).saturating_sub(beyond);
+        }
+        let length = self.data(head).load(Ordering::Relaxed);
+        let at = if length & PADDING == 0 { head } else { head + (length & !PADDING) };
+        self.data(at + 8).load(Ordering::Relaxed) - 1
+    }
+
+    /// Makes a consumer reliable, or lossy: of two that can take each other's place the one that leads is to hold the producer back.
+    /// First the one is made reliable, then the other one lossy. A reliable end that is attached reads in place and must be gone
+    /// before it is made lossy; a lossy one that is made reliable goes on.
+    ///
+    /// # Errors
+    /// When there is no such consumer, or the ring has no lossy one: its producer then writes in a way that allows for none.
+    pub fn set_reliable(&self, index: usize, reliable: bool) -> io::Result<()> {
+        if index >= self.consumers || !self.lossy {
+            let text = format!("consumer = {index}: this ring has {}, of which none was made lossy", self.consumers);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        self.memory.word(AT_RELIABLE + index * 8).store(u64::from(reliable), Ordering::Release);
+        Ok(())
     }
 
     /// Bytes of the largest record.
@@ -377,6 +413,7 @@ impl Subscription for RingConsumer {
             }
             let length = length as usize;
             assert!(length <= self.ring.record_bytes_max, "a ring with a broken frame");
+            self.sequence = self.ring.data(self.head + 8).load(Ordering::Relaxed);
             let at = self.ring.offset(self.head) + FRAME_HEAD;
             // SAFETY: these bytes lie between this reliable consumer's head and the tail; the producer does not write
             // there before the head is stored below.
@@ -396,6 +433,10 @@ impl Subscription for RingConsumer {
 
     fn connected(&self) -> bool {
         self.ring.memory.word(AT_PRODUCER_PID).load(Ordering::Relaxed) != 0
+    }
+
+    fn sequence(&self) -> u64 {
+        self.sequence
     }
 }
 
@@ -417,6 +458,7 @@ impl LossyRingConsumer {
             if let Some((length, sequence)) = self.copy(length) {
                 self.head += frame_bytes(length) as u64;
                 self.expected = sequence + 1;
+                self.ring.head_word(self.index).store(self.head, Ordering::Release);
                 return;
             }
             std::hint::spin_loop();
@@ -472,7 +514,8 @@ impl Subscription for LossyRingConsumer {
             taken += 1;
         }
         if taken > 0 {
-            self.ring.head_word(self.index).store(self.head, Ordering::Relaxed);
+            // Once it is made reliable the producer goes by it.
+            self.ring.head_word(self.index).store(self.head, Ordering::Release);
         }
         taken
     }
@@ -483,6 +526,10 @@ impl Subscription for LossyRingConsumer {
 
     fn connected(&self) -> bool {
         self.ring.memory.word(AT_PRODUCER_PID).load(Ordering::Relaxed) != 0
+    }
+
+    fn sequence(&self) -> u64 {
+        self.expected - 1
     }
 }
 

@@ -187,3 +187,55 @@ fn foreign_files_and_senseless_configurations_are_refused() {
     assert!(Ring::heap(&config(8, 64, &[])).is_err());
     assert!(Ring::heap(&config(8, 64, &[true])).unwrap().consumer(1).is_err());
 }
+
+#[test]
+fn a_lossy_consumer_made_reliable_loses_nothing_more_and_frees_the_one_whose_place_it_takes() {
+    let ring = Ring::heap(&config(8, 64, &[true, false])).unwrap();
+    let (mut producer, leader, mut standby) = (ring.producer(), ring.consumer(0).unwrap(), ring.consumer(1).unwrap());
+    let mut number = 0;
+    let mut fill = |producer: &mut dyn Publication| {
+        let first = number;
+        while producer.offer(&record(number)) == Offer::Sent {
+            number += 1;
+        }
+        first..number
+    };
+    let waiting = fill(&mut producer);
+    drop(leader);
+    assert_eq!(standby.poll(3, &mut |_| {}), 3);
+    assert_eq!((standby.sequence(), fill(&mut producer).count()), (3, 0), "the dead one still holds the producer back");
+    ring.set_reliable(1, true).unwrap();
+    ring.set_reliable(0, false).unwrap();
+    for _ in 0..100 {
+        let seen: Vec<u64> = drain(standby.as_mut()).iter().map(|bytes| number_of(bytes)).collect();
+        assert!(seen.is_sorted());
+        fill(&mut producer);
+    }
+    let whole = drain(standby.as_mut());
+    assert!(!whole.is_empty() && standby.lost() == 0 && waiting.start == 0);
+    let mut back = ring.consumer(0).unwrap();
+    for _ in 0..3 {
+        fill(&mut producer);
+        assert!(!drain(standby.as_mut()).is_empty());
+    }
+    drain(back.as_mut());
+    assert!(back.lost() > 0, "it is the lossy one now");
+    assert_eq!(back.sequence(), standby.sequence());
+    assert!(Ring::heap(&config(8, 64, &[true])).unwrap().set_reliable(0, false).is_err());
+}
+
+#[test]
+fn a_consumer_knows_the_number_of_the_record_before_it_from_the_start() {
+    let ring = Ring::heap(&config(4, 64, &[true, false])).unwrap();
+    let mut producer = ring.producer();
+    assert_eq!(ring.consumer(0).unwrap().sequence(), 0);
+    for number in 1..200_u64 {
+        let mut consumer = ring.consumer(0).unwrap();
+        assert_eq!(consumer.sequence(), number - 1, "all were read");
+        assert_eq!(producer.offer(&record(number)), Offer::Sent);
+        let attached = ring.consumer(0).unwrap();
+        assert_eq!(attached.sequence(), number - 1, "one waits");
+        assert_eq!(consumer.poll(8, &mut |_| {}), 1);
+        assert_eq!((consumer.sequence(), ring.consumer(1).unwrap().sequence()), (number, number));
+    }
+}

@@ -218,6 +218,15 @@ fn detach_dead(path: PathBuf) -> PyResult<usize> {
     Ring::open(&path).map(|ring| ring.detach_dead()).map_err(os_error)
 }
 
+/// Makes one consumer of a ring reliable, or lossy. Of two that can take each other's place, first the one that leads is made reliable,
+/// then the other one lossy, whose process must be gone.
+///
+/// Raises OSError when the file is no ring, has no such consumer, or was made without a lossy one.
+#[pyfunction]
+fn set_reliable(path: PathBuf, consumer: usize, reliable: bool) -> PyResult<()> {
+    Ring::open(&path).and_then(|ring| ring.set_reliable(consumer, reliable)).map_err(os_error)
+}
+
 #[cfg(feature = "aeron")]
 mod aeron {
     use super::{PathBuf, PyResult, Python, os_error};
@@ -281,6 +290,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Subscriber>()?;
     module.add_function(wrap_pyfunction!(create_ring, module)?)?;
     module.add_function(wrap_pyfunction!(detach_dead, module)?)?;
+    module.add_function(wrap_pyfunction!(set_reliable, module)?)?;
     module.add("AERON", cfg!(feature = "aeron"))?;
     #[cfg(feature = "aeron")]
     {

@@ -27,8 +27,10 @@ record! {
         pub firm: u16,
         /// 1: no store gave this epoch; until one confirms it ([`EpochSet`]), new orders may only reduce positions.
         pub unconfirmed: u8,
+        /// 1: it takes the place of an engine that may still run: nothing new leaves it before every gateway obeys its epoch.
+        pub takes_over: u8,
         /// Zero.
-        pub reserved: [u8; 49],
+        pub reserved: [u8; 48],
     }
 }
 

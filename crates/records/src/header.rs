@@ -96,6 +96,14 @@ codes! {
         ExecutorRequest = 78,
         /// How a leg stands at the engine that runs it.
         ExecutorAnswer = 79,
+        /// One input of the engine that leads, for its standby.
+        InputFrame = 80,
+        /// How the engine that leads stands, for its standby.
+        LeaderMark = 81,
+        /// How a standby stands.
+        StandbyWord = 82,
+        /// A standby is to lead.
+        Lead = 83,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.

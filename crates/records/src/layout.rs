@@ -230,6 +230,8 @@ layouts! {
     control::RegionQuote = Kind::RegionQuote as u16, control::KeptState = Kind::KeptState as u16,
     peers::Peer = Kind::Peer as u16, peers::ExecutorRequest = Kind::ExecutorRequest as u16,
     peers::ExecutorAnswer = Kind::ExecutorAnswer as u16,
+    standby::InputFrame = Kind::InputFrame as u16, standby::LeaderMark = Kind::LeaderMark as u16,
+    standby::StandbyWord = Kind::StandbyWord as u16, standby::Lead = Kind::Lead as u16,
     control::Restricted = Kind::Restricted as u16, control::SessionGuard = Kind::SessionGuard as u16,
     control::SessionReset = Kind::SessionReset as u16,
     outputs::RiskReject = Kind::RiskReject as u16, outputs::SlotState = Kind::SlotState as u16,

@@ -149,7 +149,7 @@ record! {
         /// Shard.
         pub shard: u16,
         /// Why new orders may not increase positions, as bits: 1 the epoch is not confirmed, 2 a newer epoch is there, 4 the
-        /// store names other reference data.
+        /// store names other reference data, 8 a gateway does not obey the epoch yet.
         pub standing: u8,
         /// Zero.
         pub reserved: [u8; 3],

@@ -4,7 +4,7 @@
 
 use crate::header::{Header, Kind};
 use crate::layout::{Record, read_from};
-use crate::{control, exchange, market, orders, outputs, peers};
+use crate::{control, exchange, market, orders, outputs, peers, standby};
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,7 @@ parser! {
     control::StateRequest, control::Permission, control::Restricted, control::VenueSession, control::SessionGuard, control::SessionReset,
     control::EpochSet, control::ReferenceSet, control::RegionPosition, control::RegionQuote, control::KeptState,
     peers::Peer, peers::ExecutorRequest, peers::ExecutorAnswer,
+    standby::InputFrame, standby::LeaderMark, standby::StandbyWord, standby::Lead,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
     outputs::LimitWarning, outputs::LimitUsage, outputs::SessionHealth, outputs::MultiLeg,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,

@@ -104,6 +104,10 @@ impl Agent {
                 "engine: it runs other reference data than the store names: only orders that reduce positions pass";
             told.push(("reference_differs", text.to_owned()));
         }
+        if bits & 8 != 0 {
+            let text = format!("engine: a gateway does not obey epoch {own} yet: nothing new leaves before each does");
+            told.push(("not_obeyed", text));
+        }
         told
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct VenueCell {
     pub quoted: u32,
     /// How often its order session was another one than before.
     pub generation: u16,
+    /// The epoch that its gateway said it obeys.
+    pub obeys: u16,
     pub trading: u8,
     pub feed_stale: bool,
     pub silent: bool,
@@ -44,6 +46,7 @@ records::state!(VenueCell {
     quotes,
     quoted,
     generation,
+    obeys,
     trading,
     feed_stale,
     silent,
@@ -63,6 +66,7 @@ impl VenueCell {
             quotes: false,
             quoted: 0,
             generation: 0,
+            obeys: 0,
             trading: 0,
             feed_stale: false,
             silent: false,

@@ -81,7 +81,7 @@ impl Engine {
 
     pub(super) fn on_engine_start(&mut self, record: &EngineStart, out: &mut dyn Outbox) {
         let identity = EngineIdentity { firm: record.firm, shard: record.shard, epoch: record.epoch, day: record.day };
-        let fits = record.day < 1 << 14 && record.shard < 1 << 8 && record.unconfirmed <= 1;
+        let fits = record.day < 1 << 14 && record.shard < 1 << 8 && record.unconfirmed <= 1 && record.takes_over <= 1;
         let same_engine = (identity.firm, identity.shard) == (self.identity.firm, self.identity.shard);
         let newer = (identity.day, identity.epoch) > (self.identity.day, self.identity.epoch)
             && identity.epoch >= self.identity.epoch;

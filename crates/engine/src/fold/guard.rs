@@ -55,6 +55,11 @@ records::state!(Guard {
 });
 
 impl Guard {
+    /// Whether orders go to this venue: the rules of its session were told.
+    pub fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
     pub fn new() -> Self {
         Self {
             rules: None,

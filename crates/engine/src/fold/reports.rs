@@ -429,6 +429,12 @@ impl Engine {
             return;
         };
         let up = record.state == SessionState::Up.code();
+        cell.obeys = cell.obeys.max(u16::try_from(record.epoch).unwrap_or(0));
+        if up && record.epoch != 0 && record.epoch < u64::from(self.identity.epoch) {
+            // Said to an engine before this one; its gateway has more to say before it obeys this one.
+            self.session_spoke(venue);
+            return;
+        }
         let was_up = cell.up;
         cell.up = up;
         cell.cancel_on_disconnect = record.cancel_on_disconnect;
@@ -437,6 +443,7 @@ impl Engine {
         cell.generation = cell.generation.wrapping_add(u16::from(renewed));
         cell.guard.session = SessionState::from_code(record.state).unwrap_or(SessionState::Down).code();
         self.session_spoke(venue);
+        self.look_for_obedience();
         if up == was_up {
             return;
         }

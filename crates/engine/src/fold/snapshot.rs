@@ -13,7 +13,7 @@ use crate::config::EngineConfig;
 use crate::host::Host;
 
 /// Which layout the bytes have. A new number with every change of what is written: bytes of another one are not read.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// Why bytes give no engine, with the host as it was before.
 pub struct Unrestored {

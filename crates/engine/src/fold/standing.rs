@@ -1,7 +1,8 @@
 //! Whether this engine may open positions, by what the coordination store and the gateways say of it.
 //!
 //! Invariant: an engine whose epoch nobody confirmed, or that runs other reference data than the store names, only reduces
-//! positions; one that was shown a newer epoch sends nothing new, for as long as it lives: another is in its place.
+//! positions; one that was shown a newer epoch sends nothing new, for as long as it lives: another is in its place. One that takes
+//! another's place sends nothing new to anybody before every gateway obeys it, and nobody can obey the other one any more.
 
 use records::{EngineStart, EpochSet, KillNew, OrderEvent, Reason, ReferenceSet};
 
@@ -20,21 +21,34 @@ pub struct Standing {
     pub fenced: bool,
     /// The store names other reference data.
     pub reference_differs: bool,
+    /// It takes another engine's place, and a gateway does not obey it yet.
+    pub unobeyed: bool,
     epoch_version: Version,
     reference: [u8; 32],
     reference_version: Version,
 }
 
-records::state_value!(Standing { unconfirmed, fenced, reference_differs, epoch_version, reference, reference_version });
+records::state_value!(Standing {
+    unconfirmed,
+    fenced,
+    reference_differs,
+    unobeyed,
+    epoch_version,
+    reference,
+    reference_version
+});
 
 impl Standing {
     /// As heartbeats tell it.
     pub const fn bits(self) -> u8 {
-        self.unconfirmed as u8 | (self.fenced as u8) << 1 | (self.reference_differs as u8) << 2
+        self.unconfirmed as u8
+            | (self.fenced as u8) << 1
+            | (self.reference_differs as u8) << 2
+            | (self.unobeyed as u8) << 3
     }
 
     const fn ceiling(self) -> KillNew {
-        match (self.fenced, self.unconfirmed || self.reference_differs) {
+        match (self.fenced || self.unobeyed, self.unconfirmed || self.reference_differs) {
             (true, _) => KillNew::None,
             (false, true) => KillNew::ReduceOnly,
             (false, false) => KillNew::Allow,
@@ -57,10 +71,22 @@ impl Engine {
     pub(super) fn standing_at_start(&mut self, record: &EngineStart) {
         let known = &mut self.standing;
         (known.unconfirmed, known.fenced) = (record.unconfirmed == 1, false);
+        known.unobeyed = record.takes_over == 1;
         known.reference = record.reference_hash;
         // What the store said before is looked at again when it is told to this life.
         (known.reference_differs, known.reference_version, known.epoch_version) = (false, (0, 0), (0, 0));
         self.settle_standing();
+        self.look_for_obedience();
+    }
+
+    /// Whether every gateway that orders go to obeys this life's epoch.
+    pub(super) fn look_for_obedience(&mut self) {
+        let own = self.identity.epoch;
+        let unobeyed = || self.venues.iter().any(|cell| cell.guard.has_rules() && cell.obeys < own);
+        if self.standing.unobeyed && !unobeyed() {
+            self.standing.unobeyed = false;
+            self.settle_standing();
+        }
     }
 
     /// Its journal's epoch again, where no store was there to give another.

@@ -46,17 +46,18 @@ impl TileOutbox {
         }
     }
 
-    /// Lets go of what may leave; where the device refused, of all, which goes back. Returns how many.
-    pub(super) fn release(&mut self, now_ns: u64, durable: Result<u64, FlushFailed>) -> usize {
+    /// Lets go of what may leave; where the device refused, or the standby is away, of all, which goes back. Returns how many.
+    pub(super) fn release(&mut self, now_ns: u64, device: Result<u64, FlushFailed>, standby: Option<u64>) -> usize {
         self.now_ns = now_ns;
         let Some(release) = &mut self.release else { return 0 };
-        let Ok(up_to) = durable else {
-            if release.fail() {
-                self.flush_failed.set(1);
-            }
+        if device.is_err() && release.fail() {
+            self.flush_failed.set(1);
+        }
+        release.away = standby.is_none();
+        let (Ok(device), Some(standby)) = (device, standby) else {
             return self.give_back_all(Reason::NotDurable);
         };
-        release.durable(up_to);
+        release.durable(device.min(standby));
         let mut left = 0;
         while let Some(held) = self.release.as_mut().and_then(Release::next) {
             self.leave(&held);

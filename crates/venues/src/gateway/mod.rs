@@ -122,8 +122,6 @@ impl<P: Protocol> GatewayTile<P> {
                 break;
             }
             work += 1;
-            self.heard_engine_ns = now_ns;
-            self.engine_silent = false;
             self.on_command(length, now_ns);
         }
         work
@@ -204,6 +202,11 @@ impl<P: Protocol> GatewayTile<P> {
     /// that starts again goes on refusing the engines that it has refused.
     fn obey(&mut self, epoch: u16, now_ns: u64) {
         let newer = epoch > self.core.epoch;
+        if epoch >= self.core.epoch {
+            // One that another has followed may go on saying what it likes.
+            self.heard_engine_ns = now_ns;
+            self.engine_silent = false;
+        }
         if newer {
             self.core.epoch = epoch;
             let mut beat = Heartbeat::new();

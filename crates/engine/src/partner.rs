@@ -1,0 +1,75 @@
+//! Two engines of one shard: one leads, the other follows it, input by input, and can take its place.
+//!
+//! The one that leads sends each input as it stamped it, out of its journal and behind its passes (`leading.rs`). The other journals
+//! and folds them, withholds what the fold says, compares hashes, and says how far it has come (`following.rs`).
+//!
+//! Invariant: a standby's journal is the beginning of its leader's, up to the first input of a newer epoch. One whose state or
+//! inputs differ never leads.
+
+use std::path::PathBuf;
+
+use journal::{Follower, JournalError};
+use records::Stamp;
+use tiles::settings;
+
+mod following;
+mod leading;
+
+pub(crate) use following::Following;
+pub(crate) use leading::{Leading, Standby};
+
+/// How often each of the two says how it stands, ns.
+const WORD_NS: u64 = 10_000_000;
+
+settings! {
+    /// What stands under `[tiles.NAME.settings.partner]`.
+    pub struct PartnerSettings {
+        /// The link to the other engine.
+        pub to: String, "the name of a link";
+        /// The link from it.
+        pub from: String, "the name of a link";
+        /// The link by which it is told to lead.
+        pub lead: String, "the name of a link";
+        /// The directory of the other's journal, where it can be read: a standby that is behind finds there what it lacks.
+        pub history: Option<PathBuf> = None, "the path of a directory";
+        /// A leader that says nothing for so long is taken for dead, and a standby for away.
+        pub silence_ns: u64 = 200_000_000, "a whole number of ns from 20000000 to 60000000000",
+            |ns| (20_000_000..=60_000_000_000).contains(ns);
+    }
+}
+
+/// Where a standby finds inputs that its leader no longer sends.
+pub trait History {
+    /// Hands over records of the leader's journal, among them those behind `sequence`, in order; how many were handed over, 0 when
+    /// there is nothing behind the last one now.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    fn read(&mut self, sequence: u64, each: &mut dyn FnMut(Stamp, &[u8])) -> Result<usize, JournalError>;
+}
+
+/// The directory of a journal on this host.
+pub(crate) struct Folder {
+    directory: PathBuf,
+    follower: Option<Follower>,
+}
+
+impl Folder {
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self { directory, follower: None }
+    }
+}
+
+impl History for Folder {
+    fn read(&mut self, sequence: u64, each: &mut dyn FnMut(Stamp, &[u8])) -> Result<usize, JournalError> {
+        if self.follower.is_none() {
+            self.follower = Follower::open_after(&self.directory, sequence)?;
+        }
+        let Some(follower) = &mut self.follower else { return Ok(0) };
+        let read = follower.poll(each);
+        if read.is_err() {
+            self.follower = None;
+        }
+        read
+    }
+}

@@ -1,0 +1,224 @@
+//! A tile that is one of two of its shard: it leads, or follows until it is told to lead.
+//!
+//! Invariant: while it follows nothing leaves it but words to the other one. It leads from one cycle on, as in a new life.
+
+use links::{Counter, Publication, Subscription};
+use records::{EngineStart, bytes_of, read_from};
+use tiles::{Context, FlushFailed, StartError};
+
+use super::{EngineTile, EngineTileConfig, take};
+use crate::partner::{Folder, Following, History, Leading, Standby};
+
+/// The half that it is.
+enum Half {
+    Leads(Leading),
+    Follows(Following),
+}
+
+struct PairCounters {
+    role: Counter,
+    partner: Counter,
+    acknowledged: Counter,
+    followed: Counter,
+    compared: Counter,
+    suspects: Counter,
+    superseded: Counter,
+    alone: Counter,
+    unfit: Counter,
+}
+
+/// What a tile has beside itself for the other one.
+pub(super) struct Pair {
+    to: Box<dyn Publication>,
+    from: Box<dyn Subscription>,
+    lead: Box<dyn Subscription>,
+    history: Option<Box<dyn History>>,
+    silence_ns: u64,
+    start: EngineStart,
+    half: Half,
+    counters: PairCounters,
+}
+
+impl Pair {
+    /// Its links and counters; `None` where there is no other one.
+    pub(super) fn new(config: &EngineTileConfig, context: &mut Context, problems: &mut Vec<String>) -> Option<Self> {
+        let partner = config.partner.as_ref()?;
+        let to = context.take_publication(&config.name, &partner.to);
+        let from = context.take_subscription(&config.name, &partner.from);
+        let lead = context.take_subscription(&config.name, &partner.lead);
+        let (to, from, lead) = match (to, from, lead) {
+            (Ok(to), Ok(from), Ok(lead)) => (to, from, lead),
+            (to, from, lead) => {
+                problems.extend(to.err().into_iter().chain(from.err()).chain(lead.err()).map(|StartError(text)| text));
+                return None;
+            }
+        };
+        if config.segment_bytes == 0 {
+            problems.push(format!(
+                "{}.partner: a pair of engines needs journals; durability must not be none",
+                config.name
+            ));
+        }
+        let history = partner.history.clone().map(|directory| Box::new(Folder::new(directory)) as Box<dyn History>);
+        let counter = |name: &str| context.counters.counter(name);
+        let counters = PairCounters {
+            role: counter("role"),
+            partner: counter("partner"),
+            acknowledged: counter("partner_acked"),
+            followed: counter("followed"),
+            compared: counter("hashes_compared"),
+            suspects: counter("suspects"),
+            superseded: counter("superseded"),
+            alone: counter("alone"),
+            unfit: counter("unfit"),
+        };
+        let half = Half::Leads(Leading::new(partner.silence_ns, 0, false));
+        let start = read_from(&config.bootstrap).unwrap_or_default();
+        Some(Self { to, from, lead, history, silence_ns: partner.silence_ns, start, half, counters })
+    }
+
+    /// The last `count` inputs came over this link.
+    #[inline]
+    pub(super) fn came(&mut self, last: u64, count: usize, index: usize, sequence: u64) {
+        if let Half::Leads(leading) = &mut self.half {
+            leading.came(last + 1 - count as u64, count, index as u16 + 1, sequence);
+        }
+    }
+}
+
+impl EngineTile {
+    /// Reads the leader's journal there, in the place of the configured directory.
+    #[must_use]
+    pub fn with_history(mut self, history: Box<dyn History>) -> Self {
+        match &mut self.pair {
+            Some(Pair { half: Half::Follows(following), .. }) => following.read_from(history),
+            Some(pair) => pair.history = Some(history),
+            None => {}
+        }
+        self
+    }
+
+    /// Whether this engine leads its shard; one that has no partner does.
+    pub fn leads(&self) -> bool {
+        !self.follows()
+    }
+
+    #[inline]
+    pub(super) fn follows(&self) -> bool {
+        self.pair.as_ref().is_some_and(|pair| matches!(pair.half, Half::Follows(_)))
+    }
+
+    /// Decides what this life begins as: an engine that was given no epoch follows. Whether it does.
+    pub(super) fn start_pair(&mut self, now_ns: u64) -> bool {
+        let first = self.merger.last().sequence + 1;
+        let inputs = self.subscriptions.len();
+        let Some(pair) = &mut self.pair else { return false };
+        let follows = pair.start.epoch == 0;
+        pair.half = if follows {
+            let history = pair.history.take();
+            Half::Follows(Following::new(pair.start.shard, history, pair.silence_ns, inputs, now_ns))
+        } else {
+            Half::Leads(Leading::new(pair.silence_ns, first, false))
+        };
+        pair.counters.role.set(u64::from(!follows));
+        follows
+    }
+
+    /// Up to which input the device has all, where that is waited for.
+    #[inline]
+    pub(super) fn device_durable(&mut self) -> Result<u64, FlushFailed> {
+        if self.config.waits_for.device { self.merger.durable() } else { Ok(self.merger.last().sequence) }
+    }
+
+    /// The same of the standby; `None`: it is away.
+    #[inline]
+    pub(super) fn standby_durable(&mut self) -> Option<u64> {
+        let last = self.merger.last().sequence;
+        match &mut self.pair {
+            Some(Pair { half: Half::Leads(leading), .. }) if self.config.waits_for.standby => leading.durable(last),
+            _ => Some(last),
+        }
+    }
+
+    /// What the one that leads does for the other between two passes.
+    pub(super) fn lead(&mut self, now_ns: u64) {
+        let Self { pair, merger, engine, subscriptions, .. } = self;
+        let Some(Pair { half: Half::Leads(leading), to, from, lead, counters, start, .. }) = pair else { return };
+        leading.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
+        if Following::told_to_lead(lead.as_mut(), start.shard) == Some(engine.identity().epoch)
+            && leading.standby() != Standby::InStep
+        {
+            leading.alone = true;
+        }
+        counters.partner.set(leading.standby() as u64);
+        counters.acknowledged.set(leading.acknowledged());
+        counters.superseded.set(u64::from(leading.superseded));
+        counters.alone.set(u64::from(leading.alone));
+    }
+
+    /// A cycle of the one that follows.
+    pub(super) fn follow(&mut self, now_ns: u64) -> usize {
+        let Self { pair, merger, engine, subscriptions, .. } = self;
+        let Some(Pair { half: Half::Follows(following), to, from, lead, counters, start, .. }) = pair else { return 0 };
+        let before = merger.last().sequence;
+        let work = following.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
+        let told = Following::told_to_lead(lead.as_mut(), start.shard);
+        let last = merger.last().sequence;
+        counters.followed.set(last);
+        counters.partner.set(following.state(now_ns));
+        counters.compared.set(following.compared());
+        counters.suspects.set(u64::from(following.suspects(now_ns)));
+        self.counters.inputs.add(last - before);
+        if let Some(epoch) = told {
+            self.take_over(now_ns, epoch);
+            return work + 1;
+        }
+        if work == 0 && self.merger.prepare().is_err() {
+            self.counters.prepare_failed.add(1);
+        }
+        if now_ns >= self.state_due_ns {
+            self.write_state(now_ns, false);
+        }
+        work
+    }
+
+    /// Takes its leader's place, as in a new life with this epoch; where it cannot, a counter says why.
+    #[cold]
+    fn take_over(&mut self, now_ns: u64, epoch: u16) {
+        let Self { pair, merger, engine, subscriptions, .. } = self;
+        let Some(pair) = pair else { return };
+        let Half::Follows(following) = &mut pair.half else { return };
+        if let Err(unfit) = following.finish(epoch, pair.from.as_mut(), (merger, engine), subscriptions) {
+            pair.counters.unfit.set(unfit as u64);
+            return;
+        }
+        let leading = Leading::new(pair.silence_ns, self.merger.last().sequence + 1, true);
+        let Half::Follows(mut following) = std::mem::replace(&mut pair.half, Half::Leads(leading)) else { return };
+        pair.counters.role.set(1);
+        pair.counters.suspects.set(0);
+        pair.counters.unfit.set(0);
+        let mut start = pair.start;
+        (start.epoch, start.unconfirmed, start.takes_over) = (epoch, 0, 1);
+        let head = bytes_of(&start);
+        self.config.bootstrap[..head.len()].copy_from_slice(head);
+        self.owe_resync();
+        if let Err(StartError(text)) = self.bootstrap(now_ns) {
+            panic!("{}: cannot lead: {text}", self.config.name);
+        }
+        // What its leader left in the links, but for what it had read and only its journal tells of.
+        let Self { merger, engine, outbox, subscriptions, .. } = self;
+        for input in subscriptions.iter_mut() {
+            let left = &mut |record: &[u8]| {
+                if !following.was_read(record) {
+                    take(merger, engine, outbox, now_ns, record);
+                }
+            };
+            while input.poll(LEFT_AT_ONCE, left) == LEFT_AT_ONCE {}
+        }
+        self.last_input_ns = now_ns;
+        self.heartbeat_due_ns = 0;
+    }
+}
+
+/// Records polled at once of what a leader left.
+const LEFT_AT_ONCE: usize = 64;

@@ -1,0 +1,599 @@
+//! Two engines of one shard: the one that follows has its leader's state, and takes its place with nothing lost and nothing twice.
+
+#[path = "support/outside.rs"]
+mod outside;
+#[path = "support/quoter.rs"]
+mod quoter;
+mod support;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use engine::{
+    EngineTile, EngineTileConfig, EventRef, History, Host, NoOutbox, PartnerSettings, SessionSettings, WaitsFor,
+    replay_reader,
+};
+use journal::{JournalError, MemoryStorage, Reader};
+use links::{Counters, Offer, Publication, Ring, RingConfig};
+use outside::{At, End, NoNet, Queue};
+use quoter::{Quoter, bid, bootstrap_of, opening};
+use records::*;
+use support::{Rng, SHARE, VENUE};
+use tiles::{Context, Tile};
+
+const STEP_NS: u64 = 1_000;
+const A_WHILE: usize = 400;
+const SILENCE_NS: u64 = 20_000_000;
+
+/// One of the two, by its place in the rings.
+struct Engine {
+    tile: Option<EngineTile>,
+    storage: Rc<MemoryStorage>,
+    counters: Counters,
+    commands: Queue,
+    answered: usize,
+}
+
+struct World {
+    input: Ring,
+    between: [Ring; 2],
+    lead: [Ring; 2],
+    feed: Box<dyn Publication>,
+    engines: [Engine; 2],
+    now_ns: u64,
+    reference: u64,
+    wait: bool,
+    /// Orders at the venue: lots.
+    resting: BTreeMap<u64, i64>,
+}
+
+/// The other's journal, as it lies in memory.
+struct Theirs(Rc<MemoryStorage>);
+
+impl History for Theirs {
+    fn read(&mut self, after: u64, each: &mut dyn FnMut(Stamp, &[u8])) -> Result<usize, JournalError> {
+        let mut reader = Reader::from_segments(self.0.segments())?;
+        let mut taken = 0;
+        while let Some((stamp, record)) = reader.next()? {
+            if stamp.sequence > after {
+                each(stamp, record);
+                taken += 1;
+            }
+        }
+        Ok(taken)
+    }
+}
+
+fn ring(depth_records: usize, reliable: &[bool]) -> Ring {
+    Ring::heap(&RingConfig { depth_records, record_bytes_max: 640, reliable: reliable.to_vec() }).unwrap()
+}
+
+impl World {
+    /// The first leads, the second follows; `wait`: at durability `standby`.
+    fn new(wait: bool, depth: usize) -> Self {
+        let engine = || Engine {
+            tile: None,
+            storage: MemoryStorage::new(),
+            counters: Counters::local(),
+            commands: Queue::default(),
+            answered: 0,
+        };
+        let input = ring(depth, &[true, false]);
+        let feed = Box::new(input.producer());
+        let between = [ring(depth, &[true]), ring(depth, &[true])];
+        let lead = [ring(8, &[true]), ring(8, &[true])];
+        let engines = [engine(), engine()];
+        let now_ns = support::START_NS;
+        let mut world =
+            Self { input, between, lead, feed, engines, now_ns, reference: 0, wait, resting: BTreeMap::new() };
+        world.start(0, 1, Box::new(Quoter));
+        world.start(1, 0, Box::new(Quoter));
+        world
+    }
+
+    /// Begins a life of one of them: with epoch 0 it follows.
+    fn start(&mut self, which: usize, epoch: u16, host: Box<dyn Host>) {
+        let config = EngineTileConfig {
+            engine: support::config(),
+            segment_bytes: 64 << 10,
+            held_max: if self.wait { 64 } else { 0 },
+            waits_for: WaitsFor { device: false, standby: self.wait },
+            partner: Some(PartnerSettings {
+                to: "to".into(),
+                from: "from".into(),
+                lead: "lead".into(),
+                history: None,
+                silence_ns: SILENCE_NS,
+            }),
+            inputs: vec!["feed_engine".into()],
+            commands: vec![(VENUE, "engine_gateway".into())],
+            guards: vec![SessionSettings::default().record(VENUE)],
+            ..EngineTileConfig::new("engine", bootstrap_of(epoch))
+        };
+        let engine = &mut self.engines[which];
+        engine.counters = Counters::local();
+        let context = Context {
+            clock: Rc::new(At(Cell::new(self.now_ns))),
+            net: Rc::new(NoNet),
+            storage: engine.storage.clone(),
+            publications: [
+                ("engine_gateway".to_owned(), Box::new(End::of(engine.commands.clone())) as Box<dyn Publication>),
+                ("to".to_owned(), Box::new(self.between[which].producer())),
+            ]
+            .into(),
+            subscriptions: [
+                ("feed_engine".to_owned(), self.input.consumer(which).unwrap() as _),
+                ("from".to_owned(), self.between[1 - which].consumer(0).unwrap() as _),
+                ("lead".to_owned(), self.lead[which].consumer(0).unwrap() as _),
+            ]
+            .into(),
+            counters: engine.counters.clone(),
+        };
+        let mut tile = EngineTile::new(context, config, host).unwrap();
+        tile.on_start(self.now_ns).unwrap();
+        engine.tile = Some(tile);
+    }
+
+    /// Each reads the other's journal where it lacks something.
+    fn keep_history(&mut self) {
+        for which in 0..2 {
+            let theirs = Box::new(Theirs(self.engines[1 - which].storage.clone()));
+            self.engines[which].tile = self.engines[which].tile.take().map(|tile| tile.with_history(theirs));
+        }
+    }
+
+    fn work(&mut self, which: usize) {
+        if let Some(tile) = &mut self.engines[which].tile {
+            tile.do_work(self.now_ns);
+        }
+    }
+
+    fn both(&mut self) {
+        self.now_ns += STEP_NS;
+        self.work(0);
+        self.work(1);
+    }
+
+    fn a_while(&mut self) {
+        (0..A_WHILE).for_each(|_| self.pause());
+        // What came last is heard on both sides, too.
+        (0..8).for_each(|_| self.both());
+    }
+
+    fn pause(&mut self) {
+        self.now_ns += 100_000;
+        self.work(0);
+        self.work(1);
+    }
+
+    fn offer(&mut self, record: &[u8]) {
+        assert_eq!(self.feed.offer(record), Offer::Sent, "nothing holds the feed back");
+    }
+
+    fn session_is_up(&mut self, epoch: u64) {
+        let mut session = Session::new();
+        (session.header.venue, session.state, session.epoch) = (VENUE, SessionState::Up.code(), epoch);
+        self.offer(bytes_of(&session));
+        self.both();
+    }
+
+    fn open(&mut self) {
+        for record in opening() {
+            self.offer(&record);
+        }
+        self.both();
+    }
+
+    /// The touch has this many lots, which tells the strategy what to do.
+    fn touch(&mut self, lots: i64) {
+        if self.reference > 0 {
+            let mut gone = MarketOrder::new();
+            (gone.header.venue, gone.header.instrument) = (VENUE, SHARE);
+            (gone.order_ref, gone.action) = (self.reference, BookAction::Delete.code());
+            self.offer(bytes_of(&gone));
+        }
+        self.reference += 1;
+        let record = bid(self.reference, lots);
+        self.offer(&record);
+    }
+
+    /// The venue answers what it was sent.
+    fn answer(&mut self, which: usize) {
+        let records: Vec<_> =
+            self.engines[which].commands.borrow().iter().skip(self.engines[which].answered).cloned().collect();
+        self.engines[which].answered += records.len();
+        for record in records {
+            let event = match read_from::<Header>(&record).unwrap().kind() {
+                Some(Kind::NewOrder) => {
+                    let order: NewOrder = read_from(&record).unwrap();
+                    assert!(self.resting.insert(order.owner.order_id, order.lots).is_none(), "an order is sent once");
+                    let mut event = support::event_of(order.owner.order_id, OrderEventKind::Accepted);
+                    (event.owner, event.lots, event.leaves_lots) = (order.owner, order.lots, order.lots);
+                    (event.price_nanos, event.venue_order_ref) = (order.price_nanos, order.owner.order_id);
+                    event
+                }
+                Some(Kind::ReplaceOrder) => {
+                    let order: ReplaceOrder = read_from(&record).unwrap();
+                    let mut event = support::event_of(order.owner.order_id, OrderEventKind::ReplaceRejected);
+                    (event.owner, event.original_id) = (order.owner, order.original_id);
+                    event
+                }
+                Some(Kind::CancelOrder) => {
+                    let order: CancelOrder = read_from(&record).unwrap();
+                    let lots = self.resting.remove(&order.owner.order_id);
+                    let kind = if lots.is_some() { OrderEventKind::Canceled } else { OrderEventKind::NotFound };
+                    let mut event = support::event_of(order.owner.order_id, kind);
+                    (event.owner, event.lots) = (order.owner, lots.unwrap_or(0));
+                    if lots.is_some() {
+                        (event.leaves_lots, event.cumulative_lots) = (0, 0);
+                    }
+                    event
+                }
+                _ => continue,
+            };
+            self.offer(bytes_of(&event));
+        }
+    }
+
+    fn lead(&mut self, which: usize, epoch: u16) {
+        let mut lead = Lead::new();
+        (lead.shard, lead.epoch) = (1, epoch);
+        assert_eq!(self.lead[which].producer().offer(bytes_of(&lead)), Offer::Sent);
+    }
+
+    /// As whoever watches them does once the new one leads and the old one is gone.
+    fn give_place(&mut self, to: usize) {
+        self.input.set_reliable(to, true).unwrap();
+        self.input.set_reliable(1 - to, false).unwrap();
+    }
+
+    fn tile(&self, which: usize) -> &EngineTile {
+        self.engines[which].tile.as_ref().unwrap()
+    }
+
+    fn counter(&self, which: usize, name: &str) -> u64 {
+        self.engines[which].counters.counter(name).get()
+    }
+
+    fn seen<T: Record>(&self, which: usize) -> Vec<T> {
+        let records = self.engines[which].commands.borrow();
+        let of_kind = records.iter().filter(|record| read_from::<Header>(record).unwrap().kind == T::KIND as u16);
+        of_kind.map(|record| read_from(record).unwrap()).collect()
+    }
+
+    fn states(&self) -> [(u64, u64, u64); 2] {
+        [0, 1].map(|which| {
+            let engine = self.tile(which).engine();
+            (engine.input(), engine.state_hash(), engine.full_hash())
+        })
+    }
+
+    /// Every record of the feed that an engine's journal has, by how often.
+    fn journaled(&self, which: usize) -> BTreeMap<u64, usize> {
+        let mut found = BTreeMap::new();
+        let mut reader = Reader::from_segments(self.engines[which].storage.segments()).unwrap();
+        while let Some((_, record)) = reader.next().unwrap() {
+            if let Some(order) =
+                read_from::<MarketOrder>(record).filter(|order| order.header.kind == MarketOrder::KIND as u16)
+                && order.action == BookAction::Add.code()
+            {
+                *found.entry(order.order_ref).or_default() += 1;
+            }
+        }
+        found
+    }
+}
+
+#[test]
+fn a_standby_folds_what_its_leader_folds_and_says_nothing() {
+    let mut world = World::new(false, 4096);
+    world.open();
+    let mut random = Rng(7);
+    for _ in 0..3_000 {
+        world.touch(1 + random.below(30) as i64);
+        (0..random.below(4)).for_each(|_| world.both());
+    }
+    world.a_while();
+    let [leader, standby] = world.states();
+    assert_eq!(leader, standby);
+    assert!(leader.0 > 6_000 && !world.seen::<NewOrder>(0).is_empty());
+    assert!(world.engines[1].commands.borrow().is_empty(), "it follows");
+    assert!(world.counter(1, "hashes_compared") > 3);
+    let pair = ["partner", "role"].map(|name| [0, 1].map(|which| world.counter(which, name)));
+    assert_eq!(pair, [[2, 2], [1, 0]]);
+    assert_eq!(world.counter(0, "partner_acked"), leader.0);
+    let mut reader = Reader::from_segments(world.engines[1].storage.segments()).unwrap();
+    let replay = replay_reader(&mut reader, None, Box::new(Quoter), &mut NoOutbox, &mut |_, _| {}).unwrap();
+    assert_eq!(replay.state_hash, leader.1, "its journal is its leader's");
+}
+
+#[test]
+fn at_durability_standby_an_order_waits_for_the_acknowledgement_and_a_cancel_does_not() {
+    let mut world = World::new(true, 4096);
+    world.open();
+    world.a_while();
+    world.touch(15);
+    world.now_ns += STEP_NS;
+    world.work(0);
+    assert_eq!((world.seen::<NewOrder>(0).len(), world.tile(0).engine().live_orders().count()), (0, 1));
+    world.work(1);
+    world.work(0);
+    world.work(0);
+    let sent = world.seen::<NewOrder>(0);
+    assert_eq!(sent.len(), 1);
+    let mut event = support::event_of(sent[0].owner.order_id, OrderEventKind::Accepted);
+    (event.owner, event.lots, event.leaves_lots) = (sent[0].owner, sent[0].lots, sent[0].lots);
+    (event.price_nanos, event.venue_order_ref) = (sent[0].price_nanos, sent[0].owner.order_id);
+    world.offer(bytes_of(&event));
+    world.both();
+    // The standby stands still: orders wait, then are given back; cancels leave at once.
+    world.touch(16);
+    world.now_ns += STEP_NS;
+    world.work(0);
+    world.touch(10);
+    world.now_ns += STEP_NS;
+    world.work(0);
+    assert_eq!((world.seen::<NewOrder>(0).len(), world.seen::<CancelOrder>(0).len()), (1, 1));
+    world.now_ns += 2 * SILENCE_NS;
+    world.work(0);
+    world.work(0);
+    assert_eq!((world.counter(0, "partner"), world.counter(0, "commands_returned")), (0, 1));
+    world.touch(17);
+    world.now_ns += STEP_NS;
+    world.work(0);
+    world.work(0);
+    assert_eq!((world.seen::<NewOrder>(0).len(), world.counter(0, "commands_returned")), (1, 2), "it is away");
+    // It goes on: so does trading.
+    world.a_while();
+    world.touch(18);
+    world.a_while();
+    assert_eq!((world.counter(0, "partner"), world.seen::<NewOrder>(0).len()), (2, 2));
+    // It dies, and whoever may says that nobody takes it for whole.
+    world.engines[1].tile = None;
+    world.a_while();
+    world.lead(0, 1);
+    world.both();
+    world.touch(19);
+    world.both();
+    world.both();
+    assert_eq!((world.counter(0, "alone"), world.seen::<NewOrder>(0).len()), (1, 3));
+    world.start(1, 0, Box::new(Quoter));
+    world.a_while();
+    assert_eq!((world.counter(0, "alone"), world.counter(0, "partner")), (0, 2), "it is waited for again");
+    let [leader, standby] = world.states();
+    assert_eq!(leader, standby);
+}
+
+#[test]
+fn a_standby_that_is_told_to_lead_knows_every_order_that_a_venue_saw_and_takes_each_input_once() {
+    let mut takeovers_with_orders = 0;
+    for seed in 0..200 {
+        let mut random = Rng(seed);
+        let mut world = World::new(true, 4096);
+        world.open();
+        world.a_while();
+        for _ in 0..20 + random.below(200) {
+            world.touch(1 + random.below(30) as i64);
+            // In any order and at any distance from one another.
+            for _ in 0..random.below(4) {
+                world.now_ns += STEP_NS;
+                world.work(random.below(2) as usize);
+            }
+            if random.below(3) == 0 {
+                world.answer(0);
+            }
+        }
+        world.answer(0);
+        let positions = world.tile(0).engine().input();
+        world.engines[0].tile = None;
+        for _ in 0..random.below(3) {
+            world.touch(1 + random.below(30) as i64);
+        }
+        (0..40).for_each(|_| world.both());
+        world.lead(1, 2);
+        world.both();
+        assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (1, 0), "seed {seed}");
+        world.give_place(1);
+        let standby = world.tile(1).engine();
+        assert_eq!(standby.identity().epoch, 2);
+        for order in world.seen::<NewOrder>(0) {
+            let known = standby.order(order.owner.order_id);
+            assert!(known.is_some(), "seed {seed}: order {:x} of {positions} inputs", order.owner.order_id);
+        }
+        takeovers_with_orders += usize::from(!world.seen::<NewOrder>(0).is_empty());
+        let taken = world.journaled(1);
+        assert!(taken.values().all(|count| *count == 1), "seed {seed}: an input was taken twice");
+        assert_eq!(taken.len() as u64, world.reference + 1, "seed {seed}: an input was lost");
+        // Not before its gateway obeys it: what was said to the one before is no word on that.
+        for epoch in [1, 2] {
+            world.session_is_up(epoch);
+            for lots in [15, 25, 15] {
+                world.touch(lots);
+                world.both();
+                world.both();
+                world.answer(1);
+                world.both();
+            }
+            let sent = world.seen::<NewOrder>(1);
+            assert_eq!(
+                (sent.is_empty(), world.tile(1).engine().standing().unobeyed),
+                (epoch == 1, epoch == 1),
+                "seed {seed}"
+            );
+            assert!(sent.iter().all(|order| order.owner.epoch == 2));
+        }
+        // The one that led comes back with nothing, and follows.
+        world.engines[0].storage = MemoryStorage::new();
+        world.start(0, 0, Box::new(Quoter));
+        world.a_while();
+        let states = world.states();
+        assert_eq!(states[0], states[1], "seed {seed}");
+        assert_eq!((world.counter(1, "partner"), world.counter(1, "alone")), (2, 0));
+    }
+    assert!(takeovers_with_orders > 150, "{takeovers_with_orders}");
+}
+
+#[test]
+fn at_process_a_standby_reads_what_was_never_sent_from_the_journal_that_a_dead_leader_left() {
+    let mut behind = 0;
+    for seed in 0..50 {
+        let mut random = Rng(seed);
+        let mut world = World::new(false, 4096);
+        world.keep_history();
+        world.open();
+        world.a_while();
+        for _ in 0..200 {
+            world.touch(1 + random.below(30) as i64);
+            world.now_ns += STEP_NS;
+            world.work(0);
+            world.answer(0);
+            if random.below(16) == 0 {
+                world.work(1);
+            }
+        }
+        let led = world.tile(0).engine().input();
+        behind += usize::from(world.tile(1).engine().input() < led);
+        world.engines[0].tile = None;
+        world.lead(1, 2);
+        world.both();
+        assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (1, 0), "seed {seed}");
+        let standby = world.tile(1).engine();
+        assert!(world.seen::<NewOrder>(0).iter().all(|order| standby.order(order.owner.order_id).is_some()));
+        let taken = world.journaled(1);
+        assert_eq!((taken.len() as u64, taken.values().max()), (world.reference + 1, Some(&1)), "seed {seed}");
+    }
+    assert!(behind > 30, "{behind}");
+}
+
+#[test]
+fn a_standby_that_was_away_asks_for_what_it_lacks_and_holds_nobody_back() {
+    // Little enough to be in what its leader still has before it; and more, which only the journal has.
+    for (touches, history, in_step) in [(200, false, true), (4_000, true, true), (4_000, false, false)] {
+        let mut world = World::new(false, 64);
+        world.open();
+        world.a_while();
+        if history {
+            world.keep_history();
+        }
+        for _ in 0..touches {
+            world.touch(11);
+            world.now_ns += STEP_NS;
+            world.work(0);
+        }
+        (0..10).for_each(|_| world.a_while());
+        let states = world.states();
+        assert_eq!((states[0] == states[1], world.counter(0, "partner")), (in_step, 1 + u64::from(in_step)));
+        if !in_step {
+            world.engines[0].tile = None;
+            world.lead(1, 2);
+            world.both();
+            assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (0, 1));
+        }
+    }
+}
+
+#[test]
+fn one_whose_links_went_past_what_its_leader_is_known_to_have_read_does_not_lead() {
+    let mut world = World::new(false, 64);
+    world.open();
+    world.a_while();
+    for _ in 0..400 {
+        world.touch(11);
+        world.now_ns += STEP_NS;
+        world.work(0);
+    }
+    world.engines[0].tile = None;
+    world.lead(1, 2);
+    world.both();
+    assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (0, 3));
+}
+
+/// Does what [`Quoter`] does, a lot more at the hundredth call.
+struct Miscounting(Quoter, u64);
+
+impl Host for Miscounting {
+    fn load(&mut self, slot: &Slot) -> Result<(), CallStatus> {
+        self.0.load(slot)
+    }
+
+    fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus> {
+        self.0.set_parameter(parameter)
+    }
+
+    fn reset(&mut self, slot: u8) {
+        self.0.reset(slot);
+    }
+
+    fn call(&mut self, slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
+        let status = self.0.call(slot, callback, event, orders);
+        self.1 += 1;
+        orders.intents[0].lots += i64::from(self.1 == 100);
+        status
+    }
+}
+
+#[test]
+fn one_that_folds_to_another_state_is_told_and_never_leads() {
+    let mut world = World::new(true, 4096);
+    world.engines[1].tile = None;
+    world.start(1, 0, Box::new(Miscounting(Quoter, 0)));
+    world.open();
+    world.a_while();
+    for _ in 0..300 {
+        world.touch(15);
+        world.both();
+        world.answer(0);
+        world.both();
+    }
+    world.a_while();
+    assert_eq!([0, 1].map(|which| world.counter(which, "partner")), [3, 3]);
+    let before = world.seen::<NewOrder>(0).len();
+    world.touch(16);
+    world.a_while();
+    assert_eq!(world.seen::<NewOrder>(0).len(), before, "nobody acknowledges");
+    world.engines[0].tile = None;
+    world.lead(1, 2);
+    world.both();
+    assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (0, 2));
+}
+
+#[test]
+fn a_leader_that_stood_still_learns_that_another_leads_and_what_it_alone_has_is_not_followed() {
+    let mut world = World::new(false, 4096);
+    world.open();
+    world.a_while();
+    assert_eq!(world.counter(1, "suspects"), 0);
+    world.now_ns += 2 * SILENCE_NS;
+    world.work(1);
+    assert_eq!(world.counter(1, "suspects"), 1);
+    world.lead(1, 2);
+    world.work(1);
+    assert_eq!(world.counter(1, "role"), 1);
+    world.give_place(1);
+    // It goes on, and journals what the other one has not.
+    world.touch(15);
+    world.both();
+    world.a_while();
+    assert_eq!((world.counter(0, "superseded"), world.counter(0, "role")), (1, 1));
+    assert_eq!(world.counter(1, "superseded"), 0);
+    world.engines[0].tile = None;
+    world.start(0, 0, Box::new(Quoter));
+    world.a_while();
+    assert_eq!([0, 1].map(|which| world.counter(which, "partner")), [3, 3], "its journal went on by itself");
+    world.engines[0].tile = None;
+    world.engines[0].storage = MemoryStorage::new();
+    world.start(0, 0, Box::new(Quoter));
+    world.keep_history();
+    world.a_while();
+    let states = world.states();
+    assert_eq!(states[0], states[1]);
+    // An older epoch is no order to lead.
+    world.engines[1].tile = None;
+    world.lead(0, 2);
+    world.both();
+    assert_eq!((world.counter(0, "role"), world.counter(0, "unfit")), (0, 4));
+    world.lead(0, 3);
+    world.both();
+    assert_eq!((world.counter(0, "role"), world.counter(0, "unfit")), (1, 0));
+}
