@@ -13,7 +13,7 @@ RUN    := . tools/environment &&
 
 help:
 	@echo "make setup          everything that the other targets need"
-	@echo "make demo           New York and Chicago under one hand for a minute; SECONDS=30 FLOW=path,path SCENARIO=name"
+	@echo "make demo           New York and Chicago under one hand for a minute; SECONDS=30 FLOW=path,path SCENARIO=failover"
 	@echo "make test           style, Rust and Python tests; ends by naming what was not checked"
 	@echo "make tidy           style alone"
 	@echo "make bench          what is measured, beside its goals"

@@ -92,6 +92,11 @@ def up(
         count = f"{len(about.tiles)} tiles, {len(strategies)} strategies, no errors"
         show("topology", facts, as_json, lambda: note(f"{topology}: {count}"))
         return
+    if pairs := [name for name, tile in about.tiles.items() if tile.standby is not None]:
+        raise BadInput(
+            f"tiles.{pairs[0]}.standby: nobody is promoted without a store; start it with `meridian up --regions {topology}`, or "
+            "leave the standby out"
+        )
     if detach:
         _detach([topology], topology, as_json)
         return

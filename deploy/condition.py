@@ -17,6 +17,7 @@ from meridian.coordination import Access, Etcd, EtcdError, keys, local
 from meridian.coordination.sentences import plain
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
+from meridian.engine import pair
 from meridian.engine import room as engine_room
 from meridian.exchange import room
 from meridian.venues import fix_endings
@@ -186,6 +187,11 @@ def without_room(run: Run) -> Iterator[str]:
         yield from engine_room.sentences(counters, Path(run.data_directory))
 
 
+def pairs(run: Run) -> list[dict[str, Any]]:
+    """Each engine of a run that is one of a pair: whether it leads, how far the other is, and what is wrong."""
+    return pair.rows({process: dict(read(run.counters(process))) for process in run.processes})
+
+
 def refused(run: Run) -> Iterator[str]:
     """A sentence for each FIX session of ours that its venue does not let in, or that ends again and again."""
     for process in run.processes:
@@ -298,6 +304,9 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for keeper in run["keepers"]:
         yield f"{name}: {keeper_line(keeper)}"
         yield from (f"  {sentence}" for sentence in keeper["sentences"])
+    for row in run["pairs"]:
+        yield f"{name}: {pair.line(row)}"
+        yield from (f"  {sentence}" for sentence in row["sentences"])
     kinds = ("failed", "stopped", "full", "without_room", "refused")
     yield from (f"{name}: {sentence}" for kind in kinds for sentence in run[kind])
 
@@ -305,7 +314,7 @@ def told(run: dict[str, Any]) -> Iterator[str]:
 def described(run: Run) -> dict[str, Any]:
     """What `meridian status` adds to a run's processes."""
     return {
-        "store": store(run), "api": api(run), "agents": agents(run), "failed": list(failed(run)),
+        "store": store(run), "api": api(run), "agents": agents(run), "pairs": pairs(run), "failed": list(failed(run)),
         "keepers": keepers(run),
         "stopped": list(stopped(run)),
         "full": list(full(run)),

@@ -23,7 +23,8 @@ from meridian.deploy.topology import CONSUMERS_MAX, Link, Process, Tile, Topolog
 SUFFIX = "-standby"
 HAND = "hand"
 """Stands for the process that promotes, as the producer of links; no tile or service is called so where there is a standby."""
-ALPHA = "alpha"
+ONE_JOURNAL = ("alpha", "journal-keeper")
+"""Kinds of services that are about the journal of one engine, whether it leads or not."""
 PARTNER_DEPTH = 16_384
 """Inputs that a standby may be behind before it has to catch up from the journal."""
 PARTNER_BYTES_MAX = records.CONSTANTS["RECORD_BYTES_MAX"] + 128
@@ -148,10 +149,10 @@ def _problems(topology: Topology, engine: str) -> Iterator[str]:
     yield from _names_taken(topology, engine, key)
     yield from _links(topology, engine, key)
     for name, service in topology.services.items():
-        if service.kind == ALPHA and service.settings.get("engine") == engine:
+        if service.kind in ONE_JOURNAL and service.settings.get("engine", "engine") == engine:
             yield (
-                f"services.{name}: an alpha tile follows the journal of one engine, and with {key} another may lead; leave out "
-                "one of them"
+                f"services.{name}: a service of kind {service.kind} is about the journal of one engine, and with {key} another "
+                "may lead; leave out one of them"
             )
 
 

@@ -31,8 +31,9 @@ from meridian.console import BadInput, Failure, in_words
 from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
 from meridian.coordination.certificates import Authority
-from meridian.deploy import epochs, executors, quotes
+from meridian.deploy import epochs, executors, pairs, quotes
 from meridian.deploy import region as region_files
+from meridian.deploy.hand import Hand, Promotion
 from meridian.deploy.region import Region
 from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
 from meridian.deploy.topology import Link, Service, Topology, TopologyError, check, document_of, nearest
@@ -199,6 +200,8 @@ class Platform:
     """The limits API and the line between the regions."""
     below: dict[str, Supervisor] = field(default_factory=dict)
     """The regions that run."""
+    hands: dict[str, Hand] = field(default_factory=dict)
+    """Over the engine of each region that has a standby, and both."""
     started_ns: int = 0
     asked: bool = False
     failures: list[str] = field(default_factory=list)
@@ -308,6 +311,7 @@ class Platform:
             own = with_agent(one, settings, self.data.resolve() / REGIONS / name / "data")
             self.below[name] = Supervisor(own.topology, own, promised=promised, name=self.prefix + name)
             self.below[name].before_start = partial(self._before_start, self.below[name])
+            self._take_in_hand(self.below[name], name)
         routes = [
             {"listen": f"127.0.0.1:{ports[f'{a}-to-{b}']}", "to": f"127.0.0.1:{ports[b]}", "delay": LINE_DELAY}
             for a, b in pairs
@@ -331,15 +335,16 @@ class Platform:
         address = {"address": self.api, "ca": str(self.ca.resolve()) if self.ca else None}
         (Path(self.above.run.run_directory) / API).write_text(json.dumps(address), encoding="utf-8")
         for name, one in self.below.items():
-            assert one.region is not None
-            self.places[name] = place = one.places.data_directory.parent
-            one.region.write_record(place, started_ns=self.started_ns)
+            self.places[name] = one.places.data_directory.parent
+            self._write_record_of(one)
         self.write_record()
         for one in (self.above, *self.below.values()):
             self._go_on()
             with _named(one):
                 one.wait()
             self.tell(f"up: {one.topology.name}")
+        for hand in self.hands.values():
+            hand.start()
 
     def write_record(self, ended_ns: int | None = None) -> None:
         """What a report over all regions reads: where each lies, what was done, what failed."""
@@ -358,9 +363,42 @@ class Platform:
     def _own(self) -> Path:
         return self.directory or self.data.resolve()
 
+    def _take_in_hand(self, supervisor: Supervisor, name: str) -> None:
+        """An engine with a standby. Raises CannotStart where a standby led last that is there no more."""
+        region = supervisor.region
+        assert region is not None and region.topology.region is not None
+        engine, holder = region.topology.region.engine, f"{name}-{region.shard}"
+        if engine in pairs.paired(region.topology):
+            self.hands[name] = Hand(supervisor, self.epochs, holder, partial(self._led, name))
+        elif self.epochs.leader(holder) == pairs.standby_of(engine):
+            place = f"data/{pairs.standby_of(engine)}"
+            raise CannotStart(
+                [f"{name}: tiles.{engine}.standby: is missing; it led last, and all since is in its journal, {place}"]
+            )
+
+    def _led(self, name: str, promotion: Promotion | None) -> None:
+        """The record of a run names the engine that leads, and what was done to it."""
+        if promotion is not None:
+            self.events.append(_event_of(name, promotion, self.started_ns))
+        supervisor = self.below.get(name)
+        if supervisor is not None:
+            with contextlib.suppress(OSError):
+                self._write_record_of(supervisor)
+
+    def _write_record_of(self, supervisor: Supervisor, **more: Any) -> None:
+        name = supervisor.topology.name
+        hand = self.hands.get(name)
+        assert supervisor.region is not None
+        place = self.places[name]
+        leads = hand.leads if hand is not None else None
+        supervisor.region.write_record(place, started_ns=self.started_ns, leads=leads, **more)
+
     def _before_start(self, supervisor: Supervisor, process: str) -> None:
         """Every life of an engine has an epoch of its own."""
         region = supervisor.region
+        if (hand := self.hands.get(supervisor.topology.name)) is not None:
+            hand.before_start(process)
+            return
         assert region is not None and region.topology.region is not None
         if process == region.topology.process_of(region.topology.region.engine):
             holder = f"{region.topology.name}-{region.shard}"
@@ -519,6 +557,8 @@ class Platform:
             self.held = None
 
     def _end(self, supervisor: Supervisor) -> None:
+        if (hand := self.hands.get(supervisor.topology.name)) is not None:
+            hand.stop()
         failures = list(supervisor.failures)
         place = self.places.get(supervisor.topology.name)
         if place is not None and hasattr(supervisor, "run"):
@@ -527,9 +567,24 @@ class Platform:
         supervisor.stop()
         if place is not None and supervisor.region is not None:
             with contextlib.suppress(OSError):
-                supervisor.region.write_record(
-                    place, started_ns=self.started_ns, ended_ns=time.time_ns(), failures=failures
-                )
+                self._write_record_of(supervisor, ended_ns=time.time_ns(), failures=failures)
+
+
+def _event_of(region: str, promotion: Promotion, started_ns: int) -> dict[str, Any]:
+    """A promotion among what was done to the regions."""
+    state = {"state": "in_force", "input": promotion.input, "why": None}
+    return {
+        "kind": "promotion",
+        "what": f"{promotion.tile} leads in the place of {promotion.was}, of which {promotion.why}",
+        "by": "the hand over both",
+        "seconds": round((promotion.at_ns - started_ns) / 1e9, 3),
+        "at_ns": promotion.at_ns,
+        "led_ns": promotion.led_ns,
+        "epoch": promotion.epoch,
+        "in_force": True,
+        "regions": {region: state},
+        "trouble": None,
+    }
 
 
 def _parts(topology: Topology) -> list[str]:

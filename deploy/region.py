@@ -40,7 +40,7 @@ from pydantic import Field
 from meridian import records
 from meridian._native import links, tiles
 from meridian.console import BadInput, Failure
-from meridian.deploy import alphas, executors, quotes
+from meridian.deploy import alphas, executors, pairs, quotes
 from meridian.deploy import topology as topologies
 from meridian.deploy.executors import Executor, ExecutorEntry, ListingName, StrategyListing
 from meridian.deploy.specs import Places, tile_errors
@@ -152,11 +152,12 @@ class Region:
 
     def write_record(
         self, directory: Path, *, started_ns: int, ended_ns: int | None = None, failures: Sequence[str] = (),
-        skipped: Sequence[tuple[str, str]] = (),
+        skipped: Sequence[tuple[str, str]] = (), leads: str | None = None,
     ) -> None:  # fmt: skip
-        """What reports read: where everything lies, what ran."""
+        """What reports read: where everything lies, what ran. Of an engine and its standby: which of the two `leads`."""
         files = self.topology.region
         assert files is not None
+        leader = leads or files.engine
         document = {
             "schema": "meridian.run/1",
             "name": self.topology.name,
@@ -167,11 +168,12 @@ class Region:
             "limits": "limits.toml",
             "strategies": str(self.libraries),
             "engine": {
-                "tile": files.engine,
-                "journal": f"data/{files.engine}",
+                "tile": leader,
+                "journal": f"data/{leader}",
                 "outputs": f"data/{files.recorder}",
                 "inbox": f"data/{files.inbox}",
-            },
+            }
+            | ({"pair": [files.engine, pairs.standby_of(files.engine)]} if leads else {}),
             "venues": list(self._venues()),
             "slots": [self._described(slot) for slot in self.slots]
             + [one.described(self.limits) for one in self.executors],

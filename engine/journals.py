@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 PLATFORM = "platform.json"
+RECORD = "record.json"
 SEGMENT = re.compile(r"journal-\d+\.segment(\.zst)?")
 SEGMENT_NAMES = "journal-*.segment or journal-*.segment.zst"
 
@@ -98,12 +99,12 @@ def _regions(top: Path) -> dict[str, Path]:
 
 
 def engines(path: Path | str) -> list[Path]:
-    """Those journals at or below `path` that are engines', not gateways', exchanges' or recorders'. A journal that is
-    named itself is taken whatever it is. Raises JournalNotFound when there is none."""
+    """Those journals at or below `path` that are engines', not gateways', exchanges' or recorders'; of an engine and its standby
+    that of the one that leads. A journal that is named itself is taken whatever it is. Raises JournalNotFound."""
     found = find(path)
     if found == [Path(path)]:
         return found
-    kept = [journal for journal in found if _starts_an_engine(journal)]
+    kept = [journal for journal in found if _starts_an_engine(journal) and not _another_leads(journal)]
     if not kept:
         raise JournalNotFound(f"{path}: no engine's journal here or below")
     return kept
@@ -117,6 +118,16 @@ def _starts_an_engine(journal: Path) -> bool:
         return any(layouts.name_of(data) == "EngineStart" for _, _, data in islice(records(journal), 1))
     except (OSError, ValueError):
         return True
+
+
+def _another_leads(journal: Path) -> bool:
+    """Whether it is of one of a pair, or was set aside, and the run's record names another as the one that leads."""
+    try:
+        about = json.loads((journal.parent.parent / RECORD).read_text(encoding="utf-8"))["engine"]
+        leads, pair = str(about["journal"]), [str(tile) for tile in about["pair"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return journal.name.partition(".epoch-")[0] in pair and Path(leads).name != journal.name
 
 
 def libraries_of(journal: Path, given: Path | str | None = None) -> Path:

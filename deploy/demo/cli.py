@@ -21,12 +21,13 @@ from meridian.console import BadInput, CheckFailed, Failure, json_option, note, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meridian.deploy.demo.failover import Promoted
     from meridian.deploy.demo.live import Live
     from meridian.deploy.demo.plan import Plan
     from meridian.deploy.demo.story import Story
     from meridian.deploy.platform import Platform
 
-SCENARIOS = ("plain",)
+SCENARIOS = ("plain", "failover")
 RUNS_KEPT = 5
 LOCK = "demo.lock"
 SECONDS_MAX = 86_400
@@ -49,7 +50,8 @@ ABOVE = "platform"
 @json_option
 def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bool) -> None:
     """Trade in New York and Chicago under one hand, on real or generated order flow: on the way a global limit is lowered and
-    a kill switch tripped and re-armed; then report on both regions."""
+    a kill switch tripped and re-armed; then report on both regions. In the scenario failover New York's engine is killed
+    instead, and its standby takes its place."""
     from meridian.deploy import runs
 
     paths = [Path(part.strip()) for part in flow.split(",") if part.strip()]
@@ -64,16 +66,16 @@ def demo(seconds: float, flow: str, scenario: str, html: str | None, as_json: bo
         raise BadInput(wrong)
     directory, lock = _claim(runs.own(runs.root()) / "demos")
     try:
-        plan = _prepare(directory, paths, as_json)
+        plan = _prepare(directory, paths, scenario, as_json)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)  # Nothing ran.
         raise
     try:
-        failures = _trade(plan, seconds, as_json)
+        failures, promoted = _trade(plan, seconds, as_json)
     except NotStarted as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise error.why from None
-    _report(plan, Path(html) if html else directory / "report.html", failures, as_json)
+    _report(plan, Path(html) if html else directory / "report.html", failures, promoted, as_json)
     os.close(lock)
     _forget_old(directory.parent)
 
@@ -99,12 +101,12 @@ def _claim(parent: Path) -> tuple[Path, int]:
     raise AssertionError("names do not end")
 
 
-def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
+def _prepare(directory: Path, paths: list[Path], scenario: str, as_json: bool) -> Plan:
     from meridian.deploy.demo.market import from_files, generated
     from meridian.deploy.demo.plan import Plan
 
     market = from_files(paths) if paths else generated()
-    plan = Plan(directory=directory, market=market)
+    plan = Plan(directory=directory, market=market, scenario=scenario)
     if not as_json:
         symbols = ", ".join(
             f"{one.symbol} at {', '.join(one.venues)} ({one.file.name if one.file else 'generated'})"
@@ -118,8 +120,11 @@ def _prepare(directory: Path, paths: list[Path], as_json: bool) -> Plan:
     return plan
 
 
-def _trade(plan: Plan, seconds: float, as_json: bool) -> list[str]:
-    """Brings the platform up, trades, stops it. What failed on the way, a sentence each."""
+def _trade(plan: Plan, seconds: float, as_json: bool) -> tuple[list[str], Promoted | None]:
+    """Brings the platform up, trades, stops it. What failed on the way, a sentence each; and what was seen of a promotion, in
+    the scenario that has one."""
+    from meridian.deploy.demo import failover
+    from meridian.deploy.demo.documents import FAILOVER, REGIONS
     from meridian.deploy.demo.live import Live
     from meridian.deploy.demo.story import Story
     from meridian.deploy.platform import Platform
@@ -132,6 +137,7 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> list[str]:
     )  # fmt: skip
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: platform.ask())
+    promoted: Promoted | None = None
     try:
         platform.start()
     except Interrupted:
@@ -139,7 +145,8 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> list[str]:
     except CannotStart as error:
         raise NotStarted(CheckFailed(error.errors)) from None
     try:
-        live, story = Live(plan, platform), Story(platform, plan.global_limit, seconds)
+        crash = REGIONS[0] if plan.scenario == FAILOVER else None
+        live, story = Live(plan, platform), Story(platform, plan.global_limit, seconds, crash)
         if _ready(plan, platform, live, story, tell):
             _command_all(platform, start=True)
             tell("trading …")
@@ -147,10 +154,12 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> list[str]:
             _command_all(platform, start=False)
             platform.pause(QUIET_SECONDS)
             story.tell_positions(live.published, AGREE_SECONDS_MAX)
+            if crash is not None:
+                promoted = failover.back(platform, crash)
             tell("stopping …")
     finally:
         platform.stop()
-    return platform.failures
+    return platform.failures, promoted
 
 
 def _ready(plan: Plan, platform: Platform, live: Live, story: Story, tell: Callable[[str], None]) -> bool:
@@ -247,9 +256,10 @@ class Lines:
             note(self.live.sentence(seconds))
 
 
-def _report(plan: Plan, html: Path, failures: list[str], as_json: bool) -> None:
+def _report(plan: Plan, html: Path, failures: list[str], promoted: Promoted | None, as_json: bool) -> None:
     from meridian.analytics.platform import Platform
     from meridian.analytics.report import print_summary, summary, write_html
+    from meridian.deploy.demo import failover
 
     if not as_json:
         note("reading the journals of both regions …")
@@ -262,14 +272,21 @@ def _report(plan: Plan, html: Path, failures: list[str], as_json: bool) -> None:
     latest.unlink(missing_ok=True)
     latest.symlink_to(plan.directory.name)
 
+    told = failover.facts(plan.directory, promoted, run) if promoted is not None else None
+
     def for_people() -> None:
         print_summary(run)
+        if told is not None:
+            note(failover.sentence(told))
         note(f"report: {html}")
         note(f"run: {plan.directory}")
 
     differences = [*found["problems"], *found["reconciliation"]["differences"]]
     differences += [one for one in failures if one not in differences]
+    differences += told["problems"] if told is not None else []
     document = {"directory": str(plan.directory), "html": str(html), "report": found}
+    if told is not None:
+        document["failover"] = told
     show("demo", document, as_json, for_people, version=2, errors=differences)
     # What the store held is told; nobody needs a demo's tokens again.
     shutil.rmtree(plan.directory / ABOVE, ignore_errors=True)

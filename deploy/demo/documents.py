@@ -23,6 +23,8 @@ SHARED = ("reference", "limits")
 """Files of the firm, the same for every region."""
 MAKER, TAKER = "inventory-maker", "cross-taker"
 FLOW_SESSION_FIRST = 100
+FAILOVER = "failover"
+"""The scenario in which the first region's engine has a standby and is killed."""
 Document = dict[str, Any]
 
 
@@ -43,7 +45,7 @@ def shipped() -> dict[str, Document]:
     return copy.deepcopy(_shipped())
 
 
-def documents(market: Market, directory: Path) -> dict[str, Document]:
+def documents(market: Market, directory: Path, scenario: str = "plain") -> dict[str, Document]:
     """The files of a demo of this market, by their place below its directory, without `.toml`."""
     files = shipped()
     reference = _reference(files["reference"], market)
@@ -58,9 +60,21 @@ def documents(market: Market, directory: Path) -> dict[str, Document]:
             "region": topology["region"] | own,
             "data_directory": str(directory / region / "data"),
         }
+    if scenario == FAILOVER:
+        _give_standby(made[f"{REGIONS[0]}/topology"])
     future = next(one.symbol for one in market.instruments if "XCME" in one.venues)
     names = {region: list(one["strategies"]) for region, one in strategies.items()}
     return made | {"limits": _limits(files["limits"], names, future)}
+
+
+def _give_standby(topology: Document) -> None:
+    """A standby for the region's engine, without which nothing leaves it; what ran beside the engine runs beside both."""
+    engine = topology["tiles"][topology["region"].get("engine", "engine")]
+    engine["standby"] = {"process": "standby"}
+    engine["settings"]["durability"] = "standby"
+    for tile in topology["tiles"].values():
+        if tile.get("process") == "engine":
+            tile["process"] = "room"
 
 
 def _reference(reference: Document, market: Market) -> Document:

@@ -93,13 +93,26 @@ class Live:
     def counters(self) -> dict[str, Counters]:
         """All counters of all processes of each region that runs, by process and name."""
         return {
-            region: {
-                f"{process}/{name}": value
-                for process in one.run.processes
-                for name, value in dict(read(one.run.counters(process))).items()
-            }
+            region: self._of_the_leader(
+                region,
+                {
+                    f"{process}/{name}": value
+                    for process in one.run.processes
+                    for name, value in dict(read(one.run.counters(process))).items()
+                },
+            )
             for region, one in self.platform.below.items()
         }
+
+    def _of_the_leader(self, region: str, counters: Counters) -> Counters:
+        """Where a standby leads: its counters in the place of the engine's."""
+        hand = self.platform.hands.get(region)
+        if hand is None or hand.leads == hand.engine:
+            return counters
+        place = f"{hand.supervisor.topology.process_of(hand.leads)}/{hand.leads}."
+        rest = {name: value for name, value in counters.items() if not name.startswith("engine/engine.")}
+        led = {name: value for name, value in counters.items() if name.startswith(place)}
+        return rest | {f"engine/engine.{name.removeprefix(place)}": value for name, value in led.items()}
 
     def ready(self) -> list[str]:
         """The venues whose order session is up and whose feed is live."""
@@ -135,7 +148,8 @@ class Live:
         found = []
         for event in [one for one in self.platform.events if one["kind"] != "positions"]:
             head = f"{event['seconds']:5.1f} s  {event['by']}: {event['what']}"
-            found.append(f"{head}: pending")
+            # What befell a region is nobody's wish that comes into force.
+            found.append(head if event["kind"] in ("crash", "promotion") else f"{head}: pending")
             for region, known in event["regions"].items():
                 if known["input"] is not None:
                     found.append(f"{head}: {region} {state_of(known)}")

@@ -24,11 +24,12 @@ class Plan:
 
     directory: Path
     market: Market
+    scenario: str = "plain"
     regions: dict[str, Region] = field(init=False)
 
     def make(self) -> None:
         """Writes every file and reads them back. Raises BadInput with all errors of all of them."""
-        for name, document in documents(self.market, self.directory).items():
+        for name, document in documents(self.market, self.directory, self.scenario).items():
             path = self.directory / f"{name}.toml"
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             text = f"# Written by the demo from the files of New York and Chicago.\n{dumps(document)}"

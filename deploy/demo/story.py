@@ -8,6 +8,8 @@ engine input) or why it did not come to be. A step that fails is said, and the n
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from threading import Event, Thread
@@ -33,8 +35,10 @@ KILL_NODE, KILL_LEVEL = "firm", "K3"
 class Story(Thread):
     """The steps, one after the other."""
 
-    def __init__(self, platform: Platform, limit: Limit, seconds: float) -> None:
+    def __init__(self, platform: Platform, limit: Limit, seconds: float, crash: str | None = None) -> None:
+        """`crash`: the region whose engine is killed, in the place of the kill switch."""
         super().__init__(name="story", daemon=True)
+        self.crash = crash
         self.platform = platform
         self.limit = limit
         self.seconds = seconds
@@ -79,6 +83,8 @@ class Story(Thread):
             (KILL_AT * self.seconds, self._kill),
             (KILL_AT * self.seconds + killed_seconds, self._rearm),
         ]
+        if self.crash is not None:
+            steps[1:] = [(KILL_AT * self.seconds, self._crash)]
         late = 0.0
         for at, step in steps:
             # What took longer moves what follows: a kill lasts as long as it is to last.
@@ -175,6 +181,17 @@ class Story(Thread):
             return self.second.write("POST", confirm)
 
         self._step(event, write, f"/v1/propagation/kill/{KILL_NODE}")
+
+    def _crash(self) -> None:
+        """Ends the process of the engine that leads, without a word to anybody."""
+        assert self.crash is not None, "a step of that scenario alone"
+        hand = self.platform.hands[self.crash]
+        process = hand.supervisor.topology.process_of(hand.leads)
+        region = {self.crash: {"state": "done", "input": None, "why": None}}
+        event = self._event("crash", f"process {process} of {self.crash}, whose engine leads, is ended by SIGKILL",
+                            by="the demo", in_force=True, regions=region)  # fmt: skip
+        event["at_ns"] = time.time_ns()
+        os.kill(int(hand.supervisor.run.processes[process]["pid"]), signal.SIGKILL)
 
     def tell_positions(self, agree: Callable[[list[dict[str, Any]]], bool], seconds: float) -> None:
         """What the API says of positions over all regions, as soon as it is what the engines say, or once time is over."""

@@ -51,4 +51,8 @@ impl<S: Subscription + ?Sized> Subscription for Merged<S> {
     fn connected(&self) -> bool {
         self.ends.iter().any(|end| end.connected())
     }
+
+    fn sequence(&self) -> u64 {
+        self.ends[self.current].sequence()
+    }
 }

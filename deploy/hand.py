@@ -1,0 +1,354 @@
+"""The hand over an engine and its standby: which of them leads, and who takes the place of one that is gone.
+
+It looks at both every few milliseconds, from a thread beside the supervisor. When the engine that leads has ended, or its standby
+has heard nothing of it for a while, the standby is promoted: an epoch from the store, in which it says who leads; an end to the
+process that led, a paused one too; the word to lead. The other one comes back, by the supervisor, as the standby.
+
+Invariant: nobody is promoted without an epoch from the store, and none that the leader may have stopped waiting for: before it is
+let off its standby that is written down (`alone`), and once the standby has all again, that it is waited for. A journal of an
+engine that led is never written on by one that follows: it is set aside, under a name with its epoch, and never deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, RLock, Thread
+
+import structlog
+
+from meridian import records
+from meridian._native import journal, links
+from meridian.coordination import EtcdError
+from meridian.coordination.epochs import BadEpoch
+from meridian.deploy import epochs, pairs
+from meridian.deploy.region import BOOTSTRAP
+from meridian.deploy.supervisor import Child, Supervisor
+from meridian.engine.pair import DIVERGED, IN_STEP, LEADS, UNFIT
+
+LOOK_SECONDS = 0.01
+LEAD_SECONDS_MAX = 5.0
+"""From the word to lead to its being done; a standby that takes longer is not waited for."""
+AGAIN_SECONDS = 0.2
+"""Between two tries, where the store does not answer; between two words to a leader that its standby is not waited for."""
+GRACE_SECONDS = 0.1
+"""For so long a leader waits for a standby that is away, before it is let off."""
+FOLLOWS = 0
+log = structlog.get_logger("hand")
+
+
+@dataclass(slots=True)
+class Promotion:
+    """One that is under way, or was done."""
+
+    tile: str
+    was: str
+    epoch: int
+    why: str
+    at_ns: int
+    """When it was seen that the leader is gone."""
+    told_ns: int = 0
+    """When the standby was told to lead."""
+    led_ns: int | None = None
+    """When it was seen to lead."""
+    input: int | None = None
+    """The first input of its epoch."""
+    deadline: float = 0.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """The counters of one of the two, read anew in each of its lives."""
+
+    tile: str
+    path: Path
+    pid: int = 0
+    reader: links.Counters | None = None
+
+    def value(self, name: str, pid: int) -> int | None:
+        """One counter of this process's life; None where it has not written it yet."""
+        if self.reader is None or self.pid != pid:
+            self.reader = None
+            with contextlib.suppress(OSError):
+                reader = links.Counters(self.path)
+                if reader.pid == pid:
+                    self.reader, self.pid = reader, pid
+        return None if self.reader is None else self.reader.value(f"{self.tile}.{name}")
+
+
+@dataclass(slots=True)
+class Hand:
+    """Over one pair. `before_start` before each life of a process, `start` once both run, `stop` before they are stopped."""
+
+    supervisor: Supervisor
+    epochs: epochs.Epochs
+    holder: str
+    tell: Callable[[Promotion | None], None]
+    """Hears of each promotion, and with None that the run's record is to name another leader."""
+    leads: str = ""
+    epoch: int = 0
+    pending: Promotion | None = None
+    done: list[Promotion] = field(default_factory=list)
+    in_step: bool = False
+    """Whether the standby was when its leader was last heard."""
+    _lock: RLock = field(default_factory=RLock)
+    _ended: Event = field(default_factory=Event)
+    _thread: Thread | None = None
+    _seen: dict[str, Seen] = field(default_factory=dict)
+    _publishers: dict[str, links.Publisher] = field(default_factory=dict)
+    _rings_set: bool = False
+    _again_at: float = 0.0
+    _away_since: float | None = None
+    _told_without: bool = False
+
+    def __post_init__(self) -> None:
+        led = self.epochs.leader(self.holder)
+        self.leads = led if led in self.tiles else self.engine
+
+    @property
+    def engine(self) -> str:
+        """The tile that the topology calls the engine."""
+        region = self.supervisor.topology.region
+        assert region is not None, "only an engine of a region has a standby"
+        return region.engine
+
+    @property
+    def tiles(self) -> tuple[str, str]:
+        """Both tiles, the engine's first."""
+        return self.engine, pairs.standby_of(self.engine)
+
+    @property
+    def follows(self) -> str:
+        """The tile that does not lead."""
+        return next(tile for tile in self.tiles if tile != self.leads)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the leader sends nothing that its standby lacks."""
+        return str(self.supervisor.topology.tiles[self.engine].settings.get("durability", "")).startswith("standby")
+
+    def start(self) -> None:
+        """Looks from now on, until `stop`."""
+        self._thread = Thread(target=self._run, name=f"hand-{self.holder}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nobody is promoted any more. Again is no harm."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            self.look()
+
+    def before_start(self, process: str) -> None:
+        """Decides as what one of the two begins a life: the leader with a new epoch, the other with none."""
+        tile = next((one for one in self.tiles if self.supervisor.topology.process_of(one) == process), None)
+        if tile is None:
+            return
+        with self._lock:
+            while self.pending is not None:  # Who leads is not decided yet.
+                self._follow_up(self.pending)
+                time.sleep(LOOK_SECONDS)
+            self._prepare_links(tile)
+            first = self.supervisor.places.data_directory.parent / BOOTSTRAP
+            own = first if tile == self.engine else first.with_name(f"{first.name}{pairs.SUFFIX}")
+            if tile == self.leads:
+                self.epoch, confirmed = self.epochs.take(self.holder, tile)
+                marked = self.holder in self.epochs.marked
+                epochs.write(first, self.epoch, unconfirmed=not confirmed if marked else None, to=own)
+            else:
+                self._set_aside(tile)
+                self.in_step = False
+                epochs.write(first, 0, unconfirmed=False, to=own)
+
+    def look(self) -> None:
+        """Looks at both once."""
+        with self._lock:
+            if self._ended.is_set():
+                return
+            if self.pending is not None:
+                self._follow_up(self.pending)
+                return
+            leader, standby = self._child(self.leads), self._child(self.follows)
+            if standby is None or leader is None:
+                return
+            if _alive(standby) and self.value(self.follows, "role") == LEADS:
+                log.error(
+                    "two engines of one shard lead; the older one is ended", holder=self.holder, tile=self.follows
+                )
+                _kill(standby)
+            if why := self._gone(leader, standby):
+                self._promote(why)
+            elif _alive(leader):
+                self._let_off()
+
+    def _gone(self, leader: Child, standby: Child) -> str | None:
+        """Why the leader is to be replaced and the standby may take its place; None where not."""
+        if not _alive(standby) or self.value(self.follows, "role") != FOLLOWS:
+            return None
+        suspects = self.value(self.follows, "suspects") == 1
+        state = self.value(self.follows, "partner")
+        if not suspects:
+            self.in_step = state == IN_STEP
+        if state == DIVERGED or not self.in_step or (self._waits and self.epochs.alone(self.holder)):
+            return None
+        if not _alive(leader):
+            return "its process ended"
+        return "it was not heard" if suspects else None
+
+    def _promote(self, why: str) -> None:
+        if time.monotonic() < self._again_at:
+            return
+        at_ns, tile, was = time.time_ns(), self.follows, self.leads
+        try:
+            epoch = self.epochs.promote(self.holder, tile)
+        except (EtcdError, BadEpoch) as error:
+            self._again_at = time.monotonic() + AGAIN_SECONDS
+            if not self._told_without:
+                self._told_without = True
+                log.error("an engine is gone and its standby is not promoted: that needs an epoch of the store",
+                          holder=self.holder, gone=was, why=why, store=str(error))  # fmt: skip
+            return
+        self._told_without = False
+        if (leader := self._child(was)) is not None:
+            _kill(leader)
+        self.leads, self.epoch = tile, epoch
+        deadline = time.monotonic() + LEAD_SECONDS_MAX
+        self.pending = Promotion(tile, was, epoch, why, at_ns, time.time_ns(), deadline=deadline)
+        self._say_lead(tile, epoch)
+        log.warning("a standby is to lead", holder=self.holder, tile=tile, epoch=epoch, gone=was, why=why)
+
+    def _follow_up(self, promotion: Promotion) -> None:
+        """Whether one that was told to lead does."""
+        child = self._child(promotion.tile)
+        fault: str | None = None
+        if child is None or not _alive(child):
+            fault = "its process ended"
+        elif self.value(promotion.tile, "role") == LEADS:
+            self._leads_now(promotion)
+            return
+        elif code := self.value(promotion.tile, "unfit"):
+            fault = UNFIT.get(code, f"it says {code}")
+        elif time.monotonic() > promotion.deadline:
+            fault = f"it does not within {LEAD_SECONDS_MAX:.0f} s"
+        if fault is None:
+            return
+        log.error("a standby could not lead; the engine that led is started again", holder=self.holder,
+                  tile=promotion.tile, why=fault)  # fmt: skip
+        if child is not None:
+            _kill(child)
+        self.epochs.fall_back(self.holder, promotion.was)
+        self.leads, self.pending, self.in_step = promotion.was, None, False
+        self.tell(None)
+
+    def _leads_now(self, promotion: Promotion) -> None:
+        promotion.led_ns = time.time_ns()
+        self._set_rings(promotion.tile, promotion.was)
+        promotion.input = self._first_input(promotion)
+        self.pending, self._away_since = None, None
+        self.done.append(promotion)
+        log.warning("a standby leads", holder=self.holder, tile=promotion.tile, epoch=promotion.epoch,
+                    after_ms=(promotion.led_ns - promotion.at_ns) // 1_000_000)  # fmt: skip
+        self.tell(promotion)
+
+    def _let_off(self) -> None:
+        """Tells a leader whose standby is away or behind that it is not waited for, once that is written down; and writes down
+        when it is waited for again."""
+        if not self._waits or self.value(self.leads, "role") != LEADS:
+            return
+        partner, alone = self.value(self.leads, "partner"), self.value(self.leads, "alone")
+        now = time.monotonic()
+        if partner == IN_STEP or alone:
+            self._away_since = None
+            if partner == IN_STEP and alone == 0 and self.epochs.alone(self.holder):
+                self.epochs.set_alone(self.holder, alone=False)
+            return
+        self._away_since = self._away_since or now
+        if now - self._away_since >= GRACE_SECONDS and now >= self._again_at:
+            self._again_at = now + AGAIN_SECONDS
+            self.epochs.set_alone(self.holder, alone=True)
+            self._say_lead(self.leads, self.epoch)
+
+    def _say_lead(self, tile: str, epoch: int) -> None:
+        shard = self.supervisor.region.shard if self.supervisor.region is not None else 0
+        record = records.new("Lead", shard=shard, epoch=epoch).tobytes()
+        name = pairs.lead_link(tile)
+        if name not in self._publishers:
+            self._publishers[name] = links.Publisher(self.supervisor.places.ring(name))
+        self._publishers[name].offer(record)
+
+    def _prepare_links(self, tile: str) -> None:
+        """Of a life that begins: no older life's word to lead, and input links that wait for the leader alone."""
+        name = pairs.lead_link(tile)
+        self._publishers.pop(name, None)
+        path = self.supervisor.places.ring(name)
+        path.unlink(missing_ok=True)
+        links.create_ring(path, pairs.LEAD_DEPTH, pairs.LEAD_BYTES_MAX, [True])
+        if not self._rings_set:
+            self._rings_set = True
+            if self.leads != self.engine:
+                self._set_rings(self.leads, self.follows)
+
+    def _set_rings(self, leads: str, follows: str) -> None:
+        """The input links wait for the one that leads and not for the other, whose process is gone."""
+        for name, (own, second) in pairs.inputs(self.supervisor.topology, self.engine).items():
+            place = {self.engine: own, pairs.standby_of(self.engine): second}
+            path = self.supervisor.places.ring(name)
+            links.detach_dead(path)
+            links.set_reliable(path, place[leads], True)
+            links.set_reliable(path, place[follows], False)
+
+    def _set_aside(self, tile: str) -> None:
+        """An engine that led and now follows begins a journal of its own."""
+        if (epoch := self.epochs.led(self.holder, tile)) is None:
+            return
+        folder = self.supervisor.places.data_directory / tile
+        if folder.exists():
+            kept, number = folder.with_name(f"{tile}.epoch-{epoch}"), 1
+            while kept.exists():
+                number += 1
+                kept = folder.with_name(f"{tile}.epoch-{epoch}.{number}")
+            folder.rename(kept)
+            log.warning("the journal of an engine that led is set aside; it follows with a new one", holder=self.holder,
+                        kept=str(kept))  # fmt: skip
+        self.epochs.forget_led(self.holder, tile)
+
+    def _first_input(self, promotion: Promotion) -> int | None:
+        """Where an epoch begins, by the journal of the engine that leads."""
+        followed = self.value(promotion.tile, "followed") or 0
+        with contextlib.suppress(OSError, ValueError):
+            for sequence, _, data in journal.Reader(self.supervisor.places.data_directory / promotion.tile, followed):
+                if records.name_of(data) == "EngineStart" and int(records.parse(data)["epoch"]) == promotion.epoch:
+                    return sequence
+        return None
+
+    def _child(self, tile: str) -> Child | None:
+        name = self.supervisor.topology.process_of(tile)
+        return next((one for one in self.supervisor.children if one.name == name), None)
+
+    def value(self, tile: str, name: str) -> int | None:
+        """A counter of one of the two in its present life; None where it has none yet."""
+        child = self._child(tile)
+        if child is None or child.popen is None:
+            return None
+        seen = self._seen.setdefault(tile, Seen(tile, self.supervisor.run.counters(child.name)))
+        return seen.value(name, child.popen.pid)
+
+
+def _alive(child: Child) -> bool:
+    return child.popen is not None and child.popen.poll() is None
+
+
+def _kill(child: Child) -> None:
+    """Ends a process, a paused one too, and waits until it is gone: the supervisor starts it again."""
+    if child.popen is not None and child.popen.poll() is None:
+        child.popen.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.popen.wait(LEAD_SECONDS_MAX)

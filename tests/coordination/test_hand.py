@@ -1,0 +1,236 @@
+"""The hand over an engine and its standby: whom it promotes and whom not, over a real store, real rings and processes that are
+really killed. What the two engines say of themselves is given."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from meridian import records
+from meridian._native import links
+from meridian.coordination import Etcd, EtcdServer, keys
+from meridian.coordination import epochs as offices
+from meridian.deploy import epochs, pairs
+from meridian.deploy.hand import Hand, Promotion
+from meridian.deploy.specs import Places
+from meridian.deploy.supervisor import Child, Supervisor
+from meridian.deploy.topology import check
+from tests.deploy.test_pairs import GOOD, KINDS
+
+HOLDER = "ny-1"
+FIRST, SECOND = "engine", "engine-standby"
+IN_STEP = {
+    FIRST: {"role": 1, "partner": 2, "alone": 0},
+    SECOND: {"role": 0, "partner": 2, "suspects": 0, "unfit": 0},
+}
+
+
+@dataclass(slots=True)
+class World:
+    """A pair of which each process sleeps."""
+
+    hand: Hand
+    children: dict[str, Child]
+    folder: Path
+    said: dict[str, dict[str, int]]
+    heard: list[Promotion | None]
+    reached: list[Etcd]
+    leads: dict[str, links.Subscriber] = field(default_factory=dict)
+
+    def start(self, tile: str) -> None:
+        """A life of one of the two begins."""
+        child = self.children[tile]
+        self.hand.before_start(child.name)
+        child.popen = subprocess.Popen(["sleep", "60"])
+        self.leads[tile] = links.Subscriber(self.folder / "links" / f"{tile}_lead", 0)
+        (self.folder / "data" / tile).mkdir(parents=True, exist_ok=True)
+
+    def kill(self, tile: str) -> None:
+        child = self.children[tile]
+        assert child.popen is not None
+        child.popen.kill()
+        child.popen.wait()
+
+    def told(self, tile: str) -> list[int]:
+        """The epochs with which one of the two was told to lead."""
+        return [int(records.parse(one)["epoch"]) for one in self.leads[tile].poll()]
+
+    def pending(self) -> str | None:
+        """Who was told to lead and is not known to."""
+        return None if self.hand.pending is None else self.hand.pending.tile
+
+    def epoch_of(self, tile: str) -> int:
+        """The epoch that its first record gives it."""
+        name = "bootstrap.rec" if tile == FIRST else "bootstrap.rec-standby"
+        return int(records.parse((self.folder / name).read_bytes())["epoch"])
+
+    def look(self, **said: dict[str, int]) -> None:
+        """What they say from now on, then a look."""
+        for tile, values in said.items():
+            self.said[tile.replace("_", "-")].update(values)
+        self.hand.look()
+
+
+@pytest.fixture
+def world(store: EtcdServer, etcd: Etcd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Both run, the standby in step."""
+    etcd.delete(keys.EPOCHS.prefix(), prefix=True)
+    monkeypatch.setattr("meridian.deploy.services.problems", lambda *_: [])
+    topology = pairs.expanded(check(GOOD, kinds=KINDS, aeron=True))
+    (tmp_path / "links").mkdir()
+    start = records.new("EngineStart", epoch=1, shard=1).tobytes()
+    (tmp_path / "bootstrap.rec").write_bytes(start)
+    places = Places(run_directory=tmp_path, shared_directory=tmp_path, data_directory=tmp_path / "data",
+                    aeron_directory=tmp_path, ports={})  # fmt: skip
+    for name in pairs.inputs(topology, FIRST):
+        links.create_ring(places.ring(name), 8, 192, [True, False])
+    children = {
+        tile: Child(name=topology.process_of(tile), spec=tmp_path, log=tmp_path, policy="always")
+        for tile in (FIRST, SECOND)
+    }
+    supervisor = SimpleNamespace(
+        topology=topology, region=SimpleNamespace(shard=1), places=places, children=list(children.values())
+    )
+    said = {tile: dict(values) for tile, values in IN_STEP.items()}
+    monkeypatch.setattr(Hand, "value", lambda self, tile, name: said[tile].get(name))
+    reached, heard = [store.client()], list[Promotion | None]()
+    given = epochs.Epochs(lambda: reached[0], tmp_path / epochs.FILE)
+    hand = Hand(cast("Supervisor", supervisor), given, HOLDER, heard.append)
+    made = World(hand, children, tmp_path, said, heard, reached)
+    for tile in (FIRST, SECOND):
+        made.start(tile)
+    hand.look()
+    yield made
+    for child in children.values():
+        if child.popen is not None:
+            child.popen.kill()
+            child.popen.wait()
+
+
+def test_the_engine_leads_first_and_its_standby_has_no_epoch(world: World, etcd: Etcd) -> None:
+    assert (world.epoch_of(FIRST), world.epoch_of(SECOND)) == (1, 0)
+    assert offices.office(etcd, HOLDER) == offices.Office(1, FIRST)
+    assert world.told(FIRST) == world.told(SECOND) == []
+
+
+def test_a_standby_takes_the_place_of_an_engine_whose_process_ended(world: World, etcd: Etcd) -> None:
+    feed = links.Publisher(world.folder / "links" / "feed_engine")
+    own, second = (links.Subscriber(world.folder / "links" / "feed_engine", place) for place in (0, 1))
+    del own
+    world.kill(FIRST)
+    world.look()
+    assert world.told(SECOND) == [2] and offices.office(etcd, HOLDER) == offices.Office(2, SECOND)
+    assert world.heard == [] and world.pending() == SECOND, "told, and not known to lead"
+    world.look(engine_standby={"role": 1})
+    (promotion,) = world.heard
+    assert promotion is not None and (promotion.tile, promotion.epoch, promotion.why) == (
+        SECOND,
+        2,
+        "its process ended",
+    )
+    assert world.pending() is None and world.hand.leads == SECOND
+    # The input links wait for the one that leads.
+    sent = 0
+    while feed.offer(b"word") == "sent":
+        sent += 1
+        assert sent < 1_000
+    assert len(second.poll()) == sent and second.lost == 0
+    # Who led, follows: with a journal of its own.
+    world.said[FIRST] |= {"role": 0}
+    (world.folder / "data" / FIRST / "journal").write_text("what it did")
+    world.start(FIRST)
+    assert world.epoch_of(FIRST) == 0
+    assert (world.folder / "data" / f"{FIRST}.epoch-1" / "journal").read_text() == "what it did"
+    # And takes its place back, with an epoch of its own, once it has all again.
+    world.look(engine={"partner": 2, "suspects": 0}, engine_standby={"partner": 2, "alone": 0})
+    world.kill(SECOND)
+    world.look()
+    assert world.told(FIRST) == [3] and offices.office(etcd, HOLDER) == offices.Office(3, FIRST)
+
+
+def test_one_that_stands_still_is_ended_first(world: World) -> None:
+    leader = world.children[FIRST].popen
+    assert leader is not None
+    os.kill(leader.pid, signal.SIGSTOP)
+    world.look(engine_standby={"suspects": 1, "partner": 0})
+    assert leader.poll() == -signal.SIGKILL and world.told(SECOND) == [2]
+
+
+@pytest.mark.parametrize(
+    "said", [{"partner": 1}, {"partner": 3}, {"role": 1}], ids=["it is behind", "it diverged", "it leads already"]
+)
+def test_who_is_not_to_lead_is_not_promoted(world: World, etcd: Etcd, said: dict[str, int]) -> None:
+    world.look(engine_standby=said)
+    world.kill(FIRST)
+    world.look()
+    assert world.told(SECOND) == [] and offices.current(etcd, HOLDER) == 1
+    world.start(FIRST)
+    assert world.epoch_of(FIRST) == 2, "the engine itself goes on"
+
+
+def test_without_the_store_nobody_is_promoted_and_it_is_tried_again(
+    world: World, store: EtcdServer, etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meridian.deploy.hand.AGAIN_SECONDS", 0.0)
+    world.reached[0] = Etcd(["http://127.0.0.1:1"], timeout_s=0.2)
+    world.kill(FIRST)
+    for _ in range(3):
+        world.look()
+    assert world.told(SECOND) == [] and world.hand.leads == FIRST
+    world.reached[0] = store.client()
+    world.look()
+    assert world.told(SECOND) == [2] and offices.office(etcd, HOLDER) == offices.Office(2, SECOND)
+
+
+def test_an_engine_is_let_off_its_standby_in_writing_and_is_not_replaced_by_it_before_it_waits_again(
+    world: World, etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meridian.deploy.hand.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("meridian.deploy.hand.AGAIN_SECONDS", 0.0)
+    world.look(engine={"partner": 0})
+    world.look()
+    assert world.hand.epochs.alone(HOLDER) and set(world.told(FIRST)) == {1}, "its own epoch"
+    world.look(engine={"alone": 1})
+    assert world.told(FIRST) == []
+    world.look(engine={"partner": 2})
+    assert world.hand.epochs.alone(HOLDER), "it does not wait for it yet"
+    world.kill(FIRST)
+    world.look()
+    assert world.told(SECOND) == [] and offices.current(etcd, HOLDER) == 1
+    world.start(FIRST)
+    world.look(engine={"alone": 0})
+    assert not world.hand.epochs.alone(HOLDER)
+    world.kill(FIRST)
+    world.look()
+    assert world.told(SECOND) == [3]
+
+
+def test_the_engine_that_led_goes_on_where_its_standby_cannot_lead(world: World, etcd: Etcd) -> None:
+    world.kill(FIRST)
+    world.look()
+    assert world.told(SECOND) == [2]
+    world.look(engine_standby={"unfit": 3})
+    standby = world.children[SECOND].popen
+    assert standby is not None and standby.poll() is not None, "it is ended"
+    assert world.heard == [None] and world.hand.leads == FIRST
+    world.start(FIRST)
+    assert world.epoch_of(FIRST) == 3 and offices.office(etcd, HOLDER) == offices.Office(3, FIRST)
+    assert (world.folder / "data" / FIRST).exists(), "its journal is its own"
+    world.start(SECOND)
+    assert world.epoch_of(SECOND) == 0 and (world.folder / "data" / f"{SECOND}.epoch-2").exists()
+
+
+def test_nobody_is_promoted_once_it_was_asked_to_stop(world: World, etcd: Etcd) -> None:
+    world.hand.start()
+    world.hand.stop()
+    world.kill(FIRST)
+    world.look()
+    assert world.told(SECOND) == [] and offices.current(etcd, HOLDER) == 1
