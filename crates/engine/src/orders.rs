@@ -224,6 +224,13 @@ impl Order {
         gone
     }
 
+    /// Whether this report tells of a replace of the order in force that nobody here remembers.
+    pub(crate) fn is_replaced_unasked(&self, event: &OrderEvent) -> bool {
+        let id = event.owner.order_id;
+        let is_open = self.ended.is_none() && self.pending_id == 0;
+        is_open && event.original_id == self.owner.order_id && id != 0 && !self.chain[..self.chain_count].contains(&id)
+    }
+
     /// The session went down: whatever was under way may or may not have arrived.
     pub(crate) fn session_down(&mut self) -> bool {
         let changed = self.ended.is_none() && !self.unknown;

@@ -49,6 +49,56 @@ fn v3_a_duplicate_execution_is_booked_once_and_its_order_still_closes() {
     assert!(world.breaks().is_empty(), "{:?}", world.breaks());
 }
 
+/// The engine's memory is gone; what it hears again of one order is its acceptance, two replacements, a trade, and its end.
+#[test]
+fn v3_an_order_that_was_replaced_in_an_earlier_life_is_followed_to_its_end() {
+    let again = |event: &mut records::OrderEvent, lots: i64, leaves: i64| {
+        (event.side, event.price_nanos, event.possible_duplicate) = (Side::Buy.code(), PRICE, 1);
+        (event.owner.account, event.lots, event.leaves_lots) = (ACCOUNT, lots, leaves);
+    };
+    let (first, second, third) = (901, 905, 909);
+    let told = || {
+        let mut world = World::new();
+        world.report(first, Accepted, |event| again(event, 10, 10));
+        world.report(second, Replaced, |event| {
+            again(event, 25, 25);
+            event.original_id = first;
+        });
+        assert_eq!((world.state(second), world.held()), (OrderState::Live, 25));
+        world.report(third, Replaced, |event| {
+            again(event, 8, 8);
+            event.original_id = second;
+        });
+        assert_eq!((world.state(third), world.held()), (OrderState::Live, 8));
+        assert_eq!(world.breaks(), [BreakKind::UnknownOrder; 3], "nothing is taken in silence");
+        world
+    };
+    let mut world = told();
+    world.report(third, Filled, |event| {
+        again(event, 3, 5);
+        event.execution_id = 5;
+    });
+    assert_eq!((world.position(SHARE), world.held()), (3, 5));
+    world.report(third, Canceled, |event| {
+        again(event, 5, 0);
+        event.original_id = second;
+    });
+    assert_eq!((world.state(third), world.held(), world.position(SHARE)), (OrderState::Canceled, 0, 3));
+    // The whole day again changes nothing.
+    world.report(second, Replaced, |event| {
+        again(event, 25, 25);
+        event.original_id = first;
+    });
+    assert_eq!((world.held(), world.breaks().len()), (0, 3));
+    // One that the venue still has when it is all told.
+    let mut world = told();
+    world.report(second, Replaced, |event| {
+        again(event, 25, 25);
+        event.original_id = first;
+    });
+    assert_eq!((world.state(third), world.held(), world.breaks().len()), (OrderState::Live, 8, 3));
+}
+
 /// The engine's memory is gone, and whose account it was, too: position and hold stand at the firm, and are breaks.
 #[test]
 fn v3_a_fill_of_an_unknown_order_of_no_known_account_counts_at_the_firm() {

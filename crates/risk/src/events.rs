@@ -111,6 +111,14 @@ impl LimitTree {
         hold
     }
 
+    /// A replace for `lots` more that is known from its answer alone: from now on the larger of both is held, whatever limits say.
+    pub fn adopt_replace(&mut self, hold: &mut Hold, lots: i64, price_nanos: i64) {
+        assert!(hold.phase == Phase::Open, "a replace of an order that is not open, or busy");
+        let instrument = self.path(hold.binding()).subject.instrument;
+        self.own.reprice(instrument, hold.side(), price_nanos);
+        self.change(hold, Delta::default(), |hold| hold.ask_replace(lots, price_nanos.saturating_abs()));
+    }
+
     /// The oldest soft warning not yet taken.
     pub fn take_warning(&mut self) -> Option<Warning> {
         self.warnings.take()

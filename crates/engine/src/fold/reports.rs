@@ -59,6 +59,9 @@ impl Engine {
     }
 
     fn on_known(&mut self, place: u32, event: &OrderEvent, kind: OrderEventKind, out: &mut dyn Outbox) {
+        if kind == OrderEventKind::Replaced {
+            self.remember_replace(place, event, out);
+        }
         let order = self.orders.get_mut(place);
         let before = order.state();
         let was_ended = order.ended.is_some();
@@ -106,6 +109,26 @@ impl Engine {
         if order.owner.parent_id != 0 {
             self.leg_moved(place, out);
         }
+    }
+
+    /// A replace that an earlier life asked for, whose journal is lost: it is taken for asked, with its hold, before its answer is
+    /// heard; else what replaced it in turn, trades of it and its end would find nothing, and the order would stay open for ever.
+    fn remember_replace(&mut self, place: u32, event: &OrderEvent, out: &mut dyn Outbox) {
+        let id = event.owner.order_id;
+        let order = *self.orders.get(place);
+        if !order.is_replaced_unasked(event) || self.has_given(id) || self.orders.find(id).is_some() {
+            return;
+        }
+        let open = if event.leaves_lots >= 0 { event.leaves_lots } else { event.lots - order.filled_lots };
+        let price_nanos = if absent(event.price_nanos) { order.price_nanos } else { event.price_nanos };
+        if open < 0 || absent(price_nanos) {
+            return;
+        }
+        self.tell_break(event, order.owner, (BreakKind::UnknownOrder, event.lots, order.leaves_lots), out);
+        self.limits.adopt_replace(self.orders.hold_mut(place), open, price_nanos);
+        let gone = self.orders.get_mut(place).replace_sent(id, price_nanos, order.filled_lots + open);
+        self.orders.add_id(place, id, gone);
+        self.exposures += 1;
     }
 
     /// Carries a step over to the order's hold.
