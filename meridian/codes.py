@@ -139,6 +139,14 @@ class Kind(IntEnum):
     """An engine asks another for a leg."""
     EXECUTOR_ANSWER = 79
     """How a leg stands at the engine that runs it."""
+    INPUT_FRAME = 80
+    """One input of the engine that leads, for its standby."""
+    LEADER_MARK = 81
+    """How the engine that leads stands, for its standby."""
+    STANDBY_WORD = 82
+    """How a standby stands."""
+    LEAD = 83
+    """A standby is to lead."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
