@@ -2,7 +2,7 @@
 
     [tiles.engine]
     kind = "engine"
-    standby = { process = "standby" }    # and core = 3, where it is bound to one
+    standby = { process = "standby" }    # and core = 3, where it is bound to one; silence_ns = 500_000_000 on a busy host
 
 stands for a second engine tile, `engine-standby`, in a process of its own, with the same settings. Of each link that the engine
 produces the standby has one like it, and its consumers see both as one; of each link that the engine consumes the standby is a
@@ -80,8 +80,8 @@ def _with_standby(topology: Topology, engine: str) -> Topology:
     about = tile.standby
     assert about is not None, "only of an engine that has one"
     there, back = f"{engine}_{standby}", f"{standby}_{engine}"
-    first = tile.settings | {"partner": _partner(engine, there, back, standby)}
-    second = tile.settings | {"partner": _partner(standby, back, there, engine)}
+    first = tile.settings | {"partner": _partner(engine, there, back, standby, about.silence_ns)}
+    second = tile.settings | {"partner": _partner(standby, back, there, engine, about.silence_ns)}
     if "bootstrap" in second:
         second["bootstrap"] = f"{second['bootstrap']}{SUFFIX}"
     links: dict[str, Link] = {}
@@ -115,8 +115,9 @@ def _with_standby(topology: Topology, engine: str) -> Topology:
     return topology.model_copy(update={"tiles": tiles, "links": links, "processes": processes})
 
 
-def _partner(own: str, to: str, back: str, other: str) -> dict[str, str]:
-    return {"to": to, "from": back, "lead": lead_link(own), "history": f"{{data_directory}}/{other}"}
+def _partner(own: str, to: str, back: str, other: str, silence_ns: int) -> dict[str, str | int]:
+    history = f"{{data_directory}}/{other}"
+    return {"to": to, "from": back, "lead": lead_link(own), "history": history, "silence_ns": silence_ns}
 
 
 def problems(topology: Topology) -> list[str]:

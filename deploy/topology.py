@@ -81,6 +81,8 @@ class Standby(Strict):
 
     process: str
     core: int | None = Field(default=None, ge=0, le=1023)
+    silence_ns: int = Field(default=200_000_000, ge=20_000_000, le=60_000_000_000)
+    """After so long without a word of it an engine is taken for dead; gateways must wait longer (`engine_silence_ns_max`)."""
 
 
 class Tile(Strict):

@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
     "tiles": {
         "engine": {
             "kind": "engine",
-            "standby": {"process": "second", "core": 3},
+            "standby": {"process": "second", "core": 3, "silence_ns": 400_000_000},
             "settings": {"bootstrap": "{bootstrap}", "durability": "standby"},
         },
         "recorder": {"kind": "recorder", "process": "room"},
@@ -111,11 +111,11 @@ def test_each_of_a_pair_knows_the_other_and_its_own_first_inputs(tmp_path: Path)
     data = tmp_path / "data"
     assert settings["engine"]["partner"] == {
         "to": "engine_engine-standby", "from": "engine-standby_engine", "lead": "engine_lead",
-        "history": f"{data}/engine-standby",
+        "history": f"{data}/engine-standby", "silence_ns": 400_000_000,
     }  # fmt: skip
     assert settings["engine-standby"]["partner"] == {
         "to": "engine-standby_engine", "from": "engine_engine-standby", "lead": "engine-standby_lead",
-        "history": f"{data}/engine",
+        "history": f"{data}/engine", "silence_ns": 400_000_000,
     }  # fmt: skip
     assert [one["bootstrap"] for one in settings.values()] == ["/b", "/b-standby"]
     # Made once, however often it is asked for.

@@ -248,8 +248,7 @@ impl Order {
     pub(crate) fn session_up(&mut self) -> bool {
         let certain = self.acknowledged && self.pending_id == 0 && !self.forsaken;
         // A cancel that had no answer is under way no longer: nobody will give it one.
-        let had_asked = self.cancel_sent;
-        self.cancel_sent &= !certain && is_broken(Variant::CancelNotAskedAgain);
+        let had_asked = std::mem::take(&mut self.cancel_sent);
         if certain {
             self.unknown = false;
             if had_asked {
@@ -524,7 +523,7 @@ impl Order {
             return Step::repeated(); // The order ended while the replace was under way.
         }
         let earlier = event.possible_duplicate == 1 && !self.is_pending(event);
-        if earlier && !is_broken(Variant::EarlierRefusalTaken) {
+        if earlier {
             return Step::repeated(); // Of a replacement before the one that is under way now.
         }
         if self.pending_id == 0 {

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use journal::{Follower, Identity, JournalError, Mark, Reader, Snapshot, SnapshotError, snapshot_name, snapshots};
 use records::Stamp;
-use records::broken::{Variant, is_broken};
 use tiles::Storage;
 
 use crate::config::EngineConfig;
@@ -178,7 +177,6 @@ fn fits(
     }
     match head.mark.reach(&mut reader) {
         Ok(true) if found == head.identity => Ok(()),
-        _ if is_broken(Variant::SnapshotOfAnotherLifeTaken) => Ok(()),
         Ok(_) | Err(_) => Err(PassedOver::Unfit),
     }
 }

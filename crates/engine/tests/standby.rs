@@ -366,7 +366,7 @@ fn at_durability_standby_an_order_waits_for_the_acknowledgement_and_a_cancel_doe
 }
 
 #[test]
-fn a_standby_that_is_told_to_lead_knows_every_order_that_a_venue_saw_and_takes_each_input_once() {
+fn a2_a_standby_that_is_told_to_lead_knows_every_order_that_a_venue_saw_and_takes_each_input_once() {
     let mut takeovers_with_orders = 0;
     for seed in 0..200 {
         let mut random = Rng(seed);
@@ -509,6 +509,34 @@ fn one_whose_links_went_past_what_its_leader_is_known_to_have_read_does_not_lead
     assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (0, 3));
 }
 
+#[test]
+fn a1_an_acknowledgement_of_another_epoch_frees_nothing() {
+    let mut world = World::new(true, 4096);
+    world.engines.iter_mut().for_each(|engine| engine.tile = None);
+    world.engines[0].storage = MemoryStorage::new();
+    world.start(0, 3, Box::new(Quoter));
+    let mut standby = world.between[1].producer();
+    let mut says = |world: &mut World, epoch: u16, shard: u16| {
+        let mut word = StandbyWord::new();
+        (word.epoch, word.shard, word.state) = (epoch, shard, STANDBY_IN_STEP);
+        word.input = world.tile(0).engine().input();
+        assert_eq!(standby.offer(bytes_of(&word)), Offer::Sent);
+        world.both();
+        world.both();
+    };
+    world.open();
+    says(&mut world, 3, 1);
+    world.touch(15);
+    world.both();
+    // Of the life before, of a later one that this engine knows nothing of, of another shard.
+    for (epoch, shard) in [(2, 1), (0, 1), (4, 1), (3, 2)] {
+        says(&mut world, epoch, shard);
+        assert_eq!(world.seen::<NewOrder>(0).len(), 0, "epoch {epoch} of shard {shard}");
+    }
+    says(&mut world, 3, 1);
+    assert_eq!(world.seen::<NewOrder>(0).len(), 1);
+}
+
 /// Does what [`Quoter`] does, a lot more at the hundredth call.
 struct Miscounting(Quoter, u64);
 
@@ -534,7 +562,7 @@ impl Host for Miscounting {
 }
 
 #[test]
-fn one_that_folds_to_another_state_is_told_and_never_leads() {
+fn a3_one_that_folds_to_another_state_is_told_and_never_leads() {
     let mut world = World::new(true, 4096);
     world.engines[1].tile = None;
     world.start(1, 0, Box::new(Miscounting(Quoter, 0)));

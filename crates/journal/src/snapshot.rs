@@ -5,7 +5,6 @@
 
 use std::io;
 
-use records::broken::{Variant, is_broken};
 use records::{Hash64, Stamp};
 use tiles::Storage;
 
@@ -218,8 +217,7 @@ impl Snapshot {
             let end = at + BLOCK_HEAD_BYTES + length;
             let Some(block) = bytes.get(at..end) else { return Err(SnapshotError::Short(bytes.len() as u64, due)) };
             let part = &block[BLOCK_HEAD_BYTES..];
-            let whole = word32(block, 4) == block_sum(number as u64, part) || is_broken(Variant::DamagedSnapshotTaken);
-            if word32(block, 0) as usize != length || !whole {
+            if word32(block, 0) as usize != length || word32(block, 4) != block_sum(number as u64, part) {
                 return Err(SnapshotError::Block(at as u64));
             }
             state.extend_from_slice(part);
@@ -228,7 +226,7 @@ impl Snapshot {
         if at != bytes.len() {
             return Err(SnapshotError::Longer(at as u64));
         }
-        if hash_of(&state) != head.full_hash && !is_broken(Variant::DamagedSnapshotTaken) {
+        if hash_of(&state) != head.full_hash {
             return Err(SnapshotError::State);
         }
         Ok(Self { head, state })

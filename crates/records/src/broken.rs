@@ -51,13 +51,8 @@ variants! {
     CommandsBeforeDurable = "commands_before_durable": "DESIGN 3: a command is released when the input that caused it is durable.";
     FailedFlushBelieved = "failed_flush_believed": "DESIGN 3, of durability `disk`: what a device refused is not durable.";
     DamageBelieved = "damage_believed": "FAILURES F5, of the journal: what its checksum does not cover is never believed.";
-    DamagedSnapshotTaken = "damaged_snapshot_taken": "FAILURES A3: a snapshot is taken whole or not at all.";
-    SnapshotOfAnotherLifeTaken = "snapshot_of_another_life_taken": "DESIGN 3: a snapshot counts only where the journal has its place.";
     BustsNotBooked = "busts_not_booked": "FAILURES V4 and ESCROW 2: a trade that its venue breaks or corrects is booked so.";
     ReportsNotSaidAgain = "reports_not_said_again": "DESIGN 3: after a restart an engine is told the venue's truth, all of the day.";
-    CancelNotAskedAgain = "cancel_not_asked_again": "FAILURES H1: an order is unknown until the venue answers, and somebody asks it.";
-    EarlierRefusalTaken = "earlier_refusal_taken": "FAILURES R7: a report said again is of its own replacement alone.";
-    OrdersBeforeReady = "orders_before_ready": "FAILURES V1: after a reconnect all that was missed comes before the first order.";
 }
 
 /// Whether this rule is taken out.

@@ -229,8 +229,7 @@ impl<P: Protocol> GatewayTile<P> {
             return Err(Reason::StaleEpoch);
         }
         self.obey(owner.epoch, now_ns);
-        let ready = self.core.recovered || is_broken(Variant::OrdersBeforeReady);
-        if ready && self.protocol.is_up() { Ok(()) } else { Err(Reason::Closed) }
+        if self.core.recovered && self.protocol.is_up() { Ok(()) } else { Err(Reason::Closed) }
     }
 
     /// As [`Self::admit`], of a command that adds to what we have at the venue: it goes out now, or not at all.
