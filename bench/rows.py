@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meridian.bench import backtest, coordination, cores, decode, durability, fix, fix_wire, kill, loop, signals
+from meridian.bench import (
+    backtest,
+    coordination,
+    cores,
+    decode,
+    durability,
+    fix,
+    fix_wire,
+    kill,
+    loop,
+    signals,
+    takeover,
+)
 from meridian.bench.row import Row
 
 ROWS: list[Row] = [
@@ -14,6 +26,7 @@ ROWS: list[Row] = [
     *cores.ROWS,
     *loop.ROWS,
     *durability.ROWS,
+    *takeover.ROWS,
     *coordination.ROWS,
     *kill.ROWS,
     *backtest.ROWS,
@@ -24,7 +37,7 @@ GROUPS: dict[str, list[Row]] = {
     "coordination": [*coordination.ROWS, *kill.ROWS],
     "backtest": backtest.ROWS,
     "signals": signals.ROWS,
-    "durability": durability.ROWS,
+    "durability": [*durability.ROWS, *takeover.ROWS],
 }
 
 

@@ -147,11 +147,11 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> tuple[list[str], Promot
     try:
         crash = REGIONS[0] if plan.scenario == FAILOVER else None
         live, story = Live(plan, platform), Story(platform, plan.global_limit, seconds, crash)
-        if _ready(plan, platform, live, story, tell):
-            _command_all(platform, start=True)
+        if wait_until_ready(plan, platform, live, story, tell):
+            command_all(platform, start=True)
             tell("trading …")
             _watch(platform, live, story, seconds, as_json)
-            _command_all(platform, start=False)
+            command_all(platform, start=False)
             platform.pause(QUIET_SECONDS)
             story.tell_positions(live.published, AGREE_SECONDS_MAX)
             if crash is not None:
@@ -162,7 +162,7 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> tuple[list[str], Promot
     return platform.failures, promoted
 
 
-def _ready(plan: Plan, platform: Platform, live: Live, story: Story, tell: Callable[[str], None]) -> bool:
+def wait_until_ready(plan: Plan, platform: Platform, live: Live, story: Story, tell: Callable[[str], None]) -> bool:
     """Waits until every order session is up, every feed is live, and every region has its part of the global limits; False
     when it was asked to stop before, or a region failed."""
     deadline = time.monotonic() + READY_SECONDS_MAX
@@ -187,7 +187,7 @@ def _ready(plan: Plan, platform: Platform, live: Live, story: Story, tell: Calla
         time.sleep(LOOK_SECONDS)
 
 
-def _command_all(platform: Platform, *, start: bool) -> None:
+def command_all(platform: Platform, *, start: bool) -> None:
     """Starts or stops every strategy of every region that runs; stopped ones take their orders back."""
     from meridian.deploy.strategies import RunningEngine, new_request, start_stop
 

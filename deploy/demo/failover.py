@@ -69,7 +69,7 @@ def facts(directory: Path, seen: Promoted, run: Reported) -> dict[str, Any]:
         problems.append(f"{seen.region}: its engine was killed and nobody took its place")
         return told
     one, last = followed[0], followed[-1]
-    first_ns = _first_order_ns(run, seen.region, one)
+    first_ns = first_order_ns(run, seen.region, one)
     told |= {"was": one.was, "leads": one.tile, "epoch": one.epoch, "seen_ns": one.at_ns, "told_ns": one.told_ns}
     told |= {"promotions": len(seen.promotions), "leads_at_end": last.tile, "follows_at_end": last.was}
     told |= {"led_ns": one.led_ns, "first_order_ns": first_ns, "back": seen.back, "hashes_compared": seen.compared}
@@ -92,7 +92,7 @@ def facts(directory: Path, seen: Promoted, run: Reported) -> dict[str, Any]:
     return told
 
 
-def _first_order_ns(run: Reported, region: str, promotion: Promotion) -> int | None:
+def first_order_ns(run: Reported, region: str, promotion: Promotion) -> int | None:
     """When a venue took the first order that was sent in the new epoch, by its own word."""
     found = run.regions[region]
     begun_ns = next(

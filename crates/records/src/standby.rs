@@ -14,8 +14,8 @@ pub const STANDBY_DIVERGED: u8 = 2;
 record! {
     /// One input of the engine that leads, as it stamped it; the record comes behind it.
     pub struct InputFrame [72] v 1 {
-        /// The input's sequence.
-        pub sequence: u64,
+        /// The input's sequence; 0: no input, but how far the link was read.
+        pub input: u64,
         /// The engine's time of it, ns UTC.
         pub time_ns: u64,
         /// Which record of the link that it came over, as the link counts.

@@ -147,13 +147,13 @@ impl Following {
             }
             Some(Kind::InputFrame) => {
                 let Some(frame) = read_from::<InputFrame>(message) else { return };
-                let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns };
-                let taken = frame.sequence != 0 && self.take(stamp, &message[FRAME_BYTES..], merger, engine);
+                let stamp = Stamp { sequence: frame.input, time_ns: frame.time_ns };
+                let taken = frame.input != 0 && self.take(stamp, &message[FRAME_BYTES..], merger, engine);
                 if taken {
                     self.flowed_ns = now_ns;
                 }
-                self.read_known |= frame.sequence == 0;
-                if (taken || frame.sequence == 0)
+                self.read_known |= frame.input == 0;
+                if (taken || frame.input == 0)
                     && let Some(read) = usize::from(frame.link).checked_sub(1).and_then(|link| self.read.get_mut(link))
                 {
                     *read = (*read).max(frame.link_sequence);

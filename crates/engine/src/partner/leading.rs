@@ -211,7 +211,7 @@ impl Leading {
                 if stamp.sequence >= self.sends_from {
                     let origin = self.origins[(stamp.sequence % ORIGINS as u64) as usize];
                     let mut frame = InputFrame::new();
-                    (frame.sequence, frame.time_ns) = (stamp.sequence, stamp.time_ns);
+                    (frame.input, frame.time_ns) = (stamp.sequence, stamp.time_ns);
                     if origin.input == stamp.sequence {
                         (frame.link, frame.link_sequence) = (origin.link, origin.link_sequence);
                     }
