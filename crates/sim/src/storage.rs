@@ -88,8 +88,9 @@ impl SimDisk {
     }
 
     /// The host is lost while its device was writing: of the files that were not synced, by name, the first ones are there whole, one is
-    /// torn, and the later ones are as they were last synced, or gone where they never were. Of the torn one each page is as it
-    /// was or as it is, one in some torn between two sectors; its first page is as it was unless it is the last. Close the tile first.
+    /// torn, and the later ones are as they were last synced, or gone where they never were. Of the torn one the
+    /// first pages are there, one torn between two sectors, the rest as they were; its first page is as it was unless it is the last.
+    /// Close the tile first.
     pub fn tear_host(&self, random: &mut Random) {
         let mut files = self.files.borrow_mut();
         let dirty: Vec<String> =
@@ -133,16 +134,18 @@ impl SimDisk {
     }
 }
 
-/// Writes some of the pages of a file to its device.
+/// Writes the first of the pages of a file that changed to its device, the last of them perhaps in part.
 fn tear(file: &mut File, but_the_first: bool, random: &mut Random) {
     let pages = file.synced.chunks_mut(PAGE_BYTES).zip(file.bytes.chunks(PAGE_BYTES)).skip(usize::from(but_the_first));
     for (synced, written) in pages.filter(|(synced, written)| synced != written) {
         let taken = match random.between(0, 7) {
-            0..=3 => 0,
-            4..=6 => written.len(),
+            0..=4 => written.len(),
             _ => (random.between(0, PAGE_BYTES as u64) as usize / SECTOR_BYTES * SECTOR_BYTES).min(written.len()),
         };
         synced[..taken].copy_from_slice(&written[..taken]);
+        if taken < written.len() {
+            return;
+        }
     }
 }
 

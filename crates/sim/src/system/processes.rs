@@ -199,6 +199,11 @@ impl Processes {
         &self.processes[id].name
     }
 
+    /// When its latest life began.
+    pub fn started_ns(&self, id: ProcessId) -> u64 {
+        self.processes[id].started_ns
+    }
+
     /// Whether it runs.
     pub fn runs(&self, id: ProcessId) -> bool {
         self.processes[id].tile.is_some()
