@@ -22,8 +22,8 @@ WORKERS = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-load
 STAGES = {
     "style": [sys.executable, "tools/tidy.py"],
     "Rust": ["cargo", "test", "--workspace", "--locked", "--quiet", "--no-fail-fast"],
-    # Most of them wait for processes more than they compute. A file's tests stay together: they share what they set up. In the order
-    # of their names, since the files with the fewest tests take the longest.
+    # Most of them wait for processes more than they compute. A file's tests stay together: they share what they set up. In the
+    # order of their names, since the files with the fewest tests take the longest.
     "Python": [sys.executable, "-m", "pytest", "-q", *WORKERS, *sys.argv[1:]],
 }
 
