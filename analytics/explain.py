@@ -21,7 +21,7 @@ from meridian.codes import Callback, IntentKind, Kind, OrderEventKind, Reason, R
 from meridian.console import BadInput
 from meridian.venues.fix.orders import base36
 
-__all__ = ["Found", "explain", "find"]
+__all__ = ["Found", "explain", "find", "in_order"]
 
 CLIENT_ID_LETTERS = 13
 NUMBER_MASK = 2**32 - 1
@@ -116,20 +116,30 @@ def explain(found: Found) -> dict[str, Any]:
     steps += [_report(*one) for one in paths["reports"]]
     sent = [one for one in paths["commands"] if records.name_of(one["record"]) in COMMANDS]
     steps += _wire(found, sent)
-    steps.sort(key=lambda step: (step["time_ns"], step["place"]))
-    before = None
-    for step in steps:
-        step["after_ns"] = 0 if before is None else step["time_ns"] - before
-        before = step["time_ns"]
-        del step["place"]
     return {
         "run": found.run.name,
         "order_id": found.order_id,
         "client_id": client_id(found.order_id),
         "chain": list(found.chain),
         "replay_agrees": paths["agrees"],
-        "steps": steps,
+        "steps": in_order(steps),
     }
+
+
+def in_order(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps as each followed from those before, with the ns since the one before.
+
+    An engine reads its clock before it looks at its links: what a feed received in between is stamped earlier than it came. It
+    stands before what it caused all the same, and the ns until then are less than none.
+    """
+    steps = sorted(steps, key=lambda step: (step.get("stamped_ns", step["time_ns"]), step["place"]))
+    before = None
+    for step in steps:
+        step["after_ns"] = 0 if before is None else step["time_ns"] - before
+        before = step["time_ns"]
+        del step["place"]
+        step.pop("stamped_ns", None)
+    return steps
 
 
 def _step(place: int, time_ns: int, what: str, **details: Any) -> dict[str, Any]:
@@ -141,7 +151,8 @@ def _command(run: Run, one: dict[str, Any]) -> Iterator[dict[str, Any]]:
     header, name = cause["header"], records.name_of(one["cause"])
     received_ns = int(header["receive_time_ns"]) or one["time_ns"]
     yield _step(
-        0, received_ns, "input", kind=name, venue=run.names.venue(header["venue"]), channel=int(header["source"]),
+        0, received_ns, "input", stamped_ns=min(received_ns, one["time_ns"]), kind=name,
+        venue=run.names.venue(header["venue"]), channel=int(header["source"]),
         sequence=int(header["sequence"]), venue_time_ns=int(header["venue_time_ns"]), input=one["input"],
         bytes=one["cause"].hex(),
     )  # fmt: skip

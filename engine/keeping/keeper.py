@@ -91,8 +91,11 @@ class Keeper:
         if self.shipper is None:
             return retain(self.journal, self.bounds)
         one = self.shipper
-        has = lambda number: one.has(number) and one.still_there(number)  # noqa: E731
-        return retain(self.journal, self.bounds, shipped=has, shipped_to=str(one.storage.place))
+
+        def shipped(number: int) -> bool:
+            return one.has(number) and one.still_there(number)
+
+        return retain(self.journal, self.bounds, shipped=shipped, shipped_to=str(one.storage.place))
 
     @contextmanager
     def _told(self, what: str, errors: list[str]) -> Iterator[None]:

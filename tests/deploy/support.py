@@ -6,6 +6,7 @@ Invariant: runs of tests lie apart from the user's own, and what one leaves behi
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import subprocess
@@ -36,6 +37,20 @@ from tests.support import ROOT
 REGIONS = {"new-york": "maker-esm4-xnas", "chicago": "maker-esm4-xcme"}
 """Region → its futures' maker."""
 SECONDS_MAX = 30.0
+
+
+def changed_of(good: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A good topology with one key set, or taken away by `...`."""
+    document = copy.deepcopy(good)
+    *parents, last = path.split("/")
+    place = document
+    for part in parents:
+        place = place.setdefault(part, {})
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return document
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from meridian.deploy import pairs, specs
 from meridian.deploy.services import Service
 from meridian.deploy.specs import Places
 from meridian.deploy.topology import Topology, TopologyError, check
+from tests.deploy.support import changed_of
 
 KINDS = ["engine", "feed", "gateway", "recorder", "inbox"]
 LINK = {"depth": 64, "record_bytes_max": 192}
@@ -49,18 +51,7 @@ def any_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meridian.deploy.services.problems", lambda *_: [])
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The good topology with one key set, or taken away by `...`."""
-    document = copy.deepcopy(GOOD)
-    *parents, last = path.split("/")
-    place = document
-    for part in parents:
-        place = place.setdefault(part, {})
-    if value is ...:
-        del place[last]
-    else:
-        place[last] = value
-    return document
+changed = partial(changed_of, GOOD)
 
 
 def errors_of(document: dict[str, Any]) -> list[str]:

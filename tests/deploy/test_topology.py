@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meridian.deploy.topology import Topology, TopologyError, check, load
+from tests.deploy.support import changed_of
 
 KINDS = ["engine", "feed", "gateway"]
 GOOD: dict[str, Any] = {
@@ -27,18 +28,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The good topology with one key set, or taken away by `...`."""
-    document = copy.deepcopy(GOOD)
-    *parents, last = path.split("/")
-    place = document
-    for part in parents:
-        place = place.setdefault(part, {})
-    if value is ...:
-        del place[last]
-    else:
-        place[last] = value
-    return document
+changed = partial(changed_of, GOOD)
 
 
 def errors_of(document: dict[str, Any], *, aeron: bool = True) -> list[str]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,10 @@ def child() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts Python with a program; whatever still runs ends with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(program: str, *words: str | int, **more: object) -> subprocess.Popen[bytes]:
+    def start(program: str, *words: str | int, **more: Any) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", program, *map(str, words)]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, **more))  # type: ignore[call-overload]
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, **more))
         return started[-1]
 
     yield start

@@ -5,6 +5,7 @@ Invariant: nothing of ours is asked what happened: the exchange's sequenced inpu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,8 +103,7 @@ class Taken:
 
     def out_of_turn(self) -> Iterator[str]:
         """Orders that were taken twice, that name no order of ours, or that came of an epoch that another had followed."""
-        seen: set[int] = set()
-        twice = [one for one in self.ids if one in seen or seen.add(one)]  # type: ignore[func-returns-value]
+        twice = [one for one, times in Counter(self.ids).items() if times > 1]
         yield from _shown(self.venue, "took order {} twice", twice)
         yield from _shown(
             self.venue, "took an order whose text names none of ours ({})", [one for one in self.ids if one == 0]

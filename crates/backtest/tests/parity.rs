@@ -20,16 +20,6 @@ struct Playback {
 }
 
 impl Host for Playback {
-    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn reset(&mut self, _slot: u8) {}
-
     fn call(&mut self, _slot: u8, _callback: Callback, _event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
         let due = self.plans.iter().filter(|(call, _)| *call == self.calls);
         for intent in due.flat_map(|(_, intents)| intents) {

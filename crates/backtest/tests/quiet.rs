@@ -23,16 +23,6 @@ struct Quoter {
 }
 
 impl Host for Quoter {
-    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn reset(&mut self, _slot: u8) {}
-
     fn wants(&self, _slot: u8) -> Wants {
         Wants::new(0, |callback| self.shown_books && callback == Callback::Book)
     }

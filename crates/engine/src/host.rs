@@ -148,14 +148,19 @@ pub trait Host {
     /// Finds the code of the slot by its hash and lays out its record with initial values.
     ///
     /// # Errors
-    /// A [`CallStatus`] when the code is not there or is refused: the slot cannot be started.
-    fn load(&mut self, slot: &Slot) -> Result<(), CallStatus>;
+    /// A [`CallStatus`] when the code is not there or is refused: the slot cannot be started. None here, for hosts whose
+    /// strategies are their own code.
+    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
+        Ok(())
+    }
 
     /// Writes one parameter into the slot's record.
     ///
     /// # Errors
     /// [`CallStatus::OutOfBounds`] when the offset or the scalar is not the class's.
-    fn set_parameter(&mut self, parameter: &Parameter) -> Result<(), CallStatus>;
+    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
+        Ok(())
+    }
 
     /// When a parameter of the slot may be set.
     fn settable(&self, _parameter: &Parameter) -> Settable {
@@ -175,7 +180,7 @@ pub trait Host {
 
     /// Puts the slot's state (not its parameters) back to its initial values, before a start; what is kept, to what was saved
     /// or restored last.
-    fn reset(&mut self, slot: u8);
+    fn reset(&mut self, _slot: u8) {}
 
     /// Calls the strategy. 0: done, its intents stand in `orders.intents[..intents_count]`. Else a [`CallStatus`] code with
     /// the source line shifted left by eight bits: the fold takes none of its intents and disables the slot. A callback
@@ -219,16 +224,6 @@ pub trait Host {
 pub struct NoHost;
 
 impl Host for NoHost {
-    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn reset(&mut self, _slot: u8) {}
-
     fn call(&mut self, _slot: u8, _callback: Callback, _event: EventRef<'_>, _orders: &mut OrdersView) -> u32 {
         0
     }

@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use records::{
-    BOOK_STALE, BOOK_TWO_SIDED, BookView, CallStatus, Callback, Header, Kind, LISTINGS_MAX, OrdersView, Parameter,
-    Slot, SlotBind, SlotRun, Stamp, StrategyControl, TradeView, VIEW_LEVELS, bytes_of, read_from,
+    BOOK_STALE, BOOK_TWO_SIDED, BookView, Callback, Header, Kind, LISTINGS_MAX, OrdersView, Slot, SlotBind, SlotRun,
+    Stamp, StrategyControl, TradeView, VIEW_LEVELS, bytes_of, read_from,
 };
 
 use crate::config::EngineConfig;
@@ -84,16 +84,6 @@ impl Rows {
 struct Listener(Rc<RefCell<Rows>>);
 
 impl Host for Listener {
-    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn reset(&mut self, _slot: u8) {}
-
     fn wants(&self, _slot: u8) -> Wants {
         Wants::new(0, |callback| matches!(callback, Callback::Book | Callback::Trade))
     }

@@ -207,8 +207,6 @@ impl engine::Host for Playback {
         self.script.set_parameter(parameter)
     }
 
-    fn reset(&mut self, _slot: u8) {}
-
     fn call(&mut self, _slot: u8, _callback: Callback, _event: engine::EventRef<'_>, orders: &mut OrdersView) -> u32 {
         let intents = self.plans.iter().find(|(at, _)| *at == self.at).map(|(_, intents)| intents.clone());
         self.at += 1;

@@ -90,8 +90,6 @@ impl Host for Script {
         if parameter.offset > 64 { Err(CallStatus::OutOfBounds) } else { Ok(()) }
     }
 
-    fn reset(&mut self, _slot: u8) {}
-
     fn wants(&self, _slot: u8) -> Wants {
         self.0.borrow().wants
     }

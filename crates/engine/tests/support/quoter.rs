@@ -9,16 +9,6 @@ use crate::support::{self, PRICE, SHARE, TICK, VENUE, cancel_intent, new_intent,
 pub struct Quoter;
 
 impl Host for Quoter {
-    fn load(&mut self, _slot: &Slot) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn set_parameter(&mut self, _parameter: &Parameter) -> Result<(), CallStatus> {
-        Ok(())
-    }
-
-    fn reset(&mut self, _slot: u8) {}
-
     fn call(&mut self, _slot: u8, callback: Callback, event: EventRef<'_>, orders: &mut OrdersView) -> u32 {
         let EventRef::Book(view) = event else { return 0 };
         assert_eq!(callback, Callback::Book);

@@ -50,8 +50,6 @@ impl Host for Echo {
         self.0.set_parameter(parameter)
     }
 
-    fn reset(&mut self, _slot: u8) {}
-
     fn wants(&self, slot: u8) -> Wants {
         self.0.wants(slot)
     }
