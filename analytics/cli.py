@@ -5,17 +5,22 @@ Invariant: exit code 0 is for the whole: where a region's records are gone, what
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from meridian.analytics.breaks_cli import breaks
 from meridian.analytics.explain_cli import explain
 from meridian.analytics.parity_cli import parity
-from meridian.console import BadInput, json_option, note, print_table, show
+from meridian.console import BadInput, Failure, json_option, note, print_table, show
 
 if TYPE_CHECKING:
     from meridian.analytics.reconciliation import Reconciliation
+    from meridian.analytics.run import Run
 
 
 @click.command()
@@ -42,7 +47,10 @@ def report(run: str | None, html: str | None, as_json: bool) -> None:
 @click.argument("run", required=False, type=click.Path(file_okay=False))
 @json_option
 def reconcile(run: str | None, as_json: bool) -> None:
-    """Compare positions, fills and orders with the exchanges' own journals; exit code 1 on a difference."""
+    """Compare positions, fills and orders with the exchanges' own journals; exit code 1 on a difference.
+
+    What differs after the end of a run becomes a break: `meridian breaks`.
+    """
     from meridian.analytics import reconcile as compare
     from meridian.analytics.platform import Platform, opened
 
@@ -51,21 +59,54 @@ def reconcile(run: str | None, as_json: bool) -> None:
         note("this run has not ended: what one side has and the other not yet shows as a difference")
     if isinstance(run_or_platform, Platform):
         found = {name: compare(one) for name, one in run_or_platform.regions.items()}
+        kept = {name: _keep(one, found[name]) for name, one in run_or_platform.regions.items()}
         differences = [*run_or_platform.problems]
         differences += [f"{name}: {sentence}" for name, one in found.items() for sentence in one.differences]
-        described = {name: one.described() for name, one in found.items()}
+        unkept = [f"{name}: {sentence}" for name, one in kept.items() for sentence in one.errors]
+        described = {name: one.described() | {"breaks": kept[name].counts} for name, one in found.items()}
         value = {"agrees": not differences, "differences": differences, "regions": described}
-        show("platform_reconcile", value, as_json, lambda: _print_regions(found), errors=differences)
+        people = partial(_print_regions, found, kept)
+        show("platform_reconcile", value, as_json, people, errors=[*differences, *unkept])
     else:
         single = compare(run_or_platform)
-        value = single.described()
-        show("reconcile", value, as_json, lambda: _print_reconciliation(single), errors=single.differences)
+        one_kept = _keep(run_or_platform, single)
+        value = single.described() | {"breaks": one_kept.counts}
+        people = partial(_print_regions, {"": single}, {"": one_kept})
+        show("reconcile", value, as_json, people, errors=[*single.differences, *one_kept.errors])
 
 
-def _print_regions(found: dict[str, Reconciliation]) -> None:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the book of breaks says once a comparison was written into it."""
+
+    counts: dict[str, int] | None
+    sentence: str
+    errors: list[str]
+
+
+def _keep(run: Run, found: Reconciliation) -> Kept:
+    """Writes what differs into the run's book of breaks; of a run that goes on nothing, since it may agree in a moment."""
+    from meridian.analytics import breaks as room
+
+    try:
+        if run.is_over:
+            now_ns = time.time_ns()
+            there = room.record(run, room.of_reconciliation(run, found, now_ns), [room.RECONCILE], now_ns)
+        else:
+            there = room.known(run)
+    except Failure as failure:
+        return Kept(None, "", [f"what differs is not kept as breaks: {one}" for one in failure.errors])
+    counts = room.counted(there.values())
+    return Kept(counts, room.sentence(counts), [])
+
+
+def _print_regions(found: dict[str, Reconciliation], kept: dict[str, Kept]) -> None:
     for name, one in found.items():
-        print(f"{name}:")
+        if name:
+            print(f"{name}:")
         _print_reconciliation(one)
+        if kept[name].counts:
+            print(kept[name].sentence)
 
 
 def _print_reconciliation(found: Reconciliation) -> None:
@@ -96,4 +137,4 @@ def _print_reconciliation(found: Reconciliation) -> None:
     print(found.sentence)
 
 
-COMMANDS = [report, reconcile, parity, explain]
+COMMANDS: list[click.Command] = [report, reconcile, breaks, parity, explain]

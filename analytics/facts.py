@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from meridian._native import links
+from meridian.analytics import breaks as life
 from meridian.analytics import live
 from meridian.analytics.reconciliation import reconcile
 from meridian.analytics.run import Limit, Run
@@ -58,6 +59,7 @@ def summary(run: Run) -> dict[str, Any]:
         "fills": fills(run),
         "refusals": refusals(run),
         "breaks": breaks(run),
+        "break_counts": break_counts(run),
         "warnings": warnings(run),
         "slots": slots(run),
         "limits": [_limit(one) for one in run.limits if one.bound > 0 and one.metric in _counting()],
@@ -249,9 +251,10 @@ def refusals(run: Run) -> list[dict[str, Any]]:
 
 
 def breaks(run: Run) -> list[dict[str, Any]]:
-    """Every difference between us and a venue that the engine saw."""
+    """Every difference between us and a venue that the engine saw, by the ids that `meridian breaks` has of them."""
     return [
         {
+            "id": item.id,
             "time_ns": int(row["time_ns"]),
             "kind": BreakKind(int(row["kind"])).name,
             "event": OrderEventKind(int(row["event"])).name if int(row["event"]) else "",
@@ -262,8 +265,17 @@ def breaks(run: Run) -> list[dict[str, Any]]:
             "venue_lots": int(row["venue_lots"]),
             "our_lots": int(row["our_lots"]),
         }
-        for row in run.breaks
+        for row, item in zip(run.breaks, life.of_engine(run), strict=True)
     ]
+
+
+def break_counts(run: Run) -> dict[str, Any]:
+    """How many breaks are in each state and how many are open, and that as a sentence; where it cannot be known, why."""
+    try:
+        counts = life.counted(life.known(run).values())
+    except Failure as failure:
+        return {"open": None, "sentence": f"breaks: not known: {'; '.join(failure.errors)}"}
+    return counts | {"sentence": life.sentence(counts)}
 
 
 def warnings(run: Run) -> list[dict[str, Any]]:

@@ -121,6 +121,8 @@ def _checks(facts: dict[str, Any]) -> str:
     lines = [markup.check(check["agrees"], f"Reconciliation: {check['sentence']}.")]
     if check["differences"]:
         lines.append("<ul>" + "".join(f"<li>{escape(one)}</li>" for one in check["differences"]) + "</ul>")
+    if told := text.break_line(facts["break_counts"]):
+        lines.append(markup.check(told[0], f"{told[1]}."))
     if about["replay_agrees"] is not None:
         said = "equals" if about["replay_agrees"] else "differs from"
         sentence = f"Replay: the state hash of the journal, folded again, {said} the live engine's."

@@ -128,6 +128,8 @@ def check_lines(facts: dict[str, Any]) -> list[tuple[bool | None, str]]:
     check = facts["reconciliation"]
     lines: list[tuple[bool | None, str]] = [(check["agrees"], f"reconciliation: {check['sentence']}")]
     for name, report in facts["regions"].items():
+        if told := text.break_line(report["break_counts"]):
+            lines.append((told[0], f"{name}: {told[1]}"))
         agrees = report["run"]["replay_agrees"]
         if agrees is not None:
             said = "equals" if agrees else "differs from"

@@ -26,8 +26,12 @@ from meridian.records import ExchangeEventKind, OrderEventKind, Side
 
 SENTENCES_MAX = 20
 """Of one venue; the rest is counted."""
-Executions = dict[tuple[str, int, int], tuple[int, int]]
-"""(fill, bust or correction, number, side) → lots and price in nanos; of several corrections the last."""
+Terms = tuple[int, int]
+"""Lots, and price in nanos."""
+Key = tuple[str, int, int]
+"""Fill, bust or correction; number; side."""
+Executions = dict[Key, Terms]
+"""Of several corrections of one trade the last."""
 ENGINE_KINDS = {
     int(OrderEventKind.FILLED): "fill",
     int(OrderEventKind.BROKEN): "bust",
@@ -41,6 +45,50 @@ EXCHANGE_KINDS = {
 ORDER_EVENT = int(records.Kind.ORDER_EVENT)
 EXCHANGE = ("the exchange", "the exchange's journal")
 COPY = ("the drop copy", "the drop copy")
+ALL_TIMES = (0, 2**64)
+"""No bound, ns UTC."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Voice:
+    """What one record tells of the executions at a venue."""
+
+    executions: Executions = field(default_factory=dict)
+    about: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Number of an execution → instrument and our order's id; 0: not told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """An execution that the engine and another record tell otherwise."""
+
+    venue: str
+    key: Key
+    instrument: int
+    order_id: int
+    booked: Terms | None
+    """What the engine has, where it has it."""
+    said: Terms | None
+    booked_before: Terms | None
+    """Of a correction: what the engine has of the trade without it."""
+    said_before: Terms | None
+    words: tuple[str, str]
+    """The other side and its record."""
+
+    @property
+    def sentence(self) -> str:
+        """What differs."""
+        kind, number, side = self.key
+        if self.booked is None or self.said is None:
+            lots, price_nanos = self.said or self.booked or (0, 0)
+            where = "the engine" if self.booked is None else self.words[1]
+            return (
+                f"{self.venue}: {kind} {number} ({side_word(side)} {lots:,} at {price_nanos / 1e9:g}) is not in {where}"
+            )
+        return (
+            f"{self.venue}: {kind} {number}: the engine has {self.booked[0]:,} at {self.booked[1] / 1e9:g}, "
+            f"{self.words[0]} {self.said[0]:,} at {self.said[1] / 1e9:g}"
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,6 +166,10 @@ class Reconciliation:
     """What became of every order, by venue."""
     drop_copies: dict[str, int]
     """Venue → fills that its drop copy tells of."""
+    lost: list[str]
+    """What is gone from the engine's journal, a sentence each."""
+    apart: list[Apart]
+    """Executions that differ, all of them; `differences` names the first ones of each venue."""
 
     @property
     def agrees(self) -> bool:
@@ -164,7 +216,9 @@ def copies(fills: dict[str, int]) -> str:
 def reconcile(run: Run) -> Reconciliation:
     """Compares a run with its exchanges' journals. Raises Unreachable when one is not there, BadInput when it is damaged."""
     lines: dict[tuple[int, int], Line] = {}
-    differences = _lost(run.engine_journal)
+    lost = _lost(run.engine_journal)
+    differences = [*lost]
+    apart: list[Apart] = []
     trades: dict[str, int] = {}
 
     def line(venue: int, instrument: int) -> Line:
@@ -181,7 +235,9 @@ def reconcile(run: Run) -> Reconciliation:
         for row in rows:
             line(int(venue["id"]), int(row["instrument"])).exchange.add(*_execution(row, "match_id", EXCHANGE_KINDS))
         ours = run.fills[run.fills["venue"] == venue["id"]]
-        differences += _missing(str(venue["name"]), ours, rows)
+        found = compared(str(venue["name"]), booked(ours), told(rows, "match_id", EXCHANGE_KINDS), EXCHANGE)
+        apart += found
+        differences += _sentences(str(venue["name"]), found)
     for one in lines.values():
         differences += _unequal(one)
     copies: dict[str, int] = {}
@@ -189,8 +245,10 @@ def reconcile(run: Run) -> Reconciliation:
         if "drop_copy_journal" in venue:
             ours = run.fills[run.fills["venue"] == venue["id"]]
             copied = drop_copy(run.directory / str(venue["drop_copy_journal"]))
-            copies[str(venue["name"])] = sum(key[0] == "fill" for key in copied)
-            differences += _not_copied(str(venue["name"]), ours, copied)
+            copies[str(venue["name"])] = sum(key[0] == "fill" for key in copied.executions)
+            found = compared(str(venue["name"]), booked(ours), copied, COPY)
+            apart += found
+            differences += _sentences(str(venue["name"]), found)
     positions = _positions(run, lines)
     differences += [
         f"{one['instrument']}: the engine's positions are {one['engine_lots']:+,} lots, "
@@ -208,6 +266,8 @@ def reconcile(run: Run) -> Reconciliation:
         exchange_trades=trades,
         orders=orders,
         drop_copies=copies,
+        lost=lost,
+        apart=apart,
     )
 
 
@@ -232,18 +292,22 @@ def executions(journal: Path, sessions: list[int]) -> native.Executed:
         raise BadInput(f"{journal}: {error}") from None
 
 
-def drop_copy(journal: Path) -> Executions:
-    """Fills, busts and corrections that a drop copy's journal tells of, each once. Raises Unreachable or BadInput."""
-    found: Executions = {}
+def drop_copy(journal: Path, times_ns: tuple[int, int] = ALL_TIMES) -> Voice:
+    """Fills, busts and corrections that a drop copy's journal tells of, each once, and of the venue's times from the first to
+    before the second. Raises Unreachable or BadInput."""
+    found = Voice()
     try:
-        for _, _, record in journals.Reader(journal):
+        for _, time_ns, record in journals.Reader(journal):
             event = records.parse(record)
             name = ENGINE_KINDS.get(int(event["event"])) if int(event["header"]["kind"]) == ORDER_EVENT else None
-            if name:
-                key = (name, int(event["execution_id"]), int(event["side"]))
+            at_ns = int(event["header"]["venue_time_ns"]) or time_ns
+            if name and times_ns[0] <= at_ns < times_ns[1]:
+                number = int(event["execution_id"])
+                key = (name, number, int(event["side"]))
                 terms = (int(event["lots"]), int(event["price_nanos"]))
                 # A trade is corrected again and again; what comes twice says what it said.
-                found[key] = terms if name == "correction" else found.get(key, terms)
+                found.executions[key] = terms if name == "correction" else found.executions.get(key, terms)
+                found.about[number] = (int(event["header"]["instrument"]), int(event["owner"]["order_id"]))
     except FileNotFoundError as error:
         raise Unreachable(f"{journal}: {error}") from None
     except ValueError as error:
@@ -251,45 +315,54 @@ def drop_copy(journal: Path) -> Executions:
     return found
 
 
-def _not_copied(venue: str, ours: Rows, copied: Executions) -> list[str]:
-    """Executions that only the engine or only the drop copy has."""
-    return _apart(venue, _keyed(ours, "execution_id", ENGINE_KINDS), copied, COPY)
+def booked(ours: Rows) -> Voice:
+    """What the engine booked."""
+    return told(ours, "execution_id", ENGINE_KINDS)
 
 
-def _missing(venue: str, ours: Rows, theirs: Rows) -> list[str]:
-    """Executions that only one side has, by their numbers."""
-    booked = _keyed(ours, "execution_id", ENGINE_KINDS)
-    return _apart(venue, booked, _keyed(theirs, "match_id", EXCHANGE_KINDS), EXCHANGE)
+def told(rows: Rows, number: str, kinds: dict[int, str]) -> Voice:
+    """What rows of executions say; `number`: the column with their numbers, `kinds`: their codes in words."""
+    voice = Voice()
+    named = "order_id" in (rows.dtype.names or ())
+    for row in rows[np.isin(rows["kind"], list(kinds))]:
+        kind, name, side, lots, price_nanos = _execution(row, number, kinds)
+        voice.executions[kind, name, side] = (lots, price_nanos)
+        voice.about[name] = (int(row["instrument"]), int(row["order_id"]) if named else 0)
+    return voice
 
 
-def _apart(venue: str, booked: Executions, said: Executions, words: tuple[str, str]) -> list[str]:
-    """What differs, a sentence each; `words` name the other side and its record. Of busts the number alone is compared."""
-    sentences = []
-    for key in sorted(said.keys() - booked.keys()):
-        lots, price_nanos = said[key]
-        sentences.append(
-            f"{venue}: {key[0]} {key[1]} ({_side(key[2])} {lots:,} at {price_nanos / 1e9:g}) is not in the engine"
-        )
-    for key in sorted(booked.keys() - said.keys()):
-        lots, price_nanos = booked[key]
-        sentences.append(
-            f"{venue}: {key[0]} {key[1]} ({_side(key[2])} {lots:,} at {price_nanos / 1e9:g}) is not in {words[1]}"
-        )
-    for key in sorted(said.keys() & booked.keys()):
-        if said[key] != booked[key] and key[0] != "bust":
-            sentences.append(
-                f"{venue}: {key[0]} {key[1]}: the engine has {booked[key][0]:,} at {booked[key][1] / 1e9:g}, "
-                f"{words[0]} {said[key][0]:,} at {said[key][1] / 1e9:g}"
+def compared(venue: str, ours: Voice, theirs: Voice, words: tuple[str, str]) -> list[Apart]:
+    """The executions that differ: those that the engine lacks, those that it has alone, those of other terms. `words` name the
+    other side and its record. Of busts the number alone is compared."""
+    booked, said = ours.executions, theirs.executions
+    missing = sorted(said.keys() - booked.keys()) + sorted(booked.keys() - said.keys())
+    both = sorted(key for key in said.keys() & booked.keys() if said[key] != booked[key] and key[0] != "bust")
+    found = []
+    for key in [*missing, *both]:
+        known, other = ours.about.get(key[1], (0, 0)), theirs.about.get(key[1], (0, 0))
+        former: Key = ("fill", key[1], key[2])
+        found.append(
+            Apart(
+                venue=venue,
+                key=key,
+                instrument=known[0] or other[0],
+                order_id=known[1] or other[1],
+                booked=booked.get(key),
+                said=said.get(key),
+                booked_before=booked.get(former),
+                said_before=said.get(former),
+                words=words,
             )
+        )
+    return found
+
+
+def _sentences(venue: str, found: list[Apart]) -> list[str]:
+    sentences = [one.sentence for one in found]
     if len(sentences) > SENTENCES_MAX:
         rest = len(sentences) - SENTENCES_MAX
         sentences = [*sentences[:SENTENCES_MAX], f"{venue}: and {rest:,} further executions that differ"]
     return sentences
-
-
-def _keyed(rows: Rows, number: str, kinds: dict[int, str]) -> Executions:
-    found = (_execution(row, number, kinds) for row in rows[np.isin(rows["kind"], list(kinds))])
-    return {(kind, name, side): (lots, price_nanos) for kind, name, side, lots, price_nanos in found}
 
 
 def _execution(row: np.void, number: str, kinds: dict[int, str]) -> tuple[str, int, int, int, int]:
@@ -297,7 +370,8 @@ def _execution(row: np.void, number: str, kinds: dict[int, str]) -> tuple[str, i
     return kinds[int(row["kind"])], int(row[number]), int(row["side"]), int(row["lots"]), int(row["price_nanos"])
 
 
-def _side(code: int) -> str:
+def side_word(code: int) -> str:
+    """A side in a word."""
     return "buy" if code == Side.BUY else "sell"
 
 

@@ -79,12 +79,21 @@ def _print_notes(facts: dict[str, Any]) -> None:
     out.print(f"{mark} reconciliation: {check['sentence']}")
     for sentence in check["differences"][:SECTION_ROWS_MAX]:
         out.print(f"  {sentence}")
+    if line := break_line(facts["break_counts"]):
+        out.print(f"{'[yellow]?[/]' if line[0] is None else '[red]✗[/]'} {line[1]}")
     agrees = facts["run"]["replay_agrees"]
     if agrees is not None:
         said = (
             "[green]✓[/] replay: its state hash equals" if agrees else "[red]✗[/] replay: its state hash differs from"
         )
         out.print(f"{said} the live engine's ({facts['run']['state_hash']})")
+
+
+def break_line(counts: dict[str, Any]) -> tuple[bool | None, str] | None:
+    """What is to be told of breaks: those that are open, or that nobody knows; nothing where none is."""
+    if counts["open"] == 0:
+        return None
+    return (None if counts["open"] is None else False), counts["sentence"]
 
 
 Section = tuple[str, list[str], list[list[Any]]]
