@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use engine::{Outbox, replay_reader};
-use journal::{Reader, segment_name, segment_number, snapshot_sequence};
+use journal::{Reader, segment_name, segment_number, snapshot_sequence, survey_segments};
 use records::{Header, Kind as RecordKind, NewOrder, ReplaceOrder, read_from};
 use tiles::Storage;
 
@@ -163,10 +163,13 @@ impl Run {
         let bit = bit_of(&name);
         disk.flip_bit(&name, bit);
         self.say(format!("bit {bit} of {name} of engine {region} flips"));
-        let reader = Reader::from_storage(&disk, self.system.settings.engine_segment_bytes(region));
-        let believed = reader.and_then(|mut reader| reader.verify()).is_ok();
-        // Where a snapshot lies behind the damage an engine does not see it; else it must not start.
-        let starts = snapshot.is_none() && self.system.start(Role::Engine, region).is_ok();
+        let read = |name: &String| Some((segment_number(name)?, disk.read(name).unwrap_or_default()));
+        let found = survey_segments(&names.iter().filter_map(read).collect::<Vec<_>>());
+        let believed = found.as_ref().is_ok_and(|found| found.faults.is_empty());
+        // A bit that nobody reads is told, and ends no reading. Where a snapshot lies behind the damage an engine does not see it;
+        // else it must not start.
+        let stopped = found.as_ref().map_or(true, |found| found.stopped.is_some());
+        let starts = stopped && snapshot.is_none() && self.system.start(Role::Engine, region).is_ok();
         if believed || starts {
             let what = format!(
                 "region {region}: bit {bit} of {name} flipped; the journal passes for whole: {believed}, engine starts: {starts}"
