@@ -83,6 +83,14 @@ class Epochs:
             return kept
         return office.leads if office.epoch > self._kept().get(holder, 0) else kept or office.leads
 
+    def unreachable(self, holder: str) -> str | None:
+        """Why the store would give no epoch now; None where it answers."""
+        try:
+            epochs.office(self.client(), holder)
+        except (EtcdError, epochs.BadEpoch) as error:
+            return f"the store does not answer, and nobody is promoted without it: {error}"
+        return None
+
     def led(self, holder: str, tile: str) -> int | None:
         """The last epoch with which one of a pair led, since its journal was set aside; None where it has not."""
         epoch = self._leaders().get(holder, {}).get("led", {}).get(tile)

@@ -2,7 +2,8 @@
 
 It looks at both every few milliseconds, from a thread beside the supervisor. When the engine that leads has ended, or its standby
 has heard nothing of it for a while, the standby is promoted: an epoch from the store, in which it says who leads; an end to the
-process that led, a paused one too; the word to lead. The other one comes back, by the supervisor, as the standby.
+process that led, a paused one too; the word to lead. The other one comes back, by the supervisor, as the standby. Asked for it
+(`handover.py`), the engine that leads first makes way: it takes nothing more until its standby has all that it took.
 
 Invariant: nobody is promoted without an epoch from the store, and none that the leader may have stopped waiting for: before it is
 let off its standby that is written down (`alone`), and once the standby has all again, that it is waited for. A journal of an
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, RLock, Thread
+from typing import Any
 
 import structlog
 
@@ -25,7 +27,8 @@ from meridian import records
 from meridian._native import journal, links
 from meridian.coordination import EtcdError
 from meridian.coordination.epochs import BadEpoch
-from meridian.deploy import epochs, pairs
+from meridian.deploy import epochs, handover, pairs
+from meridian.deploy.handover import Request
 from meridian.deploy.region import BOOTSTRAP
 from meridian.deploy.supervisor import Child, Supervisor
 from meridian.engine.pair import DIVERGED, IN_STEP, LEADS, UNFIT
@@ -35,10 +38,18 @@ LEAD_SECONDS_MAX = 5.0
 """From the word to lead to its being done; a standby that takes longer is not waited for."""
 AGAIN_SECONDS = 0.2
 """Between two tries, where the store does not answer; between two words to a leader that its standby is not waited for."""
+CEDE_SECONDS_MAX = 0.5
+"""For so long a standby may take to have all that the engine took that makes way for it; less than that one waits."""
+CLOSELY_SECONDS = 0.001
+"""Between two looks while inputs are held."""
 GRACE_SECONDS = 0.1
 """For so long a leader waits for a standby that is away, before it is let off."""
 FOLLOWS = 0
 log = structlog.get_logger("hand")
+
+
+class CannotHandOver(Exception):
+    """Why an engine does not make way for its standby now, a sentence."""
 
 
 @dataclass(slots=True)
@@ -50,7 +61,7 @@ class Promotion:
     epoch: int
     why: str
     at_ns: int
-    """When it was seen that the leader is gone."""
+    """When it was seen that the leader is gone, or was told to make way."""
     told_ns: int = 0
     """When the standby was told to lead."""
     led_ns: int | None = None
@@ -58,6 +69,13 @@ class Promotion:
     input: int | None = None
     """The first input of its epoch."""
     deadline: float = 0.0
+    request: Request | None = None
+    """Who asked for it; None where the leader was gone."""
+
+    @property
+    def held_ms(self) -> float | None:
+        """For how long inputs were held, at most, where it was asked for; None until it leads."""
+        return None if self.led_ns is None else (self.led_ns - self.at_ns) / 1e6
 
 
 @dataclass(slots=True)
@@ -144,8 +162,20 @@ class Hand:
             self._thread = None
 
     def _run(self) -> None:
+        directory = self.supervisor.places.data_directory.parent
         while not self._ended.wait(LOOK_SECONDS):
             self.look()
+            if (request := handover.taken(directory)) is not None:
+                handover.answer(directory, request, self._answer(request))
+
+    def _answer(self, request: Request) -> dict[str, Any]:
+        """What was done about a request, for whoever asked."""
+        try:
+            done = self.hand_over(request)
+        except CannotHandOver as error:
+            return {"refused": [str(error)]}
+        return {"was": done.was, "leads": done.tile, "epoch": done.epoch, "input": done.input, "asked_ns": done.at_ns,
+                "led_ns": done.led_ns, "held_ms": done.held_ms}  # fmt: skip
 
     def before_start(self, process: str) -> None:
         """Decides as what one of the two begins a life: the leader with a new epoch, the other with none."""
@@ -217,13 +247,78 @@ class Hand:
                           holder=self.holder, gone=was, why=why, store=str(error))  # fmt: skip
             return
         self._told_without = False
-        if (leader := self._child(was)) is not None:
+        self._replace(Promotion(tile, was, epoch, why, at_ns))
+
+    def _replace(self, promotion: Promotion) -> None:
+        """Ends the one that led and tells the other one to lead, with an epoch that the store gave."""
+        if (leader := self._child(promotion.was)) is not None:
             _kill(leader)
-        self.leads, self.epoch = tile, epoch
-        deadline = time.monotonic() + LEAD_SECONDS_MAX
-        self.pending = Promotion(tile, was, epoch, why, at_ns, time.time_ns(), deadline=deadline)
-        self._say_lead(tile, epoch)
-        log.warning("a standby is to lead", holder=self.holder, tile=tile, epoch=epoch, gone=was, why=why)
+        self.leads, self.epoch = promotion.tile, promotion.epoch
+        promotion.told_ns, promotion.deadline = time.time_ns(), time.monotonic() + LEAD_SECONDS_MAX
+        self.pending = promotion
+        self._say("Lead", promotion.tile, promotion.epoch)
+        log.warning("a standby is to lead", holder=self.holder, tile=promotion.tile, epoch=promotion.epoch,
+                    gone=promotion.was, why=promotion.why)  # fmt: skip
+
+    def hand_over(self, request: Request) -> Promotion:
+        """Has the engine that leads make way for its standby, and returns once that one leads.
+
+        Nothing that came is lost or waits for longer than that: links hold it. Raises CannotHandOver; then the engine that led
+        goes on, or is started again where its standby was told to lead and could not.
+        """
+        with self._lock:
+            if why := self._unready():
+                raise CannotHandOver(why)
+            tile, was, own = self.follows, self.leads, self.epoch
+            at_ns = time.time_ns()
+            self._say("Cede", was, own)
+            if why := self._ceded(was, tile):
+                self._say("Lead", was, own)
+                raise CannotHandOver(why)
+            try:
+                epoch = self.epochs.promote(self.holder, tile)
+            except (EtcdError, BadEpoch) as error:
+                self._say("Lead", was, own)
+                raise CannotHandOver(f"the store gives no epoch: {error}; {was} goes on") from None
+            why = f"it made way, asked by {request.by}: {request.reason}"
+            promotion = Promotion(tile, was, epoch, why, at_ns, request=request)
+            self._replace(promotion)
+            while self.pending is not None:
+                self._follow_up(self.pending)
+                time.sleep(CLOSELY_SECONDS)
+            if promotion.led_ns is None:
+                raise CannotHandOver(f"{tile} was told to lead and could not; {was} is started again and leads")
+            return promotion
+
+    def _unready(self) -> str | None:
+        """What keeps the engine that leads from making way now; None where nothing does."""
+        if self._ended.is_set():
+            return "the run is being stopped"
+        leader, standby = self._child(self.leads), self._child(self.follows)
+        if leader is None or not _alive(leader) or self.value(self.leads, "role") != LEADS:
+            return f"{self.leads} does not run, or does not lead yet; try again once it does"
+        if standby is None or not _alive(standby) or self.value(self.follows, "role") != FOLLOWS:
+            return f"{self.follows}, its standby, does not run; the supervisor starts it again"
+        state = self.value(self.follows, "partner")
+        if state == DIVERGED:
+            return f"{self.follows}, its standby, has diverged and is not to lead; `meridian status` says what to do"
+        if state != IN_STEP or self.value(self.leads, "partner") != IN_STEP or self.value(self.leads, "alone"):
+            return f"{self.follows}, its standby, has not all that {self.leads} has; try again once it is in step"
+        if self._waits and self.epochs.alone(self.holder):
+            return f"{self.leads} is not known to wait for its standby again; try again in a moment"
+        return self.epochs.unreachable(self.holder)
+
+    def _ceded(self, was: str, tile: str) -> str | None:
+        """Waits until the standby has all that the engine took that makes way for it; why not, where it does not come to that."""
+        deadline = time.monotonic() + CEDE_SECONDS_MAX
+        while self.value(was, "ceded") != 1:
+            leader, standby = self._child(was), self._child(tile)
+            if leader is None or standby is None or not (_alive(leader) and _alive(standby)):
+                return f"{was} or {tile} ended meanwhile; what follows is as after any crash"
+            if time.monotonic() > deadline:
+                return f"{tile} did not have all that {was} took within {CEDE_SECONDS_MAX} s; {was} goes on"
+            time.sleep(CLOSELY_SECONDS)
+        return None
 
     def _follow_up(self, promotion: Promotion) -> None:
         """Whether one that was told to lead does."""
@@ -274,11 +369,12 @@ class Hand:
         if now - self._away_since >= GRACE_SECONDS and now >= self._again_at:
             self._again_at = now + AGAIN_SECONDS
             self.epochs.set_alone(self.holder, alone=True)
-            self._say_lead(self.leads, self.epoch)
+            self._say("Lead", self.leads, self.epoch)
 
-    def _say_lead(self, tile: str, epoch: int) -> None:
+    def _say(self, kind: str, tile: str, epoch: int) -> None:
+        """A `Lead` or a `Cede` for one of the two."""
         shard = self.supervisor.region.shard if self.supervisor.region is not None else 0
-        record = records.new("Lead", shard=shard, epoch=epoch).tobytes()
+        record = records.new(kind, shard=shard, epoch=epoch).tobytes()
         name = pairs.lead_link(tile)
         if name not in self._publishers:
             self._publishers[name] = links.Publisher(self.supervisor.places.ring(name))

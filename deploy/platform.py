@@ -573,10 +573,12 @@ class Platform:
 def _event_of(region: str, promotion: Promotion, started_ns: int) -> dict[str, Any]:
     """A promotion among what was done to the regions."""
     state = {"state": "in_force", "input": promotion.input, "why": None}
+    asked = promotion.request
     return {
         "kind": "promotion",
         "what": f"{promotion.tile} leads in the place of {promotion.was}, of which {promotion.why}",
-        "by": "the hand over both",
+        "by": "the hand over both" if asked is None else asked.by,
+        "held_ms": None if asked is None else promotion.held_ms,
         "seconds": round((promotion.at_ns - started_ns) / 1e9, 3),
         "at_ns": promotion.at_ns,
         "led_ns": promotion.led_ns,

@@ -147,6 +147,8 @@ class Kind(IntEnum):
     """How a standby stands."""
     LEAD = 83
     """A standby is to lead."""
+    CEDE = 84
+    """An engine that leads is to make way for its standby."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97

@@ -33,6 +33,8 @@ LOCK = "demo.lock"
 SECONDS_MAX = 86_400
 READY_SECONDS_MAX = 40.0
 LOOK_SECONDS = 0.05
+TRADE_SECONDS = 1.5
+"""Of an engine that was handed over to, before trading ends."""
 QUIET_SECONDS = 0.5
 """From the last cancel to the stop: many round trips."""
 AGREE_SECONDS_MAX = 10.0
@@ -151,11 +153,15 @@ def _trade(plan: Plan, seconds: float, as_json: bool) -> tuple[list[str], Promot
             command_all(platform, start=True)
             tell("trading …")
             _watch(platform, live, story, seconds, as_json)
+            if crash is not None:
+                promoted = failover.back(platform, crash)
+                failover.give_back(platform, promoted)
+                platform.pause(TRADE_SECONDS)
             command_all(platform, start=False)
             platform.pause(QUIET_SECONDS)
             story.tell_positions(live.published, AGREE_SECONDS_MAX)
-            if crash is not None:
-                promoted = failover.back(platform, crash)
+            if promoted is not None:
+                failover.wait(platform, promoted)
             tell("stopping …")
     finally:
         platform.stop()

@@ -1,5 +1,5 @@
-"""What a demo tells of the engine that it killed: when its standby led, when the first order of that one was at a venue, and
-whether the engine that was killed follows again.
+"""What a demo tells of the engine that it killed: when its standby led, when the first order of that one was at a venue, whether
+the engine that was killed follows again, and for how long inputs were held when the standby made way for it.
 
 Invariant: times of orders are the venues' own; that both engines have the same inputs is read from both journals.
 """
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from meridian._native import journal as native
 from meridian.analytics.platform import Platform as Reported
 from meridian.codes import OrderEventKind
+from meridian.console import CheckFailed, Unreachable
+from meridian.deploy import handover
 from meridian.engine.pair import IN_STEP
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ BACK_SECONDS_MAX = 30.0
 """For the engine that was killed to be started again and to have all that the other one has."""
 COMPARED_MIN = 10
 """Hashes that are compared before its state is called equal."""
+ASKED_MAX = 3
+GOAL_HELD_MS = 100
+"""Inputs are held for so long at most when an engine makes way."""
 GOAL_MS = 1_000
 """From crash to first order, half of all times at most so long."""
 
@@ -39,21 +44,43 @@ class Promoted:
     """Whether the engine that was killed has all that the one that leads has."""
     compared: int = 0
     """How often its hash was compared with the leader's, and equal."""
+    refused: list[str] = field(default_factory=list)
+    """Why the one that took its place did not make way for it."""
 
 
 def back(platform: Platform, region: str) -> Promoted:
     """Waits until the engine that was killed follows the one that took its place."""
     killed = next((one["at_ns"] for one in platform.events if one["kind"] == "crash"), None)
-    hand = platform.hands.get(region)
     found = Promoted(region=region, killed_ns=killed)
+    wait(platform, found)
+    return found
+
+
+def give_back(platform: Platform, seen: Promoted) -> None:
+    """Has the one that took the engine's place make way for it, as a person would ask."""
+    for _ in range(ASKED_MAX):
+        if not seen.back:
+            return
+        try:
+            handover.ask(platform.places[seen.region], by="the demo", reason="the engine that was killed is back")
+        except (CheckFailed, Unreachable) as error:
+            seen.refused = [str(error)]
+            platform.pause(1.0)
+            continue
+        seen.refused = []
+        return
+
+
+def wait(platform: Platform, found: Promoted) -> None:
+    """Until the one that does not lead has all that the other one has, and compares equal."""
+    hand, found.back = platform.hands.get(found.region), False
     deadline = time.monotonic() + BACK_SECONDS_MAX
-    while hand is not None and killed is not None and not found.back and time.monotonic() < deadline:
+    while hand is not None and found.killed_ns is not None and not found.back and time.monotonic() < deadline:
         found.promotions = list(hand.done)
         found.compared = hand.value(hand.follows, "hashes_compared") or 0
         in_step = hand.value(hand.follows, "partner") == IN_STEP and hand.value(hand.leads, "partner") == IN_STEP
         found.back = bool(found.promotions) and in_step and found.compared >= COMPARED_MIN
         platform.pause(0.05)
-    return found
 
 
 def facts(directory: Path, seen: Promoted, run: Reported) -> dict[str, Any]:
@@ -76,6 +103,13 @@ def facts(directory: Path, seen: Promoted, run: Reported) -> dict[str, Any]:
     for name in ("seen", "told", "led", "first_order"):
         at_ns = told[f"{name}_ns"]
         told[f"{name}_after_ms"] = None if at_ns is None else round((at_ns - seen.killed_ns) / 1e6, 1)
+    asked = next((one for one in followed if one.request is not None), None)
+    told["hand_over"] = None
+    if asked is not None:
+        told["hand_over"] = {"was": asked.was, "leads": asked.tile, "epoch": asked.epoch, "goal_ms": GOAL_HELD_MS,
+                             "held_ms": asked.held_ms}  # fmt: skip
+    elif seen.back:
+        problems.append(f"{seen.region}: {one.tile} did not make way: {'; '.join(seen.refused) or 'it was not asked'}")
     data = directory / seen.region / "data"
     told["inputs_equal"], difference = _same(data / last.tile, data / last.was)
     if difference is not None:
@@ -130,7 +164,12 @@ def sentence(told: dict[str, Any]) -> str:
         return "never" if value is None else f"after {value:,.1f} ms"
 
     other = told["follows_at_end"]
-    follows = f"{other} follows again" if told["back"] else f"{other} does not follow again"
+    follows = f"{other} follows" if told["back"] else f"{other} does not follow"
+    if (asked := told["hand_over"]) is not None:
+        follows = (
+            f"asked to, {asked['was']} made way for {asked['leads']}, inputs were held for {asked['held_ms']:,.1f} ms (goal: "
+            f"{asked['goal_ms']} ms); {follows}"
+        )
     return (
         f"failover: {told['was']} of {told['region']} was killed; seen {after('seen')}, {told['leads']} led {after('led')}, "
         f"its first order was at a venue {after('first_order')} (goal: half of all within {told['goal_ms']:,} ms); {follows}, "

@@ -16,10 +16,12 @@ import pytest
 
 from meridian import records
 from meridian._native import links
+from meridian.console import CheckFailed, Unreachable
 from meridian.coordination import Etcd, EtcdServer, keys
 from meridian.coordination import epochs as offices
-from meridian.deploy import epochs, pairs
-from meridian.deploy.hand import Hand, Promotion
+from meridian.deploy import epochs, handover, pairs
+from meridian.deploy.hand import CannotHandOver, Hand, Promotion
+from meridian.deploy.handover import Request
 from meridian.deploy.specs import Places
 from meridian.deploy.supervisor import Child, Supervisor
 from meridian.deploy.topology import check
@@ -61,7 +63,13 @@ class World:
 
     def told(self, tile: str) -> list[int]:
         """The epochs with which one of the two was told to lead."""
-        return [int(records.parse(one)["epoch"]) for one in self.leads[tile].poll()]
+        said = self.words(tile)
+        assert all(kind == "Lead" for kind, _ in said), said
+        return [epoch for _, epoch in said]
+
+    def words(self, tile: str) -> list[tuple[str, int]]:
+        """What one of the two was told: kind of record and epoch."""
+        return [(records.name_of(one), int(records.parse(one)["epoch"])) for one in self.leads[tile].poll()]
 
     def pending(self) -> str | None:
         """Who was told to lead and is not known to."""
@@ -226,6 +234,95 @@ def test_the_engine_that_led_goes_on_where_its_standby_cannot_lead(world: World,
     assert (world.folder / "data" / FIRST).exists(), "its journal is its own"
     world.start(SECOND)
     assert world.epoch_of(SECOND) == 0 and (world.folder / "data" / f"{SECOND}.epoch-2").exists()
+
+
+ASKED = Request(request="1", by="an operator", reason="a new kernel")
+
+
+def test_an_engine_that_is_asked_to_makes_way_for_its_standby(
+    world: World, etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended only once its standby has all that it took; the standby is seen to lead once it was told to."""
+    leader, given = world.children[FIRST].popen, dict(world.said[FIRST])
+    assert leader is not None
+
+    def value(_: Hand, tile: str, name: str) -> int | None:
+        if (tile, name) == (FIRST, "ceded"):
+            assert leader.poll() is None and offices.current(etcd, HOLDER) == 1
+            said.extend(world.words(FIRST))
+            return int(len(looks := said) > 0 and looks[0] == ("Cede", 1))
+        if (tile, name) == (SECOND, "role"):
+            said.extend(world.words(SECOND))
+            return int(("Lead", 2) in said)
+        return {FIRST: given, SECOND: IN_STEP[SECOND]}[tile].get(name)
+
+    said: list[tuple[str, int]] = []
+    monkeypatch.setattr(Hand, "value", value)
+    done = world.hand.hand_over(ASKED)
+    assert said == [("Cede", 1), ("Lead", 2)] and leader.poll() == -signal.SIGKILL
+    assert (done.was, done.tile, done.epoch, done.request) == (FIRST, SECOND, 2, ASKED) and world.heard == [done]
+    assert done.held_ms is not None and done.held_ms > 0 and "an operator: a new kernel" in done.why
+    assert world.hand.leads == SECOND and offices.office(etcd, HOLDER) == offices.Office(2, SECOND)
+
+
+@pytest.mark.parametrize(
+    ("tile", "said", "why"),
+    [
+        (FIRST, {"role": 0}, "does not run, or does not lead yet"),
+        (FIRST, {"alone": 1}, "has not all"),
+        (FIRST, {"partner": 1}, "has not all"),
+        (SECOND, {"partner": 1}, "has not all"),
+        (SECOND, {"partner": 3}, "has diverged"),
+        (SECOND, {"role": 1}, "its standby, does not run"),
+    ],
+)
+def test_an_engine_does_not_make_way_for_one_that_could_not_lead(
+    world: World, etcd: Etcd, tile: str, said: dict[str, int], why: str
+) -> None:
+    world.said[tile] |= said
+    with pytest.raises(CannotHandOver, match=why):
+        world.hand.hand_over(ASKED)
+    assert world.words(FIRST) == world.words(SECOND) == [] and offices.current(etcd, HOLDER) == 1
+
+
+def test_an_engine_goes_on_where_its_standby_or_the_store_does_not_come_up_to_it(
+    world: World, store: EtcdServer, etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meridian.deploy.hand.CEDE_SECONDS_MAX", 0.05)
+    with pytest.raises(CannotHandOver, match="did not have all that engine took"):
+        world.hand.hand_over(ASKED)
+    assert world.words(FIRST) == [("Cede", 1), ("Lead", 1)]
+    world.reached[0] = Etcd(["http://127.0.0.1:1"], timeout_s=0.2)
+    with pytest.raises(CannotHandOver, match="store does not answer"):
+        world.hand.hand_over(ASKED)
+    assert world.words(FIRST) == [], "it is not asked to make way"
+    # The store answers a moment before, and then no more.
+    monkeypatch.setattr(epochs.Epochs, "unreachable", lambda *_: None)
+    world.said[FIRST]["ceded"] = 1
+    with pytest.raises(CannotHandOver, match="gives no epoch"):
+        world.hand.hand_over(ASKED)
+    assert world.words(FIRST) == [("Cede", 1), ("Lead", 1)] and world.words(SECOND) == []
+    leader = world.children[FIRST].popen
+    assert leader is not None and leader.poll() is None and world.hand.leads == FIRST
+    world.reached[0] = store.client()
+    world.said[SECOND]["unfit"] = 3
+    with pytest.raises(CannotHandOver, match="could not; engine is started again"):
+        world.hand.hand_over(ASKED)
+    assert world.hand.leads == FIRST and world.heard == [None] and offices.current(etcd, HOLDER) == 2
+
+
+def test_a_request_is_a_file_that_is_taken_once_and_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meridian.deploy.hand.CEDE_SECONDS_MAX", 0.05)
+    (world.folder / handover.ASKED).write_text("no request")
+    world.hand.start()
+    with pytest.raises(CheckFailed, match="did not have all that engine took"):
+        handover.ask(world.folder, by="an operator", reason="a new kernel")
+    world.hand.stop()
+    assert not (world.folder / handover.ASKED).exists()
+    monkeypatch.setattr(handover, "TAKEN_SECONDS_MAX", 0.1)
+    with pytest.raises(Unreachable, match="nobody took the request"):
+        handover.ask(world.folder, by="an operator", reason="a new kernel")
+    assert handover.taken(world.folder) is None, "it is not carried out later"
 
 
 def test_nobody_is_promoted_once_it_was_asked_to_stop(world: World, etcd: Etcd) -> None:

@@ -66,6 +66,7 @@ BAD_INPUT = {
     "fix connect": ["absent.toml"],
     "fix lint": ["absent.xml"],
     "fix log": ["absent.log"],
+    "hand-over": [],
     "journal cat": ["absent"],
     "journal export": ["absent", "--out", "table.xyz", "--kind", "Timer"],
     "journal fetch": ["s3://books/a", "absent", "--credentials", "absent.ini"],

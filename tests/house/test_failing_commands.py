@@ -122,6 +122,8 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("explain", ["5", "--run", "{files}/absent"], EXIT_BAD_INPUT),
     ("explain", ["99999", "--run", "{files}/differs"], EXIT_BAD_INPUT),
     ("fills", ["{files}/platform"], EXIT_CHECK_FAILED),
+    ("hand-over", ["--reason", "x"], EXIT_UNREACHABLE),
+    ("hand-over", ["--reason", " "], EXIT_BAD_INPUT),
     ("journal cat", ["{files}/platform", "--limit", "3"], EXIT_CHECK_FAILED),
     ("journal cat", ["{files}/damaged"], EXIT_CHECK_FAILED),
     ("journal export", ["{files}/damaged", "--out", "{files}/tables"], EXIT_CHECK_FAILED),

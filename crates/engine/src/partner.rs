@@ -9,7 +9,8 @@
 use std::path::PathBuf;
 
 use journal::{Follower, JournalError};
-use records::Stamp;
+use links::Subscription;
+use records::{Cede, Header, Kind, Lead, Stamp, read_from};
 use tiles::settings;
 
 mod following;
@@ -20,6 +21,33 @@ pub(crate) use leading::{Leading, Standby};
 
 /// How often each of the two says how it stands, ns.
 const WORD_NS: u64 = 10_000_000;
+/// Words of whoever promotes, heard in one cycle.
+const TOLD_A_CYCLE: usize = 16;
+
+/// What whoever promotes has told an engine: to lead, or to make way, with which epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub lead: Option<u16>,
+    pub cede: Option<u16>,
+}
+
+impl Told {
+    pub(crate) fn hear(link: &mut dyn Subscription, shard: u16) -> Self {
+        let mut told = Self::default();
+        link.poll(TOLD_A_CYCLE, &mut |record| match read_from::<Header>(record).and_then(|header| header.kind()) {
+            Some(Kind::Lead) => {
+                let lead = read_from::<Lead>(record).filter(|lead| lead.shard == shard);
+                told.lead = lead.map(|lead| lead.epoch).max(told.lead);
+            }
+            Some(Kind::Cede) => {
+                let cede = read_from::<Cede>(record).filter(|cede| cede.shard == shard);
+                told.cede = cede.map(|cede| cede.epoch).max(told.cede);
+            }
+            _ => {}
+        });
+        told
+    }
+}
 
 settings! {
     /// What stands under `[tiles.NAME.settings.partner]`.

@@ -712,11 +712,14 @@ impl Tile for EngineTile {
             self.take(now_ns, bytes_of(&event));
             work += 1;
         }
-        work += self.poll_inputs(now_ns);
+        let cedes = self.cedes();
+        if !cedes {
+            work += self.poll_inputs(now_ns);
+        }
         if work > left {
             self.counters.inputs.add((work - left) as u64);
             self.last_input_ns = now_ns;
-        } else if now_ns >= self.last_input_ns.saturating_add(self.config.timer_ns) {
+        } else if !cedes && now_ns >= self.last_input_ns.saturating_add(self.config.timer_ns) {
             self.last_input_ns = now_ns;
             self.take(now_ns, bytes_of(&Timer::new()));
         }

@@ -242,6 +242,12 @@ impl World {
         assert_eq!(self.lead[which].producer().offer(bytes_of(&lead)), Offer::Sent);
     }
 
+    fn cede(&mut self, which: usize, epoch: u16) {
+        let mut cede = Cede::new();
+        (cede.shard, cede.epoch) = (1, epoch);
+        assert_eq!(self.lead[which].producer().offer(bytes_of(&cede)), Offer::Sent);
+    }
+
     /// As whoever watches them does once the new one leads and the old one is gone.
     fn give_place(&mut self, to: usize) {
         self.input.set_reliable(to, true).unwrap();
@@ -363,6 +369,106 @@ fn at_durability_standby_an_order_waits_for_the_acknowledgement_and_a_cancel_doe
     assert_eq!((world.counter(0, "alone"), world.counter(0, "partner")), (0, 2), "it is waited for again");
     let [leader, standby] = world.states();
     assert_eq!(leader, standby);
+}
+
+#[test]
+fn a_leader_that_makes_way_takes_nothing_more_and_its_standby_goes_on_where_it_stopped() {
+    let mut buffered = 0;
+    for seed in 0..200 {
+        let mut random = Rng(seed);
+        let mut world = World::new(seed % 2 == 0, 4096);
+        world.open();
+        world.a_while();
+        let mut steps = 20 + random.below(200);
+        while world.counter(0, "ceded") == 0 {
+            steps = steps.saturating_sub(1);
+            if steps == 1 {
+                world.cede(0, 1);
+            }
+            world.touch(1 + random.below(30) as i64);
+            for _ in 0..random.below(4) {
+                world.now_ns += STEP_NS;
+                world.work(random.below(2) as usize);
+            }
+            if random.below(3) == 0 {
+                world.answer(0);
+            }
+        }
+        let [leader, standby] = world.states();
+        assert_eq!(leader, standby, "seed {seed}");
+        world.answer(0);
+        world.touch(1 + random.below(30) as i64);
+        (0..random.below(5)).for_each(|_| world.both());
+        assert_eq!(world.states()[0], leader, "seed {seed}: it takes nothing");
+        world.engines[0].tile = None;
+        world.lead(1, 2);
+        world.both();
+        assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (1, 0), "seed {seed}");
+        world.give_place(1);
+        world.both();
+        let taken = world.journaled(1);
+        assert!(taken.values().all(|count| *count == 1), "seed {seed}: an input was taken twice");
+        assert_eq!(taken.len() as u64, world.reference + 1, "seed {seed}: an input was lost");
+        buffered += taken.len() - world.journaled(0).len();
+        let knows = |order: NewOrder| world.tile(1).engine().order(order.owner.order_id).is_some();
+        assert!(world.seen::<NewOrder>(0).into_iter().all(knows), "seed {seed}: an order is forgotten");
+        // Its own epoch's way back: the other one follows, and makes way in its turn.
+        world.engines[0].storage = MemoryStorage::new();
+        world.start(0, 0, Box::new(Quoter));
+        world.keep_history();
+        world.a_while();
+        world.cede(1, 2);
+        world.a_while();
+        assert_eq!(world.counter(1, "ceded"), 1, "seed {seed}");
+        assert_eq!(world.states()[0], world.states()[1], "seed {seed}");
+    }
+    assert!(buffered > 200, "{buffered} inputs came meanwhile");
+}
+
+#[test]
+fn a_leader_makes_way_for_a_standby_that_could_lead_alone_and_goes_on_if_it_does_not() {
+    let mut world = World::new(true, 4096);
+    world.cede(0, 1);
+    world.now_ns += STEP_NS;
+    world.work(0);
+    assert_eq!(world.counter(0, "cedes"), 0, "its standby is not in step");
+    world.open();
+    world.a_while();
+    world.cede(0, 7);
+    let mut other_shard = Cede::new();
+    (other_shard.shard, other_shard.epoch) = (2, 1);
+    world.lead[0].producer().offer(bytes_of(&other_shard));
+    world.both();
+    assert_eq!(world.counter(0, "cedes"), 0, "another epoch, another shard");
+    let goes_on = |world: &mut World, why: &str| {
+        let before = world.tile(0).engine().input();
+        world.touch(15);
+        world.both();
+        assert_eq!((world.counter(0, "cedes"), world.tile(0).engine().input() > before), (0, true), "{why}");
+    };
+    let cedes = |world: &mut World| {
+        world.cede(0, 1);
+        world.both();
+        assert_eq!(world.counter(0, "cedes"), 1);
+    };
+    cedes(&mut world);
+    (0..9_000).for_each(|_| world.pause());
+    assert_eq!(world.counter(0, "cedes"), 1, "0.9 s");
+    world.cede(0, 1);
+    (0..1_010).for_each(|_| world.pause());
+    goes_on(&mut world, "nothing came of it within a second");
+    cedes(&mut world);
+    world.lead(0, 1);
+    world.both();
+    goes_on(&mut world, "it is told to lead on");
+    cedes(&mut world);
+    for _ in 0..=SILENCE_NS / STEP_NS {
+        world.now_ns += STEP_NS;
+        world.work(0);
+    }
+    world.now_ns += STEP_NS;
+    world.work(0);
+    goes_on(&mut world, "its standby stands still");
 }
 
 #[test]

@@ -104,6 +104,8 @@ codes! {
         StandbyWord = 82,
         /// A standby is to lead.
         Lead = 83,
+        /// An engine that leads is to make way for its standby.
+        Cede = 84,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.

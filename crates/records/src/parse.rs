@@ -72,7 +72,7 @@ parser! {
     control::StateRequest, control::Permission, control::Restricted, control::VenueSession, control::SessionGuard, control::SessionReset,
     control::EpochSet, control::ReferenceSet, control::RegionPosition, control::RegionQuote, control::KeptState,
     peers::Peer, peers::ExecutorRequest, peers::ExecutorAnswer,
-    standby::InputFrame, standby::LeaderMark, standby::StandbyWord, standby::Lead,
+    standby::InputFrame, standby::LeaderMark, standby::StandbyWord, standby::Lead, standby::Cede,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,
     outputs::LimitWarning, outputs::LimitUsage, outputs::SessionHealth, outputs::MultiLeg,
     exchange::ExchangeEnter, exchange::ExchangeReplace, exchange::ExchangeCancel, exchange::ExchangeMassCancel, exchange::ExchangeControl,

@@ -79,3 +79,16 @@ record! {
         pub reserved: [u8; 4],
     }
 }
+
+record! {
+    /// The engine that leads with this epoch is to take no input any more until its standby has all that it took: the standby is
+    /// to lead then. It goes on by itself when nothing comes of it.
+    pub struct Cede [48] v 1 {
+        /// Its shard.
+        pub shard: u16,
+        /// Its epoch.
+        pub epoch: u16,
+        /// Zero.
+        pub reserved: [u8; 4],
+    }
+}

@@ -6,8 +6,8 @@
 use journal::JournalError;
 use links::{Offer, Publication, Subscription};
 use records::{
-    Hash64, Header, InputFrame, Kind, Lead, LeaderMark, Record, STANDBY_BEHIND, STANDBY_DIVERGED, STANDBY_IN_STEP,
-    Stamp, StandbyWord, bytes_of, read_from,
+    Hash64, Header, InputFrame, Kind, LeaderMark, STANDBY_BEHIND, STANDBY_DIVERGED, STANDBY_IN_STEP, Stamp,
+    StandbyWord, bytes_of, read_from,
 };
 
 use super::{History, WORD_NS};
@@ -257,16 +257,6 @@ impl Following {
                 self.asked_ns = now_ns;
             }
         }
-    }
-
-    /// Whether it is told to lead, and with which epoch.
-    pub(crate) fn told_to_lead(link: &mut dyn Subscription, shard: u16) -> Option<u16> {
-        let mut epoch = None;
-        link.poll(TAKEN_A_CYCLE, &mut |record| {
-            let lead = read_from::<Lead>(record).filter(|lead| lead.header.kind == Lead::KIND as u16);
-            epoch = lead.filter(|lead| lead.shard == shard).map(|lead| lead.epoch).max(epoch);
-        });
-        epoch
     }
 
     /// Takes all that its leader left: what is in the link, and in the journal where that can be read.

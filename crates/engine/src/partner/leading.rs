@@ -19,6 +19,8 @@ const ORIGINS: usize = 1 << 16;
 const SENT_A_CYCLE: usize = 64;
 /// Words heard in one cycle.
 const HEARD_A_CYCLE: usize = 16;
+/// One that makes way goes on when its standby has not been let lead after so long, ns.
+const CEDE_NS_MAX: u64 = 1_000_000_000;
 const FRAME_BYTES: usize = size_of::<InputFrame>();
 
 /// How a standby stands, as its leader knows it.
@@ -66,6 +68,8 @@ pub(crate) struct Leading {
     pub(crate) superseded: bool,
     /// Where its inputs stand is to be said.
     positions_owed: bool,
+    /// It makes way, and takes no input, until then.
+    cedes_until_ns: Option<u64>,
 }
 
 impl Leading {
@@ -87,7 +91,31 @@ impl Leading {
             word_due_ns: 0,
             superseded: false,
             positions_owed: false,
+            cedes_until_ns: None,
         }
+    }
+
+    /// From now on it takes no input, as long as its standby could lead; again is no longer.
+    pub(crate) fn cede(&mut self, now_ns: u64) {
+        if self.standby == Standby::InStep && !self.alone {
+            self.cedes_until_ns.get_or_insert(now_ns.saturating_add(CEDE_NS_MAX));
+        }
+    }
+
+    /// It goes on.
+    pub(crate) fn go_on(&mut self) {
+        self.cedes_until_ns = None;
+    }
+
+    /// Whether it makes way now.
+    #[inline]
+    pub(crate) fn cedes(&self) -> bool {
+        self.cedes_until_ns.is_some()
+    }
+
+    /// Whether its standby has all that it took.
+    pub(crate) fn ceded(&self, last: u64) -> bool {
+        self.cedes() && self.acknowledged == last
     }
 
     /// Inputs `first` and those behind it came over this link (from 1); the last one was this record of it.
@@ -136,6 +164,9 @@ impl Leading {
         }
         if self.cursor.is_some() {
             work += self.send(to, merger, inputs);
+        }
+        if self.cedes_until_ns.is_some_and(|until_ns| now_ns >= until_ns || self.standby != Standby::InStep) {
+            self.go_on();
         }
         work
     }

@@ -7,7 +7,8 @@ use records::{EngineStart, bytes_of, read_from};
 use tiles::{Context, FlushFailed, StartError};
 
 use super::{EngineTile, EngineTileConfig, take};
-use crate::partner::{Folder, Following, History, Leading, Standby};
+use crate::partner::{Folder, Following, History, Leading, Standby, Told};
+use crate::release::Release;
 
 /// The half that it is.
 enum Half {
@@ -25,6 +26,8 @@ struct PairCounters {
     superseded: Counter,
     alone: Counter,
     unfit: Counter,
+    cedes: Counter,
+    ceded: Counter,
 }
 
 /// What a tile has beside itself for the other one.
@@ -71,6 +74,8 @@ impl Pair {
             superseded: counter("superseded"),
             alone: counter("alone"),
             unfit: counter("unfit"),
+            cedes: counter("cedes"),
+            ceded: counter("ceded"),
         };
         let half = Half::Leads(Leading::new(partner.silence_ns, 0, false));
         let start = read_from(&config.bootstrap).unwrap_or_default();
@@ -108,6 +113,12 @@ impl EngineTile {
         self.pair.as_ref().is_some_and(|pair| matches!(pair.half, Half::Follows(_)))
     }
 
+    /// Whether it takes no input, so that its standby has all of them.
+    #[inline]
+    pub(super) fn cedes(&self) -> bool {
+        matches!(&self.pair, Some(Pair { half: Half::Leads(leading), .. }) if leading.cedes())
+    }
+
     /// Decides what this life begins as: an engine that was given no epoch follows. Whether it does.
     pub(super) fn start_pair(&mut self, now_ns: u64) -> bool {
         let first = self.merger.last().sequence + 1;
@@ -142,14 +153,20 @@ impl EngineTile {
 
     /// What the one that leads does for the other between two passes.
     pub(super) fn lead(&mut self, now_ns: u64) {
-        let Self { pair, merger, engine, subscriptions, .. } = self;
+        let Self { pair, merger, engine, subscriptions, outbox, .. } = self;
         let Some(Pair { half: Half::Leads(leading), to, from, lead, counters, start, .. }) = pair else { return };
         leading.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
-        if Following::told_to_lead(lead.as_mut(), start.shard) == Some(engine.identity().epoch)
-            && leading.standby() != Standby::InStep
-        {
-            leading.alone = true;
+        let (told, epoch) = (Told::hear(lead.as_mut(), start.shard), Some(engine.identity().epoch));
+        if told.cede == epoch {
+            leading.cede(now_ns);
         }
+        if told.lead == epoch {
+            leading.go_on();
+            leading.alone |= leading.standby() != Standby::InStep;
+        }
+        let waiting = outbox.release.as_ref().map_or(0, Release::waiting) + outbox.returned.len();
+        counters.cedes.set(u64::from(leading.cedes()));
+        counters.ceded.set(u64::from(waiting == 0 && leading.ceded(merger.last().sequence)));
         counters.partner.set(leading.standby() as u64);
         counters.acknowledged.set(leading.acknowledged());
         counters.superseded.set(u64::from(leading.superseded));
@@ -162,7 +179,7 @@ impl EngineTile {
         let Some(Pair { half: Half::Follows(following), to, from, lead, counters, start, .. }) = pair else { return 0 };
         let before = merger.last().sequence;
         let work = following.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
-        let told = Following::told_to_lead(lead.as_mut(), start.shard);
+        let told = Told::hear(lead.as_mut(), start.shard).lead;
         let last = merger.last().sequence;
         counters.followed.set(last);
         counters.partner.set(following.state(now_ns));
