@@ -1,7 +1,7 @@
 """Breaks: every difference between us and a venue, followed by people from the moment it was found to its close.
 
 A break comes from the engine, which tells one in the pass in which it sees the difference (`Break` outputs of its journal), or
-from a comparison after the fact (`reconciliation`). What people do with it stands in the run's book (`break_book`):
+from a comparison after the fact (`reconciliation`, `end_of_day`). What people do with it stands in the run's book (`break_book`):
 
     found → explained → adopted → closed
                       ↘ disputed → adopted, or closed once the difference is gone
@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Item:
 
     id: str
     scope: str
-    """Who looks for it: `engine`, `reconcile`."""
+    """Who looks for it: `engine`, `reconcile`, or an end of day (`end_of_day.scope`)."""
     kind: str
     run: str
     shard: int
@@ -207,7 +208,7 @@ def of_engine(run: Run) -> list[Item]:
         what = f"the venue told {told}: {int(row['venue_lots']):,} lots there, {int(row['our_lots']):,} here"
         found.append(
             Item(
-                id=f"{shard}-{int(row['input'])}-{_digest(kind, *content, seen[content])}",
+                id=f"{shard}-{int(row['input'])}-{digest(kind, *content, seen[content])}",
                 scope=ENGINE,
                 kind=kind,
                 run=run.name,
@@ -233,8 +234,8 @@ def of_reconciliation(run: Run, compared: Reconciliation, now_ns: int) -> list[I
     """What the comparison with the exchanges' journals found, each cause once: sums that follow from an execution that differs
     are no breaks of their own."""
     found = [of_execution(run, one, RECONCILE, now_ns) for one in compared.apart]
-    make = _Maker(run, now_ns)
-    found += [make.item("JOURNAL_DAMAGED", sentence) for sentence in compared.lost]
+    make = partial(of_sum, run, scope=RECONCILE, now_ns=now_ns)
+    found += [make("JOURNAL_DAMAGED", sentence) for sentence in compared.lost]
     at = {(one.venue, one.instrument) for one in found}
     for line in compared.lines:
         ours, theirs = line.engine.described(), line.exchange.described()
@@ -243,17 +244,17 @@ def of_reconciliation(run: Run, compared: Reconciliation, now_ns: int) -> list[I
                 f"{key} {ours[key]:,} here and {theirs[key]:,} there" for key in ours if ours[key] != theirs[key]
             )
             lots = (theirs["net_lots"], ours["net_lots"])
-            found.append(make.item("SUM", differ, venue=line.venue, instrument=line.instrument, lots=lots))
+            found.append(make("SUM", differ, venue=line.venue, instrument=line.instrument, lots=lots))
     moved = _moved(compared.apart, run)
     for one in compared.positions:
         ours, theirs = one["engine_lots"], one["exchange_lots"]
         if theirs - ours != moved.get(one["instrument"], 0):
             what = f"the engine's positions are {ours:+,} lots, the exchanges' trades add up to {theirs:+,}"
-            found.append(make.item("POSITION", what, instrument=one["instrument"], lots=(theirs, ours)))
+            found.append(make("POSITION", what, instrument=one["instrument"], lots=(theirs, ours)))
     venues = {one.venue for one in compared.apart}
     for orders in compared.orders:
         for told in orders.differences if orders.venue not in venues else ():
-            found.append(make.item("ORDERS", told, venue=orders.venue))
+            found.append(make("ORDERS", told, venue=orders.venue))
     return found
 
 
@@ -293,9 +294,9 @@ def of_execution(run: Run, one: Apart, scope: str, now_ns: int) -> Item:
     word = "DIFFERS_FROM" if one.said and one.booked else "NOT_IN" if one.booked else "ONLY_IN"
     amount = instrument.amount_nanos(*theirs) - instrument.amount_nanos(*ours) if instrument else None
     # Where an order of ours is not named, it is not part of what differs.
-    digest = _digest(scope, one.venue, *one.key, one.booked, one.said, where)
+    mark = digest(scope, one.venue, *one.key, one.booked, one.said, where)
     return Item(
-        id=f"{shard_of(run)}-{one.venue}-{kind}{number}{side_word(side)[0]}-{digest}",
+        id=f"{shard_of(run)}-{one.venue}-{kind}{number}{side_word(side)[0]}-{mark}",
         scope=scope,
         kind=f"{kind.upper()}_{word}_{where}",
         run=run.name,
@@ -315,39 +316,40 @@ def of_execution(run: Run, one: Apart, scope: str, now_ns: int) -> Item:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Makes breaks of sums."""
-
-    run: Run
-    now_ns: int
-
-    def item(
-        self, kind: str, what: str, *, venue: str = "", instrument: str = "", lots: tuple[int, int] = (0, 0)
-    ) -> Item:
-        """`lots`: the venue's and ours."""
-        about = next((one for one in self.run.names.instruments.values() if one.name == instrument), None)
-        shard = shard_of(self.run)
-        place = "-".join(word for word in (venue, instrument) if word) or "engine"
-        return Item(
-            id=f"{shard}-{place}-{kind.lower()}-{_digest(RECONCILE, kind, venue, instrument, what)}",
-            scope=RECONCILE,
-            kind=kind,
-            run=self.run.name,
-            shard=shard,
-            input=0,
-            venue=venue,
-            instrument=instrument,
-            currency=about.currency if about else "",
-            order_id=0,
-            execution_id=0,
-            venue_lots=lots[0],
-            our_lots=lots[1],
-            price_nanos=None,
-            amount_nanos=None,
-            found_ns=self.now_ns,
-            what=what,
-        )
+def of_sum(
+    run: Run,
+    kind: str,
+    what: str,
+    *,
+    scope: str,
+    now_ns: int,
+    venue: str = "",
+    instrument: str = "",
+    lots: tuple[int, int] = (0, 0),
+) -> Item:
+    """The break of a sum that is another one at the venue than here. `lots`: the venue's and ours."""
+    about = next((one for one in run.names.instruments.values() if one.name == instrument), None)
+    shard = shard_of(run)
+    place = "-".join(word for word in (venue, instrument) if word) or "engine"
+    return Item(
+        id=f"{shard}-{place}-{kind.lower()}-{digest(scope, kind, venue, instrument, what)}",
+        scope=scope,
+        kind=kind,
+        run=run.name,
+        shard=shard,
+        input=0,
+        venue=venue,
+        instrument=instrument,
+        currency=about.currency if about else "",
+        order_id=0,
+        execution_id=0,
+        venue_lots=lots[0],
+        our_lots=lots[1],
+        price_nanos=None,
+        amount_nanos=None,
+        found_ns=now_ns,
+        what=what,
+    )
 
 
 def shard_of(run: Run) -> int:
@@ -374,8 +376,8 @@ def _amount(run: Run, number: int, lots: int, price_nanos: int) -> int | None:
     return amount if lots >= 0 else -amount
 
 
-def _digest(*content: Any) -> str:
-    """Eight letters that follow from what differs."""
+def digest(*content: Any) -> str:
+    """Eight letters of an id, which follow from what differs."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
 
 

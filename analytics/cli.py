@@ -5,8 +5,6 @@ Invariant: exit code 0 is for the whole: where a region's records are gone, what
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from meridian.analytics.breaks_cli import breaks
+from meridian.analytics.end_of_day_cli import end_of_day
 from meridian.analytics.explain_cli import explain
+from meridian.analytics.keeping import Kept, keep
 from meridian.analytics.parity_cli import parity
-from meridian.console import BadInput, Failure, json_option, note, print_table, show
+from meridian.console import BadInput, json_option, note, print_table, show
 
 if TYPE_CHECKING:
     from meridian.analytics.reconciliation import Reconciliation
@@ -75,29 +75,11 @@ def reconcile(run: str | None, as_json: bool) -> None:
         show("reconcile", value, as_json, people, errors=[*single.differences, *one_kept.errors])
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What the book of breaks says once a comparison was written into it."""
-
-    counts: dict[str, int] | None
-    sentence: str
-    errors: list[str]
-
-
 def _keep(run: Run, found: Reconciliation) -> Kept:
-    """Writes what differs into the run's book of breaks; of a run that goes on nothing, since it may agree in a moment."""
+    """Writes what differs into the run's book of breaks; of a run that goes on nothing."""
     from meridian.analytics import breaks as room
 
-    try:
-        if run.is_over:
-            now_ns = time.time_ns()
-            there = room.record(run, room.of_reconciliation(run, found, now_ns), [room.RECONCILE], now_ns)
-        else:
-            there = room.known(run)
-    except Failure as failure:
-        return Kept(None, "", [f"what differs is not kept as breaks: {one}" for one in failure.errors])
-    counts = room.counted(there.values())
-    return Kept(counts, room.sentence(counts), [])
+    return keep(run, lambda now_ns: (room.of_reconciliation(run, found, now_ns), [room.RECONCILE]), certain=run.is_over)
 
 
 def _print_regions(found: dict[str, Reconciliation], kept: dict[str, Kept]) -> None:
@@ -137,4 +119,4 @@ def _print_reconciliation(found: Reconciliation) -> None:
     print(found.sentence)
 
 
-COMMANDS: list[click.Command] = [report, reconcile, breaks, parity, explain]
+COMMANDS: list[click.Command] = [report, reconcile, end_of_day, breaks, parity, explain]

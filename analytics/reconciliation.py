@@ -129,6 +129,10 @@ class Sum:
             self.sold_lots += lots - former[0]
         self.notional_nanos += lots * price_nanos - former[0] * former[1]
 
+    def remember(self, number: int, side: int, terms: Terms) -> None:
+        """An execution of before, which a bust or a correction may be about."""
+        self._terms.setdefault((number, side), terms)
+
     def described(self) -> dict[str, int]:
         """For JSON."""
         return {

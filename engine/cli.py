@@ -354,7 +354,7 @@ def cat_command(directory: str, kinds: tuple[str, ...], first: int, limit: int |
         raise CheckFailed(gone)
 
 
-def _time_ns(option: str, text: str | None, unless_told: int, wrong: list[str]) -> int:
+def time_ns_of(option: str, text: str | None, unless_told: int, wrong: list[str]) -> int:
     """A time as a person gives it: nanoseconds since 1970, or ISO 8601, UTC unless it says otherwise."""
     if text is None:
         return unless_told
@@ -426,8 +426,8 @@ def export_command(
         wrong.append(f"--format {cut(form)}: allowed are {', '.join(export.FORMATS)}")
         form = None
     form = _format_of(out, form, kinds, wrong)
-    since_ns = _time_ns("--since", since, 0, wrong)
-    until_ns = _time_ns("--until", until, 2**64 - 1, wrong)
+    since_ns = time_ns_of("--since", since, 0, wrong)
+    until_ns = time_ns_of("--until", until, 2**64 - 1, wrong)
     if first > last:
         wrong.append(f"--from {first}: must not be after --to {last}")
     if since_ns > until_ns:

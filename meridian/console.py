@@ -33,6 +33,8 @@ EXIT_CHECK_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_UNREACHABLE = 3
 EXIT_INTERRUPTED = 130
+TABLE_LETTERS_MAX = 1_000
+"""Of a line of a table, without a terminal."""
 SHOWN_MAX = 80
 """Characters of a value that a sentence shows."""
 WORD_MAX = 240
@@ -168,13 +170,13 @@ def _as_plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be printed as JSON")
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A rich console; without a terminal it prints plain text as wide as it needs."""
+def console(*, stderr: bool = False, width: int = 160) -> Console:
+    """A rich console; without a terminal it prints plain text, tables of at most so many letters."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(
-        stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=not stream.isatty()
+        stderr=stderr, width=None if stream.isatty() else width, highlight=False, soft_wrap=not stream.isatty()
     )
 
 
@@ -193,7 +195,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in held:
         table.add_row(*(Text(_cell(value)) for value in row))
-    console().print(table)
+    # A program, or a file, takes every letter: an id that is cut is none.
+    console(width=TABLE_LETTERS_MAX).print(table)
 
 
 def _cell(value: Any) -> str:

@@ -137,10 +137,16 @@ def wait_for(client: Client, path: str, seconds: float) -> dict[str, Any] | None
 
 def finish(schema: str, written: dict[str, Any], found: dict[str, Any] | None, seconds: float, as_json: bool) -> None:
     """Ends a change, with exit code 1 where a region has not taken it, or was waited for and has it not in force."""
+    errors = unfinished(written, found, seconds)
+    show(schema, {"written": written, "propagation": found}, as_json, lambda: None, errors=errors)
+
+
+def unfinished(written: dict[str, Any], found: dict[str, Any] | None, seconds: float) -> list[str]:
+    """What a change lacks, a sentence each: regions that have not taken it, or have it not in force."""
     errors = list(_not_taken(written))
     if found is not None and not found["in_force"]:
         errors.append(f"it is written, and not in force in every region after {seconds:g} s: {_progress_line(found)}.")
-    show(schema, {"written": written, "propagation": found}, as_json, lambda: None, errors=errors)
+    return errors
 
 
 def _not_taken(written: dict[str, Any]) -> Iterator[str]:
@@ -470,20 +476,20 @@ def kill(
         _kill_locally(node, body, sockets, as_json)
         return
     with client() as api:
-        written = api.write("POST", f"/v1/kill/{quote(node, safe='')}", body)
-        for region, said in written["handed_over"].items():
-            note(f"{region}: {said}")
-        note(
-            f"{node}: stopped at revision {written['revision']}"
-            if not written["handed_over"]
-            else "; ".join(written["why"])
-        )
-        found = (
-            wait_for(api, propagation_path("kill", node, body["selector"]), wait)
-            if not written["handed_over"]
-            else None
-        )
+        written, found = stop(api, node, body, wait)
     finish("kill", written, found, wait, as_json)
+
+
+def stop(api: Client, node: str, body: dict[str, Any], wait: float) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Kills a node as `body` says and waits so many seconds for it; what the API said, and where it stands then."""
+    written = api.write("POST", f"/v1/kill/{quote(node, safe='')}", body)
+    for region, said in written["handed_over"].items():
+        note(f"{region}: {said}")
+    if written["handed_over"]:
+        note("; ".join(written["why"]))
+        return written, None
+    note(f"{node}: stopped at revision {written['revision']}")
+    return written, wait_for(api, propagation_path("kill", node, body["selector"]), wait)
 
 
 def _kill_locally(node: str, body: dict[str, Any], sockets: Sequence[str], as_json: bool) -> None:

@@ -55,6 +55,8 @@ BAD_INPUT = {
     "breaks list": ["--state", "lost"],
     "demo": ["--flow", "absent.csv"],
     "down": ["one", "two"],
+    "end-of-day check": ["absent"],
+    "end-of-day file": ["absent", "--venue", "XNAS", "--out", "trades.xyz"],
     "exchange bust": ["first", "--data", "absent"],
     "exchange correct": ["M17A", "--data", "absent", "--price", "1e-10"],
     "exchange phase": ["dinner", "--data", "absent"],
