@@ -29,6 +29,8 @@ PARTNER_DEPTH = 16_384
 """Inputs that a standby may be behind before it has to catch up from the journal."""
 PARTNER_BYTES_MAX = records.CONSTANTS["RECORD_BYTES_MAX"] + 128
 """An input with its frame."""
+GATEWAY_SILENCE_NS = 500_000_000
+"""As a gateway has it where its settings say nothing (crates/venues/src/settings.rs)."""
 LEAD_DEPTH = 16
 LEAD_BYTES_MAX = 256
 
@@ -149,11 +151,27 @@ def _problems(topology: Topology, engine: str) -> Iterator[str]:
         yield f'{key}.process = "{about.process}": a process, tile or service has this name; the standby needs its own'
     yield from _names_taken(topology, engine, key)
     yield from _links(topology, engine, key)
+    yield from _silence(topology, engine, key)
     for name, service in topology.services.items():
         if service.kind in ONE_JOURNAL and service.settings.get("engine", "engine") == engine:
             yield (
                 f"services.{name}: a service of kind {service.kind} is about the journal of one engine, and with {key} another "
                 "may lead; leave out one of them"
+            )
+
+
+def _silence(topology: Topology, engine: str, key: str) -> Iterator[str]:
+    """A gateway that pulls a silent engine's orders before its standby leads would pull those of a good one."""
+    about = topology.tiles[engine].standby
+    assert about is not None, "only of an engine that has one"
+    links = [link for link in topology.links.values() if link.producer == engine]
+    for name in sorted({consumer for link in links for consumer in link.consumers if consumer in topology.tiles}):
+        tile = topology.tiles[name]
+        waits_ns = tile.settings.get("engine_silence_ns_max", GATEWAY_SILENCE_NS if "gateway" in tile.kind else None)
+        if type(waits_ns) is int and waits_ns <= about.silence_ns:
+            yield (
+                f"tiles.{name}.settings.engine_silence_ns_max = {waits_ns}: pulls the engine's orders before its standby takes "
+                f"its place; must be above {key}.silence_ns = {about.silence_ns}"
             )
 
 

@@ -150,6 +150,14 @@ def test_a_service_hears_both_engines_over_one_subscriber(tmp_path: Path) -> Non
         ("tiles/engine/standby/process", "agent", "the standby needs its own"),
         ("tiles/engine/standby/process", "Second", 'tiles.engine.standby.process = "Second": a name is 1 to 32'),
         ("tiles/engine/standby", {}, "tiles.engine.standby.process: is missing"),
+        (
+            "tiles/gateway/settings/engine_silence_ns_max", 400_000_000,
+            "must be above tiles.engine.standby.silence_ns = 400000000",
+        ),
+        (
+            "tiles/engine/standby/silence_ns", 600_000_000,
+            "tiles.gateway.settings.engine_silence_ns_max = 500000000: pulls the engine's orders before its standby takes",
+        ),
         ("links/feed_engine/transport", "aeron-ipc", 'links.feed_engine.transport = "aeron-ipc": its end engine has a'),
         ("links/engine_gateway/transport", "aeron-ipc", "allowed are auto and shm"),
         ("links/feed_engine/consumers", {"engine": "lossy"}, "which loses what it loses; allowed is reliable"),
