@@ -60,6 +60,7 @@ sim: $(STAMPS)/environment
 kill: setup
 	@$(RUN) .venv/bin/python -m tests.kill $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(KINDS),--kinds "$(KINDS)") $(if $(SYSTEM_KILLS),--system-kills $(SYSTEM_KILLS)) \
+		$(if $(STANDBY),$(if $(filter 0,$(STANDBY)),--no-standby,--standby)) \
 		$(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 gen: setup

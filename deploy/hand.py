@@ -45,6 +45,8 @@ CLOSELY_SECONDS = 0.001
 GRACE_SECONDS = 0.1
 """For so long a leader waits for a standby that is away, before it is let off."""
 FOLLOWS = 0
+UNFINISHED = "set-aside.unfinished"
+"""Stands in an engine's folder while its files are moved."""
 log = structlog.get_logger("hand")
 
 
@@ -407,11 +409,17 @@ class Hand:
             return
         folder = self.supervisor.places.data_directory / tile
         if folder.exists():
-            kept, number = folder.with_name(f"{tile}.epoch-{epoch}"), 1
-            while kept.exists():
+            # A volume of its own cannot be given another name: then its files go into a folder of it.
+            own = folder.is_mount()
+            like = folder / f"epoch-{epoch}" if own else folder.with_name(f"{tile}.epoch-{epoch}")
+            kept, number = like, 1
+            while kept.exists() and not (own and (folder / UNFINISHED).exists()):
                 number += 1
-                kept = folder.with_name(f"{tile}.epoch-{epoch}.{number}")
-            folder.rename(kept)
+                kept = like.with_name(f"{like.name}.{number}")
+            if own:
+                _move_files(folder, kept)
+            else:
+                folder.rename(kept)
             log.warning("the journal of an engine that led is set aside; it follows with a new one", holder=self.holder,
                         kept=str(kept))  # fmt: skip
         self.epochs.forget_led(self.holder, tile)
@@ -436,6 +444,16 @@ class Hand:
             return None
         seen = self._seen.setdefault(tile, Seen(tile, self.supervisor.run.counters(child.name)))
         return seen.value(name, child.popen.pid)
+
+
+def _move_files(folder: Path, kept: Path) -> None:
+    """Moves the files of a folder into one of its own; one that was interrupted is gone on with."""
+    (folder / UNFINISHED).touch()
+    kept.mkdir(exist_ok=True)
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != UNFINISHED:
+            path.rename(kept / path.name)
+    (folder / UNFINISHED).unlink()
 
 
 def _alive(child: Child) -> bool:

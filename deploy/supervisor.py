@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,8 +43,8 @@ LOOK_SECONDS = 0.05
 RESTART_SECONDS = 0.5
 LAST_LINES = 5
 """Of the log of a process that did not start: a line for each error."""
-RESTARTS_MAX = 10
-"""Of one process in a run; one that dies more often has a reason that a restart does not cure."""
+RESTARTS_MAX, RESTARTS_WITHIN_SECONDS = 10, 600.0
+"""Of one process within so long; one that dies more often has a reason that a restart does not cure."""
 
 # What a program reads goes to standard output; looked up at each line, since a live table stands in for it while it shows.
 structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
@@ -71,8 +72,15 @@ class Child:
     log: Path
     policy: str
     restarts: int = 0
+    """In this run."""
+    lately: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS_MAX))
+    """When the last of them were, by the monotonic clock."""
     popen: subprocess.Popen[bytes] | None = None
     restart_at: float | None = None
+
+    def dies_often(self, now: float) -> bool:
+        """Whether it was restarted so often within so short a time that once more would not help."""
+        return len(self.lately) == RESTARTS_MAX and now - self.lately[0] < RESTARTS_WITHIN_SECONDS
 
 
 @dataclass(slots=True)
@@ -321,20 +329,29 @@ class Supervisor:
     def _look(self, child: Child) -> None:
         if child.restart_at is not None:
             if time.monotonic() >= child.restart_at:
-                self._spawn(child)
+                self._try_again(child)
             return
         if child.popen is None or child.popen.poll() is None:
             return
-        if child.policy != "always" or child.restarts >= RESTARTS_MAX:
+        if child.policy != "always" or child.dies_often(time.monotonic()):
             self.failures.append(endings.died(child.name, child.popen.returncode, child.log, child.restarts))
             child.popen = None
             return
         child.restarts += 1
+        child.lately.append(time.monotonic())
         child.restart_at = time.monotonic() + RESTART_SECONDS
         log.warning("restart", process=child.name, code=child.popen.returncode, restarts=child.restarts)
         for name in self.topology.links:
             if (path := self.places.ring(name)).exists():
                 native.detach_dead(path)
+
+    def _try_again(self, child: Child) -> None:
+        """A disk that takes nothing may keep it from starting: it is started once that is over."""
+        try:
+            self._spawn(child)
+        except OSError as error:
+            child.restart_at = time.monotonic() + RESTART_SECONDS
+            log.error("not restarted yet", process=child.name, why=in_words(error))
 
 
 def no_space(topology: Topology, places: Places) -> list[str]:

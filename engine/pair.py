@@ -19,6 +19,7 @@ UNFIT = {
     2: "its state or its inputs differ from the leader's",
     3: "an input went past it",
     4: "its epoch is not below the new one",
+    5: "the engine that leads is of a newer release, whose records it may not know",
 }
 """Why one that was told to lead could not (crates/engine/src/partner/following.rs)."""
 

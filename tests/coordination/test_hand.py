@@ -172,6 +172,36 @@ def test_one_that_stands_still_is_ended_first(world: World) -> None:
     assert leader.poll() == -signal.SIGKILL and world.told(SECOND) == [2]
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_journal_of_one_that_led_is_set_aside_within_a_volume_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    """A mount point cannot be given another name."""
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == world.folder / "data" / FIRST)
+    folder = world.folder / "data" / FIRST
+    for name in ("journal-0", "journal-1"):
+        (folder / name).write_text(name)
+    world.kill(FIRST)
+    world.look()
+    world.look(engine_standby={"role": 1})
+    if interrupted:
+        whole = Path.rename
+
+        def refuses(path: Path, to: Path) -> Path:
+            if path.name == "journal-1":
+                raise OSError(30, "Read-only file system")
+            return whole(path, to)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", refuses)
+            with pytest.raises(OSError, match="Read-only"):
+                world.start(FIRST)
+        assert (folder / "journal-1").exists(), "it is no follower's yet, and no life has begun"
+    world.start(FIRST)
+    assert [path.name for path in sorted((folder / "epoch-1").iterdir())] == ["journal-0", "journal-1"]
+    assert [path.name for path in folder.iterdir()] == ["epoch-1"] and world.epoch_of(FIRST) == 0
+
+
 @pytest.mark.parametrize(
     "said", [{"partner": 1}, {"partner": 3}, {"role": 1}], ids=["it is behind", "it diverged", "it leads already"]
 )

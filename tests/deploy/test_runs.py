@@ -153,6 +153,29 @@ def test_a_killed_process_comes_back_where_the_policy_says_so() -> None:
         assert supervisor.failures == []
 
 
+@pytest.mark.parametrize(("within_seconds", "ends"), [(600.0, True), (0.0, False)])
+def test_one_that_dies_often_within_a_short_time_ends_the_run_and_one_that_died_long_ago_does_not(
+    monkeypatch: pytest.MonkeyPatch, within_seconds: float, ends: bool
+) -> None:
+    monkeypatch.setattr("meridian.deploy.supervisor.RESTARTS_MAX", 1)
+    monkeypatch.setattr("meridian.deploy.supervisor.RESTARTS_WITHIN_SECONDS", within_seconds)
+    monkeypatch.setattr("meridian.deploy.supervisor.RESTART_SECONDS", 0.0)
+    with Supervisor(probes(unique("often"), transport="shm", restart="always")) as supervisor:
+        killed, start = set[int](), time.monotonic()
+
+        def again() -> None:
+            about = supervisor.run.processes["sink"]
+            if about["pid"] not in killed and about["restarts"] < 3:
+                killed.add(about["pid"])
+                os.kill(about["pid"], signal.SIGKILL)
+            if about["restarts"] == 3 or time.monotonic() > start + 20:
+                supervisor.ask()
+
+        supervisor.watch(again)
+        assert supervisor.run.processes["sink"]["restarts"] == (1 if ends else 3)
+        assert bool(supervisor.failures) == ends
+
+
 def test_without_a_restart_policy_a_killed_process_ends_the_run_and_is_named() -> None:
     with Supervisor(probes(unique("ends"))) as supervisor:
         run = supervisor.run

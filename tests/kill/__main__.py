@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @click.option(
     "--system-kills", type=click.IntRange(1, KILLS_MAX), default=50, show_default=True, help="Harms of one system."
 )
+@click.option("--standby/--no-standby", default=None, help="New York's engine has one; default: where the seed is odd.")
 @click.option(
     "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Where the report goes, for programs."
 )
@@ -45,6 +46,7 @@ def main(
     seconds: float | None,
     kinds: str,
     system_kills: int,
+    standby: bool | None,
     json_path: Path | None,
     markdown: Path | None,
 ) -> None:
@@ -58,6 +60,7 @@ def main(
     if seed is None:
         seed = secrets.randbits(31)
         sys.orig_argv += ["--seed", str(seed)]
+    standby = seed % 2 == 1 if standby is None else standby
     installed()  # Outside there is a network.
     means = apart.entered()
     if not means.own:
@@ -68,11 +71,12 @@ def main(
         os.environ.pop(name, None)
     begun = time.monotonic()
     runner = Runner(
-        seed=seed, means=means, plan=plan(seed, kills, chosen), folder=folder, tell=note, system_kills=system_kills,
+        seed=seed, means=means, plan=plan(seed, kills, chosen, standby=standby), standby=standby, folder=folder,
+        tell=note, system_kills=system_kills,
         deadline=None if seconds is None else begun + seconds,
     )  # fmt: skip
     runner.run()
-    again = _again(seed, kills, kinds, system_kills)
+    again = _again(seed, kills, kinds, system_kills, standby=standby)
     found = report.facts(runner, commit=_commit(), seconds=time.monotonic() - begun, again=again)
     for path, text in ((json_path, json.dumps(found, indent=1) + "\n"), (markdown, report.markdown(found))):
         if path is not None:
@@ -100,10 +104,11 @@ def _commit() -> str:
     return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+" if git("status", "--porcelain", "-uno") else "")
 
 
-def _again(seed: int, kills: int, kinds: str, system_kills: int) -> str:
+def _again(seed: int, kills: int, kinds: str, system_kills: int, *, standby: bool) -> str:
     """The command that does the same again."""
     words = [f"SEED={seed}", f"KILLS={kills}"]
     words += [f'KINDS="{kinds}"'] if kinds else []
+    words += [f"STANDBY={int(standby)}"]
     words += [f"SYSTEM_KILLS={system_kills}"] if system_kills != 50 else []
     return " ".join(["make kill", *words])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from meridian.deploy.demo.documents import REGIONS, documents
+from meridian.deploy.demo.documents import FAILOVER, REGIONS, documents
 from meridian.deploy.demo.market import generated
 from meridian.deploy.demo.toml_text import dumps
 from meridian.records import NANOS
@@ -31,9 +31,9 @@ SIZES = {"AAPL": 10, "ESM4": 2}
 Document = dict[str, Any]
 
 
-def write(folder: Path, seed: int) -> list[Path]:
-    """Writes all of them; returns the regions' topologies."""
-    made = documents(generated(), folder)
+def write(folder: Path, seed: int, *, standby: bool) -> list[Path]:
+    """Writes all of them; returns the regions' topologies. `standby`: New York's engine has one."""
+    made = documents(generated(), folder, FAILOVER if standby else "plain")
     for region in REGIONS:
         made[f"{region}/strategies"] = _strategies(made[f"{region}/strategies"], region, seed)
         made[f"{region}/topology"] = _topology(made[f"{region}/topology"])

@@ -14,6 +14,8 @@ NEW_YORK, CHICAGO, ABOVE = "new-york", "chicago", "platform"
 VENUES = {"xnas": NEW_YORK, "xbos": NEW_YORK, "xcme": CHICAGO}
 """Venue, as the names of tiles have it → its region."""
 DRIVER, STORE, SUPERVISOR, ALL = "media-driver", "etcd", "supervisor", "everything"
+STANDBY, ROOM = "standby", "room"
+"""Where New York's engine has a standby: its process, and that of the tiles that else run beside the engine."""
 SYSTEM_KILLS = 50
 """Harms that one system takes before another is made."""
 CHECK_EVERY = 17
@@ -61,9 +63,12 @@ class Harm:
         return f"{self.kind} of {self.place}" + (f" for {self.seconds:.2f} s{killed}" if self.seconds else "")
 
 
-def targets() -> list[tuple[str, str]]:
-    """Run and name of every process, the supervisor among them, and all of them at once."""
-    found = [(run, name) for run in (NEW_YORK, CHICAGO) for name in ("engine", "agent", DRIVER)]
+def targets(standby: bool) -> list[tuple[str, str]]:
+    """Run and name of every process, the supervisor among them, and all of them at once; `standby`: of a system with one."""
+    found = [(NEW_YORK, name) for name in (STANDBY, ROOM) if standby]
+    found += [(run, name) for run in (NEW_YORK, CHICAGO) for name in ("engine", "agent")]
+    # The links of a pair are rings in files: nothing of that region goes over a media driver.
+    found += [(run, DRIVER) for run in (NEW_YORK, CHICAGO) if not (standby and run == NEW_YORK)]
     found += [(run, f"{tile}_{venue}") for venue, run in VENUES.items() for tile in ("exchange", "feed", "gateway")]
     found += [(NEW_YORK, "drop_copy_xbos"), (ABOVE, "limits-api"), (ABOVE, "relay"), (ABOVE, STORE)]
     return [*found, (ABOVE, SUPERVISOR), (ABOVE, ALL)]
@@ -74,14 +79,14 @@ def has_disk(process: str) -> bool:
     return process not in (DRIVER, SUPERVISOR, ALL, "limits-api", "relay")
 
 
-def plan(seed: int, kills: int, kinds: frozenset[Kind]) -> list[Harm]:
+def plan(seed: int, kills: int, kinds: frozenset[Kind], *, standby: bool) -> list[Harm]:
     """The harms of a run, of these kinds where the process has them."""
     chance = random.Random(seed)
     waiting: list[tuple[str, str]] = []
     found = []
     for step in range(1, kills + 1):
         if not waiting:
-            waiting = targets()
+            waiting = targets(standby)
             chance.shuffle(waiting)
         run, process = waiting.pop()
         kind = chance.choice(_choices(process, kinds))

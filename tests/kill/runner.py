@@ -63,6 +63,8 @@ class Runner:
     plan: list[Harm]
     folder: Path
     tell: Callable[[str], None]
+    standby: bool = False
+    """New York's engine has one."""
     deadline: float | None = None
     """Monotonic time after which no harm is begun."""
     system_kills: int = SYSTEM_KILLS
@@ -93,7 +95,8 @@ class Runner:
     def _system(self, harmful: list[Harm]) -> None:
         """One system, from its files to its end."""
         self.systems += 1
-        system = System(self.folder / f"system-{self.systems}", self.seed + self.systems, self.means.own)
+        folder = self.folder / f"system-{self.systems}"
+        system = System(folder, self.seed + self.systems, self.means.own, self.standby)
         last = Done(harm=harmful[0], system=self.systems)
         try:
             system.make()

@@ -21,8 +21,10 @@ from meridian.deploy import condition, platform, runs
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 from meridian.deploy.strategies import RunningEngine, new_request, start_stop
+from meridian.engine import pair
+from meridian.engine.pair import IN_STEP, LEADS, STATES
 from tests.kill import apart, files
-from tests.kill.plan import ABOVE, CHICAGO, DRIVER, NEW_YORK, STORE, SUPERVISOR, VENUES
+from tests.kill.plan import ABOVE, CHICAGO, DRIVER, NEW_YORK, ROOM, STANDBY, STORE, SUPERVISOR, VENUES
 
 REGIONS = (NEW_YORK, CHICAGO)
 RUNS = (ABOVE, *REGIONS)
@@ -31,8 +33,8 @@ DOWN_SECONDS_MAX = 40.0
 FRESH_NS = 1_000_000_000
 """A tile that did not say so long that it lives is not at work."""
 SESSION_UP = FEED_LIVE = 1
-OF_ENGINE = ("engine", "recorder", "inbox")
-"""Tiles of the process `engine`."""
+ENGINES, BESIDE = ("engine", "engine-standby"), ("recorder", "inbox")
+"""Tiles of an engine and its standby, and those beside."""
 
 
 class Broken(Exception):
@@ -50,6 +52,8 @@ class System:
     folder: Path
     seed: int
     own_disks: bool
+    standby: bool = False
+    """New York's engine has one."""
     popen: subprocess.Popen[bytes] | None = None
     topologies: list[Path] = field(default_factory=list)
     mounted: list[Path] = field(default_factory=list)
@@ -68,17 +72,19 @@ class System:
         """The folders in which a process keeps what outlives it."""
         if process == STORE:
             return [self.data / STORE]
-        tiles = OF_ENGINE if process == "engine" else (process,)
-        return [self.region(run) / "data" / tile for tile in tiles]
+        paired = self.standby and run == NEW_YORK
+        tiles = {"engine": ENGINES[:1] if paired else (*ENGINES[:1], *BESIDE), STANDBY: ENGINES[1:], ROOM: BESIDE}
+        return [self.region(run) / "data" / tile for tile in tiles.get(process, (process,))]
 
     def make(self) -> None:
         """Its files, checked, their strategies built; and a disk for each process that keeps something. Raises BadInput."""
-        self.topologies = files.write(self.folder / "files", self.seed)
+        self.topologies = files.write(self.folder / "files", self.seed, standby=self.standby)
         platform.load(list(map(str, self.topologies)))
         if not self.own_disks:
             return
         kept = [(ABOVE, STORE), (NEW_YORK, "drop_copy_xbos")]
         kept += [(region, name) for region in REGIONS for name in ("engine", "agent")]
+        kept += [(NEW_YORK, name) for name in (STANDBY, ROOM) if self.standby]
         kept += [
             (region, f"{tile}_{venue}") for venue, region in VENUES.items() for tile in ("exchange", "feed", "gateway")
         ]
@@ -199,6 +205,7 @@ class System:
         if failed := found[ABOVE].failed:
             raise Broken(*(f"{name} failed and was stopped: {'; '.join(one['why'])}" for name, one in failed.items()))
         sentences = [sentence for run in found.values() for sentence in self._missing_of(run, since_ns)]
+        sentences += self._unpaired(found[NEW_YORK]) if self.standby else ()
         return sentences or list(self._above(found))
 
     def _missing_of(self, run: Run, since_ns: int) -> Iterator[str]:
@@ -211,6 +218,15 @@ class System:
                     yield f"{run.name}: {name} is not ready"
             elif name != DRIVER:
                 yield from self._tiles(run, name, counters[name], since_ns)
+
+    def _unpaired(self, run: Run) -> Iterator[str]:
+        """Whether one of the two leads and the other could take its place."""
+        rows = condition.pairs(run)
+        if sorted(row["role"] for row in rows) != ["follows", "leads"]:
+            yield f"{run.name}: not one engine leads and another follows"
+        for row in rows:
+            if row["partner"] != STATES[IN_STEP] or row["alone"]:
+                yield f"{run.name}: {pair.line(row)}"
 
     def _tiles(self, run: Run, process: str, counters: dict[str, int], since_ns: int) -> Iterator[str]:
         """Of the tiles of one process: whether they turn, and sessions and feeds are up."""
@@ -241,7 +257,8 @@ class System:
             run = self.runs().get(name)
             for counters in self.counters(run).values() if run is not None else ():
                 for key, value in counters.items():
-                    if key == "engine.orders":
+                    tile, _, what = key.rpartition(".")
+                    if tile in ENGINES and what == "orders" and counters.get(f"{tile}.role", LEADS) == LEADS:
                         found[name] = value
                     elif key.endswith(".gateway.sent"):
                         found[key.removesuffix(".gateway.sent")] = value

@@ -30,17 +30,19 @@ SYSTEM_SECONDS_MAX = 400
 
 
 def test_a_plan_is_made_by_its_seed_and_harms_everything_before_anything_twice() -> None:
-    many = plan(7, 10 * len(targets()), EVERY)
-    assert many == plan(7, len(many), EVERY) != plan(8, len(many), EVERY)
-    assert plan(7, 30, EVERY) == many[:30], "a shorter run does the same as far as it goes"
-    for at in range(0, len(many), len(targets())):
-        assert {(one.run, one.process) for one in many[at : at + len(targets())]} == set(targets())
+    many = plan(7, 10 * len(targets(True)), EVERY, standby=True)
+    assert many == plan(7, len(many), EVERY, standby=True) != plan(8, len(many), EVERY, standby=True)
+    assert plan(7, 30, EVERY, standby=True) == many[:30], "a shorter run does the same as far as it goes"
+    for at in range(0, len(many), len(targets(True))):
+        assert {(one.run, one.process) for one in many[at : at + len(targets(True))]} == set(targets(True))
     assert {one.kind for one in many} == EVERY
     assert all(has_disk(one.process) for one in many if one.kind in (Kind.FULL, Kind.READ_ONLY))
     assert {one.process for one in many if one.kind is Kind.NETWORK} == {ALL}
     pauses = [one.seconds for one in many if one.kind is Kind.PAUSE]
     assert min(pauses) >= 0.1 and 5 < max(pauses) <= 60 and sorted(pauses)[len(pauses) // 2] < 1.5
-    assert {one.kind for one in plan(7, 60, frozenset({Kind.PAUSE}))} == {Kind.PAUSE, Kind.KILL}, "all at once: killed"
+    assert {one.kind for one in plan(7, 60, frozenset({Kind.PAUSE}), standby=True)} == {Kind.PAUSE, Kind.KILL}, (
+        "all at once: killed"
+    )
 
 
 def test_where_orders_are_waited_for() -> None:

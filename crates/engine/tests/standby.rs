@@ -472,6 +472,32 @@ fn a_leader_makes_way_for_a_standby_that_could_lead_alone_and_goes_on_if_it_does
 }
 
 #[test]
+fn a_standby_does_not_follow_a_leader_of_a_newer_release_and_does_not_lead() {
+    let mut world = World::new(true, 4096);
+    world.open();
+    world.a_while();
+    assert_eq!([0, 1].map(|which| world.counter(which, "partner")), [2, 2]);
+    // Another build has taken the leader's place, with records that this one does not know.
+    world.engines[0].tile = None;
+    let input = world.tile(1).engine().input();
+    let mut mark = LeaderMark::new();
+    (mark.shard, mark.epoch, mark.schema, mark.time_ns) = (1, 1, SCHEMA + 1, world.now_ns);
+    (mark.input, mark.sends_from, mark.first_input) = (input + 1, 1, 1);
+    let mut frame = InputFrame::new();
+    (frame.input, frame.time_ns) = (input + 1, world.now_ns);
+    let message = [bytes_of(&frame), bytes_of(&Timer::new())].concat();
+    for record in [bytes_of(&mark), &message] {
+        assert_eq!(world.between[0].producer().offer(record), Offer::Sent);
+    }
+    world.both();
+    assert_eq!((world.counter(1, "unfit"), world.counter(1, "partner")), (5, 1), "told, and not in step");
+    assert_eq!(world.tile(1).engine().input(), input, "it takes nothing of it");
+    world.lead(1, 2);
+    world.both();
+    assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (0, 5));
+}
+
+#[test]
 fn a2_a_standby_that_is_told_to_lead_knows_every_order_that_a_venue_saw_and_takes_each_input_once() {
     let mut takeovers_with_orders = 0;
     for seed in 0..200 {

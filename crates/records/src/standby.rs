@@ -44,8 +44,8 @@ record! {
         pub epoch: u16,
         /// Its shard.
         pub shard: u16,
-        /// Zero.
-        pub reserved: [u8; 4],
+        /// Schema of the records that it writes; 0: of a build that does not say it.
+        pub schema: u32,
     }
 }
 

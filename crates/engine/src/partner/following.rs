@@ -6,7 +6,7 @@
 use journal::JournalError;
 use links::{Offer, Publication, Subscription};
 use records::{
-    Hash64, Header, InputFrame, Kind, LeaderMark, STANDBY_BEHIND, STANDBY_DIVERGED, STANDBY_IN_STEP, Stamp,
+    Hash64, Header, InputFrame, Kind, LeaderMark, SCHEMA, STANDBY_BEHIND, STANDBY_DIVERGED, STANDBY_IN_STEP, Stamp,
     StandbyWord, bytes_of, read_from,
 };
 
@@ -34,6 +34,8 @@ pub(crate) enum Unfit {
     Overrun = 3,
     /// The epoch is not above its own.
     OldEpoch = 4,
+    /// Its leader is of a newer release, whose records it may not know.
+    Newer = 5,
 }
 
 /// The follower's half.
@@ -52,6 +54,7 @@ pub(crate) struct Following {
     compared: u64,
     in_step: bool,
     diverged: bool,
+    newer: bool,
     /// How far its leader has read each input link; known once that was said.
     read: Vec<u64>,
     read_known: bool,
@@ -81,6 +84,7 @@ impl Following {
             compared: 0,
             in_step: false,
             diverged: false,
+            newer: false,
             read: vec![0; inputs],
             read_known: false,
             said: 0,
@@ -106,6 +110,11 @@ impl Following {
             (_, true, _) => 0,
             (_, _, in_step) => 1 + u64::from(in_step),
         }
+    }
+
+    /// Why it could not lead, whoever asked; 0: nothing that lasts.
+    pub(crate) fn unfit(&self) -> u64 {
+        if self.newer { Unfit::Newer as u64 } else { 0 }
     }
 
     /// How often its hash was compared with its leader's and equal.
@@ -170,6 +179,12 @@ impl Following {
             return;
         }
         self.heard_ns = now_ns;
+        // One of a newer release is not followed: what this build does not know of it would be lost.
+        self.newer = mark.schema > SCHEMA;
+        if self.newer {
+            self.in_step = false;
+            return;
+        }
         self.mark = mark;
         // Behind the first input of a newer epoch its leader's journal and an older life's are two.
         self.diverged |= mark.epoch > own.epoch && merger.last().sequence >= mark.first_input;
@@ -196,7 +211,7 @@ impl Following {
 
     /// Journals and folds the next input; `false` when it is not the next one.
     fn take(&mut self, stamp: Stamp, record: &[u8], merger: &mut Merger, engine: &mut Engine) -> bool {
-        if self.diverged {
+        if self.diverged || self.newer {
             return false;
         }
         match merger.follow(stamp, record) {
@@ -285,6 +300,7 @@ impl Following {
         }
         match () {
             () if self.diverged => Err(Unfit::Diverged),
+            () if self.newer => Err(Unfit::Newer),
             () if !self.in_step || !self.read_known => Err(Unfit::NeverInStep),
             () if epoch <= engine.identity().epoch => Err(Unfit::OldEpoch),
             () if inputs.iter().zip(&self.read).any(|(input, read)| input.sequence() > *read) => Err(Unfit::Overrun),

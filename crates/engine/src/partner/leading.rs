@@ -5,8 +5,8 @@
 use journal::{Back, Cursor};
 use links::{Offer, Publication, Subscription};
 use records::{
-    Header, InputFrame, Kind, LeaderMark, RECORD_BYTES_MAX, STANDBY_DIVERGED, STANDBY_IN_STEP, StandbyWord, bytes_of,
-    read_from,
+    Header, InputFrame, Kind, LeaderMark, RECORD_BYTES_MAX, SCHEMA, STANDBY_DIVERGED, STANDBY_IN_STEP, StandbyWord,
+    bytes_of, read_from,
 };
 
 use super::WORD_NS;
@@ -215,6 +215,7 @@ impl Leading {
         (mark.input, mark.state_hash) = (merger.last().sequence, engine.state_hash());
         (mark.first_input, mark.sends_from) = (self.first_input, self.sends_from);
         (mark.time_ns, mark.epoch, mark.shard) = (now_ns, identity.epoch, identity.shard);
+        mark.schema = SCHEMA;
         to.offer(bytes_of(&mark)) == Offer::Sent
     }
 

@@ -185,6 +185,9 @@ impl EngineTile {
         counters.partner.set(following.state(now_ns));
         counters.compared.set(following.compared());
         counters.suspects.set(u64::from(following.suspects(now_ns)));
+        if counters.unfit.get() == 0 {
+            counters.unfit.set(following.unfit());
+        }
         self.counters.inputs.add(last - before);
         if let Some(epoch) = told {
             self.take_over(now_ns, epoch);
