@@ -182,7 +182,9 @@ def _recoverable(found: Verified) -> Iterator[str]:
     """What a person may want to know of a journal that is damaged, or was left open."""
     if found["torn_offset"] is not None:
         where = f"segment {found['torn_segment']}, byte {found['torn_offset']}"
-        yield f"{where}: {found['torn_bytes']} bytes of an unfinished record; the engine cuts them when it starts"
+        behind = found["torn_records"]
+        whole_ones = f" and {behind} whole ones behind it, left by a lost host" if behind else ""
+        yield f"{where}: {found['torn_bytes']} bytes of an unfinished record{whole_ones}; the engine cuts them when it starts"
     first = found["damage"]
     yield from (fault["what"] for fault in found["faults"] if fault["what"] != first)
     if not found["faults"]:

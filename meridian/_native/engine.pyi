@@ -56,6 +56,7 @@ class Replayed(TypedDict):
     last_time_ns: int
     closed: bool
     torn_bytes: int
+    torn_records: int
     state_hash: str
     full_hash: str
     recorded_input: int | None

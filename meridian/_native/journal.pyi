@@ -12,6 +12,7 @@ class Summary(TypedDict):
     last_time_ns: int
     closed: bool
     torn_bytes: int
+    torn_records: int
 
 class Run(TypedDict):
     records: int

@@ -127,7 +127,7 @@ def test_a_newer_release_and_another_engine_are_refused(journal: Path, meridian:
     segment = _segment(journal)
     data = segment.read_bytes()
     for offset, value, words in (
-        (8, (2).to_bytes(4, "little"), "its format is version 2, this build reads 1"),
+        (8, (3).to_bytes(4, "little"), "its format is version 3, this build reads up to 2"),
         (48, (10**6).to_bytes(4, "little"), "a newer release wrote it: records of schema 1000000"),
     ):
         newer = bytearray(data)

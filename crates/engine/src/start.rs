@@ -76,7 +76,13 @@ impl Started {
         host: Box<dyn Host>,
     ) -> std::io::Result<Self> {
         let (mut host, mut passed_over) = (host, Vec::new());
+        // A shadow may have seen what the device was never given.
+        let end = journal::end_before_lost(storage).unwrap_or(None).unwrap_or(u64::MAX);
         for sequence in snapshots(storage)? {
+            if sequence > end {
+                passed_over.push((sequence, PassedOver::Unfit));
+                continue;
+            }
             let read = Snapshot::load(storage, sequence).map_err(PassedOver::Damaged);
             let fit = read.and_then(|snapshot| fits(&snapshot, open, config).map(|()| snapshot));
             let reason = match fit {

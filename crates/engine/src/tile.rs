@@ -500,6 +500,7 @@ impl EngineTile {
             last = summary.last;
             assert_eq!(last.sequence, self.engine.input(), "every record of the journal is folded");
             journal.next = (summary.last_segment + 1, last.sequence + 1);
+            journal.cut = summary.cut;
         }
         Ok(Merger::new(Some(Writer::create(self.storage.clone(), journal)?), last))
     }

@@ -494,6 +494,29 @@ fn a_snapshot_that_is_damaged_foreign_or_of_no_place_here_is_passed_over_and_cou
 }
 
 #[test]
+fn a_snapshot_behind_the_hole_of_a_lost_host_is_passed_over() {
+    let storage = MemoryStorage::new();
+    storage.set_boot(1);
+    let (_, last) = lived(&storage, false);
+    for snapshot in shadowed(&storage, &[10, last - 3]) {
+        snapshot.store(&*storage, 3).unwrap();
+    }
+    let bytes = tile_config(1).segment_bytes;
+    let hole = bytes / 2..bytes / 2 + 512;
+    storage.open(&journal::segment_name(0), bytes).unwrap().bytes_mut()[hole].fill(0);
+    storage.set_boot(2);
+    let mut bench = bench(storage.clone(), 2);
+    let counts = ["started_from_input", "snapshots_unfit"];
+    assert_eq!(counts.map(|name| bench.counters.counter(name).get()), [10, 1]);
+    assert!(bench.tile.engine().input() < last - 3 && bench.counters.counter("journal_torn_bytes").get() > 512);
+    bench.tile.on_close(bench.now_ns);
+    let mut reader = Reader::from_segments(storage.segments()).unwrap();
+    let replay =
+        replay_reader(&mut reader, Some(bench.recorded()), Box::new(Script::default()), &mut NoOutbox, &mut |_, _| {});
+    assert_eq!(replay.unwrap().agrees(), Some(true));
+}
+
+#[test]
 fn a_snapshot_ahead_of_its_journal_is_passed_over_and_without_another_all_is_folded() {
     let storage = MemoryStorage::new();
     let (_, last) = lived(&storage, true);

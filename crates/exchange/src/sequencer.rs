@@ -217,8 +217,8 @@ impl Sequencer {
         let mut core = Matching::new(capacity);
         let identity = Identity { shard: config.venue, ..Identity::default() };
         let mut journal_config = JournalConfig { segment_bytes: config.segment_bytes, ..JournalConfig::new(identity) };
-        let (next, first_ns, last) = replay(&mut core, &mut outputs, context, config)?;
-        journal_config.next = next;
+        let ((next, cut), first_ns, last) = replay(&mut core, &mut outputs, context, config)?;
+        (journal_config.next, journal_config.cut) = (next, cut);
         let started_ns = if last.sequence == 0 { now_ns } else { first_ns };
         let schedule = Schedule::new(config, started_ns, last.time_ns, now_ns);
         outputs.desks.settle(config)?;
@@ -395,8 +395,8 @@ impl Sequencer {
     }
 }
 
-/// Where a journal goes on, the time of its first record, and the stamp of its last.
-type Tail = ((u64, u64), u64, Stamp);
+/// Where a journal goes on and whether a tail of it is cut, the time of its first record, and the stamp of its last.
+type Tail = (((u64, u64), bool), u64, Stamp);
 
 /// Applies what stands in the journal.
 fn replay(
@@ -407,7 +407,7 @@ fn replay(
 ) -> Result<Tail, StartError> {
     let named = |error: &dyn std::fmt::Display| StartError(format!("tile {}: journal: {error}", config.name));
     let mut reader = match Reader::from_storage(context.storage.as_ref(), config.segment_bytes) {
-        Err(JournalError::Empty) => return Ok(((0, 1), 0, Stamp::default())),
+        Err(JournalError::Empty) => return Ok((((0, 1), false), 0, Stamp::default())),
         reader => reader.map_err(|error| named(&error))?,
     };
     let (mut first_ns, mut last) = (None, Stamp::default());
@@ -424,5 +424,6 @@ fn replay(
         last = stamp;
     }
     // After the last segment that was written, not after the spare that a writer leaves behind when it dies.
-    Ok(((reader.summary().last_segment + 1, last.sequence + 1), first_ns.unwrap_or(0), last))
+    let next = (reader.summary().last_segment + 1, last.sequence + 1);
+    Ok(((next, reader.summary().cut), first_ns.unwrap_or(0), last))
 }

@@ -8,8 +8,9 @@ use crate::frame::{word32, word64};
 
 /// Bytes of a head.
 pub const HEAD_BYTES: usize = 320;
-/// Version of the segment format.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the segment format that is written. Version 1, which is read too, does not say `boot` and `durable`.
+pub const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION_FIRST: u32 = 1;
 /// Words of settings that a journal's owner keeps in each head.
 pub const SETTINGS: usize = 16;
 
@@ -22,6 +23,8 @@ const CLEAN_AT: usize = 308;
 const CLEAN: u32 = 0x6e61_656c;
 /// Of the records' schema: those of the first release did not say it.
 const SCHEMA_AT: usize = 48;
+const BOOT_AT: usize = 256;
+const DURABLE_AT: usize = 264;
 /// Bytes of a head that no checksum covers and no release has written.
 const NEVER_WRITTEN: [std::ops::Range<usize>; 2] = [292..296, 312..HEAD_BYTES];
 
@@ -53,6 +56,10 @@ pub struct Head {
     pub first_sequence: u64,
     /// Size of the file.
     pub segment_bytes: u64,
+    /// The host's start in which it was begun ([`tiles::Storage::boot`]); 0: unknown.
+    pub boot: u64,
+    /// Of a journal that is forced: up to which sequence the device was known to have everything when the segment was begun.
+    pub durable: Option<u64>,
     /// Where the frames end, once the segment was closed; 0 while it is open or its writer died.
     pub end: u64,
     /// Whether nothing but zeros stands behind the end.
@@ -98,7 +105,7 @@ impl std::fmt::Display for HeadError {
             Self::Magic => formatter.write_str("its file does not begin as a segment does"),
             Self::Short(bytes) => write!(formatter, "it is truncated: its file ends at byte {bytes}, within the head"),
             Self::Version(version) => {
-                write!(formatter, "its format is version {version}, this build reads {FORMAT_VERSION}")
+                write!(formatter, "its format is version {version}, this build reads up to {FORMAT_VERSION}")
             }
             Self::Schema(schema) => {
                 let known = records::SCHEMA;
@@ -126,6 +133,10 @@ impl Head {
         bytes[32..40].copy_from_slice(&self.first_sequence.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.segment_bytes.to_le_bytes());
         bytes[SCHEMA_AT..SCHEMA_AT + 4].copy_from_slice(&records::SCHEMA.to_le_bytes());
+        bytes[BOOT_AT..BOOT_AT + 8].copy_from_slice(&self.boot.to_le_bytes());
+        // 0: nobody forces it.
+        let durable = self.durable.map_or(0, |durable| durable + 1);
+        bytes[DURABLE_AT..DURABLE_AT + 8].copy_from_slice(&durable.to_le_bytes());
         bytes[64..96].copy_from_slice(&self.identity.reference_hash);
         bytes[96..128].copy_from_slice(&self.identity.release_hash);
         for (place, word) in bytes[128..].chunks_exact_mut(8).zip(self.identity.settings) {
@@ -146,8 +157,11 @@ impl Head {
         to[END_AT..END_AT + 8].copy_from_slice(&end.to_le_bytes());
     }
 
-    /// As [`Head::write_end`], after whatever a writer that died left behind the end was cleared.
+    /// As [`Head::write_end`], after whatever a writer that died left behind the end was cleared. The segment may have been closed
+    /// further back: it is open meanwhile.
     pub(crate) fn cut(to: &mut [u8], end: usize) {
+        to[END_AT..END_AT + 8].fill(0);
+        std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
         to[end..].fill(0);
         Self::write_end(to, end as u64);
     }
@@ -178,7 +192,7 @@ impl Head {
         if from[..8] != MAGIC {
             return Err(HeadError::Magic);
         }
-        if word32(from, 8) != FORMAT_VERSION {
+        if !(FORMAT_VERSION_FIRST..=FORMAT_VERSION).contains(&word32(from, 8)) {
             return Err(HeadError::Version(word32(from, 8)));
         }
         if crc32fast::hash(&from[..SUMMED_BYTES]) != word32(from, SUM_AT) {
@@ -209,6 +223,8 @@ impl Head {
             segment: word64(from, 24),
             first_sequence: word64(from, 32),
             segment_bytes: word64(from, 40),
+            boot: word64(from, BOOT_AT),
+            durable: word64(from, DURABLE_AT).checked_sub(1),
             end,
             clean: end != 0 && word32(from, CLEAN_AT) == CLEAN,
         };

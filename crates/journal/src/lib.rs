@@ -6,6 +6,7 @@ mod checksum;
 mod follow;
 mod frame;
 mod head;
+mod left;
 mod memory;
 mod pack;
 mod reader;
@@ -21,6 +22,7 @@ mod writer;
 pub use follow::Follower;
 pub use frame::{FRAME_HEAD_BYTES, frame_bytes};
 pub use head::{FORMAT_VERSION, HEAD_BYTES, Head, HeadError, Identity, SETTINGS};
+pub use left::end_before_lost;
 pub use memory::MemoryStorage;
 pub use pack::{
     PACK_BLOCK_BYTES, PACK_FORMAT, PACKED_HEAD_BYTES, PackError, pack, packed_head, packed_name, packed_number, unpack,

@@ -16,6 +16,7 @@ type File = Rc<UnsafeCell<Box<[u8]>>>;
 pub struct MemoryStorage {
     files: RefCell<BTreeMap<String, File>>,
     capacity: Cell<Option<usize>>,
+    boot: Cell<u64>,
 }
 
 impl MemoryStorage {
@@ -26,7 +27,7 @@ impl MemoryStorage {
 
     /// Storage that holds this many bytes in all.
     pub fn with_capacity(bytes: usize) -> Rc<Self> {
-        Rc::new(Self { files: RefCell::default(), capacity: Cell::new(Some(bytes)) })
+        Rc::new(Self { capacity: Cell::new(Some(bytes)), ..Self::default() })
     }
 
     /// Bytes in all files.
@@ -38,6 +39,11 @@ impl MemoryStorage {
     /// From now on it holds this many bytes in all; what stands there stays.
     pub fn set_capacity(&self, bytes: usize) {
         self.capacity.set(Some(bytes));
+    }
+
+    /// From now on it is of this start of its host ([`Storage::boot`]); 0, as it is made: unknown.
+    pub fn set_boot(&self, boot: u64) {
+        self.boot.set(boot);
     }
 
     /// The journal's segments, to read them back.
@@ -87,6 +93,10 @@ impl Storage for MemoryStorage {
         let file = files.get(name).ok_or(io::ErrorKind::NotFound)?;
         // SAFETY: as in `segments`.
         Ok(unsafe { (*file.get()).to_vec() })
+    }
+
+    fn boot(&self) -> u64 {
+        self.boot.get()
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! The reader: every record of a journal in order, or where and why it ends early.
 //!
 //! Invariant: a record is handed over only when its checksum, its sequence and its time fit. The last segment of a writer
-//! that died may end in a torn frame, which is cut; damage anywhere else is an error with its place, never skipped.
+//! that died may end in a torn frame, which is cut; so is the tail that a lost host's device wrote in another order than it was
+//! written in (`left`). Damage anywhere else is an error with its place, never skipped.
 
 use std::io;
 use std::path::Path;
@@ -10,6 +11,7 @@ use records::Stamp;
 
 use crate::frame::{self, Found, frame_bytes};
 use crate::head::{HEAD_BYTES, Head, HeadError, Identity};
+use crate::left::Left;
 use crate::retained::Retained;
 use crate::source::{self, Source};
 
@@ -174,8 +176,12 @@ pub struct Summary {
     pub last: Stamp,
     /// Whether the writer closed it.
     pub closed: bool,
-    /// Bytes of a torn frame cut from the end.
+    /// Bytes of a torn frame cut from the end, with all that stands behind it.
     pub torn_bytes: u64,
+    /// Whole records that stand behind it.
+    pub torn_records: u64,
+    /// Whether what is cut is the tail that a lost host left: also later segments, and what stands before a segment's end.
+    pub cut: bool,
     /// Number of the last segment.
     pub last_segment: u64,
 }
@@ -190,6 +196,8 @@ pub struct Reader {
     at: usize,
     summary: Summary,
     done: bool,
+    /// The host's start in which this is read; 0: unknown, and every hole is damage.
+    boot: u64,
 }
 
 impl Reader {
@@ -198,7 +206,7 @@ impl Reader {
     /// # Errors
     /// When there is none, or its first head cannot be read.
     pub fn open(directory: &Path) -> Result<Self, JournalError> {
-        Self::start(Self::sources(directory)?)
+        Self::start(Self::sources(directory)?, tiles::boot())
     }
 
     /// The segments of a directory, in order.
@@ -239,7 +247,7 @@ impl Reader {
         let begins_before = |source: &Source| source.first_sequence().is_some_and(|first| first <= sequence + 1);
         let passed = sources.iter().skip(1).take_while(|(_, source)| begins_before(source)).count();
         sources.drain(..passed);
-        Self::start(sources)
+        Self::start(sources, tiles::boot())
     }
 
     /// Reads segments that are in memory (with their numbers).
@@ -247,7 +255,7 @@ impl Reader {
     /// # Errors
     /// As for [`Reader::open`].
     pub fn from_segments(segments: Vec<(u64, Vec<u8>)>) -> Result<Self, JournalError> {
-        Self::start(segments.into_iter().map(|(number, bytes)| (number, Source::Bytes(bytes))).collect())
+        Self::start(segments.into_iter().map(|(number, bytes)| (number, Source::Bytes(bytes))).collect(), 0)
     }
 
     /// Reads the journal that stands in a tile's storage.
@@ -267,10 +275,10 @@ impl Reader {
         segment_bytes: usize,
         first: u64,
     ) -> Result<Self, JournalError> {
-        Self::start(source::sources_of(storage, segment_bytes, first)?)
+        Self::start(source::sources_of(storage, segment_bytes, first)?, storage.boot())
     }
 
-    pub(crate) fn start(mut sources: Vec<(u64, Source)>) -> Result<Self, JournalError> {
+    pub(crate) fn start(mut sources: Vec<(u64, Source)>, boot: u64) -> Result<Self, JournalError> {
         sources.sort_by_key(|(number, _)| *number);
         let mut reader = Self {
             sources,
@@ -281,6 +289,7 @@ impl Reader {
             at: 0,
             summary: Summary::default(),
             done: false,
+            boot,
         };
         if !reader.next_segment()? {
             return Err(JournalError::Empty);
@@ -311,7 +320,7 @@ impl Reader {
     pub fn open_at(directory: &Path, first: u64) -> Result<Self, JournalError> {
         let mut sources = Self::sources(directory)?;
         sources.retain(|(number, _)| *number >= first);
-        Self::start(sources)
+        Self::start(sources, tiles::boot())
     }
 
     /// The segment that is read, and where the frames read so far end in it.
@@ -354,23 +363,14 @@ impl Reader {
                     self.summary.last = stamp;
                     return Ok(Some((stamp, &self.bytes[start..start + length])));
                 }
-                _ if head.end != 0 && self.at < end => return Err(self.damaged(head.segment)),
+                _ if head.end != 0 && self.at < end => self.end_before(self.damaged(head.segment), true, None)?,
                 _ if head.end != 0 => {
                     self.summary.closed = true;
                     if !self.next_segment()? {
                         self.done = true;
                     }
                 }
-                _ => {
-                    // The writer died in this segment: nothing may follow but what it was about to write.
-                    let torn_bytes = self.written_after();
-                    if self.frames_follow(expected) || self.next_segment()? {
-                        return Err(self.damaged(head.segment));
-                    }
-                    self.summary.closed = false;
-                    self.summary.torn_bytes = torn_bytes;
-                    self.done = true;
-                }
+                _ => self.end_open(head.segment)?,
             }
         }
     }
@@ -393,23 +393,50 @@ impl Reader {
         JournalError::Damaged { segment, offset: self.at as u64, sequence }
     }
 
-    /// Whether a whole frame with a later sequence stands somewhere after this place.
-    fn frames_follow(&self, expected: u64) -> bool {
-        let mut at = self.at + 8;
-        while at + frame::FRAME_HEAD_BYTES < self.bytes.len() {
-            if let Found::Frame(stamp, _) = frame::read(&self.bytes[at..])
-                && stamp.sequence >= expected
-            {
-                return true;
+    /// The end of a segment that was not closed: its writer died there.
+    fn end_open(&mut self, segment: u64) -> Result<(), JournalError> {
+        let damaged = self.damaged(segment);
+        let mut behind = Left::default();
+        behind.look(None, &self.bytes, self.at);
+        let ended = self.sources[self.next_source..].iter().all(|(_, source)| source.is_unused());
+        if !ended || behind.records > 0 {
+            let next = self.sources.get(self.next_source).filter(|_| behind.records == 0);
+            if let Some((segment, error)) = next.and_then(|(number, source)| Some((*number, source.head_error()?))) {
+                return Err(JournalError::Head { segment, error });
             }
-            at += 8;
+            return self.end_before(damaged, true, None);
         }
-        false
+        // Nothing follows but what it was about to write.
+        self.next_segment()?;
+        self.summary.closed = false;
+        self.summary.torn_bytes = behind.bytes;
+        self.done = true;
+        Ok(())
     }
 
-    fn written_after(&self) -> u64 {
-        let rest = &self.bytes[self.at..];
-        rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)
+    /// Ends the journal before a hole, where a lost host may have left it and nothing promised is behind; else says what is `wrong`.
+    /// `here`: the hole is in the segment that is read; `next`: the bytes of the next one, where they were read already.
+    fn end_before(&mut self, wrong: JournalError, here: bool, next: Option<Vec<u8>>) -> Result<(), JournalError> {
+        let Some(head) = self.head.filter(|_| self.boot != 0) else { return Err(wrong) };
+        let mut left = Left::default();
+        if here {
+            left.look(Some(&head), &self.bytes, self.at);
+        }
+        let rest = next.map(Some).into_iter();
+        let rest = rest.chain(self.sources[self.next_source..].iter_mut().map(|(_, source)| source.load_plain()));
+        for bytes in rest {
+            match bytes.as_deref().map(|bytes| (Head::read(bytes), bytes)) {
+                Some((Ok(head), bytes)) => left.look(Some(&head), bytes, HEAD_BYTES),
+                Some((Err(HeadError::Unused | HeadError::Short(0)), bytes)) => left.look(None, bytes, 0),
+                _ => return Err(wrong),
+            }
+        }
+        if !left.may_be_lost(self.boot, self.summary.last) {
+            return Err(wrong);
+        }
+        (self.summary.torn_bytes, self.summary.torn_records) = (left.bytes, left.records);
+        (self.summary.closed, self.summary.cut, self.done) = (false, true, true);
+        Ok(())
     }
 
     /// Goes to the next used segment; `false` when there is none.
@@ -418,6 +445,7 @@ impl Reader {
         let number = *number;
         let bytes = source.load()?;
         self.next_source += 1;
+        let number_due = self.head.map_or(number, |before| before.segment + 1);
         let head = match Head::read(&bytes) {
             Ok(head) => head,
             // The spare; and with it the one before, where the host was lost before that was forced.
@@ -428,12 +456,20 @@ impl Reader {
             Err(HeadError::Short(0)) if self.next_source == self.sources.len() && self.head.is_some() => {
                 return Ok(false);
             }
-            Err(error) => return Err(JournalError::Head { segment: number, error }),
+            Err(error) => {
+                let lost = matches!(error, HeadError::Unused | HeadError::Short(0));
+                let wrong = JournalError::Head { segment: number, error };
+                return if lost { self.end_before(wrong, false, Some(bytes)).map(|()| false) } else { Err(wrong) };
+            }
         };
         let due = if self.head.is_some() { self.summary.last.sequence + 1 } else { head.first_sequence };
-        let number_due = self.head.map_or(head.segment, |before| before.segment + 1);
         if head.segment != number || number != number_due {
-            return Err(JournalError::Missing { segment: number_due, found: head.segment });
+            let wrong = JournalError::Missing { segment: number_due, found: head.segment };
+            return if number > number_due {
+                self.end_before(wrong, false, Some(bytes)).map(|()| false)
+            } else {
+                Err(wrong)
+            };
         }
         let of = |head: &Head| (head.identity.firm, head.identity.shard);
         if let Some(before) = self.head.as_ref().filter(|before| of(before) != of(&head)) {
@@ -444,7 +480,9 @@ impl Reader {
             return Err(JournalError::Length { segment: number, bytes, made });
         }
         if head.first_sequence != due {
-            return Err(JournalError::Sequence { segment: number, expected: due, found: head.first_sequence });
+            let wrong = JournalError::Sequence { segment: number, expected: due, found: head.first_sequence };
+            let later = head.first_sequence > due;
+            return if later { self.end_before(wrong, false, Some(bytes)).map(|()| false) } else { Err(wrong) };
         }
         self.bytes = bytes;
         self.head = Some(head);

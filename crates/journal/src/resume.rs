@@ -8,7 +8,7 @@ use tiles::Storage;
 
 use crate::head::Head;
 use crate::reader::{JournalError, Reader};
-use crate::writer::{segment_name, segment_number};
+use crate::writer::{remove_from, segment_name};
 
 /// Hands over every record, closes the last segment and takes unused spares away. Returns the segment number and sequence
 /// for [`crate::JournalConfig::next`]; (0, 1) when there is no journal.
@@ -31,6 +31,9 @@ pub fn resume(
         take(stamp, record);
     }
     let summary = reader.summary();
+    if summary.cut {
+        remove_from(storage, summary.last_segment + 1)?;
+    }
     if !summary.closed {
         let mut segment = storage.open(&segment_name(summary.last_segment), segment_bytes)?;
         Head::cut(segment.bytes_mut(), reader.end_of_frames());
@@ -38,15 +41,6 @@ pub fn resume(
     }
     remove_from(storage, summary.last_segment + 1)?;
     Ok((summary.last_segment + 1, summary.last.sequence + 1))
-}
-
-fn remove_from(storage: &dyn Storage, first: u64) -> Result<(), JournalError> {
-    for name in storage.list()? {
-        if segment_number(&name).is_some_and(|number| number >= first) {
-            storage.remove(&name)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -129,12 +129,37 @@ impl Source {
         })
     }
 
-    /// Whether nothing was ever written to it.
+    /// The segment's plain file, which has not been compressed since; `None` where there is none or it cannot be read.
+    pub(crate) fn load_plain(&mut self) -> Option<Vec<u8>> {
+        match self.stored() {
+            Ok((_, Stored::Plain(bytes))) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with its head, where one was written and cannot be read.
+    pub(crate) fn head_error(&self) -> Option<HeadError> {
+        let error = match self {
+            Self::Directory(directory, number) => {
+                let mut bytes = Vec::new();
+                let file = File::open(directory.join(segment_name(*number))).ok()?;
+                file.take(HEAD_BYTES as u64).read_to_end(&mut bytes).ok()?;
+                Head::read(&bytes).err()
+            }
+            Self::Bytes(bytes) => Head::read(bytes).err(),
+            Self::Packed(..) => None,
+        };
+        error.filter(|error| !matches!(error, HeadError::Unused | HeadError::Short(0)))
+    }
+
+    /// Whether its head was never written.
     pub(crate) fn is_unused(&self) -> bool {
         match self {
             Self::Directory(directory, number) => {
-                let begin = begin_of(&directory.join(segment_name(*number)), HEAD_BYTES);
-                begin.is_some_and(|bytes| is_unused(&bytes)) && !directory.join(packed_name(*number)).exists()
+                let path = directory.join(segment_name(*number));
+                let empty = std::fs::metadata(&path).is_ok_and(|about| about.len() == 0);
+                let unused = empty || begin_of(&path, HEAD_BYTES).is_some_and(|bytes| is_unused(&bytes));
+                unused && !directory.join(packed_name(*number)).exists()
             }
             Self::Bytes(bytes) => is_unused(bytes),
             Self::Packed(..) => false,

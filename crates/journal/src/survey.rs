@@ -89,7 +89,7 @@ impl Run {
 /// When there is none, or a file cannot be read.
 pub fn survey(directory: &Path) -> Result<Survey, JournalError> {
     let sources = || Reader::sources(directory);
-    look(&sources)
+    look(&sources, tiles::boot())
 }
 
 /// As [`survey`], at segments in memory.
@@ -97,18 +97,20 @@ pub fn survey(directory: &Path) -> Result<Survey, JournalError> {
 /// # Errors
 /// When there is none.
 pub fn survey_segments(segments: &[(u64, Vec<u8>)]) -> Result<Survey, JournalError> {
-    look(&|| Ok(segments.iter().map(|(number, bytes)| (*number, Source::Bytes(bytes.clone()))).collect()))
+    look(&|| Ok(segments.iter().map(|(number, bytes)| (*number, Source::Bytes(bytes.clone()))).collect()), 0)
 }
 
 type Sources<'a> = &'a dyn Fn() -> Result<Vec<(u64, Source)>, JournalError>;
 
-fn look(sources: Sources<'_>) -> Result<Survey, JournalError> {
+fn look(sources: Sources<'_>, boot: u64) -> Result<Survey, JournalError> {
     let mut survey = Survey::default();
-    let ended = match Reader::start(sources()?) {
+    let ended = match Reader::start(sources()?, boot) {
         Ok(mut reader) => survey.read(&mut reader),
         Err(error) => Err(error),
     };
     let error = match ended {
+        // What a lost host left behind is cut with all that it is.
+        Ok(()) if survey.summary.cut => return Ok(survey),
         Ok(()) => {
             survey.look_at_spare(sources()?)?;
             return Ok(survey);

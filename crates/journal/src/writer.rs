@@ -27,6 +27,8 @@ pub struct JournalConfig {
     pub segment_bytes: usize,
     /// Where to go on: the segment number and sequence after the last ones of the journal that stands; (0, 1) for a new one.
     pub next: (u64, u64),
+    /// Whether what stands from there on is a tail that a lost host left ([`crate::Summary::cut`]), to be taken away.
+    pub cut: bool,
     /// Whether what is appended is forced to the device all the time ([`Writer::durable`]).
     pub forced: bool,
     /// Whether the segment before the one that is written stays mapped, for [`Writer::read`].
@@ -36,7 +38,7 @@ pub struct JournalConfig {
 impl JournalConfig {
     /// A new journal with segments of 16 MiB.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, segment_bytes: 16 << 20, next: (0, 1), forced: false, read_back: false }
+        Self { identity, segment_bytes: 16 << 20, next: (0, 1), cut: false, forced: false, read_back: false }
     }
 }
 
@@ -105,6 +107,16 @@ impl Device {
         flusher.rolled(number);
         Ok(Self::Flushed(flusher))
     }
+
+    /// Up to which sequence it is known to have everything; `unknown` where nobody knows.
+    #[inline]
+    fn word(&self, unknown: u64) -> u64 {
+        match self {
+            Self::Flushed(flusher) => flusher.durable().unwrap_or(unknown),
+            Self::Forced(up_to) => *up_to,
+            Self::Ignored | Self::Failed => unknown,
+        }
+    }
 }
 
 /// Appends to a journal.
@@ -136,23 +148,19 @@ impl Writer {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let (number, sequence) = config.next;
+        if config.cut {
+            remove_from(storage.as_ref(), number)?;
+        }
         if number > 0 {
-            seal(storage.as_ref(), number - 1, config.segment_bytes)?;
+            seal(storage.as_ref(), number - 1, config.segment_bytes, config.cut)?;
             if config.forced {
                 force_before(storage.as_ref(), number, config.segment_bytes)?;
             }
         }
         let mut segment = open_unused(storage.as_ref(), number, config.segment_bytes)?;
         segment.meet(0..config.segment_bytes);
-        let head = Head {
-            identity: config.identity,
-            segment: number,
-            first_sequence: sequence,
-            segment_bytes: config.segment_bytes as u64,
-            end: 0,
-            clean: false,
-        };
-        head.write(segment.bytes_mut());
+        let durable = config.forced.then_some(sequence - 1);
+        begin(&config, storage.as_ref(), (number, sequence), durable, segment.bytes_mut());
         let device = if config.forced { Device::of(segment.as_ref(), number, sequence - 1)? } else { Device::Ignored };
         let mut writer = Self {
             storage,
@@ -190,8 +198,9 @@ impl Writer {
         if self.at + bytes > self.config.segment_bytes {
             self.roll(stamp.sequence)?;
         }
+        let durable = self.device.word(stamp.sequence);
         let segment = self.segment.bytes_mut();
-        frame::write(&mut segment[self.at..], stamp, record);
+        frame::write(&mut segment[self.at..], stamp, record, durable);
         self.at += bytes;
         // The lines of the next frame: nobody has written there yet.
         prefetch_bytes(segment.as_ptr().wrapping_add(self.at), bytes);
@@ -367,15 +376,9 @@ impl Writer {
         let at = self.at as u64;
         Head::write_end(self.segment.bytes_mut(), at);
         self.number += 1;
-        let head = Head {
-            identity: self.config.identity,
-            segment: self.number,
-            first_sequence: sequence,
-            segment_bytes: self.config.segment_bytes as u64,
-            end: 0,
-            clean: false,
-        };
-        head.write(spare.segment.bytes_mut());
+        let durable = self.config.forced.then(|| self.device.word(0));
+        let bytes = spare.segment.bytes_mut();
+        begin(&self.config, self.storage.as_ref(), (self.number, sequence), durable, bytes);
         if let Device::Flushed(flusher) = &self.device {
             flusher.rolled(self.number);
         }
@@ -388,6 +391,29 @@ impl Writer {
     }
 }
 
+/// Writes the head of a segment that begins with this sequence.
+fn begin(
+    config: &JournalConfig,
+    storage: &dyn Storage,
+    (segment, first_sequence): (u64, u64),
+    durable: Option<u64>,
+    to: &mut [u8],
+) {
+    let segment_bytes = config.segment_bytes as u64;
+    let (identity, boot) = (config.identity, storage.boot());
+    Head { identity, segment, first_sequence, segment_bytes, boot, durable, end: 0, clean: false }.write(to);
+}
+
+/// Takes away this segment and what follows it.
+pub(crate) fn remove_from(storage: &dyn Storage, first: u64) -> io::Result<()> {
+    for name in storage.list()? {
+        if segment_number(&name).is_some_and(|number| number >= first) {
+            storage.remove(&name)?;
+        }
+    }
+    Ok(())
+}
+
 /// Forces what lives before left in the system's memory.
 fn force_before(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
     let numbers = storage.list()?.into_iter().filter_map(|name| segment_number(&name));
@@ -397,18 +423,25 @@ fn force_before(storage: &dyn Storage, number: u64, size: usize) -> io::Result<(
     Ok(())
 }
 
-/// Opens a segment that holds nothing: a new one, or the spare of a writer that died.
+/// Opens a segment that holds nothing: a new one, or the spare of a writer that died. A device may have written later pages of one
+/// whose head was lost with the host: that one is made anew.
 fn open_unused(storage: &dyn Storage, number: u64, size: usize) -> io::Result<Box<dyn Segment>> {
     let segment = storage.open(&segment_name(number), size)?;
     if segment.bytes().len() >= HEAD_BYTES && Head::read(segment.bytes()) == Err(HeadError::Unused) {
-        return Ok(segment);
+        if segment.bytes().iter().all(|byte| *byte == 0) {
+            return Ok(segment);
+        }
+        drop(segment);
+        storage.remove(&segment_name(number))?;
+        return storage.open(&segment_name(number), size);
     }
     let text = format!("journal: segment {number} is already there; recover it or take it away");
     Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
 }
 
-/// Marks the end of the last segment of a writer that died: what is torn there is cut for good.
-fn seal(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
+/// Marks the end of the last segment of a writer that died: what is torn there is cut for good, also `before` its end where a lost
+/// host left a hole in a closed one.
+fn seal(storage: &dyn Storage, number: u64, size: usize, before: bool) -> io::Result<()> {
     let there = storage.list()?;
     if !there.contains(&segment_name(number)) && there.contains(&packed_name(number)) {
         return Ok(()); // Only one that was closed, and is on the device, is compressed.
@@ -416,12 +449,15 @@ fn seal(storage: &dyn Storage, number: u64, size: usize) -> io::Result<()> {
     let mut segment = storage.open(&segment_name(number), size)?;
     let head = Head::read(segment.bytes())
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("journal: segment {number}: {error}")))?;
-    if head.end != 0 {
+    if head.end != 0 && !before {
         return Ok(());
     }
     let mut at = HEAD_BYTES;
     while let Found::Frame(_, record) = frame::read(&segment.bytes()[at..]) {
         at += frame_bytes(record.len());
+    }
+    if head.end == at as u64 {
+        return Ok(());
     }
     Head::cut(segment.bytes_mut(), at);
     segment.sync()

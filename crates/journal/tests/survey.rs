@@ -177,11 +177,11 @@ fn journals_of_newer_releases_and_of_other_engines_are_refused() {
         bytes[288..292].copy_from_slice(&sum.to_le_bytes());
     };
     let mut newer = segments.clone();
-    newer[1].1[8] = 2;
+    newer[1].1[8] = 3;
     resum(&mut newer[1].1);
     let found = survey_segments(&newer).unwrap();
     assert_eq!(places(&found), [(1, 8)]);
-    assert_eq!(found.faults[0].what, "journal: segment 1: its format is version 2, this build reads 1");
+    assert_eq!(found.faults[0].what, "journal: segment 1: its format is version 3, this build reads up to 2");
     let mut newer = segments.clone();
     newer[0].1[48..52].copy_from_slice(&(records::SCHEMA + 1).to_le_bytes());
     resum(&mut newer[0].1);

@@ -43,6 +43,7 @@ pub(crate) fn summary_entry<'py>(py: Python<'py>, summary: &Summary) -> PyResult
     entry.set_item("last_time_ns", summary.last.time_ns)?;
     entry.set_item("closed", summary.closed)?;
     entry.set_item("torn_bytes", summary.torn_bytes)?;
+    entry.set_item("torn_records", summary.torn_records)?;
     Ok(entry)
 }
 

@@ -2,9 +2,9 @@
 //! that may be busy, stall, refuse, be full, and forget.
 //!
 //! Invariant: a file is open once at a time; after `lose_host` it holds what was last synced and nothing newer, after
-//! `tear_host` each of its pages holds that or what was written since, later files no more than earlier ones.
+//! `tear_host` each of its sectors holds that or what was written since, in any order.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::rc::Rc;
@@ -43,6 +43,8 @@ type Files = Rc<RefCell<BTreeMap<String, File>>>;
 #[derive(Clone, Default)]
 pub struct SimDisk {
     files: Files,
+    /// Hosts that were lost.
+    lost: Rc<Cell<u64>>,
     device: Rc<RefCell<Device>>,
 }
 
@@ -81,33 +83,24 @@ impl SimDisk {
 
     /// The host is lost: every file goes back to what was last synced. Close the tile first.
     pub fn lose_host(&self) {
+        self.lost.set(self.lost.get() + 1);
         for file in self.files.borrow_mut().values_mut() {
             file.bytes = file.synced.clone();
             file.bytes.resize(file.size, 0);
         }
     }
 
-    /// The host is lost while its device was writing: of the files that were not synced, by name, the first ones are there whole, one is
-    /// torn, and the later ones are as they were last synced, or gone where they never were. Of the torn one the
-    /// first pages are there, one torn between two sectors, the rest as they were; its first page is as it was unless it is the last.
-    /// Close the tile first.
+    /// The host is lost while its device was writing: of each file each page is as it was last synced, or as it was written since, or
+    /// that sector by sector; a file that was never synced is there so, or gone. Close the tile first.
     pub fn tear_host(&self, random: &mut Random) {
+        self.lost.set(self.lost.get() + 1);
         let mut files = self.files.borrow_mut();
-        let dirty: Vec<String> =
-            files.iter().filter(|(_, file)| file.bytes != file.synced).map(|(name, _)| name.clone()).collect();
-        let torn = random.between(0, dirty.len().max(1) as u64 - 1) as usize;
-        for (place, name) in dirty.iter().enumerate() {
-            let Some(file) = files.get_mut(name) else { continue };
-            if place > torn && file.synced.is_empty() && random.chance(500_000) {
-                files.remove(name);
-                continue;
-            }
+        // A device writes most of it, or little.
+        let written = random.between(0, 1_000_000) as u32;
+        files.retain(|_, file| !file.synced.is_empty() || random.chance(written));
+        for file in files.values_mut() {
             file.synced.resize(file.size, 0);
-            if place < torn {
-                file.synced.clone_from(&file.bytes);
-            } else if place == torn {
-                tear(file, place + 1 < dirty.len(), random);
-            }
+            tear(file, written, random);
             file.bytes.clone_from(&file.synced);
         }
     }
@@ -134,17 +127,18 @@ impl SimDisk {
     }
 }
 
-/// Writes the first of the pages of a file that changed to its device, the last of them perhaps in part.
-fn tear(file: &mut File, but_the_first: bool, random: &mut Random) {
-    let pages = file.synced.chunks_mut(PAGE_BYTES).zip(file.bytes.chunks(PAGE_BYTES)).skip(usize::from(but_the_first));
+/// Writes so many of a million of the pages of a file that changed to its device, one of eight of them in part.
+fn tear(file: &mut File, per_million: u32, random: &mut Random) {
+    let pages = file.synced.chunks_mut(PAGE_BYTES).zip(file.bytes.chunks(PAGE_BYTES));
     for (synced, written) in pages.filter(|(synced, written)| synced != written) {
-        let taken = match random.between(0, 7) {
-            0..=4 => written.len(),
-            _ => (random.between(0, PAGE_BYTES as u64) as usize / SECTOR_BYTES * SECTOR_BYTES).min(written.len()),
-        };
-        synced[..taken].copy_from_slice(&written[..taken]);
-        if taken < written.len() {
-            return;
+        let in_part = random.chance(125_000);
+        if !in_part && !random.chance(per_million) {
+            continue;
+        }
+        for (synced, written) in synced.chunks_mut(SECTOR_BYTES).zip(written.chunks(SECTOR_BYTES)) {
+            if !in_part || random.chance(500_000) {
+                synced.copy_from_slice(written);
+            }
         }
     }
 }
@@ -174,6 +168,10 @@ impl Storage for SimDisk {
         let file =
             files.get(name).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("file {name}: is not there")))?;
         Ok(file.bytes.clone())
+    }
+
+    fn boot(&self) -> u64 {
+        self.lost.get() + 1
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -232,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_torn_host_has_of_each_page_what_was_forced_or_what_was_written() {
-        let (mut old, mut new, mut torn, mut gone) = (0, 0, 0, 0);
+        let (mut old, mut new, mut torn, mut gone, mut out_of_order) = (0, 0, 0, 0, 0);
         for seed in 0..64 {
             let disk = SimDisk::new();
             let mut segment = disk.open("journal", 4 * PAGE_BYTES).expect("room");
@@ -246,21 +244,23 @@ mod tests {
             let bytes = disk.read("journal").expect("it was forced");
             assert_eq!(bytes[..PAGE_BYTES], [1; PAGE_BYTES], "seed {seed}: nothing was written there since");
             assert!(disk.list().expect("a list").len() <= 2, "seed {seed}");
+            let mut before = 2;
             for page in bytes[PAGE_BYTES..].chunks(PAGE_BYTES) {
-                let taken = page.iter().take_while(|byte| **byte == 2).count();
-                assert!(
-                    taken.is_multiple_of(SECTOR_BYTES) && page[taken..].iter().all(|byte| *byte == 1),
-                    "seed {seed}"
-                );
+                for sector in page.chunks(SECTOR_BYTES) {
+                    assert!(sector == [1; SECTOR_BYTES] || sector == [2; SECTOR_BYTES], "seed {seed}");
+                }
+                let taken = page.iter().filter(|byte| **byte == 2).count();
                 *match taken {
                     0 => &mut old,
                     PAGE_BYTES => &mut new,
                     _ => &mut torn,
                 } += 1;
+                out_of_order += usize::from(taken == PAGE_BYTES && before == 1);
+                before = page[PAGE_BYTES - 1];
             }
         }
-        // The other file comes later: where this one is torn that one may be gone, and where that one is, this one is whole.
-        assert!(old > 20 && new > 60 && torn > 4 && gone > 8, "{old} {new} {torn} {gone}");
+        let counts = [old, new, torn, gone, out_of_order];
+        assert!(counts.iter().all(|count| *count > 8), "{counts:?}");
     }
 
     #[test]

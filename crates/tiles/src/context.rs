@@ -116,6 +116,11 @@ pub trait Segment {
 pub trait Storage {
     /// Creates (zero-filled, space reserved) or opens a file of `size` bytes.
     fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>>;
+    /// Which start of its host this is: a number that no other start has, not 0. 0: unknown. What a file held in memory outlives a
+    /// process, and not this.
+    fn boot(&self) -> u64 {
+        0
+    }
     /// Names present, sorted.
     fn list(&self) -> io::Result<Vec<String>>;
     /// Takes a file away.

@@ -33,6 +33,6 @@ pub use runner::{Stop, pin_to_core, run};
 pub use serde_json::Value as Json;
 pub use settings::{Ends, Setting};
 pub use spec::{LinkKind, LinkSpec, ProcessSpec, ThreadSpec, TileSpec};
-pub use storage::RealStorage;
+pub use storage::{RealStorage, boot};
 pub use tile::{StartError, Tile};
 pub use tls::{TlsClient, TlsClientSettings, TlsServer, TlsServerSettings};

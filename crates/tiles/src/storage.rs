@@ -16,6 +16,17 @@ use crate::{Forced, Segment, Storage};
 /// The machine's files below one directory.
 pub struct RealStorage {
     directory: PathBuf,
+    boot: u64,
+}
+
+/// The number of this start of the host ([`Storage::boot`]): the first 64 bits of Linux's random `boot_id`; 0 where it gives none.
+pub fn boot() -> u64 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.bytes()
+        .filter(|byte| *byte != b'-')
+        .take(16)
+        .try_fold(0, |number, digit| char::from(digit).to_digit(16).map(|digit| number << 4 | u64::from(digit)))
+        .unwrap_or(0)
 }
 
 struct MappedSegment {
@@ -32,7 +43,7 @@ impl RealStorage {
     /// When it cannot be made.
     pub fn new(directory: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(directory).map_err(|error| links::no_room(directory, 0, &error))?;
-        Ok(Self { directory: directory.to_path_buf() })
+        Ok(Self { directory: directory.to_path_buf(), boot: boot() })
     }
 
     fn path(&self, name: &str) -> io::Result<PathBuf> {
@@ -47,6 +58,10 @@ impl RealStorage {
 }
 
 impl Storage for RealStorage {
+    fn boot(&self) -> u64 {
+        self.boot
+    }
+
     fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>> {
         let path = self.path(name)?;
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
