@@ -440,8 +440,10 @@ pub fn amount(text: &str, decimals: u32) -> Result<i128, String> {
         return Err(bad());
     }
     let places = 10_i128.pow(decimals);
-    let fraction = format!("{rest:0<width$}", width = decimals as usize);
-    let fraction: i128 = if decimals == 0 { 0 } else { fraction.parse().map_err(|_| bad())? };
+    let fraction: i128 = match rest {
+        "" => 0,
+        rest => rest.parse::<i128>().map_err(|_| bad())? * 10_i128.pow(decimals - rest.len() as u32),
+    };
     let value = whole.parse::<i128>().ok().and_then(|whole| whole.checked_mul(places)?.checked_add(fraction));
     value.map(|value| if text.starts_with('-') { -value } else { value }).ok_or_else(bad)
 }

@@ -199,11 +199,11 @@ impl Writer {
             self.roll(stamp.sequence)?;
         }
         let durable = self.device.word(stamp.sequence);
-        let segment = self.segment.bytes_mut();
-        frame::write(&mut segment[self.at..], stamp, record, durable);
+        let part = self.segment.part_mut(self.at..self.at + bytes);
+        frame::write(part, stamp, record, durable);
         self.at += bytes;
         // The lines of the next frame: nobody has written there yet.
-        prefetch_bytes(segment.as_ptr().wrapping_add(self.at), bytes);
+        prefetch_bytes(part.as_ptr().wrapping_add(bytes), bytes);
         self.last = stamp;
         if let Device::Flushed(flusher) = &self.device {
             flusher.written(stamp.sequence);

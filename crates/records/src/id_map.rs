@@ -110,6 +110,9 @@ impl<V: Copy + Default> IdMap<V> {
 
     /// Forgets everything; memory is kept.
     pub fn clear(&mut self) {
+        if self.is_empty() {
+            return;
+        }
         self.slots.fill((0, V::default()));
         self.len = 0;
     }

@@ -58,22 +58,38 @@ impl Faults {
 }
 
 struct Datagram {
+    at_ns: u64,
     bytes: Vec<u8>,
     from: SocketAddrV4,
 }
 
 struct Port {
+    id: usize,
     bound: SocketAddrV4,
     group: bool,
     owner: Owner,
-    /// What is under way or waits, by arrival time and a number that keeps equal times apart.
-    waiting: BTreeMap<(u64, u64), Datagram>,
+    /// What is under way or waits, by arrival time; of equal times what was sent first comes first.
+    waiting: VecDeque<Datagram>,
+}
+
+/// Bytes of a stream that arrive together.
+struct Piece {
+    at_ns: u64,
+    bytes: Vec<u8>,
+    /// Bytes of it that were read.
+    read: usize,
+}
+
+impl Piece {
+    fn left(&self) -> usize {
+        self.bytes.len() - self.read
+    }
 }
 
 /// One direction of a stream.
 #[derive(Default)]
 struct Pipe {
-    pieces: VecDeque<(u64, VecDeque<u8>)>,
+    pieces: VecDeque<Piece>,
     bytes: usize,
     /// When the end of the stream arrives, once there is one.
     end_ns: Option<u64>,
@@ -100,6 +116,9 @@ struct Listener {
     owner: Owner,
     pending: VecDeque<(u64, usize, SocketAddrV4)>,
 }
+
+/// Buffers of datagrams that were read and wait for the next ones, at most.
+const SPARE_MAX: usize = 64;
 
 /// Whose a socket is: a number for those who want to be told when something arrives, and the host that it is on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -132,9 +151,14 @@ pub(crate) struct World {
     happened: Happened,
     next_number: u64,
     next_port: u16,
-    ports: BTreeMap<usize, Port>,
+    /// In the order in which they were bound, which is that of their numbers.
+    ports: Vec<Port>,
     streams: BTreeMap<usize, Stream>,
     listeners: BTreeMap<usize, Listener>,
+    /// Buffers of datagrams that were read.
+    spare: Vec<Vec<u8>>,
+    /// Places of the ports that hear a datagram; empty between two.
+    hearing: Vec<usize>,
 }
 
 /// What the network did to those who use it.
@@ -164,6 +188,8 @@ pub struct SimNet {
 struct SimUdp {
     net: SimNet,
     id: usize,
+    /// Where its port was found last.
+    place: usize,
     local: SocketAddrV4,
 }
 
@@ -206,9 +232,10 @@ impl World {
 
     fn send(&mut self, bytes: &[u8], from: (SocketAddrV4, Owner), to: SocketAddrV4) {
         let now_ns = self.clock.now_ns();
-        let receivers: Vec<(usize, Owner)> =
-            self.ports.iter().filter(|(_, port)| port.hears(to)).map(|(id, port)| (*id, port.owner)).collect();
-        for (id, owner) in receivers {
+        let mut hearing = std::mem::take(&mut self.hearing);
+        hearing.extend((0..self.ports.len()).filter(|place| self.ports[*place].hears(to)));
+        for place in hearing.drain(..) {
+            let owner = self.ports[place].owner;
             let way = self.way(from.1.host, owner.host);
             let faults = way.faults.or_else(|| self.to_faults.get(&to).copied()).unwrap_or(self.faults);
             if way.closed_until_ns > now_ns {
@@ -226,17 +253,27 @@ impl World {
                 let late = self.random.chance(faults.udp_reorder);
                 self.happened.overtaken += u64::from(late);
                 let at_ns = now_ns + self.random.between(low, high) + if late { high * 10 } else { 0 };
-                let number = self.number();
-                if let Some(port) = self.ports.get_mut(&id) {
-                    if port.waiting.len() >= WAITING_MAX {
-                        self.happened.full += 1;
-                        continue;
-                    }
-                    port.waiting.insert((at_ns, number), Datagram { bytes: bytes.to_vec(), from: from.0 });
+                let port = &mut self.ports[place];
+                if port.waiting.len() >= WAITING_MAX {
+                    self.happened.full += 1;
+                    continue;
                 }
+                let mut buffer = self.spare.pop().unwrap_or_default();
+                buffer.clear();
+                buffer.extend_from_slice(bytes);
+                port.put(Datagram { at_ns, bytes: buffer, from: from.0 });
                 self.wake(at_ns, owner);
             }
         }
+        self.hearing = hearing;
+    }
+
+    /// A socket's port, looked for where it was the last time.
+    fn port(&mut self, socket: &mut usize, id: usize) -> Option<&mut Port> {
+        if self.ports.get(*socket).is_none_or(|port| port.id != id) {
+            *socket = self.ports.iter().position(|port| port.id == id)?;
+        }
+        self.ports.get_mut(*socket)
     }
 
     /// When a piece sent now arrives: not before the piece ahead of it.
@@ -288,16 +325,16 @@ impl World {
     fn lose_under_way(&mut self, id: usize, out: usize) {
         let now_ns = self.clock.now_ns();
         let Some(pipe) = self.streams.get_mut(&id).map(|stream| &mut stream.pipes[out]) else { return };
-        let arrived = pipe.pieces.iter().take_while(|(at_ns, _)| *at_ns <= now_ns).count();
-        let under_way: usize = pipe.pieces.iter().skip(arrived).map(|(_, piece)| piece.len()).sum();
+        let arrived = pipe.pieces.iter().take_while(|piece| piece.at_ns <= now_ns).count();
+        let under_way: usize = pipe.pieces.iter().skip(arrived).map(Piece::left).sum();
         let mut kept = self.random.between(0, under_way as u64) as usize;
-        for (_, piece) in pipe.pieces.iter_mut().skip(arrived) {
-            let stays = piece.len().min(kept);
+        for piece in pipe.pieces.iter_mut().skip(arrived) {
+            let stays = piece.left().min(kept);
             kept -= stays;
-            pipe.bytes -= piece.len() - stays;
-            piece.truncate(stays);
+            pipe.bytes -= piece.left() - stays;
+            piece.bytes.truncate(piece.read + stays);
         }
-        pipe.pieces.retain(|(_, piece)| !piece.is_empty());
+        pipe.pieces.retain(|piece| piece.left() > 0);
     }
 
     fn write(&mut self, id: usize, out: usize, bytes: &[u8]) -> Result<usize> {
@@ -335,7 +372,7 @@ impl World {
         if taken > 0 {
             let at_ns = self.stream_arrival(id, out);
             let pipe = &mut self.streams.get_mut(&id).ok_or_else(broken)?.pipes[out];
-            pipe.pieces.push_back((at_ns, bytes[..taken].iter().copied().collect()));
+            pipe.pieces.push_back(Piece { at_ns, bytes: bytes[..taken].to_vec(), read: 0 });
             pipe.bytes += taken;
         }
         if cut {
@@ -353,18 +390,17 @@ impl World {
             return TcpRead::Idle;
         }
         let pipe = &mut stream.pipes[from];
-        let Some((_, piece)) = pipe.pieces.front_mut().filter(|(at_ns, _)| *at_ns <= now_ns) else {
+        let Some(piece) = pipe.pieces.front_mut().filter(|piece| piece.at_ns <= now_ns) else {
             let ended = stream.refused || pipe.end_ns.is_some_and(|end_ns| end_ns <= now_ns);
             return if ended { TcpRead::Closed } else { TcpRead::Idle };
         };
         // Bytes come in pieces of any size: one time in four only some of what waits.
-        let whole = piece.len().min(buffer.len());
+        let whole = piece.left().min(buffer.len());
         let length = if piece_share.is_multiple_of(4) { 1 + (piece_share >> 2) as usize % whole.max(1) } else { whole };
         let length = length.min(whole);
-        for (slot, byte) in buffer.iter_mut().zip(piece.drain(..length)) {
-            *slot = byte;
-        }
-        if piece.is_empty() {
+        buffer[..length].copy_from_slice(&piece.bytes[piece.read..piece.read + length]);
+        piece.read += length;
+        if piece.left() == 0 {
             pipe.pieces.pop_front();
         }
         pipe.bytes -= length;
@@ -373,6 +409,12 @@ impl World {
 }
 
 impl Port {
+    /// Puts a datagram behind all that arrive no later.
+    fn put(&mut self, datagram: Datagram) {
+        let behind = self.waiting.iter().rev().take_while(|other| other.at_ns > datagram.at_ns).count();
+        self.waiting.insert(self.waiting.len() - behind, datagram);
+    }
+
     fn hears(&self, to: SocketAddrV4) -> bool {
         let address = self.bound.ip() == to.ip() || (!self.group && self.bound.ip().is_unspecified());
         address && self.bound.port() == to.port()
@@ -394,9 +436,11 @@ impl SimNet {
             happened: Happened::default(),
             next_number: 0,
             next_port: 40_000,
-            ports: BTreeMap::new(),
+            ports: Vec::new(),
             streams: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            spare: Vec::new(),
+            hearing: Vec::new(),
         };
         Self { world: Rc::new(RefCell::new(world)), owner: Owner::default() }
     }
@@ -516,13 +560,14 @@ impl SimNet {
     fn bind(&self, bound: SocketAddrV4, group: bool) -> Result<Box<dyn Udp>> {
         let mut world = self.world.borrow_mut();
         let local = world.local(bound);
-        let taken = world.ports.values().any(|port| port.bound == local && !(group && port.group));
+        let taken = world.ports.iter().any(|port| port.bound == local && !(group && port.group));
         if taken {
             return Err(Error::new(ErrorKind::AddrInUse, format!("binding {local}: address in use")));
         }
         let id = world.number() as usize;
-        world.ports.insert(id, Port { bound: local, group, owner: self.owner, waiting: BTreeMap::new() });
-        Ok(Box::new(SimUdp { net: self.clone(), id, local }))
+        let place = world.ports.len();
+        world.ports.push(Port { id, bound: local, group, owner: self.owner, waiting: VecDeque::new() });
+        Ok(Box::new(SimUdp { net: self.clone(), id, place, local }))
     }
 }
 
@@ -574,16 +619,18 @@ impl Udp for SimUdp {
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<(usize, SocketAddrV4)>> {
         let mut world = self.net.world.borrow_mut();
         let now_ns = world.clock.now_ns();
-        let Some(port) = world.ports.get_mut(&self.id) else { return Ok(None) };
-        match port.waiting.first_key_value() {
-            Some(((at_ns, _), _)) if *at_ns <= now_ns => {}
-            _ => return Ok(None),
+        let Some(port) = world.port(&mut self.place, self.id) else { return Ok(None) };
+        if port.waiting.front().is_none_or(|datagram| datagram.at_ns > now_ns) {
+            return Ok(None);
         }
-        let Some((_, datagram)) = port.waiting.pop_first() else { return Ok(None) };
+        let Some(Datagram { bytes, from, .. }) = port.waiting.pop_front() else { return Ok(None) };
         // What does not fit is cut off, as a socket does.
-        let length = datagram.bytes.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&datagram.bytes[..length]);
-        Ok(Some((length, datagram.from)))
+        let length = bytes.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&bytes[..length]);
+        if world.spare.len() < SPARE_MAX {
+            world.spare.push(bytes);
+        }
+        Ok(Some((length, from)))
     }
 
     fn send_to(&mut self, bytes: &[u8], to: SocketAddrV4) -> Result<bool> {
@@ -598,7 +645,7 @@ impl Udp for SimUdp {
 
 impl Drop for SimUdp {
     fn drop(&mut self) {
-        self.net.world.borrow_mut().ports.remove(&self.id);
+        self.net.world.borrow_mut().ports.retain(|port| port.id != self.id);
     }
 }
 

@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
+use std::ops::Range;
 use std::rc::Rc;
 
 use tiles::{Segment, Storage};
@@ -51,6 +52,8 @@ pub struct SimDisk {
 struct SimSegment {
     name: String,
     bytes: Vec<u8>,
+    /// Where it may differ from what was synced.
+    changed: Range<usize>,
     disk: SimDisk,
 }
 
@@ -160,7 +163,8 @@ impl Storage for SimDisk {
         }
         file.open = true;
         let bytes = std::mem::take(&mut file.bytes);
-        Ok(Box::new(SimSegment { name: name.to_owned(), bytes, disk: self.clone() }))
+        let changed = 0..bytes.len();
+        Ok(Box::new(SimSegment { name: name.to_owned(), bytes, changed, disk: self.clone() }))
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {
@@ -196,7 +200,16 @@ impl Segment for SimSegment {
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
+        self.changed = 0..self.bytes.len();
         &mut self.bytes
+    }
+
+    fn part_mut(&mut self, bytes: Range<usize>) -> &mut [u8] {
+        self.changed = match self.changed.is_empty() {
+            true => bytes.clone(),
+            false => self.changed.start.min(bytes.start)..self.changed.end.max(bytes.end),
+        };
+        &mut self.bytes[bytes]
     }
 
     fn sync(&mut self) -> Result<()> {
@@ -209,7 +222,13 @@ impl Segment for SimSegment {
             return Err(ErrorKind::WouldBlock.into());
         }
         if let Some(file) = self.disk.files.borrow_mut().get_mut(&self.name) {
-            file.synced.clone_from(&self.bytes);
+            if file.synced.len() == self.bytes.len() {
+                let changed = self.changed.clone();
+                file.synced[changed.clone()].copy_from_slice(&self.bytes[changed]);
+            } else {
+                file.synced.clone_from(&self.bytes);
+            }
+            self.changed = 0..0;
         }
         Ok(())
     }

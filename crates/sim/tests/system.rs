@@ -55,6 +55,17 @@ fn seeds_together_see_every_kind_of_fault() {
 }
 
 #[test]
+fn nobody_is_called_to_wait() {
+    for seed in [500_003, 500_004] {
+        let outcome = run(&Settings::of_seed(seed, 30));
+        assert!(outcome.broken.is_none() && outcome.readings.iter().any(|(name, _)| name.ends_with("feed.snapshots")));
+        // A feed that waited for a snapshot said once that it worked, and was called fifty thousand times a second.
+        let calls_a_second = outcome.calls * 1_000_000_000 / outcome.simulated_ns;
+        assert!((1_000..8_000).contains(&calls_a_second), "seed {seed}: {calls_a_second} calls a simulated second");
+    }
+}
+
+#[test]
 fn what_a_system_holds_is_counted_and_stays_small() {
     let outcome = run(&Settings::of_seed(4, 20));
     assert!(outcome.broken.is_none(), "{outcome:?}");

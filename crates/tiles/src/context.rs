@@ -94,6 +94,10 @@ pub trait Segment {
     fn bytes(&self) -> &[u8];
     /// Its bytes, to write.
     fn bytes_mut(&mut self) -> &mut [u8];
+    /// Some of its bytes, to write: a device that is a model need not look for what changed in the others.
+    fn part_mut(&mut self, bytes: Range<usize>) -> &mut [u8] {
+        &mut self.bytes_mut()[bytes]
+    }
     /// Forces them to the device (fdatasync). A device that takes its time (a simulated one) may say
     /// [`io::ErrorKind::WouldBlock`], and is asked again; any other error is for good.
     fn sync(&mut self) -> io::Result<()>;

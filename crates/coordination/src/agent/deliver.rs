@@ -88,12 +88,12 @@ impl Agent {
     }
 
     fn deliver_nodes(&mut self) {
-        let missing: Vec<(u32, String)> = self.delivery.nodes.clone().into_iter().collect();
+        let Delivery { nodes, nodes_sent, .. } = &self.delivery;
+        let missing: Vec<(u32, String)> =
+            nodes.iter().filter(|(id, _)| !nodes_sent.contains(id)).map(|(id, name)| (*id, name.clone())).collect();
         let mut records = Vec::new();
         for (id, name) in missing {
-            let Some(node) = self.directory.nodes.get(&name).filter(|_| !self.delivery.nodes_sent.contains(&id)) else {
-                continue;
-            };
+            let Some(node) = self.directory.nodes.get(&name) else { continue };
             let mut record = Node::new();
             let parent = node.parent.as_ref().and_then(|parent| self.directory.nodes.get(parent));
             (record.node, record.parent) = (id, parent.map_or(0, |parent| parent.id));
@@ -176,7 +176,8 @@ impl Agent {
         let part = known.value.read(limit.value.decimals());
         let version = known.version.max(limit.version);
         Some(part.map(|part| {
-            let target = limit.value.pending.get(&self.holder());
+            let pending = &limit.value.pending;
+            let target = (!pending.is_empty()).then(|| pending.get(&self.holder())).flatten();
             (target.map_or(part, |target| part.tighter(*target)), version)
         }))
     }

@@ -21,6 +21,8 @@ const RETRY_NS: u64 = 500_000_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbound {
     wanted: BTreeMap<String, (Option<String>, bool)>,
+    /// Of what is put together at intervals, as it was last wanted, without its time.
+    told: BTreeMap<String, Value>,
     there: BTreeMap<String, String>,
     writing: BTreeMap<String, Option<String>>,
     failed: BTreeMap<String, u64>,
@@ -148,18 +150,17 @@ impl Agent {
 
     /// Sets a key; its time alone is no change.
     fn set_value(&mut self, key: String, mut value: Value, lease: bool) {
-        let known = self.outbound.wanted.get(&key).and_then(|(text, _)| text.as_ref());
-        if let Some(mut known) = known.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
-            let at = |value: &mut Value| value.as_object_mut().map(|object| object.remove("at_ns"));
-            let mut compared = value.clone();
-            at(&mut known);
-            at(&mut compared);
-            if known == compared {
-                return;
-            }
-        }
+        let at_ns = value.as_object_mut().and_then(|fields| fields.remove("at_ns"));
         value["v"] = json!(1);
-        self.outbound.set(key, Some(value.to_string()), lease);
+        if self.outbound.told.get(&key) == Some(&value) {
+            return;
+        }
+        let mut text = value.clone();
+        if let Some(at_ns) = at_ns {
+            text["at_ns"] = at_ns;
+        }
+        self.outbound.told.insert(key.clone(), value);
+        self.outbound.set(key, Some(text.to_string()), lease);
     }
 
     fn region_value(&self) -> Value {

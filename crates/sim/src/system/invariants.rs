@@ -313,14 +313,17 @@ impl Looked {
 
     /// A replay of what it left gives the same.
     pub fn after_death(&mut self, system: &mut System, number: u16) -> Result<(), Broken> {
+        self.replay(system, number, &mut NoOutbox)
+    }
+
+    fn replay(&mut self, system: &mut System, number: u16, out: &mut dyn Outbox) -> Result<(), Broken> {
         let Some((hash, input)) = self.dying.take() else { return Ok(()) };
         self.replays += 1;
         let disk = system.processes.disk(&format!("engine{number}"));
         let host = system.region(number).host();
         let reader = Reader::from_storage(&disk, system.settings.engine_segment_bytes(number));
         let replay = reader.map_err(|error| error.to_string()).and_then(|mut reader| {
-            engine::replay_reader(&mut reader, None, host, &mut NoOutbox, &mut |_, _| {})
-                .map_err(|error| error.to_string())
+            engine::replay_reader(&mut reader, None, host, out, &mut |_, _| {}).map_err(|error| error.to_string())
         });
         self.hash = self.hash.rotate_left(7) ^ hash;
         match replay {
@@ -387,8 +390,9 @@ impl Looked {
             }
             self.before_death(system, number)?;
             system.kill(Role::Engine, number);
-            self.after_death(system, number)?;
-            let (told, changed) = told_breaks(system, number);
+            let mut breaks = Breaks(Vec::new(), 0);
+            self.replay(system, number, &mut breaks)?;
+            let Breaks(told, changed) = breaks;
             let changes = system.region(number).truth.borrow().changes;
             if let Some(first) = told.first() {
                 return Err(broken(system, Invariant::Breaks, format!("region {number}: {first:?}")));
@@ -419,17 +423,6 @@ impl Outbox for Breaks {
             if told.kind == BreakKind::Bust.code() { self.1 += 1 } else { self.0.push(told) }
         }
     }
-}
-
-/// The breaks of an engine, by its journal. It must not run.
-fn told_breaks(system: &mut System, number: u16) -> (Vec<Break>, u64) {
-    let disk = system.processes.disk(&format!("engine{number}"));
-    let host = system.region(number).host();
-    let mut told = Breaks(Vec::new(), 0);
-    if let Ok(mut reader) = Reader::from_storage(&disk, system.settings.engine_segment_bytes(number)) {
-        let _as_far_as_it_goes = engine::replay_reader(&mut reader, None, host, &mut told, &mut |_, _| {});
-    }
-    (told.0, told.1)
 }
 
 type Wrong = Option<(Invariant, String)>;

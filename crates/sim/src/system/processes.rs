@@ -59,7 +59,11 @@ impl Clock for HostClock {
         let mut wrong = self.wrong.get();
         let true_ns = self.base.now_ns();
         let since_ns = true_ns.saturating_sub(wrong.since_ns);
-        let ahead = wrong.offset_ns + (i128::from(since_ns) * i128::from(wrong.rate_ppm) / 1_000_000) as i64;
+        let drift_ns = match wrong.rate_ppm {
+            0 => 0,
+            rate_ppm => (i128::from(since_ns) * i128::from(rate_ppm) / 1_000_000) as i64,
+        };
+        let ahead = wrong.offset_ns + drift_ns;
         wrong.told_ns = wrong.told_ns.max(true_ns.saturating_add_signed(ahead));
         self.wrong.set(wrong);
         wrong.told_ns
@@ -104,6 +108,7 @@ struct Link {
 struct Process {
     name: String,
     host: u8,
+    clock: HostClock,
     tile: Option<Box<dyn Tile>>,
     tick_ns: u64,
     /// As last put on the list.
@@ -179,9 +184,11 @@ impl Processes {
 
     /// A process that is not started; called once in `tick_ns` at least once it is.
     pub fn add(&mut self, name: &str, host: u8, tick_ns: u64) -> ProcessId {
+        let clock = self.host_clock(host);
         self.processes.push(Process {
             name: name.to_owned(),
             host,
+            clock,
             tile: None,
             tick_ns,
             listed_ns: u64::MAX,
@@ -276,9 +283,10 @@ impl Processes {
                 subscriptions.insert(link.name.clone(), link.ring.consumer(place).expect("a place of the ring"));
             }
         }
-        let (name, host) = (self.processes[id].name.clone(), self.processes[id].host);
+        let Process { name, host, clock, .. } = &self.processes[id];
+        let (name, host, clock) = (name.clone(), *host, clock.clone());
         Context {
-            clock: Rc::new(self.host_clock(host)),
+            clock: Rc::new(clock),
             net: Rc::new(self.net.of(id, host)),
             storage: Rc::new(self.disk(&name)),
             publications,
@@ -292,8 +300,7 @@ impl Processes {
     /// # Errors
     /// What the tile says when it refuses, or its assertion's words.
     pub fn start(&mut self, id: ProcessId, mut tile: Box<dyn Tile>) -> Result<(), String> {
-        let host = self.processes[id].host;
-        let now_ns = self.host_clock(host).now_ns();
+        let now_ns = self.processes[id].clock.now_ns();
         match catch_unwind(AssertUnwindSafe(|| tile.on_start(now_ns))) {
             Ok(Ok(())) => {}
             Ok(Err(StartError(why))) => return Err(why),
@@ -376,7 +383,8 @@ impl Processes {
         while let Some(Reverse((at_ns, _, id))) = self.list.peek().copied().filter(|next| next.0.0 <= end_ns) {
             self.list.pop();
             let process = &mut self.processes[id];
-            if process.tile.is_none() {
+            // What arrives for it at one moment is one call.
+            if process.tile.is_none() || process.called_ns == at_ns {
                 continue;
             }
             if process.paused_until_ns > at_ns {
@@ -396,9 +404,8 @@ impl Processes {
     fn call(&mut self, at_ns: u64, id: ProcessId) -> Option<String> {
         let now_ns = self.clock.now_ns();
         self.clock.advance(at_ns.saturating_sub(now_ns));
-        let host = self.processes[id].host;
-        let host_ns = self.host_clock(host).now_ns();
         let process = &mut self.processes[id];
+        let host_ns = process.clock.now_ns();
         process.called_ns = at_ns;
         let next_tick_ns = (at_ns >= process.tick_due_ns).then_some(at_ns + process.tick_ns);
         process.tick_due_ns = next_tick_ns.unwrap_or(process.tick_due_ns);

@@ -454,7 +454,7 @@ impl Tile for FeedTile {
         {
             self.output.drain_samples(samples);
         }
-        work + usize::from(self.snapshot.is_running())
+        work + self.snapshot.take_moved()
     }
 
     fn on_close(&mut self, _now_ns: u64) {

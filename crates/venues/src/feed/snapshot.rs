@@ -37,6 +37,8 @@ pub struct Snapshot {
     stream: Option<Box<dyn Tcp>>,
     connected: bool,
     started_ns: u64,
+    /// Steps since they were last asked for in which bytes went or came, or a connection was made or lost.
+    moved: usize,
 }
 
 impl Snapshot {
@@ -48,6 +50,7 @@ impl Snapshot {
             stream: None,
             connected: false,
             started_ns: 0,
+            moved: 0,
         }
     }
 
@@ -56,15 +59,21 @@ impl Snapshot {
         self.stream.is_some()
     }
 
+    /// What was done since this was last asked: 0 while the venue is only waited for.
+    pub fn take_moved(&mut self) -> usize {
+        std::mem::take(&mut self.moved)
+    }
+
     /// Starts to connect. A failure shows in the next [`Snapshot::work`].
     pub fn start(&mut self, net: &dyn Net, now_ns: u64) {
         self.soup.set_next_sequence(1);
         (self.stream, self.connected, self.started_ns) = (net.tcp_connect(self.address).ok(), false, now_ns);
+        self.moved += 1;
     }
 
     /// Breaks off.
     pub fn stop(&mut self) {
-        self.stream = None;
+        self.moved += usize::from(self.stream.take().is_some());
         self.soup.on_disconnected();
     }
 
@@ -86,6 +95,7 @@ impl Snapshot {
             match stream.connected() {
                 Ok(true) => {
                     self.connected = true;
+                    self.moved += 1;
                     self.soup.on_connected(now_ns);
                 }
                 Ok(false) => return None,
@@ -95,13 +105,18 @@ impl Snapshot {
         let mut end = None;
         for _ in 0..READS_A_CYCLE {
             match stream.write(self.soup.output()) {
-                Ok(count) => self.soup.written(count),
+                Ok(count) => {
+                    self.moved += usize::from(count > 0);
+                    self.soup.written(count);
+                }
                 Err(_) => return Some(SnapshotEnd::Failed),
             }
             if !output.has_room(ROOM_RECORDS) {
                 break;
             }
-            match stream.read(self.soup.space()) {
+            let read = stream.read(self.soup.space());
+            self.moved += usize::from(matches!(read, TcpRead::Bytes(_)));
+            match read {
                 TcpRead::Idle => break,
                 TcpRead::Closed => return Some(end.unwrap_or(SnapshotEnd::Failed)),
                 TcpRead::Bytes(count) => self.soup.on_bytes(now_ns, count, &mut |event| match event {
