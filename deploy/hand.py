@@ -25,6 +25,7 @@ import structlog
 
 from meridian import records
 from meridian._native import journal, links
+from meridian.console import in_words
 from meridian.coordination import EtcdError
 from meridian.coordination.epochs import BadEpoch
 from meridian.deploy import epochs, handover, pairs
@@ -146,6 +147,12 @@ class Hand:
         """The tile that does not lead."""
         return next(tile for tile in self.tiles if tile != self.leads)
 
+    def goes_on_without(self, process: str) -> bool:
+        """Whether this process is that of the one that follows, while the other one leads."""
+        leader = self._child(self.leads)
+        own = self.supervisor.topology.process_of(self.follows) == process
+        return own and leader is not None and _alive(leader) and self.value(self.leads, "role") == LEADS
+
     @property
     def _waits(self) -> bool:
         """Whether the leader sends nothing that its standby lacks."""
@@ -164,11 +171,17 @@ class Hand:
             self._thread = None
 
     def _run(self) -> None:
-        directory = self.supervisor.places.data_directory.parent
+        directory, told = self.supervisor.places.data_directory.parent, ""
         while not self._ended.wait(LOOK_SECONDS):
-            self.look()
-            if (request := handover.taken(directory)) is not None:
-                handover.answer(directory, request, self._answer(request))
+            # Whatever goes wrong once (a disk that takes nothing), the next look is due all the same: told when it changes.
+            try:
+                self.look()
+                if (request := handover.taken(directory)) is not None:
+                    handover.answer(directory, request, self._answer(request))
+                told = ""
+            except Exception as error:
+                if told != (told := f"{type(error).__name__}: {error}"):
+                    log.exception("a look at an engine and its standby failed; it goes on", holder=self.holder)
 
     def _answer(self, request: Request) -> dict[str, Any]:
         """What was done about a request, for whoever asked."""
@@ -176,6 +189,8 @@ class Hand:
             done = self.hand_over(request)
         except CannotHandOver as error:
             return {"refused": [str(error)]}
+        except OSError as error:
+            return {"refused": [f"{in_words(error)}; `meridian status` says which engine leads"]}
         return {"was": done.was, "leads": done.tile, "epoch": done.epoch, "input": done.input, "asked_ns": done.at_ns,
                 "led_ns": done.led_ns, "held_ms": done.held_ms}  # fmt: skip
 
@@ -241,7 +256,7 @@ class Hand:
         at_ns, tile, was = time.time_ns(), self.follows, self.leads
         try:
             epoch = self.epochs.promote(self.holder, tile)
-        except (EtcdError, BadEpoch) as error:
+        except (EtcdError, BadEpoch, OSError) as error:
             self._again_at = time.monotonic() + AGAIN_SECONDS
             if not self._told_without:
                 self._told_without = True
@@ -254,6 +269,7 @@ class Hand:
     def _replace(self, promotion: Promotion) -> None:
         """Ends the one that led and tells the other one to lead, with an epoch that the store gave."""
         if (leader := self._child(promotion.was)) is not None:
+            leader.ended_on_purpose = promotion.request is not None and _alive(leader)
             _kill(leader)
         self.leads, self.epoch = promotion.tile, promotion.epoch
         promotion.told_ns, promotion.deadline = time.time_ns(), time.monotonic() + LEAD_SECONDS_MAX
@@ -279,9 +295,11 @@ class Hand:
                 raise CannotHandOver(why)
             try:
                 epoch = self.epochs.promote(self.holder, tile)
-            except (EtcdError, BadEpoch) as error:
+            except (EtcdError, BadEpoch, OSError) as error:
                 self._say("Lead", was, own)
-                raise CannotHandOver(f"the store gives no epoch: {error}; {was} goes on") from None
+                with contextlib.suppress(OSError):
+                    self.epochs.fall_back(self.holder, was)
+                raise CannotHandOver(f"no epoch is given and kept: {error}; {was} goes on") from None
             why = f"it made way, asked by {request.by}: {request.reason}"
             promotion = Promotion(tile, was, epoch, why, at_ns, request=request)
             self._replace(promotion)
@@ -300,7 +318,7 @@ class Hand:
         if leader is None or not _alive(leader) or self.value(self.leads, "role") != LEADS:
             return f"{self.leads} does not run, or does not lead yet; try again once it does"
         if standby is None or not _alive(standby) or self.value(self.follows, "role") != FOLLOWS:
-            return f"{self.follows}, its standby, does not run; the supervisor starts it again"
+            return f"{self.follows}, its standby, does not run yet; the supervisor starts it, try again in a moment"
         state = self.value(self.follows, "partner")
         if state == DIVERGED:
             return f"{self.follows}, its standby, has diverged and is not to lead; `meridian status` says what to do"

@@ -9,10 +9,13 @@ Invariant: a request is taken once; one that nobody took in time is taken back, 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import secrets
+import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,8 @@ from typing import Any
 from meridian import files
 from meridian.console import CheckFailed, Unreachable
 
-ASKED, ANSWERED = "hand-over.asked", "hand-over.answered"
+ASKED, ANSWERED, ASKING = "hand-over.asked", "hand-over.answered", "hand-over.lock"
+BYTES_MAX = 4096
 TAKEN_SECONDS_MAX = 10.0
 """A request is looked for every few milliseconds; a promotion that is under way comes first."""
 ANSWER_SECONDS_MAX = 20.0
@@ -35,21 +39,36 @@ class Request:
     request: str
     by: str
     reason: str
+    asked_ns: int
+    """When, ns UTC: one that is older than an asker waits is not carried out."""
+
+
+def is_text(word: str) -> bool:
+    """Whether a name or a reason is one that is kept: printable, and not too long."""
+    return 0 < len(word.strip()) <= len(word) <= TEXT_MAX and word.isprintable()
 
 
 def taken(directory: Path) -> Request | None:
-    """The request that waits there, which is then taken; None where there is none. One that is no request is taken away."""
+    """The request that waits there, which is then taken; None where there is none. What is no request, or an old one, is taken
+    away."""
     path = directory / ASKED
     try:
-        text = path.read_text(encoding="utf-8")
-        path.unlink()
-    except OSError:
+        # Not to wait for a pipe that nobody writes.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            raw = file.read(BYTES_MAX) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except FileNotFoundError:
         return None
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        found = json.loads(text)
+    except OSError:
+        raw = b""
+    with contextlib.suppress(OSError):
+        path.unlink()
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        found = json.loads(raw)
         words = {name: found[name] for name in ("request", "by", "reason")}
-        if all(isinstance(word, str) and 0 < len(word) <= TEXT_MAX for word in words.values()):
-            return Request(**words)
+        asked_ns = found["asked_ns"]
+        fresh = type(asked_ns) is int and abs(time.time_ns() - asked_ns) < TAKEN_SECONDS_MAX * 1e9
+        if fresh and all(isinstance(word, str) and is_text(word) for word in words.values()):
+            return Request(**words, asked_ns=asked_ns)
     return None
 
 
@@ -60,26 +79,46 @@ def answer(directory: Path, request: Request, told: Mapping[str, Any]) -> None:
 
 def ask(directory: Path, *, by: str, reason: str) -> dict[str, Any]:
     """Asks and waits. Returns what was done. Raises CheckFailed with what keeps it from being done, Unreachable."""
-    request = Request(request=secrets.token_hex(8), by=by[:TEXT_MAX], reason=reason)
-    path, answered = directory / ASKED, directory / ANSWERED
+    request = Request(request=secrets.token_hex(8), by=by[:TEXT_MAX], reason=reason, asked_ns=time.time_ns())
+    path = directory / ASKED
     try:
-        files.write_whole(path, json.dumps(asdict(request)))
+        with _alone(directory):
+            files.write_whole(path, json.dumps(asdict(request)))
+            try:
+                return _answered(directory, request)
+            finally:
+                # One that gives up is not carried out later.
+                path.unlink(missing_ok=True)
     except OSError as error:
         raise Unreachable(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One asks at a time: another's request is not written over."""
+    with (directory / ASKING).open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CheckFailed(
+                f"{directory}: somebody else asks just now; nothing was done, try again in a moment"
+            ) from None
+        yield
+
+
+def _answered(directory: Path, request: Request) -> dict[str, Any]:
     started = time.monotonic()
     while (waited := time.monotonic() - started) < ANSWER_SECONDS_MAX:
-        with contextlib.suppress(OSError, ValueError):
-            found = json.loads(answered.read_text(encoding="utf-8"))
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            found = json.loads((directory / ANSWERED).read_text(encoding="utf-8"))
             if isinstance(found, dict) and found.get("request") == request.request:
                 if refused := found.get("refused"):
                     raise CheckFailed(refused)
                 return found
-        if waited > TAKEN_SECONDS_MAX and path.exists():
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-                raise Unreachable(
-                    f"{directory}: nobody took the request within {TAKEN_SECONDS_MAX:.0f} s; nothing was done, it is taken back"
-                )
+        if waited > TAKEN_SECONDS_MAX and (directory / ASKED).exists():
+            raise Unreachable(
+                f"{directory}: nobody took the request within {TAKEN_SECONDS_MAX:.0f} s; nothing was done, it is taken back"
+            )
         time.sleep(LOOK_SECONDS)
     raise CheckFailed(
         f"{directory}: no answer within {ANSWER_SECONDS_MAX:.0f} s; `meridian status` says which engine leads"

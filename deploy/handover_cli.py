@@ -9,8 +9,6 @@ import click
 from meridian.console import BadInput, json_option, note, show
 from meridian.deploy.strategy_cli import run_option
 
-REASON_MAX = 200
-
 
 @click.command("hand-over")
 @click.option("--reason", required=True, help="Why; kept with the run.")
@@ -27,13 +25,13 @@ def hand_over(reason: str, run_name: str | None, as_json: bool) -> None:
     from meridian.deploy import handover
     from meridian.deploy.strategies import RunningEngine
 
-    if not reason.strip() or len(reason) > REASON_MAX:
-        raise BadInput(f"--reason = {reason!r:.40}: must be 1 to {REASON_MAX} characters, and say why")
+    if not handover.is_text(reason):
+        raise BadInput(f"--reason = {reason!r:.40}: must be 1 to {handover.TEXT_MAX} printable characters, and say why")
     engine = RunningEngine.find(run_name)
     if not engine.document["engine"].get("pair"):
         raise BadInput(
-            f"{engine.directory.name}: its engine has no standby; one is made by `standby = {{ process = ... }}` under the "
-            "engine's tile"
+            f"--run = {engine.directory.name}: its engine has no standby; allowed are runs with `standby = {{ process = ... }}` "
+            "under the engine's tile"
         )
     told = handover.ask(engine.directory, by=getpass.getuser(), reason=reason)
     show("hand-over", told, as_json, lambda: note(sentence(told)))

@@ -370,6 +370,7 @@ class Platform:
         engine, holder = region.topology.region.engine, f"{name}-{region.shard}"
         if engine in pairs.paired(region.topology):
             self.hands[name] = Hand(supervisor, self.epochs, holder, partial(self._led, name))
+            supervisor.spare = self.hands[name].goes_on_without
         elif self.epochs.leader(holder) == pairs.standby_of(engine):
             place = f"data/{pairs.standby_of(engine)}"
             raise CannotStart(

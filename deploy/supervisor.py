@@ -43,6 +43,8 @@ LOOK_SECONDS = 0.05
 RESTART_SECONDS = 0.5
 LAST_LINES = 5
 """Of the log of a process that did not start: a line for each error."""
+SPARE_SECONDS = 60.0
+"""Until one that dies often and is not needed now is started again."""
 RESTARTS_MAX, RESTARTS_WITHIN_SECONDS = 10, 600.0
 """Of one process within so long; one that dies more often has a reason that a restart does not cure."""
 
@@ -77,6 +79,8 @@ class Child:
     """When the last of them were, by the monotonic clock."""
     popen: subprocess.Popen[bytes] | None = None
     restart_at: float | None = None
+    ended_on_purpose: bool = False
+    """It was ended to be started again: that is no death."""
 
     def dies_often(self, now: float) -> bool:
         """Whether it was restarted so often within so short a time that once more would not help."""
@@ -104,6 +108,8 @@ class Supervisor:
     failures: list[str] = field(default_factory=list)
     before_start: Callable[[str], None] | None = None
     """Called with a process's name before each of its lives."""
+    spare: Callable[[str], bool] | None = None
+    """Whether the others go on without a process: one that dies often does not end the run then."""
 
     def __post_init__(self) -> None:
         self.topology = pairs.expanded(self.topology)
@@ -333,12 +339,20 @@ class Supervisor:
             return
         if child.popen is None or child.popen.poll() is None:
             return
-        if child.policy != "always" or child.dies_often(time.monotonic()):
+        often = child.dies_often(time.monotonic()) and not child.ended_on_purpose
+        if often and child.policy == "always" and self.spare is not None and self.spare(child.name):
+            child.popen, child.restart_at = None, time.monotonic() + SPARE_SECONDS
+            log.error("a process that others go on without dies often; it is started again later", process=child.name,
+                      seconds=SPARE_SECONDS)  # fmt: skip
+            return
+        if child.policy != "always" or often:
             self.failures.append(endings.died(child.name, child.popen.returncode, child.log, child.restarts))
             child.popen = None
             return
         child.restarts += 1
-        child.lately.append(time.monotonic())
+        if not child.ended_on_purpose:
+            child.lately.append(time.monotonic())
+        child.ended_on_purpose = False
         child.restart_at = time.monotonic() + RESTART_SECONDS
         log.warning("restart", process=child.name, code=child.popen.returncode, restarts=child.restarts)
         for name in self.topology.links:

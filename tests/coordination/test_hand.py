@@ -3,9 +3,12 @@ really killed. What the two engines say of themselves is given."""
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,7 +269,7 @@ def test_the_engine_that_led_goes_on_where_its_standby_cannot_lead(world: World,
     assert world.epoch_of(SECOND) == 0 and (world.folder / "data" / f"{SECOND}.epoch-2").exists()
 
 
-ASKED = Request(request="1", by="an operator", reason="a new kernel")
+ASKED = Request(request="1", by="an operator", reason="a new kernel", asked_ns=1)
 
 
 def test_an_engine_that_is_asked_to_makes_way_for_its_standby(
@@ -290,6 +293,7 @@ def test_an_engine_that_is_asked_to_makes_way_for_its_standby(
     monkeypatch.setattr(Hand, "value", value)
     done = world.hand.hand_over(ASKED)
     assert said == [("Cede", 1), ("Lead", 2)] and leader.poll() == -signal.SIGKILL
+    assert world.children[FIRST].ended_on_purpose, "that is no death of which a supervisor counts ten"
     assert (done.was, done.tile, done.epoch, done.request) == (FIRST, SECOND, 2, ASKED) and world.heard == [done]
     assert done.held_ms is not None and done.held_ms > 0 and "an operator: a new kernel" in done.why
     assert world.hand.leads == SECOND and offices.office(etcd, HOLDER) == offices.Office(2, SECOND)
@@ -329,7 +333,7 @@ def test_an_engine_goes_on_where_its_standby_or_the_store_does_not_come_up_to_it
     # The store answers a moment before, and then no more.
     monkeypatch.setattr(epochs.Epochs, "unreachable", lambda *_: None)
     world.said[FIRST]["ceded"] = 1
-    with pytest.raises(CannotHandOver, match="gives no epoch"):
+    with pytest.raises(CannotHandOver, match="no epoch is given"):
         world.hand.hand_over(ASKED)
     assert world.words(FIRST) == [("Cede", 1), ("Lead", 1)] and world.words(SECOND) == []
     leader = world.children[FIRST].popen
@@ -343,12 +347,31 @@ def test_an_engine_goes_on_where_its_standby_or_the_store_does_not_come_up_to_it
 
 def test_a_request_is_a_file_that_is_taken_once_and_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meridian.deploy.hand.CEDE_SECONDS_MAX", 0.05)
-    (world.folder / handover.ASKED).write_text("no request")
+    asked = world.folder / handover.ASKED
+    old = {"request": "1", "by": "somebody", "reason": "long ago", "asked_ns": 1}
+    bad = {"request": "1", "by": "somebody", "reason": "\x1b[31m", "asked_ns": time.time_ns()}
+    deep = b"[" * 4000 + b"]" * 4000
+    for rubbish in (b"no request", b"\xff\xfe", deep, b"{}", json.dumps(old).encode(), json.dumps(bad).encode()):
+        asked.write_bytes(rubbish)
+        assert handover.taken(world.folder) is None and not asked.exists(), rubbish[:20]
+    os.mkfifo(asked)
+    assert handover.taken(world.folder) is None and not asked.exists()
+    asked.write_bytes(b"\xff\xfe")
     world.hand.start()
     with pytest.raises(CheckFailed, match="did not have all that engine took"):
         handover.ask(world.folder, by="an operator", reason="a new kernel")
+    # A disk that takes nothing for a moment does not end the looks.
+    with monkeypatch.context() as patch:
+        patch.setattr(Hand, "look", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        time.sleep(0.1)
+    with pytest.raises(CheckFailed, match="did not have all that engine took"):
+        handover.ask(world.folder, by="an operator", reason="a new kernel")
     world.hand.stop()
-    assert not (world.folder / handover.ASKED).exists()
+    assert not asked.exists()
+    with (world.folder / handover.ASKING).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CheckFailed, match="somebody else asks"):
+            handover.ask(world.folder, by="another", reason="at once")
     monkeypatch.setattr(handover, "TAKEN_SECONDS_MAX", 0.1)
     with pytest.raises(Unreachable, match="nobody took the request"):
         handover.ask(world.folder, by="an operator", reason="a new kernel")

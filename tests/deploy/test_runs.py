@@ -176,6 +176,31 @@ def test_one_that_dies_often_within_a_short_time_ends_the_run_and_one_that_died_
         assert bool(supervisor.failures) == ends
 
 
+@pytest.mark.parametrize("how", ["ended on purpose", "others go on without it"])
+def test_an_end_on_purpose_and_one_that_others_go_on_without_do_not_end_the_run(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    for name, value in (("RESTARTS_MAX", 1), ("RESTART_SECONDS", 0.0), ("SPARE_SECONDS", 0.2)):
+        monkeypatch.setattr(f"meridian.deploy.supervisor.{name}", value)
+    with Supervisor(probes(unique("spare"), transport="shm", restart="always")) as supervisor:
+        sink = next(child for child in supervisor.children if child.name == "sink")
+        supervisor.spare = (lambda process: process == "sink") if how == "others go on without it" else None
+        pids, start = {supervisor.run.processes["sink"]["pid"]}, time.monotonic()
+
+        def again() -> None:
+            pid = supervisor.run.processes["sink"]["pid"]
+            if sink.popen is not None and sink.popen.pid == pid and (pid not in pids or len(pids) == 1):
+                pids.add(pid)
+                pids.add(0)
+                sink.ended_on_purpose = how == "ended on purpose"
+                os.kill(pid, signal.SIGKILL)
+            if len(pids) > 4 or time.monotonic() > start + 20:
+                supervisor.ask()
+
+        supervisor.watch(again)
+        assert len(pids) > 4 and supervisor.failures == []
+
+
 def test_without_a_restart_policy_a_killed_process_ends_the_run_and_is_named() -> None:
     with Supervisor(probes(unique("ends"))) as supervisor:
         run = supervisor.run

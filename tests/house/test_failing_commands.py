@@ -128,6 +128,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("fills", ["{files}/platform"], EXIT_CHECK_FAILED),
     ("hand-over", ["--reason", "x"], EXIT_UNREACHABLE),
     ("hand-over", ["--reason", " "], EXIT_BAD_INPUT),
+    ("hand-over", ["--reason", "a\nb"], EXIT_BAD_INPUT),
     ("journal cat", ["{files}/platform", "--limit", "3"], EXIT_CHECK_FAILED),
     ("journal cat", ["{files}/damaged"], EXIT_CHECK_FAILED),
     ("journal export", ["{files}/damaged", "--out", "{files}/tables"], EXIT_CHECK_FAILED),

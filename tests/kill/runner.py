@@ -6,6 +6,7 @@ its end.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections import Counter
@@ -200,8 +201,10 @@ class Runner:
         self.kept = self.folder / "kept"
         for pid in system.pids():
             harms.end(pid)
-        shutil.copytree(system.folder, self.kept, dirs_exist_ok=True, ignore=_sockets)
-        shutil.copytree(runs.root(), self.kept / "runs", dirs_exist_ok=True, ignore=_sockets)
+        for folder, place in ((system.folder, self.kept), (runs.root(), self.kept / "runs")):
+            # What goes away meanwhile is not worth more than what does not hold.
+            with contextlib.suppress(OSError):
+                shutil.copytree(folder, place, dirs_exist_ok=True, ignore=_sockets)
 
 
 def _sockets(folder: str, names: list[str]) -> set[str]:

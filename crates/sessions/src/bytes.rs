@@ -16,6 +16,18 @@ impl ByteQueue {
         Self { memory: vec![0; bytes].into_boxed_slice(), start: 0, end: 0 }
     }
 
+    /// Has room for so many bytes in all from now on, or for what is queued where that is more.
+    pub fn resize(&mut self, bytes: usize) {
+        let mut memory = vec![0; bytes.max(self.len())].into_boxed_slice();
+        memory[..self.len()].copy_from_slice(self.as_slice());
+        (self.start, self.end, self.memory) = (0, self.len(), memory);
+    }
+
+    /// Bytes that it takes in all.
+    pub fn capacity(&self) -> usize {
+        self.memory.len()
+    }
+
     /// What is queued.
     pub fn as_slice(&self) -> &[u8] {
         &self.memory[self.start..self.end]

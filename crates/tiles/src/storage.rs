@@ -64,7 +64,10 @@ impl Storage for RealStorage {
 
     fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>> {
         let path = self.path(name)?;
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        // A file has its space before it has its name: a full disk, or a death meanwhile, leaves no file of its name without any.
+        let fresh = !path.try_exists()?;
+        let place = if fresh { self.directory.join(format!(".{name}.part")) } else { path.clone() };
+        let open = OpenOptions::new().read(true).write(true).create(fresh).truncate(fresh).open(&place);
         let file = open.map_err(|error| links::no_room(&path, size as u64, &error))?;
         let present = file.metadata()?.len();
         if present != 0 && present != size as u64 {
@@ -75,7 +78,13 @@ impl Storage for RealStorage {
         // SAFETY: a plain system call on a descriptor that is open for the whole call.
         let code = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) };
         if code != 0 {
+            if fresh {
+                let _ = std::fs::remove_file(&place);
+            }
             return Err(links::no_room(&path, size as u64, &io::Error::from_raw_os_error(code)));
+        }
+        if fresh {
+            std::fs::rename(&place, &path)?;
         }
         // SAFETY: the file is ours alone: one tile owns its directory, and readers of other processes never write.
         let map = unsafe { MmapMut::map_mut(&file)? };
@@ -145,5 +154,24 @@ impl Segment for MappedSegment {
     fn forced(&self) -> io::Result<Option<Box<dyn Forced>>> {
         let directory = Some(std::fs::File::open(&self.directory)?);
         Ok(Some(Box::new(ForcedFile { file: self.file.try_clone()?, directory })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_for_which_there_is_no_room_leaves_no_name_and_one_that_was_half_made_is_made_anew() {
+        let directory = std::env::temp_dir().join(format!("meridian-storage-{}", std::process::id()));
+        let storage = RealStorage::new(&directory).expect("a directory");
+        assert!(storage.open("journal", 1 << 60).is_err(), "no device has so much");
+        assert_eq!(storage.list().expect("a directory"), Vec::<String>::new());
+        // A process died between the file and its space.
+        std::fs::write(directory.join(".journal.part"), b"half").expect("room");
+        let segment = storage.open("journal", 4_096).expect("room");
+        assert!(segment.bytes().len() == 4_096 && segment.bytes().iter().all(|byte| *byte == 0));
+        assert_eq!(storage.list().expect("a directory"), ["journal"]);
+        std::fs::remove_dir_all(&directory).expect("its own");
     }
 }

@@ -212,8 +212,9 @@ impl Looked {
             return None;
         }
         let alive = region.truth.borrow().alive.len();
-        // A life that began between two looks may have said something.
-        let since_ns = now_ns - self.silent_since_ns[place].max(system.processes.started_ns(engine));
+        // A life that began between two looks may have said something; a gateway's begins with its venue's whole day.
+        let began_ns = system.processes.started_ns(engine).max(system.processes.started_ns(gateway));
+        let since_ns = now_ns - self.silent_since_ns[place].max(began_ns);
         (since_ns > PULLED_NS_MAX && alive > 0).then(|| {
             format!("{alive} orders of an engine that has said nothing for {} ms are still open", since_ns / 1_000_000)
         })

@@ -206,6 +206,7 @@ impl<P: Protocol> GatewayTile<P> {
             // One that another has followed may go on saying what it likes.
             self.heard_engine_ns = now_ns;
             self.engine_silent = false;
+            self.core.events.set_unheard(false);
         }
         if newer {
             self.core.epoch = epoch;

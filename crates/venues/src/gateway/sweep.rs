@@ -89,6 +89,7 @@ impl<P: Protocol> GatewayTile<P> {
         let sweeps = self.protocol.sweeps();
         if silent && !self.engine_silent && sweeps.len() < SWEEPS_MAX {
             self.engine_silent = true;
+            self.core.events.set_unheard(true);
             sweeps.push(Sweep::everything(true));
             self.protocol.drop_set(&mut self.core, Reason::EngineSilent, now_ns);
         }
