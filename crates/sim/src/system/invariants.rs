@@ -76,7 +76,7 @@ invariants! {
 }
 
 /// How long a gateway that nothing is in the way of may take from its engine's last word to the last of its orders, ns.
-const PULLED_NS_MAX: u64 = 3_000_000_000;
+const PULLED_NS_MAX: u64 = 5_000_000_000;
 /// How long what was disturbed may need to find itself again, ns.
 const DISTURBED_NS: u64 = 5_000_000_000;
 
