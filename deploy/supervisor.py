@@ -340,12 +340,8 @@ class Supervisor:
         if child.popen is None or child.popen.poll() is None:
             return
         often = child.dies_often(time.monotonic()) and not child.ended_on_purpose
-        if often and child.policy == "always" and self.spare is not None and self.spare(child.name):
-            child.popen, child.restart_at = None, time.monotonic() + SPARE_SECONDS
-            log.error("a process that others go on without dies often; it is started again later", process=child.name,
-                      seconds=SPARE_SECONDS)  # fmt: skip
-            return
-        if child.policy != "always" or often:
+        later = often and self.spare is not None and self.spare(child.name)
+        if child.policy != "always" or (often and not later):
             self.failures.append(endings.died(child.name, child.popen.returncode, child.log, child.restarts))
             child.popen = None
             return
@@ -353,8 +349,11 @@ class Supervisor:
         if not child.ended_on_purpose:
             child.lately.append(time.monotonic())
         child.ended_on_purpose = False
-        child.restart_at = time.monotonic() + RESTART_SECONDS
-        log.warning("restart", process=child.name, code=child.popen.returncode, restarts=child.restarts)
+        seconds = SPARE_SECONDS if later else RESTART_SECONDS
+        child.restart_at = time.monotonic() + seconds
+        log.warning(
+            "restart", process=child.name, code=child.popen.returncode, restarts=child.restarts, seconds=seconds
+        )
         for name in self.topology.links:
             if (path := self.places.ring(name)).exists():
                 native.detach_dead(path)
