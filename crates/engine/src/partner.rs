@@ -16,7 +16,7 @@ use tiles::settings;
 mod following;
 mod leading;
 
-pub(crate) use following::Following;
+pub(crate) use following::{Following, Unfit};
 pub(crate) use leading::{Leading, Standby};
 
 /// How often each of the two says how it stands, ns.

@@ -198,6 +198,18 @@ impl World {
         self.offer(&record);
     }
 
+    /// Something happens at the venue, and both work in any order and at any distance from one another.
+    fn trade(&mut self, random: &mut Rng) {
+        self.touch(1 + random.below(30) as i64);
+        for _ in 0..random.below(4) {
+            self.now_ns += STEP_NS;
+            self.work(random.below(2) as usize);
+        }
+        if random.below(3) == 0 {
+            self.answer(0);
+        }
+    }
+
     /// The venue answers what it was sent.
     fn answer(&mut self, which: usize) {
         let records: Vec<_> =
@@ -385,14 +397,7 @@ fn a_leader_that_makes_way_takes_nothing_more_and_its_standby_goes_on_where_it_s
             if steps == 1 {
                 world.cede(0, 1);
             }
-            world.touch(1 + random.below(30) as i64);
-            for _ in 0..random.below(4) {
-                world.now_ns += STEP_NS;
-                world.work(random.below(2) as usize);
-            }
-            if random.below(3) == 0 {
-                world.answer(0);
-            }
+            world.trade(&mut random);
         }
         let [leader, standby] = world.states();
         assert_eq!(leader, standby, "seed {seed}");
@@ -492,6 +497,14 @@ fn a_standby_does_not_follow_a_leader_of_a_newer_release_and_does_not_lead() {
     world.both();
     assert_eq!((world.counter(1, "unfit"), world.counter(1, "partner")), (5, 1), "told, and not in step");
     assert_eq!(world.tile(1).engine().input(), input, "it takes nothing of it");
+    // One of its own release is back: that is over.
+    mark.schema = SCHEMA;
+    assert_eq!(world.between[0].producer().offer(bytes_of(&mark)), Offer::Sent);
+    world.both();
+    assert_eq!(world.counter(1, "unfit"), 0);
+    mark.schema += 1;
+    assert_eq!(world.between[0].producer().offer(bytes_of(&mark)), Offer::Sent);
+    world.both();
     world.lead(1, 2);
     world.both();
     assert_eq!((world.counter(1, "role"), world.counter(1, "unfit")), (0, 5));
@@ -506,15 +519,7 @@ fn a2_a_standby_that_is_told_to_lead_knows_every_order_that_a_venue_saw_and_take
         world.open();
         world.a_while();
         for _ in 0..20 + random.below(200) {
-            world.touch(1 + random.below(30) as i64);
-            // In any order and at any distance from one another.
-            for _ in 0..random.below(4) {
-                world.now_ns += STEP_NS;
-                world.work(random.below(2) as usize);
-            }
-            if random.below(3) == 0 {
-                world.answer(0);
-            }
+            world.trade(&mut random);
         }
         world.answer(0);
         let positions = world.tile(0).engine().input();

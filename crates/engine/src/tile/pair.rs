@@ -7,7 +7,7 @@ use records::{EngineStart, bytes_of, read_from};
 use tiles::{Context, FlushFailed, StartError};
 
 use super::{EngineTile, EngineTileConfig, take};
-use crate::partner::{Folder, Following, History, Leading, Standby, Told};
+use crate::partner::{Folder, Following, History, Leading, Standby, Told, Unfit};
 use crate::release::Release;
 
 /// The half that it is.
@@ -185,7 +185,8 @@ impl EngineTile {
         counters.partner.set(following.state(now_ns));
         counters.compared.set(following.compared());
         counters.suspects.set(u64::from(following.suspects(now_ns)));
-        if counters.unfit.get() == 0 {
+        // Why it could not lead when it was told to stays; what it may get over does not.
+        if [0, Unfit::Newer as u64].contains(&counters.unfit.get()) {
             counters.unfit.set(following.unfit());
         }
         self.counters.inputs.add(last - before);
