@@ -614,6 +614,9 @@ impl Order {
             self.unknown &= !self.acknowledged;
             return Step { replace_rejected: true, told: true, ..Step::default() };
         }
+        if event.possible_duplicate == 1 && event.owner.order_id != self.owner.order_id {
+            return Step::repeated(); // Of a replacement before, refused already.
+        }
         // A cancel that was not sent names its order twice.
         if self.cancel_sent && (self.acknowledged || event.original_id == event.owner.order_id) {
             self.cancel_sent = false;

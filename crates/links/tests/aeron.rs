@@ -122,3 +122,69 @@ fn a_client_without_a_driver_is_told_so() {
     let error = Client::connect(&std::env::temp_dir().join("meridian-no-driver")).err().unwrap().to_string();
     assert!(error.contains("media driver"), "{error}");
 }
+
+/// Of the process that stands still in the test below: the driver's directory.
+const STANDS_STILL: &str = "MERIDIAN_TEST_STANDS_STILL";
+
+/// Takes records until it was given up; says each, and what it finds after it stood still.
+fn stand_still_and_go_on(directory: &str) {
+    let client = Client::connect(&PathBuf::from(directory)).unwrap();
+    let channel = format!("aeron:ipc?{}", channel_parameters(64, 64));
+    let mut subscription = client.subscription(&channel, 1003).unwrap();
+    let mut before = Instant::now();
+    loop {
+        if before.elapsed() > Duration::from_secs(1) {
+            let kept = client.is_kept();
+            println!("kept {kept}");
+            if !kept {
+                return;
+            }
+        }
+        before = Instant::now();
+        subscription.poll(1, &mut |record| println!("took {}", record[0]));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The driver goes on from the place that it saw last of a process that it gave up: what the process takes after that, the next
+/// one is given again.
+#[test]
+fn a_process_that_stood_still_knows_whether_it_was_given_up_before_it_takes_anything() {
+    if let Ok(directory) = std::env::var(STANDS_STILL) {
+        return stand_still_and_go_on(&directory);
+    }
+    let driver = Driver::start("still");
+    let client = Client::connect(&driver.directory).unwrap();
+    let channel = format!("aeron:ipc?{}", channel_parameters(64, 64));
+    let mut publication = client.publication(&channel, 1003, 64).unwrap();
+    let own = "a_process_that_stood_still_knows_whether_it_was_given_up_before_it_takes_anything";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", own, "--nocapture"])
+        .env(STANDS_STILL, &driver.directory)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = libc::pid_t::try_from(child.id()).unwrap();
+    // SAFETY: plain signals to a child that was not waited for.
+    let signal = |number: i32| assert_eq!(unsafe { libc::kill(pid, number) }, 0);
+    soon(|| (publication.offer(&[1; 64]) == Offer::Sent).then_some(()));
+    let stand_still = |seconds: u64, publication: &mut dyn Publication, record: u8| {
+        signal(libc::SIGSTOP);
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(publication.offer(&[record; 64]), Offer::Sent);
+        std::thread::sleep(Duration::from_secs(seconds));
+        signal(libc::SIGCONT);
+    };
+    std::thread::sleep(Duration::from_millis(500));
+    stand_still(3, &mut publication, 2);
+    std::thread::sleep(Duration::from_millis(500));
+    stand_still(12, &mut publication, 3);
+    let said = child.wait_with_output().unwrap();
+    let text = String::from_utf8(said.stdout).unwrap();
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("kept") || line.starts_with("took")).collect();
+    assert_eq!(lines, ["took 1", "kept true", "took 2", "kept false"], "{text}");
+    let mut next = client.subscription(&channel, 1003).unwrap();
+    let mut taken = 0;
+    soon(|| (next.poll(1, &mut |record| taken = record[0]) == 1).then_some(()));
+    assert_eq!(taken, 3, "it is the next one's");
+}

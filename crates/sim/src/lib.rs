@@ -3,6 +3,7 @@
 //! Invariant: the same seed, the same tiles and the same calls give the same run, to the last byte. A failing seed is the
 //! reproduction.
 
+mod again;
 mod net;
 mod random;
 mod shadow;

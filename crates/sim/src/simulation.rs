@@ -10,6 +10,7 @@ use std::rc::Rc;
 use links::{Counters, Publication, Ring, RingConfig, Subscription};
 use tiles::{Clock, Context, StartError, Tile};
 
+use crate::again::Tail;
 use crate::net::{Faults, SimNet};
 use crate::random::Random;
 use crate::storage::SimDisk;
@@ -46,6 +47,7 @@ struct Link {
     ring: Ring,
     producer: String,
     consumers: Vec<String>,
+    tails: Vec<Tail>,
 }
 
 /// See the module.
@@ -95,8 +97,9 @@ impl Simulation {
     /// When depth, record size or the number of consumers is outside a ring's bounds.
     pub fn link(&mut self, name: &str, config: &RingConfig, producer: &str, consumers: &[&str]) -> io::Result<()> {
         let ring = Ring::heap(config)?;
+        let tails = vec![Tail::default(); consumers.len()];
         let consumers = consumers.iter().map(|consumer| (*consumer).to_owned()).collect();
-        self.links.push(Link { name: name.to_owned(), ring, producer: producer.to_owned(), consumers });
+        self.links.push(Link { name: name.to_owned(), ring, producer: producer.to_owned(), consumers, tails });
         Ok(())
     }
 
@@ -116,7 +119,7 @@ impl Simulation {
             }
             if let Some(slot) = link.consumers.iter().position(|consumer| consumer == tile) {
                 let end = link.ring.consumer(slot).expect("a slot that the ring was made with");
-                subscriptions.insert(link.name.clone(), end);
+                subscriptions.insert(link.name.clone(), link.tails[slot].of(end));
             }
         }
         Context {
@@ -142,6 +145,13 @@ impl Simulation {
     /// Kills a tile as a crash would: it is dropped without a word. Its disk stays.
     pub fn kill(&mut self, tile: TileId) {
         self.tiles[tile.0] = None;
+    }
+
+    /// The records that a tile took last of its links, so many of each at most, come again to the one that starts next under its
+    /// name; how many do.
+    pub fn give_again(&mut self, tile: &str, records: usize) -> usize {
+        let ends = self.links.iter().flat_map(|link| link.consumers.iter().zip(&link.tails));
+        ends.filter(|(consumer, _)| *consumer == tile).map(|(_, tail)| tail.give_again(records)).sum()
     }
 
     /// Closes a tile in order.

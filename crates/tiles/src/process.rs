@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -99,6 +99,8 @@ struct Plant {
     spec: ProcessSpec,
     rings: HashMap<String, Ring>,
     counters: Counters,
+    /// A thread stood still, and its links were given to nobody or to another meanwhile.
+    given_up: AtomicBool,
     #[cfg(feature = "aeron")]
     aeron: Option<links::aeron::Client>,
 }
@@ -142,6 +144,7 @@ pub fn run_process(
         // tidy: allow(sleep): the process's main thread, which runs no tile
         std::thread::sleep(WATCH);
     }
+    cut_off |= plant.given_up.load(Ordering::Acquire);
     ready.set(0);
     let mut errors = Vec::new();
     if cut_off {
@@ -191,6 +194,7 @@ impl Plant {
             spec,
             rings,
             counters,
+            given_up: AtomicBool::new(false),
             #[cfg(feature = "aeron")]
             aeron,
         })
@@ -226,9 +230,10 @@ impl Plant {
             };
             tiles.push(factory.make(tile, context)?);
         }
-        runner::run(&mut tiles, clock.as_ref(), thread.idle, stop, &self.counters, || {
+        let started = || {
             started.fetch_add(1, Ordering::AcqRel);
-        })
+        };
+        runner::run(&mut tiles, clock.as_ref(), thread.idle, stop, &self.counters, started, || self.go_on())
     }
 
     fn thread_ends(&self, thread: &ThreadSpec) -> Result<Vec<(Publications, Subscriptions)>, StartError> {
@@ -290,6 +295,25 @@ impl Plant {
                 link.name
             ))),
         }
+    }
+
+    /// Whether a thread that stood still may go on: what it would read next is its own.
+    fn go_on(&self) -> bool {
+        let kept = self.is_kept();
+        if !kept {
+            self.given_up.store(true, Ordering::Release);
+        }
+        kept
+    }
+
+    #[cfg(feature = "aeron")]
+    fn is_kept(&self) -> bool {
+        self.aeron.as_ref().is_none_or(links::aeron::Client::is_kept)
+    }
+
+    #[cfg(not(feature = "aeron"))]
+    fn is_kept(&self) -> bool {
+        true
     }
 
     /// Whether the links over Aeron are dead for good.

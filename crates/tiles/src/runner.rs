@@ -69,7 +69,12 @@ impl TileCounters {
     }
 }
 
-/// Starts these tiles, calls them in turn until `stop`, closes them. `started` is called once all have started.
+/// A thread that stood still for so long asks before it goes on whether its links are its own; far below what a media driver
+/// waits for a process.
+const STOOD_STILL_NS: u64 = 2_000_000_000;
+
+/// Starts these tiles, calls them in turn until `stop`, closes them. `started` is called once all have started; `go_on` before the
+/// next turn of a thread that stood still, and ends the run where it says no.
 ///
 /// # Errors
 /// The first tile that cannot start; those before it are closed.
@@ -80,15 +85,24 @@ pub fn run(
     stop: &Stop,
     counters: &Counters,
     started: impl FnOnce(),
+    go_on: impl Fn() -> bool,
 ) -> Result<(), StartError> {
     let seen: Vec<TileCounters> = tiles.iter().map(|tile| TileCounters::new(counters, tile.name())).collect();
     start(tiles, clock)?;
     started();
     let mut idler = Idler::new(idle);
     let mut now_ns = clock.now_ns();
-    while !stop.asked() {
+    let mut before_ns = now_ns;
+    'turns: while !stop.asked() {
         let mut work_of_all = 0;
         for (tile, seen) in tiles.iter_mut().zip(&seen) {
+            if now_ns.saturating_sub(before_ns) >= STOOD_STILL_NS {
+                if !go_on() {
+                    break 'turns;
+                }
+                now_ns = clock.now_ns();
+            }
+            before_ns = now_ns;
             let start_ns = now_ns;
             let work = tile.do_work(start_ns);
             now_ns = clock.now_ns();

@@ -1,13 +1,13 @@
 //! The machine's sockets, files and runners: real ones, on loopback and in a temporary directory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use links::Counters;
-use tiles::{Idle, Net, RealClock, RealNet, RealStorage, StartError, Stop, Storage, TcpRead, Tile, run};
+use tiles::{Clock, Idle, Net, RealClock, RealNet, RealStorage, StartError, Stop, Storage, TcpRead, Tile, run};
 
 const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 
@@ -150,7 +150,7 @@ fn toys(refuses: bool) -> (Vec<Box<dyn Tile>>, Log, Stop) {
 fn one_thread_runs_tiles_in_turn_and_closes_them_in_reverse() {
     let (mut tiles, log, stop) = toys(false);
     let counters = Counters::local();
-    run(&mut tiles, &RealClock::new(), Idle::BackOff, &stop, &counters, || ()).unwrap();
+    run(&mut tiles, &RealClock::new(), Idle::BackOff, &stop, &counters, || (), || true).unwrap();
     assert_eq!(*log.borrow(), ["start first", "start second", "close second", "close first"]);
     assert!(counters.scope("first").counter("busy_cycles").get() >= 50);
     assert!(counters.scope("second").counter("cycles").get() >= 50);
@@ -160,7 +160,36 @@ fn one_thread_runs_tiles_in_turn_and_closes_them_in_reverse() {
 #[test]
 fn a_tile_that_cannot_start_is_named_and_the_others_are_closed() {
     let (mut tiles, log, stop) = toys(true);
-    let error = run(&mut tiles, &RealClock::new(), Idle::BackOff, &stop, &Counters::local(), || ()).unwrap_err();
+    let error =
+        run(&mut tiles, &RealClock::new(), Idle::BackOff, &stop, &Counters::local(), || (), || true).unwrap_err();
     assert_eq!(error.0, "tile second: port = 1: taken");
     assert_eq!(*log.borrow(), ["start first", "start second", "close first"]);
+}
+
+/// A clock that goes on by so much at each look but for one, and stands still before that for seconds.
+struct Standing(Cell<u64>);
+
+impl Clock for Standing {
+    fn now_ns(&self) -> u64 {
+        let looks = self.0.get() + 1;
+        self.0.set(looks);
+        looks * 1_000 + if looks < 40 { 0 } else { 3_000_000_000 }
+    }
+}
+
+#[test]
+fn a_thread_that_stood_still_asks_before_its_next_turn_and_ends_where_it_is_told_no() {
+    for goes_on in [true, false] {
+        let (mut tiles, log, stop) = toys(false);
+        let (counters, asked) = (Counters::local(), Cell::new(0));
+        let go_on = || {
+            asked.set(asked.get() + 1);
+            goes_on
+        };
+        run(&mut tiles, &Standing(Cell::new(0)), Idle::BackOff, &stop, &counters, || (), go_on).unwrap();
+        let cycles = counters.scope("first").counter("cycles").get() + counters.scope("second").counter("cycles").get();
+        assert_eq!((asked.get(), goes_on), (1, cycles > 90), "{cycles} cycles");
+        assert!(goes_on || (30..40).contains(&cycles), "{cycles} cycles");
+        assert_eq!(log.borrow()[2..], ["close second", "close first"]);
+    }
 }

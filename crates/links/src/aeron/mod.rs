@@ -12,8 +12,8 @@ use std::io;
 use std::path::Path;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusteron_client::bindings as aeron;
 
@@ -130,6 +130,44 @@ impl Client {
         unsafe { aeron::aeron_is_closed(self.0.client) }
     }
 
+    /// Whether the driver still has this client, asked after its process stood still: one that was given up goes on reading its
+    /// links' memory until its own thread hears of it, and whoever comes after it gets the same records once more.
+    ///
+    /// Waits until the client has told the driver that it lives, or the driver has taken it off its list.
+    pub fn is_kept(&self) -> bool {
+        // tidy: allow(clock): after a standstill of seconds
+        let (asked, asked_ms) = (Instant::now(), now_ms());
+        while !self.is_closed() {
+            let Some(heard_ms) = self.heard_ms() else { return false };
+            if heard_ms >= asked_ms {
+                // The driver may have taken it off while it told.
+                return self.heard_ms().is_some();
+            }
+            if asked.elapsed() > ANSWER {
+                return false;
+            }
+            // tidy: allow(sleep): after a standstill of seconds
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+
+    /// When the client last told the driver that it lives, ms since 1970; `None`: the driver has no such client.
+    fn heard_ms(&self) -> Option<i64> {
+        let kind = aeron::AERON_COUNTER_CLIENT_HEARTBEAT_TIMESTAMP_TYPE_ID.cast_signed();
+        // SAFETY: the client lives, and with it the driver's counters, which are read by atomics.
+        unsafe {
+            let reader = aeron::aeron_counters_reader(self.0.client);
+            let id = aeron::aeron_counters_reader_find_by_type_id_and_registration_id(
+                reader,
+                kind,
+                aeron::aeron_client_id(self.0.client),
+            );
+            let value = (id >= 0).then(|| aeron::aeron_counters_reader_addr(reader, id))?;
+            (!value.is_null()).then(|| AtomicI64::from_ptr(value).load(Ordering::Acquire))
+        }
+    }
+
     /// Failures that the client's thread has met so far.
     pub fn errors(&self) -> u64 {
         self.0.errors.load(Ordering::Relaxed)
@@ -186,6 +224,13 @@ impl Client {
 
 fn c_string(text: &str) -> io::Result<CString> {
     CString::new(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("{text:?} holds a zero byte")))
+}
+
+/// As Aeron's clients and drivers tell the time, ms since 1970.
+fn now_ms() -> i64 {
+    // tidy: allow(clock): after a standstill of seconds
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Waits, at start, until the driver has done what was asked.

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use links::{Counters, Offer, Publication, Reading, Ring, RingConfig, Subscription};
 use tiles::{Clock, Context, StartError, Tile};
 
+use crate::again::Tail;
 use crate::net::{Faults, SimNet};
 use crate::random::Random;
 use crate::simulation::SimClock;
@@ -103,6 +104,7 @@ struct Link {
     ring: Ring,
     producer: ProcessId,
     readers: Vec<ProcessId>,
+    tails: BTreeMap<ProcessId, Tail>,
 }
 
 struct Process {
@@ -234,13 +236,26 @@ impl Processes {
             ring,
             producer,
             readers: readers.to_vec(),
+            tails: BTreeMap::new(),
         });
+    }
+
+    /// From this process's next start on, what it takes of a link can come again.
+    pub fn watch_tail(&mut self, link: &str, id: ProcessId) {
+        let link = self.links.iter_mut().find(|known| known.name == link).expect("a link of this name");
+        link.tails.insert(id, Tail::default());
+    }
+
+    /// What it took last of the links that are watched, so many records of each at most, comes again at its next start; how many.
+    pub fn give_again(&mut self, id: ProcessId, records: usize) -> usize {
+        self.links.iter().filter_map(|link| link.tails.get(&id)).map(|tail| tail.give_again(records)).sum()
     }
 
     /// Every link of this process is lost with what lies in it, and made anew. Nobody may hold an end.
     pub fn renew_links(&mut self, id: ProcessId) {
         for link in self.links.iter_mut().filter(|link| link.producer == id || link.readers.contains(&id)) {
             link.ring = Ring::heap(&link.config).expect("a ring within its bounds");
+            link.tails.values_mut().for_each(|tail| *tail = Tail::default());
         }
     }
 
@@ -280,7 +295,14 @@ impl Processes {
                 publications.insert(link.name.clone(), Box::new(self.waking(link)));
             }
             if let Some(place) = link.readers.iter().position(|reader| *reader == id) {
-                subscriptions.insert(link.name.clone(), link.ring.consumer(place).expect("a place of the ring"));
+                let end = link.ring.consumer(place).expect("a place of the ring");
+                subscriptions.insert(
+                    link.name.clone(),
+                    match link.tails.get(&id) {
+                        Some(tail) => tail.of(end),
+                        None => end,
+                    },
+                );
             }
         }
         let Process { name, host, clock, .. } = &self.processes[id];

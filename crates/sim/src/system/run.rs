@@ -98,6 +98,8 @@ pub(super) struct Run {
     pub(super) random: Random,
     pub(super) looked: Looked,
     stale: u64,
+    /// Commands that a gateway was given again.
+    again: u64,
     revision: u64,
 }
 
@@ -122,6 +124,7 @@ pub fn run(settings: &Settings) -> Outcome {
         fenced: [None; 2],
         looked,
         stale: 0,
+        again: 0,
         revision: 1 << 20,
     };
     for fault in plan {
@@ -159,6 +162,7 @@ impl Run {
             ("datagrams into a closed way", closed),
             ("connections cut in a write", cut),
             ("stale commands sent", self.stale),
+            ("commands given again", self.again),
             ("datagrams beyond a full socket", full),
         ]);
         counts.extend(self.looked.counts());
@@ -422,6 +426,11 @@ impl Run {
                     self.crash(Role::Gateway, region)?;
                     let apart_ns = fault.draw % SECOND;
                     self.put(until_ns + apart_ns, Deed::Start(Role::Gateway, region));
+                }
+                if matches!(fault.kind, Kind::CrashGateway | Kind::CrashBoth) && fault.draw >> 32 & 1 == 0 {
+                    let gateway = self.system.region(region).id(Role::Gateway);
+                    let again = self.system.processes.give_again(gateway, (fault.draw >> 33) as usize % 48);
+                    self.again += again as u64;
                 }
             }
         }

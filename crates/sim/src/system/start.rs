@@ -177,6 +177,7 @@ impl Region {
             let depth = if reliable { 1_024 } else { 4_096 };
             processes.link(&format!("engine{number}_{word}"), &ring(depth, reliable), engine, &[of(role)]);
         }
+        processes.watch_tail(&format!("engine{number}_{}", name(Role::Gateway, number)), of(Role::Gateway));
         // The operator's own way to the engine; nobody's process.
         let nobody = usize::MAX;
         processes.link(&format!("operator{number}_engine{number}"), &ring(64, true), nobody, &[engine]);

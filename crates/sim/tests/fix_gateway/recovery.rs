@@ -62,6 +62,56 @@ fn fills_that_only_a_status_tells_of_are_booked_once_as_their_difference() {
     }
 }
 
+/// A media driver that took a paused gateway for dead gives what it took after that again to the next one.
+#[test]
+fn commands_that_an_earlier_life_sent_come_again_and_are_not_said_to_have_never_left() {
+    let mut world = World::up(Setup::new(121));
+    let first = world.order(|order| order.header.sequence = 10);
+    world.run(2);
+    let second = world.replace(first, 80, 58_534);
+    let third = world.order(|order| order.header.sequence = 12);
+    world.run(2);
+    world.kill_gateway();
+    assert_eq!(world.sim.give_again("gateway", 3), 3);
+    let heard = world.events.len();
+    world.start_gateway();
+    world.run(12);
+    assert_eq!(world.counter("gateway.commands_repeated"), 3, "before the session is up, too");
+    let never: Vec<_> = world.events[heard..].iter().filter(|event| event.event == NotSent.code()).collect();
+    assert!(never.is_empty(), "{never:?}");
+    assert_eq!(world.taken(&["D", "G"]), ["D", "G", "D"], "nothing is sent twice");
+    for id in [second, third] {
+        world.cancel(id, 0);
+        world.run(2);
+        assert_eq!(world.kinds(id).last(), Some(&Canceled), "it is known");
+    }
+}
+
+/// What an earlier life refused is known to the engine as never sent: it is not sent when it comes again.
+#[test]
+fn an_order_that_an_earlier_life_refused_and_that_comes_again_does_not_leave() {
+    let mut world = World::up(Setup::new(122));
+    world.order(|order| order.header.sequence = 10);
+    world.run(2);
+    world.sim.net.cut_streams();
+    world.sim.run_for(MILLISECOND / 4);
+    world.venue_does(Do::Mute(true));
+    let refused = world.order(|order| order.header.sequence = 11);
+    world.sim.run_for(MILLISECOND / 4);
+    world.venue_does(Do::Mute(false));
+    world.run(12);
+    assert_eq!(world.kinds(refused), [NotSent]);
+    world.order(|order| order.header.sequence = 12);
+    world.run(2);
+    world.kill_gateway();
+    assert_eq!(world.sim.give_again("gateway", 2), 2);
+    world.start_gateway();
+    world.run(12);
+    // As if they came when the session is up.
+    assert_eq!(world.kinds(refused), [NotSent, NotSent]);
+    assert_eq!(world.taken(&["D"]).len(), 2);
+}
+
 /// The engine's host may be lost with the link, or with what its disk did not have; a venue of FIX says a day's reports once.
 #[test]
 fn a_gateway_that_starts_again_says_again_what_lasts_however_long_ago_it_was() {

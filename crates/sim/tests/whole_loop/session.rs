@@ -72,6 +72,8 @@ pub fn gateway_killed_and_started_again_goes_on_from_its_journal() {
             kills += 1;
             world.kill_gateway(1);
             world.run(random.between(0, 3 * MILLISECOND));
+            // What it took before it died may come again.
+            world.sim.give_again("gateway1", random.between(0, 12) as usize);
             world.start_gateway(1);
         });
         let checked = world.check_at_rest();

@@ -24,6 +24,7 @@ pub struct Counts {
     pub(super) sent: Counter,
     pub(super) not_sent: Counter,
     pub(super) stale_epoch: Counter,
+    pub(super) repeated: Counter,
     pub(super) malformed: Counter,
     pub(super) unknown_records: Counter,
     pub(super) messages: Counter,
@@ -50,6 +51,10 @@ pub struct Core {
     journal_next: u64,
     /// Highest epoch that commands or heartbeats carried.
     pub(super) epoch: u16,
+    /// Epoch and input that caused the last order of an earlier life.
+    pub(super) taken: (u16, u64),
+    /// Nothing that an earlier life took can come again any more: there was none, or the session has been up since.
+    pub(super) begun: bool,
     /// All that the venue said is in, and commands are taken.
     pub(super) recovered: bool,
     /// The venue's session is not the one that the engine knows of: told with the next `Up`.
@@ -73,6 +78,8 @@ impl Core {
             journal: None,
             journal_next: 1,
             epoch: 0,
+            taken: (0, 0),
+            begun: true,
             recovered: false,
             renewed: false,
             quotes: false,
@@ -130,6 +137,7 @@ impl Core {
     /// Tells the engine how the session stands.
     pub fn publish_state(&mut self, state: SessionState, now_ns: u64) {
         self.counts.state.set(u64::from(state.code()));
+        self.begun |= state == SessionState::Up;
         let about = About {
             venue: self.config.venue,
             source: self.config.source,
@@ -147,6 +155,9 @@ impl Core {
         self.counts.not_sent.add(1);
         let mut event = statement(owner, header, OrderEventKind::NotSent, reason, now_ns);
         event.original_id = original_id;
+        // A command that an earlier life refused may come again until the session is up, or is from before that life's last order.
+        let again = !self.begun || (owner.epoch, header.sequence) <= self.taken;
+        event.possible_duplicate = u8::from(again);
         self.events.offer(&event);
     }
 }
@@ -174,6 +185,7 @@ impl Counts {
             commands: counters.counter("gateway.commands"),
             sent: counters.counter("gateway.sent"),
             not_sent: counters.counter("gateway.not_sent"),
+            repeated: counters.counter("gateway.commands_repeated"),
             stale_epoch: counters.counter("gateway.stale_epoch"),
             malformed: counters.counter("gateway.messages_malformed"),
             unknown_records: counters.counter("gateway.unknown_records"),

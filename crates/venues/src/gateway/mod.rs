@@ -233,18 +233,37 @@ impl<P: Protocol> GatewayTile<P> {
         if self.core.recovered && self.protocol.is_up() { Ok(()) } else { Err(Reason::Closed) }
     }
 
-    /// As [`Self::admit`], of a command that adds to what we have at the venue: it goes out now, or not at all.
-    fn admit_order(&mut self, owner: &Owner, now_ns: u64) -> Result<(), Reason> {
+    /// As [`Self::admit`], of a command that adds to what we have at the venue: it goes out now, or not at all. One from before the
+    /// last that an earlier life sent, and that it did not send, was refused then: the engine knows it as never sent.
+    fn admit_order(&mut self, owner: &Owner, cause: u64, now_ns: u64) -> Result<(), Reason> {
         self.admit(owner, now_ns)?;
+        if (owner.epoch, cause) < self.core.taken {
+            return Err(Reason::Closed);
+        }
         let behind = self.protocol.stream().output().len();
         if behind > ORDERS_BEHIND_BYTES_MAX { Err(Reason::BackPressure) } else { Ok(()) }
     }
 
+    /// Whether the session has this order already: a link gives again what its consumer took when it took too long to say so, or
+    /// ended first. What becomes of the order is told of its first sending.
+    fn is_repeated(&mut self, owner: &Owner, now_ns: u64) -> bool {
+        let repeated = self.protocol.orders().reference(owner.order_id).is_some();
+        if repeated {
+            self.core.counts.repeated.add(1);
+            self.obey(owner.epoch, now_ns);
+        }
+        repeated
+    }
+
     fn on_new(&mut self, mut order: NewOrder, now_ns: u64) {
+        if self.is_repeated(&order.owner, now_ns) {
+            return;
+        }
         let next = self.protocol.orders().next_ref();
         // As it is journaled: a restart knows by it what the venue calls the order.
         order.quote = u8::from(order.quote == 1 && self.protocol.takes_as_quote(&order));
-        let result = self.admit_order(&order.owner, now_ns).and_then(|()| self.protocol.enter(&order, now_ns));
+        let admitted = self.admit_order(&order.owner, order.header.sequence, now_ns);
+        let result = admitted.and_then(|()| self.protocol.enter(&order, now_ns));
         order.header.source = next;
         match result.and_then(|()| self.send(bytes_of(&order), now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
@@ -253,8 +272,12 @@ impl<P: Protocol> GatewayTile<P> {
     }
 
     fn on_replace(&mut self, mut order: ReplaceOrder, now_ns: u64) {
+        if self.is_repeated(&order.owner, now_ns) {
+            return;
+        }
         let next = self.protocol.orders().next_ref();
-        let result = self.admit_order(&order.owner, now_ns).and_then(|()| self.protocol.replace(&order, now_ns));
+        let admitted = self.admit_order(&order.owner, order.header.sequence, now_ns);
+        let result = admitted.and_then(|()| self.protocol.replace(&order, now_ns));
         order.header.source = next;
         match result.and_then(|()| self.send(bytes_of(&order), now_ns, order.header.receive_time_ns)) {
             Ok(()) => {}
@@ -320,23 +343,28 @@ impl<P: Protocol> GatewayTile<P> {
     /// Takes what the journal of an earlier life holds: a restart in the middle of the day.
     fn restore(&mut self) -> Result<(), StartError> {
         let protocol = &mut self.protocol;
-        let mut epoch = 0;
+        let (mut epoch, mut taken) = (0, (0, 0));
         self.core.open(&mut |stamp, record| {
             let orders = protocol.orders();
-            let (user_ref, entry) = match &record {
+            let (user_ref, cause, entry) = match &record {
                 RecordRef::Heartbeat(beat) => return epoch = epoch.max(beat.epoch),
-                RecordRef::NewOrder(order) => (order.header.source, Entry::of_new(order, stamp.time_ns)),
+                RecordRef::NewOrder(order) => {
+                    (order.header.source, order.header.sequence, Entry::of_new(order, stamp.time_ns))
+                }
                 RecordRef::ReplaceOrder(order) => {
                     let original = orders.reference(order.original_id).unwrap_or(0);
                     let mut entry = Entry::of_replace(order, original, stamp.time_ns);
                     entry.instrument = order.header.instrument;
-                    (order.header.source, entry)
+                    (order.header.source, order.header.sequence, entry)
                 }
                 _ => return protocol.restore(stamp, &record),
             };
             epoch = epoch.max(entry.owner.epoch);
+            taken = taken.max((entry.owner.epoch, cause));
             protocol.restore_order(user_ref, entry);
         })?;
+        self.core.taken = taken;
+        self.core.begun = taken == (0, 0);
         self.core.epoch = if is_broken(Variant::EpochForgotten) { 0 } else { epoch };
         Ok(())
     }
