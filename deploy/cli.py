@@ -25,6 +25,7 @@ from meridian.console import (
 from meridian.deploy import platform_cli
 from meridian.deploy.demo.cli import demo
 from meridian.deploy.handover_cli import hand_over
+from meridian.deploy.release_cli import release
 from meridian.deploy.session_cli import session
 from meridian.deploy.strategy_cli import strategy
 
@@ -231,6 +232,7 @@ def _end(run: Run, together: list[Run]) -> None:
 def status(name: str | None, as_json: bool) -> None:
     """Runs of this user: processes, store, agents, kills in force, what is wrong with any of them; which ended by themselves."""
     from meridian.deploy import condition, endings, runs, view
+    from meridian.release import shown
 
     left = [one for one in runs.leftovers() if name in (None, one.name)]
     ended = [one for one in endings.endings() if name in (None, one.name)]
@@ -246,11 +248,16 @@ def status(name: str | None, as_json: bool) -> None:
 
     def for_people() -> None:
         rows = [
-            [run["name"], run["state"], *(process[key] for key in ("name", "pid", "alive", "ready", "restarts"))]
+            [
+                run["name"],
+                run["state"],
+                *(process[key] for key in ("name", "pid", "alive", "ready", "restarts")),
+                "" if process["release"] is None else shown(process["release"]),
+            ]
             for run in value["runs"]
             for process in run["processes"]
         ]
-        print_table("Runs", ["run", "state", "process", "pid", "alive", "ready", "restarts"], rows)
+        print_table("Runs", ["run", "state", "process", "pid", "alive", "ready", "restarts", "release"], rows)
         for one in left:
             size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
             note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")
@@ -291,4 +298,4 @@ def top(name: str | None, interval: float, once: bool, as_json: bool) -> None:
         return
 
 
-COMMANDS: list[click.Command] = [up, down, status, top, demo, strategy, session, hand_over]
+COMMANDS: list[click.Command] = [up, down, status, top, demo, strategy, session, hand_over, release]

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from meridian import release
 from meridian.console import in_words
 from meridian.coordination import Access, Etcd, EtcdError, keys, local
 from meridian.coordination.sentences import plain
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
+from meridian.deploy.specs import RELEASES
 from meridian.engine import pair
 from meridian.engine import room as engine_room
 from meridian.exchange import room
@@ -165,6 +167,23 @@ def stopped(run: Run) -> Iterator[str]:
             yield f"{what}: is gone; its supervisor starts it again where the topology says so{_meaning(about)}"
 
 
+def releases(run: Run) -> Iterator[str]:
+    """A sentence for each process that says another release than is expected of it, and one where a run has more than one."""
+    of: dict[str, list[str]] = {}
+    for name, about in run.processes.items():
+        said = release.attested(Path(run.run_directory) / RELEASES / name, about["pid"])
+        if said is None:
+            continue
+        of.setdefault(said, []).append(name)
+        if said != about.get("release", said):
+            yield release.mismatch(name, said, about["release"])
+    if len(of) > 1:
+        # What most are of needs no names.
+        most, *others = sorted(of, key=lambda one: -len(of[one]))
+        told = [f"{release.shown(one)} ({', '.join(of[one])})" for one in others]
+        yield f"{len(of)} releases stand in this run: {release.shown(most)} ({len(of[most])} processes), {', '.join(told)}"
+
+
 def full(run: Run) -> Iterator[str]:
     """A sentence for a disk that has no room for what a run writes."""
     for directory in dict.fromkeys([run.data_directory, run.run_directory, run.shared_directory]):
@@ -307,7 +326,7 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for row in run["pairs"]:
         yield f"{name}: {pair.line(row)}"
         yield from (f"  {sentence}" for sentence in row["sentences"])
-    kinds = ("failed", "stopped", "full", "without_room", "refused")
+    kinds = ("failed", "stopped", "releases", "full", "without_room", "refused")
     yield from (f"{name}: {sentence}" for kind in kinds for sentence in run[kind])
 
 
@@ -317,6 +336,7 @@ def described(run: Run) -> dict[str, Any]:
         "store": store(run), "api": api(run), "agents": agents(run), "pairs": pairs(run), "failed": list(failed(run)),
         "keepers": keepers(run),
         "stopped": list(stopped(run)),
+        "releases": list(releases(run)),
         "full": list(full(run)),
         "refused": list(refused(run)),
         "without_room": list(without_room(run)),

@@ -1,6 +1,7 @@
 """The entry of one process of a topology: `python -m meridian.deploy.process SPEC.json`.
 
-Imports nothing but the extension: a tile process carries no other library. SIGINT and SIGTERM ask it to stop; SIGINT of a
+Imports nothing but the extension: a tile process carries no other library. It says which release it is before it does anything,
+and its tiles begin once every process of the run has. SIGINT and SIGTERM ask it to stop; SIGINT of a
 terminal's whole group is left to the supervisor, which stops its processes in order.
 
 Invariant: exit code 0 after an asked stop, 1 when a tile died or could not start (the reason on standard error), 2 for a
@@ -17,6 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from meridian import release
 from meridian._native import links, tiles
 
 PR_SET_PDEATHSIG = 1
@@ -59,12 +61,14 @@ def main(arguments: list[str]) -> int:
         die_with(int(parent))
     text = Path(arguments[0]).read_text(encoding="utf-8")
     document = json.loads(text)
+    says = os.environ.get(release.ATTEST)
 
     def work() -> None:
+        release.attest()
         if "media_driver" in document:
             about = document["media_driver"]
             links.run_media_driver(about["directory"], about["logs_bytes"], about["spin"], stop)
-        else:
+        elif says is None or release.armed(Path(says).with_name(release.ARMED), stop.asked):
             tiles.run(text, stop)
 
     return exit_code(work)

@@ -29,6 +29,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from meridian import release
 from meridian._native import links as native
 from meridian.child import set_by_signals
 from meridian.deploy.process import die_with, exit_code
@@ -118,4 +119,9 @@ def run(main: Callable[[Service, Event], None]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := os.environ.get("MERIDIAN_SUPERVISOR"):
         die_with(int(parent))
-    return exit_code(lambda: main(Service.read(sys.argv[1]), stop))
+
+    def work() -> None:
+        release.attest()
+        main(Service.read(sys.argv[1]), stop)
+
+    return exit_code(work)

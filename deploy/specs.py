@@ -18,6 +18,8 @@ from meridian.deploy.topology import PLACEHOLDER, Link, Topology
 
 SPEC_VERSION = 1
 STREAM_ID_FIRST = 1001
+RELEASES = "releases"
+"""In a run's directory: what its processes said of theirs."""
 COUNTERS_BYTES = 4 << 20
 """More than a process's counters take."""
 
@@ -42,6 +44,10 @@ class Places:
     def ready(self, service: str) -> Path:
         """The file by which a service says that it is ready."""
         return self.run_directory / f"{service}.ready"
+
+    def release(self, process: str) -> Path:
+        """The file in which a process says its release."""
+        return self.run_directory / RELEASES / process
 
     def socket(self, service: str) -> Path:
         """Where a service answers local commands."""

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,14 +23,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from meridian import child as python
-from meridian import files
+from meridian import files, release
 from meridian._native import links as native
 from meridian._native import tiles
 from meridian.console import in_words
-from meridian.deploy import endings, pairs, runs, services
+from meridian.deploy import endings, installations, pairs, runs, services
+from meridian.deploy.installations import Installation
 from meridian.deploy.metrics import Exporter
-from meridian.deploy.specs import Places, disk_bytes, logs_bytes, process_spec, service_spec, shared_bytes
+from meridian.deploy.specs import RELEASES, Places, disk_bytes, logs_bytes, process_spec, service_spec, shared_bytes
 from meridian.deploy.topology import Topology
 from meridian.ports import free_ports
 
@@ -81,6 +82,10 @@ class Child:
     restart_at: float | None = None
     ended_on_purpose: bool = False
     """It was ended to be started again: that is no death."""
+    installation: Installation | None = None
+    """From which its next life is started."""
+    said: tuple[int, str] | None = None
+    """The last life, by its process, that said its release, and which."""
 
     def dies_often(self, now: float) -> bool:
         """Whether it was restarted so often within so short a time that once more would not help."""
@@ -101,6 +106,8 @@ class Supervisor:
     claim: runs.Claim = field(init=False)
     places: Places = field(init=False)
     run: runs.Run = field(init=False)
+    own: Installation = field(init=False)
+    """From which this one runs, as it was when it prepared its run."""
     children: list[Child] = field(default_factory=list)
     exporter: Exporter | None = None
     data_lock: int | None = None
@@ -148,8 +155,11 @@ class Supervisor:
             self._launch_all()
 
     def wait(self) -> None:
-        """Waits until every process of a launched run is ready. Raises CannotStart, with nothing left running."""
+        """Waits until every process of a launched run has said the release that is expected of it, has their tiles begin, and
+        waits until every process is ready. Raises CannotStart, with nothing left running."""
         with self._or_nothing():
+            self._until(self._all_attested, "the release of every process")
+            self.places.release(release.ARMED).touch()
             self._until(self._all_ready, "every process")
             self.run.state = "running"
             self.run.write()
@@ -206,10 +216,14 @@ class Supervisor:
         self.children.clear()
 
     def _prepare(self) -> None:
+        self.own = installations.own()
         directory = self.claim.directory
         shared = self.claim.shared_directory
         for part in (shared / "counters", shared / "links", directory / "logs", directory / "specs"):
             part.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What processes of an earlier run said counts for none of this one.
+        shutil.rmtree(directory / RELEASES, ignore_errors=True)
+        (directory / RELEASES).mkdir(mode=0o700)
         data = Path(self.topology.data_directory or directory / "data").resolve()
         self.data_lock = files.lock(data)
         if self.data_lock is None:
@@ -275,7 +289,8 @@ class Supervisor:
     def _child(self, name: str, spec: dict[str, object], policy: str) -> Child:
         path = self.claim.directory / "specs" / f"{name}.json"
         path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
-        child = Child(name=name, spec=path, log=self.claim.directory / "logs" / f"{name}.log", policy=policy)
+        log_path = self.claim.directory / "logs" / f"{name}.log"
+        child = Child(name=name, spec=path, log=log_path, policy=policy, installation=self.own)
         child.log.unlink(missing_ok=True)
         self.children.append(child)
         return child
@@ -286,8 +301,10 @@ class Supervisor:
         self.places.ready(child.name).unlink(missing_ok=True)
         if self.before_start:
             self.before_start(child.name)
-        command = [*python.module(module), str(child.spec)]
-        environment = python.environment(MERIDIAN_SUPERVISOR=str(os.getpid()))
+        of, says = child.installation or self.own, self.places.release(child.name)
+        command = [*of.module(module), str(child.spec)]
+        more = {release.ATTEST: str(says), release.EXPECTED: of.release.name}
+        environment = of.environment(MERIDIAN_SUPERVISOR=str(os.getpid()), **more)
         with child.log.open("ab") as output:
             child.popen = subprocess.Popen(
                 command,
@@ -298,7 +315,8 @@ class Supervisor:
                 start_new_session=True,  # A terminal's signals reach the supervisor alone, which stops all in order.
             )
         child.restart_at = None
-        self.run.processes[child.name] = {"pid": child.popen.pid, "restarts": child.restarts}
+        about = {"pid": child.popen.pid, "restarts": child.restarts, "release": of.release.name}
+        self.run.processes[child.name] = about | ({"installation": str(of.prefix)} if of.foreign else {})
         if service:
             self.run.processes[child.name]["service"] = service.kind
         self.run.write()
@@ -317,6 +335,28 @@ class Supervisor:
                     [f"{what} was not ready after {START_SECONDS_MAX:.0f} s; see {self.claim.directory}/logs"]
                 )
             time.sleep(LOOK_SECONDS)
+
+    def _all_attested(self) -> bool:
+        """Whether each has said its release. Raises CannotStart with a sentence for each that is of another one."""
+        wrong = [sentence for child in self.children if (sentence := self.mismatch(child)) is not None]
+        if wrong:
+            raise CannotStart(wrong)
+        return all(self.attested(child) is not None for child in self.children)
+
+    def attested(self, child: Child) -> str | None:
+        """The release that a process said in its present life; None where it has not yet."""
+        if child.popen is None:
+            return None
+        pid = child.popen.pid
+        if child.said is None or child.said[0] != pid:
+            found = release.attested(self.places.release(child.name), pid)
+            child.said = None if found is None else (pid, found)
+        return None if child.said is None else child.said[1]
+
+    def mismatch(self, child: Child) -> str | None:
+        """What is wrong with the release that a process said; None where nothing is, or it has not said any."""
+        found, expected = self.attested(child), self.run.processes[child.name].get("release")
+        return None if found in (None, expected) else release.mismatch(child.name, found, expected)
 
     def _all_ready(self) -> bool:
         return all(self._child_ready(child.name) for child in self.children if child.name != MEDIA_DRIVER)
@@ -337,10 +377,15 @@ class Supervisor:
             if time.monotonic() >= child.restart_at:
                 self._try_again(child)
             return
-        if child.popen is None or child.popen.poll() is None:
+        if child.popen is None or self._goes_on(child):
             return
         often = child.dies_often(time.monotonic()) and not child.ended_on_purpose
         later = often and self.spare is not None and self.spare(child.name)
+        if (wrong := self.mismatch(child)) and not (self.spare is not None and self.spare(child.name)):
+            # Started again it would be of that release, too.
+            self.failures.append(wrong)
+            child.popen = None
+            return
         if child.policy != "always" or (often and not later):
             self.failures.append(endings.died(child.name, child.popen.returncode, child.log, child.restarts))
             child.popen = None
@@ -357,6 +402,17 @@ class Supervisor:
         for name in self.topology.links:
             if (path := self.places.ring(name)).exists():
                 native.detach_dead(path)
+
+    def _goes_on(self, child: Child) -> bool:
+        """Whether it runs and may: one that says another release than is expected of it is ended."""
+        assert child.popen is not None, "it was started"
+        if child.popen.poll() is not None:
+            return False
+        if self.mismatch(child) is None:
+            return True
+        child.popen.kill()
+        child.popen.wait()
+        return False
 
     def _try_again(self, child: Child) -> None:
         """A disk that takes nothing may keep it from starting: it is started once that is over."""

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meridian import release
 from meridian._native import links as native
 from meridian.codes import ConsolidatedState
 from meridian.deploy.condition import state_of
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
+from meridian.deploy.specs import RELEASES
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -37,7 +39,9 @@ def processes(run: Run) -> list[dict[str, Any]]:
         ready = counters.get("process.ready") == 1 if counters else alive
         if about.get("service"):
             ready = alive and (Path(run.run_directory) / f"{name}.ready").exists()
-        rows.append({"name": name, "pid": about["pid"], "alive": alive, "ready": ready, "restarts": about["restarts"]})
+        said = release.attested(Path(run.run_directory) / RELEASES / name, about["pid"])
+        rows.append({"name": name, "pid": about["pid"], "alive": alive, "ready": ready, "restarts": about["restarts"],
+                     "release": said, "installation": about.get("installation")})  # fmt: skip
     return rows
 
 

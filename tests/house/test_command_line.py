@@ -96,6 +96,7 @@ BAD_INPUT = {
     "positions": ["absent"],
     "rearm": ["firm", "--reason", "x", "--select", "venue"],
     "reconcile": ["absent"],
+    "release": ["absent"],
     "report": ["absent"],
     "session list": ["all"],
     "session reset": ["XNAS"],

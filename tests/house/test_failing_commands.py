@@ -169,6 +169,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("rearm", ["firm", "--reason", "x", *NOBODY], EXIT_UNREACHABLE),
     ("reconcile", ["{files}/differs"], EXIT_CHECK_FAILED),
     ("reconcile", ["{files}/platform"], EXIT_CHECK_FAILED),
+    ("release", ["{files}/platform"], EXIT_BAD_INPUT),
     ("report", ["{files}/platform"], EXIT_CHECK_FAILED),
     ("report", ["{files}/damaged"], EXIT_BAD_INPUT),
     ("report", ["{files}/differs", "--html", "/dev/full"], EXIT_UNREACHABLE),
