@@ -25,7 +25,7 @@ from meridian.console import (
 from meridian.deploy import platform_cli
 from meridian.deploy.demo.cli import demo
 from meridian.deploy.handover_cli import hand_over
-from meridian.deploy.release_cli import release
+from meridian.deploy.release_cli import release, roll
 from meridian.deploy.session_cli import session
 from meridian.deploy.strategy_cli import strategy
 
@@ -298,4 +298,4 @@ def top(name: str | None, interval: float, once: bool, as_json: bool) -> None:
         return
 
 
-COMMANDS: list[click.Command] = [up, down, status, top, demo, strategy, session, hand_over, release]
+COMMANDS: list[click.Command] = [up, down, status, top, demo, strategy, session, hand_over, release, roll]

@@ -16,6 +16,7 @@ from meridian import release
 from meridian.console import in_words
 from meridian.coordination import Access, Etcd, EtcdError, keys, local
 from meridian.coordination.sentences import plain
+from meridian.deploy import roll_requests
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 from meridian.deploy.specs import RELEASES
@@ -184,6 +185,15 @@ def releases(run: Run) -> Iterator[str]:
         yield f"{len(of)} releases stand in this run: {release.shown(most)} ({len(of[most])} processes), {', '.join(told)}"
 
 
+def rolls(run: Run) -> Iterator[str]:
+    """A sentence for a roll that is under way."""
+    told = roll_requests.told(Path(run.run_directory))
+    if told is not None and told.get("state") == roll_requests.UNDER_WAY:
+        where = told["to"] or "the installation before"
+        last = f"; {told['steps'][-1]}" if told["steps"] else ""
+        yield f"a roll to {where} is under way, asked by {told['by']}: {told['reason']}{last}"
+
+
 def full(run: Run) -> Iterator[str]:
     """A sentence for a disk that has no room for what a run writes."""
     for directory in dict.fromkeys([run.data_directory, run.run_directory, run.shared_directory]):
@@ -326,7 +336,7 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for row in run["pairs"]:
         yield f"{name}: {pair.line(row)}"
         yield from (f"  {sentence}" for sentence in row["sentences"])
-    kinds = ("failed", "stopped", "releases", "full", "without_room", "refused")
+    kinds = ("failed", "stopped", "releases", "rolls", "full", "without_room", "refused")
     yield from (f"{name}: {sentence}" for kind in kinds for sentence in run[kind])
 
 
@@ -337,6 +347,7 @@ def described(run: Run) -> dict[str, Any]:
         "keepers": keepers(run),
         "stopped": list(stopped(run)),
         "releases": list(releases(run)),
+        "rolls": list(rolls(run)),
         "full": list(full(run)),
         "refused": list(refused(run)),
         "without_room": list(without_room(run)),

@@ -30,6 +30,7 @@ from meridian.coordination import EtcdError
 from meridian.coordination.epochs import BadEpoch
 from meridian.deploy import epochs, handover, pairs
 from meridian.deploy.handover import Request
+from meridian.deploy.installations import Installation
 from meridian.deploy.region import BOOTSTRAP
 from meridian.deploy.supervisor import Child, Supervisor
 from meridian.engine.pair import DIVERGED, IN_STEP, LEADS, UNFIT
@@ -149,7 +150,7 @@ class Hand:
 
     def goes_on_without(self, process: str) -> bool:
         """Whether this process is that of the one that follows, while the other one leads."""
-        leader = self._child(self.leads)
+        leader = self.child(self.leads)
         own = self.supervisor.topology.process_of(self.follows) == process
         return own and leader is not None and _alive(leader) and self.value(self.leads, "role") == LEADS
 
@@ -223,7 +224,7 @@ class Hand:
             if self.pending is not None:
                 self._follow_up(self.pending)
                 return
-            leader, standby = self._child(self.leads), self._child(self.follows)
+            leader, standby = self.child(self.leads), self.child(self.follows)
             if standby is None or leader is None:
                 return
             if _alive(standby) and self.value(self.follows, "role") == LEADS:
@@ -268,7 +269,7 @@ class Hand:
 
     def _replace(self, promotion: Promotion) -> None:
         """Ends the one that led and tells the other one to lead, with an epoch that the store gave."""
-        if (leader := self._child(promotion.was)) is not None:
+        if (leader := self.child(promotion.was)) is not None:
             leader.ended_on_purpose = promotion.request is not None and _alive(leader)
             _kill(leader)
         self.leads, self.epoch = promotion.tile, promotion.epoch
@@ -278,8 +279,9 @@ class Hand:
         log.warning("a standby is to lead", holder=self.holder, tile=promotion.tile, epoch=promotion.epoch,
                     gone=promotion.was, why=promotion.why)  # fmt: skip
 
-    def hand_over(self, request: Request) -> Promotion:
-        """Has the engine that leads make way for its standby, and returns once that one leads.
+    def hand_over(self, request: Request, then: Installation | None = None) -> Promotion:
+        """Has the engine that leads make way for its standby, and returns once that one leads. `then`: from which installation
+        the one that made way is started again.
 
         Nothing that came is lost or waits for longer than that: links hold it. Raises CannotHandOver; then the engine that led
         goes on, or is started again where its standby was told to lead and could not.
@@ -308,13 +310,36 @@ class Hand:
                 time.sleep(CLOSELY_SECONDS)
             if promotion.led_ns is None:
                 raise CannotHandOver(f"{tile} was told to lead and could not; {was} is started again and leads")
+            if then is not None and (child := self.child(was)) is not None:
+                child.installation = then
             return promotion
 
-    def _unready(self) -> str | None:
+    def begin_again(self, tile: str, installation: Installation) -> None:
+        """Ends the life of the one that follows, on purpose; its next one is of this installation.
+
+        A journal that it began with a newer release is set aside. Raises CannotHandOver where it does not follow.
+        """
+        with self._lock:
+            child = self.child(tile)
+            if tile != self.follows or self.pending is not None or child is None or self._ended.is_set():
+                raise CannotHandOver(f"{tile} does not follow now; it is not started again from {installation.prefix}")
+            was, child.installation = child.installation, installation
+            child.ended_on_purpose = _alive(child)
+            _kill(child)
+            self.in_step = False
+            folder = self.supervisor.places.data_directory / tile
+            if was is not None and was.release.schema > installation.release.schema and folder.exists():
+                self._keep(folder, f"release-{was.release.short}")
+
+    def unready(self) -> str | None:
         """What keeps the engine that leads from making way now; None where nothing does."""
+        with self._lock:
+            return self._unready()
+
+    def _unready(self) -> str | None:
         if self._ended.is_set():
             return "the run is being stopped"
-        leader, standby = self._child(self.leads), self._child(self.follows)
+        leader, standby = self.child(self.leads), self.child(self.follows)
         if leader is None or not _alive(leader) or self.value(self.leads, "role") != LEADS:
             return f"{self.leads} does not run, or does not lead yet; try again once it does"
         if standby is None or not _alive(standby) or self.value(self.follows, "role") != FOLLOWS:
@@ -332,7 +357,7 @@ class Hand:
         """Waits until the standby has all that the engine took that makes way for it; why not, where it does not come to that."""
         deadline = time.monotonic() + CEDE_SECONDS_MAX
         while self.value(was, "ceded") != 1:
-            leader, standby = self._child(was), self._child(tile)
+            leader, standby = self.child(was), self.child(tile)
             if leader is None or standby is None or not (_alive(leader) and _alive(standby)):
                 return f"{was} or {tile} ended meanwhile; what follows is as after any crash"
             if time.monotonic() > deadline:
@@ -342,7 +367,7 @@ class Hand:
 
     def _follow_up(self, promotion: Promotion) -> None:
         """Whether one that was told to lead does."""
-        child = self._child(promotion.tile)
+        child = self.child(promotion.tile)
         fault: str | None = None
         if child is None or not _alive(child):
             fault = "its process ended"
@@ -427,20 +452,25 @@ class Hand:
             return
         folder = self.supervisor.places.data_directory / tile
         if folder.exists():
-            # A volume of its own cannot be given another name: then its files go into a folder of it.
-            own = folder.is_mount()
-            like = folder / f"epoch-{epoch}" if own else folder.with_name(f"{tile}.epoch-{epoch}")
-            kept, number = like, 1
-            while kept.exists() and not (own and (folder / UNFINISHED).exists()):
-                number += 1
-                kept = like.with_name(f"{like.name}.{number}")
-            if own:
-                _move_files(folder, kept)
-            else:
-                folder.rename(kept)
-            log.warning("the journal of an engine that led is set aside; it follows with a new one", holder=self.holder,
-                        kept=str(kept))  # fmt: skip
+            self._keep(folder, f"epoch-{epoch}")
         self.epochs.forget_led(self.holder, tile)
+
+    def _keep(self, folder: Path, what: str) -> None:
+        """Gives a tile's folder another name, so that it begins a new one."""
+        # A volume of its own cannot be given another name: then its files go into a folder of it.
+        own = folder.is_mount()
+        like = folder / what if own else folder.with_name(f"{folder.name}.{what}")
+        kept, number = like, 1
+        while kept.exists() and not (own and (folder / UNFINISHED).exists()):
+            number += 1
+            kept = like.with_name(f"{like.name}.{number}")
+        if own:
+            _move_files(folder, kept)
+        else:
+            folder.rename(kept)
+        log.warning(
+            "the journal of an engine is set aside; it follows with a new one", holder=self.holder, kept=str(kept)
+        )
 
     def _first_input(self, promotion: Promotion) -> int | None:
         """Where an epoch begins, by the journal of the engine that leads."""
@@ -451,13 +481,14 @@ class Hand:
                     return sequence
         return None
 
-    def _child(self, tile: str) -> Child | None:
+    def child(self, tile: str) -> Child | None:
+        """The process of one of the two; None before it is first started."""
         name = self.supervisor.topology.process_of(tile)
         return next((one for one in self.supervisor.children if one.name == name), None)
 
     def value(self, tile: str, name: str) -> int | None:
         """A counter of one of the two in its present life; None where it has none yet."""
-        child = self._child(tile)
+        child = self.child(tile)
         if child is None or child.popen is None:
             return None
         seen = self._seen.setdefault(tile, Seen(tile, self.supervisor.run.counters(child.name)))

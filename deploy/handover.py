@@ -51,25 +51,32 @@ def is_text(word: str) -> bool:
 def taken(directory: Path) -> Request | None:
     """The request that waits there, which is then taken; None where there is none. What is no request, or an old one, is taken
     away."""
-    path = directory / ASKED
-    try:
-        # Not to wait for a pipe that nobody writes.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            raw = file.read(BYTES_MAX) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
-    except FileNotFoundError:
-        return None
-    except OSError:
-        raw = b""
-    with contextlib.suppress(OSError):
-        path.unlink()
-    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-        found = json.loads(raw)
+    found = found_at(directory / ASKED)
+    with contextlib.suppress(KeyError, TypeError):
         words = {name: found[name] for name in ("request", "by", "reason")}
         asked_ns = found["asked_ns"]
         fresh = type(asked_ns) is int and abs(time.time_ns() - asked_ns) < TAKEN_SECONDS_MAX * 1e9
         if fresh and all(isinstance(word, str) and is_text(word) for word in words.values()):
             return Request(**words, asked_ns=asked_ns)
     return None
+
+
+def found_at(path: Path) -> dict[str, Any]:
+    """What a request's file says, which is then taken away; nothing where there is none or it is no object."""
+    try:
+        # Not to wait for a pipe that nobody writes.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            raw = file.read(BYTES_MAX) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except FileNotFoundError:
+        return {}
+    except OSError:
+        raw = b""
+    with contextlib.suppress(OSError):
+        path.unlink()
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(raw)
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def answer(directory: Path, request: Request, told: Mapping[str, Any]) -> None:
@@ -82,7 +89,7 @@ def ask(directory: Path, *, by: str, reason: str) -> dict[str, Any]:
     request = Request(request=secrets.token_hex(8), by=by[:TEXT_MAX], reason=reason, asked_ns=time.time_ns())
     path = directory / ASKED
     try:
-        with _alone(directory):
+        with alone(directory):
             files.write_whole(path, json.dumps(asdict(request)))
             try:
                 return _answered(directory, request)
@@ -94,7 +101,7 @@ def ask(directory: Path, *, by: str, reason: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> Iterator[None]:
     """One asks at a time: another's request is not written over."""
     with (directory / ASKING).open("a", encoding="utf-8") as lock:
         try:

@@ -63,21 +63,27 @@ def described() -> dict[str, Any]:
             "process_spec": SPEC_VERSION, "prefix": sys.prefix, "python": sys.version.split()[0]}  # fmt: skip
 
 
-def examined(prefix: Path, key: str) -> Installation:
-    """The installation of this folder. Raises BadInput with `key` and why it is none from which processes can be started."""
+def interpreter(prefix: Path, key: str) -> Path:
+    """The interpreter of an installation. Raises BadInput with `key` where the folder has none."""
     if not prefix.is_dir():
         raise BadInput(f"{key} = {prefix}: is no folder; needed is an installation of Meridian")
     python = next((prefix / place for place in PYTHON if os.access(prefix / place, os.X_OK)), None)
     if python is None or not python.is_file():
         raise BadInput(f"{key} = {prefix}: has no {' and no '.join(PYTHON)}; needed is an installation of Meridian")
-    said = _asked(prefix, python.absolute(), key)
+    return python.absolute()
+
+
+def examined(prefix: Path, key: str) -> Installation:
+    """The installation of this folder. Raises BadInput with `key` and why it is none from which processes can be started."""
+    python = interpreter(prefix, key)
+    said = _asked(prefix, python, key)
     if (spec := said["process_spec"]) != SPEC_VERSION:
         raise BadInput(
             f"{key} = {prefix}: it reads specifications of processes of version {spec}; this release writes {SPEC_VERSION}, and "
             "a process of it could not be started"
         )
     found = Release(name=said["release"], version=said["version"], schema=said["records_schema"])
-    return Installation(prefix=prefix.absolute(), python=python.absolute(), release=found)
+    return Installation(prefix=prefix.absolute(), python=python, release=found)
 
 
 def _asked(prefix: Path, python: Path, key: str) -> dict[str, Any]:

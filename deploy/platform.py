@@ -35,6 +35,7 @@ from meridian.deploy import epochs, executors, pairs, quotes
 from meridian.deploy import region as region_files
 from meridian.deploy.hand import Hand, Promotion
 from meridian.deploy.region import Region
+from meridian.deploy.rolling import Roller
 from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
 from meridian.deploy.topology import Link, Service, Topology, TopologyError, check, document_of, nearest
 from meridian.ports import free_ports
@@ -202,6 +203,8 @@ class Platform:
     """The regions that run."""
     hands: dict[str, Hand] = field(default_factory=dict)
     """Over the engine of each region that has a standby, and both."""
+    rollers: dict[str, Roller] = field(default_factory=dict)
+    """Beside each of them: who takes both to another release."""
     started_ns: int = 0
     asked: bool = False
     failures: list[str] = field(default_factory=list)
@@ -345,6 +348,8 @@ class Platform:
             self.tell(f"up: {one.topology.name}")
         for hand in self.hands.values():
             hand.start()
+        for roller in self.rollers.values():
+            roller.start()
 
     def write_record(self, ended_ns: int | None = None) -> None:
         """What a report over all regions reads: where each lies, what was done, what failed."""
@@ -370,6 +375,7 @@ class Platform:
         engine, holder = region.topology.region.engine, f"{name}-{region.shard}"
         if engine in pairs.paired(region.topology):
             self.hands[name] = Hand(supervisor, self.epochs, holder, partial(self._led, name))
+            self.rollers[name] = Roller(supervisor, self.hands[name])
             supervisor.spare = self.hands[name].goes_on_without
         elif self.epochs.leader(holder) == pairs.standby_of(engine):
             place = f"data/{pairs.standby_of(engine)}"
@@ -559,6 +565,7 @@ class Platform:
 
     def _end(self, supervisor: Supervisor) -> None:
         if (hand := self.hands.get(supervisor.topology.name)) is not None:
+            self.rollers[supervisor.topology.name].stop()
             hand.stop()
         failures = list(supervisor.failures)
         place = self.places.get(supervisor.topology.name)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -22,7 +22,7 @@ from meridian._native import links
 from meridian.console import CheckFailed, Unreachable
 from meridian.coordination import Etcd, EtcdServer, keys
 from meridian.coordination import epochs as offices
-from meridian.deploy import epochs, handover, pairs
+from meridian.deploy import epochs, handover, installations, pairs
 from meridian.deploy.hand import CannotHandOver, Hand, Promotion
 from meridian.deploy.handover import Request
 from meridian.deploy.specs import Places
@@ -291,7 +291,13 @@ def test_an_engine_that_is_asked_to_makes_way_for_its_standby(
 
     said: list[tuple[str, int]] = []
     monkeypatch.setattr(Hand, "value", value)
-    done = world.hand.hand_over(ASKED)
+    own = installations.own()
+    other = replace(own, prefix=world.folder)
+    for child in world.children.values():
+        child.installation = own
+    done = world.hand.hand_over(ASKED, then=other)
+    assert world.children[FIRST].installation is other, "from there its next life is started"
+    assert world.children[SECOND].installation is own
     assert said == [("Cede", 1), ("Lead", 2)] and leader.poll() == -signal.SIGKILL
     assert world.children[FIRST].ended_on_purpose, "that is no death of which a supervisor counts ten"
     assert (done.was, done.tile, done.epoch, done.request) == (FIRST, SECOND, 2, ASKED) and world.heard == [done]
@@ -324,7 +330,8 @@ def test_an_engine_goes_on_where_its_standby_or_the_store_does_not_come_up_to_it
 ) -> None:
     monkeypatch.setattr("meridian.deploy.hand.CEDE_SECONDS_MAX", 0.05)
     with pytest.raises(CannotHandOver, match="did not have all that engine took"):
-        world.hand.hand_over(ASKED)
+        world.hand.hand_over(ASKED, then=installations.own())
+    assert world.children[FIRST].installation is None, "it goes on as what it is"
     assert world.words(FIRST) == [("Cede", 1), ("Lead", 1)]
     world.reached[0] = Etcd(["http://127.0.0.1:1"], timeout_s=0.2)
     with pytest.raises(CannotHandOver, match="store does not answer"):
@@ -384,3 +391,24 @@ def test_nobody_is_promoted_once_it_was_asked_to_stop(world: World, etcd: Etcd) 
     world.kill(FIRST)
     world.look()
     assert world.told(SECOND) == [] and offices.current(etcd, HOLDER) == 1
+
+
+def test_one_that_follows_begins_again_from_another_installation_and_the_leader_does_not(world: World) -> None:
+    own = installations.own()
+    older = replace(own, release=replace(own.release, schema=own.release.schema - 1))
+    follows, leads = world.children[SECOND], world.children[FIRST]
+    follows.installation = leads.installation = own
+    journal = world.folder / "data" / SECOND / "journal"
+    journal.write_text("what it followed")
+    with pytest.raises(CannotHandOver, match="engine does not follow now; it is not started again"):
+        world.hand.begin_again(FIRST, older)
+    assert leads.popen is not None and leads.popen.poll() is None and leads.installation is own
+    world.hand.begin_again(SECOND, own)
+    assert follows.popen is not None and follows.popen.poll() == -signal.SIGKILL and follows.ended_on_purpose
+    assert journal.read_text() == "what it followed"
+    # What a newer release began an older one cannot go on with.
+    world.start(SECOND)
+    world.hand.begin_again(SECOND, older)
+    assert follows.installation is older and not journal.exists()
+    kept = world.folder / "data" / f"{SECOND}.release-{own.release.short}" / "journal"
+    assert kept.read_text() == "what it followed"

@@ -98,6 +98,7 @@ BAD_INPUT = {
     "reconcile": ["absent"],
     "release": ["absent"],
     "report": ["absent"],
+    "roll": ["--reason", "x"],
     "session list": ["all"],
     "session reset": ["XNAS"],
     "status": ["one", "two"],
