@@ -20,7 +20,7 @@ from meridian.deploy import roll_requests
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
 from meridian.deploy.specs import RELEASES
-from meridian.engine import pair
+from meridian.engine import pair, quarantine
 from meridian.engine import room as engine_room
 from meridian.exchange import room
 from meridian.venues import fix_endings
@@ -216,6 +216,12 @@ def without_room(run: Run) -> Iterator[str]:
         yield from engine_room.sentences(counters, Path(run.data_directory))
 
 
+def quarantined(run: Run) -> Iterator[str]:
+    """A sentence for each strategy that an engine does not call since it ended its process."""
+    for process in run.processes:
+        yield from quarantine.sentences(dict(read(run.counters(process))), Path(run.data_directory))
+
+
 def pairs(run: Run) -> list[dict[str, Any]]:
     """Each engine of a run that is one of a pair: whether it leads, how far the other is, and what is wrong."""
     return pair.rows({process: dict(read(run.counters(process))) for process in run.processes})
@@ -336,7 +342,7 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for row in run["pairs"]:
         yield f"{name}: {pair.line(row)}"
         yield from (f"  {sentence}" for sentence in row["sentences"])
-    kinds = ("failed", "stopped", "releases", "rolls", "full", "without_room", "refused")
+    kinds = ("failed", "stopped", "releases", "rolls", "full", "without_room", "refused", "quarantined")
     yield from (f"{name}: {sentence}" for kind in kinds for sentence in run[kind])
 
 
@@ -351,4 +357,5 @@ def described(run: Run) -> dict[str, Any]:
         "full": list(full(run)),
         "refused": list(refused(run)),
         "without_room": list(without_room(run)),
+        "quarantined": list(quarantined(run)),
     }  # fmt: skip

@@ -28,7 +28,7 @@ from meridian._native import journal, links
 from meridian.console import in_words
 from meridian.coordination import EtcdError
 from meridian.coordination.epochs import BadEpoch
-from meridian.deploy import epochs, handover, pairs
+from meridian.deploy import epochs, handover, pairs, quarantine
 from meridian.deploy.handover import Request
 from meridian.deploy.installations import Installation
 from meridian.deploy.region import BOOTSTRAP
@@ -128,6 +128,8 @@ class Hand:
     _told_without: bool = False
 
     def __post_init__(self) -> None:
+        watched = self.supervisor.watched
+        watched.leads, watched.tell = lambda tile: tile == self.leads, self._tell_mark
         led = self.epochs.leader(self.holder)
         self.leads = led if led in self.tiles else self.engine
 
@@ -213,6 +215,7 @@ class Hand:
                 epochs.write(first, self.epoch, unconfirmed=not confirmed if marked else None, to=own)
             else:
                 self._set_aside(tile)
+                self._share_marks(tile)
                 self.in_step = False
                 epochs.write(first, 0, unconfirmed=False, to=own)
 
@@ -271,7 +274,13 @@ class Hand:
         """Ends the one that led and tells the other one to lead, with an epoch that the store gave."""
         if (leader := self.child(promotion.was)) is not None:
             leader.ended_on_purpose = promotion.request is not None and _alive(leader)
+            watched = self.supervisor.watched
+            if leader.popen is not None and promotion.request is None and _alive(leader):
+                watched.silent(leader.name, leader.popen.pid)
             _kill(leader)
+            if leader.popen is not None and leader.popen.returncode is not None and promotion.request is None:
+                # While it is still the one that leads: a call that it ended in is marked, and its standby told.
+                watched.ended(leader.name, leader.popen.pid, leader.popen.returncode)
         self.leads, self.epoch = promotion.tile, promotion.epoch
         promotion.told_ns, promotion.deadline = time.time_ns(), time.monotonic() + LEAD_SECONDS_MAX
         self.pending = promotion
@@ -419,11 +428,29 @@ class Hand:
     def _say(self, kind: str, tile: str, epoch: int) -> None:
         """A `Lead` or a `Cede` for one of the two."""
         shard = self.supervisor.region.shard if self.supervisor.region is not None else 0
-        record = records.new(kind, shard=shard, epoch=epoch).tobytes()
+        self._offer(tile, records.new(kind, shard=shard, epoch=epoch).tobytes())
+
+    def _offer(self, tile: str, record: bytes) -> None:
         name = pairs.lead_link(tile)
         if name not in self._publishers:
             self._publishers[name] = links.Publisher(self.supervisor.places.ring(name))
         self._publishers[name].offer(record)
+
+    def _tell_mark(self, mark: quarantine.Mark) -> None:
+        """Tells the other one of the two, which has not come to that input yet, not to make the call."""
+        with self._lock:
+            other = next((tile for tile in self.tiles if tile != mark.tile), "")
+            child = self.child(other)
+            if child is not None and _alive(child) and mark.tile in self.tiles:
+                self._offer(other, mark.record)
+
+    def _share_marks(self, tile: str) -> None:
+        """One that follows has its leader's inputs, and makes none of the calls that are marked there."""
+        data = self.supervisor.places.data_directory
+        try:
+            quarantine.share(data / self.leads, data / tile)
+        except (OSError, ValueError) as error:
+            log.error("a standby is not given its leader's marks", holder=self.holder, why=str(error))
 
     def _prepare_links(self, tile: str) -> None:
         """Of a life that begins: no older life's word to lead, and input links that wait for the leader alone."""

@@ -41,6 +41,8 @@ RUNNING, STOPPED, DISABLED = (
     int(records.SlotRun.RUNNING), int(records.SlotRun.STOPPED), int(records.SlotRun.DISABLED)
 )  # fmt: skip
 
+QUARANTINED = int(records.CallStatus.QUARANTINED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningSlot:
@@ -131,6 +133,11 @@ class RunningEngine:
         run = STOPPED if state is None else int(state["run"])
         return None if run not in (RUNNING, STOPPED) else run == RUNNING
 
+    def quarantined(self, slot: RunningSlot) -> bool:
+        """Whether a slot is disabled since its code ended the engine."""
+        state = self.states().get(slot.number)
+        return state is not None and (int(state["run"]), int(state["status"])) == (DISABLED, QUARANTINED)
+
     def command(self, commands: list[bytes], request: int) -> int:
         """Sends control records that carry this request number; returns the input sequence at which the last is in force."""
         after = self.recorded()
@@ -202,9 +209,9 @@ def new_request() -> int:
     return secrets.randbits(63) | 1
 
 
-def start_stop(slot: RunningSlot, request: int, *, start: bool) -> list[bytes]:
-    """The record that starts a slot, or stops it and takes its orders back."""
-    return [_control(slot, request, RUNNING if start else STOPPED)]
+def start_stop(slot: RunningSlot, request: int, *, start: bool, quarantined: bool = False) -> list[bytes]:
+    """The record that starts a slot, one that is `quarantined` too, or stops it and takes its orders back."""
+    return [_control(slot, request, RUNNING if start else STOPPED, QUARANTINED if start and quarantined else 0)]
 
 
 def disable(slot: RunningSlot, request: int) -> list[bytes]:
@@ -212,8 +219,8 @@ def disable(slot: RunningSlot, request: int) -> list[bytes]:
     return [_control(slot, request, DISABLED)]
 
 
-def _control(slot: RunningSlot, request: int, run: int) -> bytes:
-    fields = {"slot": slot.number, "run": run, "cancel": 1, "request": np.uint64(request)}
+def _control(slot: RunningSlot, request: int, run: int, status: int = 0) -> bytes:
+    fields = {"slot": slot.number, "run": run, "cancel": 1, "status": status, "request": np.uint64(request)}
     return records.new("StrategyControl", **fields).tobytes()
 
 

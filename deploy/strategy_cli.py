@@ -60,14 +60,16 @@ def list_command(run_name: str | None, as_json: bool) -> None:
 
 @strategy.command("start")
 @click.argument("name")
+@click.option("--quarantined", is_flag=True, help="Also where its code has ended the engine's process.")
 @run_option
 @json_option
-def start_command(name: str, run_name: str | None, as_json: bool) -> None:
+def start_command(name: str, quarantined: bool, run_name: str | None, as_json: bool) -> None:
     """Starts a stopped or disabled strategy: its state is fresh but for what it keeps, which is as it was saved.
 
+    One in quarantine has ended its engine's process: as it is, it is started with --quarantined alone, and may do so again.
     An executor takes legs of the engine that it serves again.
     """
-    _control(name, run_name, as_json, start=True)
+    _control(name, run_name, as_json, start=True, quarantined=quarantined)
 
 
 @strategy.command("stop")
@@ -79,17 +81,22 @@ def stop_command(name: str, run_name: str | None, as_json: bool) -> None:
     _control(name, run_name, as_json, start=False)
 
 
-def _control(name: str, run_name: str | None, as_json: bool, *, start: bool) -> None:
+def _control(name: str, run_name: str | None, as_json: bool, *, start: bool, quarantined: bool = False) -> None:
     from meridian.deploy.strategies import new_request, start_stop
 
     engine = _engine(run_name)
     slot, done = engine.slot(name), "started" if start else "stopped"
+    if start and not quarantined and engine.quarantined(slot):
+        raise BadInput(
+            f"NAME = {name}: is in quarantine, its code ended the engine's process; allowed once it has other code, or with "
+            "--quarantined, which calls it again as it is"
+        )
     if engine.runs(slot) == start:
         value = {"strategy": name, "done": f"already {done}", "in_force_at_input": None}
         show("strategy-command", value, as_json, lambda: note(f"{name} is {done} already; nothing was sent"))
         return
     request = new_request()
-    sequence = engine.command(start_stop(slot, request, start=start), request)
+    sequence = engine.command(start_stop(slot, request, start=start, quarantined=quarantined), request)
     show(
         "strategy-command",
         {"strategy": name, "done": done, "in_force_at_input": sequence},

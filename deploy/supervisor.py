@@ -27,7 +27,7 @@ from meridian import files, release
 from meridian._native import links as native
 from meridian._native import tiles
 from meridian.console import in_words
-from meridian.deploy import endings, installations, pairs, runs, services
+from meridian.deploy import endings, installations, pairs, quarantine, runs, services
 from meridian.deploy.installations import Installation
 from meridian.deploy.metrics import Exporter
 from meridian.deploy.specs import RELEASES, Places, disk_bytes, logs_bytes, process_spec, service_spec, shared_bytes
@@ -117,9 +117,13 @@ class Supervisor:
     """Called with a process's name before each of its lives."""
     spare: Callable[[str], bool] | None = None
     """Whether the others go on without a process: one that dies often does not end the run then."""
+    watched: quarantine.Watch = field(init=False)
+    """Looks at which calls of strategies engines are in, and marks those that end them."""
 
     def __post_init__(self) -> None:
         self.topology = pairs.expanded(self.topology)
+        slots = self.region.slots if self.region is not None else []
+        self.watched = quarantine.Watch(self.topology, {slot.number: slot.name for slot in slots})
 
     def __enter__(self) -> Supervisor:
         self.start()
@@ -242,6 +246,7 @@ class Supervisor:
             run_directory=directory, shared_directory=shared, data_directory=data, aeron_directory=aeron, ports=ports,
             words=words,
         )  # fmt: skip
+        self.watched.places = self.places
         if short := no_space(self.topology, self.places):
             raise CannotStart(short)
         self.run = runs.Run(
@@ -325,7 +330,7 @@ class Supervisor:
         """Waits at start; a process that ends meanwhile fails the start."""
         deadline = time.monotonic() + START_SECONDS_MAX
         while not ready():
-            ended = [child for child in self.children if child.popen and child.popen.poll() is not None]
+            ended = [child for child in self.children if child.popen and self._has_ended(child)]
             if ended:
                 raise CannotStart([line for child in ended for line in self._not_started(child)])
             if self.asked:
@@ -370,6 +375,8 @@ class Supervisor:
         """How a process ended that was to start, and everything that it said of it."""
         assert child.popen is not None, "it has ended"
         said = [f"{child.name}: {line}" for line in endings.last_lines(child.log, LAST_LINES)]
+        marks = self.watched.ended(child.name, child.popen.pid, child.popen.returncode)
+        said += [f"{mark.tile}: a strategy ended it and is put in quarantine; start again" for mark in marks]
         return [f"process {child.name} {endings.how(child.popen.returncode)}; its log: {child.log}", *said]
 
     def _look(self, child: Child) -> None:
@@ -377,7 +384,10 @@ class Supervisor:
             if time.monotonic() >= child.restart_at:
                 self._try_again(child)
             return
-        if child.popen is None or self._goes_on(child):
+        if child.popen is None:
+            return
+        self._goes_on(child)
+        if not self._has_ended(child):
             return
         often = child.dies_often(time.monotonic()) and not child.ended_on_purpose
         later = often and self.spare is not None and self.spare(child.name)
@@ -413,6 +423,18 @@ class Supervisor:
         child.popen.kill()
         child.popen.wait()
         return False
+
+    def _has_ended(self, child: Child) -> bool:
+        """Whether a process has ended; one that does not come back from a call is ended. Its marks come first."""
+        assert child.popen is not None, "it was started"
+        if child.popen.poll() is None and self.watched.look(child.name, child.popen.pid):
+            log.error("an engine does not come back from a call of a strategy; it is ended", process=child.name)
+            child.popen.kill()
+            child.popen.wait()
+        if (code := child.popen.poll()) is None:
+            return False
+        self.watched.ended(child.name, child.popen.pid, code)
+        return True
 
     def _try_again(self, child: Child) -> None:
         """A disk that takes nothing may keep it from starting: it is started once that is over."""

@@ -35,6 +35,7 @@ __all__ = [
     "OrderEventKind",
     "OrderState",
     "OrderType",
+    "QuarantineCause",
     "Reason",
     "RegionQuoteState",
     "RejectCode",
@@ -149,6 +150,8 @@ class Kind(IntEnum):
     """A standby is to lead."""
     CEDE = 84
     """An engine that leads is to make way for its standby."""
+    QUARANTINE = 85
+    """A slot's code ended or hung the process that called it: from that call on it is not called."""
     RISK_REJECT = 96
     """Output: an order intent that risk refused."""
     SLOT_STATE = 97
@@ -597,6 +600,17 @@ class SlotRun(IntEnum):
     """Called."""
     DISABLED = 3
     """Disabled by the fold; see the reason."""
+
+
+class QuarantineCause(IntEnum):
+    """Why a slot is put in quarantine."""
+
+    CRASHED = 1
+    """Its process ended within the call: by a fault, an abort, or by itself."""
+    HUNG = 2
+    """The call did not end, and its process was ended for that."""
+    KILLED_TWICE = 3
+    """Its process was killed from outside, twice within the same call at the same input."""
 
 
 class CallStatus(IntEnum):

@@ -104,6 +104,24 @@ def run(
     libraries: str | PathLike[str] | None = None,
     segment_bytes: int = 1 << 20,
 ) -> str: ...
+
+MARKS_FILE: str
+
+def mark_of(
+    directory: str | PathLike[str], inside: tuple[int, int, int], cause: int, signal: int, time_ns: int
+) -> bytes | None:
+    """The mark, a `Quarantine` record, of the call that an engine was in, by its counters `inside_call`, `inside_input` and
+    `inside_code`; None: it was in none.
+
+    Raises ValueError, FileNotFoundError or OSError where its journal does not have that input, or `cause` is none.
+    """
+
+def marks(content: bytes) -> list[bytes]:
+    """The `Quarantine` records in the content of a file of marks. Raises ValueError when it is damaged."""
+
+def with_marks(content: bytes | None, added: list[bytes]) -> bytes:
+    """The content with these marks added. Raises ValueError when it is damaged or full, or one of them is no mark."""
+
 def bootstrap_problems(data: bytes) -> str | None: ...
 def paths(directory: str | PathLike[str], libraries: str | PathLike[str] | None, wanted: list[int]) -> dict[str, Any]:
     """How orders came to be, out of a replay: `ids` of every order, `commands` and `reports` of the wanted ones.

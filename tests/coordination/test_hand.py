@@ -18,11 +18,11 @@ from typing import cast
 import pytest
 
 from meridian import records
-from meridian._native import links
+from meridian._native import engine, links
 from meridian.console import CheckFailed, Unreachable
 from meridian.coordination import Etcd, EtcdServer, keys
 from meridian.coordination import epochs as offices
-from meridian.deploy import epochs, handover, installations, pairs
+from meridian.deploy import epochs, handover, installations, pairs, quarantine
 from meridian.deploy.hand import CannotHandOver, Hand, Promotion
 from meridian.deploy.handover import Request
 from meridian.deploy.specs import Places
@@ -107,8 +107,14 @@ def world(store: EtcdServer, etcd: Etcd, tmp_path: Path, monkeypatch: pytest.Mon
         tile: Child(name=topology.process_of(tile), spec=tmp_path, log=tmp_path, policy="always")
         for tile in (FIRST, SECOND)
     }
+    watched = quarantine.Watch(topology)
+    watched.places = places
     supervisor = SimpleNamespace(
-        topology=topology, region=SimpleNamespace(shard=1), places=places, children=list(children.values())
+        topology=topology,
+        region=SimpleNamespace(shard=1),
+        places=places,
+        children=list(children.values()),
+        watched=watched,
     )
     said = {tile: dict(values) for tile, values in IN_STEP.items()}
     monkeypatch.setattr(Hand, "value", lambda self, tile, name: said[tile].get(name))
@@ -412,3 +418,28 @@ def test_one_that_follows_begins_again_from_another_installation_and_the_leader_
     assert follows.installation is older and not journal.exists()
     kept = world.folder / "data" / f"{SECOND}.release-{own.release.short}" / "journal"
     assert kept.read_text() == "what it followed"
+
+
+def test_a_standby_is_told_of_the_call_that_ended_its_leader_before_it_is_told_to_lead(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = world.folder / "data"
+    engine.run(data / FIRST, [(at, records.new("Timer").tobytes()) for at in (5, 6, 7)])
+    inside = quarantine.Inside(call=3 | 2 << 8 | 1 << 16 | 9 << 32, input=3, code=77)
+    monkeypatch.setattr(quarantine.Watch, "_inside", lambda self, tile, *_: inside if tile == FIRST else None)
+    child = world.children[FIRST]
+    assert child.popen is not None
+    child.popen.send_signal(signal.SIGSEGV)
+    child.popen.wait()
+    world.look()
+    said = world.leads[SECOND].poll()
+    assert [records.name_of(one) for one in said] == ["Quarantine", "Lead"]
+    mark = records.parse(said[0])
+    assert (int(mark["slot"]), int(mark["input"]), int(mark["input_time_ns"]), int(mark["code"])) == (3, 3, 7, 77)
+    assert int(mark["cause"]) == records.QuarantineCause.CRASHED and int(mark["signal"]) == signal.SIGSEGV
+    for tile in (FIRST, SECOND):
+        assert engine.marks((data / tile / engine.MARKS_FILE).read_bytes()) == [bytes(said[0])]
+    # The one that died begins a journal of its own, and has the mark of what it will be sent.
+    world.look(engine_standby={"role": 1})
+    world.start(FIRST)
+    assert engine.marks((data / FIRST / engine.MARKS_FILE).read_bytes()) == [bytes(said[0])]

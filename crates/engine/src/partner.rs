@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use journal::{Follower, JournalError};
 use links::Subscription;
-use records::{Cede, Header, Kind, Lead, Stamp, read_from};
+use records::{Cede, Header, Kind, Lead, Quarantine, Stamp, read_from};
 use tiles::settings;
 
 mod following;
@@ -32,12 +32,17 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn hear(link: &mut dyn Subscription, shard: u16) -> Self {
+    /// Hears it; each mark of a call that is not to be made is handed over.
+    pub(crate) fn hear(link: &mut dyn Subscription, shard: u16, marked: &mut dyn FnMut(&Quarantine)) -> Self {
         let mut told = Self::default();
         link.poll(TOLD_A_CYCLE, &mut |record| match read_from::<Header>(record).and_then(|header| header.kind()) {
             Some(Kind::Lead) => {
                 let lead = read_from::<Lead>(record).filter(|lead| lead.shard == shard);
                 told.lead = lead.map(|lead| lead.epoch).max(told.lead);
+            }
+            Some(Kind::Quarantine) => {
+                let mark = read_from::<Quarantine>(record).filter(|mark| mark.shard == shard);
+                mark.inspect(|mark| marked(mark));
             }
             Some(Kind::Cede) => {
                 let cede = read_from::<Cede>(record).filter(|cede| cede.shard == shard);

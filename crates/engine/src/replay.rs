@@ -9,6 +9,7 @@ use journal::{JournalError, Reader, Summary};
 use crate::config::EngineConfig;
 use crate::fold::{Engine, Statistics};
 use crate::host::Host;
+use crate::marks::{self, Marks, MarksError};
 use crate::outbox::Outbox;
 use crate::start::{PassedOver, Started};
 use crate::state_file::{Recorded, STATE_FILE};
@@ -56,6 +57,8 @@ pub enum ReplayError {
     State,
     /// The snapshot of this input.
     Snapshot(u64, PassedOver),
+    /// The marks beside it.
+    Marks(MarksError),
 }
 
 impl std::fmt::Display for ReplayError {
@@ -66,6 +69,7 @@ impl std::fmt::Display for ReplayError {
                 write!(formatter, "{STATE_FILE} beside the journal is damaged; take it away to replay without it")
             }
             Self::Snapshot(sequence, reason) => write!(formatter, "{}: {reason}", journal::snapshot_name(*sequence)),
+            Self::Marks(error) => error.fmt(formatter),
             Self::Settings => formatter.write_str("journal: its settings are not those of an engine of this build"),
         }
     }
@@ -79,10 +83,12 @@ impl From<JournalError> for ReplayError {
     }
 }
 
-/// Folds the journal in a directory. `seen` is given each input and the engine after it.
+/// Folds the journal in a directory. `seen` is given each input and the engine after it. Calls that are marked, beside the journal
+/// or in it, are not made.
 ///
 /// # Errors
-/// [`ReplayError`] when the journal is damaged, not an engine's, or its begin was taken away.
+/// [`ReplayError`] when the journal is damaged, not an engine's, or its begin was taken away; or when marks are damaged, or another
+/// journal's.
 pub fn replay(
     directory: &Path,
     host: Box<dyn Host>,
@@ -90,7 +96,13 @@ pub fn replay(
     seen: &mut dyn FnMut(&[u8], &Engine),
 ) -> Result<Replay, ReplayError> {
     let recorded = recorded(directory)?;
-    replay_reader(&mut Reader::open_whole(directory)?, recorded, host, out, seen)
+    let mut reader = Reader::open_whole(directory)?;
+    let config = EngineConfig::from_words(&reader.identity().settings).ok_or(ReplayError::Settings)?;
+    let mut engine = Engine::new(config, host);
+    let mut marks = Marks::in_directory(directory).map_err(ReplayError::Marks)?;
+    marks.add_journaled(&mut Reader::open_whole(directory)?)?;
+    marks.give(&mut engine).map_err(ReplayError::Marks)?;
+    fold(&mut reader, engine, recorded, out, seen)
 }
 
 /// As [`replay`], from the snapshot of this input on.
@@ -159,6 +171,9 @@ fn fold(
         if recorded.is_some_and(|recorded| recorded.input == stamp.sequence) {
             at_recorded = Some(engine.state_hash());
         }
+    }
+    if let Some(mark) = engine.marks_refused().next() {
+        return Err(ReplayError::Marks(marks::refusal(mark)));
     }
     Ok(Replay {
         summary: reader.summary(),

@@ -13,6 +13,7 @@ use tiles::Storage;
 use crate::config::EngineConfig;
 use crate::fold::{Engine, STATE_VERSION};
 use crate::host::Host;
+use crate::marks::Marks;
 use crate::outbox::Outbox;
 
 /// Why a snapshot was passed over.
@@ -65,10 +66,11 @@ impl Started {
         Self { engine: Engine::new(config, host), mark: None, passed_over: Vec::new() }
     }
 
-    /// The newest snapshot beside a journal that can be gone on from. `open` opens the journal at a segment.
+    /// The newest snapshot beside a journal that can be gone on from, with the marks that lie there. `open` opens the journal at a
+    /// segment.
     ///
     /// # Errors
-    /// When the storage cannot be listed. A journal that is damaged is left to whoever reads it from its begin.
+    /// When the storage cannot be listed, or the marks are damaged. A journal that is damaged is left to whoever reads it from its begin.
     pub fn newest(
         storage: &dyn Storage,
         open: &dyn Fn(u64) -> Result<Reader, JournalError>,
@@ -76,6 +78,7 @@ impl Started {
         host: Box<dyn Host>,
     ) -> std::io::Result<Self> {
         let (mut host, mut passed_over) = (host, Vec::new());
+        let marks = Marks::in_storage(storage).map_err(std::io::Error::other)?;
         // A shadow may have seen what the device was never given.
         let end = journal::end_before_lost(storage).unwrap_or(None).unwrap_or(u64::MAX);
         for sequence in snapshots(storage)? {
@@ -87,7 +90,7 @@ impl Started {
             let fit = read.and_then(|snapshot| fits(&snapshot, open, config).map(|()| snapshot));
             let reason = match fit {
                 Err(reason) => reason,
-                Ok(snapshot) => match restore(config, host, &snapshot) {
+                Ok(snapshot) => match restore(config, host, &snapshot, &marks) {
                     Ok(engine) => return Ok(Self { engine, mark: Some(snapshot.head.mark), passed_over }),
                     Err((back, reason)) => {
                         host = back;
@@ -97,7 +100,9 @@ impl Started {
             };
             passed_over.push((sequence, reason));
         }
-        Ok(Self { passed_over, ..Self::anew(config, host) })
+        let mut anew = Self::anew(config, host);
+        marks.give(&mut anew.engine).map_err(std::io::Error::other)?;
+        Ok(Self { passed_over, ..anew })
     }
 
     /// The same in a directory.
@@ -118,7 +123,8 @@ impl Started {
         let storage = tiles::RealStorage::new(directory).map_err(failed)?;
         let snapshot = Snapshot::load(&storage, sequence).map_err(PassedOver::Damaged)?;
         fits(&snapshot, &|segment| Reader::open_at(directory, segment), config)?;
-        let engine = restore(config, host, &snapshot).map_err(|(_, reason)| reason)?;
+        let marks = Marks::in_storage(&storage).map_err(|error| failed(std::io::Error::other(error)))?;
+        let engine = restore(config, host, &snapshot, &marks).map_err(|(_, reason)| reason)?;
         Ok(Self { engine, mark: Some(snapshot.head.mark), passed_over: Vec::new() })
     }
 
@@ -191,10 +197,16 @@ fn restore(
     config: EngineConfig,
     host: Box<dyn Host>,
     snapshot: &Snapshot,
+    marks: &Marks,
 ) -> Result<Engine, (Box<dyn Host>, PassedOver)> {
     let head = &snapshot.head;
     match Engine::restore(config, host, &snapshot.state) {
-        Ok(engine) if (engine.input(), engine.state_hash()) == (head.mark.sequence, head.state_hash) => Ok(engine),
+        Ok(mut engine) if (engine.input(), engine.state_hash()) == (head.mark.sequence, head.state_hash) => {
+            match marks.give(&mut engine) {
+                Ok(()) => Ok(engine),
+                Err(late) => Err((engine.into_host(), PassedOver::Foreign(late.to_string()))),
+            }
+        }
         Ok(engine) => Err((
             engine.into_host(),
             PassedOver::Foreign("its state is of another input than its head says".to_owned()),

@@ -16,7 +16,7 @@ use tiles::{Clock, Context, Segment, StartError, Storage, Tile};
 
 use crate::config::EngineConfig;
 use crate::consolidated_counters::ConsolidatedCounters;
-use crate::fold::Engine;
+use crate::fold::{Engine, Inside};
 use crate::host::{Host, NoHost};
 use crate::merger::Merger;
 use crate::outbox::{NoOutbox, Outbox, Stage};
@@ -28,6 +28,7 @@ use crate::state_file::{Recorded, STATE_FILE, STATE_FILE_BYTES};
 use wiring::{command_links, feed_links, peer_links};
 
 mod holding;
+mod marked;
 mod pair;
 mod wiring;
 
@@ -298,6 +299,8 @@ struct TileCounters {
     refused: Counter,
     warnings: Counter,
     disabled: Counter,
+    quarantined: Counter,
+    inside: Inside,
     breakers_open: Counter,
     breaker_trips: Counter,
     refused_breaker: Counter,
@@ -353,6 +356,8 @@ impl TileCounters {
             refused: counters.counter("refused"),
             warnings: counters.counter("soft_limits_reached"),
             disabled: counters.counter("slots_disabled"),
+            quarantined: counters.counter("quarantined_slots"),
+            inside: Inside::new(counters),
             breakers_open: counters.counter("breakers_open"),
             breaker_trips: counters.counter("breaker_trips"),
             refused_breaker: counters.counter("refused_by_breaker"),
@@ -471,6 +476,10 @@ impl EngineTile {
         let mut last = Stamp::zeroed();
         if stands {
             self.start_from_snapshot()?;
+        }
+        self.engine.tell_calls(self.counters.inside.clone());
+        self.give_marks()?;
+        if stands {
             let error = |error: journal::JournalError| StartError(format!("{}: {error}", self.config.name));
             let mut reader = self.reader().map_err(error)?;
             if self.mark.is_none() {
@@ -501,6 +510,7 @@ impl EngineTile {
             assert_eq!(last.sequence, self.engine.input(), "every record of the journal is folded");
             journal.next = (summary.last_segment + 1, last.sequence + 1);
             journal.cut = summary.cut;
+            self.check_marks()?;
         }
         Ok(Merger::new(Some(Writer::create(self.storage.clone(), journal)?), last))
     }
@@ -557,6 +567,7 @@ impl EngineTile {
         for (peer, _) in std::mem::take(&mut self.config.peers) {
             self.take(now_ns, bytes_of(&peer));
         }
+        self.journal_marks(now_ns);
         let refused = self.outbox.refused.take().unwrap_or_default();
         let mut problems: Vec<_> = refused.iter().map(|line| format!("{}.{line}", self.config.name)).collect();
         problems.extend(self.region_quotes.problems(&format!("{}.quotes", self.config.name), &self.engine));
@@ -615,6 +626,7 @@ impl EngineTile {
         self.counters.refused.set(statistics.refused);
         self.counters.warnings.set(statistics.warnings);
         self.counters.disabled.set(statistics.disabled);
+        self.counters.quarantined.set(self.engine.quarantined());
         self.counters.breakers_open.set(self.engine.breakers_open() as u64);
         self.counters.breaker_trips.set(statistics.trips);
         self.counters.refused_breaker.set(statistics.refused_breaker);

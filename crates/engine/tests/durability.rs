@@ -134,7 +134,7 @@ fn config(epoch: u16) -> EngineTileConfig {
         held_max: HELD,
         inputs: vec!["feed_engine".into()],
         commands: vec![(VENUE, "engine_gateway".into())],
-        ..EngineTileConfig::new("engine", bootstrap_of(epoch))
+        ..EngineTileConfig::new("engine", bootstrap_of(epoch, 1))
     }
 }
 

@@ -17,6 +17,10 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(replay, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_class::<crate::shadow::JournalShadow>()?;
+    module.add("MARKS_FILE", engine::MARKS_FILE)?;
+    module.add_function(wrap_pyfunction!(crate::quarantine::mark_of, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::quarantine::marks, module)?)?;
+    module.add_function(wrap_pyfunction!(crate::quarantine::with_marks, module)?)?;
     module.add_function(wrap_pyfunction!(crate::shadow::snapshots, module)?)?;
     module.add_function(wrap_pyfunction!(crate::explain::paths, module)?)?;
     module.add_function(wrap_pyfunction!(crate::explain::ouch_bytes, module)?)?;
@@ -214,7 +218,7 @@ fn fill_entry<'py>(py: Python<'py>, fill: &Fill) -> PyResult<Bound<'py, PyDict>>
 pub(crate) fn raised(error: &ReplayError) -> PyErr {
     match error {
         ReplayError::Journal(inner) => crate::journal::raised(inner),
-        ReplayError::Settings | ReplayError::State | ReplayError::Snapshot(..) => PyValueError::new_err(error.to_string()),
+        ReplayError::Settings | ReplayError::State | ReplayError::Snapshot(..) | ReplayError::Marks(_) => PyValueError::new_err(error.to_string()),
     }
 }
 

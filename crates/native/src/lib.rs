@@ -10,6 +10,7 @@ mod fix;
 mod fix_session;
 mod fix_speed;
 mod parity;
+mod quarantine;
 mod shadow;
 
 macro_rules! rooms {

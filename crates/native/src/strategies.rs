@@ -366,9 +366,12 @@ impl SlotRunner {
         with_event(callback, event, |event| time_calls(host, SLOT, callback, event, &view, calls))
     }
 
-    /// Time per book callback in ns (median over batches); intents made; the first status that was not 0.
-    fn measure(&mut self, calls: u64) -> (f64, u64, u32) {
-        let measured = measure_calls(self.host(), SLOT, calls);
+    /// Time per book callback in ns (median over batches); intents made; the first status that was not 0. `told`: each is said, as an
+    /// engine says which call it is at.
+    #[pyo3(signature = (calls, told=true))]
+    fn measure(&mut self, calls: u64, told: bool) -> (f64, u64, u32) {
+        let inside = told.then(|| engine::Inside::new(&links::Counters::local()));
+        let measured = measure_calls(self.host(), SLOT, calls, inside.as_ref());
         (measured.call_ns, measured.intents, measured.status)
     }
 }
@@ -412,8 +415,8 @@ fn bench_call(py: Python<'_>, path: PathBuf, calls: u64) -> PyResult<f64> {
     let mut host = CompiledHost::new(&path);
     host.load_library(SLOT, Arc::new(library));
     let measured = py.detach(|| {
-        measure_calls(&mut host, SLOT, calls / 10 + 1);
-        measure_calls(&mut host, SLOT, calls)
+        measure_calls(&mut host, SLOT, calls / 10 + 1, None);
+        measure_calls(&mut host, SLOT, calls, None)
     });
     if measured.status != 0 {
         let (status, line) = (measured.status & 0xff, measured.status >> 8);

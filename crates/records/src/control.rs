@@ -3,6 +3,7 @@
 //! Invariant: an engine's input is whole: who it is, its reference data, its limits and its slots enter as records, so
 //! that a journal alone (with the strategies' object code, named by hash) replays it.
 
+use crate::codes::codes;
 use crate::layout::record;
 use crate::money::MoneyNanos;
 
@@ -272,11 +273,12 @@ record! {
     pub struct StrategyControl [64] v 1 {
         /// The slot.
         pub slot: u8,
-        /// A [`crate::SlotRun`] code: Running starts, Stopped stops, Disabled quarantines.
+        /// A [`crate::SlotRun`] code: Running starts, Stopped stops, Disabled disables.
         pub run: u8,
         /// 1: cancel its orders on stop.
         pub cancel: u8,
-        /// A [`crate::CallStatus`] code with Disabled.
+        /// A [`crate::CallStatus`] code with Disabled; with Running, Quarantined starts a slot that is in quarantine, which is not
+        /// started else.
         pub status: u8,
         /// Zero.
         pub reserved: [u8; 4],
@@ -543,5 +545,51 @@ record! {
         pub epoch: u64,
         /// Which request of this epoch: the input sequence it was made at. One that was answered is not answered again.
         pub request: u64,
+    }
+}
+
+codes! {
+    /// Why a slot is put in quarantine.
+    pub enum QuarantineCause: u8 {
+        /// Its process ended within the call: by a fault, an abort, or by itself.
+        Crashed = 1,
+        /// The call did not end, and its process was ended for that.
+        Hung = 2,
+        /// Its process was killed from outside, twice within the same call at the same input.
+        KilledTwice = 3,
+    }
+}
+
+record! {
+    /// A slot's code ended or hung the process that called it: at that call it fails, and it is not called any more until a person
+    /// starts it as one that is in quarantine, or it is loaded with other code. In marks beside a journal and, once an engine has
+    /// begun a life with the mark, in the journal.
+    pub struct Quarantine [96] v 1 {
+        /// The input in whose pass it was called.
+        pub input: u64,
+        /// The engine's time of that input, ns UTC: an input at this place with another time is another journal's.
+        pub input_time_ns: u64,
+        /// When it was decided, ns UTC.
+        pub time_ns: u64,
+        /// The first eight bytes of its code's hash, little-endian.
+        pub code: u64,
+        /// Which call of the pass it was, of those of all slots, from 1.
+        pub call: u32,
+        /// The slot's version.
+        pub slot_version: u32,
+        /// The engine's firm.
+        pub firm: u16,
+        /// The engine's shard.
+        pub shard: u16,
+        /// The slot.
+        pub slot: u8,
+        /// A [`crate::Callback`] code.
+        pub callback: u8,
+        /// A [`crate::QuarantineCause`] code.
+        pub cause: u8,
+        /// The signal that ended the process, 0: it ended by itself.
+        pub signal: u8,
+        /// Zero.
+        pub reserved: [u8; 8],
     }
 }

@@ -106,6 +106,8 @@ codes! {
         Lead = 83,
         /// An engine that leads is to make way for its standby.
         Cede = 84,
+        /// A slot's code ended or hung the process that called it: from that call on it is not called.
+        Quarantine = 85,
         /// Output: an order intent that risk refused.
         RiskReject = 96,
         /// Output: a slot changed its state.

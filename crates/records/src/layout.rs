@@ -233,6 +233,7 @@ layouts! {
     standby::InputFrame = Kind::InputFrame as u16, standby::LeaderMark = Kind::LeaderMark as u16,
     standby::StandbyWord = Kind::StandbyWord as u16, standby::Lead = Kind::Lead as u16,
     standby::Cede = Kind::Cede as u16,
+    control::Quarantine = Kind::Quarantine as u16,
     control::Restricted = Kind::Restricted as u16, control::SessionGuard = Kind::SessionGuard as u16,
     control::SessionReset = Kind::SessionReset as u16,
     outputs::RiskReject = Kind::RiskReject as u16, outputs::SlotState = Kind::SlotState as u16,

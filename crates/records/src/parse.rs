@@ -71,6 +71,7 @@ parser! {
     control::SnapshotMark, control::Intent, control::Signal, control::EngineStart, control::Resync,
     control::StateRequest, control::Permission, control::Restricted, control::VenueSession, control::SessionGuard, control::SessionReset,
     control::EpochSet, control::ReferenceSet, control::RegionPosition, control::RegionQuote, control::KeptState,
+    control::Quarantine,
     peers::Peer, peers::ExecutorRequest, peers::ExecutorAnswer,
     standby::InputFrame, standby::LeaderMark, standby::StandbyWord, standby::Lead, standby::Cede,
     outputs::RiskReject, outputs::SlotState, outputs::Position, outputs::Break, outputs::Applied, outputs::Heartbeat,

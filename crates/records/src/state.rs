@@ -189,6 +189,11 @@ impl<'a> StateReader<'a> {
         Ok(value)
     }
 
+    /// Whether what is left begins so.
+    pub fn begins_with(&self, tag: &[u8]) -> bool {
+        self.bytes[self.at..].starts_with(tag)
+    }
+
     /// That nothing is left.
     ///
     /// # Errors

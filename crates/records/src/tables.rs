@@ -38,6 +38,7 @@ pub const CODES: &[CodeTable] = &[
     crate::codes::KillNew::TABLE,
     crate::codes::KillResting::TABLE,
     crate::codes::SlotRun::TABLE,
+    crate::control::QuarantineCause::TABLE,
     crate::codes::CallStatus::TABLE,
     crate::codes::BreakKind::TABLE,
     crate::codes::CancelOnDisconnect::TABLE,

@@ -4,8 +4,8 @@
 
 use std::time::Instant;
 
-use engine::{EventRef, Host};
-use records::{BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, Callback, NANOS, OrderState, OrdersView, Side};
+use engine::{EventRef, Host, Inside};
+use records::{BOOK_TRADABLE, BOOK_TWO_SIDED, BookView, Callback, NANOS, OrderState, OrdersView, Side, Slot};
 
 /// Calls timed together: the clock's own cost is spread thin.
 const BATCH: u64 = 1_000;
@@ -59,9 +59,11 @@ fn views() -> (BookView, Box<OrdersView>) {
     (book, orders)
 }
 
-/// Calls a slot's book callback `calls` times, the book moving by a tick each time.
-pub fn measure_calls(host: &mut dyn Host, slot: u8, calls: u64) -> Measured {
+/// Calls a slot's book callback `calls` times, the book moving by a tick each time; `told`: and says of each, as an engine does, which
+/// it is.
+pub fn measure_calls(host: &mut dyn Host, slot: u8, calls: u64, told: Option<&Inside>) -> Measured {
     let (mut book, mut orders) = views();
+    let record = Slot { slot, ..Slot::new() };
     let mut measured = Measured { calls, call_ns: 0.0, intents: 0, status: 0 };
     let mut batches: Vec<f64> = Vec::new();
     let mut start = Instant::now();
@@ -71,7 +73,13 @@ pub fn measure_calls(host: &mut dyn Host, slot: u8, calls: u64) -> Measured {
         book.asks[0].price_nanos += step;
         orders.fuel = 10_000;
         orders.time_ns = turn;
+        if let Some(inside) = told {
+            inside.enter(turn, &record, Callback::Book, 1);
+        }
         let status = host.call(slot, Callback::Book, EventRef::Book(&book), &mut orders);
+        if let Some(inside) = told {
+            inside.leave();
+        }
         measured.intents += u64::from(orders.intents_count);
         if status != 0 && measured.status == 0 {
             measured.status = status;

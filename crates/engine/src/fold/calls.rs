@@ -52,9 +52,18 @@ impl Engine {
             return;
         }
         self.refresh(slot, current);
-        let Some(cell) = &mut self.slots[usize::from(slot)] else { return };
         self.statistics.calls += 1;
+        if self.marked.armed && self.fails_by_mark(slot, out) {
+            return;
+        }
+        let Some(cell) = &mut self.slots[usize::from(slot)] else { return };
+        if let Some(inside) = &self.inside {
+            inside.enter(self.input, &cell.record, callback, self.statistics.calls - self.marked.calls_before);
+        }
         let status = self.host.call(slot, callback, event, &mut cell.view);
+        if let Some(inside) = &self.inside {
+            inside.leave();
+        }
         let count = cell.view.intents_count as usize;
         if status != 0 || count > INTENTS_MAX {
             let status = if status == 0 { u32::from(CallStatus::TooManyIntents.code()) } else { status };
@@ -182,12 +191,21 @@ impl Engine {
         let mut record = SlotState::new();
         (record.slot, record.run) = (slot, run.code());
         (record.time_ns, record.input) = (self.time_ns, self.input);
+        if run == SlotRun::Disabled && self.is_quarantined(slot) {
+            record.status = CallStatus::Quarantined.code(); // Who asks later hears it, too.
+        }
         record
     }
 
     /// Says how a slot stands.
     pub(super) fn say_slot_state(&mut self, slot: u8, run: SlotRun, out: &mut dyn Outbox) {
         let record = self.slot_state(slot, run);
+        self.say(record, out);
+    }
+
+    /// Says again that a slot is disabled since it is in quarantine.
+    pub(super) fn say_slot_stop(&mut self, slot: u8, callback: u8, out: &mut dyn Outbox) {
+        let record = SlotState { callback, ..self.slot_state(slot, SlotRun::Disabled) };
         self.say(record, out);
     }
 

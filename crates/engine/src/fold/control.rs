@@ -3,9 +3,9 @@
 //! Invariant: each is answered by one `Applied` output that says whether it is in force, at which input.
 
 use records::{
-    Allocation, Applied, Callback, Definition, EngineStart, Kill, KillResting, LISTINGS_MAX, LimitSet, LimitWarning,
-    Listing, ListingView, MoneyNanos, Node, OrderState, Parameter, Permission, Reason, Record, Restricted, Slot,
-    SlotBind, SlotRun, StrategyControl, TICK_ROWS, TickBand, TickRow, UNDEF_PRICE,
+    Allocation, Applied, CallStatus, Callback, Definition, EngineStart, Kill, KillResting, LISTINGS_MAX, LimitSet,
+    LimitWarning, Listing, ListingView, MoneyNanos, Node, OrderState, Parameter, Permission, Reason, Record,
+    Restricted, Slot, SlotBind, SlotRun, StrategyControl, TICK_ROWS, TickBand, TickRow, UNDEF_PRICE,
 };
 use risk::{Binding, Outcome};
 
@@ -282,10 +282,11 @@ impl Engine {
             Some(None) => true,
             None => false,
         };
-        if place == 0 || !stopped {
+        if place == 0 || !stopped || self.stays_quarantined(record) {
             self.applied(record, u32::from(record.slot), about, REFUSED, out);
             return;
         }
+        self.lift_quarantine(record.slot);
         for listing in &mut self.listings {
             for watchers in [&mut listing.watchers, &mut listing.book_watchers, &mut listing.trade_watchers] {
                 *watchers &= !(1 << place);
@@ -379,8 +380,14 @@ impl Engine {
         let cell = self.slots.get(usize::from(slot)).and_then(Option::as_ref);
         let outcome = match (cell, SlotRun::from_code(record.run)) {
             (Some(cell), Some(SlotRun::Running)) if !cell.loaded || !self.started => REFUSED,
+            (Some(_), Some(SlotRun::Running))
+                if self.is_quarantined(slot) && record.status != CallStatus::Quarantined.code() =>
+            {
+                REFUSED
+            }
             (Some(cell), Some(run)) if cell.run == run => OLDER,
             (Some(_), Some(SlotRun::Running)) => {
+                self.lift_quarantine(slot);
                 if !self.is_executor(slot) {
                     self.host.reset(slot);
                 }

@@ -313,6 +313,16 @@ impl Engine {
         self.stop_multi_legs(slot, out);
     }
 
+    /// Cancels all of a slot's orders, those too that it is known to have asked to cancel: nobody may have heard it.
+    pub(super) fn cancel_again(&mut self, slot: u8, out: &mut dyn Outbox) {
+        let Some(cell) = &self.slots[usize::from(slot)] else { return };
+        let (working, count) = (cell.working, cell.working_count);
+        for place in &working[..count] {
+            self.orders.get_mut(*place).cancel_sent = false;
+        }
+        self.cancel_slot(slot, Reason::Risk, out);
+    }
+
     /// Asks the venue to cancel. `owed`: it is asked again until the order is gone or the venue refuses.
     pub(super) fn cancel(&mut self, place: u32, reason: Reason, owed: bool, out: &mut dyn Outbox) {
         let order = self.orders.get_mut(place);

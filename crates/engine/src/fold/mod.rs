@@ -14,6 +14,7 @@ mod legs;
 mod market;
 mod multi_leg;
 mod peers;
+mod quarantine;
 mod quotes;
 mod regions;
 mod reports;
@@ -45,6 +46,7 @@ use crate::outbox::Outbox;
 use crate::positions::{PositionCell, Positions};
 use cells::{ListingCell, SlotCell, VenueCell};
 use consolidated::Consolidations;
+pub use quarantine::{Inside, MarkTaken};
 pub use run::MarketRun;
 pub use snapshot::{STATE_VERSION, Unrestored};
 pub use standing::Standing;
@@ -224,6 +226,9 @@ pub struct Engine {
     /// What tiles said last, a channel each, where they said when they speak again.
     heard: Vec<signals::Heard>,
     quotes: quotes::Quotes,
+    marked: quarantine::Marked,
+    /// Where it says which call it is at; part of no state.
+    inside: Option<Inside>,
     hash: Hash64,
     statistics: Statistics,
 }
@@ -280,6 +285,8 @@ impl Engine {
             signals: 0,
             heard: Vec::with_capacity(records::TILE_CHANNELS_MAX),
             quotes: quotes::Quotes::default(),
+            marked: quarantine::Marked::default(),
+            inside: None,
             hash: Hash64::default(),
             statistics: Statistics::default(),
         }
@@ -295,6 +302,10 @@ impl Engine {
         self.input = stamp.sequence;
         self.time_ns = stamp.time_ns;
         self.signals = 0;
+        self.marked.calls_before = self.statistics.calls;
+        if stamp.sequence >= self.marked.due {
+            self.reach_marks(out);
+        }
         self.received_ns = match view_of::<Header>(record) {
             Some(header) => header.receive_time_ns,
             None => read_from::<Header>(record).map_or(0, |header| header.receive_time_ns),
@@ -367,6 +378,7 @@ impl Engine {
             Ok(RecordRef::ExecutorRequest(record)) => self.on_executor_request(&record, out),
             Ok(RecordRef::ExecutorAnswer(record)) => self.on_executor_answer(&record, out),
             Ok(RecordRef::KeptState(record)) => self.on_kept_state(&record, out),
+            Ok(RecordRef::Quarantine(record)) => self.on_quarantine(&record, out),
             // Rights come with the rooms that use them; commands and outputs are not input.
             Ok(_) => self.statistics.unused += 1,
             Err(_) => self.statistics.unreadable += 1,

@@ -58,6 +58,7 @@ impl Engine {
                 }
             }
         }
+        self.marked.save(out);
         writer.into_bytes()
     }
 
@@ -102,7 +103,8 @@ impl Engine {
                 None
             };
         }
-        self.load_slots(from)
+        self.load_slots(from)?;
+        self.marked.load(from)
     }
 
     /// Where each listing stands follows from the listings.
@@ -204,4 +206,6 @@ parts!({
     venues,
     listing_of,
     slots,
+    marked,
+    inside,
 });

@@ -6,12 +6,12 @@
 use journal::JournalError;
 use links::{Offer, Publication, Subscription};
 use records::{
-    Hash64, Header, InputFrame, Kind, LeaderMark, SCHEMA, STANDBY_BEHIND, STANDBY_DIVERGED, STANDBY_IN_STEP, Stamp,
-    StandbyWord, bytes_of, read_from,
+    Hash64, Header, InputFrame, Kind, LeaderMark, Quarantine, SCHEMA, STANDBY_BEHIND, STANDBY_DIVERGED,
+    STANDBY_IN_STEP, Stamp, StandbyWord, bytes_of, read_from,
 };
 
 use super::{History, WORD_NS};
-use crate::fold::Engine;
+use crate::fold::{Engine, MarkTaken};
 use crate::merger::Merger;
 use crate::outbox::NoOutbox;
 
@@ -36,6 +36,8 @@ pub(crate) enum Unfit {
     OldEpoch = 4,
     /// Its leader is of a newer release, whose records it may not know.
     Newer = 5,
+    /// It made a call that is marked since: it begins again, with the mark.
+    Unmarked = 6,
 }
 
 /// The follower's half.
@@ -55,6 +57,7 @@ pub(crate) struct Following {
     in_step: bool,
     diverged: bool,
     newer: bool,
+    unmarked: bool,
     /// How far its leader has read each input link; known once that was said.
     read: Vec<u64>,
     read_known: bool,
@@ -85,6 +88,7 @@ impl Following {
             in_step: false,
             diverged: false,
             newer: false,
+            unmarked: false,
             read: vec![0; inputs],
             read_known: false,
             said: 0,
@@ -114,7 +118,16 @@ impl Following {
 
     /// Why it could not lead, whoever asked; 0: nothing that lasts.
     pub(crate) fn unfit(&self) -> u64 {
-        if self.newer { Unfit::Newer as u64 } else { 0 }
+        match (self.unmarked, self.newer) {
+            (true, _) => Unfit::Unmarked as u64,
+            (_, true) => Unfit::Newer as u64,
+            _ => 0,
+        }
+    }
+
+    /// Takes a mark of a call that is not to be made.
+    pub(crate) fn mark(&mut self, mark: &Quarantine, engine: &mut Engine) {
+        self.unmarked |= matches!(engine.expect_mark(mark), MarkTaken::Late | MarkTaken::Full);
     }
 
     /// How often its hash was compared with its leader's and equal.
@@ -211,7 +224,7 @@ impl Following {
 
     /// Journals and folds the next input; `false` when it is not the next one.
     fn take(&mut self, stamp: Stamp, record: &[u8], merger: &mut Merger, engine: &mut Engine) -> bool {
-        if self.diverged || self.newer {
+        if self.diverged || self.newer || self.unmarked {
             return false;
         }
         match merger.follow(stamp, record) {
@@ -285,6 +298,9 @@ impl Following {
         (merger, engine): (&mut Merger, &mut Engine),
         inputs: &mut [Box<dyn Subscription>],
     ) -> Result<(), Unfit> {
+        if self.unmarked {
+            return Err(Unfit::Unmarked); // It takes nothing any more.
+        }
         let heard_ns = self.heard_ns;
         let mut take_link = || from.poll(TAKEN_A_CYCLE, &mut |message| self.hear(heard_ns, message, merger, engine));
         (0..LAST_POLLS_MAX).take_while(|_| take_link() > 0).for_each(drop);
@@ -301,6 +317,7 @@ impl Following {
         match () {
             () if self.diverged => Err(Unfit::Diverged),
             () if self.newer => Err(Unfit::Newer),
+            () if engine.marks_refused().next().is_some() => Err(Unfit::Unmarked),
             () if !self.in_step || !self.read_known => Err(Unfit::NeverInStep),
             () if epoch <= engine.identity().epoch => Err(Unfit::OldEpoch),
             () if inputs.iter().zip(&self.read).any(|(input, read)| input.sequence() > *read) => Err(Unfit::Overrun),

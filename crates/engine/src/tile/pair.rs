@@ -156,7 +156,7 @@ impl EngineTile {
         let Self { pair, merger, engine, subscriptions, outbox, .. } = self;
         let Some(Pair { half: Half::Leads(leading), to, from, lead, counters, start, .. }) = pair else { return };
         leading.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
-        let (told, epoch) = (Told::hear(lead.as_mut(), start.shard), Some(engine.identity().epoch));
+        let (told, epoch) = (Told::hear(lead.as_mut(), start.shard, &mut |_| {}), Some(engine.identity().epoch));
         if told.cede == epoch {
             leading.cede(now_ns);
         }
@@ -178,8 +178,9 @@ impl EngineTile {
         let Self { pair, merger, engine, subscriptions, .. } = self;
         let Some(Pair { half: Half::Follows(following), to, from, lead, counters, start, .. }) = pair else { return 0 };
         let before = merger.last().sequence;
+        // First: a mark is of an input that may be what it takes next.
+        let told = Told::hear(lead.as_mut(), start.shard, &mut |mark| following.mark(mark, engine)).lead;
         let work = following.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
-        let told = Told::hear(lead.as_mut(), start.shard).lead;
         let last = merger.last().sequence;
         counters.followed.set(last);
         counters.partner.set(following.state(now_ns));

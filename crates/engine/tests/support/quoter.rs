@@ -24,9 +24,9 @@ impl Host for Quoter {
     }
 }
 
-/// The first inputs of a life with this epoch.
-pub fn bootstrap_of(epoch: u16) -> Vec<u8> {
-    let mut bootstrap = support::bootstrap(1);
+/// The first inputs of a life with this epoch, of so many slots.
+pub fn bootstrap_of(epoch: u16, slots: u8) -> Vec<u8> {
+    let mut bootstrap = support::bootstrap(slots);
     let mut start: EngineStart = read_from(&bootstrap).unwrap();
     start.epoch = epoch;
     bootstrap[..size_of::<EngineStart>()].copy_from_slice(bytes_of(&start));
