@@ -15,4 +15,4 @@ pub use net::{Faults, SimNet};
 pub use random::Random;
 pub use shadow::leave_snapshot;
 pub use simulation::{SimClock, Simulation, TileId};
-pub use storage::SimDisk;
+pub use storage::{Copied, SimDisk};

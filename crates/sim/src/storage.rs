@@ -29,7 +29,7 @@ struct Device {
     random: Option<Random>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct File {
     /// Empty while the file is open: its segment holds them.
     bytes: Vec<u8>,
@@ -37,6 +37,10 @@ struct File {
     open: bool,
     size: usize,
 }
+
+/// What a disk had at a time.
+#[derive(Clone)]
+pub struct Copied(BTreeMap<String, File>);
 
 type Files = Rc<RefCell<BTreeMap<String, File>>>;
 
@@ -106,6 +110,17 @@ impl SimDisk {
             tear(file, written, random);
             file.bytes.clone_from(&file.synced);
         }
+    }
+
+    /// What is on it now, as a copy on another host has it. Close the tile first.
+    pub fn copy(&self) -> Copied {
+        Copied(self.files.borrow().clone())
+    }
+
+    /// Has what was copied and nothing else: a host that was behind takes this one's place. Close the tile first.
+    pub fn put_back(&self, copied: &Copied) {
+        self.lost.set(self.lost.get() + 1);
+        self.files.borrow_mut().clone_from(&copied.0);
     }
 
     /// Bytes of a closed file up to the last one that is not zero; 0 where it is not there.

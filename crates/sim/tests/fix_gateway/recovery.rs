@@ -213,6 +213,47 @@ fn a_gateway_that_lost_its_disk_adopts_what_the_venue_tells_of() {
     }
 }
 
+/// F8: a spare gateway takes the place of one that is lost, with the numbers and the orders of some time before.
+#[test]
+fn f8_a_gateway_that_goes_on_from_an_older_store_takes_the_venues_numbers_and_knows_what_stands() {
+    for (seed, version) in (151..).zip(["FIX.4.2", "FIX.4.4", "FIXT.1.1"]) {
+        let mut world = World::up(Setup { version, ..Setup::new(seed) });
+        let first = world.buy(100, 58_533);
+        world.run(2);
+        world.kill_gateway();
+        let copied = world.sim.disk("gateway").copy();
+        world.start_gateway();
+        world.run(12);
+        let second = world.buy(50, 58_530);
+        world.run(2);
+        world.venue_does(Do::Fill(0, 40, 58_533));
+        world.venue_does(Do::Fill(1, 10, 58_530));
+        world.run(2);
+        let replaced = world.replace(first, 90, 58_531);
+        world.run(2);
+        let sent = world.taken(&["D", "G"]);
+        world.kill_gateway();
+        world.sim.disk("gateway").put_back(&copied);
+        let heard = world.events.len();
+        world.start_gateway();
+        world.run(40);
+        assert_eq!(world.states.last(), Some(&SessionState::Up), "{version}");
+        assert_eq!(world.taken(&["D", "G"]), sent, "{version}: nothing is sent again");
+        let again: Vec<_> = world.events[heard..].iter().filter(|event| event.event == Filled.code()).collect();
+        assert!(again.iter().all(|fill| fill.possible_duplicate == 1), "{version}: {again:?}");
+        for (id, leaves, filled) in [(replaced, 50, 40), (second, 40, 10)] {
+            world.cancel(id, 0);
+            world.run(3);
+            assert_eq!(world.said(id).last(), Some(&(Canceled, leaves, 0, filled)), "{version}");
+        }
+        // Both sides go on with the same numbers.
+        let third = world.buy(10, 58_500);
+        world.run(2);
+        meanwhile(&mut world, |_| ());
+        assert_eq!(world.kinds(third), [Accepted], "{version}");
+    }
+}
+
 #[test]
 fn orders_end_by_the_venues_word_alone() {
     for (seed, version) in (121..).zip(["FIX.4.2", "FIX.4.4", "FIXT.1.1"]) {

@@ -474,7 +474,12 @@ impl FixOrders {
         if own.0 != 0 && own.0 == original.0 {
             return self.on_reduced(report, own.1);
         }
-        let user_ref = self.place(report);
+        // One that an earlier life sent and that is not known here stands for itself, not for the order that it replaced.
+        let user_ref = match self.orders.reference(own.0) {
+            Some(known) => known,
+            None if own.0 != 0 && self.adopts => self.adopt(own.0, report),
+            None => self.place(report),
+        };
         let original_ref = self.orders.reference(original.0).unwrap_or(0);
         let mut carried = (0, 0, (0, 0));
         if original_ref != user_ref
