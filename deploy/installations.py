@@ -49,10 +49,11 @@ class Installation:
         return {key: value for key, value in os.environ.items() if key not in OF_OURS} | more
 
 
-def own() -> Installation:
-    """The one that this process runs from, as it lies there now. Raises OSError where it cannot be read."""
+def own(seen: release.Hashes | None = None) -> Installation:
+    """The one that this process runs from, as it lies there now; `seen` takes the hashes of its files. Raises OSError where it
+    cannot be read."""
     return Installation(
-        prefix=Path(sys.prefix), python=Path(sys.executable), release=release.own(), foreign=False
+        prefix=Path(sys.prefix), python=Path(sys.executable), release=release.own(seen), foreign=False
     )  # fmt: skip
 
 

@@ -220,7 +220,8 @@ class Supervisor:
         self.children.clear()
 
     def _prepare(self) -> None:
-        self.own = installations.own()
+        seen: release.Hashes = {}
+        self.own = installations.own(seen)
         directory = self.claim.directory
         shared = self.claim.shared_directory
         for part in (shared / "counters", shared / "links", directory / "logs", directory / "specs"):
@@ -228,6 +229,7 @@ class Supervisor:
         # What processes of an earlier run said counts for none of this one.
         shutil.rmtree(directory / RELEASES, ignore_errors=True)
         (directory / RELEASES).mkdir(mode=0o700)
+        release.leave_seen(directory / RELEASES, seen)
         data = Path(self.topology.data_directory or directory / "data").resolve()
         self.data_lock = files.lock(data)
         if self.data_lock is None:

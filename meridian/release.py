@@ -26,6 +26,10 @@ SUFFIXES = (".py", ".so", ".toml", ".xml", ".txt")
 SHOWN_LETTERS = 12
 ATTEST, EXPECTED = "MERIDIAN_ATTEST", "MERIDIAN_RELEASE"
 """In the environment of a supervised process: the file in which it says its release, and the one that it must be of."""
+SEEN = ".seen"
+"""Beside those files: the hash of each file as the supervisor found it, with where it lay and when it was changed last."""
+SETTLED_NS = 2_000_000_000
+"""A file that was changed less than this before it was read may change again without its times telling."""
 ARMED = "armed"
 """Beside those files: stands there once every process of the run has said the release that was expected of it."""
 LOOK_SECONDS = 0.005
@@ -52,21 +56,54 @@ def shown(name: str | None) -> str:
     return "unknown" if name is None else name[:SHOWN_LETTERS]
 
 
-def own() -> Release:
-    """What this process was started from, as it lies there now. Raises OSError where a file of it cannot be read."""
+Hashes = dict[str, tuple[list[int], str]]
+"""Path → device, inode, size, time of change and of any change, and the hash in hexadecimal."""
+
+
+def own(seen: Hashes | None = None) -> Release:
+    """What this process was started from, as it lies there now; `seen` is what was read before, and takes what is read.
+
+    Raises OSError where a file of it cannot be read.
+    """
     # As `records::SCHEMA` is made: the versions of all kinds added up; layouts that are no records have version 0.
     schema = sum(layout["version"] for layout in records.LAYOUTS)
-    return Release(name=name_of(Path(meridian.__file__).parent), version=meridian.__version__, schema=schema)
+    return Release(name=name_of(Path(meridian.__file__).parent, seen), version=meridian.__version__, schema=schema)
 
 
-def name_of(package: Path) -> str:
-    """The name of the release whose package lies here. Raises OSError."""
-    whole = hashlib.sha256()
+def name_of(package: Path, seen: Hashes | None = None) -> str:
+    """The name of the release whose package lies here. A file that is as it was when it was read before is not read again; with
+    None every one is. Raises OSError."""
+    whole, seen = hashlib.sha256(), {} if seen is None else seen
     for path in _files(package):
-        with path.open("rb") as file:
-            part = hashlib.file_digest(file, "sha256").digest()
-        whole.update(str(path.relative_to(package)).encode() + b"\0" + part)
+        whole.update(str(path.relative_to(package)).encode() + b"\0" + _hash(path, seen))
     return whole.hexdigest()
+
+
+def _hash(path: Path, seen: Hashes) -> bytes:
+    with path.open("rb") as file:
+        about = os.fstat(file.fileno())
+        # Nobody changes a file and sets the last of these back.
+        now = [about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]
+        before = seen.get(str(path))
+        if before is not None and list(before[0]) == now:
+            return bytes.fromhex(before[1])
+        part = hashlib.file_digest(file, "sha256")
+    if time.time_ns() - about.st_ctime_ns > SETTLED_NS:
+        seen[str(path)] = now, part.hexdigest()
+    return part.digest()
+
+
+def leave_seen(directory: Path, seen: Hashes) -> None:
+    """Has the processes of a run read what changed alone. Raises OSError."""
+    (directory / SEEN).write_text(json.dumps(seen), encoding="utf-8")
+
+
+def _seen(directory: Path) -> Hashes:
+    try:
+        found = json.loads((directory / SEEN).read_text(encoding="utf-8"))
+        return {str(path): (list(about), str(part)) for path, (about, part) in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _files(package: Path) -> Iterator[Path]:
@@ -84,7 +121,8 @@ def attest() -> None:
     place, expected = os.environ.pop(ATTEST, None), os.environ.pop(EXPECTED, None)
     if place is None:
         return
-    path, found = Path(place), own()
+    path = Path(place)
+    found = own(_seen(path.parent))
     making = path.with_name(f".{path.name}.making")
     making.write_text(json.dumps({"pid": os.getpid(), "release": found.name, "version": found.version}))
     making.replace(path)

@@ -75,6 +75,26 @@ def test_a_release_is_named_by_what_runs_and_by_nothing_else(tmp_path: Path) -> 
     assert len(names) == 5
 
 
+def test_a_file_that_is_as_it_was_is_not_read_again_and_one_that_changed_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "package" / "library.so"
+    library.parent.mkdir()
+    library.write_bytes(b"one")
+    (library.parent / "source.py").write_text("first = 1\n", encoding="utf-8")
+    seen: release.Hashes = {}
+    name = release.name_of(library.parent, seen)
+    assert seen == {}, "what was changed just now may change again within the same time"
+    monkeypatch.setattr(release, "SETTLED_NS", 0)
+    assert release.name_of(library.parent, seen) == name and len(seen) == 2
+    about, _ = seen[str(library)]
+    assert release.name_of(library.parent, seen | {str(library): (about, "00" * 32)}) != name, "it is not read"
+    before = library.stat()
+    library.write_bytes(b"two")
+    os.utime(library, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert release.name_of(library.parent, seen) == release.name_of(library.parent) != name
+
+
 def test_its_schema_is_the_one_that_journals_are_written_with(tmp_path: Path) -> None:
     native.run(tmp_path, inputs())
     (segment,) = tmp_path.glob("*.segment")

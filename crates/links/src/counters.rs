@@ -125,7 +125,7 @@ impl std::fmt::Debug for Histogram {
 impl Counters {
     /// Counters that only this process reads.
     pub fn local() -> Self {
-        let size = CountersSize { entries_max: 512, histograms_max: 32 };
+        let size = CountersSize { entries_max: 1024, histograms_max: 32 };
         let memory = Memory::heap(size.bytes());
         fill(&memory, size);
         Self::over(memory, size)
