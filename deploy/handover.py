@@ -51,14 +51,17 @@ def is_text(word: str) -> bool:
 def taken(directory: Path) -> Request | None:
     """The request that waits there, which is then taken; None where there is none. What is no request, or an old one, is taken
     away."""
-    found = found_at(directory / ASKED)
-    with contextlib.suppress(KeyError, TypeError):
-        words = {name: found[name] for name in ("request", "by", "reason")}
-        asked_ns = found["asked_ns"]
-        fresh = type(asked_ns) is int and abs(time.time_ns() - asked_ns) < TAKEN_SECONDS_MAX * 1e9
-        if fresh and all(isinstance(word, str) and is_text(word) for word in words.values()):
-            return Request(**words, asked_ns=asked_ns)
-    return None
+    known = who_asks(found_at(directory / ASKED))
+    return None if known is None else Request(**known)
+
+
+def who_asks(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What every request says of itself, who asks, why and when; None where it is none, or an old one."""
+    words, asked_ns = {name: found.get(name) for name in ("request", "by", "reason")}, found.get("asked_ns")
+    if type(asked_ns) is not int or abs(time.time_ns() - asked_ns) >= TAKEN_SECONDS_MAX * 1e9:
+        return None
+    good = all(isinstance(word, str) and is_text(word) for word in words.values())
+    return words | {"asked_ns": asked_ns} if good else None
 
 
 def found_at(path: Path) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from meridian.deploy import handover, runs
 ASKED, TOLD, REFUSED = "roll.asked", "roll.told", "roll.refused"
 UNDER_WAY, DONE, NOT_DONE = "under way", "done", "refused"
 LOOK_SECONDS = 0.05
-TAKEN_SECONDS_MAX = 10.0
 PATH_LETTERS_MAX = 1_000
 
 
@@ -61,14 +60,10 @@ def taken(directory: Path) -> Request | None:
     """The request that waits there, which is then taken; None where there is none. What is no request, or an old one, is taken
     away."""
     found = handover.found_at(directory / ASKED)
-    with contextlib.suppress(KeyError, TypeError):
-        words = {name: found[name] for name in ("request", "by", "reason")}
-        to, asked_ns = found["to"], found["asked_ns"]
-        fresh = type(asked_ns) is int and abs(time.time_ns() - asked_ns) < TAKEN_SECONDS_MAX * 1e9
-        good = all(isinstance(word, str) and handover.is_text(word) for word in words.values())
-        if fresh and good and (to is None or (isinstance(to, str) and 0 < len(to) <= PATH_LETTERS_MAX)):
-            return Request(**words, to=to, asked_ns=asked_ns)
-    return None
+    known, to = handover.who_asks(found), found.get("to", "")
+    if known is None or not (to is None or (isinstance(to, str) and 0 < len(to) <= PATH_LETTERS_MAX)):
+        return None
+    return Request(**known, to=to)
 
 
 def refuse(directory: Path, request: Request, sentences: list[str]) -> None:
@@ -100,11 +95,12 @@ def ask(directory: Path, *, to: Path | None, by: str, reason: str, tell: Callabl
 
 
 def _until_taken(directory: Path, request: Request) -> None:
-    deadline = time.monotonic() + TAKEN_SECONDS_MAX
+    deadline = time.monotonic() + handover.TAKEN_SECONDS_MAX
     while (directory / ASKED).exists() and not _is_answered(directory, request):
         if time.monotonic() > deadline:
             raise Unreachable(
-                f"{directory}: nobody took the request within {TAKEN_SECONDS_MAX:.0f} s; nothing was done, it is taken back"
+                f"{directory}: nobody took the request within {handover.TAKEN_SECONDS_MAX:.0f} s; nothing was done, "
+                "it is taken back"
             )
         time.sleep(LOOK_SECONDS)
 
@@ -123,7 +119,7 @@ def _followed(directory: Path, request: Request, tell: Callable[[str], None]) ->
                 return found
         elif (refused := _read(directory / REFUSED)) is not None and refused.get("request") == request.request:
             raise CheckFailed(refused["refused"])
-        elif time.monotonic() - waited > TAKEN_SECONDS_MAX:
+        elif time.monotonic() - waited > handover.TAKEN_SECONDS_MAX:
             raise Unreachable(
                 f"{directory}: the request was taken and is not answered; `meridian status` says which engine leads"
             )
