@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 from tools import unchecked  # noqa: E402
 
+# What takes the suite's time is said with each run.
+SLOWEST = ["--durations=40", "--durations-min=5"]
 WORKERS = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 STAGES = {
@@ -24,7 +26,7 @@ STAGES = {
     "Rust": ["cargo", "test", "--workspace", "--locked", "--quiet", "--no-fail-fast"],
     # Most of them wait for processes more than they compute. A file's tests stay together: they share what they set up. In the
     # order of their names, since the files with the fewest tests take the longest.
-    "Python": [sys.executable, "-m", "pytest", "-q", *WORKERS, *sys.argv[1:]],
+    "Python": [sys.executable, "-m", "pytest", "-q", *SLOWEST, *WORKERS, *sys.argv[1:]],
 }
 
 
