@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from meridian import ports
 from tests.support import ROOT
 from tools.unchecked import VARIABLE, collected
+
+PORTS_FIRST, PORTS_OF_WORKER, WORKERS_MAX = 10_000, 2_800, 8
+"""All of them lie below the ports of outgoing connections."""
 
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,7 +39,10 @@ def meridian() -> Meridian:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collects what is not checked also when pytest runs by itself."""
+    """Collects what is not checked also when pytest runs by itself. Of workers side by side, each has its own ports."""
+    if worker := re.fullmatch(r"gw(\d+)", os.environ.get("PYTEST_XDIST_WORKER", "")):
+        first = PORTS_FIRST + int(worker[1]) % WORKERS_MAX * PORTS_OF_WORKER
+        os.environ.setdefault(ports.RANGE, f"{first}-{first + PORTS_OF_WORKER - 1}")
     if VARIABLE not in os.environ:
         os.environ[VARIABLE] = str(Path(config.cache.mkdir("meridian")) / "not-checked")
         Path(os.environ[VARIABLE]).unlink(missing_ok=True)

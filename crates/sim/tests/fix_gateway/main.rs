@@ -7,5 +7,6 @@ mod drop_copy;
 mod orders;
 mod quotes;
 mod recovery;
+mod silence;
 mod venue;
 mod world;

@@ -28,11 +28,23 @@ pub struct Setup {
     pub profile: &'static str,
     pub dialect: &'static str,
     pub faults: Faults,
+    /// The engine has fallen silent after so many milliseconds without a word.
+    pub silence_ms: u64,
+    /// Of each link.
+    pub ring_records: usize,
 }
 
 impl Setup {
     pub fn new(seed: u64) -> Self {
-        Self { seed, version: "FIX.4.4", profile: "{}", dialect: "{}", faults: Faults::NONE }
+        Self {
+            seed,
+            version: "FIX.4.4",
+            profile: "{}",
+            dialect: "{}",
+            faults: Faults::NONE,
+            silence_ms: 60_000,
+            ring_records: 1_024,
+        }
     }
 }
 
@@ -70,7 +82,7 @@ impl World {
     pub fn new(setup: Setup) -> Self {
         let mut sim = Simulation::new(setup.seed, setup.faults);
         sim.set_step_ns(5_000, 40_000);
-        let ring = RingConfig { depth_records: 1_024, record_bytes_max: 192, reliable: vec![true] };
+        let ring = RingConfig { depth_records: setup.ring_records, record_bytes_max: 192, reliable: vec![true] };
         sim.link("engine_gateway", &ring, "engine", &["gateway"]).unwrap();
         sim.link("gateway_engine", &ring, "gateway", &["engine"]).unwrap();
         let mut engine = sim.context("engine");
@@ -134,7 +146,7 @@ impl World {
             address: PORT,
             commands: "engine_gateway".into(),
             events: "gateway_engine".into(),
-            engine_silence_ns_max: 60_000 * MILLISECOND,
+            engine_silence_ns_max: self.setup.silence_ms * MILLISECOND,
             reconnect_ns: 2 * MILLISECOND,
             cancel_on_disconnect: 0,
             journal_segment_bytes: SEGMENT_BYTES,

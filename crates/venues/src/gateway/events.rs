@@ -66,6 +66,11 @@ impl Events {
         self.unheard = unheard;
     }
 
+    /// Whether what waits is for an engine that does not listen.
+    pub fn is_unheard(&self) -> bool {
+        self.unheard
+    }
+
     /// Whether everything was published.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()

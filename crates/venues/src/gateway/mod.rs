@@ -71,6 +71,8 @@ pub struct GatewayTile<P: Protocol = OuchVenue> {
     commands: Box<dyn Subscription>,
     heard_engine_ns: u64,
     engine_silent: bool,
+    /// When all that a silent engine had open was last told to go.
+    pulled_ns: u64,
     /// An engine was heard in this life.
     greeted: bool,
     /// The command under way.
@@ -101,6 +103,7 @@ impl<P: Protocol> GatewayTile<P> {
             commands,
             heard_engine_ns: 0,
             engine_silent: false,
+            pulled_ns: 0,
             greeted: false,
             command: [0; RECORD_BYTES_MAX],
             noted: [0; COMMANDS_A_CYCLE],

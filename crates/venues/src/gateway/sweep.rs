@@ -1,7 +1,8 @@
 //! Mass cancels, and pulling the orders of an engine that fell silent: passes over the session's orders.
 //!
 //! Invariant: a sweep ends when every order that was open when it began was told to go, or is gone; it waits while the session
-//! is down.
+//! is down. While the engine is silent one sweep follows the other, whatever became of what the last one asked for: a venue may
+//! refuse a cancel, a connection may lose it, an order may come to be known later.
 
 use records::broken::{Variant, is_broken};
 use records::{MassCancel, Owner, Reason};
@@ -13,6 +14,8 @@ use super::{GatewayTile, Protocol};
 pub const SWEEPS_MAX: usize = 8;
 /// Orders looked at in one cycle of a sweep.
 const ORDERS_A_CYCLE: usize = 256;
+/// What a silent engine has open is asked for again so often.
+const PULL_AGAIN_NS: u64 = 1_000_000_000;
 
 /// A pass over the session's orders that cancels those that match; zero fields match all.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,8 @@ pub struct Sweep {
     pub pulled: bool,
     /// The venue was asked to do it with one message, and will not.
     pub one_by_one: bool,
+    /// Orders that were told to go are told again.
+    again: bool,
     next_ref: u32,
 }
 
@@ -39,7 +44,7 @@ impl Sweep {
 
     /// Every order; `pulled`: because the engine is silent.
     pub fn everything(pulled: bool) -> Self {
-        Self { owner: Owner::zeroed(), instrument: 0, side: 0, pulled, one_by_one: false, next_ref: 1 }
+        Self { owner: Owner::zeroed(), instrument: 0, side: 0, pulled, one_by_one: false, again: false, next_ref: 1 }
     }
 
     /// Whether an order is one of those.
@@ -82,16 +87,23 @@ impl<P: Protocol> GatewayTile<P> {
         }
     }
 
-    /// An engine that says nothing any more has its orders pulled, once.
+    /// An engine that says nothing any more has its orders pulled, again and again until it is heard.
     pub(super) fn watch_engine(&mut self, now_ns: u64) {
         let silent = now_ns.saturating_sub(self.heard_engine_ns) > self.core.config.engine_silence_ns_max
             && !is_broken(Variant::SilentEngineKept);
         let sweeps = self.protocol.sweeps();
-        if silent && !self.engine_silent && sweeps.len() < SWEEPS_MAX {
+        if !silent || sweeps.len() >= SWEEPS_MAX {
+            return;
+        }
+        if !self.engine_silent {
             self.engine_silent = true;
             self.core.events.set_unheard(true);
+            self.pulled_ns = now_ns;
             sweeps.push(Sweep::everything(true));
             self.protocol.drop_set(&mut self.core, Reason::EngineSilent, now_ns);
+        } else if sweeps.is_empty() && now_ns.saturating_sub(self.pulled_ns) >= PULL_AGAIN_NS {
+            self.pulled_ns = now_ns;
+            sweeps.push(Sweep { again: true, one_by_one: true, ..Sweep::everything(true) });
         }
     }
 
@@ -112,7 +124,9 @@ impl<P: Protocol> GatewayTile<P> {
             if ended || !self.has_output_room() {
                 break;
             }
-            work += usize::from(self.sweep_one(&sweep, now_ns));
+            // The session ended under it: this order is the first one that the next session is told of.
+            let Ok(told) = self.sweep_one(&sweep, now_ns) else { break };
+            work += usize::from(told);
             sweep.next_ref += 1;
             if self.protocol.is_set_full() {
                 self.end_set(false, now_ns);
@@ -121,6 +135,9 @@ impl<P: Protocol> GatewayTile<P> {
         self.end_set(false, now_ns);
         if ended {
             self.protocol.sweeps().remove(0);
+            if sweep.pulled {
+                self.pulled_ns = now_ns;
+            }
             return work + 1;
         }
         // The first of this sweep went alone, so the others do.
@@ -129,17 +146,31 @@ impl<P: Protocol> GatewayTile<P> {
         work.max(1)
     }
 
-    fn sweep_one(&mut self, sweep: &Sweep, now_ns: u64) -> bool {
-        let Some(entry) = self.protocol.orders().get(sweep.next_ref) else { return false };
-        if entry.phase == Phase::Gone || entry.cancelling || !sweep.matches(entry) {
-            return false;
+    /// Tells one order to go, where it is one of the sweep's; whether it was told.
+    ///
+    /// # Errors
+    /// When the session does not take it now.
+    fn sweep_one(&mut self, sweep: &Sweep, now_ns: u64) -> Result<bool, ()> {
+        let Some(entry) = self.protocol.orders().get(sweep.next_ref) else { return Ok(false) };
+        if entry.phase == Phase::Gone || (entry.cancelling && !sweep.again) || !sweep.matches(entry) {
+            return Ok(false);
         }
         entry.pulled |= sweep.pulled;
-        let ready = self.protocol.cancel(sweep.next_ref, 0, now_ns).is_ok();
-        let sent = ready && self.protocol.send(now_ns).is_ok();
-        if sent && sweep.pulled {
+        if self.protocol.cancel(sweep.next_ref, 0, now_ns).is_err() {
+            return Ok(false);
+        }
+        match self.protocol.send(now_ns) {
+            Ok(()) => {}
+            Err(Reason::Closed | Reason::BackPressure) => {
+                let entry = self.protocol.orders().get(sweep.next_ref);
+                entry.into_iter().for_each(|entry| entry.cancelling = false);
+                return Err(());
+            }
+            Err(_) => return Ok(false),
+        }
+        if sweep.pulled {
             self.core.counts.pulled.add(1);
         }
-        sent
+        Ok(true)
     }
 }

@@ -118,6 +118,8 @@ struct Desk {
     /// The numbers as they were last journaled: when they began, and how far the venue was heard.
     venue_session: Option<VenueSession>,
     marked_ns: u64,
+    /// When those numbers began that were last met as other ones than the journal's.
+    renewed_ns: u64,
     counts: Counts,
 }
 
@@ -141,6 +143,7 @@ impl FixVenue {
                 again_lasting: 0,
                 venue_session: None,
                 marked_ns: 0,
+                renewed_ns: 0,
                 counts: Counts::new(counters),
             },
         }
@@ -298,10 +301,12 @@ impl Protocol for FixVenue {
     }
 
     fn mark(&mut self, core: &mut Core, now_ns: u64) {
+        if !core.recovered || now_ns.saturating_sub(self.desk.marked_ns) < MARK_NS {
+            return;
+        }
         let (next, began_ns) = (self.stream.session.numbers().0, self.stream.session.numbers_began_ns());
-        let known = self.desk.venue_session;
-        let news = known.is_none_or(|known| known.next_sequence != next);
-        if core.recovered && news && now_ns.saturating_sub(self.desk.marked_ns) >= MARK_NS {
+        let name = hexadecimal(began_ns);
+        if self.desk.venue_session.is_none_or(|known| known.next_sequence != next || known.name != name) {
             self.desk.journal_session(core, began_ns, next, now_ns);
         }
     }

@@ -171,10 +171,12 @@ impl Desk {
         let began_ns = session.numbers_began_ns();
         let other = self.venue_session.is_some_and(|known| known.name != super::hexadecimal(began_ns));
         if other || self.venue_session.is_none() {
-            if !self.journal_session(core, began_ns, session.numbers().0, now_ns) {
-                return false; // Once the link has taken what waits for it.
+            let kept = self.journal_session(core, began_ns, session.numbers().0, now_ns);
+            if !kept && Self::waits_for_link(core) {
+                return false;
             }
-            if other {
+            if other && self.renewed_ns != began_ns {
+                self.renewed_ns = began_ns;
                 core.counts.renewed.add(1);
                 self.questions.renewed = true;
                 self.fix.orders.forget_gone();
@@ -192,6 +194,12 @@ impl Desk {
             self.ask_all(session, open, now_ns);
         }
         true
+    }
+
+    /// Whether the link has to take first what waits for it. An engine that does not listen never does, and has orders that are to be
+    /// pulled: then how far the venue was heard is journaled later, and until then an earlier place is taken for it.
+    fn waits_for_link(core: &Core) -> bool {
+        !core.events.is_empty() && !core.events.is_unheard()
     }
 
     /// Has all quotes pulled, and waits for the answer; where there is none their states stay unknown.
@@ -318,11 +326,10 @@ impl Desk {
                 core.events.offer(&event);
             }
         }
-        if !self.journal_session(core, session.numbers_began_ns(), session.numbers().0, now_ns)
-            && !core.events.is_empty()
-        {
+        let kept = self.journal_session(core, session.numbers_began_ns(), session.numbers().0, now_ns);
+        if !kept && Self::waits_for_link(core) {
             self.questions.cursor = self.fix.orders.next_ref();
-            return 0; // The link is full: it takes what waits first.
+            return 0;
         }
         self.questions.stage = Stage::Done;
         core.recovered = true;
