@@ -15,7 +15,7 @@ from meridian import ports
 from tests.support import ROOT
 from tools.unchecked import VARIABLE, collected
 
-PORTS_FIRST, PORTS_OF_WORKER, WORKERS_MAX = 10_000, 2_800, 8
+PORTS_FIRST, PORTS_OF_WORKER, WORKERS_MAX = 10_000, 2_800, 7
 """All of them lie below the ports of outgoing connections."""
 
 Meridian = Callable[..., "subprocess.CompletedProcess[str]"]

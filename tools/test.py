@@ -19,7 +19,7 @@ from tools import unchecked  # noqa: E402
 
 # What takes the suite's time is said with each run.
 SLOWEST = ["--durations=40", "--durations-min=5"]
-WORKERS = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+WORKERS = ["-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 STAGES = {
     "style": [sys.executable, "tools/tidy.py"],
