@@ -4,7 +4,8 @@ A line is one JSON object. It carries its number and the SHA-256 of the line bef
 out or put in is found. Lines are appended under a lock and forced to the disk before a step counts as done.
 
 Invariant: what a killed writer left half written is no line, and the next writer cuts it; a whole line that does not follow the
-one before it is damage, with its number, and nothing is written behind it.
+one before it is damage, with its number, and nothing is written behind it. Whoever writes, a command or the limits API, writes
+through `append`: one at a time, and what the disk did not take whole is taken back before anybody else writes.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +28,20 @@ NAME = "breaks.jsonl"
 FIRST = "0" * 64
 """What the first line follows."""
 BYTES_MAX = 1 << 30
+WAIT_SECONDS = 10.0
+"""For a writer that does not end: it may be stopped."""
+LOOK_SECONDS = 0.01
 KEYS = {"sequence": int, "previous": str, "id": str, "step": str, "by": str, "reason": str, "at_ns": int}
 Entry = dict[str, Any]
 """A line without `sequence` and `previous`, which the book gives it."""
+
+
+class Taken(Unreachable):
+    """Somebody else has been writing for too long: nothing was written."""
+
+
+class Unsure(Unreachable):
+    """The disk failed in the middle, and would not take back what it had: the lines may be in the book or not."""
 
 
 @dataclass(slots=True)
@@ -84,29 +98,55 @@ def _entry(path: Path, line: bytes, number: int, previous: str) -> Entry:
     return dict(entry)
 
 
-def append(path: Path, plan: Callable[[Book], Sequence[Entry]]) -> Book:
+def append(path: Path, plan: Callable[[Book], Sequence[Entry]], *, wait_s: float = WAIT_SECONDS) -> Book:
     """Appends what `plan` makes of the book as it is now, alone and forced to the disk; returns the book with it.
 
-    `plan` may refuse by raising; then nothing is written. Raises Unreachable where the file cannot be written, CheckFailed for
-    damage.
+    `plan` may refuse by raising; then nothing is written. Waits so many seconds for another writer. Raises Taken, Unreachable
+    where the file cannot be written (nothing is then), Unsure where nobody knows, CheckFailed for damage.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with _alone(path, wait_s) as file:
             data = b"".join(iter(lambda: file.read(1 << 20), b""))
             book = parsed(path, data)
+            kept = book.whole_bytes
             lines = b"".join(_line(book, entry) for entry in plan(book))
             if lines:
-                file.truncate(len(data) - book.torn_bytes)
-                file.seek(0, os.SEEK_END)
-                _write(file.fileno(), lines)
-                os.fsync(file.fileno())
-                _force_folder(path.parent)
+                _write(path, file.fileno(), kept, lines)
                 book.torn_bytes = 0
             return book
     except OSError as error:
         raise Unreachable(in_words(error) if error.filename else f"{path}: {in_words(error)}") from None
+
+
+def _alone(path: Path, wait_s: float) -> FileIO:
+    """The file, locked until it is closed. Raises Taken, or OSError."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = FileIO(descriptor, "r+")
+        try:
+            _lock(path, descriptor, deadline, wait_s)
+            # A backup may have been put in its place between our opening and our locking: then this is not the book.
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _lock(path: Path, descriptor: int, deadline: float, wait_s: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                told = f"{path}: another process has been writing it for {wait_s:g} s; nothing was written"
+                raise Taken(
+                    f"{told}; allowed is one writer at a time: try again, or look for one that is stopped"
+                ) from None
+            time.sleep(LOOK_SECONDS)
 
 
 def _line(book: Book, entry: Entry) -> bytes:
@@ -119,9 +159,24 @@ def _line(book: Book, entry: Entry) -> bytes:
     return line
 
 
-def _write(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _write(path: Path, descriptor: int, kept: int, lines: bytes) -> None:
+    """Puts lines behind the first `kept` bytes and forces them to the disk: all of them, or none. Raises OSError, or Unsure."""
+    try:
+        os.ftruncate(descriptor, kept)
+        os.lseek(descriptor, kept, os.SEEK_SET)
+        left = lines
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+        _force_folder(path.parent)
+    except OSError as error:
+        try:
+            os.ftruncate(descriptor, kept)
+            os.fsync(descriptor)
+        except OSError:
+            told = f"{path}: {in_words(error)}, and what was begun could not be taken back"
+            raise Unsure(f"{told}; the step may be in the book or not: look again before it is repeated") from None
+        raise
 
 
 def _force_folder(folder: Path) -> None:

@@ -6,9 +6,9 @@ from a comparison after the fact (`reconciliation`, `end_of_day`). What people d
     found → explained → adopted → closed
                       ↘ disputed → adopted, or closed once the difference is gone
 
-Invariant: no break ends but by a person with a reason, and what accepts a difference is done by a second person. A break's id
-follows from what differs and where, so the same difference has the same id whenever it is looked for. A step changes the book
-alone: no engine's position, hold or order changes by it.
+Invariant: no break ends but by a person with a reason, and what accepts a difference is done by a second person; where that one
+is signed in, so was the first. A break's id follows from what differs and where, so the same difference has the same id whenever
+it is looked for. A step changes the book alone: no engine's position, hold or order changes by it.
 """
 
 from __future__ import annotations
@@ -44,6 +44,64 @@ GONE = "gone"
 ENGINE, RECONCILE = "engine", "reconcile"
 """Scopes: who looks, and so who can say that a difference is gone. The engine never takes a break back."""
 BY_MAX, REASON_MAX = 64, 500
+TAKEN_OVER = {"explain": EXPLAINED, "dispute": DISPUTED}
+"""What a person who is signed in may do again where the step before was done by a bare name → the state: it is theirs then."""
+INNER = ("item", "previous", "token", "again", "request")
+"""Of an entry, what no history shows."""
+
+
+class Refusal(CheckFailed):
+    """A step that is not allowed. `one`: the break as it is."""
+
+    def __init__(self, sentence: str, one: Known) -> None:
+        super().__init__(sentence)
+        self.one = one
+
+
+class NotNow(Refusal):
+    """The state does not allow it."""
+
+
+class NotThisPerson(Refusal):
+    """A second person has to do it."""
+
+
+class Changed(Refusal):
+    """It is another version than the one that the step was made for."""
+
+
+class KeyUsed(CheckFailed):
+    """The key was used for another request."""
+
+
+class NoSuchBreak(BadInput):
+    """There is no break of this id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What somebody asks for."""
+
+    number: str
+    """The break's id."""
+    verb: str
+    by: str
+    reason: str
+    token: str = ""
+    """Marks the token of a person who is signed in; nothing for a bare name."""
+    version: int | None = None
+    """Of the break for which it was made; None: whatever it is."""
+    again: tuple[str, str] | None = None
+    """Digests of the key of an idempotent request and of the request itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of a step."""
+
+    one: Known
+    replayed: bool = False
+    """Whether it had been done before, under the same key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +154,24 @@ class Known:
         return self.state != CLOSED
 
     @property
+    def version(self) -> int:
+        """Grows with each entry of the book about it."""
+        return len(self.history)
+
+    @property
+    def last(self) -> Entry | None:
+        """The last step that a person did."""
+        return next((entry for entry in reversed(self.history) if entry["step"] in STEPS.values()), None)
+
+    @property
     def last_by(self) -> str:
-        """Who did the last step that a person did."""
-        people = [str(entry["by"]) for entry in self.history if entry["step"] in STEPS.values()]
-        return people[-1] if people else ""
+        """Who did that."""
+        return str(self.last["by"]) if self.last else ""
+
+    @property
+    def last_signed_in(self) -> bool:
+        """Whether that was somebody who was signed in, not a bare name."""
+        return bool(self.last and self.last.get("signed_in"))
 
     @property
     def until_ns(self) -> int | None:
@@ -117,6 +189,24 @@ class Known:
             return []
         return [verb for verb, states in BEFORE.items() if self.state in states or (verb == "close" and self.gone)]
 
+    @property
+    def next_step(self) -> str:
+        """Who has to do what; nothing once it is closed."""
+        another = f"somebody else than {self.last_by}"
+        if self.state == FOUND:
+            told = "somebody explains it"
+        elif self.state == EXPLAINED:
+            told = f"{another} adopts it, or it is disputed"
+        elif self.state == ADOPTED:
+            told = "it is closed"
+        elif self.item.scope == ENGINE:
+            told = f"{another} adopts or closes it"
+        else:
+            told = f"the venue puts it right, or {another} adopts it"
+        if not self.is_open:
+            return ""
+        return f"it is gone: it is closed, or {told}" if self.gone and self.state != ADOPTED else told
+
     def described(self, now_ns: int) -> dict[str, Any]:
         """For JSON."""
         about = {"state": self.state, "open": self.is_open, "gone": self.gone, "age_ns": self.age_ns(now_ns)}
@@ -128,7 +218,7 @@ def known(run: Run) -> dict[str, Known]:
 
     Raises CheckFailed for a damaged book, Unreachable or BadInput for a journal that is not there or damaged.
     """
-    return _merged(of_engine(run), break_book.read(book_of(run)), book_of(run))
+    return merged(of_engine(run), break_book.read(book_of(run)), book_of(run))
 
 
 def book_of(run: Run) -> Path:
@@ -156,7 +246,8 @@ def sentence(counts: dict[str, int]) -> str:
     )
 
 
-def _merged(engine: Iterable[Item], book: Book, path: Path) -> dict[str, Known]:
+def merged(engine: Iterable[Item], book: Book, path: Path) -> dict[str, Known]:
+    """What an engine told and what the book at `path` has, the oldest first. Raises CheckFailed for a damaged book."""
     found = {item.id: Known(item=item) for item in engine}
     for entry in book.entries:
         _apply(found, entry, path)
@@ -179,7 +270,8 @@ def _apply(found: dict[str, Known], entry: Entry, path: Path) -> None:
         found[number].gone = True
     else:
         found[number].state = step
-    found[number].history.append({key: value for key, value in entry.items() if key not in ("item", "previous")})
+    shown = {key: value for key, value in entry.items() if key not in INNER}
+    found[number].history.append(shown | ({"signed_in": bool(entry.get("token"))} if step in STEPS.values() else {}))
 
 
 def _item(entry: Entry, path: Path) -> Item:
@@ -390,7 +482,7 @@ def record(run: Run, items: Sequence[Item], scopes: Iterable[str], now_ns: int) 
     path, engine, looked = book_of(run), of_engine(run), set(scopes)
 
     def plan(book: Book) -> list[Entry]:
-        there = _merged(engine, book, path)
+        there = merged(engine, book, path)
         found = {item.id: item for item in items}
         new = [item for item in found.values() if item.id not in there or there[item.id].gone]
         gone = [
@@ -403,30 +495,70 @@ def record(run: Run, items: Sequence[Item], scopes: Iterable[str], now_ns: int) 
 
     # Most comparisons have nothing to say: then no file is made.
     book = break_book.append(path, plan) if plan(break_book.read(path)) else break_book.read(path)
-    return _merged(engine, book, path)
+    return merged(engine, book, path)
 
 
 def step(run: Run, number: str, verb: str, *, by: str, reason: str, now_ns: int | None = None) -> Known:
-    """A person's step: `verb` is one of STEPS, `number` the break's id. Raises BadInput with all that is wrong with the words,
-    CheckFailed for a step that is not allowed, and what `known` raises."""
+    """A step of a person who gives a bare name: `verb` is one of STEPS, `number` the break's id. Raises BadInput with all that is
+    wrong with the words, CheckFailed for a step that is not allowed, and what `known` raises."""
     at_ns = time.time_ns() if now_ns is None else now_ns
     wrong = wrong_words(by, reason)
     if wrong:
         raise BadInput(wrong)
-    path, engine = book_of(run), of_engine(run)
+    asked = Step(number=number, verb=verb, by=by, reason=reason)
+    return take(book_of(run), of_engine(run), asked, at_ns).one
+
+
+def take(
+    path: Path, engine: Sequence[Item], asked: Step, at_ns: int, *, wait_s: float = break_book.WAIT_SECONDS
+) -> Done:
+    """Does a step, and does it once under one key. `path`: the run's book; `engine`: the breaks that its engine told.
+
+    Raises NoSuchBreak, KeyUsed, Changed, NotNow or NotThisPerson where it is refused, and what `break_book.append` raises.
+    """
+    answered: list[Done] = []
 
     def plan(book: Book) -> list[Entry]:
-        there = _merged(engine, book, path)
-        one = there.get(number)
+        answered[:] = _answered(engine, book, path, asked)
+        if answered:
+            return []
+        there = merged(engine, book, path)
+        one = there.get(asked.number)
         if one is None:
-            raise BadInput(unknown(number, there))
-        _allow(one, verb, by)
-        first = [] if one.history else [_entry(number, FOUND, "", "", one.item.found_ns) | {"item": asdict(one.item)}]
-        return [*first, _entry(number, STEPS[verb], by, reason, at_ns) | {"user": getpass.getuser()}]
+            raise NoSuchBreak(unknown(asked.number, there))
+        _allow(one, asked)
+        number, item = asked.number, one.item
+        first = [] if one.history else [_entry(number, FOUND, "", "", item.found_ns) | {"item": asdict(item)}]
+        return [*first, _entry(number, STEPS[asked.verb], asked.by, asked.reason, at_ns) | _signature(asked)]
 
     # Refused here, nothing is opened for writing; refused there, somebody was quicker.
-    plan(break_book.read(path))
-    return _merged(engine, break_book.append(path, plan), path)[number]
+    if plan(break_book.read(path)):
+        book = break_book.append(path, plan, wait_s=wait_s)
+        answered = answered or [Done(one=merged(engine, book, path)[asked.number])]
+    assert answered, "a step that is not refused and writes nothing was done before"
+    return answered[0]
+
+
+def _answered(engine: Sequence[Item], book: Book, path: Path, asked: Step) -> list[Done]:
+    """What the same request was answered when it came first; nothing where it did not. Raises KeyUsed."""
+    for place, entry in enumerate(book.entries if asked.again else ()):
+        assert asked.again is not None
+        if entry.get("again") == asked.again[0]:
+            if (entry.get("request"), entry["id"]) != (asked.again[1], asked.number):
+                raise KeyUsed("the key was used for another request: allowed is a key that is new for every change")
+            until = Book(entries=book.entries[: place + 1])
+            return [Done(one=merged(engine, until, path)[asked.number], replayed=True)]
+    return []
+
+
+def _signature(asked: Step) -> Entry:
+    """Under whose account and, of a person who is signed in, with which token and key."""
+    signed: Entry = {"user": getpass.getuser()}
+    if asked.token:
+        signed |= {"token": asked.token}
+    if asked.again:
+        signed |= {"again": asked.again[0], "request": asked.again[1]}
+    return signed
 
 
 def _entry(number: str, step: str, by: str, reason: str, at_ns: int) -> Entry:
@@ -452,15 +584,41 @@ def unknown(number: str, there: Iterable[str]) -> str:
     return f"ID = {number[:120]}: allowed is {told}"
 
 
-def _allow(one: Known, verb: str, by: str) -> None:
+def refusals(one: Known, by: str, token: str) -> dict[str, Refusal | None]:
+    """Of each step, why this person may not do it now; None where they may."""
+    found: dict[str, Refusal | None] = {}
+    for verb in STEPS:
+        try:
+            _allow(one, Step(number=one.item.id, verb=verb, by=by, reason="", token=token))
+            found[verb] = None
+        except Refusal as refused:
+            found[verb] = refused
+    return found
+
+
+def _allow(one: Known, asked: Step) -> None:
     """Refuses a step that is not allowed now, or not to this person."""
-    if verb not in one.allowed:
+    verb, number = asked.verb, one.item.id
+    if asked.version not in (None, one.version):
+        told = f"{one.state}{f', by {one.last_by}' if one.last_by else ''}"
+        raise Changed(f"{verb} {number}: it is {told}, in version {one.version}; allowed is that version", one)
+    taken_over = bool(asked.token) and TAKEN_OVER.get(verb) == one.state and not one.last_signed_in
+    if verb not in one.allowed and not taken_over:
         allowed = " or ".join(one.allowed) or "nothing: it stays closed"
-        raise CheckFailed(f"{verb} {one.item.id}: it is {one.state}; allowed is {allowed}")
+        raise NotNow(f"{verb} {number}: it is {one.state}; allowed is {allowed}", one)
     if verb == "close" and one.state == DISPUTED and not one.gone and one.item.scope != ENGINE:
         told = "it is disputed and the records still differ"
-        raise CheckFailed(f"close {one.item.id}: {told}; allowed is adopt, or close once the difference is gone")
-    waived = verb == "close" and one.gone
-    if (verb, one.state) in SECOND and by.strip().casefold() == one.last_by.strip().casefold() and not waived:
-        told = f"{one.last_by} did the step before ({one.state})"
-        raise CheckFailed(f"{verb} {one.item.id}: {told}; allowed is somebody else than that")
+        raise NotNow(f"close {number}: {told}; allowed is adopt, or close once the difference is gone", one)
+    if (verb, one.state) in SECOND and not (verb == "close" and one.gone):
+        _second(one, asked)
+
+
+def _second(one: Known, asked: Step) -> None:
+    """Refuses who did the step before; and, where a person is signed in, to follow somebody who was not."""
+    before = f"{asked.verb} {one.item.id}: {one.last_by} did the step before ({one.state})"
+    if asked.by.strip().casefold() == one.last_by.strip().casefold():
+        raise NotThisPerson(f"{before}; allowed is somebody else than that", one)
+    if asked.token and not one.last_signed_in:
+        again = next(verb for verb, state in TAKEN_OVER.items() if state == one.state)
+        allowed = f"allowed is to {again} it signed in; then somebody else, signed in, does this"
+        raise NotThisPerson(f"{before} without being signed in; {allowed}", one)

@@ -1,7 +1,8 @@
 """`meridian end-of-day check | file`: the day by our journals, the drop copies and the venues' files.
 
-Invariant: exit code 0 means that every record of every venue tells the same; 1 that some do not, that what differs could not be
-kept, or that a kill which was asked for is not in force; 2 bad input, before anything is compared; 3 that a journal is not there.
+Invariant: exit code 0 means that every record of every venue tells the same; 1 that some do not, that what differs or the report
+could not be kept, or that a kill which was asked for is not in force; 2 bad input, before anything is compared; 3 that a journal
+is not there.
 """
 
 from __future__ import annotations
@@ -132,8 +133,10 @@ def check_command(
     for name, checked in found.items():
         head = f"{name}: " if name else ""
         kept[name] = _keep(regions[name], checked)
-        errors += [f"{head}{one}" for one in [*checked.sentences, *kept[name].errors]]
-        value["regions"][name or regions[name].name] = checked.described() | {"breaks": kept[name].counts}
+        told = checked.described() | {"breaks": kept[name].counts}
+        value["regions"][name or regions[name].name] = told
+        unkept = _report(regions[name], told, [path.name for path in named.values()])
+        errors += [f"{head}{one}" for one in [*checked.sentences, *kept[name].errors, *unkept]]
     beyond = [sentence for checked in found.values() for sentence in checked.beyond(tolerance_lots)]
     if trip_kill and beyond:
         value["kill"], failed = _kill(client, trip_kill, beyond, wait)
@@ -155,6 +158,17 @@ def _keep(run: Run, checked: Checked) -> Kept:
 
     certain = run.is_over or checked.window[1] <= time.time_ns()
     return keep(run, lambda now_ns: (room.items(run, checked, now_ns), room.scopes(checked)), certain=certain)
+
+
+def _report(run: Run, told: dict[str, Any], names: list[str]) -> list[str]:
+    """Keeps the report beside the run; what went wrong, a sentence each. `names`: of the venues' files."""
+    from meridian.analytics import end_of_day_reports
+
+    try:
+        end_of_day_reports.keep(run, told | {"files": names}, time.time_ns())
+    except Failure as failure:
+        return failure.errors
+    return []
 
 
 def _named(files: tuple[str, ...], wrong: list[str]) -> dict[str, Path]:

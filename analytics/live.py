@@ -68,6 +68,25 @@ def live_run(run: Run) -> LiveRun | None:
     return None
 
 
+def counter(run: Run, name: str) -> int | None:
+    """A counter of a run that is up, as TILE.NAME; None where none of its processes has it. No lock is touched, so that it may be
+    asked as often as one likes."""
+    from meridian.deploy import runs
+
+    for description in sorted(runs.root().glob(f"*/{runs.DESCRIPTION}")):
+        try:
+            about = json.loads(description.read_text(encoding="utf-8"))
+            ours = Path(about["data_directory"]).resolve().is_relative_to(run.directory.resolve())
+            shared = Path(about["shared_directory"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        for counters in _read(sorted((shared / COUNTERS).glob("*"))).values() if ours else ():
+            value = counters.get(name)
+            if isinstance(value, int):
+                return value
+    return None
+
+
 def keep(directory: Path, live: LiveRun, *, warm: bool = False, supervisor: bool = False) -> None:
     """Copies what lies in shared memory beside the journals, before it is taken away with the processes.
 

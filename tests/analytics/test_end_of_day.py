@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from meridian import records
 from meridian._native import analytics as native
-from meridian.analytics import Run, breaks, end_of_day, venue_file
+from meridian.analytics import Run, breaks, end_of_day, end_of_day_reports, venue_file
 from meridian.analytics.end_of_day import ALWAYS, COPY, FILE, OURS, Checked
 from meridian.cli import main
 from meridian.console import BadInput, Unreachable
@@ -370,6 +370,13 @@ def test_a_day_that_agrees_trips_nothing_and_ends_with_zero(tmp_path: Path, type
     document = json.loads(out)
     assert code == 0 and err == "" and document["agrees"] and document["kill"] is None
     assert document["regions"]["story"]["breaks"]["open"] == 1, "the bust that the engine told"
+    (report,), wrong = end_of_day_reports.listed(Run.open(directory))
+    told = {key: value for key, value in report.items() if key not in ("schema", "run", "checked_ns", "files")}
+    assert wrong == [] and told == document["regions"]["story"] and len(report["files"]) == 2
+    (directory / end_of_day_reports.FOLDER).rename(tmp_path / "elsewhere")
+    (directory / end_of_day_reports.FOLDER).touch()
+    code, out, err = typed(*words(directory, files))
+    assert code == 1 and "error: the report is not kept: " in err and "the same in every record" in out
 
 
 def test_of_a_run_that_goes_on_only_a_window_that_is_over_makes_breaks(tmp_path: Path, typed: Typed) -> None:
