@@ -433,6 +433,7 @@ class Platform:
             "reference": str(first.files["reference"].resolve()),
             "limits": str(first.files["limits"].resolve()),
             "holders": holders(self.regions),
+            "runs": str(self._own().resolve()),
             "kill_sockets": {name: str(one.reserve() / f"{AGENT}.socket") for name, one in self.below.items()},
         }
         if self.tls:

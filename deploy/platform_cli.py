@@ -85,6 +85,7 @@ def told(place: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
 def _tell(facts: dict[str, Any], how: str) -> None:
     note(f"{', '.join(run['name'] for run in facts['runs'])} are up; {how}")
     note(f"limits API: {facts['api']}; tokens: {facts['tokens']}")
+    note(f"breaks, in a browser: {facts['api']}/breaks; sign in with a token")
     note(f"what lasts: {facts['data']}; `meridian report {facts['data']}`")
     for path in facts["token_files"]:
         note(f"a risk officer's token: --token-file {path}")

@@ -1,7 +1,8 @@
 """The application: routes under `/v1`, one schema for every error, bounds around all of it.
 
-Invariant: nothing is served without a token, the description of the API included; whatever a request holds, it is answered
-with a status below 500, or 503 with a sentence when the store is away.
+Invariant: nothing is served without a token, the description of the API included; the files of pages, which tell nothing, are
+served to anybody. Whatever a request holds, it is answered with a status below 500, or 503 with a sentence when the store or the
+book of breaks is away.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 import meridian
-from meridian.risk.api import kill_routes, limit_routes, rule_routes, session_routes, state_routes, stream, words
+from meridian.risk.api import (
+    break_routes,
+    kill_routes,
+    limit_routes,
+    rule_routes,
+    session_routes,
+    state_routes,
+    stream,
+    words,
+)
 from meridian.risk.api.errors import Errors, Refused, problem
 from meridian.risk.api.guard import Guarded
 from meridian.risk.api.service import Reader, Service
+from meridian.web import pages
 
 log = structlog.get_logger("limits-api")
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -38,7 +49,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         422: "input that cannot be used, every error at once",
         428: "If-Match is missing",
         429: "too many requests",
-        503: "the store is away: nothing was written, or its fate is unknown",
+        503: "the store or the book of breaks is away: nothing was written, or its fate is unknown",
     }.items()
 }
 
@@ -67,8 +78,9 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    for routes in (limit_routes, kill_routes, rule_routes, session_routes, state_routes, stream):
+    for routes in (limit_routes, kill_routes, rule_routes, session_routes, state_routes, break_routes, stream):
         app.include_router(routes.router)
+    app.include_router(pages.router)
 
     @app.get("/v1/openapi.json", tags=["health"], summary="This description")
     async def description(_: Reader) -> dict[str, Any]:
@@ -87,7 +99,7 @@ def _add_handlers(app: FastAPI) -> None:
 
     async def on_bad_input(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        path, media = getattr(request.scope.get("route"), "path", ""), request.headers.get("content-type", "")
+        path, media = getattr(request.scope.get("route"), "path_format", ""), request.headers.get("content-type", "")
         wrong = words.problems_of(app.openapi(), path, request.method, media, error.errors())
         body = Errors(code="bad_input", errors=list(wrong))
         return JSONResponse(body.model_dump(mode="json"), 422)

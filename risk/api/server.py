@@ -63,6 +63,7 @@ class Settings(Entry):
     limits: str | None = Field(default=None, description="a limits file, which an empty store takes in")
     holders: list[Holder] = Field(default=[], description="engines that hold parts, as REGION-SHARD")
     kill_sockets: dict[str, str] = Field(default={}, description="the path of each region's local socket")
+    runs: str | None = Field(default=None, description="the directory of a run or a platform, whose breaks are served")
     proposal_seconds: int = Field(default=900, ge=1, le=86_400, description="a whole number from 1 to 86400")
 
 
@@ -103,6 +104,8 @@ def problems_of(settings: Settings) -> list[str]:
         mode = stat.S_IMODE(Path(settings.key).stat().st_mode)
         if mode & 0o077:
             found.append(f"key = {settings.key}: mode {mode:o}; allowed is mode 600 (chmod 600).")
+    if settings.runs is not None and not Path(settings.runs).is_dir():
+        found.append(f"runs = {settings.runs}: allowed is a directory that is there.")
     if settings.limits is not None and settings.reference is None:
         found.append("reference is missing: allowed with limits is the file of its reference data.")
     return found
@@ -160,6 +163,7 @@ def build(settings: Settings) -> Service:
         world=World(reference=reference, holders=tuple(settings.holders)),
         limits=limits,
         kill_sockets={region: Path(path) for region, path in settings.kill_sockets.items()},
+        runs=Path(settings.runs) if settings.runs else None,
         proposal_seconds=settings.proposal_seconds,
     )
     service = Service(about, EtcdStore(etcd))

@@ -19,6 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 import meridian
 from meridian.coordination.clock import Clock
 from meridian.risk.api import amounts, keys
+from meridian.risk.api.breaks import Breaks
 from meridian.risk.api.changes import World
 from meridian.risk.api.errors import refused
 from meridian.risk.api.guard import Buckets
@@ -30,7 +31,7 @@ from meridian.risk.api.plans import Actor
 from meridian.risk.api.store import Store
 from meridian.risk.api.tokens import Action, Token, Tokens
 from meridian.risk.api.values import Limit
-from meridian.risk.api.view import View
+from meridian.risk.api.view import Change, View
 from meridian.risk.api.writer import Again, Writer
 from meridian.risk.limits import Limits
 
@@ -50,6 +51,8 @@ class Settings:
     limits: Limits | None = None
     kill_sockets: dict[str, Path] = field(default_factory=dict)
     """Region → the local socket of its agent."""
+    runs: Path | None = None
+    """The directory of the run or the platform whose breaks are served."""
     proposal_seconds: int = 900
     rate_a_second: float = RATE_A_SECOND
     rate_burst: float = RATE_BURST
@@ -72,11 +75,13 @@ class Service:
         self.failed_rates = Buckets(10.0, 50.0)
         self.differences: list[str] = []
         self.streams: dict[str, int] = {}
+        self.breaks = Breaks(settings.runs, self._tell_breaks)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Follows etcd; the import is made when it is reached."""
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._import_then_keep_house())]
+        self._tasks.append(asyncio.create_task(self.breaks.follow()))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_VIEW_SECONDS):
                 await self.view.ready.wait()
@@ -85,6 +90,7 @@ class Service:
         """Ends what runs in the background."""
         for task in self._tasks:
             task.cancel()
+        self.breaks.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.store.close()
 
@@ -121,6 +127,10 @@ class Service:
         self.differences = differences(self.view, loaded)
         for sentence in self.differences:
             log.warning("file and store differ; the store is in force", what=sentence)
+
+    def _tell_breaks(self, regions: set[str]) -> None:
+        for name in sorted(regions):
+            self.view.tell(Change("breaks", name, self.view.revision, {"region": name}))
 
     # What routes use.
 

@@ -6,6 +6,7 @@ Invariant: a client that is too slow is told to read again (`reset`), never kept
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -20,7 +21,7 @@ from meridian.risk.api.view import Change, Listener
 router = APIRouter(prefix="/v1")
 KINDS = {
     "limits", "parts", "kill", "local", "acks", "positions", "usage", "regions", "slots", "sessions", "approvals",
-    "audit", "tree", "generation", "view", "finding", "reset",
+    "audit", "tree", "generation", "view", "finding", "reset", "breaks",
 }  # fmt: skip
 ALWAYS = {"view", "reset"}
 SECONDS_BETWEEN_SIGNS = 10.0
@@ -45,7 +46,8 @@ async def events(service: Service, holder: str, kinds: set[str]) -> AsyncIterato
     """What one client gets: first `reset` with the revision from which on it sees everything."""
     service.streams[holder] = service.streams.get(holder, 0) + 1
     try:
-        with service.view.listen() as listener:
+        wanted = service.breaks.listening() if "breaks" in kinds else contextlib.nullcontext()
+        with service.view.listen() as listener, wanted:
             yield event(Change("reset", "", service.view.revision, {}))
             while True:
                 change = await _next(listener)
@@ -78,7 +80,7 @@ async def stream(
     kinds: Annotated[str, Query(max_length=200, description="comma-separated kinds; absent: all")] = "",
 ) -> StreamingResponse:
     """`event` is the kind of key that changed, `id` the store's revision, `data` key, revision and value. After `reset`
-    everything is to be read again."""
+    everything is to be read again. Of `breaks` the key is the region whose breaks are others; they are read at `/v1/breaks`."""
     asked = {word for word in kinds.split(",") if word}
     if asked - KINDS:
         raise refused(422, "bad_input", "kinds", ",".join(sorted(asked - KINDS)), "some of " + ", ".join(sorted(KINDS)))

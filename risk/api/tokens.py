@@ -31,8 +31,9 @@ TOKEN_CHARACTERS_MAX = 200
 Role = Literal["viewer", "trader", "risk"]
 ROLES: list[Role] = ["viewer", "trader", "risk"]
 Action = Literal[
-    "read", "validate", "tighten", "propose", "confirm", "withdraw", "kill", "kill_own", "rearm", "tree", "session"
-]
+    "read", "validate", "tighten", "propose", "confirm", "withdraw", "kill", "kill_own", "rearm", "tree", "session",
+    "settle_breaks",
+]  # fmt: skip
 ACTIONS: dict[Action, set[Role]] = {
     "read": {"viewer", "trader", "risk"},
     "validate": {"trader", "risk"},
@@ -45,6 +46,7 @@ ACTIONS: dict[Action, set[Role]] = {
     "rearm": {"risk"},
     "tree": {"risk"},
     "session": {"trader", "risk"},
+    "settle_breaks": {"risk"},
 }
 """Action → the roles that may."""
 

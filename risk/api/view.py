@@ -380,6 +380,10 @@ class View:
         finally:
             self._listeners.remove(listener)
 
+    def tell(self, change: Change) -> None:
+        """What listeners hear beside what the store holds."""
+        self._tell(change)
+
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:
             listener.offer(change)

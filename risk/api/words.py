@@ -130,6 +130,8 @@ def _resolved(document: Schema, schema: Schema) -> Schema:
 def _form(document: Schema, schema: Schema) -> str:
     """A field's type in words."""
     found = _resolved(document, schema)
+    if found.get("type") == "array":
+        return _form(document, found.get("items", {}))
     names = NAMES.fullmatch(str(found.get("pattern", "")))
     if names or "enum" in found:
         return _listed(names[1].split("|") if names else found["enum"])

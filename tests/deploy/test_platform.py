@@ -89,6 +89,17 @@ def test_positions_of_each_region_are_seen_in_the_other(world: World) -> None:
         assert peer["region"] == other and peer["watermark"] > 0, peer
 
 
+def test_the_breaks_of_both_regions_are_served_while_they_trade(world: World) -> None:
+    def told() -> dict[str, Any]:
+        answer: dict[str, Any] = world.first.get("/v1/breaks")
+        return answer
+
+    world.until(lambda: all(one["age_ms"] is not None for one in told()["regions"]))
+    found = told()
+    assert [(one["region"], one["over"]) for one in found["regions"]] == [(region, False) for region in REGIONS]
+    assert found["problems"] == [] and found["you"]["may_step"]
+
+
 def test_a_region_that_fails_is_stopped_alone(world: World) -> None:
     platform = world.platform
     os.kill(platform.below["chicago"].run.processes["engine"]["pid"], signal.SIGKILL)

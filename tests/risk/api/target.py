@@ -31,10 +31,10 @@ class Quiet(uvicorn.Server):
 class Target:
     """A running API over a double."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: Any) -> None:
         self.store = Double()
         self.secrets = made_tokens(folder / "tokens.json")
-        self.service = Service(api_settings(folder, loaded_limits(folder)), self.store)
+        self.service = Service(api_settings(folder, loaded_limits(folder), **more), self.store)
         self.service.failed_rates = guard.Buckets(1e6, 1e6)
         self.app = create_app(self.service)
         self.socket = socket.create_server(("127.0.0.1", 0))

@@ -19,15 +19,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from meridian.analytics import break_book
 from meridian.coordination import Etcd, EtcdServer
 from meridian.ports import free_ports
 from meridian.risk.api import keys, server
 from meridian.risk.api.client import Client
 from meridian.risk.api.parts import region_of
+from tests.analytics.breaks_support import many, write_found
+from tests.analytics.support import make_run
 from tests.risk.api.harness import HOLDERS, loaded_limits, made_tokens
 from tests.support import ROOT
 
@@ -391,3 +395,67 @@ def test_a_change_is_in_the_store_within_milliseconds(world: World) -> None:
     median = statistics.median(took)
     print(f"limit change, request to commit and answer: p50 {median:.2f} ms, p90 {sorted(took)[44]:.2f} ms")
     assert median < 250, "an order of magnitude, on a machine that others use"
+
+
+# Breaks: a book, an API, a command, and a kill.
+
+
+@contextlib.contextmanager
+def a_process(world: World) -> Iterator[subprocess.Popen[str]]:
+    """The API as a process of its own, once it answers."""
+    file = world.folder / "api.toml"
+    file.write_text(
+        "".join(f"{key} = {json.dumps(value)}\n" for key, value in world.settings.items() if key != "kill_sockets")
+    )
+    words = [sys.executable, "-m", "meridian", "limits", "serve", str(file)]
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None and "listens on" in process.stderr.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def explain(world: World, number: str, key: str) -> int:
+    """HTTP's status of one step; 0 where nobody answered."""
+    headers = {"Authorization": f"Bearer {world.secrets['risk']}", "If-Match": '"1"', "Idempotency-Key": key}
+    try:
+        path = f"{world.address}/v1/breaks/story/{quote(number, safe='')}/explain"
+        return httpx.post(path, json={"reason": "late"}, headers=headers, timeout=30).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+def test_an_api_and_a_command_keep_one_book_of_breaks_and_a_killed_api_loses_no_step(world: World) -> None:
+    place = make_run(world.folder / "runs")
+    book = place / break_book.NAME
+    numbers = [item.id for item in many(26)]
+    write_found(book, many(26))
+    world.settings["runs"] = str(place)
+    answers: dict[str, int] = {}
+
+    def by_api(mine: list[str]) -> None:
+        for number in mine:
+            answers[number] = explain(world, number, f"key-{number}")
+
+    def by_command(number: str) -> int:
+        words = ["breaks", "explain", number, "--run", str(place), "--by", "ann", "--reason", "late"]
+        return cli(world, "viewer", *words).returncode
+
+    with a_process(world) as process, concurrent.futures.ThreadPoolExecutor(5) as people:
+        commands = [people.submit(by_command, number) for number in numbers[24:]]
+        steps = [people.submit(by_api, numbers[at:24:3]) for at in range(3)]
+        until(lambda: sum(status == 200 for status in answers.values()) >= 8)
+        process.kill()
+        concurrent.futures.wait(steps)
+        assert [one.result() for one in commands] == [0, 0]
+    done = {number for number, status in answers.items() if status == 200}
+    explained = [entry["id"] for entry in break_book.read(book).entries if entry["step"] == "explained"]
+    assert done <= set(explained) and set(numbers[24:]) <= set(explained) and len(explained) < 26
+    with a_process(world):
+        again = {number: explain(world, number, f"key-{number}") for number in numbers[:24]}
+        assert set(again.values()) == {200}, "what was done is answered again, what was not is done"
+        assert explain(world, numbers[25], "another") == 412, "the command was quicker"
+    whole = break_book.read(book)
+    assert sorted(entry["id"] for entry in whole.entries if entry["step"] == "explained") == sorted(numbers)
+    assert whole.torn_bytes == 0

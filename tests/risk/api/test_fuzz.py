@@ -15,8 +15,11 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from meridian.analytics.break_desk import Desk
 from meridian.risk.api import Service, create_app, guard
 from meridian.risk.api.errors import Errors
+from tests.analytics.breaks_support import ITEM
+from tests.analytics.test_break_desk import Engine, platform
 from tests.risk.api.double import Double
 from tests.risk.api.harness import settings as api_settings
 from tests.risk.api.target import Target
@@ -28,7 +31,12 @@ EXAMPLES = 12
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """One API for all requests of this file: what one leaves behind is the next one's start."""
-    with Target(tmp_path_factory.mktemp("fuzz")) as running:
+    folder = tmp_path_factory.mktemp("fuzz")
+    place, engine = platform(folder / "runs", "ny"), Engine()
+    engine.items = [ITEM]
+    running = Target(folder, runs=place)
+    running.service.breaks._desk = Desk(place, read=engine)
+    with running:
         yield running
 
 
