@@ -44,6 +44,9 @@ class Region:
     """The book as those who wait for changes were told of it."""
     book_mark: Mark | None = None
     book: Book = field(default_factory=Book)
+    known: dict[str, Known] = field(default_factory=dict)
+    known_of: tuple[Book, list[Item] | None] | None = None
+    """What `known` was made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +155,22 @@ class Desk:
             problems.append(f"{name}: the breaks of its engine are being read; those of its book are told")
         known: dict[str, Known] = {}
         try:
-            known = breaks.merged(region.items or [], self._book(region), breaks.book_of(region.run))
+            known = self._known(region)
         except Failure as failure:
             problems += [f"{name}: {error}" for error in failure.errors]
         age_s = None if region.read_at is None else max(self.clock() - region.read_at, 0.0)
         return View(run=region.run, known=known, age_s=age_s, problems=problems)
+
+    def _known(self, region: Region) -> dict[str, Known]:
+        """The breaks of a region, put together again when something has changed. Raises CheckFailed or Unreachable."""
+        book, items = self._book(region), region.items
+        made = region.known_of
+        if made is None or made[0] is not book or made[1] is not items:
+            known = breaks.merged(items or [], book, breaks.book_of(region.run))
+            with self._lock:
+                region.known, region.known_of = known, (book, items)
+            return known
+        return region.known
 
     def _book(self, region: Region) -> Book:
         """The book as it is now, read when it has changed. Raises CheckFailed or Unreachable."""
@@ -168,6 +182,7 @@ class Desk:
                 region.book, region.book_mark = book, mark
                 # Who has seen it as it is now is to be told of whatever comes after.
                 region.told_mark = region.told_mark or mark
+            return book
         return region.book
 
     def step(self, name: str, asked: Step, now_ns: int, wait_s: float) -> Done:

@@ -246,11 +246,13 @@ def sentence(counts: dict[str, int]) -> str:
     )
 
 
-def merged(engine: Iterable[Item], book: Book, path: Path) -> dict[str, Known]:
-    """What an engine told and what the book at `path` has, the oldest first. Raises CheckFailed for a damaged book."""
-    found = {item.id: Known(item=item) for item in engine}
+def merged(engine: Iterable[Item], book: Book, path: Path, only: str | None = None) -> dict[str, Known]:
+    """What an engine told and what the book at `path` has, the oldest first; `only`: the break of that id alone. Raises
+    CheckFailed for a damaged book."""
+    found = {item.id: Known(item=item) for item in engine if only in (None, item.id)}
     for entry in book.entries:
-        _apply(found, entry, path)
+        if only in (None, entry["id"]):
+            _apply(found, entry, path)
     return dict(sorted(found.items(), key=lambda pair: (pair[1].item.found_ns, pair[0])))
 
 
@@ -522,10 +524,9 @@ def take(
         answered[:] = _answered(engine, book, path, asked)
         if answered:
             return []
-        there = merged(engine, book, path)
-        one = there.get(asked.number)
+        one = merged(engine, book, path, asked.number).get(asked.number)
         if one is None:
-            raise NoSuchBreak(unknown(asked.number, there))
+            raise NoSuchBreak(unknown(asked.number, merged(engine, book, path)))
         _allow(one, asked)
         number, item = asked.number, one.item
         first = [] if one.history else [_entry(number, FOUND, "", "", item.found_ns) | {"item": asdict(item)}]
@@ -534,7 +535,7 @@ def take(
     # Refused here, nothing is opened for writing; refused there, somebody was quicker.
     if plan(break_book.read(path)):
         book = break_book.append(path, plan, wait_s=wait_s)
-        answered = answered or [Done(one=merged(engine, book, path)[asked.number])]
+        answered = answered or [Done(one=merged(engine, book, path, asked.number)[asked.number])]
     assert answered, "a step that is not refused and writes nothing was done before"
     return answered[0]
 
@@ -547,7 +548,7 @@ def _answered(engine: Sequence[Item], book: Book, path: Path, asked: Step) -> li
             if (entry.get("request"), entry["id"]) != (asked.again[1], asked.number):
                 raise KeyUsed("the key was used for another request: allowed is a key that is new for every change")
             until = Book(entries=book.entries[: place + 1])
-            return [Done(one=merged(engine, until, path)[asked.number], replayed=True)]
+            return [Done(one=merged(engine, until, path, asked.number)[asked.number], replayed=True)]
     return []
 
 

@@ -26,7 +26,7 @@ from meridian.child import set_by_signals
 from meridian.console import BadInput, Unreachable
 from meridian.coordination import Access, AsyncEtcd, local
 from meridian.coordination.verbs import is_loopback, leaves_in_plain
-from meridian.risk.api import connections, keys
+from meridian.risk.api import connections, keys, stream
 from meridian.risk.api.app import create_app
 from meridian.risk.api.changes import World
 from meridian.risk.api.etcd import EtcdStore
@@ -35,6 +35,7 @@ from meridian.risk.api.models import Holder
 from meridian.risk.api.service import Service
 from meridian.risk.api.service import Settings as ServiceSettings
 from meridian.risk.api.tokens import existing
+from meridian.risk.api.view import Change
 from meridian.risk.limits import Limits
 from meridian.venues.checking import Entry, Problems, read_toml
 from meridian.venues.reference import ReferenceData
@@ -224,7 +225,9 @@ def serve(settings: Settings, stop: Event, ready: Callable[[], None], status: Pa
             if server.started and not told:
                 ready()
                 told = True
-            if stop.is_set():
+            if stop.is_set() and not server.should_exit:
+                # Streams would hold it up, and be cut off in the middle.
+                service.view.tell(Change(stream.END, "", service.view.revision, None))
                 server.should_exit = True
             await asyncio.wait({serving}, timeout=LOOK_SECONDS)
         await serving

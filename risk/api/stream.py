@@ -24,6 +24,8 @@ KINDS = {
     "audit", "tree", "generation", "view", "finding", "reset", "breaks",
 }  # fmt: skip
 ALWAYS = {"view", "reset"}
+END = "end"
+"""Told to listeners alone: this process ends, and so do its streams."""
 SECONDS_BETWEEN_SIGNS = 10.0
 STREAMS_A_TOKEN_MAX = 8
 
@@ -52,7 +54,7 @@ async def events(service: Service, holder: str, kinds: set[str]) -> AsyncIterato
             while True:
                 change = await _next(listener)
                 # A token that was taken away ends its streams too.
-                if service.tokens.named(holder) is None:
+                if service.tokens.named(holder) is None or (change is not None and change.kind == END):
                     return
                 if listener.overrun:
                     while not listener.queue.empty():

@@ -240,7 +240,8 @@ function showOne(told) {
                   "Engine input": one.input || null, "Looked for by": one.scope };
   const rows = Object.entries(about).filter(([, text]) => text !== null && text !== "");
   $("about").replaceChildren(...rows.flatMap(([name, text]) => [element("dt", name), element("dd", text)]));
-  $("history").tBodies[0].replaceChildren(...told.history.map(entry => {
+  const found = { at_ns: one.found_ns, step: "found", by: "", reason: "" };
+  $("history").tBodies[0].replaceChildren(...(told.history.length ? told.history : [found]).map(entry => {
     const line = element("tr"), by = !entry.by ? "" : entry.signed_in ? entry.by : `${entry.by} (not signed in)`;
     line.append(cell(moment(entry.at_ns)), cell(entry.step), cell(by), cell(entry.reason, "wide"));
     return line;

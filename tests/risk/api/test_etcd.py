@@ -397,6 +397,25 @@ def test_a_change_is_in_the_store_within_milliseconds(world: World) -> None:
     assert median < 250, "an order of magnitude, on a machine that others use"
 
 
+def test_an_api_that_is_asked_to_end_ends_its_streams_whole(world: World) -> None:
+    def listen(began: threading.Event) -> list[str]:
+        headers = {"Authorization": f"Bearer {world.secrets['viewer']}"}
+        with httpx.stream("GET", f"{world.address}/v1/stream", headers=headers, timeout=30) as answer:
+            lines = []
+            for line in answer.iter_lines():
+                lines.append(line)
+                began.set()
+            return lines
+
+    began = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(1) as people:
+        with world.served():
+            heard = people.submit(listen, began)
+            assert began.wait(SECONDS_MAX)
+        # A stream that was cut off would raise here.
+        assert heard.result(SECONDS_MAX)[1] == "event: reset"
+
+
 # Breaks: a book, an API, a command, and a kill.
 
 
