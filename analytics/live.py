@@ -80,9 +80,12 @@ def counter(run: Run, name: str) -> int | None:
             shared = Path(about["shared_directory"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        for counters in _read(sorted((shared / COUNTERS).glob("*"))).values() if ours else ():
-            value = counters.get(name)
-            if isinstance(value, int):
+        for path in sorted((shared / COUNTERS).glob("*")) if ours else ():
+            try:
+                value = links.Counters(path).value(name)
+            except OSError:
+                continue
+            if value is not None:
                 return value
     return None
 

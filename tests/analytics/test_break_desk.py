@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from meridian import child
-from meridian.analytics import Run, break_book, break_reader, breaks, end_of_day_reports
+from meridian.analytics import Run, break_book, break_reader, breaks, end_of_day_reports, live
 from meridian.analytics.break_desk import Desk, NoRegion
 from meridian.analytics.breaks import Item
 from meridian.console import BadInput, CheckFailed, Unreachable
@@ -65,6 +65,26 @@ def test_an_engine_is_read_again_when_it_may_have_told_more_and_not_too_often(tm
     assert desk.look_at_engines() == {"ny"} and engine.asked == 2 and len(desk.views()[0]["ny"].known) == 4
     engine.now += 50.0
     assert desk.look_at_engines() == set() and engine.asked == 2, "nothing was written since"
+
+
+def test_an_engine_that_runs_is_read_when_its_count_of_breaks_has_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, count = Engine(), 3
+    engine.items = [ITEM]
+    monkeypatch.setattr(live, "counter", lambda run, name: count if name == "engine.breaks" else None)
+    place = platform(tmp_path, "ny")
+    about = json.loads((tmp_path / "ny" / "record.json").read_text()) | {"ended_ns": None}
+    (tmp_path / "ny" / "record.json").write_text(json.dumps(about))
+    desk = Desk(place, read=engine, clock=lambda: engine.now)
+    assert desk.look_at_engines() == {"ny"}
+    engine.now += 100.0
+    (tmp_path / "ny" / "data" / "engine" / "journal-00000001.segment").write_bytes(b"1234")
+    assert desk.look_at_engines() == set() and engine.asked == 1, "it trades, and tells of no break"
+    assert desk.views()[0]["ny"].age_s == 0.0, "it was looked at all the same"
+    count = 4
+    engine.items = [ITEM, *many(2)[1:]]
+    assert desk.look_at_engines() == {"ny"} and engine.asked == 2
 
 
 def test_an_engine_that_cannot_be_read_is_said_and_what_it_told_before_stays(tmp_path: Path) -> None:

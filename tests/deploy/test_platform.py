@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from meridian import records
+from meridian.analytics import Run, break_desk
 from meridian.console import BadInput
 from meridian.coordination import epochs, local
 from meridian.deploy import platform as platforms
@@ -98,6 +99,9 @@ def test_the_breaks_of_both_regions_are_served_while_they_trade(world: World) ->
     found = told()
     assert [(one["region"], one["over"]) for one in found["regions"]] == [(region, False) for region in REGIONS]
     assert found["problems"] == [] and found["you"]["may_step"]
+    for region in REGIONS:
+        _, told_so_far = break_desk.engine_mark(Run.open(world.platform.places[region]))
+        assert isinstance(told_so_far, int), "of an engine that runs its own count is asked, not its files"
 
 
 def test_a_region_that_fails_is_stopped_alone(world: World) -> None:

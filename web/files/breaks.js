@@ -5,7 +5,7 @@
 "use strict";
 
 const VERBS = { explain: "Explain", adopt: "Adopt", dispute: "Dispute", close: "Close" };
-const KEPT = "meridian-token", LEFT = -1, PAGE = 200, SILENCE_MS = 25000, AGAIN_MS = [500, 1000, 2000, 5000, 10000];
+const KEPT = "meridian-token", LEFT = -1, PAGE = 200, MOST = 1000, SILENCE_MS = 25000, AGAIN_MS = [500, 1000, 2000, 5000, 10000];
 const $ = id => document.getElementById(id);
 const state = { token: sessionStorage.getItem(KEPT), answer: null, at: 0, one: null, limit: PAGE, keys: new Map(),
                 stream: null, tries: 0, loading: false, again: false };
@@ -166,7 +166,8 @@ function drawList() {
   const { breaks, counts, regions, venues, problems, next } = state.answer;
   keepFocus(() => $("list").tBodies[0].replaceChildren(...breaks.map(row)));
   $("none").hidden = breaks.length > 0;
-  $("more").hidden = next === null;
+  $("more").hidden = next === null || state.limit >= MOST;
+  $("rest").hidden = next === null || state.limit < MOST;
   $("list-title").textContent = { "": "Open breaks", all: "All breaks", closed: "Closed breaks" }[$("state").value]
     || `Breaks that are ${$("state").value}`;
   options("region", regions.map(one => one.region));
@@ -413,7 +414,7 @@ $("door").addEventListener("submit", event => {
 $("out").addEventListener("click", () => leave());
 $("filters").addEventListener("change", () => { state.limit = PAGE; load(); });
 $("filters").addEventListener("submit", event => event.preventDefault());
-$("more").addEventListener("click", () => { state.limit = Math.min(state.limit + PAGE, 1000); load(); });
+$("more").addEventListener("click", () => { state.limit = Math.min(state.limit + PAGE, MOST); load(); });
 $("step").addEventListener("submit", event => { event.preventDefault(); if (event.submitter) step(event.submitter.dataset.verb); });
 $("back").addEventListener("click", back);
 for (const id of ["list", "days"]) $(id).addEventListener("keydown", move);
