@@ -106,9 +106,12 @@ def up(
 
 
 def _foreground(loaded: Loaded, as_json: bool) -> None:
+    from meridian.deploy.rolling import Roller
+    from meridian.deploy.specs import exchanges_of
     from meridian.deploy.supervisor import CannotStart, Interrupted, Supervisor
 
     supervisor = Supervisor(loaded.topology, loaded.region)
+    roller = Roller(supervisor, None) if exchanges_of(supervisor.topology) else None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.ask())
     started_ns = time.time_ns()
@@ -125,8 +128,12 @@ def _foreground(loaded: Loaded, as_json: bool) -> None:
         run = supervisor.run
         metrics = f"; metrics at http://127.0.0.1:{run.metrics_port}/metrics" if run.metrics_port else ""
         show("run", run.facts(), as_json, lambda: note(f"{run.name} is up{metrics}; Ctrl-C stops it"))
+        if roller is not None:
+            roller.start()
         supervisor.watch()
     finally:
+        if roller is not None:
+            roller.stop()
         supervisor.stop()
         if loaded.region is not None:
             failures = supervisor.failures

@@ -68,6 +68,13 @@ def died(process: str, code: int, log: Path, restarts: int) -> str:
     return f"process {process} {how(code)}{again}; its log: {log}; {said}"
 
 
+def how_with_words(code: int, log: Path) -> str:
+    """How a process ended, with its last words."""
+    # What a killed one said last was no reason.
+    words = last_lines(log, 1) if code > 0 else []
+    return how(code) + (f'; its last words: "{words[-1]}"' if words else "")
+
+
 def keep(directory: Path, name: str, ended_ns: int, why: list[str]) -> None:
     """Leaves word of the end. Raises OSError."""
     ending = Ending(name=name, run_directory=str(directory), ended_ns=ended_ns, why=why)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from meridian import child, release
+from meridian._native.exchange import HANDOVER_VERSION as HANDOVER_VERSION
 from meridian.console import BadInput, in_words, printable
 from meridian.deploy.specs import SPEC_VERSION
 from meridian.release import Release
@@ -37,6 +38,8 @@ class Installation:
     release: Release
     foreign: bool = True
     """It is not the one that this process runs from."""
+    handover: int = HANDOVER_VERSION
+    """In which version its exchanges take the place of a running one; 0: in none."""
 
     def module(self, name: str) -> list[str]:
         """The words that run a module."""
@@ -61,7 +64,8 @@ def described() -> dict[str, Any]:
     """What `examined` asks of another one: this installation, for programs."""
     found = release.own()
     return {"release": found.name, "version": found.version, "records_schema": found.schema,
-            "process_spec": SPEC_VERSION, "prefix": sys.prefix, "python": sys.version.split()[0]}  # fmt: skip
+            "process_spec": SPEC_VERSION, "prefix": sys.prefix, "python": sys.version.split()[0],
+            "handover": HANDOVER_VERSION}  # fmt: skip
 
 
 def interpreter(prefix: Path, key: str) -> Path:
@@ -84,7 +88,10 @@ def examined(prefix: Path, key: str) -> Installation:
             "a process of it could not be started"
         )
     found = Release(name=said["release"], version=said["version"], schema=said["records_schema"])
-    return Installation(prefix=prefix.absolute(), python=python, release=found)
+    handover = said.get("handover", 0)
+    return Installation(
+        prefix=prefix.absolute(), python=python, release=found, handover=handover if type(handover) is int else 0
+    )
 
 
 def _asked(prefix: Path, python: Path, key: str) -> dict[str, Any]:

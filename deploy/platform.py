@@ -36,6 +36,7 @@ from meridian.deploy import region as region_files
 from meridian.deploy.hand import Hand, Promotion
 from meridian.deploy.region import Region
 from meridian.deploy.rolling import Roller
+from meridian.deploy.specs import exchanges_of
 from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
 from meridian.deploy.topology import Link, Service, Topology, TopologyError, check, document_of, nearest
 from meridian.ports import free_ports
@@ -204,7 +205,7 @@ class Platform:
     hands: dict[str, Hand] = field(default_factory=dict)
     """Over the engine of each region that has a standby, and both."""
     rollers: dict[str, Roller] = field(default_factory=dict)
-    """Beside each of them: who takes both to another release."""
+    """Who takes both, or the exchanges of a region, to another release."""
     started_ns: int = 0
     asked: bool = False
     failures: list[str] = field(default_factory=list)
@@ -375,13 +376,14 @@ class Platform:
         engine, holder = region.topology.region.engine, f"{name}-{region.shard}"
         if engine in pairs.paired(region.topology):
             self.hands[name] = Hand(supervisor, self.epochs, holder, partial(self._led, name))
-            self.rollers[name] = Roller(supervisor, self.hands[name])
             supervisor.spare = self.hands[name].goes_on_without
         elif self.epochs.leader(holder) == pairs.standby_of(engine):
             place = f"data/{pairs.standby_of(engine)}"
             raise CannotStart(
                 [f"{name}: tiles.{engine}.standby: is missing; it led last, and all since is in its journal, {place}"]
             )
+        if name in self.hands or exchanges_of(supervisor.topology):
+            self.rollers[name] = Roller(supervisor, self.hands.get(name))
 
     def _led(self, name: str, promotion: Promotion | None) -> None:
         """The record of a run names the engine that leads, and what was done to it."""
@@ -565,8 +567,9 @@ class Platform:
             self.held = None
 
     def _end(self, supervisor: Supervisor) -> None:
+        if (roller := self.rollers.get(supervisor.topology.name)) is not None:
+            roller.stop()
         if (hand := self.hands.get(supervisor.topology.name)) is not None:
-            self.rollers[supervisor.topology.name].stop()
             hand.stop()
         failures = list(supervisor.failures)
         place = self.places.get(supervisor.topology.name)

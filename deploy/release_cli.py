@@ -1,4 +1,4 @@
-"""`meridian release | roll`: which release an installation is; an engine and its standby go on from another one."""
+"""`meridian release | roll`: which release an installation is; an engine and its standby, or exchanges, go on from another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def release(prefix: Path | None, as_json: bool) -> None:
     else:
         found = installations.examined(prefix, "PREFIX")
         told = {"release": found.release.name, "version": found.release.version, "records_schema": found.release.schema,
-                "process_spec": SPEC_VERSION, "prefix": str(found.prefix)}  # fmt: skip
+                "process_spec": SPEC_VERSION, "handover": found.handover, "prefix": str(found.prefix)}  # fmt: skip
     show("release", told, as_json, lambda: note(_sentence(told)))
 
 
@@ -45,18 +45,30 @@ def _sentence(told: dict[str, Any]) -> str:
 @click.command()
 @click.option("--to", type=click.Path(path_type=Path), metavar="PREFIX", help="The folder of the other installation.")
 @click.option("--back", is_flag=True, help="To the installation before.")
+@click.option(
+    "--of", type=click.Choice(["engine", "exchange"]), default="engine", show_default=True,
+    help="An engine with its standby, or the run's house exchanges.",
+)  # fmt: skip
 @click.option("--reason", required=True, help="Why; kept with the run.")
 @click.option("--by", help="Who asks; this user where nothing is said.")
 @click.option("--region", help="Of which region, where several are up.")
 @run_option
 @json_option
 def roll(
-    to: Path | None, back: bool, reason: str, by: str | None, region: str | None, run_name: str | None, as_json: bool
+    to: Path | None,
+    back: bool,
+    of: str,
+    reason: str,
+    by: str | None,
+    region: str | None,
+    run_name: str | None,
+    as_json: bool,
 ) -> None:
-    """Has an engine and its standby go on from another installation while they trade, one after the other.
+    """Has an engine and its standby, or house exchanges, go on from another installation while they trade, one after the other.
 
     The standby is started again from PREFIX and follows; the engine makes way for it, is started again from there, and follows.
-    A step that fails leaves the engine that leads as it is. --back undoes it.
+    An exchange is followed by one from PREFIX, which takes its place and its members' connections. A step that fails leaves who
+    leads as it is. --back undoes it.
     """
     import getpass
 
@@ -76,40 +88,51 @@ def roll(
             errors += error.errors
     if errors:
         raise BadInput(errors)
-    run = _paired(run_name, region)
-    told = roll_requests.ask(Path(run.run_directory), to=to, by=who, reason=reason, tell=note)
+    run = _meant(run_name, region, of)
+    told = roll_requests.ask(Path(run.run_directory), to=to, by=who, reason=reason, tell=note, of=of)
     show("roll", told, as_json, lambda: note(_rolled(told)))
 
 
-def _paired(run_name: str | None, region: str | None) -> Run:
-    """The run of the one engine with a standby that is meant. Raises Unreachable or BadInput."""
+def _meant(run_name: str | None, region: str | None, of: str) -> Run:
+    """The run of the one engine with a standby that is meant, or of exchanges. Raises Unreachable or BadInput."""
     from meridian.deploy import runs
-    from meridian.deploy.strategies import RunningEngine
 
     up = [one for one in runs.runs() if run_name in (None, one.name) and region in (None, one.topology)]
     asked = [f"--{key} = {word}" for key, word in (("run", run_name), ("region", region)) if word is not None]
     if not up:
         raise Unreachable(f"{', '.join(asked)}: no such run is up" if asked else "no run is up")
-    found = []
-    for one in up:
-        with contextlib.suppress(Failure):
-            if RunningEngine.of(Path(one.data_directory).parent).document["engine"].get("pair"):
-                found.append(one)
+    found = [one for one in up if (_has_pair if of == "engine" else _has_exchanges)(one)]
     if not found:
-        raise BadInput(
-            f"{', '.join(asked) or '--run'}: no engine of {', '.join(one.name for one in up)} has a standby; allowed are runs "
-            "with `standby = { process = ... }` under the engine's tile"
+        names = ", ".join(one.name for one in up)
+        why = (
+            f"no engine of {names} has a standby; allowed are runs with `standby = {{ process = ... }}` under the engine's tile"
+            if of == "engine"
+            else f"no exchange of {names} is rolled; allowed are runs with an exchange in a process of its own, without links"
         )
+        raise BadInput(f"{', '.join(asked) or '--run'}: {why}")
     if len(found) > 1:
-        raise BadInput(
-            f"several engines have a standby; choose with --run one of {', '.join(one.name for one in found)}"
-        )
+        what = "engines have a standby" if of == "engine" else "runs have exchanges"
+        raise BadInput(f"several {what}; choose with --run one of {', '.join(one.name for one in found)}")
     return found[0]
+
+
+def _has_pair(run: Run) -> bool:
+    from meridian.deploy.strategies import RunningEngine
+
+    with contextlib.suppress(Failure):
+        return bool(RunningEngine.of(Path(run.data_directory).parent).document["engine"].get("pair"))
+    return False
+
+
+def _has_exchanges(run: Run) -> bool:
+    from meridian.deploy.exchange_rolling import rolled_in
+
+    return bool(rolled_in(Path(run.run_directory)))
 
 
 def _rolled(told: dict[str, Any]) -> str:
     held = "" if told["held_ms"] is None else f", inputs were held for {told['held_ms']:,.1f} ms"
-    return (
-        f"{told['leads']} leads and {told['follows']} follows in step, both of release {told['release'][:12]}, after "
-        f"{told['seconds']:,.1f} s{held}"
-    )
+    after = f"release {told['release'][:12]}, after {told['seconds']:,.1f} s{held}"
+    if told.get("of") == "exchange":
+        return f"{', '.join(one['exchange'] for one in told['exchanges']) or 'all exchanges'}: of {after}"
+    return f"{told['leads']} leads and {told['follows']} follows in step, both of {after}"

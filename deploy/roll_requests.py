@@ -1,4 +1,4 @@
-"""How a person asks whoever stands over an engine and its standby for a roll, follows it, and is answered.
+"""How a person asks whoever stands over an engine and its standby, or over exchanges, for a roll, follows it, and is answered.
 
 A request is a file in the run's directory, as that for a hand-over is one beside its records. What becomes of it is one file
 more, written whole at each step: who asked, the steps so far, and at last what was done or why it was not.
@@ -22,6 +22,7 @@ from meridian.console import CheckFailed, Unreachable
 from meridian.deploy import handover, runs
 
 ASKED, TOLD, REFUSED = "roll.asked", "roll.told", "roll.refused"
+ENGINE, EXCHANGE = "engine", "exchange"
 UNDER_WAY, DONE, NOT_DONE = "under way", "done", "refused"
 LOOK_SECONDS = 0.05
 PATH_LETTERS_MAX = 1_000
@@ -38,6 +39,16 @@ class Request:
     """The folder of an installation; None: the one before."""
     asked_ns: int
     """When, ns UTC: one that is older than an asker waits is not carried out."""
+    of: str = ENGINE
+    """What is rolled."""
+
+
+class CannotRoll(Exception):
+    """Why a roll is not done, or not to its end: a sentence each."""
+
+    def __init__(self, *sentences: str) -> None:
+        self.sentences = list(sentences)
+        super().__init__("; ".join(sentences))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,10 +71,10 @@ def taken(directory: Path) -> Request | None:
     """The request that waits there, which is then taken; None where there is none. What is no request, or an old one, is taken
     away."""
     found = handover.found_at(directory / ASKED)
-    known, to = handover.who_asks(found), found.get("to", "")
+    known, to, of = handover.who_asks(found), found.get("to", ""), found.get("of", ENGINE)
     if known is None or not (to is None or (isinstance(to, str) and 0 < len(to) <= PATH_LETTERS_MAX)):
         return None
-    return Request(**known, to=to)
+    return Request(**known, to=to, of=of) if of in (ENGINE, EXCHANGE) else None
 
 
 def refuse(directory: Path, request: Request, sentences: list[str]) -> None:
@@ -76,10 +87,12 @@ def told(directory: Path) -> dict[str, Any] | None:
     return _read(directory / TOLD)
 
 
-def ask(directory: Path, *, to: Path | None, by: str, reason: str, tell: Callable[[str], None]) -> dict[str, Any]:
+def ask(
+    directory: Path, *, to: Path | None, by: str, reason: str, tell: Callable[[str], None], of: str = ENGINE
+) -> dict[str, Any]:
     """Asks, tells each step, and returns what was done. Raises CheckFailed with why it was not, Unreachable."""
     there = None if to is None else str(to.absolute())
-    request = Request(request=secrets.token_hex(8), by=by, reason=reason, to=there, asked_ns=time.time_ns())
+    request = Request(request=secrets.token_hex(8), by=by, reason=reason, to=there, asked_ns=time.time_ns(), of=of)
     path = directory / ASKED
     try:
         with handover.alone(directory):

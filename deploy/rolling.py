@@ -24,9 +24,10 @@ import structlog
 
 from meridian.console import BadInput, in_words
 from meridian.deploy import endings, handover, installations, roll_requests
+from meridian.deploy.exchange_rolling import Exchanges
 from meridian.deploy.hand import CannotHandOver, Hand, Promotion
 from meridian.deploy.installations import Installation
-from meridian.deploy.roll_requests import Request, Told
+from meridian.deploy.roll_requests import CannotRoll, Request, Told
 from meridian.deploy.supervisor import Child, Supervisor
 from meridian.engine.pair import DIVERGED, IN_STEP, LEADS, UNFIT
 
@@ -41,24 +42,16 @@ HAND_OVERS_MAX = 3
 STOP_SECONDS_MAX = 10.0
 TURNS_MAX = 6
 """Steps of one roll; two starts and a hand-over, and as many where the leader dies meanwhile."""
-LAST_LINES = 1
 log = structlog.get_logger("roll")
-
-
-class CannotRoll(Exception):
-    """Why a roll is not done, or not to its end: a sentence each."""
-
-    def __init__(self, *sentences: str) -> None:
-        self.sentences = list(sentences)
-        super().__init__("; ".join(sentences))
 
 
 @dataclass(slots=True)
 class Roller:
-    """Over one pair, beside its hand. `start` once both run, `stop` before the hand is."""
+    """Over the pair of a run, beside its hand, and over its exchanges. `start` once all run, `stop` before the hand is."""
 
     supervisor: Supervisor
-    hand: Hand
+    pair: Hand | None
+    """None: the run has no engine with a standby."""
     before: Installation | None = None
     """What a roll back leads to."""
     _ended: Event = field(default_factory=Event)
@@ -67,6 +60,21 @@ class Roller:
     _work: Thread | None = None
     """Carries one out."""
     _told: Told | None = None
+    exchanges: Exchanges = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exchanges = Exchanges(supervisor=self.supervisor)
+
+    @property
+    def hand(self) -> Hand:
+        """Over the pair."""
+        assert self.pair is not None, "without one no step is begun"
+        return self.pair
+
+    @property
+    def holder(self) -> str:
+        """Whose rolls these are, in its log."""
+        return self.supervisor.topology.name if self.pair is None else self.pair.holder
 
     @property
     def _directory(self) -> Path:
@@ -76,7 +84,7 @@ class Roller:
         """Takes requests from now on, until `stop`."""
         for name in (roll_requests.ASKED, roll_requests.TOLD, roll_requests.REFUSED):
             (self._directory / name).unlink(missing_ok=True)
-        self._thread = Thread(target=self._run, name=f"roll-{self.hand.holder}", daemon=True)
+        self._thread = Thread(target=self._run, name=f"roll-{self.holder}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -99,7 +107,7 @@ class Roller:
                 told = ""
             except Exception as error:
                 if told != (told := f"{type(error).__name__}: {error}"):
-                    log.exception("a request for a roll failed", holder=self.hand.holder)
+                    log.exception("a request for a roll failed", holder=self.holder)
 
     def _take(self, request: Request) -> None:
         """Begins one, where none is under way."""
@@ -117,7 +125,11 @@ class Roller:
     def _carry_out(self, told: Told) -> None:
         request = told.request
         try:
-            told.facts = self._roll(self._target(request), request)
+            target = self._target(request)
+            if request.of == roll_requests.EXCHANGE:
+                told.facts = self.exchanges.roll(target, self._say, self._pause)
+            else:
+                told.facts = self._roll(target, request)
             told.state = roll_requests.DONE
         except CannotRoll as error:
             told.state, told.refused = roll_requests.NOT_DONE, error.sentences
@@ -127,23 +139,28 @@ class Roller:
                 f"{in_words(error)}; `meridian status` says which engine leads and of which release each is"
             ]
         except Exception as error:
-            log.exception("a roll failed", holder=self.hand.holder)
-            told.state, told.refused = roll_requests.NOT_DONE, [f"{type(error).__name__}: {error}; {self._stands()}"]
+            log.exception("a roll failed", holder=self.holder)
+            told.state, told.refused = roll_requests.NOT_DONE, [f"{type(error).__name__}: {error}{self._stands_too()}"]
         with contextlib.suppress(OSError):  # A disk that takes nothing: `meridian status` says how both stand.
             told.write(self._directory)
 
     def _target(self, request: Request) -> Installation:
         """Where it leads. Raises CannotRoll with everything that keeps it from being done."""
+        of_exchanges = request.of == roll_requests.EXCHANGE
+        if self.pair is None and not of_exchanges:
+            raise CannotRoll("no engine of this run has a standby; allowed is --of exchange")
         if request.to is None:
-            if self.before is None:
+            before = self.exchanges.before if of_exchanges else self.before
+            if before is None:
                 raise CannotRoll("--back: nothing was rolled in this run; there is no installation before")
-            found = self.before
+            found = before
         else:
             try:
                 found = installations.examined(Path(request.to), "--to")
             except BadInput as error:
                 raise CannotRoll(*error.errors) from None
-        if wrong := list(self._unreadable(found, "--back" if request.to is None else f"--to = {request.to}")):
+        unreadable = self.exchanges.refused if of_exchanges else self._unreadable
+        if wrong := list(unreadable(found, "--back" if request.to is None else f"--to = {request.to}")):
             raise CannotRoll(*wrong)
         return found
 
@@ -317,6 +334,9 @@ class Roller:
             f"{self._of(follows).release.short}"
         )
 
+    def _stands_too(self) -> str:
+        return "" if self.pair is None else f"; {self._stands()}"
+
     def _of(self, tile: str) -> Installation:
         """From which the next life of one of the two is started."""
         child = self.hand.child(tile)
@@ -324,7 +344,7 @@ class Roller:
         return child.installation
 
     def _say(self, step: str) -> None:
-        log.warning(step, holder=self.hand.holder)
+        log.warning(step, holder=self.holder)
         if self._told is not None:
             self._told.steps.append(step)
             self._told.write(self._directory)
@@ -332,12 +352,9 @@ class Roller:
     def _pause(self) -> None:
         """Between two looks. Raises CannotRoll where the run is being stopped."""
         if self._ended.wait(LOOK_SECONDS):
-            raise CannotRoll(f"the run is being stopped; {self._stands()}")
+            raise CannotRoll(f"the run is being stopped{self._stands_too()}")
 
 
 def _ended_how(child: Child, life: subprocess.Popen[bytes]) -> str:
     """How one life of it ended, with its last words."""
-    # What a killed one said last was no reason.
-    words = endings.last_lines(child.log, LAST_LINES) if life.returncode > 0 else []
-    last = f'; its last words: "{words[-1]}"' if words else ""
-    return f"its process {endings.how(life.returncode)}{last}"
+    return f"its process {endings.how_with_words(life.returncode, child.log)}"

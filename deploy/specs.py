@@ -6,6 +6,7 @@ Invariant: nothing is decided by a tile's process: ports, directories, transport
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ SPEC_VERSION = 1
 STREAM_ID_FIRST = 1001
 RELEASES = "releases"
 """In a run's directory: what its processes said of theirs."""
+SOCKET_PATH_BYTES_MAX = 100
+"""A socket's path may be 107 bytes long."""
 COUNTERS_BYTES = 4 << 20
 """More than a process's counters take."""
 
@@ -52,6 +55,10 @@ class Places:
     def socket(self, service: str) -> Path:
         """Where a service answers local commands."""
         return self.run_directory / f"{service}.socket"
+
+    def succession(self, process: str) -> Path:
+        """Where a process listens for the one that takes its place."""
+        return self.run_directory / f"{process}.place"
 
     def ring(self, link: str) -> Path:
         """The file of a link of kind `shm`."""
@@ -137,7 +144,24 @@ def process_spec(topology: Topology, process: str, places: Places) -> dict[str, 
     }
     if any(link["kind"].startswith("aeron") for link in links):
         spec["aeron_directory"] = str(places.aeron_directory)
+    at = str(places.succession(process))
+    if tile_in_succession(topology, process) and len(os.fsencode(at)) <= SOCKET_PATH_BYTES_MAX:
+        spec["succession"] = {"at": at}
     return spec
+
+
+def tile_in_succession(topology: Topology, process: str) -> str | None:
+    """The tile of a process that another process may take the place of: an exchange that is alone there and has no links."""
+    tiles = [name for name in topology.tiles if topology.process_of(name) == process]
+    if len(tiles) != 1 or topology.tiles[tiles[0]].kind != "exchange":
+        return None
+    linked = any(tiles[0] in (link.producer, *link.consumers) for link in topology.links.values())
+    return None if linked else tiles[0]
+
+
+def exchanges_of(topology: Topology) -> list[str]:
+    """The processes of which that holds."""
+    return [process for process in topology.process_names() if tile_in_succession(topology, process)]
 
 
 def threads(topology: Topology, process: str, tiles: list[str], places: Places) -> list[dict[str, Any]]:

@@ -82,6 +82,8 @@ class Child:
     restart_at: float | None = None
     ended_on_purpose: bool = False
     """It was ended to be started again: that is no death."""
+    successor: subprocess.Popen[bytes] | None = None
+    """One that comes for its place: whoever started that looks after both (`successors`)."""
     installation: Installation | None = None
     """From which its next life is started."""
     said: tuple[int, str] | None = None
@@ -217,6 +219,9 @@ class Supervisor:
                 self.run.write()
         for child in reversed(self.children):
             _end(child)
+            if child.successor is not None:
+                child.successor.kill()
+                child.successor.wait()
         self.children.clear()
 
     def _prepare(self) -> None:
@@ -303,29 +308,36 @@ class Supervisor:
         return child
 
     def _spawn(self, child: Child) -> None:
-        service = self.topology.services.get(child.name)
-        module = services.KINDS[service.kind] if service else "meridian.deploy.process"
         self.places.ready(child.name).unlink(missing_ok=True)
         if self.before_start:
             self.before_start(child.name)
-        of, says = child.installation or self.own, self.places.release(child.name)
-        command = [*of.module(module), str(child.spec)]
+        child.popen = self.popen_of(child, child.installation or self.own, child.spec, self.places.release(child.name))
+        child.restart_at = None
+        self.tell_of(child)
+
+    def popen_of(self, child: Child, of: Installation, spec: Path, says: Path) -> subprocess.Popen[bytes]:
+        """A life of a process by this specification, which says its release in `says`. Raises OSError."""
+        service = self.topology.services.get(child.name)
+        module = services.KINDS[service.kind] if service else "meridian.deploy.process"
         more = {release.ATTEST: str(says), release.EXPECTED: of.release.name}
         environment = of.environment(MERIDIAN_SUPERVISOR=str(os.getpid()), **more)
         with child.log.open("ab") as output:
-            child.popen = subprocess.Popen(
-                command,
+            return subprocess.Popen(
+                [*of.module(module), str(spec)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=environment,
                 start_new_session=True,  # A terminal's signals reach the supervisor alone, which stops all in order.
             )
-        child.restart_at = None
+
+    def tell_of(self, child: Child) -> None:
+        """The run says which process a child is now, and of which release."""
+        assert child.popen is not None, "it was started"
+        of, service = child.installation or self.own, self.topology.services.get(child.name)
         about = {"pid": child.popen.pid, "restarts": child.restarts, "release": of.release.name}
-        self.run.processes[child.name] = about | ({"installation": str(of.prefix)} if of.foreign else {})
-        if service:
-            self.run.processes[child.name]["service"] = service.kind
+        about |= {"installation": str(of.prefix)} if of.foreign else {}
+        self.run.processes[child.name] = about | ({"service": service.kind} if service else {})
         self.run.write()
 
     def _until(self, ready: Callable[[], bool], what: str) -> None:
@@ -386,7 +398,7 @@ class Supervisor:
             if time.monotonic() >= child.restart_at:
                 self._try_again(child)
             return
-        if child.popen is None:
+        if child.popen is None or child.successor is not None:
             return
         self._goes_on(child)
         if not self._has_ended(child):

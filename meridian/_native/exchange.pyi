@@ -1,6 +1,8 @@
 # What the extension offers this room; the room's package re-exports it.
 from typing import TypedDict
 
+HANDOVER_VERSION: int
+
 class MatchingBench(TypedDict):
     commands: int
     elapsed_ns: int

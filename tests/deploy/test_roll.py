@@ -1,5 +1,6 @@
-"""Two real regions trade while New York's engine and its standby are rolled to another installation and back: nothing is lost by
-the exchanges' own journals, what does not come to its end leaves an engine that trades, and what could not be read is refused.
+"""Two real regions trade while New York's engine and its standby, and its exchanges, are rolled to another installation and back:
+nothing is lost by the exchanges' own journals, what does not come to its end leaves one that goes on, and what could not be
+read is refused.
 
 The tests of this module go on with one system, in their order; the last one ends it and compares everything.
 
@@ -26,7 +27,9 @@ from meridian import records, release
 from meridian.console import CheckFailed
 from meridian.coordination.install import installed
 from meridian.deploy import condition, roll_requests, runs, view
+from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
+from meridian.deploy.specs import RELEASES
 from meridian.engine import journals
 from tests.deploy.installed import installation
 from tests.deploy.support import own_runtime
@@ -42,6 +45,7 @@ SECONDS_MAX = 300.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * SECONDS_MAX)]
 PAIR = ("engine", STANDBY)
 """Both processes."""
+EXCHANGES = ["exchange_xnas", "exchange_xbos"]
 TILES = {"engine", "engine-standby"}
 HELD_MS_MAX = 1_000.0
 OTHER = {
@@ -49,6 +53,8 @@ OTHER = {
 }
 SCHEMA = 'schema = sum(layout["version"] for layout in records.LAYOUTS)'
 OLDER = {"release.py": (SCHEMA, f"{SCHEMA} - 1")}
+BEFORE = {"deploy/installations.py": ('"handover": HANDOVER_VERSION', "")}
+"""A release of before exchanges were rolled."""
 NEWER = {"release.py": (SCHEMA, f"{SCHEMA} + 1")}
 
 
@@ -72,6 +78,14 @@ class World:
     def pids(self) -> dict[str, int]:
         """Process → its process, of New York."""
         return {name: about["pid"] for name, about in self.run.processes.items()}
+
+    def counts(self, process: str) -> dict[str, Any]:
+        """What a process counts, without the name of its one tile."""
+        return {name.removeprefix(f"{process}."): value for name, value in read(self.run.counters(process))}
+
+    def count(self, process: str, counter: str) -> int:
+        """One of these."""
+        return int(self.counts(process)[counter])
 
     def leads(self) -> str:
         """The tile that leads."""
@@ -221,6 +235,52 @@ def test_an_engine_and_its_standby_are_rolled_while_they_trade_and_back(world: W
     world.rest()
     print(f"inputs were held for {told['held_ms']:.1f} ms and, back, {back['held_ms']:.1f} ms; "
           f"{told['seconds']:.1f} s and {back['seconds']:.1f} s")  # fmt: skip
+
+
+def test_exchanges_are_rolled_while_members_trade_there_and_back(world: World) -> None:
+    second, before = world.made("second", OTHER), world.system.sent()
+    others = {name: pid for name, pid in world.pids().items() if name not in EXCHANGES}
+    feeds = {name: world.count(name, "feed.gaps") for name in ("feed_xnas", "feed_xbos")}
+    told = rolled("--of", "exchange", "--to", str(second), "--by", "ann")
+    assert told["of"] == "exchange" and [one["exchange"] for one in told["exchanges"]] == EXCHANGES
+    assert all(0 < one["held_ms"] < HELD_MS_MAX for one in told["exchanges"]), told
+    releases = world.releases()
+    assert {releases[name] for name in EXCHANGES} == {told["release"]} != {told["release_before"]}
+    assert {name: world.pids()[name] for name in others} == others, "nothing else was started again"
+    for name in EXCHANGES:
+        logins = [value for key, value in world.counts(name).items() if key.endswith((".logins", ".logons"))]
+        assert logins and not any(logins), "members' connections are the same"
+    world.runner.first(world.system, list(REGIONS))
+    assert all(count > before[place] for place, count in world.system.sent().items() if place.startswith("gateway"))
+    assert {name: world.count(name, "feed.gaps") for name in feeds} == feeds
+    world.rest()
+    back = rolled("--of", "exchange", "--back")
+    assert all(0 < one["held_ms"] < HELD_MS_MAX for one in back["exchanges"]), back
+    assert set(world.releases().values()) == {release.own().name} and list(condition.releases(world.run)) == []
+    world.rest()
+    held = [[round(one["held_ms"], 1) for one in way["exchanges"]] for way in (told, back)]
+    print(
+        f"exchanges took nothing for {held[0]} ms and, back, {held[1]} ms; {told['seconds']:.1f} s and {back['seconds']:.1f} s"
+    )
+
+
+def test_one_that_comes_for_an_exchange_and_dies_ends_the_roll_and_the_exchange_goes_on(world: World) -> None:
+    second, before, directory = world.made("second", OTHER), world.pids(), Path(world.run.run_directory)
+    coming = directory / RELEASES / f"{EXCHANGES[0]}.next"
+    line = [sys.executable, "-m", "meridian", "roll", "--of", "exchange", "--region", NEW_YORK, "--to", str(second)]
+    with subprocess.Popen([*line, "--reason", "killed"], cwd=ROOT, stderr=subprocess.PIPE, text=True) as asked:
+        pid = until(lambda: coming.exists() and json.loads(coming.read_text())["pid"])
+        os.kill(pid, signal.SIGKILL)
+        _, said = asked.communicate(timeout=SECONDS_MAX)
+    assert asked.returncode == 1, said
+    assert f"{EXCHANGES[0]} was not followed from {second}: its process was ended by SIGKILL" in said
+    assert said.rstrip().endswith(f"{EXCHANGES[0]} goes on from release {release.own().short}")
+    assert world.pids() == before and not coming.exists()
+    refusal = refused("--of", "exchange", "--to", str(world.made("older", OLDER)))
+    assert all(f"{name} writes schema" in refusal for name in EXCHANGES)
+    refusal = refused("--of", "exchange", "--to", str(world.made("before", BEFORE)))
+    assert "takes the place of a running exchange in version 0 of doing so" in refusal and world.pids() == before
+    world.rest()
 
 
 def test_o2_past_a_schema_there_is_no_way_back_once_the_newer_release_leads(world: World) -> None:

@@ -9,11 +9,12 @@ use std::net::Ipv4Addr;
 
 use links::Counter;
 use records::{ExchangeAction, ExchangeEnter, ExchangeReplace, Header, Kind, Reason, Record, bytes_of, read_from};
-use sessions::soup::{End, Server, ServerEvent, ServerState};
-use tiles::{Context, Door, StartError, Tcp, TcpRead, Waiting};
+use sessions::soup::{End, Server, ServerEvent, ServerKept, ServerState};
+use tiles::{Context, Door, StartError, Tcp, TcpListener, TcpRead, Waiting};
 
 use crate::config::{ExchangeConfig, PortConfig, padded};
 
+use crate::handover::{Part, Parts, Said, Words};
 use crate::ouch::inbound::{self, Origin};
 use crate::sequencer::{Sequencer, Use};
 use crate::throttle::Throttle;
@@ -77,10 +78,20 @@ impl Port {
         let listener = context.net.tcp_listen(port.listen).map_err(|error| {
             StartError(format!("tile {}: ports.{}.listen = {}: {error}", config.name, port.session, port.listen))
         })?;
+        Ok(Self::at(listener, port, config, context, now_ns))
+    }
+
+    fn at(
+        listener: Box<dyn TcpListener>,
+        port: &PortConfig,
+        config: &ExchangeConfig,
+        context: &Context,
+        now_ns: u64,
+    ) -> Self {
         let scope = context.counters.scope(&format!("port{}", port.session));
         let nobody = Waiting { address: Ipv4Addr::UNSPECIFIED, since_ns: 0 };
         let connection = |_| Connection { server: Server::new(now_ns, OUTPUT_BYTES), socket: None, waiting: nobody };
-        Ok(Self {
+        Self {
             session: port.session,
             name: padded(&config.feed_session),
             username: padded(&port.username),
@@ -100,7 +111,55 @@ impl Port {
             disconnects: scope.counter("disconnects"),
             up: scope.counter("up"),
             disconnect_due: false,
-        })
+        }
+    }
+
+    /// What a successor goes on with: the listener, and the connection that is logged in. Who has not logged in comes again.
+    pub fn give(&self) -> Option<Part> {
+        let mut sockets = vec![self.door.handle()?];
+        let session = &self.connections[SESSION];
+        let connected = session.socket.is_some();
+        let given = session.server.kept().zip(session.socket.as_ref().and_then(|socket| socket.handle()));
+        let words = Words::of(u64::from(self.session)).numbers(self.throttle.came_ns());
+        let lost = self.disconnect_due || connected && given.is_none();
+        let words = words.number(u64::from(lost)).number(u64::from(given.is_some()));
+        let Some((kept, socket)) = given else { return Some((words, sockets)) };
+        sockets.push(socket);
+        let words = words.number(u64::from(session.waiting.address.to_bits())).number(session.waiting.since_ns);
+        let words = words.number(kept.next_sequence).numbers(kept.times_ns.into_iter());
+        Some((words.bytes(&kept.input).bytes(&kept.output), sockets))
+    }
+
+    /// Goes on with what its predecessor gave.
+    ///
+    /// # Errors
+    /// When that is of another port, or does not fit.
+    pub fn take(
+        parts: &mut Parts,
+        port: &PortConfig,
+        config: &ExchangeConfig,
+        context: &Context,
+        now_ns: u64,
+    ) -> Result<Self, StartError> {
+        let wrong = || StartError(format!("tile {}: ports.{}: what was given does not fit", config.name, port.session));
+        let (bytes, mut sockets) = parts.next().ok_or_else(wrong)?;
+        let mut said = Said(&bytes);
+        let (number, came_ns) = said.number().zip(said.numbers()).ok_or_else(wrong)?;
+        let (lost, given) = said.number().zip(said.number()).ok_or_else(wrong)?;
+        let listener = context.net.listener_given(sockets.pop_front().ok_or_else(wrong)?)?;
+        let mut own = Self::at(listener, port, config, context, now_ns);
+        own.throttle.go_on(&came_ns);
+        own.disconnect_due = lost != 0;
+        if given != 0 {
+            let socket = context.net.tcp_given(sockets.pop_front().ok_or_else(wrong)?)?;
+            let (waiting, kept) = kept(&mut said).ok_or_else(wrong)?;
+            let session = &mut own.connections[SESSION];
+            if !session.server.resume(&kept) {
+                return Err(wrong());
+            }
+            (session.socket, session.waiting) = (Some(socket), waiting);
+        }
+        if number == u64::from(port.session) && said.is_over() { Ok(own) } else { Err(wrong()) }
     }
 
     /// Whether a client is logged in.
@@ -306,6 +365,15 @@ impl Port {
             }
         }
     }
+}
+
+/// A connection as its predecessor left it.
+fn kept(said: &mut Said<'_>) -> Option<(Waiting, ServerKept)> {
+    let address = Ipv4Addr::from_bits(u32::try_from(said.number()?).ok()?);
+    let waiting = Waiting { address, since_ns: said.number()? };
+    let (next_sequence, times_ns) = (said.number()?, said.array()?);
+    let (input, output) = (said.bytes()?.to_vec(), said.bytes()?.to_vec());
+    Some((waiting, ServerKept { next_sequence, times_ns, input, output }))
 }
 
 /// One command, copied out of the closure that made it.

@@ -5,7 +5,7 @@
 //! the journal has no room nothing is taken: whoever has a command asks [`Sequencer::has_room`] first, and says what it means that
 //! there is none.
 
-use journal::{Identity, JournalConfig, JournalError, Reader, Writer, frame_bytes};
+use journal::{Identity, JournalConfig, Writer, frame_bytes};
 use links::Counter;
 use records::broken::{Variant, is_broken};
 use records::{
@@ -18,8 +18,9 @@ use crate::config::ExchangeConfig;
 use crate::feed::{History, itch};
 use crate::fix::market::Market;
 use crate::fix::{Desks, FixRole, Kept};
+use crate::fold::{Fold, Mark, Next};
 use crate::listings::Listings;
-use crate::matching::{Capacity, Matching, Sink};
+use crate::matching::{Matching, Sink};
 use crate::ouch::outbound::{self, Answers};
 use crate::schedule::Schedule;
 use crate::tile::Observer;
@@ -129,6 +130,30 @@ fn traded(event: u8) -> bool {
 }
 
 impl Outputs {
+    /// Takes all memory.
+    pub fn new(config: &ExchangeConfig, desks: Desks) -> Self {
+        let (sessions, instruments) = config.largest();
+        let mut answers: Vec<Option<Answers>> = (0..=sessions).map(|_| None).collect();
+        for port in &config.ports {
+            answers[port.session as usize] = Some(Answers::with_capacity(config.session_messages));
+        }
+        Self {
+            desks,
+            market: Market::new(instruments),
+            history: History::with_capacity(config.feed_messages),
+            answers,
+            listings: Listings::with_capacity(instruments),
+            heard: Vec::with_capacity(HEARD_MAX),
+            changed: Vec::with_capacity(CHANGED_MAX),
+            observer: None,
+            midnight_ns: config.midnight_ns,
+            events: 0,
+            trades: 0,
+            changes: [0; 3],
+            heard_lost: 0,
+        }
+    }
+
     /// A bust or a correction was done or refused.
     #[cold]
     fn trade_changed(&mut self, event: &ExchangeEvent) {
@@ -186,46 +211,39 @@ pub(crate) struct Sequencer {
 impl Sequencer {
     /// Opens the journal; what an earlier life of this exchange wrote is applied again.
     pub fn open(config: &ExchangeConfig, context: &Context, now_ns: u64) -> Result<(Self, Vec<Kept>), StartError> {
-        let (sessions, instruments) = config.largest();
-        let capacity = Capacity {
-            instruments,
-            sessions,
-            orders: config.orders,
-            levels_per_side: config.levels_per_side,
-            trades: config.trades,
-        };
-        let mut answers: Vec<Option<Answers>> = (0..=sessions).map(|_| None).collect();
-        for port in &config.ports {
-            answers[port.session as usize] = Some(Answers::with_capacity(config.session_messages));
-        }
-        let (desks, kept) = Desks::open(config, context, sessions, now_ns)?;
-        let mut outputs = Outputs {
-            desks,
-            market: Market::new(instruments),
-            history: History::with_capacity(config.feed_messages),
-            answers,
-            listings: Listings::with_capacity(instruments),
-            heard: Vec::with_capacity(HEARD_MAX),
-            changed: Vec::with_capacity(CHANGED_MAX),
-            observer: None,
-            midnight_ns: config.midnight_ns,
-            events: 0,
-            trades: 0,
-            changes: [0; 3],
-            heard_lost: 0,
-        };
-        let mut core = Matching::new(capacity);
+        let mut desks = Desks::of(config, false);
+        let kept = desks.open(config, context, now_ns)?;
+        let mut fold = Fold::new(config, desks);
+        let next = fold.replay(context, config)?;
+        let mut sequencer = Self::over(fold, next, config, context, now_ns)?;
+        sequencer.begin(config, now_ns);
+        Ok((sequencer, kept))
+    }
+
+    /// Goes on with what was folded; the journal is to be written from `next` on.
+    pub fn over(
+        fold: Fold,
+        (next, cut): Next,
+        config: &ExchangeConfig,
+        context: &Context,
+        now_ns: u64,
+    ) -> Result<Self, StartError> {
+        let Fold { core, mut outputs, first_ns, last } = fold;
         let identity = Identity { shard: config.venue, ..Identity::default() };
-        let mut journal_config = JournalConfig { segment_bytes: config.segment_bytes, ..JournalConfig::new(identity) };
-        let ((next, cut), first_ns, last) = replay(&mut core, &mut outputs, context, config)?;
-        (journal_config.next, journal_config.cut) = (next, cut);
+        let segment_bytes = config.segment_bytes;
+        let journal_config = JournalConfig { segment_bytes, next, cut, ..JournalConfig::new(identity) };
         let started_ns = if last.sequence == 0 { now_ns } else { first_ns };
         let schedule = Schedule::new(config, started_ns, last.time_ns, now_ns);
         outputs.desks.settle(config)?;
         let replayed_messages = outputs.history.last();
         let journal = Writer::create(context.storage.clone(), journal_config)?;
         let counter = |name: &str| context.counters.counter(name);
-        let mut sequencer = Self {
+        outputs.heard.clear();
+        outputs.changed.clear();
+        if config.fix_ports.iter().any(|port| port.role() == FixRole::MarketData) {
+            outputs.market.watch();
+        }
+        Ok(Self {
             core,
             outputs,
             journal,
@@ -244,14 +262,12 @@ impl Sequencer {
             no_room_ns: None,
             no_room: counter("exchange.no_room"),
             refused_no_room: counter("exchange.refused_no_room"),
-        };
-        sequencer.outputs.heard.clear();
-        sequencer.outputs.changed.clear();
-        if config.fix_ports.iter().any(|port| port.role() == FixRole::MarketData) {
-            sequencer.outputs.market.watch();
-        }
-        sequencer.begin(config, now_ns);
-        Ok((sequencer, kept))
+        })
+    }
+
+    /// What another process that folds the same input is compared by.
+    pub fn mark(&self, config: &ExchangeConfig) -> Mark {
+        Mark::of(&self.core, &self.outputs, self.last.sequence, config)
     }
 
     /// The first commands of a new journal; after a restart, that every connection was lost.
@@ -393,37 +409,4 @@ impl Sequencer {
     pub fn close(&mut self) -> std::io::Result<()> {
         self.journal.close()
     }
-}
-
-/// Where a journal goes on and whether a tail of it is cut, the time of its first record, and the stamp of its last.
-type Tail = (((u64, u64), bool), u64, Stamp);
-
-/// Applies what stands in the journal.
-fn replay(
-    core: &mut Matching,
-    outputs: &mut Outputs,
-    context: &Context,
-    config: &ExchangeConfig,
-) -> Result<Tail, StartError> {
-    let named = |error: &dyn std::fmt::Display| StartError(format!("tile {}: journal: {error}", config.name));
-    let mut reader = match Reader::from_storage(context.storage.as_ref(), config.segment_bytes) {
-        Err(JournalError::Empty) => return Ok((((0, 1), false), 0, Stamp::default())),
-        reader => reader.map_err(|error| named(&error))?,
-    };
-    let (mut first_ns, mut last) = (None, Stamp::default());
-    while let Some((stamp, record)) = reader.next().map_err(|error| named(&error))? {
-        if let Some(listing) = read_from::<ExchangeListing>(record)
-            && listing.header.kind() == Some(Kind::ExchangeListing)
-        {
-            outputs.listings.list(&listing);
-        }
-        outputs.desks.before(stamp, record);
-        core.apply(stamp, record, outputs).map_err(|error| named(&format!("{error:?}")))?;
-        outputs.desks.after();
-        first_ns.get_or_insert(stamp.time_ns);
-        last = stamp;
-    }
-    // After the last segment that was written, not after the spare that a writer leaves behind when it dies.
-    let next = (reader.summary().last_segment + 1, last.sequence + 1);
-    Ok(((next, reader.summary().cut), first_ns.unwrap_or(0), last))
 }

@@ -7,13 +7,14 @@
 use links::Counter;
 use sessions::soup::{End, Server, ServerEvent, ServerState};
 use sessions::{MemoryStore, MessageStore};
-use tiles::{Context, Door, StartError, Tcp, TcpRead, Waiting};
+use tiles::{Context, Door, StartError, Tcp, TcpListener, TcpRead, Waiting};
 use wire::digits20;
 use wire::itch50::EndOfSnapshotFields;
 
 use crate::config::{ExchangeConfig, padded};
 
 use crate::feed::itch::Place;
+use crate::handover::{Part, Parts, Words};
 use crate::sequencer::Sequencer;
 
 /// Joiners given a snapshot at the same time; one more is cut off and comes again.
@@ -54,8 +55,27 @@ impl Snapshots {
             .net
             .tcp_listen(at)
             .map_err(|error| StartError(format!("tile {}: snapshot = {at}: {error}", config.name)))?;
+        Ok(Self::with(listener, config, context))
+    }
+
+    /// What a successor goes on with: the listener. Who is being given a snapshot comes again.
+    pub fn give(&self) -> Option<Part> {
+        Some((Words::default(), vec![self.door.handle()?]))
+    }
+
+    /// Goes on with what its predecessor gave.
+    ///
+    /// # Errors
+    /// When that is no listener.
+    pub fn take(parts: &mut Parts, config: &ExchangeConfig, context: &Context) -> Result<Self, StartError> {
+        let given = parts.next().and_then(|(_, mut sockets)| sockets.pop_front());
+        let listener = given.ok_or_else(|| StartError(format!("tile {}: no snapshots were given", config.name)))?;
+        Ok(Self::with(context.net.listener_given(listener)?, config, context))
+    }
+
+    fn with(listener: Box<dyn TcpListener>, config: &ExchangeConfig, context: &Context) -> Self {
         let scope = context.counters.scope("snapshot");
-        Ok(Self {
+        Self {
             door: Door::new(listener, config.door.clone(), &scope),
             joiners: Vec::with_capacity(GIVEN_AT_ONCE + config.door.waiting_max),
             session: padded(&config.feed_session),
@@ -65,7 +85,7 @@ impl Snapshots {
             given: scope.counter("given"),
             refused: scope.counter("refused"),
             busy: scope.counter("busy"),
-        })
+        }
     }
 
     /// Takes joiners, gives snapshots.

@@ -37,6 +37,17 @@ impl Throttle {
         Self { config: config.clone(), came_ns: VecDeque::with_capacity(config.messages as usize + 1) }
     }
 
+    /// When the messages of the window came.
+    pub fn came_ns(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.came_ns.iter().copied()
+    }
+
+    /// Goes on with the messages that another process took; the latest, where they are more than are kept.
+    pub fn go_on(&mut self, came_ns: &[u64]) {
+        let kept = came_ns.len().min(self.config.messages as usize);
+        self.came_ns.extend(&came_ns[came_ns.len() - kept..]);
+    }
+
     /// A message came; whether it is taken. `always`: it takes an order out of the book.
     pub fn takes(&mut self, now_ns: u64, always: bool) -> bool {
         if self.config.messages == 0 {

@@ -3,7 +3,7 @@
 //! Invariant: within a cycle, commands come first from the sources in this process and over links, then from the ports; a
 //! cycle's messages leave in its packets, the feed before the answers.
 
-use links::{Publication, Subscription};
+use links::{Counter, Publication, Subscription};
 use records::{ExchangeEvent, RECORD_BYTES_MAX, bytes_of};
 use tiles::{Context, StartError, Tile};
 
@@ -11,6 +11,7 @@ use crate::config::ExchangeConfig;
 use crate::feed::Feed;
 use crate::fix::FixPort;
 use crate::flow::{FLOW_FILE, FlowSource};
+use crate::handover::{Giver, Stage, Taken, Taker, Turn, begun};
 use crate::matching::RestingOrder;
 use crate::port::Port;
 use crate::sequencer::{Sequencer, Use};
@@ -52,6 +53,12 @@ pub struct ExchangeTile {
     sources: Vec<Box<dyn CommandSource>>,
     observer: Option<Observer>,
     running: Option<Running>,
+    giver: Option<Giver>,
+    /// Until it has the place of its predecessor.
+    taker: Option<Taker>,
+    /// Since when nothing was taken, until the first turn that takes something again, ns UTC.
+    held_ns: Option<u64>,
+    held: Counter,
 }
 
 impl ExchangeTile {
@@ -64,7 +71,9 @@ impl ExchangeTile {
         config.check()?;
         let links = std::mem::take(&mut context.subscriptions).into_values().collect();
         let operators = std::mem::take(&mut context.publications).into_values().collect();
-        Ok(Self { config, context, links, operators, sources: Vec::new(), observer: None, running: None })
+        let held = context.counters.scope("handover").counter("held_ns");
+        let (sources, observer, running, giver, taker, held_ns) = (Vec::new(), None, None, None, None, None);
+        Ok(Self { config, context, links, operators, sources, observer, running, giver, taker, held_ns, held })
     }
 
     /// Adds a source in this process.
@@ -109,6 +118,35 @@ impl Running {
         let feed = Feed::open(config, context, sent)?;
         let snapshots = Snapshots::open(config, context)?;
         Ok(Self { sequencer, ports: ports?, fix_ports: fix_ports?, feed, snapshots })
+    }
+
+    /// Goes on where its predecessor stopped, with what that gave.
+    fn take(config: &ExchangeConfig, context: &Context, taken: Taken, now_ns: u64) -> Result<Self, StartError> {
+        let Taken { mut fold, segment, mut parts, .. } = taken;
+        let kept = fold.outputs.desks.open(config, context, now_ns)?;
+        let next = (segment, fold.last.sequence + 1);
+        let mut sequencer = Sequencer::over(fold, (next, false), config, context, now_ns)?;
+        let ports: Result<Vec<_>, _> =
+            config.ports.iter().map(|port| Port::take(&mut parts, port, config, context, now_ns)).collect();
+        let ports = ports?;
+        let fix_ports: Result<Vec<_>, _> = (config.fix_ports.iter().zip(kept))
+            .map(|(port, kept)| FixPort::take(&mut parts, port, config, context, &mut sequencer, kept))
+            .collect();
+        let fix_ports = fix_ports?;
+        let sent = sequencer.replayed_messages();
+        let feed = Feed::take(&mut parts, config, context, sent)?;
+        let snapshots = Snapshots::take(&mut parts, config, context)?;
+        Ok(Self { sequencer, ports, fix_ports, feed, snapshots })
+    }
+
+    /// Sends all that there is for the feed, and gives everything that a successor goes on with.
+    fn give(&mut self, now_ns: u64, config: &ExchangeConfig, giver: &mut Giver) {
+        while self.feed.flush(now_ns, &self.sequencer.outputs.history) > 0 {}
+        let ports = self.ports.iter().map(Port::give);
+        let fix_ports = self.fix_ports.iter().map(FixPort::give);
+        let rest = [self.feed.give(), self.snapshots.give()];
+        let mark = self.sequencer.mark(config);
+        giver.give(ports.chain(fix_ports).chain(rest), &mark);
     }
 
     fn poll_sources(&mut self, now_ns: u64, sources: &mut [Box<dyn CommandSource>]) -> usize {
@@ -159,19 +197,95 @@ impl Running {
     }
 }
 
+impl ExchangeTile {
+    /// Comes for a place, or gives its own; `None`: neither, and the turn is as ever.
+    fn hand_over(&mut self, now_ns: u64) -> Option<usize> {
+        if let Some(taker) = &mut self.taker {
+            let (work, has_the_place) = taker.work();
+            if has_the_place {
+                self.take_place(now_ns);
+            }
+            return Some(work);
+        }
+        let (giver, config) = (self.giver.as_mut()?, &self.config);
+        let mark = || self.running.as_ref().map(|running| running.sequencer.mark(config)).unwrap_or_default();
+        match giver.turn(now_ns, mark) {
+            Turn::Own => return None,
+            Turn::Give => {
+                if let Some(running) = &mut self.running {
+                    running.give(now_ns, config, giver);
+                }
+                return Some(1);
+            }
+            Turn::Hold => return Some(1),
+            // Its journal, its stores and its sockets go with it: there is nothing left to write with.
+            Turn::Over => self.running = None,
+            Turn::Again => self.begin_again(now_ns),
+        }
+        Some(0)
+    }
+
+    /// The place is its own.
+    ///
+    /// # Panics
+    /// When it cannot begin: its process ends, and its predecessor begins again.
+    #[cold]
+    fn take_place(&mut self, now_ns: u64) {
+        let Some((taken, mut line)) = self.taker.take().map(Taker::taken) else { return };
+        self.held_ns = Some(taken.held_ns);
+        let (net, counters) = (self.context.net.as_ref(), &self.context.counters);
+        let begun = Running::take(&self.config, &self.context, taken, now_ns).and_then(|running| {
+            let giver = Giver::open(net, counters, Stage::Took)?;
+            begun(&mut line);
+            Ok((running, giver))
+        });
+        match begun {
+            Ok((mut running, giver)) => {
+                running.sequencer.outputs.observer = self.observer.take();
+                (self.running, self.giver) = (Some(running), Some(giver));
+            }
+            Err(error) => panic!("tile {}: does not take the place that was given: {error}", self.config.name),
+        }
+    }
+
+    /// Who was to follow is gone: as after a death, from the journal.
+    ///
+    /// # Panics
+    /// When it cannot begin: its process ends.
+    #[cold]
+    fn begin_again(&mut self, now_ns: u64) {
+        let begun = Running::open(&self.config, &self.context, now_ns).and_then(|running| {
+            self.running = Some(running);
+            Giver::open(self.context.net.as_ref(), &self.context.counters, Stage::Keeps)
+        });
+        match begun {
+            Ok(giver) => self.giver = Some(giver),
+            Err(error) => panic!("tile {}: does not begin again: {error}", self.config.name),
+        }
+    }
+}
+
 impl Tile for ExchangeTile {
     fn name(&self) -> &str {
         &self.config.name
     }
 
     fn on_start(&mut self, now_ns: u64) -> Result<(), StartError> {
+        if let Some(line) = self.context.net.predecessor()? {
+            self.taker = Some(Taker::open(&self.config, &self.context, line, &self.context.counters)?);
+            return Ok(());
+        }
         let mut running = Running::open(&self.config, &self.context, now_ns)?;
         running.sequencer.outputs.observer = self.observer.take();
         self.running = Some(running);
+        self.giver = Some(Giver::open(self.context.net.as_ref(), &self.context.counters, Stage::Keeps)?);
         Ok(())
     }
 
     fn do_work(&mut self, now_ns: u64) -> usize {
+        if let Some(work) = self.hand_over(now_ns) {
+            return work;
+        }
         let Some(running) = &mut self.running else { return 0 };
         let mut work = running.sequencer.on_time(now_ns);
         work += running.poll_sources(now_ns, &mut self.sources);
@@ -194,7 +308,11 @@ impl Tile for ExchangeTile {
             work += port.send(now_ns, &mut running.sequencer);
         }
         running.sequencer.outputs.market.forget_trades();
-        work + running.snapshots.work(now_ns, &running.sequencer)
+        work += running.snapshots.work(now_ns, &running.sequencer);
+        if let Some(since_ns) = self.held_ns.take() {
+            self.held.set(self.context.clock.now_ns().saturating_sub(since_ns));
+        }
+        work
     }
 
     fn on_close(&mut self, now_ns: u64) {

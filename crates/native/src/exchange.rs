@@ -10,6 +10,7 @@ use records::{ExchangeEvent, ExchangeIndication, Header, Side, Stamp, bytes_of, 
 
 /// Adds this room's classes and functions.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("HANDOVER_VERSION", exchange::HANDOVER_VERSION)?;
     module.add_class::<PyMatching>()?;
     module.add_function(wrap_pyfunction!(bench_matching, module)?)?;
     module.add_function(wrap_pyfunction!(bench_pipeline, module)?)

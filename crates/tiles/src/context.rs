@@ -6,9 +6,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 
 use links::{Publication, Subscription};
+
+use crate::{Neighbour, Neighbours};
 
 const PAGE_BYTES: usize = 4096;
 
@@ -26,6 +30,10 @@ pub trait Udp {
     fn send_to(&mut self, bytes: &[u8], to: SocketAddrV4) -> io::Result<bool>;
     /// Where it is bound.
     fn local(&self) -> SocketAddrV4;
+    /// One more handle of it, for another process; `None`: it cannot be given.
+    fn handle(&self) -> Option<OwnedFd> {
+        None
+    }
 }
 
 /// Outcome of a read from a stream.
@@ -54,6 +62,10 @@ pub trait Tcp {
     fn descriptor(&self) -> Option<i32> {
         None
     }
+    /// One more handle of it, for another process; `None`: it cannot be given.
+    fn handle(&self) -> Option<OwnedFd> {
+        None
+    }
 }
 
 /// Tells which of many streams have something to read, so that idle ones cost nothing.
@@ -70,6 +82,10 @@ pub trait TcpListener {
     fn accept(&mut self) -> io::Result<Option<(Box<dyn Tcp>, SocketAddrV4)>>;
     /// Where it listens.
     fn local(&self) -> SocketAddrV4;
+    /// One more handle of it, for another process; `None`: it cannot be given.
+    fn handle(&self) -> Option<OwnedFd> {
+        None
+    }
 }
 
 /// The network.
@@ -85,6 +101,26 @@ pub trait Net {
     /// Watches many streams; `None`: they are to be read each time.
     fn poller(&self) -> Option<Box<dyn Poller>> {
         None
+    }
+    /// A datagram socket that another process gave.
+    fn udp_given(&self, _socket: OwnedFd) -> io::Result<Box<dyn Udp>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// A connection that another process gave.
+    fn tcp_given(&self, _socket: OwnedFd) -> io::Result<Box<dyn Tcp>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// A listener that another process gave.
+    fn listener_given(&self, _socket: OwnedFd) -> io::Result<Box<dyn TcpListener>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Where a successor of this tile comes to; `None`: it gives its place to nobody.
+    fn successors(&self) -> io::Result<Option<Neighbours>> {
+        Ok(None)
+    }
+    /// The tile whose place this one takes; `None`: it begins by itself.
+    fn predecessor(&self) -> io::Result<Option<Neighbour>> {
+        Ok(None)
     }
 }
 
@@ -124,6 +160,10 @@ pub trait Storage {
     /// process, and not this.
     fn boot(&self) -> u64 {
         0
+    }
+    /// Where the files lie, for who reads there what another process writes; `None`: nowhere that another process sees.
+    fn directory(&self) -> Option<&Path> {
+        None
     }
     /// Names present, sorted.
     fn list(&self) -> io::Result<Vec<String>>;

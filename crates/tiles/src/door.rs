@@ -5,6 +5,7 @@
 //! keep nobody out for longer than a login takes.
 
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 
 use crate::{Tcp, TcpListener, settings};
 use links::{Counter, Counters};
@@ -73,6 +74,11 @@ impl Door {
                 None
             }
         }
+    }
+
+    /// One more handle of its listener, for another process.
+    pub fn handle(&self) -> Option<OwnedFd> {
+        self.listener.handle()
     }
 
     /// Which of those that wait (by index) must go before `newcomer` waits too; `None`: there is room.

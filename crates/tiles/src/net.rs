@@ -4,12 +4,12 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::poll::Epoll;
-use crate::{Net, Poller, Tcp, TcpListener, TcpRead, Udp};
+use crate::{Neighbour, Neighbours, Net, Poller, Succession, Tcp, TcpListener, TcpRead, Udp};
 
 /// Socket buffers of feeds: a burst of an opening auction while the tile is descheduled.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
@@ -18,6 +18,10 @@ const LISTEN_BACKLOG: i32 = 64;
 /// The machine's network.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealNet;
+
+/// The machine's network for a tile that another one may follow in its place.
+#[derive(Clone, Debug)]
+pub struct SucceedingNet(pub Succession);
 
 struct RealUdp {
     socket: UdpSocket,
@@ -115,6 +119,70 @@ impl Net for RealNet {
         };
         Ok(Box::new(listen().map_err(|error| said(error, "listening at", at))?))
     }
+
+    fn udp_given(&self, socket: OwnedFd) -> io::Result<Box<dyn Udp>> {
+        let socket = UdpSocket::from(socket);
+        let local = version_4(socket.local_addr()?)?;
+        Ok(Box::new(RealUdp { socket, local }))
+    }
+
+    fn tcp_given(&self, socket: OwnedFd) -> io::Result<Box<dyn Tcp>> {
+        // Its modes are the socket's own and came with it.
+        Ok(Box::new(RealTcp { stream: TcpStream::from(socket), connected: true }))
+    }
+
+    fn listener_given(&self, socket: OwnedFd) -> io::Result<Box<dyn TcpListener>> {
+        let listener = std::net::TcpListener::from(socket);
+        let local = version_4(listener.local_addr()?)?;
+        Ok(Box::new(RealListener { listener, local }))
+    }
+}
+
+impl Net for SucceedingNet {
+    fn udp_multicast(&self, group: SocketAddrV4, interface: Ipv4Addr) -> io::Result<Box<dyn Udp>> {
+        RealNet.udp_multicast(group, interface)
+    }
+
+    fn udp(&self, bind: SocketAddrV4, interface: Ipv4Addr) -> io::Result<Box<dyn Udp>> {
+        RealNet.udp(bind, interface)
+    }
+
+    fn tcp_connect(&self, to: SocketAddrV4) -> io::Result<Box<dyn Tcp>> {
+        RealNet.tcp_connect(to)
+    }
+
+    fn tcp_listen(&self, at: SocketAddrV4) -> io::Result<Box<dyn TcpListener>> {
+        RealNet.tcp_listen(at)
+    }
+
+    fn poller(&self) -> Option<Box<dyn Poller>> {
+        RealNet.poller()
+    }
+
+    fn udp_given(&self, socket: OwnedFd) -> io::Result<Box<dyn Udp>> {
+        RealNet.udp_given(socket)
+    }
+
+    fn tcp_given(&self, socket: OwnedFd) -> io::Result<Box<dyn Tcp>> {
+        RealNet.tcp_given(socket)
+    }
+
+    fn listener_given(&self, socket: OwnedFd) -> io::Result<Box<dyn TcpListener>> {
+        RealNet.listener_given(socket)
+    }
+
+    fn successors(&self) -> io::Result<Option<Neighbours>> {
+        Neighbours::listen(&self.0.at).map(Some)
+    }
+
+    fn predecessor(&self) -> io::Result<Option<Neighbour>> {
+        self.0.takes_over.then(|| Neighbour::connect(&self.0.at)).transpose()
+    }
+}
+
+/// One more handle of an open socket.
+fn handle(socket: impl AsFd) -> Option<OwnedFd> {
+    socket.as_fd().try_clone_to_owned().ok()
 }
 
 impl Udp for RealUdp {
@@ -138,6 +206,10 @@ impl Udp for RealUdp {
 
     fn local(&self) -> SocketAddrV4 {
         self.local
+    }
+
+    fn handle(&self) -> Option<OwnedFd> {
+        handle(&self.socket)
     }
 }
 
@@ -189,6 +261,10 @@ impl Tcp for RealTcp {
     fn descriptor(&self) -> Option<i32> {
         Some(self.stream.as_raw_fd())
     }
+
+    fn handle(&self) -> Option<OwnedFd> {
+        handle(&self.stream)
+    }
 }
 
 impl TcpListener for RealListener {
@@ -208,5 +284,9 @@ impl TcpListener for RealListener {
 
     fn local(&self) -> SocketAddrV4 {
         self.local
+    }
+
+    fn handle(&self) -> Option<OwnedFd> {
+        handle(&self.listener)
     }
 }

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use links::{Counters, CountersSize, Merged, Publication, Ring, RingConfig, Subscription};
 
+use crate::runner;
 use crate::spec::{LinkKind, LinkSpec, ProcessSpec, ThreadSpec, TileSpec};
-use crate::{Clock, Context, Ends, RealClock, RealNet, RealStorage, StartError, Stop, Tile, runner};
+use crate::{Clock, Context, Ends, Net, RealClock, RealNet, RealStorage, StartError, Stop, SucceedingNet, Tile};
 
 /// How often the process looks whether its threads live, and calls back.
 const WATCH: Duration = Duration::from_millis(20);
@@ -222,7 +223,7 @@ impl Plant {
         for (tile, (publications, subscriptions)) in thread.tiles.iter().zip(ends) {
             let context = Context {
                 clock: Rc::clone(&clock),
-                net: Rc::new(RealNet),
+                net: self.net(),
                 storage: Rc::new(RealStorage::new(&self.spec.data_directory.join(&tile.name))?),
                 publications,
                 subscriptions,
@@ -234,6 +235,13 @@ impl Plant {
             started.fetch_add(1, Ordering::AcqRel);
         };
         runner::run(&mut tiles, clock.as_ref(), thread.idle, stop, &self.counters, started, || self.go_on())
+    }
+
+    fn net(&self) -> Rc<dyn Net> {
+        match &self.spec.succession {
+            Some(place) => Rc::new(SucceedingNet(place.clone())),
+            None => Rc::new(RealNet),
+        }
     }
 
     fn thread_ends(&self, thread: &ThreadSpec) -> Result<Vec<(Publications, Subscriptions)>, StartError> {

@@ -171,6 +171,20 @@ pub struct ProcessSpec {
     pub links: Vec<LinkSpec>,
     /// Threads.
     pub threads: Vec<ThreadSpec>,
+    /// Of a process of one tile, which another process may follow in its place.
+    #[serde(default)]
+    pub succession: Option<Succession>,
+}
+
+/// How a process gives its place to another one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Succession {
+    /// The socket at which who has the place listens for who takes it.
+    pub at: PathBuf,
+    /// This process takes it.
+    #[serde(default)]
+    pub takes_over: bool,
 }
 
 impl ProcessSpec {

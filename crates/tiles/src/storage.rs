@@ -62,6 +62,10 @@ impl Storage for RealStorage {
         self.boot
     }
 
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.directory)
+    }
+
     fn open(&self, name: &str, size: usize) -> io::Result<Box<dyn Segment>> {
         let path = self.path(name)?;
         // A file has its space before it has its name: a full disk, or a death meanwhile, leaves no file of its name without any.

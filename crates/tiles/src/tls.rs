@@ -9,6 +9,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddrV4;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -202,6 +203,10 @@ impl TcpListener for TlsListener {
 
     fn local(&self) -> SocketAddrV4 {
         self.listener.local()
+    }
+
+    fn handle(&self) -> Option<OwnedFd> {
+        self.listener.handle()
     }
 }
 

@@ -15,6 +15,7 @@ use tiles::{Context, StartError, Udp};
 pub(crate) use history::History;
 
 use crate::config::{ExchangeConfig, padded};
+use crate::handover::{Part, Parts, Words};
 
 /// A line that has sent nothing for so long sends a heartbeat.
 const HEARTBEAT_NS: u64 = 1_000_000_000;
@@ -43,6 +44,25 @@ pub(crate) struct Feed {
 impl Feed {
     /// Opens the sockets. `sent`: the last message that an earlier life of this exchange sent.
     pub fn open(config: &ExchangeConfig, context: &Context, sent: u64) -> Result<Self, StartError> {
+        Self::with(context.net.udp(config.retransmission, config.interface)?, config, context, sent)
+    }
+
+    /// What a successor goes on with: the socket to which requests come.
+    pub fn give(&self) -> Option<Part> {
+        Some((Words::default(), vec![self.requests.handle()?]))
+    }
+
+    /// Goes on with what its predecessor gave, behind the last message that it sent.
+    ///
+    /// # Errors
+    /// When a socket cannot be opened.
+    pub fn take(parts: &mut Parts, config: &ExchangeConfig, context: &Context, sent: u64) -> Result<Self, StartError> {
+        let given = parts.next().and_then(|(_, mut sockets)| sockets.pop_front());
+        let requests = given.ok_or_else(|| StartError(format!("tile {}: no feed was given", config.name)))?;
+        Self::with(context.net.udp_given(requests)?, config, context, sent)
+    }
+
+    fn with(requests: Box<dyn Udp>, config: &ExchangeConfig, context: &Context, sent: u64) -> Result<Self, StartError> {
         let session = padded(&config.feed_session);
         let mut lines = Vec::new();
         for line in &config.lines {
@@ -54,7 +74,7 @@ impl Feed {
             session,
             packer: Packer::new(session, sent + 1),
             lines,
-            requests: context.net.udp(config.retransmission, config.interface)?,
+            requests,
             request: [0; 64],
             last_sent_ns: 0,
             packets: counters.counter("feed.packets"),

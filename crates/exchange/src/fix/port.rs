@@ -8,9 +8,10 @@ use std::rc::Rc;
 use links::{Counter, Counters};
 use records::{ExchangeAction, ExchangeControl, Reason, bytes_of};
 use sessions::fix::{
-    Answer, Application, Connection, FileLog, GarbledCounts, Inbound, Next, Session, SessionCounters, State,
+    Answer, Application, Connection, FileLog, GarbledCounts, Inbound, Next, Session, SessionCounters, SessionKept,
+    State,
 };
-use tiles::{Context, Door, StartError, TlsServer, Waiting};
+use tiles::{Context, Door, StartError, TcpListener, TlsServer, Waiting};
 use wire::fix::{DataFields, Fields, Garbled, Message};
 
 use super::config::{FixPortConfig, FixRole, OUTPUT_BYTES};
@@ -21,6 +22,7 @@ use super::said::Said;
 use super::start::Kept;
 use super::write::{self, Dialect, Reader};
 use crate::config::ExchangeConfig;
+use crate::handover::{self, Part, Parts, Words};
 use crate::port::Command;
 use crate::sequencer::{Sequencer, Use};
 use crate::throttle::Throttle;
@@ -122,11 +124,19 @@ impl FixPort {
         sequencer: &mut Sequencer,
         kept: Kept,
     ) -> Result<Self, StartError> {
-        let named = |error: &dyn std::fmt::Display| {
-            let (session, listen) = (port.session, port.listen);
-            StartError(format!("tile {}: fix_ports.{session}.listen = {listen}: {error}", config.name))
-        };
-        let listener = context.net.tcp_listen(port.listen).map_err(|error| named(&error))?;
+        let listener = context.net.tcp_listen(port.listen).map_err(|error| named(port, config, &error))?;
+        Self::at(listener, port, config, context, sequencer, kept)
+    }
+
+    fn at(
+        listener: Box<dyn TcpListener>,
+        port: &FixPortConfig,
+        config: &ExchangeConfig,
+        context: &Context,
+        sequencer: &mut Sequencer,
+        kept: Kept,
+    ) -> Result<Self, StartError> {
+        let named = |error: &dyn std::fmt::Display| named(port, config, error);
         let listener = match &port.tls {
             Some(tls) => TlsServer::new(tls, "tls").map_err(|errors| named(&errors.join("\n")))?.over(listener),
             None => listener,
@@ -171,6 +181,59 @@ impl FixPort {
             garbled: [0; Garbled::COUNT],
             clients: clients.collect(),
         })
+    }
+
+    /// What a successor goes on with: the listener, and the connection that is logged on, where nothing is under way on it that only
+    /// this process can end. Who watches the market asks anew.
+    pub fn give(&self) -> Option<Part> {
+        let mut sockets = vec![self.door.handle()?];
+        let manners = &self.manners;
+        let quiet = manners.connected && manners.role != FixRole::MarketData;
+        let connection = self.connection.as_ref().filter(|connection| quiet && !connection.is_over());
+        let given = connection
+            .and_then(|connection| Some((connection.bytes(), connection.socket().handle()?, self.session.kept()?)));
+        let lost = manners.disconnect_due || manners.connected && given.is_none();
+        let words = Words::of(u64::from(manners.session)).numbers(manners.throttle.came_ns());
+        let words = words.number(u64::from(lost)).number(u64::from(given.is_some()));
+        let Some((read, socket, kept)) = given else { return Some((words, sockets)) };
+        sockets.push(socket);
+        let words = words.numbers(kept.numbers.into_iter()).number(kept.heartbeat_ns);
+        let words = words.numbers(kept.times_ns.into_iter()).number(kept.tests);
+        Some((words.bytes(&kept.output).bytes(read), sockets))
+    }
+
+    /// Goes on with what its predecessor gave.
+    ///
+    /// # Errors
+    /// When that is of another port, or does not fit.
+    pub fn take(
+        parts: &mut Parts,
+        port: &FixPortConfig,
+        config: &ExchangeConfig,
+        context: &Context,
+        sequencer: &mut Sequencer,
+        kept: Kept,
+    ) -> Result<Self, StartError> {
+        let wrong = || named(port, config, &"what was given does not fit");
+        let (bytes, mut sockets) = parts.next().ok_or_else(wrong)?;
+        let mut said = handover::Said(&bytes);
+        let (number, came_ns) = said.number().zip(said.numbers()).ok_or_else(wrong)?;
+        let (lost, given) = said.number().zip(said.number()).ok_or_else(wrong)?;
+        let listener = context.net.listener_given(sockets.pop_front().ok_or_else(wrong)?)?;
+        let mut own = Self::at(listener, port, config, context, sequencer, kept)?;
+        own.manners.throttle.go_on(&came_ns);
+        own.manners.disconnect_due = lost != 0 && port.role() == FixRole::Orders;
+        if given != 0 {
+            let socket = context.net.tcp_given(sockets.pop_front().ok_or_else(wrong)?)?;
+            let (kept, read) = session_kept(&mut said).ok_or_else(wrong)?;
+            if !own.session.resume(&kept) {
+                return Err(wrong());
+            }
+            let message_bytes_max = own.session.profile().message_bytes_max;
+            own.connection = Some(Connection::resumed(socket, message_bytes_max, read).ok_or_else(wrong)?);
+            own.manners.connected = true;
+        }
+        if number == u64::from(port.session) && said.is_over() { Ok(own) } else { Err(wrong()) }
     }
 
     /// Takes connections and requests.
@@ -380,6 +443,19 @@ impl FixPort {
             let _last_words = connection.write(self.session.output());
         }
     }
+}
+
+/// What is wrong with a port, by its key.
+fn named(port: &FixPortConfig, config: &ExchangeConfig, error: &dyn std::fmt::Display) -> StartError {
+    let (session, listen) = (port.session, port.listen);
+    StartError(format!("tile {}: fix_ports.{session}.listen = {listen}: {error}", config.name))
+}
+
+/// A session as its predecessor left it, and what was read from its connection.
+fn session_kept<'a>(said: &mut handover::Said<'a>) -> Option<(SessionKept, &'a [u8])> {
+    let (numbers, heartbeat_ns, times_ns) = (said.array()?, said.number()?, said.array()?);
+    let (tests, output) = (said.number()?, said.bytes()?.to_vec());
+    Some((SessionKept { numbers, heartbeat_ns, times_ns, tests, output }, said.bytes()?))
 }
 
 /// The application of one session for one turn.

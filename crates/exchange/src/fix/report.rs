@@ -80,12 +80,24 @@ pub(crate) struct Reports {
     made: u64,
     said: u64,
     full: bool,
+    /// Another process says them: how far is known later, and the latest are kept.
+    follows: bool,
 }
 
 impl Reports {
-    /// Room for so many; `said` were said before.
-    pub fn new(room: usize, said: u64) -> Self {
-        Self { ring: Vec::with_capacity(room), room, base: said, made: 0, said, full: false }
+    /// Room for so many. `follows`: until [`Reports::settle`] another process says them.
+    pub fn new(room: usize, follows: bool) -> Self {
+        Self { ring: Vec::with_capacity(room), room, base: 0, made: 0, said: 0, full: false, follows }
+    }
+
+    /// So many were said: in an earlier life, of which this one made none yet; or by the process that was followed.
+    pub fn settle(&mut self, said: u64) {
+        if self.made == 0 {
+            self.base = said;
+        }
+        // What is no longer kept was not said: no session can go on without it.
+        self.full |= said < self.said;
+        (self.said, self.follows) = (said, false);
     }
 
     /// One more.
@@ -94,6 +106,9 @@ impl Reports {
         self.made += 1;
         if self.made <= self.said {
             return;
+        }
+        if self.follows && self.waiting() > self.room {
+            self.said += 1;
         }
         self.full |= self.waiting() > self.room;
         if self.full {
@@ -157,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_was_said_before_is_passed_over_and_what_finds_no_room_ends_the_session() {
-        let mut reports = Reports::new(4, 3);
+        let mut reports = earlier(4, 3);
         let report = |lots| Report { lots, ..Report::default() };
         (1..=3).for_each(|lots| reports.push(&report(lots)));
         assert_eq!((reports.first(), reports.is_ahead_of_input()), (None, false));
@@ -170,6 +185,29 @@ mod tests {
         assert_eq!((reports.waiting(), reports.room(), reports.is_full()), (4, 0, false));
         reports.push(&report(45));
         assert!(reports.is_full() && reports.first().is_none());
-        assert!(Reports::new(4, 3).is_ahead_of_input());
+        assert!(earlier(4, 3).is_ahead_of_input());
+    }
+
+    fn earlier(room: usize, said: u64) -> Reports {
+        let mut reports = Reports::new(room, false);
+        reports.settle(said);
+        reports
+    }
+
+    #[test]
+    fn who_follows_keeps_the_latest_and_goes_on_behind_what_was_said() {
+        let report = |lots| Report { lots, ..Report::default() };
+        for (said, next) in [(10, None), (8, Some(9)), (6, Some(7)), (5, None)] {
+            let mut reports = Reports::new(4, true);
+            (1..=10).for_each(|lots| reports.push(&report(lots)));
+            reports.settle(said);
+            let first = reports.first().map(|(number, report)| (number, report.lots));
+            assert_eq!(first, next.map(|number| (number, number as i64)));
+            assert_eq!((reports.is_full(), reports.is_ahead_of_input()), (said < 6, false));
+        }
+        let mut reports = Reports::new(4, true);
+        reports.settle(0);
+        (1..=5).for_each(|lots| reports.push(&report(lots)));
+        assert!(reports.is_full(), "it follows nobody any more");
     }
 }

@@ -1,7 +1,7 @@
 //! What FIX sessions find at the start: what they sent, how far they were told, and what the journal makes for them.
 //!
 //! Invariant: what was said is known before the journal is replayed, so that the replay makes what is still to be said and
-//! nothing else; files that are not of one another are refused.
+//! nothing else (who follows another process knows it when it takes its place); files that are not of one another are refused.
 
 use std::rc::Rc;
 
@@ -58,17 +58,27 @@ impl Store for NumbersAlone {
 }
 
 impl Desks {
-    /// Opens the sessions' files, in the order of the configuration, and takes all memory.
+    /// Takes all memory. `follows`: another process says the reports until its place is taken.
+    pub fn of(config: &ExchangeConfig, follows: bool) -> Self {
+        let (sessions, _) = config.largest();
+        let mut desks = Self::new(sessions);
+        for port in config.fix_ports.iter().filter(|port| port.role() != FixRole::MarketData) {
+            desks.listen(port.session, Reports::new(port.reports_waiting_max, follows));
+            if port.role() == FixRole::Orders {
+                desks.add(port.session, port.orders_max);
+            }
+        }
+        for port in &config.fix_ports {
+            port.copies.iter().for_each(|from| desks.copy(port.session, *from));
+        }
+        desks
+    }
+
+    /// Opens the sessions' files, in the order of the configuration: what was said is known from here on.
     ///
     /// # Errors
     /// A sentence that names the file.
-    pub fn open(
-        config: &ExchangeConfig,
-        context: &Context,
-        sessions: usize,
-        now_ns: u64,
-    ) -> Result<(Self, Vec<Kept>), StartError> {
-        let mut desks = Self::new(sessions);
+    pub fn open(&mut self, config: &ExchangeConfig, context: &Context, now_ns: u64) -> Result<Vec<Kept>, StartError> {
         let mut kept: Vec<Kept> = Vec::with_capacity(config.fix_ports.len());
         let mut known: Vec<(wire::fix::Version, Rc<dyn Rules>)> = Vec::new();
         for port in &config.fix_ports {
@@ -90,16 +100,10 @@ impl Desks {
             // A store takes every file that begins with its own name for its own.
             let name = format!("fix-said{:04}", port.session);
             let mut said = Said::open(&*context.storage, &name).map_err(named)?;
-            desks.listen(port.session, Reports::new(port.reports_waiting_max, said.settle(store.numbers())));
-            if port.role() == FixRole::Orders {
-                desks.add(port.session, port.orders_max);
-            }
+            self.reports_mut(port.session).settle(said.settle(store.numbers()));
             kept.push(Kept { store: Box::new(store), said: Some(said), rules });
         }
-        for port in &config.fix_ports {
-            port.copies.iter().for_each(|from| desks.copy(port.session, *from));
-        }
-        Ok((desks, kept))
+        Ok(kept)
     }
 
     /// After the replay: whether what was said is of this journal.

@@ -17,7 +17,7 @@ use journal::MemoryStorage;
 use links::Counters;
 use sessions::mold::{Event, PacketHeader, Receiver};
 use sessions::soup::{Client, ClientConfig, ClientEvent};
-use tiles::{Clock, Context, Net, RealClock, RealNet, StartError, Tcp, TcpRead, Tile, Udp};
+use tiles::{Clock, Context, Net, RealClock, RealNet, StartError, Storage, Tcp, TcpRead, Tile, Udp};
 use wire::itch50::{Message, decode};
 
 /// Longest that anything on loopback may take.
@@ -148,6 +148,15 @@ impl House {
         Self { config, storage, tile, clock, counters }
     }
 
+    /// Starts one with this network and on these files.
+    pub fn start_with(config: ExchangeConfig, net: Rc<dyn Net>, storage: Rc<dyn Storage>) -> Result<Self, StartError> {
+        let (counters, clock) = (Counters::local(), RealClock::new());
+        let context = Context { net, storage, ..context(MemoryStorage::new(), counters.clone()) };
+        let mut tile = ExchangeTile::new(config.clone(), context)?;
+        tile.on_start(clock.now_ns())?;
+        Ok(Self { config, storage: MemoryStorage::new(), tile, clock, counters })
+    }
+
     /// A counter by its name.
     pub fn count(&self, name: &str) -> u64 {
         self.counters.counter(name).get()
@@ -230,6 +239,13 @@ impl Trader {
     /// Sends a request.
     pub fn send(&mut self, now_ns: u64, message: &[u8]) {
         assert!(self.client.send(now_ns, message));
+    }
+
+    /// Sends so many bytes of what waits, and no more.
+    pub fn send_some(&mut self, most: usize) {
+        let written = self.socket.as_mut().unwrap().write(&self.client.output()[..most]).unwrap();
+        assert_eq!(written, most);
+        self.client.written(written);
     }
 
     /// Breaks the connection without a word.

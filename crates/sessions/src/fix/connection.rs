@@ -36,6 +36,12 @@ impl Connection {
         Self { socket, input: ByteQueue::with_capacity(2 * message_bytes_max), message_bytes_max, closed: false }
     }
 
+    /// Goes on with one of which another process had read these bytes; `None`: they are more than fit.
+    pub fn resumed(socket: Box<dyn Tcp>, message_bytes_max: usize, read: &[u8]) -> Option<Self> {
+        let mut connection = Self::new(socket, message_bytes_max);
+        connection.input.push(&[read]).then_some(connection)
+    }
+
     /// Reads what waits and fits; returns whether anything came.
     pub fn read(&mut self) -> bool {
         let room = self.input.room();

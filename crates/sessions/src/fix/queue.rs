@@ -25,6 +25,11 @@ impl AheadQueue {
         Self { bytes: Vec::with_capacity(bytes), places: Vec::with_capacity(messages) }
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -9,7 +9,7 @@ mod client;
 mod server;
 
 pub use client::{Client, ClientConfig, ClientEvent, ClientState};
-pub use server::{Server, ServerEvent, ServerState};
+pub use server::{Server, ServerEvent, ServerKept, ServerState};
 
 use crate::ByteQueue;
 

@@ -45,6 +45,19 @@ pub enum ServerEvent<'a> {
     Down(End),
 }
 
+/// A connection that is logged in, as another process goes on with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerKept {
+    /// Number of the next sequenced message.
+    pub next_sequence: u64,
+    /// When it was opened, when something was sent last, and heard last, ns UTC.
+    pub times_ns: [u64; 3],
+    /// What was read and is no whole packet yet.
+    pub input: Vec<u8>,
+    /// What is framed and not written yet.
+    pub output: Vec<u8>,
+}
+
 /// The server's state machine for one connection.
 #[derive(Debug)]
 pub struct Server {
@@ -87,6 +100,26 @@ impl Server {
         self.output.clear();
         (self.state, self.next_sequence) = (ServerState::Waiting, 0);
         (self.opened_ns, self.last_sent_ns, self.last_heard_ns) = (now_ns, now_ns, now_ns);
+    }
+
+    /// All of it, for another process; `None` where it is not logged in.
+    pub fn kept(&self) -> Option<ServerKept> {
+        (self.state == ServerState::Up).then(|| ServerKept {
+            next_sequence: self.next_sequence,
+            times_ns: [self.opened_ns, self.last_sent_ns, self.last_heard_ns],
+            input: self.input.as_slice().to_vec(),
+            output: self.output.as_slice().to_vec(),
+        })
+    }
+
+    /// Goes on with a connection that another process kept; `false`: there is no room for what waits on it.
+    #[must_use]
+    pub fn resume(&mut self, kept: &ServerKept) -> bool {
+        self.input.clear();
+        self.output.clear();
+        [self.opened_ns, self.last_sent_ns, self.last_heard_ns] = kept.times_ns;
+        (self.state, self.next_sequence) = (ServerState::Up, kept.next_sequence);
+        self.input.push(&[&kept.input]) && self.output.push(&[&kept.output])
     }
 
     /// Where the connection stands.
