@@ -102,7 +102,7 @@ def begin(supervisor: Supervisor, child: Child, installation: Installation) -> S
     path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
     for old in (places.counters(name), places.release(name)):
         old.unlink(missing_ok=True)
-    popen = supervisor.popen_of(child, installation, path, places.release(name))
+    popen = supervisor.start_for_another(lambda: supervisor.popen_of(child, installation, path, places.release(name)))
     child.successor = popen
     return Successor(supervisor=supervisor, child=child, installation=installation, popen=popen)
 

@@ -17,8 +17,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import structlog
@@ -46,6 +48,7 @@ LAST_LINES = 5
 """Of the log of a process that did not start: a line for each error."""
 SPARE_SECONDS = 60.0
 """Until one that dies often and is not needed now is started again."""
+WANTED_SECONDS_MAX = 10.0
 RESTARTS_MAX, RESTARTS_WITHIN_SECONDS = 10, 600.0
 """Of one process within so long; one that dies more often has a reason that a restart does not cure."""
 
@@ -119,6 +122,10 @@ class Supervisor:
     """Called with a process's name before each of its lives."""
     spare: Callable[[str], bool] | None = None
     """Whether the others go on without a process: one that dies often does not end the run then."""
+    wanted: SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]] = field(
+        default_factory=SimpleQueue
+    )
+    """Processes that others than the thread that looks want started."""
     watched: quarantine.Watch = field(init=False)
     """Looks at which calls of strategies engines are in, and marks those that end them."""
 
@@ -190,7 +197,14 @@ class Supervisor:
             time.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
-        """Looks at every process once: what died is restarted by policy, or is a failure."""
+        """Looks at every process once: what died is restarted by policy, or is a failure; what others want started is."""
+        while not self.wanted.empty():
+            start, started = self.wanted.get()
+            if started.set_running_or_notify_cancel():
+                try:
+                    started.set_result(start())
+                except OSError as error:
+                    started.set_exception(error)
         for child in self.children:
             self._look(child)
 
@@ -330,6 +344,17 @@ class Supervisor:
                 env=environment,
                 start_new_session=True,  # A terminal's signals reach the supervisor alone, which stops all in order.
             )
+
+    def start_for_another(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+        """Has the thread that looks start a process: one ends with the thread that started it. Raises OSError."""
+        started: Future[subprocess.Popen[bytes]] = Future()
+        self.wanted.put((start, started))
+        try:
+            return started.result(WANTED_SECONDS_MAX)
+        except TimeoutError:
+            if started.cancel():
+                raise
+            return started.result()
 
     def tell_of(self, child: Child) -> None:
         """The run says which process a child is now, and of which release."""
