@@ -126,7 +126,9 @@ fn members_notice_a_pause_and_nothing_else() {
     // A part of an order is with the one that gives, its rest comes while nobody takes anything.
     send(&old, &mut maker, |out| enter(2, b'B', 20, 980_000).encode(out));
     maker.send_some(7);
-    (0..3).for_each(|_| drop(old.step()));
+    for _ in 0..3 {
+        old.step();
+    }
     let mut new = place.house(&config, true);
     assert_eq!(new.tile.state_hash(), 0, "it has no place yet");
     let clock = tiles::RealClock::new();
