@@ -175,6 +175,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("report", ["{files}/differs", "--html", "/dev/full"], EXIT_UNREACHABLE),
     ("roll", ["--to", "{files}/platform", "--reason", "x"], EXIT_BAD_INPUT),
     ("roll", ["--back", "--reason", "x"], EXIT_UNREACHABLE),
+    ("roll", ["--of", "exchange", "--back", "--reason", "x"], EXIT_UNREACHABLE),
     ("roll", ["--back", "--to", ".", "--reason", " ", "--by", "a\nb"], EXIT_BAD_INPUT),
     ("session list", [], EXIT_UNREACHABLE),
     ("session list", ["--all-regions", *NOBODY], EXIT_UNREACHABLE),

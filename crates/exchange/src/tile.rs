@@ -56,9 +56,8 @@ pub struct ExchangeTile {
     giver: Option<Giver>,
     /// Until it has the place of its predecessor.
     taker: Option<Taker>,
-    /// Since when nothing was taken, until the first turn that takes something again, ns UTC.
-    held_ns: Option<u64>,
-    held: Counter,
+    /// How long nothing was taken before it had its place.
+    held_ns: Counter,
 }
 
 impl ExchangeTile {
@@ -71,9 +70,9 @@ impl ExchangeTile {
         config.check()?;
         let links = std::mem::take(&mut context.subscriptions).into_values().collect();
         let operators = std::mem::take(&mut context.publications).into_values().collect();
-        let held = context.counters.scope("handover").counter("held_ns");
-        let (sources, observer, running, giver, taker, held_ns) = (Vec::new(), None, None, None, None, None);
-        Ok(Self { config, context, links, operators, sources, observer, running, giver, taker, held_ns, held })
+        let held_ns = context.counters.scope("handover").counter("held_ns");
+        let (sources, observer, running, giver, taker) = (Vec::new(), None, None, None, None);
+        Ok(Self { config, context, links, operators, sources, observer, running, giver, taker, held_ns })
     }
 
     /// Adds a source in this process.
@@ -232,7 +231,7 @@ impl ExchangeTile {
     #[cold]
     fn take_place(&mut self, now_ns: u64) {
         let Some((taken, mut line)) = self.taker.take().map(Taker::taken) else { return };
-        self.held_ns = Some(taken.held_ns);
+        let held_ns = taken.held_ns;
         let (net, counters) = (self.context.net.as_ref(), &self.context.counters);
         let begun = Running::take(&self.config, &self.context, taken, now_ns).and_then(|running| {
             let giver = Giver::open(net, counters, Stage::Took)?;
@@ -243,6 +242,8 @@ impl ExchangeTile {
             Ok((mut running, giver)) => {
                 running.sequencer.outputs.observer = self.observer.take();
                 (self.running, self.giver) = (Some(running), Some(giver));
+                // What waited at the sockets is taken from the next turn on.
+                self.held_ns.set(self.context.clock.now_ns().saturating_sub(held_ns).max(1));
             }
             Err(error) => panic!("tile {}: does not take the place that was given: {error}", self.config.name),
         }
@@ -308,11 +309,7 @@ impl Tile for ExchangeTile {
             work += port.send(now_ns, &mut running.sequencer);
         }
         running.sequencer.outputs.market.forget_trades();
-        work += running.snapshots.work(now_ns, &running.sequencer);
-        if let Some(since_ns) = self.held_ns.take() {
-            self.held.set(self.context.clock.now_ns().saturating_sub(since_ns));
-        }
-        work
+        work + running.snapshots.work(now_ns, &running.sequencer)
     }
 
     fn on_close(&mut self, now_ns: u64) {

@@ -22,7 +22,7 @@ pub(crate) struct Taken {
     /// The segment to be written next.
     pub segment: u64,
     pub parts: Parts,
-    /// Since when nothing was taken, ns UTC.
+    /// Since when nothing is taken, ns UTC.
     pub held_ns: u64,
 }
 
