@@ -253,7 +253,6 @@ def test_exchanges_are_rolled_while_members_trade_there_and_back(world: World) -
     world.runner.first(world.system, list(REGIONS))
     assert all(count > before[place] for place, count in world.system.sent().items() if place.startswith("gateway"))
     assert {name: world.count(name, "feed.gaps") for name in feeds} == feeds
-    world.rest()
     back = rolled("--of", "exchange", "--back")
     assert all(0 < one["held_ms"] < HELD_MS_MAX for one in back["exchanges"]), back
     assert set(world.releases().values()) == {release.own().name} and list(condition.releases(world.run)) == []
@@ -280,7 +279,7 @@ def test_one_that_comes_for_an_exchange_and_dies_ends_the_roll_and_the_exchange_
     assert all(f"{name} writes schema" in refusal for name in EXCHANGES)
     refusal = refused("--of", "exchange", "--to", str(world.made("before", BEFORE)))
     assert "takes the place of a running exchange in version 0 of doing so" in refusal and world.pids() == before
-    world.rest()
+    world.runner.first(world.system, list(REGIONS))
 
 
 def test_o2_past_a_schema_there_is_no_way_back_once_the_newer_release_leads(world: World) -> None:
