@@ -35,7 +35,8 @@ class Exchanges:
 
     supervisor: Supervisor
     before: Installation | None = None
-    """What a roll back leads to."""
+    """What a roll back leads to: where the last roll led from, as soon as one exchange has gone. A roll back that is broken off
+    leads there again."""
 
     @property
     def names(self) -> list[str]:
@@ -69,7 +70,9 @@ class Exchanges:
         if free < needed:
             yield f"{name}: needs {needed} bytes in {places.data_directory} to begin, {free} are free there; make room"
 
-    def roll(self, target: Installation, say: Callable[[str], None], pause: Callable[[], None]) -> dict[str, Any]:
+    def roll(
+        self, target: Installation, say: Callable[[str], None], pause: Callable[[], None], *, back: bool
+    ) -> dict[str, Any]:
         """One after the other. `pause` waits a moment, and raises CannotRoll where the run is being stopped.
 
         Returns what was done. Raises CannotRoll, OSError.
@@ -79,11 +82,14 @@ class Exchanges:
         if not others:
             say(f"all exchanges are of release {target.release.short} already; nothing to do")
         else:
-            self.before = was = others[0]
+            was = others[0]
         done = []
         for name in self.names:
             if self._of(name).release.name != target.release.name:
                 done.append(self._roll_one(name, target, say, pause))
+                self.before = self.before if back else was
+        if back and done:
+            self.before = was
         return {
             "of": "exchange", "release": target.release.name, "installation": str(target.prefix),
             "release_before": was.release.name, "exchanges": done,
@@ -113,7 +119,7 @@ class Exchanges:
     def _until_it_took(self, comes: Successor, pause: Callable[[], None]) -> None:
         """Until it has the place. Raises CannotRoll with what keeps it."""
         name, prefix = comes.child.name, comes.installation.prefix
-        deadline, took = time.monotonic() + STEP_SECONDS_MAX, None
+        deadline, took, gone = time.monotonic() + STEP_SECONDS_MAX, None, False
         while True:
             pause()
             # Whether it took the place comes first: one that died behind that has it, and is started again.
@@ -131,7 +137,8 @@ class Exchanges:
             if (code := comes.popen.poll()) is not None:
                 how = endings.how_with_words(code, comes.child.log)
                 raise CannotRoll(f"{name} was not followed from {prefix}: its process {how}")
-            if stage == Stage.GONE:
+            gone, gone_before = stage == Stage.GONE, gone
+            if gone_before and comes.child.popen is not None and comes.child.popen.poll() is None:
                 raise CannotRoll(f"{name} was not followed from {prefix}: {WHY.get(told['handover.why'], 'unknown')}")
             if comes.child.popen is None or comes.child.popen.poll() is not None:
                 raise CannotRoll(f"{name} ended meanwhile, and is started again as after any death")

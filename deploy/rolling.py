@@ -127,7 +127,7 @@ class Roller:
         try:
             target = self._target(request)
             if request.of == roll_requests.EXCHANGE:
-                told.facts = self.exchanges.roll(target, self._say, self._pause)
+                told.facts = self.exchanges.roll(target, self._say, self._pause, back=request.to is None)
             else:
                 told.facts = self._roll(target, request)
             told.state = roll_requests.DONE

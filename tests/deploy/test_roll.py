@@ -253,7 +253,16 @@ def test_exchanges_are_rolled_while_members_trade_there_and_back(world: World) -
     world.runner.first(world.system, list(REGIONS))
     assert all(count > before[place] for place, count in world.system.sent().items() if place.startswith("gateway"))
     assert {name: world.count(name, "feed.gaps") for name in feeds} == feeds
+    # One that comes and is killed ends the roll back, and the exchange goes on; asked again, the roll goes on, too.
+    pids, said = world.pids(), broken_off(world, EXCHANGES[1])
+    own, other = release.own().short, release.shown(told["release"])
+    sentence = said.splitlines()[-1]
+    assert f"{EXCHANGES[1]} was not followed from" in sentence and "its process was ended by SIGKILL" in sentence, said
+    assert sentence.endswith(f"{EXCHANGES[1]} goes on from release {other}"), said
+    assert {name for name, pid in world.pids().items() if pids[name] != pid} == {EXCHANGES[0]}
+    assert [release.shown(world.releases()[name]) for name in EXCHANGES] == [own, other]
     back = rolled("--of", "exchange", "--back")
+    assert [one["exchange"] for one in back["exchanges"]] == EXCHANGES[1:]
     assert all(0 < one["held_ms"] < HELD_MS_MAX for one in back["exchanges"]), back
     assert set(world.releases().values()) == {release.own().name} and list(condition.releases(world.run)) == []
     world.rest()
@@ -263,23 +272,23 @@ def test_exchanges_are_rolled_while_members_trade_there_and_back(world: World) -
     )
 
 
-def test_one_that_comes_for_an_exchange_and_dies_ends_the_roll_and_the_exchange_goes_on(world: World) -> None:
-    second, before, directory = world.made("second", OTHER), world.pids(), Path(world.run.run_directory)
-    coming = directory / RELEASES / f"{EXCHANGES[0]}.next"
-    line = [sys.executable, "-m", "meridian", "roll", "--of", "exchange", "--region", NEW_YORK, "--to", str(second)]
+def broken_off(world: World, process: str) -> str:
+    """What a roll back says whose successor of this exchange is killed."""
+    coming = Path(world.run.run_directory) / RELEASES / f"{process}.next"
+    line = [sys.executable, "-m", "meridian", "roll", "--of", "exchange", "--region", NEW_YORK, "--back"]
     with subprocess.Popen([*line, "--reason", "killed"], cwd=ROOT, stderr=subprocess.PIPE, text=True) as asked:
-        pid = until(lambda: coming.exists() and json.loads(coming.read_text())["pid"])
-        os.kill(pid, signal.SIGKILL)
+        os.kill(until(lambda: coming.exists() and json.loads(coming.read_text())["pid"]), signal.SIGKILL)
         _, said = asked.communicate(timeout=SECONDS_MAX)
-    assert asked.returncode == 1, said
-    assert f"{EXCHANGES[0]} was not followed from {second}: its process was ended by SIGKILL" in said
-    assert said.rstrip().endswith(f"{EXCHANGES[0]} goes on from release {release.own().short}")
-    assert world.pids() == before and not coming.exists()
-    refusal = refused("--of", "exchange", "--to", str(world.made("older", OLDER)))
-    assert all(f"{name} writes schema" in refusal for name in EXCHANGES)
-    refusal = refused("--of", "exchange", "--to", str(world.made("before", BEFORE)))
-    assert "takes the place of a running exchange in version 0 of doing so" in refusal and world.pids() == before
-    world.runner.first(world.system, list(REGIONS))
+    assert asked.returncode == 1 and not coming.exists(), said
+    return said
+
+
+def test_o2_a_release_that_could_not_take_an_exchanges_place_changes_nothing(world: World) -> None:
+    before = world.pids()
+    said = refused("--of", "exchange", "--to", str(world.made("older", OLDER)))
+    assert all(f"{name} writes schema" in said for name in EXCHANGES)
+    said = refused("--of", "exchange", "--to", str(world.made("before", BEFORE)))
+    assert "takes the place of a running exchange in version 0 of doing so" in said and world.pids() == before
 
 
 def test_o2_past_a_schema_there_is_no_way_back_once_the_newer_release_leads(world: World) -> None:
