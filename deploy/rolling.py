@@ -182,20 +182,22 @@ class Roller:
         if all(self._of(tile).release.name == name for tile in self.hand.tiles):
             self._say(f"both engines are of release {target.release.short} already; nothing to do")
             return self._facts(target, was, promotions, started)
-        if was.release.name != name:
-            self.before = was
-        elif (other := self._of(self.hand.follows)).release.name != name:
-            self.before = other
+        # One of both is of another release. What is broken off before that leads leaves the way back as it is, and so does a roll
+        # back that is broken off anywhere: it is asked for again.
+        origin = was if was.release.name != name else self._of(self.hand.follows)
         for _ in range(TURNS_MAX):
             if self._of(self.hand.follows).release.name != name:
                 self._start_again(self.hand.follows, target)
             elif self._of(self.hand.leads).release.name != name:
                 led = self.hand.leads
                 before = self._of(led)
-                if (done := self._hand_over(target, request)) is not None:
+                done = self._hand_over(target, request)
+                self.before = self.before if request.to is None else origin
+                if done is not None:
                     promotions.append(done)
                     self._followed(led, target, before)
             else:
+                self.before = origin
                 return self._facts(target, was, promotions, started)
         raise CannotRoll(f"engines died again and again meanwhile; {self._stands()}")
 

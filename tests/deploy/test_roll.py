@@ -161,6 +161,16 @@ def refused(*words: str) -> str:
     return done.stderr
 
 
+def broken_off(world: World, process: str, pid: Callable[[], Any], *words: str) -> str:
+    """What a roll back says in which this process is killed as soon as it is known."""
+    line = [sys.executable, "-m", "meridian", "roll", "--region", NEW_YORK, "--back", *words, "--reason", "killed"]
+    with subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True) as asked:
+        os.kill(until(pid), signal.SIGKILL)
+        _, said = asked.communicate(timeout=SECONDS_MAX)
+    assert asked.returncode == 1 and f"{process} " in said, said
+    return said
+
+
 def test_o2_what_could_not_follow_or_is_there_already_changes_nothing(world: World) -> None:
     before = world.pids()
     same = rolled("--to", str(world.made("same", {})))
@@ -229,6 +239,13 @@ def test_an_engine_and_its_standby_are_rolled_while_they_trade_and_back(world: W
     world.runner.ready(world.system, 0)
     assert world.releases()["engine"] == told["release"]
 
+    # A roll back that is broken off leads to the same place when it is asked for again.
+    own = release.own().name
+    said = broken_off(
+        world, "engine", lambda: world.run.processes["engine"]["release"] == own and world.pids()["engine"]
+    )
+    assert "engine did not follow from" in said.splitlines()[-1] and world.leads() == "engine-standby"
+    world.runner.ready(world.system, 0)
     back = rolled("--back")
     assert (back["leads"], back["follows"]) == ("engine", "engine-standby") and 0 < back["held_ms"] < HELD_MS_MAX
     assert set(world.releases().values()) == {release.own().name} and list(condition.releases(world.run)) == []
@@ -254,7 +271,11 @@ def test_exchanges_are_rolled_while_members_trade_there_and_back(world: World) -
     assert all(count > before[place] for place, count in world.system.sent().items() if place.startswith("gateway"))
     assert {name: world.count(name, "feed.gaps") for name in feeds} == feeds
     # One that comes and is killed ends the roll back, and the exchange goes on; asked again, the roll goes on, too.
-    pids, said = world.pids(), broken_off(world, EXCHANGES[1])
+    coming = Path(world.run.run_directory) / RELEASES / f"{EXCHANGES[1]}.next"
+    pids = world.pids()
+    said = broken_off(
+        world, EXCHANGES[1], lambda: coming.exists() and json.loads(coming.read_text())["pid"], "--of", "exchange"
+    )
     own, other = release.own().short, release.shown(told["release"])
     sentence = said.splitlines()[-1]
     assert f"{EXCHANGES[1]} was not followed from" in sentence and "its process was ended by SIGKILL" in sentence, said
@@ -270,17 +291,6 @@ def test_exchanges_are_rolled_while_members_trade_there_and_back(world: World) -
     print(
         f"exchanges took nothing for {held[0]} ms and, back, {held[1]} ms; {told['seconds']:.1f} s and {back['seconds']:.1f} s"
     )
-
-
-def broken_off(world: World, process: str) -> str:
-    """What a roll back says whose successor of this exchange is killed."""
-    coming = Path(world.run.run_directory) / RELEASES / f"{process}.next"
-    line = [sys.executable, "-m", "meridian", "roll", "--of", "exchange", "--region", NEW_YORK, "--back"]
-    with subprocess.Popen([*line, "--reason", "killed"], cwd=ROOT, stderr=subprocess.PIPE, text=True) as asked:
-        os.kill(until(lambda: coming.exists() and json.loads(coming.read_text())["pid"]), signal.SIGKILL)
-        _, said = asked.communicate(timeout=SECONDS_MAX)
-    assert asked.returncode == 1 and not coming.exists(), said
-    return said
 
 
 def test_o2_a_release_that_could_not_take_an_exchanges_place_changes_nothing(world: World) -> None:
