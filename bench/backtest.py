@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +62,18 @@ def save(made: dict[str, Any], folder: Path) -> list[Path]:
     return paths
 
 
-def runner(paths: list[Path], beat: str, told: dict[str, Any], size: dict[str, int]) -> Callable[[], float]:
-    """A block of ours: records a second of one whole run."""
+def runner(
+    paths: list[Path], beat: str, told: dict[str, Any], size: dict[str, int], reader: frozenset[int] = frozenset()
+) -> Callable[[], float]:
+    """A block of ours: records a second of one whole run. `reader`: the cores of a thread that reads ahead; none: there is none."""
     from meridian._native import backtest as native
     from meridian._native.strategies import StrategyHosts
     from meridian.bench.quoter import TouchQuoter
     from meridian.strategies.artifact import build
     from meridian.strategies.backtest import bootstrap, running
 
-    plan = running.prepare(TouchQuoter, paths, timer=beat, limits=LIMITS, parameters=size)
+    threads = 2 if reader else 1
+    plan = running.prepare(TouchQuoter, paths, timer=beat, limits=LIMITS, parameters=size, threads=threads)
     artifact = build(TouchQuoter)
     hosts = StrategyHosts()
     hosts.add_compiled(artifact.path.parent)
@@ -81,7 +86,8 @@ def runner(paths: list[Path], beat: str, told: dict[str, Any], size: dict[str, i
         source["in_memory"] = True
 
     def block() -> float:
-        run = native.Run(json.dumps(config), first, hosts)
+        with on_cores(reader):
+            run = native.Run(json.dumps(config), first, hosts)
         begun = time.perf_counter()
         while run.run(1 << 62):
             pass
@@ -96,6 +102,17 @@ def runner(paths: list[Path], beat: str, told: dict[str, Any], size: dict[str, i
         return run.records / seconds
 
     return block
+
+
+@contextmanager
+def on_cores(cores: frozenset[int]) -> Iterator[None]:
+    """Threads that begin in here run on these cores, if there are any; this one goes back to its own."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def changes(path: Path, count: int) -> dict[str, Any]:
@@ -148,13 +165,27 @@ class Apart:
 
 
 def by_level(run: Run) -> Result:
-    """Level data, a quoting strategy, the whole engine with risk."""
+    """Level data, a quoting strategy, the whole engine with risk; where there are two cores, records are read on the other one.
+
+    Each block is run with one thread as well, beside the row's figure: what a sweep has, whose cores all have runs of their own.
+    """
     count = run.pick(1_000_000, 20_000)
     told: dict[str, Any] = {}
+    told_alone: dict[str, Any] = {}
+    one_thread: list[float] = []
+    reader = frozenset(sorted(run.cores)[:-1])
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as name:
         folder = Path(name)
         paths = save(levels(count, run.seed), folder)
-        ours = runner(paths, BEAT, told, {})
+        ahead, alone = runner(paths, BEAT, told, {}, reader), runner(paths, BEAT, told_alone, {})
+
+        def ours() -> float:
+            one_thread.append(alone())
+            figure = ahead()
+            if told != told_alone:
+                raise AssertionError(f"one thread and two differ: {told_alone}, {told}")
+            return figure
+
         peer = Apart("hftbacktest", "hftbacktest_levels.py", count, folder / "levels.npz", BEAT_NS)
         try:
             value, theirs, ratio = run.compare(ours, None if peer.missing else peer.block)
@@ -162,9 +193,10 @@ def by_level(run: Run) -> Result:
             peer.end()
     return Result(
         name="backtest_levels", title="backtest by level, quoting strategy", unit="events/s",
-        input=f"own seeded levels: {count:,} events in memory, seed {run.seed}, a beat of {BEAT}", value=value,
+        input=f"own seeded levels: {count:,} events in memory, seed {run.seed}, a beat of {BEAT}; "
+        f"{'two threads, one reads ahead' if reader else 'one thread'}", value=value,
         peers=[Peer(name="hftbacktest", value=theirs, ratio=ratio, table_value=7_400_000, why_missing=peer.missing)],
-        goals=[Goal(bound=15_000_000, at_most=False)], blocks=run.blocks, details=told,
+        goals=[Goal(bound=15_000_000, at_most=False)], blocks=run.blocks, details=told | {"threads": 2 if reader else 1, "one_thread": asdict(run.estimate(one_thread[1:]))},
     )  # fmt: skip
 
 

@@ -60,13 +60,16 @@ REPORT = "report.html"
 @click.option("--timer", default="100ms", show_default=True, help="Beat of the strategy's timer.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of measured latencies.")
 @click.option(
+    "--threads", type=click.IntRange(1, 2), help="2: records are read on a thread of their own. As many as there are cores for."
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Directory for Parquet files, the summary and the report page."
 )
 @json_option
 def backtest(
     strategy: str, data: tuple[str, ...], settings: tuple[str, ...], symbols: tuple[str, ...], units: tuple[str, ...],
     latency: tuple[str, ...], fees: tuple[str, ...], queue: str, limits: tuple[str, ...], alpha: Path | None, mode: str,
-    sample: str, timer: str, seed: int, out: Path | None, as_json: bool,
+    sample: str, timer: str, seed: int, threads: int | None, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Runs STRATEGY (a file, module:Class or plugin) over recorded flow, on the engine that trades live.
 
@@ -92,7 +95,7 @@ def backtest(
             plan = running.prepare(
                 cls, data, parameters=parameters, symbols=symbols, units=sizes, latency=latency, fees=fees, queue=queue,
                 limits=bounds, mode="plain" if mode == "plain" else "compiled", sample=sample, timer=timer, seed=seed,
-                tell=tell, alpha=alpha,
+                tell=tell, alpha=alpha, threads=threads,
             )  # fmt: skip
         except OptionsError as error:
             raise BadInput(refused + errors + error.errors) from None

@@ -7,6 +7,7 @@ disabled by the fold as in live trading, the data run on to their end, and the r
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,8 @@ BEATS_MAX = 1_000_000_000
 """Of the strategy's timer: three years at 100 ms."""
 FILLS_MIN = 30
 """From as many on, averages begin to say something."""
+THREADS = (1, 2)
+"""One that runs, and one that reads ahead of it."""
 Mode = Literal["compiled", "plain"]
 
 
@@ -66,6 +69,8 @@ class Plan:
     directory: Path | None = field(default=None)
     alpha: alphas.Alpha | None = None
     """The alpha tile beside the engine."""
+    threads: int = 1
+    """2: records are read on a thread of their own, ahead of the run. The result is the same."""
 
 
 def run(
@@ -105,10 +110,12 @@ def prepare(
     directory: Path | None = None,
     market: data.Market | None = None,
     alpha: Path | str | None = None,
+    threads: int | None = None,
 ) -> Plan:
     """Checks everything. Raises OptionsError with every error of options, parameters and data.
 
     `alpha`: the settings of an alpha tile, a file of `signals.settings`.
+    `threads`: 1, or 2 to read records on a thread of their own; 2 where nothing is said and this process may use two cores.
     `market`: the data, where they have been looked through already; `data_files`, `symbols` and `units` are not looked at.
     """
     errors: list[str] = []
@@ -124,6 +131,8 @@ def prepare(
         errors.append(f"--queue {queue}: pessimistic, or power:N with N from 1 to {options.EXPONENT_MAX} is allowed")
     if mode not in ("compiled", "plain"):
         errors.append(f"--mode {mode}: compiled or plain is allowed")
+    if threads not in (None, *THREADS):
+        errors.append(f"--threads {threads}: {THREADS[0]} or {THREADS[1]} is allowed")
     held = dict(limits or {})
     for name, value in held.items():
         if name not in bootstrap.LIMITS or type(value) is not int or not 0 <= value < 2**62:
@@ -150,6 +159,7 @@ def prepare(
     return Plan(
         cls=cls, market=market, models=models, queue=model, parameters=checked, limits=held, mode=mode,
         sample_ns=sample_ns, timer_ns=timer_ns, seed=seed, directory=directory, alpha=stage,
+        threads=threads or min(len(os.sched_getaffinity(0)), THREADS[-1]),
     )  # fmt: skip
 
 
@@ -269,6 +279,7 @@ def config(plan: Plan) -> dict[str, Any]:
         "timer_ns": min(ENGINE_TIMER_NS, plan.timer_ns),
         "from_ns": plan.from_ns or market.first_ns,
         "until_ns": plan.until_ns,
+        "reads_ahead": plan.threads > 1,
         "alpha": plan.alpha and {
             "listings": list(plan.alpha.listings), "beat_ns": plan.alpha.settings.beat,
             "latency": _latency(plan.alpha.latency, plan.seed),

@@ -117,7 +117,8 @@ def prepare(
     plans = {}
     for day, market in markets.items():
         try:
-            plans[day] = running.prepare(cls, [], market=market, **known)
+            # Each core has a job of its own: none is left to read ahead for another.
+            plans[day] = running.prepare(cls, [], market=market, threads=1, **known)
         except options.OptionsError as error:
             errors += [sentence for sentence in error.errors if sentence not in errors]
     if walk is not None and markets and not splits.splits(len(markets), walk):

@@ -165,6 +165,8 @@ pub struct Blotter {
     /// By horizon: when the first fill that waits for its mark is due.
     due_ns: [u64; HORIZONS_NS.len()],
     next_mark_ns: u64,
+    /// By instrument: the middle that stands; 0: none.
+    middles_nanos: Vec<i64>,
     shown: BTreeMap<(u32, u32), i64>,
     /// Commands of the pass under way.
     pub(crate) commands: Vec<(u16, Command)>,
@@ -183,24 +185,33 @@ impl Blotter {
         self.now_ns = now_ns;
     }
 
-    /// Before an input of this time: the middles that stood until now.
+    /// After an input about an instrument: where its middle moved, marks that were due before are of the one that stood until now.
     #[inline]
-    pub(crate) fn mark(&mut self, now_ns: u64, engine: &Engine) {
+    pub(crate) fn look(&mut self, now_ns: u64, instrument: u32, engine: &Engine) {
+        let (middle_nanos, place) = (engine.mark_nanos(instrument), instrument as usize);
+        if self.middles_nanos.get(place).copied().unwrap_or(0) != middle_nanos {
+            self.mark(now_ns);
+            self.middles_nanos.resize(self.middles_nanos.len().max(place + 1), 0);
+            self.middles_nanos[place] = middle_nanos;
+        }
+    }
+
+    /// Marks that were due before this time.
+    #[inline]
+    pub(crate) fn mark(&mut self, now_ns: u64) {
         if now_ns > self.next_mark_ns {
-            self.mark_fills(now_ns, engine);
+            self.mark_fills(now_ns);
         }
     }
 
     #[cold]
-    fn mark_fills(&mut self, now_ns: u64, engine: &Engine) {
-        let (mut of, mut middle_nanos, mut next_ns) = (0, UNDEF_PRICE, u64::MAX);
+    fn mark_fills(&mut self, now_ns: u64) {
+        let mut next_ns = u64::MAX;
         for ((due_ns, horizon_ns), later_nanos) in self.due_ns.iter_mut().zip(HORIZONS_NS).zip(&mut self.later_nanos) {
             while *due_ns < now_ns {
                 let (_, instrument) = self.filled[later_nanos.len()];
-                if instrument != of {
-                    (of, middle_nanos) = (instrument, middle(engine, instrument));
-                }
-                later_nanos.push(middle_nanos);
+                let middle_nanos = self.middles_nanos.get(instrument as usize).copied().unwrap_or(0);
+                later_nanos.push(if middle_nanos == 0 { UNDEF_PRICE } else { middle_nanos });
                 *due_ns = self.filled.get(later_nanos.len()).map_or(u64::MAX, |(time_ns, _)| time_ns + horizon_ns);
             }
             next_ns = next_ns.min(*due_ns);

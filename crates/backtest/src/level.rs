@@ -7,7 +7,7 @@
 //! Invariant: lots that ours took of a level are not there for ours to take again before the record renews the level; no
 //! word of the record panics.
 
-use book::LevelTold;
+use book::{LevelTold, TradeTold};
 use book::flow::FlowRecord;
 use records::{
     BookAction, CancelOrder, FLAG_LAST, Kind, MarketLevel, MarketOrder, NewOrder, OrderEventKind, OrderType, Reason,
@@ -97,8 +97,10 @@ impl Levels {
         match record {
             FlowRecord::Level(level) => self.on_level(now_ns, level, made),
             FlowRecord::Trade(trade) => {
-                if self.resting > 0 {
-                    self.on_trade(now_ns, trade, made);
+                if self.resting > 0
+                    && let Some(told) = TradeTold::of(trade)
+                {
+                    self.on_trade(now_ns, trade.header.instrument, &told, made);
                 }
                 if made.market.made().next().is_none() {
                     return true;
@@ -183,9 +185,8 @@ impl Levels {
         }
     }
 
-    fn on_trade(&mut self, now_ns: u64, trade: &Trade, made: &mut Made) {
-        let instrument = trade.header.instrument;
-        if self.book(instrument).is_none_or(|book| !book.counts(trade)) {
+    fn on_trade(&mut self, now_ns: u64, instrument: u32, trade: &TradeTold, made: &mut Made) {
+        if self.book(instrument).is_none_or(|book| book.trading != TradingState::Trading) {
             return;
         }
         for side in resting_sides(trade) {

@@ -3,10 +3,11 @@
 //! Invariant: `reach` has the prices of our worst and best orders of a side, turned so that the best is the greatest; a trade
 //! that [`Book::quiet_trade`] does not take has changed nothing.
 
-use book::LevelTold;
-use records::{Reason, Side, Trade, TradingState, UNDEF_PRICE};
+use book::{LevelTold, TradeTold};
+use records::{Reason, Side, TradingState};
 
 use crate::ladder::Ladder;
+use crate::prices::{Prices, turned};
 use crate::queue::{Place, QueueModel};
 use crate::venue::Listed;
 
@@ -19,31 +20,6 @@ pub(crate) struct Resting {
     pub leaves_lots: i64,
     pub expire_time_ns: u64,
     pub place: Place,
-}
-
-/// Prices that are multiples of a tick.
-struct Grid {
-    tick_nanos: i64,
-    /// 2^63 / tick, rounded up.
-    inverse: u64,
-}
-
-impl Grid {
-    fn new(tick_nanos: i64) -> Self {
-        Self { tick_nanos, inverse: (1_u64 << 63).div_ceil(tick_nanos.unsigned_abs().max(1)) }
-    }
-
-    /// The number of a price's tick; `None`: it is no multiple.
-    #[inline(always)]
-    fn tick(&self, price_nanos: i64) -> Option<i64> {
-        let tick = if price_nanos < 0 {
-            price_nanos / self.tick_nanos
-        } else {
-            // What the inverse is too large by makes less than one of any price: of a multiple this is the tick.
-            ((u128::from(price_nanos.cast_unsigned()) * u128::from(self.inverse)) >> 63) as i64
-        };
-        (tick.wrapping_mul(self.tick_nanos) == price_nanos).then_some(tick)
-    }
 }
 
 /// What a level that is told comes to.
@@ -69,9 +45,7 @@ const NO_REACH: Reach = Reach { worst: i64::MAX, best: i64::MIN };
 /// One instrument.
 pub(crate) struct Book {
     pub listed: Listed,
-    /// From the least price to the greatest; an undefined price is beyond.
-    span_nanos: u64,
-    grid: Grid,
+    prices: Prices,
     /// By key: a bid's tick, an ask's negated one; the best is the greatest.
     pub levels: [Ladder; 2],
     own: [Vec<Resting>; 2],
@@ -81,11 +55,9 @@ pub(crate) struct Book {
 
 impl Book {
     pub fn new(listed: Listed) -> Self {
-        let most_nanos = listed.price_max_nanos.min(UNDEF_PRICE - 1).max(listed.price_min_nanos);
         Self {
+            prices: Prices::new(&listed),
             listed,
-            span_nanos: most_nanos.wrapping_sub(listed.price_min_nanos).cast_unsigned(),
-            grid: Grid::new(listed.tick_nanos),
             levels: Default::default(),
             own: Default::default(),
             reach: [NO_REACH; 2],
@@ -129,13 +101,8 @@ impl Book {
     /// The key of a level that is told, unless no venue could tell it.
     #[inline(always)]
     pub fn key_of(&self, level: &LevelTold) -> Result<i64, Reason> {
-        let from_least = level.price_nanos.wrapping_sub(self.listed.price_min_nanos).cast_unsigned();
-        let tick = if from_least <= self.span_nanos { self.grid.tick(level.price_nanos) } else { None };
-        let tick = tick.ok_or(Reason::InvalidPrice)?;
-        if level.lots < 0 {
-            return Err(Reason::InvalidQuantity);
-        }
-        Ok(turned(level.side, tick))
+        let key = self.prices.key(level.side, level.price_nanos).ok_or(Reason::InvalidPrice)?;
+        if level.lots < 0 { Err(Reason::InvalidQuantity) } else { Ok(key) }
     }
 
     /// Whether a level stands at or through prices of ours.
@@ -166,16 +133,16 @@ impl Book {
         }
     }
 
-    /// What a level of the record comes to. Nothing has changed yet.
+    /// What a level of the record comes to whose price has this key. Nothing has changed yet.
     #[inline(always)]
-    pub fn told(&self, level: &LevelTold) -> Told {
-        match self.key_of(level) {
-            Ok(key) if !self.crosses(level) => match self.levels[level.side.index()].near(key) {
-                Some((_, before_lots)) if before_lots == level.lots => Told::Same,
-                Some((place, _)) => Told::Renewed(place),
-                None => Told::More,
-            },
-            _ => Told::More,
+    pub fn told(&self, key: i64, level: &LevelTold) -> Told {
+        if self.crosses(level) {
+            return Told::More;
+        }
+        match self.levels[level.side.index()].near(key) {
+            Some((_, before_lots)) if before_lots == level.lots => Told::Same,
+            Some((place, _)) => Told::Renewed(place),
+            None => Told::More,
         }
     }
 
@@ -191,8 +158,8 @@ impl Book {
 
     /// A trade of the record, where it reaches none of our orders; false: it reaches one, and nothing was done.
     #[inline(never)]
-    pub fn quiet_trade(&mut self, trade: &Trade) -> bool {
-        if !self.counts(trade) {
+    pub fn quiet_trade(&mut self, trade: &TradeTold) -> bool {
+        if self.trading != TradingState::Trading {
             return true;
         }
         for side in resting_sides(trade) {
@@ -212,49 +179,11 @@ impl Book {
         }
         true
     }
-
-    /// Whether a trade can have met orders of ours.
-    #[inline(always)]
-    pub fn counts(&self, trade: &Trade) -> bool {
-        let is_one = trade.busted != 1 && trade.price_nanos != UNDEF_PRICE && trade.lots > 0;
-        is_one && self.trading == TradingState::Trading
-    }
-}
-
-/// A price or tick of a side as a key: the best is the greatest. Sides come at random, so there is no branch.
-#[inline(always)]
-const fn turned(side: Side, price: i64) -> i64 {
-    let sign = -(side.index() as i64);
-    (price ^ sign).wrapping_sub(sign)
 }
 
 /// The sides on which a trade's lots may have rested: where the record does not say which, both.
 #[inline(always)]
-pub(crate) fn resting_sides(trade: &Trade) -> impl Iterator<Item = Side> + use<> {
-    let code = trade.side;
-    [Side::Buy, Side::Sell].into_iter().filter(move |side| code == 0 || code == side.code())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_price_has_the_tick_that_division_gives() {
-        let mut random = book::flow::Random::new(9);
-        for tick_nanos in [1, 2, 3, 7, 100, 10_000_000, 1_000_000_000, i64::MAX / 3, i64::MAX] {
-            let grid = Grid::new(tick_nanos);
-            let mut prices =
-                vec![0, 1, tick_nanos, i64::MAX, i64::MAX - 1, i64::MAX / tick_nanos * tick_nanos, -tick_nanos];
-            for _ in 0..2_000 {
-                let bits = 1 + random.below(62);
-                let price_nanos = random.below(1 << bits) as i64;
-                prices.extend([price_nanos, price_nanos / tick_nanos * tick_nanos, -price_nanos]);
-            }
-            for price_nanos in prices {
-                let expected = (price_nanos % tick_nanos == 0).then_some(price_nanos / tick_nanos);
-                assert_eq!(grid.tick(price_nanos), expected, "{price_nanos} in ticks of {tick_nanos}");
-            }
-        }
-    }
+pub(crate) fn resting_sides(trade: &TradeTold) -> impl Iterator<Item = Side> + use<> {
+    let told = trade.side;
+    [Side::Buy, Side::Sell].into_iter().filter(move |side| told.is_none_or(|told| told == *side))
 }

@@ -5,18 +5,17 @@
 //!
 //! Invariant: a run leaves what the long way leaves, record by record; where that is not sure it ends before the record.
 
-use book::LevelTold;
-use book::flow::{FlowErrors, FlowRecord};
+use book::flow::FlowErrors;
 use engine::MarketRun;
 
 use crate::level_book::{Book, Told};
 use crate::queue::QueueModel;
 use crate::simulation::Simulation;
-use crate::source::{Passed, Stretch};
+use crate::words::{About, Tells, Word};
 
 /// What a run asks and changes for each record.
 struct Run<'a, 'e> {
-    instrument: u32,
+    about: About,
     book: &'a mut Book,
     model: QueueModel,
     engine: &'a mut MarketRun<'e>,
@@ -38,31 +37,30 @@ impl Simulation {
     #[inline(never)]
     pub(crate) fn run_quietly(&mut self, records_max: u64) -> Result<u64, FlowErrors> {
         // An alpha tile sees every input, and its numbers come between them.
-        let about = self.merge.about().filter(|_| self.intake.alpha.is_none());
-        let Some((venue_id, instrument)) = about else { return Ok(0) };
+        let about = self.flow.about().filter(|_| self.intake.alpha.is_none());
+        let Some(about) = about else { return Ok(0) };
         let is_only = matches!(&self.venues[..], [venue] if venue.tells_first());
-        let place = self.place_of.get(usize::from(venue_id)).map_or(usize::MAX, |place| usize::from(*place));
-        let Some((book, model, delay_ns)) = self.venues.get_mut(place).and_then(|venue| venue.quiet(instrument)) else {
-            return Ok(0);
-        };
+        let place = self.place_of.get(usize::from(about.venue())).map_or(usize::MAX, |place| usize::from(*place));
+        let quiet = self.venues.get_mut(place).and_then(|venue| venue.quiet(about.instrument()));
+        let Some((book, model, delay_ns)) = quiet else { return Ok(0) };
         let pace = &mut self.intake.pace;
         let until_ns = pace.next_sample_ns;
         let (timer_ns, due_ns) = (pace.timer_ns, self.due_ns);
-        let (merge, mut taken, mut wrong) = (&mut self.merge, 0, Ok(()));
-        let ended = self.intake.engine.market_run(venue_id, instrument, until_ns, |engine| {
-            let mut run = Run { instrument, book, model, engine, delay_ns, timer_ns, due_ns, is_only };
+        let (flow, mut taken, mut wrong) = (&mut self.flow, 0, Ok(()));
+        let ended = self.intake.engine.market_run(about.venue(), about.instrument(), until_ns, |engine| {
+            let mut run = Run { about, book, model, engine, delay_ns, timer_ns, due_ns, is_only };
             let mut goes_on = true;
-            while goes_on && taken < records_max && merge.about().is_some() {
-                let stretch = merge.stretch();
-                if stretch.venue != venue_id || !stretch.is_in_time() {
-                    break;
-                }
-                let passed = run.take(&stretch, records_max - taken);
-                taken += passed.count as u64;
-                wrong = merge.pass(passed);
-                goes_on = passed.is_all && wrong.is_ok();
+            while goes_on && taken < records_max {
+                let words = flow.words();
+                let words = &words[..words.len().min(usize::try_from(records_max - taken).unwrap_or(usize::MAX))];
+                let count = run.take(words);
+                goes_on = count > 0 && count == words.len();
+                taken += count as u64;
+                wrong = flow.pass(count);
+                goes_on &= wrong.is_ok();
             }
         });
+        flow.prefetch();
         if let Some(last) = ended.filter(|last| last.sequence != pace.stamp.sequence) {
             pace.went_on(last);
         }
@@ -71,43 +69,44 @@ impl Simulation {
 }
 
 impl Run<'_, '_> {
-    /// Takes records of a stretch, at most so many, until there is one for the long way or one that is not due yet.
+    /// Takes words until there is one for the long way or one that is not due yet; how many.
     #[inline(always)]
-    fn take(&mut self, stretch: &Stretch<'_>, records_max: u64) -> Passed {
-        let mut passed = Passed { count: 0, last_ns: stretch.now_ns, is_all: false };
-        let records = &stretch.records[..stretch.records.len().min(usize::try_from(records_max).unwrap_or(usize::MAX))];
+    fn take(&mut self, words: &[Word]) -> usize {
         let mut before_ns = self.before_ns();
-        for record in records {
-            let Some(now_ns) = stretch.due_ns(record, passed.last_ns) else { return Passed { is_all: true, ..passed } };
+        for (at, word) in words.iter().enumerate() {
+            let now_ns = word.due_ns;
             let arrival_ns = now_ns.saturating_add(self.delay_ns);
-            if arrival_ns >= before_ns || !self.is_only && arrival_ns > stretch.quiet_ns(passed.count, now_ns) {
-                return passed;
+            if arrival_ns >= before_ns || word.about != self.about {
+                return at;
+            }
+            if !self.is_only && arrival_ns > words.get(at + 1).map_or(now_ns, |next| next.due_ns) {
+                return at;
             }
             let times_ns = (now_ns, arrival_ns);
-            match record {
-                FlowRecord::Level(record) if record.header.instrument == self.instrument => {
-                    let Some(level) = LevelTold::of(record) else { return passed };
-                    match self.book.told(&level) {
+            match word.tells {
+                Tells::Level => {
+                    let level = word.level();
+                    match self.book.told(word.key, &level) {
                         Told::Same => {}
                         Told::Renewed(place) if self.engine.level(times_ns, &level) => {
                             self.book.renew_at(place, &level, self.model);
                             before_ns = self.before_ns();
                         }
-                        _ => return passed,
+                        _ => return at,
                     }
                 }
-                FlowRecord::Trade(record) if record.header.instrument == self.instrument => {
-                    if !self.engine.is_before(arrival_ns) || !self.book.quiet_trade(record) {
-                        return passed;
+                Tells::Trade => {
+                    let trade = word.trade();
+                    if !self.engine.is_before(arrival_ns) || !self.book.quiet_trade(&trade) {
+                        return at;
                     }
-                    self.engine.trade(times_ns, record);
+                    self.engine.trade(times_ns, &trade);
                     before_ns = self.before_ns();
                 }
-                _ => return passed,
+                Tells::Other => return at,
             }
-            passed = Passed { count: passed.count + 1, last_ns: now_ns, is_all: false };
         }
-        Passed { is_all: true, ..passed }
+        words.len()
     }
 
     /// What arrives before this is the engine's next input.

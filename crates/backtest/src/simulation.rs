@@ -1,4 +1,5 @@
-//! The run: recorded flow, venues, ways with latency, and the live engine's fold between them, in one thread.
+//! The run: recorded flow, venues, ways with latency, and the live engine's fold between them, in one thread;
+//! records may be read on another.
 //!
 //! On one instant what is on its way arrives before the record goes on: expiries and commands at venues, then reports, then
 //! market data at the engine. A timer record enters when nothing else did for a while, as the live engine's tile does it.
@@ -14,7 +15,8 @@ use records::{Header, SlotRun, Stamp, StrategyControl, Timer, bytes_of, read_fro
 use crate::alpha::{Alpha, AlphaConfig};
 use crate::blotter::Blotter;
 use crate::impact::Impact;
-use crate::source::{Merge, Source};
+use crate::flow::Flow;
+use crate::source::Source;
 use crate::venue::{Due, Venue, VenueConfig};
 
 /// How a run is set up.
@@ -35,6 +37,8 @@ pub struct Config {
     pub until_ns: u64,
     /// The alpha tile beside the engine.
     pub alpha: Option<AlphaConfig>,
+    /// A thread of its own reads and orders records ahead of the run. What a run leaves is the same either way.
+    pub reads_ahead: bool,
 }
 
 /// What a run is doing.
@@ -75,7 +79,7 @@ pub(crate) struct Intake {
 /// A run.
 pub struct Simulation {
     pub(crate) intake: Intake,
-    pub(crate) merge: Merge,
+    pub(crate) flow: Flow,
     pub(crate) venues: Vec<Venue>,
     /// Place in `venues` by venue id.
     pub(crate) place_of: Vec<u8>,
@@ -98,12 +102,14 @@ impl Intake {
     #[inline]
     fn fold(&mut self, now_ns: u64, record: &[u8]) {
         let stamp = Stamp { sequence: self.pace.stamp.sequence + 1, time_ns: now_ns.max(self.pace.stamp.time_ns) };
-        self.blotter.mark(stamp.time_ns, &self.engine);
         if stamp.time_ns >= self.pace.next_sample_ns {
             self.sample(stamp.time_ns);
         }
         self.blotter.at(stamp.time_ns);
         self.engine.apply(stamp, record, &mut self.blotter);
+        if let Some(header) = read_from::<Header>(record) {
+            self.blotter.look(stamp.time_ns, header.instrument, &self.engine);
+        }
         self.pace.went_on(stamp);
         if let Some(alpha) = &mut self.alpha {
             alpha.see(stamp, record);
@@ -132,14 +138,15 @@ impl Simulation {
     /// # Errors
     /// What is wrong with a stream's beginning.
     pub fn new(config: Config, sources: Vec<Source>, host: Box<dyn Host>) -> Result<Self, FlowErrors> {
-        let merge = Merge::new(sources, config.from_ns, config.until_ns)?;
+        let span_ns = (config.from_ns, config.until_ns);
+        let flow = Flow::new(sources, &config.venues, span_ns, config.reads_ahead)?;
         let venues: Vec<Venue> = config.venues.iter().map(Venue::new).collect();
         let most = venues.iter().map(|venue| usize::from(venue.id)).max().unwrap_or(0);
         let mut place_of = vec![NO_PLACE; most + 1];
         for (place, venue) in venues.iter().enumerate() {
             place_of[usize::from(venue.id)] = place as u8;
         }
-        let first_ns = if merge.next_ns() == u64::MAX { config.from_ns } else { merge.next_ns() };
+        let first_ns = if flow.next_ns() == u64::MAX { config.from_ns } else { flow.next_ns() };
         let pace = Pace {
             stamp: Stamp { sequence: 0, time_ns: first_ns },
             timer_due_ns: u64::MAX,
@@ -151,7 +158,7 @@ impl Simulation {
         let intake = Intake { engine: Engine::new(config.engine, host), blotter: Blotter::new(), pace, alpha };
         let mut simulation = Self {
             intake,
-            merge,
+            flow,
             looks_ahead: venues.iter().any(Venue::looks_ahead),
             venues,
             place_of,
@@ -178,9 +185,9 @@ impl Simulation {
     /// # Errors
     /// What is wrong with the next records; the run has ended there.
     pub fn run(&mut self, records_max: u64) -> Result<Progress, FlowErrors> {
-        let wanted = self.merge.taken.saturating_add(records_max);
-        while !self.ended && self.merge.taken < wanted {
-            let record_ns = self.merge.next_ns();
+        let wanted = self.flow.taken.saturating_add(records_max);
+        while !self.ended && self.flow.taken < wanted {
+            let record_ns = self.flow.next_ns();
             if self.due_ns.min(self.intake.pace.timer_due_ns) <= record_ns {
                 if record_ns == u64::MAX && self.due_ns == u64::MAX {
                     self.finish();
@@ -189,24 +196,30 @@ impl Simulation {
                 self.deliver();
                 continue;
             }
-            if let Err(errors) = self.go(record_ns, wanted) {
+            if let Err(errors) = self.go(wanted) {
                 self.finish();
                 return Err(errors);
             }
         }
         // Marks that were due meanwhile: of the middles that stood until now.
-        self.intake.blotter.mark(self.intake.pace.stamp.time_ns, &self.intake.engine);
+        self.intake.blotter.mark(self.intake.pace.stamp.time_ns);
         Ok(if self.ended { Progress::Done } else { Progress::More })
     }
 
-    /// Takes the next record, and those after it of which nothing comes but what they say.
+    /// Takes the next record, and those around it of which nothing comes but what they say.
     #[inline(always)]
-    fn go(&mut self, now_ns: u64, wanted: u64) -> Result<(), FlowErrors> {
-        if !self.looks_ahead && self.run_quietly(wanted - self.merge.taken)? > 0 {
-            return Ok(());
+    fn go(&mut self, wanted: u64) -> Result<(), FlowErrors> {
+        if !self.looks_ahead {
+            let about = self.flow.about();
+            let taken = self.run_quietly(wanted - self.flow.taken)?;
+            let next_ns = self.flow.next_ns();
+            let is_next = next_ns < self.due_ns.min(self.intake.pace.timer_due_ns);
+            if taken > 0 && !(is_next && self.flow.taken < wanted && self.flow.about() == about) {
+                return Ok(());
+            }
         }
-        self.happen(now_ns);
-        self.merge.advance()
+        self.happen(self.flow.next_ns());
+        self.flow.pass(1)
     }
 
     /// The record's next word, at its venue.
@@ -215,7 +228,7 @@ impl Simulation {
         if self.looks_ahead {
             self.look_ahead();
         }
-        let (venue, record, quiet_ns) = self.merge.record();
+        let (venue, record, quiet_ns) = self.flow.record();
         let place = self.place_of.get(usize::from(venue)).copied().unwrap_or(NO_PLACE);
         if let FlowRecord::Order(order) = record {
             self.intake.engine.prefetch(bytes_of(order));
@@ -247,7 +260,7 @@ impl Simulation {
     #[inline]
     fn look_ahead(&self) {
         for (distance, near) in [(AHEAD_FAR, false), (AHEAD_NEAR, true)] {
-            if let Some((of, order_ref)) = self.merge.ahead(distance)
+            if let Some((of, order_ref)) = self.flow.ahead(distance)
                 && let Some(venue) = self.venues.get(usize::from(self.place_of[usize::from(of)]))
             {
                 venue.prefetch(order_ref, near);
@@ -359,7 +372,7 @@ impl Simulation {
             self.deliver();
         }
         let now_ns = self.intake.pace.stamp.time_ns;
-        self.intake.blotter.mark(now_ns.saturating_add(1), &self.intake.engine);
+        self.intake.blotter.mark(now_ns.saturating_add(1));
         self.intake.blotter.sample(now_ns, &self.intake.engine);
         self.ended = true;
     }
@@ -381,7 +394,7 @@ impl Simulation {
 
     /// Records taken, inputs of the engine, records whose time went back.
     pub fn counts(&self) -> (u64, u64, u64) {
-        (self.merge.taken, self.intake.pace.stamp.sequence, self.merge.backwards)
+        (self.flow.taken, self.intake.pace.stamp.sequence, self.flow.backwards())
     }
 
     /// Time of the first record and of the last input, ns.

@@ -1,10 +1,17 @@
 //! Streams of recorded flow as one, by the venues' own times.
 //!
 //! Invariant: records come by time, those of one stream in its own order, ties by the order of the streams; a record whose
-//! time lies before the one before it comes at that one's time. Memory is a batch a stream, whatever the files' lengths.
+//! time lies before the one before it comes at that one's time. Memory is some batches a stream, whatever the files' lengths.
+
+use std::mem::take;
+use std::sync::Arc;
 
 use book::flow::{FlowErrors, FlowRecord, FlowStream};
 use records::BookAction;
+
+use crate::prices::Prices;
+use crate::venue::VenueConfig;
+use crate::words::{Batch, Behind, Block, Word};
 
 /// Records in order, in batches.
 pub trait Records: Send {
@@ -43,23 +50,31 @@ pub struct Source {
 
 struct Stream {
     source: Source,
-    batch: Vec<FlowRecord>,
+    batch: Batch,
+    /// Batches that were read, to be used again when nobody looks at them any more.
+    read: Vec<Batch>,
     position: usize,
     more: bool,
     /// Keeps references of different files of one venue apart.
     mark: u64,
     next_ns: u64,
+    /// The next record's own time lies before that of the one before it.
+    is_back: bool,
 }
 
 impl Stream {
     /// Reads a batch and makes of it what the engine knows: its instruments, references told apart, and nothing that nobody
     /// asked for.
     fn read(&mut self) -> Result<(), FlowErrors> {
-        self.batch.clear();
+        self.read.push(take(&mut self.batch));
         self.position = 0;
-        self.more = self.source.records.read(&mut self.batch)?;
+        let free = self.read.iter_mut().position(|batch| Arc::get_mut(batch).is_some());
+        let mut batch = free.map(|at| self.read.swap_remove(at)).unwrap_or_default();
+        let records = Arc::get_mut(&mut batch).expect("nobody looks at it");
+        records.clear();
+        self.more = self.source.records.read(records)?;
         let (instruments, mark) = (&self.source.instruments, self.mark);
-        self.batch.retain_mut(|record| {
+        records.retain_mut(|record| {
             let number = record.header().instrument;
             let instrument = instruments.get(number as usize).copied().unwrap_or(0);
             record.header_mut().instrument = instrument;
@@ -71,64 +86,50 @@ impl Stream {
             }
             instrument != 0 || number == 0 && matches!(record, FlowRecord::Status(_))
         });
+        self.batch = batch;
         Ok(())
     }
-}
 
-/// Records of one stream that come one after the other, before any of another stream.
-pub(crate) struct Stretch<'a> {
-    pub venue: u16,
-    pub records: &'a [FlowRecord],
-    others_ns: u64,
-    from_ns: u64,
-    end_ns: u64,
-    /// When its first record is due.
-    pub now_ns: u64,
-}
-
-/// Records of a stretch that were taken, and when the last of them was due.
-#[derive(Clone, Copy)]
-pub(crate) struct Passed {
-    pub count: usize,
-    pub last_ns: u64,
-    /// What comes next is not in the stretch, or not known to be.
-    pub is_all: bool,
-}
-
-impl Stretch<'_> {
-    /// When the record behind one that was due then is due; `None`: that is not known to come next.
-    #[inline(always)]
-    pub fn due_ns(&self, record: &FlowRecord, last_ns: u64) -> Option<u64> {
-        let time_ns = record.header().venue_time_ns.max(self.from_ns);
-        (time_ns >= last_ns && time_ns < self.end_ns).then_some(time_ns)
+    /// Reads on until it has a next record, or has ended.
+    fn find(&mut self, span_ns: (u64, u64)) -> Result<(), FlowErrors> {
+        while self.is_read() {
+            if !self.more {
+                self.next_ns = u64::MAX;
+                return Ok(());
+            }
+            self.read()?;
+        }
+        (self.next_ns, self.is_back) = due(&self.batch[self.position], self.next_ns, span_ns);
+        Ok(())
     }
 
-    /// Whether its first record is due at its own time, and no later.
-    #[inline(always)]
-    pub fn is_in_time(&self) -> bool {
-        self.records.first().is_some_and(|record| self.due_ns(record, self.now_ns) == Some(self.now_ns))
-    }
-
-    /// A time before which no other record than the one at this place, which is due now, is due.
-    #[inline(always)]
-    pub fn quiet_ns(&self, place: usize, now_ns: u64) -> u64 {
-        let after = self.records.get(place + 1).map_or(0, |record| record.header().venue_time_ns);
-        after.max(now_ns).min(self.others_ns)
+    /// Whether its batch has no more records.
+    fn is_read(&self) -> bool {
+        self.position >= self.batch.len()
     }
 }
 
-/// All of them.
+/// When a record is due behind one of its stream that was due then, and whether its own time lies before that; `u64::MAX`: it lies behind
+/// the end, and with it all of its stream.
+#[inline(always)]
+fn due(record: &FlowRecord, before_ns: u64, (from_ns, until_ns): (u64, u64)) -> (u64, bool) {
+    // What comes before the beginning sets the books up.
+    let time_ns = record.header().venue_time_ns.max(from_ns);
+    if time_ns > until_ns { (u64::MAX, false) } else { (time_ns.max(before_ns), time_ns < before_ns) }
+}
+
+/// All of them, as words in order.
 pub(crate) struct Merge {
     streams: Vec<Stream>,
+    /// By venue: the prices of its instruments.
+    prices: Vec<Vec<Option<Prices>>>,
     first: usize,
     next_ns: u64,
     /// The first stream is the first as long as its records are before this time.
     others_ns: u64,
-    from_ns: u64,
-    until_ns: u64,
-    /// Records taken, and records before the one before them.
-    pub taken: u64,
-    pub backwards: u64,
+    /// From the beginning to the end.
+    span_ns: (u64, u64),
+    words_max: usize,
 }
 
 /// The bits of a reference in which streams are told apart.
@@ -137,137 +138,83 @@ const MARK_SHIFT: u32 = 56;
 pub const SOURCES_MAX: usize = 63;
 
 impl Merge {
-    pub fn new(sources: Vec<Source>, from_ns: u64, until_ns: u64) -> Result<Self, FlowErrors> {
+    /// Nothing is read yet. `words_max`: of a block.
+    pub fn new(sources: Vec<Source>, venues: &[VenueConfig], span_ns: (u64, u64), words_max: usize) -> Self {
         assert!(sources.len() <= SOURCES_MAX, "streams are told apart by six bits");
-        let streams = sources
+        let streams: Vec<Stream> = sources
             .into_iter()
             .enumerate()
             .map(|(at, source)| Stream {
                 source,
-                batch: Vec::new(),
+                batch: Batch::default(),
+                read: Vec::new(),
                 position: 0,
                 more: true,
                 mark: (at as u64) << MARK_SHIFT,
                 next_ns: 0,
+                is_back: false,
             })
             .collect();
-        let mut merge = Self { streams, first: 0, next_ns: 0, others_ns: 0, from_ns, until_ns, taken: 0, backwards: 0 };
-        for at in 0..merge.streams.len() {
-            merge.find(at)?;
-        }
-        merge.choose();
-        Ok(merge)
+        let most = streams.iter().map(|stream| usize::from(stream.source.venue)).max().unwrap_or(0);
+        let prices = (0..=most).map(|id| prices_of(venues, id)).collect();
+        Self { streams, prices, first: 0, next_ns: 0, others_ns: 0, span_ns, words_max }
     }
 
-    /// When the next record is due; `u64::MAX`: there is none.
-    #[inline]
-    pub fn next_ns(&self) -> u64 {
-        self.next_ns
-    }
-
-    /// The next record with its venue, and a time before which there is no other.
-    #[inline]
-    pub fn record(&mut self) -> (u16, &mut FlowRecord, u64) {
-        let stream = &mut self.streams[self.first];
-        let after = stream.batch.get(stream.position + 1).map_or(0, |record| record.header().venue_time_ns);
-        let quiet_ns = after.max(stream.next_ns).min(self.others_ns);
-        (stream.source.venue, &mut stream.batch[stream.position], quiet_ns)
-    }
-
-    /// Venue and instrument of the next record; `None`: there is none.
-    #[inline]
-    pub fn about(&self) -> Option<(u16, u32)> {
-        if self.next_ns == u64::MAX {
-            return None;
-        }
-        let stream = &self.streams[self.first];
-        Some((stream.source.venue, stream.batch[stream.position].header().instrument))
-    }
-
-    /// The next record and those after it, as far as they are known to come next.
-    #[inline]
-    pub fn stretch(&self) -> Stretch<'_> {
-        let stream = &self.streams[self.first];
-        Stretch {
-            venue: stream.source.venue,
-            records: &stream.batch[stream.position..],
-            others_ns: self.others_ns,
-            from_ns: self.from_ns,
-            end_ns: self.others_ns.min(self.until_ns.saturating_add(1)),
-            now_ns: stream.next_ns,
-        }
-    }
-
-    /// Goes on behind the records of a stretch that were taken.
-    #[inline]
-    pub fn pass(&mut self, passed: Passed) -> Result<(), FlowErrors> {
-        if passed.count == 0 {
-            return Ok(());
-        }
-        self.streams[self.first].next_ns = passed.last_ns;
-        self.go_on(passed.count)
-    }
-
-    /// Goes on to the one after it.
-    #[inline(always)]
-    pub fn advance(&mut self) -> Result<(), FlowErrors> {
-        self.go_on(1)
-    }
-
-    #[inline(always)]
-    fn go_on(&mut self, count: usize) -> Result<(), FlowErrors> {
-        self.taken += count as u64;
-        let stream = &mut self.streams[self.first];
-        stream.position += count;
-        if stream.position < stream.batch.len() {
-            self.note(self.first);
-        } else {
-            self.find(self.first)?;
-        }
-        self.next_ns = self.streams[self.first].next_ns;
-        if self.next_ns >= self.others_ns {
-            self.choose();
-        }
-        Ok(())
-    }
-
-    /// Reference of the order that a record so much further on will be about, and its venue; as far as it is known.
-    #[inline]
-    pub fn ahead(&self, records: usize) -> Option<(u16, u64)> {
-        let stream = self.streams.get(self.first)?;
-        match stream.batch.get(stream.position + records)? {
-            FlowRecord::Order(order) => Some((stream.source.venue, order.order_ref)),
-            _ => None,
-        }
-    }
-
-    /// Reads on until a stream has a next record, or has ended.
-    #[inline(never)]
-    fn find(&mut self, at: usize) -> Result<(), FlowErrors> {
-        let stream = &mut self.streams[at];
-        while stream.position >= stream.batch.len() {
-            if !stream.more {
-                stream.next_ns = u64::MAX;
-                return Ok(());
+    /// The next block, in the place of one that is done with. Where a stream's batch ends the block ends: what is wrong with the next
+    /// one is told when all before it has been taken.
+    pub fn fill(&mut self, block: &mut Block) {
+        block.words.clear();
+        block.backwards.clear();
+        block.behind = self.fill_words(block).unwrap_or_else(Behind::Wrong);
+        block.batches.resize_with(self.streams.len(), Batch::default);
+        for (shown, stream) in block.batches.iter_mut().zip(&self.streams) {
+            if !Arc::ptr_eq(shown, &stream.batch) {
+                *shown = Arc::clone(&stream.batch);
             }
-            stream.read()?;
         }
-        self.note(at);
-        Ok(())
     }
 
-    /// When the record at which a stream stands is due.
-    #[inline(always)]
-    fn note(&mut self, at: usize) {
-        let stream = &mut self.streams[at];
-        // What comes before the beginning sets the books up.
-        let time_ns = stream.batch[stream.position].header().venue_time_ns.max(self.from_ns);
-        if time_ns > self.until_ns {
-            stream.next_ns = u64::MAX;
-            return;
+    fn fill_words(&mut self, block: &mut Block) -> Result<Behind, FlowErrors> {
+        for stream in &mut self.streams {
+            if stream.is_read() && stream.next_ns != u64::MAX {
+                stream.find(self.span_ns)?;
+            }
         }
-        self.backwards += u64::from(time_ns < stream.next_ns);
-        stream.next_ns = stream.next_ns.max(time_ns);
+        let mut is_whole = true;
+        while is_whole && block.words.len() < self.words_max {
+            self.choose();
+            if self.next_ns == u64::MAX {
+                return Ok(Behind::Nothing);
+            }
+            is_whole = self.take(block);
+        }
+        Ok(Behind::More)
+    }
+
+    /// Records of the first stream, as long as it is the first; false: its batch has ended.
+    #[inline(always)]
+    fn take(&mut self, block: &mut Block) -> bool {
+        let stream = &mut self.streams[self.first];
+        let (venue, number, position) = (stream.source.venue, self.first as u8, stream.position as u32);
+        let prices = &self.prices[usize::from(venue)][..];
+        let records = &stream.batch[stream.position..];
+        let (mut due_ns, mut is_back) = (stream.next_ns, stream.is_back);
+        let (words, mut count) = (&mut block.words, 0);
+        while words.len() < self.words_max {
+            if is_back {
+                block.backwards.push(words.len() as u32);
+            }
+            words.push(Word::of(&records[count], due_ns, venue, (number, position + count as u32), prices));
+            count += 1;
+            let Some(next) = records.get(count) else { break };
+            (due_ns, is_back) = due(next, due_ns, self.span_ns);
+            if due_ns >= self.others_ns {
+                break;
+            }
+        }
+        stream.position += count;
+        (stream.next_ns, stream.is_back) = (due_ns, is_back);
+        !stream.is_read()
     }
 
     #[inline]
@@ -295,4 +242,17 @@ impl Merge {
             }
         }
     }
+}
+
+/// By instrument, the prices of a venue whose data are by level.
+fn prices_of(venues: &[VenueConfig], id: usize) -> Vec<Option<Prices>> {
+    let mut prices = Vec::new();
+    for venue in venues.iter().filter(|venue| usize::from(venue.venue) == id && venue.queue.is_some()) {
+        for listed in &venue.listed {
+            let place = listed.instrument as usize;
+            prices.resize_with(prices.len().max(place + 1), || None);
+            prices[place] = Some(Prices::new(listed));
+        }
+    }
+    prices
 }

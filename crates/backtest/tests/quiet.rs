@@ -126,7 +126,7 @@ fn left(
     ways: (&Latency, &Latency),
     model: QueueModel,
     shown_books: bool,
-    at_once: u64,
+    (at_once, reads_ahead): (u64, bool),
 ) -> (String, u64) {
     let listed = [SHARE, FUTURE].map(|instrument| Listed {
         instrument,
@@ -156,6 +156,7 @@ fn left(
         from_ns: START_NS + 500 * MICROS,
         until_ns: START_NS + RECORDS * 50 * MICROS,
         alpha: None,
+        reads_ahead,
     };
     let mut sources = Vec::new();
     for (at, venue) in venues.iter().enumerate() {
@@ -191,12 +192,14 @@ fn runs_leave_the_rows_that_records_leave_one_by_one() {
                 (drawn.clone(), drawn, QueueModel::Pessimistic),
             ] {
                 let ways = (&feed, &report);
-                let in_runs = left(seed, venues, ways, model, false, u64::MAX >> 1);
-                let one_by_one = left(seed, venues, ways, model, true, u64::MAX >> 1);
+                let in_runs = left(seed, venues, ways, model, false, (u64::MAX >> 1, false));
+                let one_by_one = left(seed, venues, ways, model, true, (u64::MAX >> 1, true));
                 let (of, about) = (&in_runs.0, format!("seed {seed}, venues {venues:?}"));
                 assert!(*of == one_by_one.0, "{about}: {}", differs(of, &one_by_one.0));
-                let in_pieces = left(seed, venues, ways, model, false, 37);
-                assert!(in_runs == in_pieces, "{about}: {}", differs(of, &in_pieces.0));
+                for apart in [(37, false), (u64::MAX >> 1, true), (37, true)] {
+                    let other = left(seed, venues, ways, model, false, apart);
+                    assert!(in_runs == other, "{about}, {apart:?}: {}", differs(of, &other.0));
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: a sum is the first of its level's ring, and the only one there; it is in no map of orders. Orders that are shown
 //! beside it (our own, in a backtest) stand behind it, and the level has the lots of all.
 
-use records::{BookAction, Level, MarketLevel, Side, UNDEF_PRICE};
+use records::{BookAction, Level, MarketLevel, Side, Trade, UNDEF_PRICE};
 
 use crate::anomaly::{Anomaly, Change};
 use crate::books::{Applied, VenueBooks, told};
@@ -37,6 +37,27 @@ impl LevelTold {
         };
         let (side, is_last) = (Side::from_code(record.side)?, record.header.is_last());
         Some(Self { side, price_nanos: record.price_nanos, lots, is_last })
+    }
+}
+
+/// What a record says of a trade that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeTold {
+    /// The side that rested, where it is told.
+    pub side: Option<Side>,
+    /// Its price.
+    pub price_nanos: i64,
+    /// Lots traded.
+    pub lots: i64,
+}
+
+impl TradeTold {
+    /// Reads a record; `None` where it is a bust, has no price or no lots, or tells of no side that there is.
+    #[inline(always)]
+    pub fn of(record: &Trade) -> Option<Self> {
+        let side = if record.side == 0 { None } else { Some(Side::from_code(record.side)?) };
+        let counts = record.busted != 1 && record.price_nanos != UNDEF_PRICE && record.lots > 0;
+        counts.then_some(Self { side, price_nanos: record.price_nanos, lots: record.lots })
     }
 }
 

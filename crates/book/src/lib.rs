@@ -22,5 +22,5 @@ pub use anomaly::{Anomalies, Anomaly, Change};
 pub use batch::Batch;
 pub use books::{Capacity, RestingOrder, VenueBooks};
 pub use consolidated::{Consolidated, Spells};
-pub use levels::{InstrumentSides, LevelTold, Renewed};
+pub use levels::{InstrumentSides, LevelTold, Renewed, TradeTold};
 pub use order_book::OrderBook;

@@ -1,7 +1,7 @@
 //! A run of market records leaves the engine as the same records leave it one by one: seeds, every kind of word.
 
-use book::LevelTold;
 use book::flow::Random;
+use book::{LevelTold, TradeTold};
 use engine::{Engine, Wants};
 use records::*;
 use support::*;
@@ -89,7 +89,9 @@ impl Twin {
                             Word::Level(record) => {
                                 LevelTold::of(&record).is_some_and(|level| run.level(times_ns, &level))
                             }
-                            Word::Trade(record) => run.trade(times_ns, &record),
+                            Word::Trade(record) => {
+                                TradeTold::of(&record).is_some_and(|trade| run.trade(times_ns, &trade))
+                            }
                             Word::Order(_) | Word::Status(_) => false,
                         };
                     if !is_taken {

@@ -370,6 +370,7 @@ impl Run {
             timer_ns: whole(&value, "timer_ns")?.unsigned_abs(),
             from_ns: whole(&value, "from_ns")?.unsigned_abs(),
             until_ns: value["until_ns"].as_u64().unwrap_or(u64::MAX),
+            reads_ahead: value["reads_ahead"].as_bool() == Some(true),
         };
         let sources = each(&value["sources"], source)?;
         let simulation =

@@ -6,8 +6,8 @@
 //! Invariant: a record that a run takes leaves the engine as [`Engine::apply`] leaves it; one that it does not take leaves no
 //! trace and goes that way. Within a run there is no command, no output and no call of a strategy.
 
-use book::{InstrumentSides, LevelTold, Renewed, VenueBooks};
-use records::{BookView, Hash64, Level, Side, Stamp, Trade};
+use book::{InstrumentSides, LevelTold, Renewed, TradeTold, VenueBooks};
+use records::{BookView, Hash64, Level, Side, Stamp};
 
 use super::market::{middle, touch_words};
 use super::{Engine, absent};
@@ -138,14 +138,12 @@ impl MarketRun<'_> {
 
     /// Folds a trade, as [`MarketRun::level`] a level.
     #[inline(always)]
-    pub fn trade(&mut self, times_ns: (u64, u64), record: &Trade) -> bool {
+    pub fn trade(&mut self, times_ns: (u64, u64), trade: &TradeTold) -> bool {
         let time_ns = times_ns.1.max(self.last.stamp.time_ns);
         if time_ns >= self.due_ns {
             return false;
         }
-        if record.busted != 1 && !absent(record.price_nanos) && record.lots > 0 {
-            self.printed = Some((record.price_nanos, time_ns));
-        }
+        self.printed = Some((trade.price_nanos, time_ns));
         self.go_on(time_ns, times_ns);
         true
     }
