@@ -16,10 +16,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from meridian.bench.method import ratios
 from meridian.bench.row import Goal, Missing, Peer, Result, Row, Run
 
 BEAT = "10ms"
@@ -65,7 +65,7 @@ def save(made: dict[str, Any], folder: Path) -> list[Path]:
 def runner(
     paths: list[Path], beat: str, told: dict[str, Any], size: dict[str, int], reader: frozenset[int] = frozenset()
 ) -> Callable[[], float]:
-    """A block of ours: records a second of one whole run. `reader`: the cores of a thread that reads ahead; none: there is none."""
+    """A block of ours: records a second of one whole run. `reader`: cores of a thread that reads ahead; none: there is none."""
     from meridian._native import backtest as native
     from meridian._native.strategies import StrategyHosts
     from meridian.bench.quoter import TouchQuoter
@@ -173,6 +173,7 @@ def by_level(run: Run) -> Result:
     told: dict[str, Any] = {}
     told_alone: dict[str, Any] = {}
     one_thread: list[float] = []
+    two_threads: list[float] = []
     reader = frozenset(sorted(run.cores)[:-1])
     with tempfile.TemporaryDirectory(prefix="meridian-bench-") as name:
         folder = Path(name)
@@ -181,22 +182,28 @@ def by_level(run: Run) -> Result:
 
         def ours() -> float:
             one_thread.append(alone())
-            figure = ahead()
+            two_threads.append(ahead())
             if told != told_alone:
                 raise AssertionError(f"one thread and two differ: {told_alone}, {told}")
-            return figure
+            return two_threads[-1]
 
         peer = Apart("hftbacktest", "hftbacktest_levels.py", count, folder / "levels.npz", BEAT_NS)
         try:
             value, theirs, ratio = run.compare(ours, None if peer.missing else peer.block)
         finally:
             peer.end()
+    gain = ratios(two_threads, one_thread)
     return Result(
         name="backtest_levels", title="backtest by level, quoting strategy", unit="events/s",
         input=f"own seeded levels: {count:,} events in memory, seed {run.seed}, a beat of {BEAT}; "
-        f"{'two threads, one reads ahead' if reader else 'one thread'}", value=value,
-        peers=[Peer(name="hftbacktest", value=theirs, ratio=ratio, table_value=7_400_000, why_missing=peer.missing)],
-        goals=[Goal(bound=15_000_000, at_most=False)], blocks=run.blocks, details=told | {"threads": 2 if reader else 1, "one_thread": asdict(run.estimate(one_thread[1:]))},
+        f"{'two threads, one reads ahead of the other' if reader else 'one thread'}",
+        value=value,
+        peers=[
+            Peer(name="hftbacktest", value=theirs, ratio=ratio, table_value=7_400_000, why_missing=peer.missing),
+            Peer(name="ours on one thread", value=run.estimate(one_thread[1:]), ratio=run.estimate(gain[1:])),
+        ],
+        goals=[Goal(bound=15_000_000, at_most=False)], blocks=run.blocks,
+        details=told | {"threads": 2 if reader else 1},
     )  # fmt: skip
 
 

@@ -60,7 +60,9 @@ REPORT = "report.html"
 @click.option("--timer", default="100ms", show_default=True, help="Beat of the strategy's timer.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of measured latencies.")
 @click.option(
-    "--threads", type=click.IntRange(1, 2), help="2: records are read on a thread of their own. As many as there are cores for."
+    "--threads",
+    type=click.IntRange(1, 2),
+    help="2: records are read on a thread of their own. As many as there are cores for.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Directory for Parquet files, the summary and the report page."

@@ -26,6 +26,9 @@ pub const HORIZONS_NS: [u64; 9] = [
     300_000_000_000,
 ];
 
+/// Orders and fills before their rows are moved to a larger place; memory that no row has reached yet is only asked for.
+const ROWS: usize = 1 << 16;
+
 /// An order: sent by the engine, and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OrderRow {
@@ -176,7 +179,16 @@ pub struct Blotter {
 impl Blotter {
     pub(crate) fn new() -> Self {
         let due_ns = [u64::MAX; HORIZONS_NS.len()];
-        Self { next_mark_ns: u64::MAX, due_ns, commands: Vec::with_capacity(64), ..Self::default() }
+        Self {
+            next_mark_ns: u64::MAX,
+            due_ns,
+            commands: Vec::with_capacity(64),
+            orders: Vec::with_capacity(ROWS),
+            fills: Vec::with_capacity(ROWS),
+            filled: Vec::with_capacity(ROWS),
+            later_nanos: [(); HORIZONS_NS.len()].map(|()| Vec::with_capacity(ROWS)),
+            ..Self::default()
+        }
     }
 
     /// A pass begins.

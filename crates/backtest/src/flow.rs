@@ -1,16 +1,17 @@
 //! The record as a run takes it: one word after the other, whoever makes them.
 //!
 //! Words are made a block at a time: in the run's own thread when it has none left, or on a thread beside it, which is some blocks
-//! ahead. Blocks go there and back, so that none is made on the way and memory stays what it is.
+//! ahead. Blocks go there and back, so that memory stays what it is.
 //!
 //! Invariant: what comes, and when an error is told, is the same either way; the thread ends with the run.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
 use book::flow::{FlowErrors, FlowRecord};
-use records::{Status, prefetch_bytes};
+use records::Status;
 
 use crate::source::{Merge, Source};
 use crate::venue::VenueConfig;
@@ -18,10 +19,10 @@ use crate::words::{About, Behind, Block, Word};
 
 /// Words of a block that is made when it is asked for: half of a processor's nearest memory.
 const WORDS_HERE: usize = 512;
-/// Words of a block that is made ahead: whoever waits for one is woken once in so many records.
+/// Words of a block that is made ahead.
 const WORDS_AHEAD: usize = 4_096;
-/// Blocks on their way.
-const BLOCKS: usize = 4;
+/// Blocks on their way. Half of them go back at a time, so that the thread is woken seldom.
+const BLOCKS: usize = 8;
 
 /// Who makes blocks.
 enum Maker {
@@ -29,22 +30,30 @@ enum Maker {
     Ahead(Ahead),
 }
 
-/// A thread that makes blocks.
+/// A thread that makes blocks. Where it has none ready, since its core does something else, the run makes the next one itself.
 struct Ahead {
+    /// Whoever holds it makes the next block; the thread hands its own over before it lets go.
+    merge: Arc<Mutex<Merge>>,
+    made: Receiver<Block>,
     /// Blocks that are done with; `None`: the run is over.
     done: Option<SyncSender<Block>>,
-    made: Option<Receiver<Block>>,
+    /// Those that have not gone back yet.
+    kept: Vec<Block>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ahead {
-    fn new(mut merge: Merge) -> Self {
+    fn new(merge: Merge) -> Self {
         let (done, to_fill) = sync_channel::<Block>(BLOCKS);
         let (filled, made) = sync_channel(BLOCKS);
+        let merge = Arc::new(Mutex::new(merge));
+        let shared = Arc::clone(&merge);
         let work = move || {
             while let Ok(mut block) = to_fill.recv() {
+                let mut merge = shared.lock().expect("the run has not failed");
                 merge.fill(&mut block);
                 let goes_on = matches!(block.behind, Behind::More);
+                // There is room for all blocks that there are.
                 if filled.send(block).is_err() || !goes_on {
                     return;
                 }
@@ -55,33 +64,48 @@ impl Ahead {
         for _ in 1..BLOCKS {
             done.send(Block::default()).expect("the thread has begun");
         }
-        Self { done: Some(done), made: Some(made), thread: Some(thread) }
+        Self { merge, made, done: Some(done), kept: Vec::with_capacity(BLOCKS), thread: Some(thread) }
     }
 
     fn turn(&mut self, block: &mut Block) {
-        let (Some(done), Some(made)) = (&self.done, &self.made) else { return };
-        // Where it cannot be handed over nothing comes back either.
-        let _ = done.send(std::mem::take(block));
-        match made.recv() {
-            Ok(next) => *block = next,
-            Err(_) => self.fail(),
+        if let Ok(next) = self.made.try_recv() {
+            return self.give(std::mem::replace(block, next));
+        }
+        let Ok(mut merge) = self.merge.lock() else { return self.fail() };
+        // The thread may have made one until it let go.
+        match self.made.try_recv() {
+            Ok(next) => {
+                drop(merge);
+                self.give(std::mem::replace(block, next));
+            }
+            Err(_) => merge.fill(block),
         }
     }
 
-    /// The thread ended by itself: what it has to say is a panic.
+    /// A block that is done with.
+    fn give(&mut self, block: Block) {
+        self.kept.push(block);
+        if let Some(done) = self.done.as_ref().filter(|_| self.kept.len() == BLOCKS / 2) {
+            for block in self.kept.drain(..) {
+                // A thread that has ended has made the last block.
+                let _ = done.send(block);
+            }
+        }
+    }
+
+    /// The thread failed: what it has to say is a panic.
     #[cold]
     fn fail(&mut self) {
-        let ended = self.thread.take().map(JoinHandle::join);
-        match ended {
+        match self.thread.take().map(JoinHandle::join) {
             Some(Err(panic)) => resume_unwind(panic),
-            _ => panic!("a thread that makes blocks goes on until the run is over"),
+            _ => panic!("a thread that makes blocks fails by a panic"),
         }
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        (self.done, self.made) = (None, None);
+        self.done = None;
         // A panic of its own was told where a block was missing, or is of no use any more.
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -106,12 +130,17 @@ impl Flow {
     ///
     /// # Errors
     /// What is wrong with a stream's beginning.
-    pub fn new(sources: Vec<Source>, venues: &[VenueConfig], span_ns: (u64, u64), ahead: bool) -> Result<Self, FlowErrors> {
+    pub fn new(
+        sources: Vec<Source>,
+        venues: &[VenueConfig],
+        span_ns: (u64, u64),
+        ahead: bool,
+    ) -> Result<Self, FlowErrors> {
         let merge = Merge::new(sources, venues, span_ns, if ahead { WORDS_AHEAD } else { WORDS_HERE });
         let maker = if ahead { Maker::Ahead(Ahead::new(merge)) } else { Maker::Here(Box::new(merge)) };
         let current = FlowRecord::Status(Status::new());
-        let mut flow =
-            Self { maker, block: Block::default(), position: 0, next_ns: 0, current, taken: 0, backwards: 0 };
+        let block = Block { far: if ahead { 0 } else { WORDS_HERE }, ..Block::default() };
+        let mut flow = Self { maker, block, position: 0, next_ns: 0, current, taken: 0, backwards: 0 };
         flow.turn()?;
         Ok(flow)
     }
@@ -134,12 +163,19 @@ impl Flow {
         &self.block.words[self.position..]
     }
 
+    /// The block in which the next words are.
+    #[inline(always)]
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
     /// The next record with its venue, and a time before which there is no other.
     #[inline]
     pub fn record(&mut self) -> (u16, &mut FlowRecord, u64) {
         let words = &self.block.words[self.position..];
         let quiet_ns = words.get(1).map_or(self.next_ns, |word| word.due_ns);
         self.current = *self.block.record(&words[0]);
+        self.block.prefetch_far(&words[0]);
         (words[0].about.venue(), &mut self.current, quiet_ns)
     }
 
@@ -147,7 +183,7 @@ impl Flow {
     #[inline(always)]
     pub fn prefetch(&self) {
         if let Some(word) = self.words().first() {
-            prefetch_bytes(self.block.record(word), size_of::<FlowRecord>());
+            self.block.prefetch(word);
         }
     }
 
@@ -212,8 +248,6 @@ impl Flow {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use book::flow::{FlowError, Random};
     use records::{MarketLevel, Trade};
 

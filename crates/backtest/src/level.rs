@@ -7,8 +7,8 @@
 //! Invariant: lots that ours took of a level are not there for ours to take again before the record renews the level; no
 //! word of the record panics.
 
-use book::{LevelTold, TradeTold};
 use book::flow::FlowRecord;
+use book::{LevelTold, TradeTold};
 use records::{
     BookAction, CancelOrder, FLAG_LAST, Kind, MarketLevel, MarketOrder, NewOrder, OrderEventKind, OrderType, Reason,
     ReplaceOrder, Side, Status, TimeInForce, Trade, TradingState, UNDEF_PRICE, read_from,

@@ -7,11 +7,17 @@
 
 use book::flow::FlowErrors;
 use engine::MarketRun;
+use records::prefetch;
 
 use crate::level_book::{Book, Told};
 use crate::queue::QueueModel;
 use crate::simulation::Simulation;
-use crate::words::{About, Tells, Word};
+use crate::words::{About, Block, Tells, Word};
+
+/// Words ahead whose memory is asked for: they may have been made on another core, and so may what a trade's record says of it,
+/// which is asked where it fills an order of ours.
+const AHEAD_FAR: usize = 16;
+const AHEAD_NEAR: usize = 6;
 
 /// What a run asks and changes for each record.
 struct Run<'a, 'e> {
@@ -53,7 +59,7 @@ impl Simulation {
             while goes_on && taken < records_max {
                 let words = flow.words();
                 let words = &words[..words.len().min(usize::try_from(records_max - taken).unwrap_or(usize::MAX))];
-                let count = run.take(words);
+                let count = run.take(words, flow.block());
                 goes_on = count > 0 && count == words.len();
                 taken += count as u64;
                 wrong = flow.pass(count);
@@ -69,11 +75,16 @@ impl Simulation {
 }
 
 impl Run<'_, '_> {
-    /// Takes words until there is one for the long way or one that is not due yet; how many.
+    /// Takes words of a block until there is one for the long way or one that is not due yet; how many.
     #[inline(always)]
-    fn take(&mut self, words: &[Word]) -> usize {
+    fn take(&mut self, words: &[Word], block: &Block) -> usize {
         let mut before_ns = self.before_ns();
         for (at, word) in words.iter().enumerate() {
+            prefetch(words.as_ptr().wrapping_add(at + AHEAD_FAR));
+            block.prefetch_far(word);
+            if let Some(trade) = words.get(at + AHEAD_NEAR).filter(|word| word.tells == Tells::Trade) {
+                block.prefetch(trade);
+            }
             let now_ns = word.due_ns;
             let arrival_ns = now_ns.saturating_add(self.delay_ns);
             if arrival_ns >= before_ns || word.about != self.about {

@@ -14,8 +14,8 @@ use records::{Header, SlotRun, Stamp, StrategyControl, Timer, bytes_of, read_fro
 
 use crate::alpha::{Alpha, AlphaConfig};
 use crate::blotter::Blotter;
-use crate::impact::Impact;
 use crate::flow::Flow;
+use crate::impact::Impact;
 use crate::source::Source;
 use crate::venue::{Due, Venue, VenueConfig};
 

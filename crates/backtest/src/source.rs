@@ -7,7 +7,7 @@ use std::mem::take;
 use std::sync::Arc;
 
 use book::flow::{FlowErrors, FlowRecord, FlowStream};
-use records::BookAction;
+use records::{BookAction, prefetch_bytes};
 
 use crate::prices::Prices;
 use crate::venue::VenueConfig;
@@ -130,8 +130,12 @@ pub(crate) struct Merge {
     /// From the beginning to the end.
     span_ns: (u64, u64),
     words_max: usize,
+    /// The last block was made.
+    is_over: bool,
 }
 
+/// Records ahead whose memory is asked for: as many as are made words in the time that memory takes.
+const AHEAD: usize = 24;
 /// The bits of a reference in which streams are told apart.
 const MARK_SHIFT: u32 = 56;
 /// Streams that can be told apart.
@@ -157,7 +161,7 @@ impl Merge {
             .collect();
         let most = streams.iter().map(|stream| usize::from(stream.source.venue)).max().unwrap_or(0);
         let prices = (0..=most).map(|id| prices_of(venues, id)).collect();
-        Self { streams, prices, first: 0, next_ns: 0, others_ns: 0, span_ns, words_max }
+        Self { streams, prices, first: 0, next_ns: 0, others_ns: 0, span_ns, words_max, is_over: false }
     }
 
     /// The next block, in the place of one that is done with. Where a stream's batch ends the block ends: what is wrong with the next
@@ -165,7 +169,9 @@ impl Merge {
     pub fn fill(&mut self, block: &mut Block) {
         block.words.clear();
         block.backwards.clear();
-        block.behind = self.fill_words(block).unwrap_or_else(Behind::Wrong);
+        block.behind =
+            if self.is_over { Behind::Nothing } else { self.fill_words(block).unwrap_or_else(Behind::Wrong) };
+        self.is_over = !matches!(block.behind, Behind::More);
         block.batches.resize_with(self.streams.len(), Batch::default);
         for (shown, stream) in block.batches.iter_mut().zip(&self.streams) {
             if !Arc::ptr_eq(shown, &stream.batch) {
@@ -201,6 +207,7 @@ impl Merge {
         let (mut due_ns, mut is_back) = (stream.next_ns, stream.is_back);
         let (words, mut count) = (&mut block.words, 0);
         while words.len() < self.words_max {
+            prefetch_bytes(records.as_ptr().wrapping_add(count + AHEAD), size_of::<FlowRecord>());
             if is_back {
                 block.backwards.push(words.len() as u32);
             }

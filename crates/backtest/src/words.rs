@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use book::flow::{FlowErrors, FlowRecord};
 use book::{LevelTold, TradeTold};
-use records::Side;
+use records::{Side, prefetch_bytes};
 
 use crate::prices::Prices;
 
@@ -134,6 +134,8 @@ pub(crate) struct Block {
     /// Places of the words whose record's own time lies before that of the one before it in its stream.
     pub backwards: Vec<u32>,
     pub behind: Behind,
+    /// Whoever takes the words makes the next ones: so many records of a stream further on it will look at them. 0: another does.
+    pub far: usize,
 }
 
 impl Block {
@@ -141,5 +143,20 @@ impl Block {
     #[inline(always)]
     pub fn record(&self, word: &Word) -> &FlowRecord {
         &self.batches[usize::from(word.stream)][word.position as usize]
+    }
+
+    /// Asks for the memory that making the next words will look at: a little with each word, since all at once is waited for.
+    #[inline(always)]
+    pub fn prefetch_far(&self, word: &Word) {
+        if self.far > 0 {
+            let batch = self.batches[usize::from(word.stream)].as_ptr();
+            prefetch_bytes(batch.wrapping_add(word.position as usize + self.far), size_of::<FlowRecord>());
+        }
+    }
+
+    /// Asks for the memory of a word's record.
+    #[inline(always)]
+    pub fn prefetch(&self, word: &Word) {
+        prefetch_bytes(self.record(word), size_of::<FlowRecord>());
     }
 }
