@@ -18,7 +18,7 @@ help:
 	@echo "make tidy           style alone"
 	@echo "make bench          what is measured, beside its goals"
 	@echo "make fuzz           bad FIX input by seed, what it reached as a table; SECONDS=120 SEED=1, KEEP=1 keeps what is new"
-	@echo "make sim            two whole regions by seed, with faults; SEED=1 SEEDS=10 SECONDS=60 RATE=500, or HOURS=8; JOBS=2 REPORT=file; VARIANT=name or VARIANTS=1"
+	@echo "make sim            two whole regions by seed, with faults; SEED=1 SEEDS=10 SECONDS=60 RATE=500, or HOURS=8; JOBS=2 REPORT=file STANDBYS=none; VARIANT=name or VARIANTS=1"
 	@echo "make kill           every process of a real system is killed, paused, cut off; SEED=1 KILLS=50 SECONDS=120 JSON=file MARKDOWN=file"
 	@echo "make gen            generated files anew"
 	@echo "make docs           every command in the documents is run"
@@ -53,7 +53,7 @@ sim: $(STAMPS)/environment
 	@$(RUN) cargo run --release --locked --quiet -p sim --bin simulate $(if $(VARIANT)$(VARIANTS),--features broken) -- $(if $(SEED),--seed $(SEED)) \
 		$(if $(HOURS),--hours $(HOURS) --counters build/simulator.json) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(FAULTS),--faults $(FAULTS)) \
-		$(if $(ACTS),--acts $(ACTS)) $(if $(VARIANT),--variant $(VARIANT)) $(if $(KEPT),--kept $(KEPT)) $(if $(JSON),--json $(JSON)) \
+		$(if $(ACTS),--acts $(ACTS)) $(if $(VARIANT),--variant $(VARIANT)) $(if $(KEPT),--kept $(KEPT)) $(if $(STANDBYS),--standbys $(STANDBYS)) $(if $(JSON),--json $(JSON)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(VARIANTS),--variant all --report $(or $(REPORT),build/simulator-variants.md),$(if $(REPORT),--report $(REPORT))) \
 		$(if $(REPORT)$(VARIANTS),--commit $(shell git describe --always --dirty --abbrev=12))
 

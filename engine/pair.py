@@ -21,6 +21,7 @@ UNFIT = {
     4: "its epoch is not below the new one",
     5: "the engine that leads is of a newer release, whose records it may not know",
     6: "it made a call of a strategy that ended its leader and is marked since; it begins again without that call",
+    7: "its disk refused what its leader had",
 }
 """Why one that was told to lead could not (crates/engine/src/partner/following.rs)."""
 

@@ -468,7 +468,7 @@ impl EngineTile {
             release_hash: start.release_hash,
             settings: self.config.engine.words(),
         };
-        let stands = self.storage.list()?.iter().any(|name| journal::is_segment(name));
+        let stands = self.storage.list()?.iter().any(|name| journal::is_segment(name)) && !self.begins_anew()?;
         let segment_bytes = self.config.segment_bytes;
         let forced = self.config.held_max > 0 && self.config.waits_for.device;
         let read_back = self.pair.is_some();
@@ -737,7 +737,7 @@ impl Tile for EngineTile {
             self.take(now_ns, bytes_of(&Timer::new()));
         }
         if self.pair.is_some() {
-            self.lead(now_ns);
+            work += self.lead(now_ns);
         }
         let Self { region_quotes, engine, outbox, .. } = self;
         region_quotes.work(now_ns, engine, &mut |shard, record| outbox.say_quote(shard, record));

@@ -14,6 +14,7 @@ use links::{Offer, Publication};
 use quoter::Quoter;
 use records::*;
 use support::Rng;
+use tiles::Storage;
 use two::{SILENCE_NS, STEP_NS, World};
 
 #[test]
@@ -474,4 +475,49 @@ fn a_leader_that_stood_still_learns_that_another_leads_and_what_it_alone_has_is_
     world.lead(0, 3);
     world.both();
     assert_eq!((world.counter(0, "role"), world.counter(0, "unfit")), (1, 0));
+}
+
+/// A quiet market: the leader's cycles are far apart, and what its standby asks for lies behind more of the journal than it looks at
+/// before it is asked again.
+#[test]
+fn a_standby_that_stood_still_is_whole_again_while_its_leader_has_little_to_do() {
+    let mut world = World::new(false, 8192);
+    world.open();
+    world.a_while();
+    for lots in 0..400 {
+        world.touch(1 + lots % 3);
+        world.now_ns += STEP_NS;
+        world.work(0);
+    }
+    world.now_ns += 2 * SILENCE_NS;
+    world.work(0);
+    assert_eq!(world.counter(0, "partner"), 0, "it is away");
+    for _ in 0..60 {
+        world.now_ns += 15_000_000;
+        world.work(0);
+        world.work(1);
+    }
+    let pair = [0, 1].map(|which| world.counter(which, "partner"));
+    assert_eq!(pair, [2, 2]);
+    let [leader, standby] = world.states();
+    assert!(leader.0 - standby.0 < 4, "{leader:?} {standby:?}");
+}
+
+/// Its host was lost before its device had the head of its journal.
+#[test]
+fn a_standby_whose_journal_has_no_head_asks_for_all() {
+    let mut world = World::new(false, 4096);
+    world.open();
+    world.a_while();
+    world.engines[1].tile = None;
+    let storage = MemoryStorage::new();
+    drop(storage.open(&journal::segment_name(0), 64 << 10).unwrap());
+    drop(storage.open(&journal::segment_name(1), 64 << 10).unwrap());
+    world.engines[1].storage = storage;
+    world.start(1, 0, Box::new(Quoter));
+    world.keep_history();
+    world.a_while();
+    let [leader, standby] = world.states();
+    assert_eq!(leader, standby);
+    assert_eq!(world.counter(1, "partner"), 2);
 }

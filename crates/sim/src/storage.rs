@@ -4,7 +4,7 @@
 //! Invariant: a file is open once at a time; after `lose_host` it holds what was last synced and nothing newer, after
 //! `tear_host` each of its sectors holds that or what was written since, in any order.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 use std::ops::Range;
@@ -33,9 +33,28 @@ struct Device {
 struct File {
     /// Empty while the file is open: its segment holds them.
     bytes: Vec<u8>,
+    /// Those of its segment, for who reads beside it.
+    live: Option<Live>,
     synced: Vec<u8>,
     open: bool,
     size: usize,
+}
+
+/// The bytes of an open file, as who maps it and who reads it see them.
+#[derive(Clone)]
+struct Live(Rc<UnsafeCell<Vec<u8>>>);
+
+impl Live {
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: all ends of a file are of one thread, and none of them is borrowed while another one is used: a writer's borrow
+        // ends with its call, a reader copies.
+        unsafe { &*self.0.get() }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above.
+        unsafe { &mut *self.0.get() }
+    }
 }
 
 /// What a disk had at a time.
@@ -55,7 +74,7 @@ pub struct SimDisk {
 
 struct SimSegment {
     name: String,
-    bytes: Vec<u8>,
+    bytes: Live,
     /// Where it may differ from what was synced.
     changed: Range<usize>,
     disk: SimDisk,
@@ -177,8 +196,9 @@ impl Storage for SimDisk {
             return Err(Error::new(ErrorKind::InvalidData, text));
         }
         file.open = true;
-        let bytes = std::mem::take(&mut file.bytes);
-        let changed = 0..bytes.len();
+        let bytes = Live(Rc::new(UnsafeCell::new(std::mem::take(&mut file.bytes))));
+        file.live = Some(bytes.clone());
+        let changed = 0..size;
         Ok(Box::new(SimSegment { name: name.to_owned(), bytes, changed, disk: self.clone() }))
     }
 
@@ -186,7 +206,7 @@ impl Storage for SimDisk {
         let files = self.files.borrow();
         let file =
             files.get(name).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("file {name}: is not there")))?;
-        Ok(file.bytes.clone())
+        Ok(file.live.as_ref().map_or_else(|| file.bytes.clone(), |live| live.bytes().to_vec()))
     }
 
     fn boot(&self) -> u64 {
@@ -194,7 +214,7 @@ impl Storage for SimDisk {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let file = File { bytes: bytes.to_vec(), synced: bytes.to_vec(), open: false, size: bytes.len() };
+        let file = File { bytes: bytes.to_vec(), synced: bytes.to_vec(), size: bytes.len(), ..File::default() };
         self.files.borrow_mut().insert(name.to_owned(), file);
         Ok(())
     }
@@ -211,12 +231,12 @@ impl Storage for SimDisk {
 
 impl Segment for SimSegment {
     fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.bytes()
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        self.changed = 0..self.bytes.len();
-        &mut self.bytes
+        self.changed = 0..self.bytes.bytes().len();
+        self.bytes.bytes_mut()
     }
 
     fn part_mut(&mut self, bytes: Range<usize>) -> &mut [u8] {
@@ -224,7 +244,7 @@ impl Segment for SimSegment {
             true => bytes.clone(),
             false => self.changed.start.min(bytes.start)..self.changed.end.max(bytes.end),
         };
-        &mut self.bytes[bytes]
+        &mut self.bytes.bytes_mut()[bytes]
     }
 
     fn sync(&mut self) -> Result<()> {
@@ -237,11 +257,12 @@ impl Segment for SimSegment {
             return Err(ErrorKind::WouldBlock.into());
         }
         if let Some(file) = self.disk.files.borrow_mut().get_mut(&self.name) {
-            if file.synced.len() == self.bytes.len() {
+            let bytes = self.bytes.bytes();
+            if file.synced.len() == bytes.len() {
                 let changed = self.changed.clone();
-                file.synced[changed.clone()].copy_from_slice(&self.bytes[changed]);
+                file.synced[changed.clone()].copy_from_slice(&bytes[changed]);
             } else {
-                file.synced.clone_from(&self.bytes);
+                file.synced = bytes.to_vec();
             }
             self.changed = 0..0;
         }
@@ -252,8 +273,9 @@ impl Segment for SimSegment {
 impl Drop for SimSegment {
     fn drop(&mut self) {
         if let Some(file) = self.disk.files.borrow_mut().get_mut(&self.name) {
-            file.bytes = std::mem::take(&mut self.bytes);
-            file.open = false;
+            // SAFETY: as in `Live`.
+            file.bytes = std::mem::take(unsafe { &mut *self.bytes.0.get() });
+            (file.open, file.live) = (false, None);
         }
     }
 }

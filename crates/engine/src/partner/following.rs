@@ -38,6 +38,8 @@ pub(crate) enum Unfit {
     Newer = 5,
     /// It made a call that is marked since: it begins again, with the mark.
     Unmarked = 6,
+    /// Its device took not all that its leader had, and orders wait for the device.
+    NotDurable = 7,
 }
 
 /// The follower's half.

@@ -51,6 +51,8 @@ pub(crate) struct Leading {
     silence_ns: u64,
     cursor: Option<Cursor>,
     sends_from: u64,
+    /// Where the asked-for input stands is still looked for.
+    seeks: bool,
     origins: Box<[Origin]>,
     /// A frame under way: its head and the record.
     frame: Box<[u8; FRAME_BYTES + RECORD_BYTES_MAX]>,
@@ -79,6 +81,7 @@ impl Leading {
             silence_ns,
             cursor: None,
             sends_from: 0,
+            seeks: false,
             // Not zeros: the pages are to be there before they are needed.
             origins: vec![Origin { link: u16::MAX, ..Origin::default() }; ORIGINS].into_boxed_slice(),
             frame: Box::new([0; FRAME_BYTES + RECORD_BYTES_MAX]),
@@ -193,7 +196,9 @@ impl Leading {
             (self.standby, self.cursor, self.pending) = (Standby::Diverged, None, 0);
             return;
         }
-        if word.asks != 0 {
+        // One that asks again for what is still looked for would have it looked for from the beginning each time.
+        if word.asks != 0 && !(self.seeks && self.cursor.is_some() && self.sends_from == word.asks) {
+            self.seeks = true;
             self.cursor = merger.cursor(word.asks);
             self.pending = 0;
             self.sends_from = if self.cursor.is_some() { word.asks } else { 0 };
@@ -241,6 +246,7 @@ impl Leading {
         match merger.read(cursor) {
             Back::Record(stamp, record) => {
                 if stamp.sequence >= self.sends_from {
+                    self.seeks = false;
                     let origin = self.origins[(stamp.sequence % ORIGINS as u64) as usize];
                     let mut frame = InputFrame::new();
                     (frame.input, frame.time_ns) = (stamp.sequence, stamp.time_ns);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: while it follows nothing leaves it but words to the other one. It leads from one cycle on, as in a new life.
 
+use journal::{JournalError, Reader, is_segment};
 use links::{Counter, Publication, Subscription};
 use records::{EngineStart, bytes_of, read_from};
 use tiles::{Context, FlushFailed, StartError};
@@ -39,6 +40,8 @@ pub(super) struct Pair {
     silence_ns: u64,
     start: EngineStart,
     half: Half,
+    /// It was told to lead with this epoch, and waits for its device.
+    to_lead: Option<u16>,
     counters: PairCounters,
 }
 
@@ -79,7 +82,7 @@ impl Pair {
         };
         let half = Half::Leads(Leading::new(partner.silence_ns, 0, false));
         let start = read_from(&config.bootstrap).unwrap_or_default();
-        Some(Self { to, from, lead, history, silence_ns: partner.silence_ns, start, half, counters })
+        Some(Self { to, from, lead, history, silence_ns: partner.silence_ns, start, half, to_lead: None, counters })
     }
 
     /// The last `count` inputs came over this link.
@@ -119,6 +122,23 @@ impl EngineTile {
         matches!(&self.pair, Some(Pair { half: Half::Leads(leading), .. }) if leading.cedes())
     }
 
+    /// Whether an engine that follows has files of a journal of which no head was ever forced, its host being lost: they are taken
+    /// away, and it asks its leader for all. Nobody rests on what a standby has but while it runs.
+    pub(super) fn begins_anew(&self) -> Result<bool, StartError> {
+        let follows = self.pair.as_ref().is_some_and(|pair| pair.start.epoch == 0);
+        let headless = || {
+            let first = Reader::from_storage(self.storage.as_ref(), self.config.segment_bytes);
+            matches!(first, Err(JournalError::Empty))
+        };
+        if !follows || !headless() {
+            return Ok(false);
+        }
+        for name in self.storage.list()?.iter().filter(|name| is_segment(name)) {
+            self.storage.remove(name)?;
+        }
+        Ok(true)
+    }
+
     /// Decides what this life begins as: an engine that was given no epoch follows. Whether it does.
     pub(super) fn start_pair(&mut self, now_ns: u64) -> bool {
         let first = self.merger.last().sequence + 1;
@@ -151,11 +171,11 @@ impl EngineTile {
         }
     }
 
-    /// What the one that leads does for the other between two passes.
-    pub(super) fn lead(&mut self, now_ns: u64) {
+    /// What the one that leads does for the other between two passes; how much was done.
+    pub(super) fn lead(&mut self, now_ns: u64) -> usize {
         let Self { pair, merger, engine, subscriptions, outbox, .. } = self;
-        let Some(Pair { half: Half::Leads(leading), to, from, lead, counters, start, .. }) = pair else { return };
-        leading.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
+        let Some(Pair { half: Half::Leads(leading), to, from, lead, counters, start, .. }) = pair else { return 0 };
+        let work = leading.work(now_ns, (to.as_mut(), from.as_mut()), (merger, engine), subscriptions);
         let (told, epoch) = (Told::hear(lead.as_mut(), start.shard, &mut |_| {}), Some(engine.identity().epoch));
         if told.cede == epoch {
             leading.cede(now_ns);
@@ -171,6 +191,7 @@ impl EngineTile {
         counters.acknowledged.set(leading.acknowledged());
         counters.superseded.set(u64::from(leading.superseded));
         counters.alone.set(u64::from(leading.alone));
+        work
     }
 
     /// A cycle of the one that follows.
@@ -191,7 +212,9 @@ impl EngineTile {
             counters.unfit.set(following.unfit());
         }
         self.counters.inputs.add(last - before);
-        if let Some(epoch) = told {
+        // What its leader sent rests on it once that one is gone.
+        let _what_failed_is_told_when_it_is_to_lead = self.device_durable();
+        if let Some(epoch) = told.or(self.pair.as_ref().and_then(|pair| pair.to_lead)) {
             self.take_over(now_ns, epoch);
             return work + 1;
         }
@@ -211,8 +234,22 @@ impl EngineTile {
         let Some(pair) = pair else { return };
         let Half::Follows(following) = &mut pair.half else { return };
         if let Err(unfit) = following.finish(epoch, pair.from.as_mut(), (merger, engine), subscriptions) {
+            pair.to_lead = None;
             pair.counters.unfit.set(unfit as u64);
             return;
+        }
+        // A venue may have orders whose causes only the device of the one that led has, and who leads has the journal that counts.
+        if self.config.waits_for.device {
+            let durable = merger.durable();
+            if durable.is_err() {
+                pair.to_lead = None;
+                pair.counters.unfit.set(Unfit::NotDurable as u64);
+                return;
+            }
+            pair.to_lead = (durable != Ok(merger.last().sequence)).then_some(epoch);
+            if pair.to_lead.is_some() {
+                return;
+            }
         }
         let leading = Leading::new(pair.silence_ns, self.merger.last().sequence + 1, true);
         let Half::Follows(mut following) = std::mem::replace(&mut pair.half, Half::Leads(leading)) else { return };

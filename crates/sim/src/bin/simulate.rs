@@ -1,7 +1,7 @@
 //! `make sim`: whole systems of two regions by seed, with what goes wrong in them; what broke, and how to see it again.
 //!
 //!     simulate --seed 1 [--seeds 10 | --hours 2] [--seconds 60] [--rate 500] [--faults 1,2] [--acts 9] [--variant NAME]
-//!              [--kept FILE] [--counters FILE] [--json FILE] [--report FILE] [--commit NAME] [--jobs 2]
+//!              [--kept FILE] [--counters FILE] [--json FILE] [--report FILE] [--commit NAME] [--jobs 2] [--standbys seed|none]
 //!
 //! `--report` writes a page and, beside it, the same as JSON. `--variant all` tries each variant until a run notices.
 //!
@@ -14,13 +14,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use sim::system::report::{Found, Totals, command, failure, failure_json, variants_page};
-use sim::system::{Outcome, Settings, clean_up, kept, run, shrink};
+use sim::system::{Outcome, Settings, Standby, clean_up, kept, run, shrink};
 
 /// So that a run can look at the memory that its system holds.
 #[global_allocator]
 static ALLOCATOR: sim::system::Counting = sim::system::Counting;
 
-const NAMES: &str = "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --variant, --kept, --counters, --json, --report, --commit, --jobs";
+const NAMES: &str = "--seed, --seeds, --hours, --seconds, --rate, --faults, --acts, --variant, --kept, --counters, --json, --report, --commit, --jobs, --standbys";
 
 /// What was asked for.
 #[derive(Default)]
@@ -39,6 +39,7 @@ struct Asked {
     report: Option<PathBuf>,
     commit: Option<String>,
     jobs: Option<u64>,
+    standbys: Option<String>,
 }
 
 fn whole(name: &str, value: &str, low: u64, high: u64, errors: &mut Vec<String>) -> Option<u64> {
@@ -90,6 +91,8 @@ impl Asked {
                 "--json" => asked.json = Some(value.into()),
                 "--report" => asked.report = Some(value.into()),
                 "--commit" => asked.commit = Some(value.clone()),
+                "--standbys" if ["seed", "none"].contains(&value.as_str()) => asked.standbys = Some(value.clone()),
+                "--standbys" => errors.push(format!("--standbys = {value:?}: must be seed or none")),
                 "--jobs" => asked.jobs = whole(name, value, 1, 256, &mut errors),
                 _ => errors.push(format!("{name}: is not known; allowed are {NAMES}")),
             }
@@ -117,6 +120,9 @@ impl Asked {
         settings.rate = self.rate.unwrap_or(settings.rate);
         settings.acts_max = self.acts.unwrap_or(settings.acts_max);
         settings.faults.clone_from(&self.faults);
+        if self.standbys.as_deref() == Some("none") {
+            settings.standbys = [Standby::None; 2];
+        }
         settings
     }
 }
@@ -205,6 +211,7 @@ fn run_jobs(asked: &Asked, jobs: u64, runs: &mut Runs) -> Result<(), String> {
         let settings = [
             ("--seconds", asked.seconds.map(|value| value.to_string())),
             ("--rate", asked.rate.map(|value| value.to_string())),
+            ("--standbys", asked.standbys.clone()),
         ];
         for (name, value) in settings.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             command.arg(name).arg(value);

@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use engine::{EngineConfig, EngineTileConfig, PeerSettings, QuoteSettings, QuotedListing, SessionSettings};
+use engine::{
+    EngineConfig, EngineTileConfig, PartnerSettings, PeerSettings, QuoteSettings, QuotedListing, SessionSettings,
+    WaitsFor,
+};
 use exchange::{DoorConfig, ExchangeConfig, FixPortConfig, InnerConfig, ListingConfig, PortConfig, ThrottleConfig};
 use records::{
     CancelOnDisconnect, DAY_NS, Definition, Enforcement, EngineStart, Header, LimitSet, Listing, Metric, MoneyNanos,
@@ -20,7 +23,7 @@ use venues::feed::{FeedConfig, FeedListing};
 use venues::gateway::fix::{FixConfig, FixVenue, Symbol};
 use venues::gateway::{GatewayConfig, OuchConfig, OuchVenue};
 
-use super::Settings;
+use super::{Settings, Standby};
 
 /// The regions; a region's number is its place here and one, and the number of its engine's shard and of its venue.
 pub const REGIONS: [&str; 2] = ["new-york", "chicago"];
@@ -257,7 +260,11 @@ pub fn engine(settings: &Settings, region: u16, bootstrap: Vec<u8>) -> EngineTil
         ..EngineConfig::default()
     };
     config.segment_bytes = settings.engine_segment_bytes(region);
-    config.held_max = if settings.disk[usize::from(region) - 1] { HELD_MAX } else { 0 };
+    let place = usize::from(region) - 1;
+    let waits_for =
+        WaitsFor { device: settings.disk[place], standby: settings.standbys[place] == Standby::IsWaitedFor };
+    config.held_max = if waits_for.device || waits_for.standby { HELD_MAX } else { 0 };
+    config.waits_for = waits_for;
     config.inputs = vec![
         format!("gateway{region}_engine{region}"),
         format!("feed{region}_engine{region}"),
@@ -281,6 +288,17 @@ pub fn engine(settings: &Settings, region: u16, bootstrap: Vec<u8>) -> EngineTil
     config.outputs = Some(format!("engine{region}_agent{region}"));
     (config.timer_ns, config.heartbeat_ns) = (10 * MILLISECOND, 100 * MILLISECOND);
     config
+}
+
+/// The two engines of a region, each to the other: the names of their links end as their processes' do.
+pub fn partner(region: u16, [own, other]: [&str; 2]) -> PartnerSettings {
+    PartnerSettings {
+        to: format!("pair{region}{own}"),
+        from: format!("pair{region}{other}"),
+        lead: format!("lead{region}{own}"),
+        history: None,
+        silence_ns: 200 * MILLISECOND,
+    }
 }
 
 /// Adds a record's bytes.

@@ -109,6 +109,10 @@ kinds! {
     DiskRots = "disk rots";
     /// It corrects one: fewer lots, another price, or both.
     TradeCorrected = "trade corrected";
+    /// The engine that follows dies.
+    CrashStandby = "crash standby";
+    /// It stands still.
+    PauseStandby = "pause standby";
 }
 
 /// One thing that goes wrong.
@@ -140,6 +144,11 @@ impl Kind {
         matches!(self, Self::HostLost | Self::DiskStalls | Self::DiskRefuses)
     }
 
+    /// Whether it is about an engine that follows another one.
+    pub const fn is_of_standby(self) -> bool {
+        matches!(self, Self::CrashStandby | Self::PauseStandby)
+    }
+
     /// Whether a process stands still.
     pub const fn is_pause(self) -> bool {
         matches!(
@@ -155,7 +164,7 @@ pub fn plan(seed: u64, run_ns: u64, every_ns: u64, disk: [bool; 2]) -> Vec<Fault
     let mut random = Random::new(seed ^ 0xFA17);
     // Not every run sees everything: three kinds at least, all at most.
     let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
-    kinds.retain(|kind| disk != [false; 2] || !kind.needs_disk());
+    kinds.retain(|kind| !kind.is_of_standby() && (disk != [false; 2] || !kind.needs_disk()));
     let count = random.between(KINDS_MIN as u64, kinds.len() as u64) as usize;
     for at in (1..kinds.len()).rev() {
         kinds.swap(at, random.between(0, at as u64) as usize);
@@ -178,6 +187,23 @@ pub fn plan(seed: u64, run_ns: u64, every_ns: u64, disk: [bool; 2]) -> Vec<Fault
         let region = if elsewhere { 3 - region } else { region };
         faults.push(Fault { number: faults.len(), kind, at_ns, for_ns, region, draw: random.number() });
         at_ns += random.between(every_ns / 4, every_ns * 7 / 4);
+    }
+    faults
+}
+
+/// What goes wrong with the engines that follow others, in the regions that have one: beside all else, numbered after it.
+pub fn plan_of_standbys(seed: u64, run_ns: u64, every_ns: u64, pairs: [bool; 2], first: usize) -> Vec<Fault> {
+    let mut random = Random::new(seed ^ 0x57A2);
+    let mut faults = Vec::new();
+    let mut at_ns = random.between(every_ns, 8 * every_ns);
+    while at_ns < run_ns && pairs != [false; 2] {
+        let kind = [Kind::CrashStandby, Kind::PauseStandby][random.between(0, 1) as usize];
+        let for_ns = random.between(1_000_000, 2_000_000) << random.between(0, 12);
+        let for_ns = for_ns.min(run_ns - at_ns).max(1_000_000);
+        let region = random.between(1, 2) as u16;
+        let region = if pairs[usize::from(region) - 1] { region } else { 3 - region };
+        faults.push(Fault { number: first + faults.len(), kind, at_ns, for_ns, region, draw: random.number() });
+        at_ns += random.between(4 * every_ns, 12 * every_ns);
     }
     faults
 }

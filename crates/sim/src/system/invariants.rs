@@ -55,6 +55,8 @@ invariants! {
     Counters = "holds equal the worst case";
     /// A replay of the journal gives the engine's hash.
     Replay = "a replay gives the engine's hash";
+    /// An engine and the one that follows it have the same state after the same input.
+    Standby = "a standby is its leader's equal";
     /// Orders of an engine that says nothing are pulled by its gateway, while that has nothing in its way.
     Pulled = "a silent engine's orders are pulled";
     /// Everything ends: each command is answered and nothing stays reserved.
@@ -109,6 +111,7 @@ struct Move {
 pub struct Looked {
     looks: u64,
     replays: u64,
+    standbys: u64,
     moves: u64,
     pub(super) snapshots: u64,
     pub(super) hosts_lost: u64,
@@ -136,6 +139,7 @@ impl Looked {
         Self {
             looks: 0,
             replays: 0,
+            standbys: 0,
             moves: 0,
             snapshots: 0,
             hosts_lost: 0,
@@ -150,10 +154,11 @@ impl Looked {
     }
 
     /// What was looked at, by word.
-    pub fn counts(&self) -> [(&'static str, u64); 6] {
+    pub fn counts(&self) -> [(&'static str, u64); 7] {
         [
             ("looks", self.looks),
             ("replays compared", self.replays),
+            ("standbys compared", self.standbys),
             ("parts moved", self.moves),
             ("snapshots left", self.snapshots),
             ("hosts lost and disks read", self.hosts_lost),
@@ -220,6 +225,20 @@ impl Looked {
         })
     }
 
+    /// An engine and its standby that differ after the same input; the standby of a lost host is its operator's affair.
+    fn unequal(&mut self, system: &System, place: usize) -> Option<String> {
+        let region = &system.regions[place];
+        let pair = region.pair.as_ref().filter(|pair| pair.in_step)?;
+        let (leads, follows) = (region.engine.as_ref()?.borrow(), pair.tile.as_ref()?.borrow());
+        let [leads, follows] = [leads.engine(), follows.engine()];
+        if leads.input() != follows.input() {
+            return None;
+        }
+        self.standbys += 1;
+        let [one, other] = [leads.full_hash(), follows.full_hash()];
+        (one != other).then(|| format!("at input {} the leader has hash {one:x}, its standby {other:x}", leads.input()))
+    }
+
     /// What must hold at every moment.
     pub fn look(&mut self, system: &mut System) -> Result<(), Broken> {
         self.looks += 1;
@@ -247,6 +266,7 @@ impl Looked {
                 engine.and_then(|engine| look_at_engine(engine.engine(), &truth))
             };
             let wrong = wrong.or_else(|| self.unpulled(system, place).map(|what| (Invariant::Pulled, what)));
+            let wrong = wrong.or_else(|| self.unequal(system, place).map(|what| (Invariant::Standby, what)));
             worst_of_all = [worst_of_all[0] + worst[0], worst_of_all[1] + worst[1]];
             imposed_of_all = [imposed_of_all[0] + imposed[0], imposed_of_all[1] + imposed[1]];
             drop(truth);
@@ -320,7 +340,7 @@ impl Looked {
     fn replay(&mut self, system: &mut System, number: u16, out: &mut dyn Outbox) -> Result<(), Broken> {
         let Some((hash, input)) = self.dying.take() else { return Ok(()) };
         self.replays += 1;
-        let disk = system.processes.disk(&format!("engine{number}"));
+        let disk = system.disk_of(number, Role::Engine);
         let host = system.region(number).host();
         let reader = Reader::from_storage(&disk, system.settings.engine_segment_bytes(number));
         let replay = reader.map_err(|error| error.to_string()).and_then(|mut reader| {
@@ -344,6 +364,14 @@ impl Looked {
     pub fn unrest(&mut self, system: &mut System) -> Option<String> {
         for region in &system.regions {
             let number = region.number;
+            if region.pair.as_ref().is_some_and(|pair| !pair.in_step || pair.is_undecided()) {
+                let of = |role: Role| {
+                    let counters = system.processes.counters.scope(system.processes.name(region.id(role)));
+                    ["role", "partner", "followed", "suspects", "unfit"].map(|name| counters.counter(name).get())
+                };
+                let (leads, follows) = (of(Role::Engine), of(Role::Standby));
+                return Some(format!("the standby of engine {number} is not in step: {leads:?}, {follows:?}"));
+            }
             let truth = region.truth.borrow();
             let engine = region.engine.as_ref().map(|engine| engine.borrow());
             let Some(tile) = engine else { return Some(format!("engine {number} does not run")) };

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a line that cannot be read is told with its number; none is skipped.
 
-use super::Settings;
+use super::{Settings, Standby};
 
 /// A run of the list, and why it is kept.
 #[derive(Clone, Debug)]
@@ -13,7 +13,8 @@ pub struct Kept {
     pub why: String,
 }
 
-/// Reads a list: lines of `seed=1 seconds=60 rate=500 faults=1,2 acts=3 # why`; all but `seed` may be left out.
+/// Reads a list: lines of `seed=1 seconds=60 rate=500 faults=1,2 acts=3 # why`; all but `seed` may be left out. A line without
+/// `standbys=seed` is of a time when no engine had one.
 ///
 /// # Errors
 /// A sentence for each line that says something else.
@@ -40,9 +41,14 @@ fn settings(words: &str) -> Result<Settings, String> {
     };
     let seed = pairs.iter().find(|pair| pair.0 == "seed").ok_or("seed: must be there")?;
     let mut settings = Settings::of_seed(number("seed", seed.1)?, 60);
+    if !pairs.contains(&("standbys", "seed")) {
+        settings.standbys = [Standby::None; 2];
+    }
     for (key, value) in pairs {
         match key {
             "seed" => {}
+            "standbys" if value == "seed" => {}
+            "standbys" => return Err(format!("standbys = {value:?}: allowed is seed")),
             "milliseconds" => settings.run_ns = number(key, value)? * 1_000_000,
             "seconds" => settings.run_ns = number(key, value)? * 1_000_000_000,
             "rate" => settings.rate = number(key, value)?,
@@ -52,7 +58,7 @@ fn settings(words: &str) -> Result<Settings, String> {
                     value.split(',').map(|one| number(key, one).map(|number| number as usize)).collect();
                 settings.faults = Some(numbers?);
             }
-            _ => return Err(format!("{key}: allowed are seed, seconds, milliseconds, rate, faults, acts")),
+            _ => return Err(format!("{key}: allowed are seed, seconds, milliseconds, rate, faults, acts, standbys")),
         }
     }
     Ok(settings)

@@ -55,7 +55,13 @@ fn unknown_order(system: &mut System, number: u16) -> Option<String> {
 }
 
 fn disk_of(system: &mut System, number: u16) -> SimDisk {
-    system.processes.disk(&format!("engine{number}"))
+    system.disk_of(number, Role::Engine)
+}
+
+/// The disks of both engines of a region, or of the one.
+fn disks_of(system: &mut System, number: u16) -> Vec<SimDisk> {
+    let second = system.region(number).pair.is_some().then(|| system.disk_of(number, Role::Standby));
+    [Some(disk_of(system, number)), second].into_iter().flatten().collect()
 }
 
 impl Run {
@@ -93,10 +99,12 @@ impl Run {
     /// The disk is well again; one that refused is another, with what the old one had, and the engine is started on it.
     pub(super) fn end_of_disk(&mut self, fault: &Fault) -> Result<(), Broken> {
         let region = fault.region;
-        let disk = disk_of(&mut self.system, region);
         self.ill[usize::from(region) - 1] = false;
-        disk.set_stalls(false);
-        disk.set_refuses(false);
+        // By now who led may be the one that follows.
+        for disk in disks_of(&mut self.system, region) {
+            disk.set_stalls(false);
+            disk.set_refuses(false);
+        }
         let id = self.system.region(region).id(Role::Engine);
         if fault.kind == Kind::DiskRefuses && fault.draw & 4 == 0 && self.lose_host(fault)? {
             return Ok(());
@@ -120,22 +128,40 @@ impl Run {
         self.crash(Role::Engine, region)?;
         ours.into_iter().for_each(|role| self.system.kill(role, region));
         self.system.processes.renew_links(engine);
-        let disk = disk_of(&mut self.system, region);
-        if fault.draw & 1 == 0 {
-            disk.lose_host();
-        } else {
-            disk.tear_host(&mut Random::new(fault.draw));
+        self.lose_standby(region)?;
+        for disk in disks_of(&mut self.system, region) {
+            if fault.draw & 1 == 0 {
+                disk.lose_host();
+            } else {
+                disk.tear_host(&mut Random::new(fault.draw));
+            }
         }
         if let Some(what) = unknown_order(&mut self.system, region) {
             return Err(broken(&self.system, Invariant::Durable, format!("region {region}: {what}")));
         }
         self.looked.hosts_lost += 1;
         let mut at_ns = self.now_ns() + fault.for_ns;
-        for role in ours.into_iter().chain([Role::Engine]) {
+        for role in ours.into_iter().chain([Role::Engine, Role::Standby]) {
             self.put(at_ns, Deed::Start(role, region));
             at_ns += (fault.draw >> 8) % 300_000_000;
         }
         Ok(true)
+    }
+
+    /// The second engine of a host that is lost.
+    fn lose_standby(&mut self, region: u16) -> Result<(), Broken> {
+        if self.system.region(region).pair.is_none() {
+            return Ok(());
+        }
+        self.crash(Role::Standby, region)?;
+        let (leads, follows) = {
+            let region = self.system.region(region);
+            (region.id(Role::Engine), region.id(Role::Standby))
+        };
+        self.system.processes.renew_links(follows);
+        self.system.processes.wait_for(leads, follows);
+        self.system.region(region).pair.iter_mut().for_each(|pair| pair.host_is_lost());
+        Ok(())
     }
 
     /// A bit of a closed segment or of a snapshot flips while the engine is dead. A segment is put back from its copy once its damage

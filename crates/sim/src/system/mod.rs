@@ -10,6 +10,7 @@ mod invariants;
 pub mod kept;
 mod lost;
 mod memory;
+mod pair;
 mod processes;
 pub mod report;
 mod run;
@@ -27,6 +28,18 @@ pub use shrink::shrink;
 pub use start::clean_up;
 
 use faults::Fault;
+
+/// Whether a region's engine has a second one that follows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standby {
+    /// It has none.
+    #[default]
+    None,
+    /// One that nobody waits for.
+    Follows,
+    /// One that has the cause of whatever leaves (durability `standby`).
+    IsWaitedFor,
+}
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -53,6 +66,8 @@ pub struct Settings {
     pub grain_ns: u64,
     /// Which engines are at durability `disk`; the others at `process`.
     pub disk: [bool; 2],
+    /// Which engines have a standby.
+    pub standbys: [Standby; 2],
     /// A dead engine has a snapshot beside its journal so many times of a million.
     pub snapshots: u32,
 }
@@ -62,8 +77,16 @@ impl Settings {
     pub fn of_seed(seed: u64, seconds: u64) -> Self {
         let mut random = crate::Random::new(seed ^ 0x5E77);
         let fix = [[false, true], [true, false], [false, false], [true, true]][random.between(0, 3) as usize];
+        // Drawn apart: what a seed decided before there were standbys, it decides still.
+        let mut apart = crate::Random::new(seed ^ 0x57B4);
+        let standbys = [(); 2].map(|()| match apart.between(0, 5) {
+            0..=2 => Standby::None,
+            3 => Standby::Follows,
+            _ => Standby::IsWaitedFor,
+        });
         Self {
             seed,
+            standbys,
             run_ns: seconds * 1_000_000_000,
             rate: 500,
             fault_every_ns: random.between(1, 8) * 500_000_000,
@@ -89,6 +112,8 @@ impl Settings {
             return Vec::new();
         }
         let mut plan = faults::plan(self.seed, self.run_ns, self.fault_every_ns, self.disk);
+        let pairs = self.standbys.map(|standby| standby != Standby::None);
+        plan.extend(faults::plan_of_standbys(self.seed, self.run_ns, self.fault_every_ns, pairs, plan.len()));
         if let Some(kept) = &self.faults {
             plan.retain(|fault| kept.contains(&fault.number));
         }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use links::{Counters, Offer, Publication, Reading, Ring, RingConfig, Subscription};
+use links::{Counters, Merged, Offer, Publication, Reading, Ring, RingConfig, Subscription};
 use tiles::{Clock, Context, StartError, Tile};
 
 use crate::again::Tail;
@@ -22,6 +22,8 @@ use crate::storage::SimDisk;
 
 /// Number of a process.
 pub type ProcessId = usize;
+/// Producer of a link that no process writes to.
+pub const NOBODY: ProcessId = usize::MAX;
 
 /// A tile's run time between two looks of the simulator, ns: how long a cycle with work takes.
 const CYCLE_NS: (u64, u64) = (1_000, 8_000);
@@ -99,6 +101,7 @@ impl Publication for Waking {
 }
 
 struct Link {
+    /// Who reads it knows it by that; two of one name are one for them.
     name: String,
     config: RingConfig,
     ring: Ring,
@@ -240,6 +243,34 @@ impl Processes {
         });
     }
 
+    /// A second link of this name, with another producer; its readers see one.
+    pub fn twin(&mut self, name: &str, producer: ProcessId) {
+        let link = self.links.iter().find(|known| known.name == name).expect("a link of this name");
+        let (config, readers) = (link.config.clone(), link.readers.clone());
+        self.link(name, &config, producer, &readers);
+    }
+
+    /// Of the links that both read, the first holds the producer back and the second does not.
+    ///
+    /// # Panics
+    /// When they are made for one reader alone.
+    pub fn wait_for(&mut self, first: ProcessId, second: ProcessId) {
+        for link in &self.links {
+            let place = |id: ProcessId| link.readers.iter().position(|reader| *reader == id);
+            if let (Some(first), Some(second)) = (place(first), place(second)) {
+                link.ring.set_reliable(first, true).expect("a ring for two");
+                link.ring.set_reliable(second, false).expect("a ring for two");
+            }
+        }
+    }
+
+    /// What lies in a link is lost. Nobody may hold an end.
+    pub fn renew_link(&mut self, name: &str) {
+        for link in self.links.iter_mut().filter(|link| link.name == name) {
+            link.ring = Ring::heap(&link.config).expect("a ring within its bounds");
+        }
+    }
+
     /// From this process's next start on, what it takes of a link can come again.
     pub fn watch_tail(&mut self, link: &str, id: ProcessId) {
         let link = self.links.iter_mut().find(|known| known.name == link).expect("a link of this name");
@@ -260,9 +291,9 @@ impl Processes {
     }
 
     /// A link's producing end, for somebody who pretends to be its producer.
-    pub fn producer(&mut self, name: &str) -> Box<dyn Publication> {
-        let link = self.links.iter().find(|link| link.name == name).expect("a link of this name");
-        Box::new(self.waking(link))
+    pub fn producer(&mut self, name: &str, id: ProcessId) -> Box<dyn Publication> {
+        let link = self.links.iter().find(|link| link.name == name && link.producer == id);
+        Box::new(self.waking(link.expect("a link of this name and producer")))
     }
 
     fn waking(&self, link: &Link) -> Waking {
@@ -290,19 +321,22 @@ impl Processes {
     pub fn context(&mut self, id: ProcessId) -> Context {
         let mut publications: BTreeMap<String, Box<dyn Publication>> = BTreeMap::new();
         let mut subscriptions: BTreeMap<String, Box<dyn Subscription>> = BTreeMap::new();
+        let mut tails = Vec::new();
         for link in &self.links {
             if link.producer == id {
                 publications.insert(link.name.clone(), Box::new(self.waking(link)));
             }
-            if let Some(place) = link.readers.iter().position(|reader| *reader == id) {
-                let end = link.ring.consumer(place).expect("a place of the ring");
-                subscriptions.insert(
-                    link.name.clone(),
-                    match link.tails.get(&id) {
-                        Some(tail) => tail.of(end),
-                        None => end,
-                    },
-                );
+            let Some(place) = link.readers.iter().position(|reader| *reader == id) else { continue };
+            let mut end: Box<dyn Subscription> = link.ring.consumer(place).expect("a place of the ring");
+            if let Some(first) = subscriptions.remove(&link.name) {
+                end = Box::new(Merged::new(first, end));
+            }
+            subscriptions.insert(link.name.clone(), end);
+            tails.extend(link.tails.get(&id).map(|tail| (link.name.clone(), tail)));
+        }
+        for (name, tail) in tails {
+            if let Some(end) = subscriptions.remove(&name) {
+                subscriptions.insert(name, tail.of(end));
             }
         }
         let Process { name, host, clock, .. } = &self.processes[id];

@@ -254,6 +254,9 @@ pub fn command(settings: &Settings, variant: Option<&str>) -> String {
     if settings.acts_max != u64::MAX {
         let _ = write!(text, " ACTS={}", settings.acts_max);
     }
+    if settings.standbys != Settings::of_seed(settings.seed, 1).standbys {
+        text.push_str(" STANDBYS=none");
+    }
     if let Some(variant) = variant {
         let _ = write!(text, " VARIANT={variant}");
     }

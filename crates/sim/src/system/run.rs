@@ -11,13 +11,13 @@ use records::{
 };
 use tiles::Clock;
 
-use super::Settings;
 use super::configs::{EXECUTOR, GLOBAL_LIMITS, INSTRUMENT, SLOT, TICK};
 use super::faults::{Fault, KINDS_MIN, Kind};
 use super::invariants::{Broken, Invariant, Looked};
-use super::processes::Ran;
+use super::processes::{NOBODY, Ran};
 use super::start::{FAR, Role, System, region_host, venue_host};
 use super::store::STORE_HOST;
+use super::{Settings, Standby, pair};
 use crate::net::{Faults, Happened};
 use crate::random::Random;
 
@@ -82,6 +82,8 @@ pub(super) enum Deed {
     Fence(Fault),
     /// What the engine before the one that is dead still had to say reaches the gateway.
     Stale(Fault),
+    /// Pairs of engines are looked at.
+    Pairs,
 }
 
 pub(super) struct Run {
@@ -129,6 +131,9 @@ pub fn run(settings: &Settings) -> Outcome {
     };
     for fault in plan {
         run.put(start_ns + fault.at_ns, Deed::Begin(fault));
+    }
+    if settings.standbys != [Standby::None; 2] {
+        run.put(start_ns + pair::LOOK_NS, Deed::Pairs);
     }
     let broken = run.go().err();
     run.outcome(broken, start_ns)
@@ -207,9 +212,7 @@ impl Run {
     fn run_until(&mut self, end_ns: u64) -> Result<(), Broken> {
         loop {
             let Ran::Died(id, why) = self.system.processes.run_until(end_ns) else { return Ok(()) };
-            let found = self.system.regions.iter().find_map(|region| {
-                Role::ALL.into_iter().find(|role| region.id(*role) == id).map(|role| (role, region.number))
-            });
+            let found = self.system.regions.iter().find_map(|region| region.role(id).map(|role| (role, region.number)));
             let (role, number) = found.expect("a process of a region");
             if !self.full[usize::from(number) - 1] {
                 let text = format!("{}: {why}", self.system.processes.name(id));
@@ -243,8 +246,11 @@ impl Run {
         self.heal()?;
         let (healed_ns, end_ns) = (self.now_ns(), self.now_ns() + REST_NS_MAX);
         loop {
-            let next_ns = self.now_ns() + 250 * MILLISECOND;
-            self.run_until(next_ns)?;
+            for _ in 0..25 {
+                self.run_until(self.now_ns() + 10 * MILLISECOND)?;
+                self.look_at_pairs()?;
+                self.start_engines()?;
+            }
             self.looked.look(&mut self.system)?;
             match self.looked.unrest(&mut self.system) {
                 None if self.now_ns() >= healed_ns + REST_NS_MIN => break,
@@ -290,11 +296,30 @@ impl Run {
             Deed::Start(role, region) => self.start(role, region)?,
             Deed::Fence(fault) => self.fence(&fault)?,
             Deed::Stale(fault) => self.say_stale(&fault),
+            Deed::Pairs => {
+                self.look_at_pairs()?;
+                self.put(self.now_ns() + pair::LOOK_NS, Deed::Pairs);
+            }
+        }
+        Ok(())
+    }
+
+    /// Once nothing goes wrong any more: who was to come back, comes back.
+    fn start_engines(&mut self) -> Result<(), Broken> {
+        for deed in std::mem::take(&mut self.agenda).into_values() {
+            if let Deed::Start(role, region) = deed {
+                self.start(role, region)?;
+            }
         }
         Ok(())
     }
 
     fn start(&mut self, role: Role, region: u16) -> Result<(), Broken> {
+        if matches!(role, Role::Engine | Role::Standby) && self.is_undecided(region) {
+            let at_ns = self.now_ns() + pair::LOOK_NS;
+            self.put(at_ns, Deed::Start(role, region));
+            return Ok(());
+        }
         let refused = self.system.start(role, region);
         self.say(format!("{role:?} {region} starts"));
         match refused {
@@ -384,7 +409,24 @@ impl Run {
             Kind::Killed => return Ok(self.kill_strategy(fault, true)),
             Kind::TradeBroken | Kind::TradeCorrected => return Ok(self.change_trade(fault)),
             Kind::HostLost | Kind::DiskStalls | Kind::DiskRefuses | Kind::DiskRots => return self.begin_of_disk(fault),
+            Kind::CrashStandby | Kind::PauseStandby => return self.begin_of_standby(fault, until_ns),
             _ => return self.begin_of_process(fault, until_ns),
+        }
+        Ok(true)
+    }
+
+    /// A fault of an engine that follows.
+    fn begin_of_standby(&mut self, fault: &Fault, until_ns: u64) -> Result<bool, Broken> {
+        let region = fault.region;
+        let id = self.system.region(region).id(Role::Standby);
+        if !self.system.processes.runs(id) {
+            return Ok(false);
+        }
+        if fault.kind == Kind::PauseStandby {
+            self.system.processes.pause(id, until_ns);
+        } else {
+            self.crash(Role::Standby, region)?;
+            self.put(until_ns, Deed::Start(Role::Standby, region));
         }
         Ok(true)
     }
@@ -470,15 +512,14 @@ impl Run {
     /// Whether the disks of a region's engine and gateway take no new file.
     fn set_full(&mut self, region: u16, full: bool) {
         self.full[usize::from(region) - 1] = full;
-        for role in [Role::Engine, Role::Gateway] {
-            let id = self.system.region(region).id(role);
-            let name = self.system.processes.name(id).to_owned();
-            self.system.processes.disk(&name).set_full(full);
+        let second = self.system.region(region).pair.is_some().then_some(Role::Standby);
+        for role in [Role::Engine, Role::Gateway].into_iter().chain(second) {
+            self.system.disk_of(region, role).set_full(full);
         }
     }
 
     fn tell(&mut self, region: u16, record: &[u8]) -> bool {
-        let mut link = self.system.processes.producer(&format!("operator{region}_engine{region}"));
+        let mut link = self.system.processes.producer(&format!("operator{region}_engine{region}"), NOBODY);
         link.offer(record) == Offer::Sent
     }
 
@@ -530,7 +571,7 @@ impl Run {
         if self.system.processes.runs(id) || fenced != Some(epoch) {
             return;
         }
-        let mut link = self.system.processes.producer(&format!("engine{region}_gateway{region}"));
+        let mut link = self.system.processes.producer(&format!("engine{region}_gateway{region}"), id);
         for number in 0..1 + fault.draw % 4 {
             let mut order = NewOrder::new();
             (order.header.venue, order.header.instrument) = (region, INSTRUMENT);
@@ -612,7 +653,7 @@ impl Run {
             self.set_full(region, false);
             self.system.processes.host_clock(region_host(region)).set(0, 0);
         }
-        for role in Role::ALL {
+        for role in Role::ALL.into_iter().chain([Role::Standby]) {
             for region in 1..=2 {
                 self.start(role, region)?;
             }

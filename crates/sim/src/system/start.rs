@@ -11,18 +11,20 @@ use engine::EngineTile;
 use exchange::ExchangeTile;
 use links::RingConfig;
 use strategies::RustHost;
-use tiles::{Clock, StartError, Tile, TileSpec};
+use tiles::{Clock, StartError, Storage, Tile, TileSpec};
 use venues::feed::FeedTile;
 use venues::gateway::GatewayTile;
 
-use super::Settings;
 use super::configs::{self, CODE, OUR_SESSION};
 use super::faults::Kind;
 use super::flow::{Flow, SharedFlow};
-use super::processes::{ProcessId, Processes};
+use super::pair::{Pair, TheirJournal};
+use super::processes::{NOBODY, ProcessId, Processes};
 use super::store::{AgentTile, Kept, Store};
 use super::traders::{Plan, Trader, Wrong};
 use super::truth::Truth;
+use super::{Settings, Standby};
+use crate::SimDisk;
 use crate::net::Faults;
 use crate::random::Random;
 
@@ -45,8 +47,10 @@ pub enum Role {
     Feed,
     /// The gateway to it.
     Gateway,
-    /// The engine.
+    /// The engine, of two the one that leads.
     Engine,
+    /// The one that follows it, where there are two.
+    Standby,
     /// The agent.
     Agent,
     /// The region's end of the line.
@@ -54,7 +58,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// In the order in which they start.
+    /// In the order in which they start; a standby, where there is one, starts last.
     pub const ALL: [Self; 6] = [Self::Exchange, Self::Feed, Self::Gateway, Self::Agent, Self::Line, Self::Engine];
 }
 
@@ -83,6 +87,8 @@ pub struct Region {
     ids: BTreeMap<Role, ProcessId>,
     /// The engine that runs.
     pub engine: Option<Rc<RefCell<EngineTile>>>,
+    /// The engine that follows it.
+    pub pair: Option<Pair>,
     /// The exchange that runs.
     pub exchange: Option<Rc<RefCell<ExchangeTile>>>,
     /// What everybody else does there.
@@ -128,13 +134,17 @@ fn secret_file() -> &'static str {
     })
 }
 
-/// The name of a region's process.
+/// What the names of a second engine and of its links end with.
+const SECOND: &str = "-standby";
+
+/// The name of a region's process, as it begins: of two engines each may come to lead.
 fn name(role: Role, region: u16) -> String {
     let word = match role {
         Role::Exchange => "exchange",
         Role::Feed => "feed",
         Role::Gateway => "gateway",
         Role::Engine => "engine",
+        Role::Standby => return format!("engine{region}{SECOND}"),
         Role::Agent => "agent",
         Role::Line => "line",
     };
@@ -154,40 +164,25 @@ pub const fn region_host(region: u16) -> u8 {
 impl Region {
     fn new(settings: &Settings, number: u16, processes: &mut Processes, stop_ns: u64) -> Self {
         let start_ns = processes.clock.now_ns();
+        let standby = settings.standbys[usize::from(number) - 1];
         let mut ids = BTreeMap::new();
-        for role in Role::ALL {
+        for role in Role::ALL.into_iter().chain((standby != Standby::None).then_some(Role::Standby)) {
             let (host, tick_ns) = match role {
                 Role::Exchange => (venue_host(number), 20 * MILLISECOND),
-                Role::Engine | Role::Gateway => (region_host(number), 10 * MILLISECOND),
+                Role::Engine | Role::Standby | Role::Gateway => (region_host(number), 10 * MILLISECOND),
                 Role::Feed | Role::Agent | Role::Line => (region_host(number), 20 * MILLISECOND),
             };
             ids.insert(role, processes.add(&name(role, number), host, tick_ns));
         }
-        let of = |role: Role| ids[&role];
-        let ring = |depth_records: usize, reliable: bool| RingConfig {
-            depth_records,
-            record_bytes_max: 512,
-            reliable: vec![reliable],
-        };
-        let engine = of(Role::Engine);
-        for (role, depth) in [(Role::Feed, 8_192), (Role::Gateway, 1_024), (Role::Line, 1_024), (Role::Agent, 1_024)] {
-            let word = name(role, number);
-            let reliable = role != Role::Agent;
-            processes.link(&format!("{word}_engine{number}"), &ring(depth, true), of(role), &[engine]);
-            let depth = if reliable { 1_024 } else { 4_096 };
-            processes.link(&format!("engine{number}_{word}"), &ring(depth, reliable), engine, &[of(role)]);
-        }
-        processes.watch_tail(&format!("engine{number}_{}", name(Role::Gateway, number)), of(Role::Gateway));
-        // The operator's own way to the engine; nobody's process.
-        let nobody = usize::MAX;
-        processes.link(&format!("operator{number}_engine{number}"), &ring(64, true), nobody, &[engine]);
+        link(number, &ids, processes);
         let gap_ns = 2_000_000_000 / settings.rate.max(1);
         let seed = settings.seed.wrapping_mul(1_000) + u64::from(number);
-        let wake = processes.waker(of(Role::Exchange));
+        let wake = processes.waker(ids[&Role::Exchange]);
         let flow = Flow::new(seed, start_ns, stop_ns, gap_ns, wake);
         Self {
             number,
             engine: None,
+            pair: (standby != Standby::None).then(|| Pair::new(standby == Standby::IsWaitedFor)),
             exchange: None,
             flow: SharedFlow(Rc::new(RefCell::new(flow))),
             truth: Rc::default(),
@@ -203,12 +198,49 @@ impl Region {
         self.ids[&role]
     }
 
+    /// The role of a process.
+    pub fn role(&self, id: ProcessId) -> Option<Role> {
+        self.ids.iter().find(|(_, known)| **known == id).map(|(role, _)| *role)
+    }
+
+    /// The one that follows leads from now on, the other one follows.
+    pub fn change_places(&mut self) {
+        let (leads, follows) = (self.id(Role::Standby), self.id(Role::Engine));
+        self.ids.extend([(Role::Engine, leads), (Role::Standby, follows)]);
+        self.engine = self.pair.as_mut().and_then(|pair| pair.tile.take());
+    }
+
     /// What the strategies run, for a life or a replay.
     pub fn host(&self) -> Box<RustHost> {
         let plan = self.plan.clone();
         let mut host = RustHost::default();
         host.register(CODE, Box::new(move |_| Box::new(Trader::new(plan.clone()))));
         Box::new(host)
+    }
+}
+
+/// A region's links.
+fn link(number: u16, ids: &BTreeMap<Role, ProcessId>, processes: &mut Processes) {
+    let engine = ids[&Role::Engine];
+    let engines: Vec<ProcessId> = [Some(engine), ids.get(&Role::Standby).copied()].into_iter().flatten().collect();
+    let ring =
+        |depth_records: usize, reliable: Vec<bool>| RingConfig { depth_records, record_bytes_max: 640, reliable };
+    let read = |depth: usize| ring(depth, (0..engines.len()).map(|place| place == 0).collect());
+    for (role, depth) in [(Role::Feed, 8_192), (Role::Gateway, 1_024), (Role::Line, 1_024), (Role::Agent, 1_024)] {
+        let word = name(role, number);
+        let reliable = role != Role::Agent;
+        processes.link(&format!("{word}_engine{number}"), &read(depth), ids[&role], &engines);
+        let (depth, to) = (if reliable { 1_024 } else { 4_096 }, format!("engine{number}_{word}"));
+        processes.link(&to, &ring(depth, vec![reliable]), engine, &[ids[&role]]);
+        engines.iter().skip(1).for_each(|second| processes.twin(&to, *second));
+    }
+    processes.watch_tail(&format!("engine{number}_{}", name(Role::Gateway, number)), ids[&Role::Gateway]);
+    // The operator's own way to the engine; nobody's process.
+    processes.link(&format!("operator{number}_engine{number}"), &read(64), NOBODY, &engines);
+    let [first, second] = engines[..] else { return };
+    for (own, other, end) in [(first, second, ""), (second, first, SECOND)] {
+        processes.link(&format!("pair{number}{end}"), &ring(1_024, vec![true]), own, &[other]);
+        processes.link(&format!("lead{number}{end}"), &ring(8, vec![true]), NOBODY, &[own]);
     }
 }
 
@@ -246,7 +278,7 @@ impl System {
         let regions = (1..=2).map(|number| Region::new(&settings, number, &mut processes, stop_ns)).collect();
         let store = Rc::new(RefCell::new(Store::new()));
         let mut system = Self { settings, processes, regions, store, stop_ns };
-        for role in Role::ALL {
+        for role in Role::ALL.into_iter().chain([Role::Standby]) {
             for region in 1..=2 {
                 system.start(role, region)?;
             }
@@ -264,6 +296,9 @@ impl System {
     /// # Errors
     /// Why it refuses.
     pub fn start(&mut self, role: Role, region: u16) -> Result<(), String> {
+        if role == Role::Standby && self.region(region).pair.is_none() {
+            return Ok(());
+        }
         let id = self.region(region).id(role);
         if self.processes.runs(id) {
             return Ok(());
@@ -272,6 +307,7 @@ impl System {
         let started = match role {
             Role::Exchange => self.start_exchange(region),
             Role::Engine => self.start_engine(region),
+            Role::Standby => self.start_standby(region),
             Role::Feed => {
                 let mut context = self.processes.context(id);
                 let tile = FeedTile::new(configs::feed(region), &mut context).map_err(said)?;
@@ -337,27 +373,82 @@ impl System {
     }
 
     fn start_engine(&mut self, number: u16) -> Result<(), String> {
-        let id = self.region(number).id(Role::Engine);
-        let context = self.processes.context(id);
         // Its supervisor advances the epoch in the store; without the store it starts unconfirmed.
-        let net = self.processes.net.clone();
-        let (host, there) = (region_host(number), super::store::STORE_HOST);
-        let confirmed = net.is_open(host, there) && net.is_open(there, host);
-        let region = &mut self.regions[usize::from(number) - 1];
-        region.epoch += 1;
-        let (epoch, first) = (region.epoch, region.epoch == 1);
-        self.store.borrow_mut().put_epoch(number, epoch);
-        let bootstrap = configs::bootstrap(number, epoch, first, !confirmed);
-        let config = configs::engine(&self.settings, number, bootstrap);
-        // A start waits for its disk.
-        let disk = self.processes.disk(&name(Role::Engine, number));
-        disk.set_busy(0, 0);
-        let tile = EngineTile::new(context, config, region.host()).map_err(|error| error.0)?;
-        let tile = Rc::new(RefCell::new(tile));
-        self.processes.start(id, Box::new(Shared(Rc::clone(&tile), name(Role::Engine, number))))?;
-        disk.set_busy(DISK_BUSY, self.settings.seed ^ u64::from(epoch) << 24 ^ u64::from(number));
-        self.region(number).engine = Some(tile);
+        let confirmed = self.store_answers(number);
+        let (epoch, first) = self.next_epoch(number);
+        let tile = self.begin_engine(Role::Engine, number, configs::bootstrap(number, epoch, first, !confirmed))?;
+        let region = self.region(number);
+        region.engine = Some(tile);
+        let leads = region.id(Role::Engine);
+        if let Some(pair) = &mut region.pair {
+            pair.led.insert(leads);
+        }
         Ok(())
+    }
+
+    /// A journal of one that led is set aside: it follows with a new one.
+    fn start_standby(&mut self, number: u16) -> Result<(), String> {
+        let id = self.region(number).id(Role::Standby);
+        let disk = self.disk_of(number, Role::Standby);
+        let pair = self.region(number).pair.as_mut().expect("there are two");
+        pair.in_step = false;
+        if pair.led.remove(&id) {
+            disk.list().unwrap_or_default().iter().for_each(|name| disk.remove(name).expect("a file"));
+        }
+        let tile = self.begin_engine(Role::Standby, number, configs::bootstrap(number, 0, false, false))?;
+        self.region(number).pair.as_mut().expect("there are two").tile = Some(tile);
+        Ok(())
+    }
+
+    fn begin_engine(&mut self, role: Role, number: u16, bootstrap: Vec<u8>) -> Result<Rc<RefCell<EngineTile>>, String> {
+        let id = self.region(number).id(role);
+        let own = self.processes.name(id).to_owned();
+        let mut config = configs::engine(&self.settings, number, bootstrap);
+        let paired = self.region(number).pair.is_some();
+        if paired {
+            let ends = if own.ends_with(SECOND) { [SECOND, ""] } else { ["", SECOND] };
+            config.partner = Some(configs::partner(number, ends));
+            // No older life's word to lead.
+            self.processes.renew_link(&format!("lead{number}{}", ends[0]));
+        }
+        // A start waits for its disk.
+        let disk = self.disk_of(number, role);
+        disk.set_busy(0, 0);
+        let host = self.region(number).host();
+        let context = self.processes.context(id);
+        let mut tile = EngineTile::new(context, config, host).map_err(|error| error.0)?;
+        if paired {
+            let theirs = if role == Role::Engine { Role::Standby } else { Role::Engine };
+            let segment_bytes = self.settings.engine_segment_bytes(number);
+            tile = tile.with_history(Box::new(TheirJournal { disk: self.disk_of(number, theirs), segment_bytes }));
+        }
+        let tile = Rc::new(RefCell::new(tile));
+        self.processes.start(id, Box::new(Shared(Rc::clone(&tile), own)))?;
+        let life = self.region(number).epoch;
+        disk.set_busy(DISK_BUSY, self.settings.seed ^ u64::from(life) << 24 ^ u64::from(number));
+        Ok(tile)
+    }
+
+    /// The epoch that the store gives to an engine of this region now; whether it is the first.
+    pub fn next_epoch(&mut self, number: u16) -> (u16, bool) {
+        let region = self.region(number);
+        region.epoch += 1;
+        let epoch = region.epoch;
+        self.store.borrow_mut().put_epoch(number, epoch);
+        (epoch, epoch == 1)
+    }
+
+    /// Whether the store can be asked from this region's host.
+    pub fn store_answers(&self, number: u16) -> bool {
+        let (net, host, there) = (&self.processes.net, region_host(number), super::store::STORE_HOST);
+        net.is_open(host, there) && net.is_open(there, host)
+    }
+
+    /// The disk of one of a region's processes.
+    pub fn disk_of(&mut self, number: u16, role: Role) -> SimDisk {
+        let id = self.region(number).id(role);
+        let name = self.processes.name(id).to_owned();
+        self.processes.disk(&name)
     }
 
     /// Kills a process as a crash would.
@@ -367,6 +458,7 @@ impl System {
         let region = self.region(number);
         match role {
             Role::Engine => region.engine = None,
+            Role::Standby => region.pair.iter_mut().for_each(|pair| pair.tile = None),
             Role::Exchange => region.exchange = None,
             _ => {}
         }
