@@ -8,6 +8,7 @@ use records::{EngineStart, bytes_of, read_from};
 use tiles::{Context, FlushFailed, StartError};
 
 use super::{EngineTile, EngineTileConfig, take};
+use crate::merger::Merger;
 use crate::partner::{Folder, Following, History, Leading, Standby, Told, Unfit};
 use crate::release::Release;
 
@@ -216,7 +217,7 @@ impl EngineTile {
         let _what_failed_is_told_when_it_is_to_lead = self.device_durable();
         if let Some(epoch) = told.or(self.pair.as_ref().and_then(|pair| pair.to_lead)) {
             self.take_over(now_ns, epoch);
-            return work + 1;
+            return work + usize::from(told.is_some());
         }
         if work == 0 && self.merger.prepare().is_err() {
             self.counters.prepare_failed.add(1);
@@ -233,23 +234,24 @@ impl EngineTile {
         let Self { pair, merger, engine, subscriptions, .. } = self;
         let Some(pair) = pair else { return };
         let Half::Follows(following) = &mut pair.half else { return };
-        if let Err(unfit) = following.finish(epoch, pair.from.as_mut(), (merger, engine), subscriptions) {
-            pair.to_lead = None;
-            pair.counters.unfit.set(unfit as u64);
-            return;
-        }
         // A venue may have orders whose causes only the device of the one that led has, and who leads has the journal that counts.
-        if self.config.waits_for.device {
-            let durable = merger.durable();
-            if durable.is_err() {
-                pair.to_lead = None;
-                pair.counters.unfit.set(Unfit::NotDurable as u64);
-                return;
-            }
-            pair.to_lead = (durable != Ok(merger.last().sequence)).then_some(epoch);
-            if pair.to_lead.is_some() {
-                return;
-            }
+        let ready = |merger: &mut Merger| match merger.durable() {
+            _ if !self.config.waits_for.device => Ok(true),
+            Ok(durable) => Ok(durable == merger.last().sequence),
+            Err(FlushFailed) => Err(Unfit::NotDurable),
+        };
+        let waits = pair.to_lead.is_some() && ready(merger) == Ok(false);
+        let finished = match waits {
+            true => Ok(false),
+            false => following
+                .finish(epoch, pair.from.as_mut(), (merger, engine), subscriptions)
+                .and_then(|()| ready(merger)),
+        };
+        pair.to_lead = (finished == Ok(false)).then_some(epoch);
+        match finished {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(unfit) => return pair.counters.unfit.set(unfit as u64),
         }
         let leading = Leading::new(pair.silence_ns, self.merger.last().sequence + 1, true);
         let Half::Follows(mut following) = std::mem::replace(&mut pair.half, Half::Leads(leading)) else { return };

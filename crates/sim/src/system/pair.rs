@@ -91,16 +91,21 @@ pub struct TheirJournal {
     pub disk: SimDisk,
     /// Bytes of a segment.
     pub segment_bytes: usize,
+    /// The last input that was handed over.
+    pub handed: u64,
 }
 
 impl History for TheirJournal {
     fn read(&mut self, sequence: u64, each: &mut dyn FnMut(Stamp, &[u8])) -> Result<usize, JournalError> {
         let mut reader = Reader::from_storage(&self.disk, self.segment_bytes)?;
         let mut count = 0;
+        let handed = self.handed;
         while let Some((stamp, record)) = reader.next()? {
             if stamp.sequence > sequence {
                 each(stamp, record);
-                count += 1;
+                // What was handed over and not taken is nothing new.
+                count += usize::from(stamp.sequence > handed);
+                self.handed = self.handed.max(stamp.sequence);
             }
         }
         Ok(count)

@@ -420,7 +420,11 @@ impl System {
         if paired {
             let theirs = if role == Role::Engine { Role::Standby } else { Role::Engine };
             let segment_bytes = self.settings.engine_segment_bytes(number);
-            tile = tile.with_history(Box::new(TheirJournal { disk: self.disk_of(number, theirs), segment_bytes }));
+            tile = tile.with_history(Box::new(TheirJournal {
+                disk: self.disk_of(number, theirs),
+                segment_bytes,
+                handed: 0,
+            }));
         }
         let tile = Rc::new(RefCell::new(tile));
         self.processes.start(id, Box::new(Shared(Rc::clone(&tile), own)))?;
