@@ -108,7 +108,10 @@ def backtest(
         if out is not None:
             # What cannot be kept is told before the run, not after it.
             out.mkdir(parents=True, exist_ok=True)
-        result = running.start(plan, tell)
+        try:
+            result = running.start(plan, tell)
+        except OptionsError as error:
+            raise BadInput(error.errors) from None
     seconds = time.monotonic() - began
     written, lost = _kept(result, out)
     for warning in result.warnings:

@@ -28,6 +28,7 @@ SIDES = ("maker", "taker")
 EXPONENT_MAX = 8
 SAMPLES_MAX = 1_000_000
 DIGITS_MAX = 20
+SAMPLES_BYTES_MAX = SAMPLES_MAX * (DIGITS_MAX + 1)
 DURATION_WORDS = "a time such as 50us, 10ms or 1s"
 
 
@@ -156,6 +157,9 @@ def _latency(part: str, errors: list[str]) -> tuple[str, Latency] | None:
 def samples(key: str, path: Path, errors: list[str]) -> tuple[int, ...] | None:
     """The delays of a file, ns; None with a sentence, which begins with the key, among the errors."""
     try:
+        if path.exists() and (not path.is_file() or path.stat().st_size > SAMPLES_BYTES_MAX):
+            errors.append(f"{key}: {path}: a file of at most {SAMPLES_BYTES_MAX:,} bytes is allowed")
+            return None
         lines = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "is no text"

@@ -6,6 +6,7 @@ disabled by the fold as in live trading, the data run on to their end, and the r
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from meridian.strategies.fields import ParameterError
 from meridian.strategies.plain import Plain
 from meridian.strategies.strategy import Strategy
 
-__all__ = ["Plan", "Tell", "config", "looking", "prepare", "run", "silent", "start", "units_e8"]
+__all__ = ["Plan", "Tell", "config", "looking", "prepare", "run", "silent", "start", "units_e8", "wrong_words"]
 
 Tell = Callable[[str, float], None]
 """Hears what is being done and which share of it is done."""
@@ -44,6 +45,9 @@ FILLS_MIN = 30
 THREADS = (1, 2)
 """One that runs, and one that reads ahead of it."""
 Mode = Literal["compiled", "plain"]
+Stamp = tuple[int, int]
+"""Bytes of a file, and when it was last changed, ns."""
+CHANGED = "changed since it was looked through; give data that nobody writes to meanwhile"
 
 
 def silent(_what: str, _share: float) -> None:
@@ -69,6 +73,8 @@ class Plan:
     directory: Path | None = field(default=None)
     alpha: alphas.Alpha | None = None
     """The alpha tile beside the engine."""
+    seen: Mapping[Path, Stamp] = field(default_factory=dict)
+    """The files as they were when they had been looked through."""
     threads: int = 1
     """2: records are read on a thread of their own, ahead of the run. The result is the same."""
 
@@ -124,19 +130,8 @@ def prepare(
     except ParameterError as error:
         errors += error.errors
         checked = {}
-    sample_ns = _duration("--sample", sample, SAMPLE_NS_MIN, errors)
-    timer_ns = _duration("--timer", timer, TIMER_NS_MIN, errors)
-    model = options.queue_model(queue)
-    if model is None:
-        errors.append(f"--queue {queue}: pessimistic, or power:N with N from 1 to {options.EXPONENT_MAX} is allowed")
-    if mode not in ("compiled", "plain"):
-        errors.append(f"--mode {mode}: compiled or plain is allowed")
-    if threads not in (None, *THREADS):
-        errors.append(f"--threads {threads}: {THREADS[0]} or {THREADS[1]} is allowed")
     held = dict(limits or {})
-    for name, value in held.items():
-        if name not in bootstrap.LIMITS or type(value) is not int or not 0 <= value < 2**62:
-            errors.append(f"--limit {name}={value}: {', '.join(bootstrap.LIMITS)} are allowed, whole numbers from 0")
+    sample_ns, timer_ns, model = _apart_from_data(errors, queue, held, mode, sample, timer, threads)
     if market is None:
         market, wrong = data.look_through(
             _several(data_files),
@@ -158,9 +153,45 @@ def prepare(
         raise options.OptionsError(errors)
     return Plan(
         cls=cls, market=market, models=models, queue=model, parameters=checked, limits=held, mode=mode,
-        sample_ns=sample_ns, timer_ns=timer_ns, seed=seed, directory=directory, alpha=stage,
+        sample_ns=sample_ns, timer_ns=timer_ns, seed=seed, directory=directory, alpha=stage, seen=_seen(market),
         threads=threads or min(len(os.sched_getaffinity(0)), THREADS[-1]),
     )  # fmt: skip
+
+
+def wrong_words(
+    *,
+    latency: Sequence[str] = (),
+    fees: Sequence[str] = (),
+    queue: str = "power:3",
+    limits: Mapping[str, int] | None = None,
+    mode: Mode = "compiled",
+    sample: str = "1s",
+    timer: str = "100ms",
+    **_others: Any,
+) -> list[str]:
+    """What is wrong with these words of `prepare` whatever the data are."""
+    errors: list[str] = []
+    _apart_from_data(errors, queue, dict(limits or {}), mode, sample, timer, None)
+    return errors + options.venue_models(_several(latency), _several(fees), None)[1]
+
+
+def _apart_from_data(
+    errors: list[str], queue: str, limits: dict[str, int], mode: str, sample: str, timer: str, threads: int | None
+) -> tuple[int, int, options.QueueModel | None]:
+    """The beats, ns, and the queue model; what is wrong goes to `errors`."""
+    sample_ns = _duration("--sample", sample, SAMPLE_NS_MIN, errors)
+    timer_ns = _duration("--timer", timer, TIMER_NS_MIN, errors)
+    model = options.queue_model(queue)
+    if model is None:
+        errors.append(f"--queue {queue}: pessimistic, or power:N with N from 1 to {options.EXPONENT_MAX} is allowed")
+    if mode not in ("compiled", "plain"):
+        errors.append(f"--mode {mode}: compiled or plain is allowed")
+    if threads not in (None, *THREADS):
+        errors.append(f"--threads {threads}: {THREADS[0]} or {THREADS[1]} is allowed")
+    for name, value in limits.items():
+        if name not in bootstrap.LIMITS or type(value) is not int or not 0 <= value < 2**62:
+            errors.append(f"--limit {name}={value}: {', '.join(bootstrap.LIMITS)} are allowed, whole numbers from 0")
+    return sample_ns, timer_ns, model
 
 
 def _several(words: Any) -> list[Any]:
@@ -197,6 +228,25 @@ def looking(path: Path, count: int) -> str:
     return f"looking through {path.name}: {count:,} records"
 
 
+def _seen(market: data.Market) -> dict[Path, Stamp]:
+    found = {}
+    for file in market.files:
+        with contextlib.suppress(OSError):
+            state = file.path.stat()
+            found[file.path] = (state.st_size, state.st_mtime_ns)
+    return found
+
+
+def _changed(plan: Plan, records: int | None = None) -> list[str]:
+    """Files that are no more what they were; `records`: of a run that came to the end of the data."""
+    now = _seen(plan.market)
+    files = {file.path: file.named or file.path for file in plan.market.files}
+    changed = [f"--data {name}: {CHANGED}" for path, name in files.items() if now.get(path) != plan.seen.get(path)]
+    if not changed and records is not None and records != plan.market.records:
+        changed = [f"--data: {records:,} records were read of {plan.market.records:,}: it {CHANGED}"]
+    return changed
+
+
 def units_e8(units: Mapping[str, str], errors: list[str]) -> dict[str, int]:
     """Units of one lot by symbol, times 1e8; what is wrong with them goes to `errors`."""
     return {name: _units(name, text, errors) for name, text in units.items()}
@@ -229,7 +279,10 @@ def start(plan: Plan, tell: Tell = silent, host: Callable[[type[Strategy]], Any]
     first = bootstrap.bootstrap(plan.market, slot, plan.limits)
     errors: list[str] = []
     score = plan.alpha.stage().take_bytes if plan.alpha is not None else None
-    running = native.Run(json.dumps(config(plan)), first, hosts, score)
+    try:
+        running = native.Run(json.dumps(config(plan)), first, hosts, score)
+    except ValueError as error:
+        raise options.OptionsError(_changed(plan) or str(error).splitlines()) from None
     total = max(plan.market.records, 1)
     try:
         while running.run(STEP_RECORDS):
@@ -237,6 +290,8 @@ def start(plan: Plan, tell: Tell = silent, host: Callable[[type[Strategy]], Any]
     except ValueError as error:
         # The data were sound a moment ago: the file changed while it was read.
         errors += str(error).splitlines()
+    if plan.seen and not errors:
+        errors += _changed(plan, running.records if plan.until_ns is None else None)
     return _result(plan, artifact, running, errors)
 
 

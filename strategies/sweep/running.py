@@ -108,8 +108,6 @@ def prepare(
     errors += [f"{name} = {words[name]!r}: no option of a sweep" for name in words if name not in BACKTEST_WORDS]
     lots = running.units_e8(units or {}, errors)
     known = {name: value for name, value in words.items() if name in BACKTEST_WORDS}
-    if errors:
-        raise options.OptionsError(errors)
     markets, unsound = data.look_through_days(
         data_files, symbols, lots, lambda path, count: tell(running.looking(path, count), 0.0)
     )
@@ -127,9 +125,10 @@ def prepare(
             f"--walk-forward {walk_forward}: the data hold {len(markets)} sound day{'s' * (len(markets) > 1)}; training, embargo "
             f"and a day to test on need {least}"
         )
-    if not markets and not errors:
-        errors += [sentence for found in unsound.values() for sentence in found]
-        errors = errors or ["--data: a file of recorded flow at least is needed"]
+    if not markets:
+        errors += running.wrong_words(**known)
+        found = [sentence for found in unsound.values() for sentence in found]
+        errors += found or ([] if errors else ["--data: a file of recorded flow at least is needed"])
     if errors:
         raise options.OptionsError(errors)
     artifact = build(cls)
@@ -182,7 +181,7 @@ def _jobs(
         bare = dataclasses.replace(plan, cls=Strategy)
         follows_from = {
             "version": meridian.__version__, "code": code_hash, "periods": periods,
-            "plan": repr(dataclasses.replace(bare, market=_unplaced(plan.market))),
+            "plan": repr(dataclasses.replace(bare, market=_unplaced(plan.market), seen={})),
             "data": [_print_of(file.path) for file in plan.market.files],
         }  # fmt: skip
         of_day = digest(follows_from)
