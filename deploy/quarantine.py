@@ -161,7 +161,7 @@ class Watch:
             for tile, life, inside in found:
                 life.judged = True
                 if inside is None:
-                    self._suspect(tile).unlink(missing_ok=True)
+                    self._clear(tile)
                 else:
                     life.mark = self._judge(tile, life, inside, code, several)
             marks = [life.mark for _, life in lives if life.mark is not None]
@@ -204,7 +204,7 @@ class Watch:
         assert record is not None, "it was in a call"
         for folder in self.journals(tile):
             add(folder, [record])
-        self._suspect(tile).unlink(missing_ok=True)
+        self._clear(tile)
         return Mark(tile, record, inside.input)
 
     def _again(self, tile: str, inside: Inside) -> bool:
@@ -216,6 +216,11 @@ class Watch:
         with contextlib.suppress(OSError):
             files.write_whole(path, json.dumps(here))
         return False
+
+    def _clear(self, tile: str) -> None:
+        """Nothing is suspected. A disk that takes nothing keeps a note that says of one call of one input what it said before."""
+        with contextlib.suppress(OSError):
+            self._suspect(tile).unlink(missing_ok=True)
 
     def _suspect(self, tile: str) -> Path:
         return self.places.data_directory / tile / SUSPECT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from meridian import records
+from meridian import files, records
 from meridian._native import engine as native
 from meridian.deploy import quarantine
 from meridian.deploy.quarantine import Inside, Watch
@@ -94,6 +95,19 @@ def test_the_first_kill_is_remembered_by_the_next_run(seen: Seen) -> None:
 def test_what_ends_outside_of_any_call_is_not_marked(seen: Seen) -> None:
     seen.inside["engine"] = None
     assert seen.watch.ended("engine", 1, -signal.SIGSEGV) == [] == seen.causes()
+
+
+def test_a_disk_that_takes_nothing_ends_nobody(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("unlink", "write_bytes", "write_text", "mkdir"):
+        monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(files, "write_whole", refuse)
+    assert seen.watch.ended("engine", 1, -signal.SIGKILL) == []
+    assert seen.watch.ended("engine", 2, -signal.SIGSEGV) == [], "told, and not written"
+    seen.inside["engine"] = None
+    assert seen.watch.ended("engine", 3, -signal.SIGKILL) == []
 
 
 def test_two_engines_of_one_process_are_not_marked_for_what_one_of_them_did(

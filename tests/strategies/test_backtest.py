@@ -237,6 +237,13 @@ def test_files_without_flow_are_refused(content: bytes | None, words: str, flow:
         backtest.run(Quoter, [path])
 
 
+def test_a_file_that_ends_within_a_length_is_refused(flow: Path, tmp_path: Path) -> None:
+    path = tmp_path / "01032019.BAD_ITCH50"
+    path.write_bytes(flow.read_bytes() + b"\0")
+    with pytest.raises(backtest.OptionsError, match="1 bytes that are no whole message"):
+        backtest.run(Quoter, [path])
+
+
 def test_a_gap_and_bad_prices_are_warned_of(tmp_path: Path, code_directory: Path) -> None:
     day = Day()
     day.add(0, 1, "B", 100, 1_000_000)

@@ -155,7 +155,7 @@ fn check(path: &Path, bytes: &[u8], counts: &mut ReadCounts) -> Result<(BTreeMap
         }
     }
     let left = messages.rest();
-    if errors.is_empty() && left.iter().any(|&byte| byte != 0) {
+    if errors.is_empty() && !ends_well(left) {
         let at = bytes.len() - left.len();
         errors.add(
             path,
@@ -164,6 +164,11 @@ fn check(path: &Path, bytes: &[u8], counts: &mut ReadCounts) -> Result<(BTreeMap
         );
     }
     if errors.is_empty() { Ok((instruments, names)) } else { Err(errors) }
+}
+
+/// Whether this may stand behind the last message: nothing, or a length of zero and more zeros. One zero alone is a length cut off.
+pub(crate) fn ends_well(left: &[u8]) -> bool {
+    left.len() != 1 && left.iter().all(|byte| *byte == 0)
 }
 
 impl ItchContent {
@@ -204,5 +209,19 @@ impl MarketSink for OneRecord {
 
     fn imbalance(&mut self, record: &Imbalance) {
         self.0 = Some(FlowRecord::Imbalance(*record));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_well;
+
+    #[test]
+    fn a_length_that_is_cut_off_is_no_end() {
+        for (left, well) in
+            [(&[][..], true), (&[0], false), (&[0, 0], true), (&[0, 0, 0], true), (&[1], false), (&[0, 7], false)]
+        {
+            assert_eq!(ends_well(left), well, "{left:?}");
+        }
     }
 }

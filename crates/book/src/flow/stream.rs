@@ -18,6 +18,7 @@ use wire::itch50::{Message, decode};
 use wire::normalise::{ItchNormaliser, MarketSink};
 
 use super::error::FlowErrors;
+use super::itch::ends_well;
 use super::time::midnight_of;
 use super::{FlowRecord, Format, capture, dbn, flat, lobster, tardis};
 
@@ -339,7 +340,7 @@ impl Itch {
     /// A length of zero ends a file; anything else that is left is none of its messages.
     fn ended(&self) -> Result<(), (String, String)> {
         let left = self.window.rest();
-        if left.iter().all(|byte| *byte == 0) {
+        if ends_well(left) {
             return Ok(());
         }
         let words = format!("{} bytes that are no whole message; none are allowed", left.len());
