@@ -29,6 +29,7 @@ from meridian.risk.api.break_models import (
 from meridian.risk.api.breaks import STEP_SECONDS, in_time
 from meridian.risk.api.errors import Problem, Refused, bad_input, problem
 from meridian.risk.api.service import Reader, Repeatable, Served, Service, Version, allow
+from meridian.risk.api.session_routes import RegionName
 from meridian.risk.api.tokens import Token
 
 if TYPE_CHECKING:
@@ -40,13 +41,6 @@ router = APIRouter(prefix="/v1", tags=["breaks"])
 PAGE_MAX = 1_000
 SECOND_NS = 10**9
 AGE_SECONDS_MAX = 10**9
-NAME = r"^[^/\x00-\x1f]+$"
-RegionName = Annotated[
-    str,
-    Path(
-        min_length=1, max_length=64, pattern=NAME, description="a region's name, without slashes and control characters"
-    ),
-]
 Number = Annotated[
     str,
     Path(

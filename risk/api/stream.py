@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -44,7 +44,7 @@ async def _next(listener: Listener) -> Change | None:
         return None
 
 
-async def events(service: Service, holder: str, kinds: set[str]) -> AsyncIterator[str]:
+async def events(service: Service, holder: str, kinds: set[str]) -> AsyncGenerator[str, None]:
     """What one client gets: first `reset` with the revision from which on it sees everything."""
     service.streams[holder] = service.streams.get(holder, 0) + 1
     try:

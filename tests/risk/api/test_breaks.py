@@ -270,7 +270,7 @@ def test_who_listens_hears_of_steps_whoever_wrote_them(tmp_path: Path, monkeypat
         assert await regions(1) == ["chicago"], "as the command writes it"
         await do(api, "risk", "explain", 1)
         assert await regions(1) == ["ny"]
-        await heard.aclose()  # type: ignore[attr-defined]
+        await heard.aclose()
         assert api.service.breaks._listeners == 0
 
     serve(go, tmp_path)
