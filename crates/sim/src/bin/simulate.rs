@@ -330,8 +330,6 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // What a process says when it dies is told with the run.
-    std::panic::set_hook(Box::new(|_| {}));
     if let Some(errors) = asked.kept.as_ref().and_then(|path| run_kept(path, &mut runs).err()) {
         errors.iter().for_each(|error| eprintln!("{error}"));
         return ExitCode::from(2);

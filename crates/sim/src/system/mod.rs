@@ -4,6 +4,7 @@
 //! Invariant: a seed and its settings decide everything. What is true is what the venues' cores did.
 
 pub mod configs;
+mod deaths;
 pub mod faults;
 mod flow;
 mod invariants;

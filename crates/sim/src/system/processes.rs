@@ -4,11 +4,9 @@
 //! Invariant: nothing but the seed and the caller's own calls decides who is called when. A process that stands still is called
 //! by nobody, whatever arrives.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use links::{Counters, Merged, Offer, Publication, Reading, Ring, RingConfig, Subscription};
@@ -19,6 +17,8 @@ use crate::net::{Faults, SimNet};
 use crate::random::Random;
 use crate::simulation::SimClock;
 use crate::storage::SimDisk;
+
+use super::deaths;
 
 /// Number of a process.
 pub type ProcessId = usize;
@@ -156,15 +156,10 @@ pub struct Processes {
     calls: u64,
 }
 
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
-}
-
 impl Processes {
     /// None yet. What arrives is looked at in steps of `grain_ns`.
     pub fn new(seed: u64, start_ns: u64, faults: Faults, grain_ns: u64) -> Self {
+        deaths::are_told_by_the_run();
         let clock = SimClock::at(start_ns);
         let mut random = Random::new(seed);
         let net = SimNet::new(clock.clone(), random.number(), faults);
@@ -357,11 +352,7 @@ impl Processes {
     /// What the tile says when it refuses, or its assertion's words.
     pub fn start(&mut self, id: ProcessId, mut tile: Box<dyn Tile>) -> Result<(), String> {
         let now_ns = self.processes[id].clock.now_ns();
-        match catch_unwind(AssertUnwindSafe(|| tile.on_start(now_ns))) {
-            Ok(Ok(())) => {}
-            Ok(Err(StartError(why))) => return Err(why),
-            Err(panic) => return Err(words(panic.as_ref())),
-        }
+        deaths::outlived(|| tile.on_start(now_ns))?.map_err(|StartError(why)| why)?;
         let process = &mut self.processes[id];
         (process.tile, process.listed_ns, process.paused_until_ns, process.slow_ns) = (Some(tile), u64::MAX, 0, 0);
         (process.tick_due_ns, process.called_ns) = (0, 0);
@@ -466,9 +457,9 @@ impl Processes {
         let next_tick_ns = (at_ns >= process.tick_due_ns).then_some(at_ns + process.tick_ns);
         process.tick_due_ns = next_tick_ns.unwrap_or(process.tick_due_ns);
         let tile = process.tile.as_mut().expect("it runs");
-        let work = match catch_unwind(AssertUnwindSafe(|| tile.do_work(host_ns))) {
+        let work = match deaths::outlived(|| tile.do_work(host_ns)) {
             Ok(work) => work,
-            Err(panic) => return Some(words(panic.as_ref())),
+            Err(why) => return Some(why),
         };
         self.calls += 1;
         let word = (at_ns << 12) ^ ((id as u64) << 6) ^ work as u64;
