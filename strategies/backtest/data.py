@@ -30,7 +30,8 @@ LISTINGS_MAX: int = records.LAYOUTS["OrdersView"].fields[-1][3][0]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file, the venue that it is of, and the engine's instruments by the file's own numbers (0: not asked for)."""
+    """A file, the venue that it is of, the records of it that a run takes, and the engine's instruments by the file's own
+    numbers (0: not asked for)."""
 
     path: Path
     venue: str
@@ -275,13 +276,15 @@ def _market(draft: _Draft, chosen: list[str], units: dict[str, int]) -> Market:
     listings: dict[tuple[str, str], dict[str, Any]] = {}
     for path, venue, scan, seen, number in draft.found:
         numbers = [0] * (max((about["number"] for about in seen), default=0) + 1)
+        taken = scan.venue_states
         for about in seen:
             if about["name"] not in instruments:
                 continue
+            taken += about["records"] + about["setup_records"]
             numbers[about["number"]] = instruments[about["name"]].id
             _merge(listings.setdefault((about["name"], venue), {}), about)
         files.append(
-            File(path=path, venue=venue, format=scan.format, by_level=scan.by_level, records=scan.records,
+            File(path=path, venue=venue, format=scan.format, by_level=scan.by_level, records=taken,
                  instruments=tuple(numbers), captured=number, named=draft.named.get(path))
         )  # fmt: skip
     spans = [about for about in listings.values() if about["records"]]

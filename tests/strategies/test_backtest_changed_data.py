@@ -44,6 +44,19 @@ def test_fewer_records_than_were_seen_are_told_whatever_the_files_stamp(flow: Pa
     assert running.start(plan).errors
 
 
+@pytest.mark.parametrize("asked", [1, 2, 3])
+def test_symbols_that_nobody_asked_for_are_no_change(tmp_path: Path, asked: int, code_directory: Path) -> None:
+    path = tmp_path / "01032019.THREE_ITCH50"
+    path.write_bytes(_stream(2_000, 3, 7))
+    symbols = [listing.instrument.symbol for listing in running.prepare(Quoter, [path]).market.listings][:asked]
+    plan = running.prepare(Quoter, [path], symbols=symbols, timer="1ms", directory=code_directory)
+    result = running.start(plan)
+    assert not result.errors and len(symbols) == asked
+    assert result.summary["records"] == plan.market.records, (
+        "as many as were counted, the venue's own states among them"
+    )
+
+
 @pytest.mark.parametrize("change", ["gone", "empty", "directory"])
 def test_data_that_are_gone_when_the_run_begins_are_a_sentence(flow: Path, change: str, code_directory: Path) -> None:
     plan = running.prepare(Quoter, [flow], timer="1ms", directory=code_directory)

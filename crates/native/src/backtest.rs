@@ -146,6 +146,7 @@ struct Scan {
     batch: Vec<FlowRecord>,
     seen: BTreeMap<u32, Seen>,
     records: u64,
+    venue_states: u64,
 }
 
 #[pymethods]
@@ -159,7 +160,7 @@ impl Scan {
             Some(venue) => Captured::open(&path, venue).map(|captured| Flow::Journal(Box::new(captured))),
         };
         let stream = stream.map_err(|errors| raised(&errors))?;
-        Ok(Self { stream, batch: Vec::new(), seen: BTreeMap::new(), records: 0 })
+        Ok(Self { stream, batch: Vec::new(), seen: BTreeMap::new(), records: 0, venue_states: 0 })
     }
 
     /// Looks at about a million more records; False at the end. Raises ValueError for what is no record.
@@ -169,7 +170,9 @@ impl Scan {
             self.batch.clear();
             let more = self.stream.read(&mut self.batch).map_err(|errors| raised(&errors))?;
             for record in &self.batch {
-                self.seen.entry(record.header().instrument).or_default().take(record, by_level);
+                let instrument = record.header().instrument;
+                self.seen.entry(instrument).or_default().take(record, by_level);
+                self.venue_states += u64::from(instrument == 0 && matches!(record, FlowRecord::Status(_)));
             }
             self.records += self.batch.len() as u64;
             if !more {
@@ -198,6 +201,12 @@ impl Scan {
     #[getter]
     fn records(&self) -> u64 {
         self.records
+    }
+
+    /// Those among them that are states of the whole venue: a run takes them whatever symbols it asks for.
+    #[getter]
+    fn venue_states(&self) -> u64 {
+        self.venue_states
     }
 
     /// What was seen of each symbol that has orders, in the order of the file's own numbers.
