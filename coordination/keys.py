@@ -147,7 +147,7 @@ REFERENCE = Kind(
 )
 EPOCHS = Kind(
     path="epochs/HOLDER",
-    value="the epoch of the engine in office; each life of an engine raises it before it trades; only rises",
+    value="the epoch of the engine in office, and the site that leads it; each life raises it before it trades; only rises",
     writers=("operator",),
 )
 REGIONS = Kind(

@@ -7,7 +7,7 @@ import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,18 +70,28 @@ def _run(name: str | None) -> Run:
     type=click.Path(file_okay=False, path_type=Path),
     help="With --regions: where store, tokens and journals last; default: ~/.local/share/meridian.",
 )
+@platform_cli.site_options
 @click.option("--detach", is_flag=True, help="Return once everything runs; `meridian down` stops it.")
 @click.option("--check", "check_only", is_flag=True, help="Validate the topology and start nothing.")
 @json_option
 def up(
-    topology: str | None, regions: str | None, data: Path | None, detach: bool, check_only: bool, as_json: bool
+    topology: str | None,
+    regions: str | None,
+    data: Path | None,
+    detach: bool,
+    check_only: bool,
+    as_json: bool,
+    **at: Any,
 ) -> None:
     """Start a topology, or regions with the store, the limits API and the line between them; watch until Ctrl-C."""
     if (topology is None) == (regions is None):
         raise BadInput("TOPOLOGY or --regions: needed is one of them")
     if regions is not None:
-        platform_cli.up_regions(regions, data, detach=detach, check_only=check_only, as_json=as_json)
+        named = platform_cli.Sited(**at)
+        platform_cli.up_regions(regions, data, named, detach=detach, check_only=check_only, as_json=as_json)
         return
+    if any(at.values()):
+        raise BadInput("--site, --store, --store-certificates, --take-over: go with --regions")
     if data is not None:
         raise BadInput("--data: goes with --regions; a topology names its own data_directory")
     assert topology is not None, "one of both is given"

@@ -2,7 +2,8 @@
 
 Invariant: an engine is told its epoch before it starts; one that no store gave only reduces positions until the store has it.
 The last epoch of each holder is kept in a file beside the store's, so that a life without the store never goes back; and of a
-pair, which of the two led last, and with which epochs. A standby is promoted by an epoch of the store alone.
+pair, which of the two led last, and with which epochs. A standby is promoted by an epoch of the store alone. What another site
+leads begins no life here, not even one that only reduces positions.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Epochs:
     """Holder → the epoch of its life that no store has confirmed."""
     marked: set[str] = field(default_factory=set)
     """Holders of whose lives one was not confirmed, so that their first records may still say so."""
+    own: epochs.Place | None = None
+    """The site that the engines live at, of a platform that has one."""
 
     def _kept(self) -> dict[str, int]:
         with contextlib.suppress(OSError, ValueError):
@@ -49,10 +52,12 @@ class Epochs:
         files.write_whole(self.path, json.dumps(self._kept() | {holder: epoch}))
 
     def take(self, holder: str, leads: str | None = None) -> tuple[int, bool]:
-        """The epoch of a life that begins, and whether the store gave it. Of a pair: of the tile that `leads`."""
+        """The epoch of a life that begins, and whether the store gave it. Of a pair: of tile `leads`. Raises OtherSite."""
         last = self._kept().get(holder, 0)
         try:
-            epoch, confirmed = epochs.advance(self.client(), holder, after=last, leads=leads), True
+            epoch, confirmed = epochs.advance(self.client(), holder, after=last, leads=leads, own=self.own), True
+        except epochs.OtherSite:
+            raise
         except (EtcdError, epochs.BadEpoch) as error:
             epoch, confirmed = max(last, 1), False
             log.warning("an engine starts without an epoch of the store: it only reduces positions", holder=holder,
@@ -68,7 +73,7 @@ class Epochs:
 
     def promote(self, holder: str, leads: str) -> int:
         """The epoch with which a standby is to lead: given by the store, or nobody is promoted. Raises EtcdError, BadEpoch."""
-        epoch = epochs.advance(self.client(), holder, after=self._kept().get(holder, 0), leads=leads)
+        epoch = epochs.advance(self.client(), holder, after=self._kept().get(holder, 0), leads=leads, own=self.own)
         self._keep(holder, epoch)
         self._keep_leader(holder, leads, epoch)
         self.unconfirmed.pop(holder, None)
@@ -82,6 +87,18 @@ class Epochs:
         except (EtcdError, epochs.BadEpoch):
             return kept
         return office.leads if office.epoch > self._kept().get(holder, 0) else kept or office.leads
+
+    def claim(self, holder: str) -> int:
+        """Takes the engine to this site. Raises EtcdError, BadEpoch."""
+        assert self.own is not None, "only a site takes an engine from another"
+        epoch = epochs.claim(self.client(), holder, self.own, after=self._kept().get(holder, 0))
+        self._keep(holder, epoch)
+        return epoch
+
+    def elsewhere(self, holder: str) -> epochs.Claim | None:
+        """The claim of another site to the engine; None where there is none. Raises EtcdError, BadEpoch."""
+        office = epochs.office(self.client(), holder)
+        return office.claim if office.is_elsewhere(self.own) else None
 
     def unreachable(self, holder: str) -> str | None:
         """Why the store would give no epoch now; None where it answers."""
@@ -139,7 +156,8 @@ class Epochs:
         """Tells the store the epochs that it did not give; agents tell the engines what it has."""
         for holder, epoch in list(self.unconfirmed.items()):
             try:
-                if not epochs.confirm(self.client(), holder, epoch, self._leaders().get(holder, {}).get("leads")):
+                leads = self._leaders().get(holder, {}).get("leads")
+                if not epochs.confirm(self.client(), holder, epoch, leads, self.own):
                     log.error(
                         "a newer epoch is in the store: another engine has taken over", holder=holder, epoch=epoch
                     )

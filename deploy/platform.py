@@ -7,6 +7,8 @@ memory on most hosts, hold sockets, rings, logs and specifications.
 
 Invariant: everything is checked before anything starts. Regions need nothing of what is above them to trade on: a store that
 ends is started again, an API that ends is started again, a region that fails is stopped alone; the others go on.
+
+A platform is a site where a store that outlives it is named: then each region is led from one site at a time (`sites`).
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ from meridian.console import BadInput, Failure, in_words
 from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
 from meridian.coordination.certificates import Authority
-from meridian.deploy import epochs, executors, pairs, quotes
+from meridian.coordination.epochs import OtherSite
+from meridian.coordination.outside import OutsideStore
+from meridian.deploy import epochs, executors, pairs, quotes, sites
 from meridian.deploy import region as region_files
 from meridian.deploy.hand import Hand, Promotion
 from meridian.deploy.region import Region
@@ -193,11 +197,17 @@ class Platform:
     """Files of recorded flow that were passed over, with the reason; for the record."""
     tell: Callable[[str], None] = lambda sentence: None
     """Hears how far the start is, a sentence a step."""
+    outside: OutsideStore | None = None
+    """The store, where this platform does not run its own."""
+    site: str | None = None
+    """The name of the site that this platform is; only with a store that outlives it."""
+    take_over: bool = False
+    """Regions that another site leads are led from here from now on."""
     events: list[dict[str, Any]] = field(default_factory=list)
     """What was done to it while it ran; for the record."""
     places: dict[str, Path] = field(default_factory=dict)
     """The directory of each region's records, also of one that has failed."""
-    store: EtcdServer = field(init=False)
+    store: EtcdServer | OutsideStore = field(init=False)
     above: Supervisor = field(init=False)
     """The limits API and the line between the regions."""
     below: dict[str, Supervisor] = field(default_factory=dict)
@@ -210,6 +220,7 @@ class Platform:
     asked: bool = False
     failures: list[str] = field(default_factory=list)
     epochs: epochs.Epochs = field(init=False)
+    sites: sites.Watch | None = None
     held: int | None = None
     """The descriptor of the data's lock."""
     _epochs_at: float = 0.0
@@ -273,16 +284,12 @@ class Platform:
     def _start(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.held = _held(self.data)
-        _room_for_store(self.data)
+        if self.outside is None:
+            _room_for_store(self.data)
         secret = self._secret()
         self._make_tokens()
         names = [one.topology.name for one in self.regions]
-        self.store = EtcdServer(self.data / STORE, tls=self.tls, users_of_regions=names if self.tls else None)
-        self.tell("starting the store (etcd) …")
-        self.store.start()
-        self.epochs = epochs.Epochs(
-            lambda: self.store.client("operator", timeout_s=epochs.TIMEOUT_S), self.data / epochs.FILE
-        )
+        self._start_store(names)
         pairs = [(a, b) for a in names for b in names if a != b]
         legs = executors.lines(self.regions)
         # Of each line: where it arrives, and where the long way to there begins.
@@ -326,6 +333,22 @@ class Platform:
         self.above = Supervisor(self._topology(routes), promised=promised, name=self.prefix + NAME)
         self._start_all(promised)
 
+    def _start_store(self, names: list[str]) -> None:
+        """The store answers, and of each region it is known that no other site leads it. Raises Failure, CannotStart."""
+        if self.outside is not None:
+            self.store = self.outside
+            self.tell(f"asking the store ({', '.join(self.outside.endpoints)}) …")
+        else:
+            self.store = EtcdServer(self.data / STORE, tls=self.tls, users_of_regions=names if self.tls else None)
+            self.tell("starting the store (etcd) …")
+        self.store.start()
+        own = sites.place_of(self.data, self.site) if self.site is not None else None
+        self.epochs = epochs.Epochs(
+            lambda: self.store.client("operator", timeout_s=epochs.TIMEOUT_S), self.data / epochs.FILE, own=own
+        )
+        holders = [(one.topology.name, f"{one.topology.name}-{one.shard}") for one in self.regions]
+        sites.settle(holders, self.epochs, take_over=self.take_over)
+
     def _start_all(self, promised: list[int]) -> None:
         """All runs come up together; none takes a port that another was given and has not opened yet."""
         for one in (self.above, *self.below.values()):
@@ -347,10 +370,20 @@ class Platform:
             with _named(one):
                 one.wait()
             self.tell(f"up: {one.topology.name}")
+        if self.outside is not None:
+            self._watch_sites()
         for hand in self.hands.values():
             hand.start()
         for roller in self.rollers.values():
             roller.start()
+
+    def _watch_sites(self) -> None:
+        """From now on a region that another site takes over ends here."""
+        regions = {
+            name: (f"{name}-{one.region.shard}", one) for name, one in self.below.items() if one.region is not None
+        }
+        self.sites = sites.Watch(self.epochs, regions)
+        self.sites.start()
 
     def write_record(self, ended_ns: int | None = None) -> None:
         """What a report over all regions reads: where each lies, what was done, what failed."""
@@ -403,7 +436,15 @@ class Platform:
         supervisor.region.write_record(place, started_ns=self.started_ns, leads=leads, **more)
 
     def _before_start(self, supervisor: Supervisor, process: str) -> None:
-        """Every life of an engine has an epoch of its own."""
+        """Every life of an engine has an epoch of its own. Raises OSError where another site leads it: it has none then."""
+        if self.sites is not None and (why := self.sites.lost.get(supervisor.topology.name)) is not None:
+            raise OSError(f"{process}: is not started: {why}")
+        try:
+            self._give_epoch(supervisor, process)
+        except OtherSite as error:
+            raise OSError(f"{process}: is not started: {error}") from None
+
+    def _give_epoch(self, supervisor: Supervisor, process: str) -> None:
         region = supervisor.region
         if (hand := self.hands.get(supervisor.topology.name)) is not None:
             hand.before_start(process)
@@ -417,7 +458,7 @@ class Platform:
 
     def _confirm_epochs(self) -> None:
         now = time.monotonic()
-        if self.epochs.unconfirmed and self.store.members[0].running and now >= self._epochs_at:
+        if self.epochs.unconfirmed and all(one.running for one in self.store.members) and now >= self._epochs_at:
             self._epochs_at = now + RESTART_SECONDS
             self.epochs.confirm()
 
@@ -499,8 +540,12 @@ class Platform:
             log.error("the limits API or the line does not stay up; the regions go on", why=self.above.failures)
             self.failures += self.above.failures
             self.above.failures.clear()
+        lost = self.sites.lost if self.sites is not None else {}
         for name, supervisor in list(self.below.items()):
-            supervisor.look()
+            if name in lost:
+                supervisor.failures = [lost[name]]
+            else:
+                supervisor.look()
             if supervisor.failures:
                 log.error("a region failed and is stopped; the others go on", region=name, why=supervisor.failures)
                 self.failures += [f"{name}: {sentence}" for sentence in supervisor.failures]
@@ -520,8 +565,7 @@ class Platform:
             self.write_record()
 
     def _look_at_store(self) -> None:
-        member = self.store.members[0]
-        if member.running:
+        if not isinstance(self.store, EtcdServer) or (member := self.store.members[0]).running:
             return
         now = time.monotonic()
         if not self._store_at:
@@ -538,7 +582,7 @@ class Platform:
 
     def _show_store(self) -> None:
         """The store among the processes of the run."""
-        process = self.store.members[0].process
+        process = self.store.members[0].process if self.store.members else None
         run = self.above.run
         if process is not None:
             about = {"pid": process.pid, "restarts": self._store_restarts, "service": STORE}
@@ -548,6 +592,8 @@ class Platform:
 
     def stop(self) -> None:
         """Stops everything, regions first. Again is no harm."""
+        if self.sites is not None:
+            self.sites.stop()
         while self.below:
             self._end(self.below.popitem()[1])
         above = self.above if hasattr(self, "above") and hasattr(self.above, "claim") else None

@@ -37,8 +37,10 @@ def test_a_store_that_is_behind_is_passed_and_a_newer_epoch_confirms_nothing(etc
 
 
 @pytest.mark.parametrize(
-    "value", ["", "{", "[]", '{"epoch": -1}', '{"epoch": "3"}', '{"epoch": 65536}', '{"epoch": true}']
-)
+    "value",
+    ["", "{", "[]", '{"epoch": -1}', '{"epoch": "3"}', '{"epoch": 65536}', '{"epoch": true}', '{"epoch": 3, "site": "a"}',
+     '{"epoch": 3, "site": {"name": "a"}}', '{"epoch": 3, "site": {"name": "a", "data": "1", "epoch": 3, "since_ns": -1}}'],
+)  # fmt: skip
 def test_what_is_no_epoch_is_refused_and_left_alone(etcd: Etcd, value: str) -> None:
     key = keys.EPOCHS.key(HOLDER)
     etcd.put(key, value)
@@ -139,3 +141,65 @@ def test_many_that_would_lead_at_once_get_epochs_of_their_own(store: EtcdServer,
     assert sorted(given) == list(range(1, 25))
     last = given.index(24)
     assert epochs.office(etcd, HOLDER) == epochs.Office(24, f"engine-{last}")
+
+
+A, B = epochs.Place("a", "1" * 32), epochs.Place("b", "2" * 32)
+
+
+def test_one_site_leads_and_another_gets_no_epoch_until_it_takes_the_engine(etcd: Etcd) -> None:
+    assert epochs.advance(etcd, HOLDER, own=A) == 1
+    for other in (B, epochs.Place("a", "3" * 32), None):
+        with pytest.raises(epochs.OtherSite, match=r"ny-1 is led from site a since .* UTC, epoch 1"):
+            epochs.advance(etcd, HOLDER, own=other)
+        with pytest.raises(epochs.OtherSite):
+            epochs.confirm(etcd, HOLDER, 9, own=other)
+    assert epochs.advance(etcd, HOLDER, leads="engine-standby", own=A) == 2
+    first = epochs.office(etcd, HOLDER).claim
+    assert first is not None and (first.place, first.epoch) == (A, 1), (
+        "a further life of its engine is no further claim"
+    )
+    assert epochs.claim(etcd, HOLDER, B) == 3
+    office = epochs.office(etcd, HOLDER)
+    assert office.claim is not None and (office.claim.place, office.claim.epoch) == (B, 3)
+    assert office.leads == "engine-standby", "which of a pair led is not changed by where it is led"
+    with pytest.raises(epochs.OtherSite):
+        epochs.advance(etcd, HOLDER, own=A)
+    assert epochs.advance(etcd, HOLDER, own=B) == 4
+
+
+def test_of_many_sites_that_take_an_engine_at_once_each_has_a_number_and_the_last_has_it(
+    store: EtcdServer, etcd: Etcd
+) -> None:
+    places = [epochs.Place(f"s{at}", f"{at:032x}") for at in range(12)]
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda place: epochs.claim(store.client(), HOLDER, place), places))
+    assert sorted(given) == list(range(1, 13))
+    claim = epochs.office(etcd, HOLDER).claim
+    assert claim is not None and claim.place == places[given.index(12)] and claim.epoch == 12
+
+
+def test_a_life_at_another_site_is_none_and_not_one_that_only_reduces_positions(
+    store: EtcdServer, tmp_path: Path
+) -> None:
+    reached = [store.client()]
+
+    def client() -> Etcd:
+        return reached[0]
+
+    here = lives.Epochs(client, tmp_path / "a.json", own=A)
+    there = lives.Epochs(client, tmp_path / "b.json", own=B)
+    assert here.take(HOLDER) == (1, True) and here.elsewhere(HOLDER) is None
+    away = Etcd(["http://127.0.0.1:1"], timeout_s=0.2)
+    reached[0] = away
+    assert here.take(HOLDER) == (1, False), "the store is away: as without sites"
+    reached[0] = store.client()
+    assert there.claim(HOLDER) == 2
+    here.confirm()
+    assert here.unconfirmed == {HOLDER: 1}, "nothing of it is confirmed any more"
+    found = here.elsewhere(HOLDER)
+    assert found is not None and found.place == B
+    with pytest.raises(epochs.OtherSite):
+        here.take(HOLDER)
+    with pytest.raises(epochs.OtherSite):
+        here.promote(HOLDER, "engine-standby")
+    assert there.take(HOLDER) == (3, True)
