@@ -113,6 +113,8 @@ kinds! {
     CrashStandby = "crash standby";
     /// It stands still.
     PauseStandby = "pause standby";
+    /// An operator has the engine that leads make way for the one that follows.
+    HandOver = "hand-over";
 }
 
 /// One thing that goes wrong.
@@ -146,7 +148,7 @@ impl Kind {
 
     /// Whether it is about an engine that follows another one.
     pub const fn is_of_standby(self) -> bool {
-        matches!(self, Self::CrashStandby | Self::PauseStandby)
+        matches!(self, Self::CrashStandby | Self::PauseStandby | Self::HandOver)
     }
 
     /// Whether a process stands still.
@@ -204,6 +206,21 @@ pub fn plan_of_standbys(seed: u64, run_ns: u64, every_ns: u64, pairs: [bool; 2],
         let region = if pairs[usize::from(region) - 1] { region } else { 3 - region };
         faults.push(Fault { number: first + faults.len(), kind, at_ns, for_ns, region, draw: random.number() });
         at_ns += random.between(4 * every_ns, 12 * every_ns);
+    }
+    faults
+}
+
+/// When engines make way for those that follow them, in the regions that have one: numbered after all else.
+pub fn plan_of_hand_overs(seed: u64, run_ns: u64, every_ns: u64, pairs: [bool; 2], first: usize) -> Vec<Fault> {
+    let mut random = Random::new(seed ^ 0x4A0D);
+    let mut faults = Vec::new();
+    let mut at_ns = random.between(SECOND_NS, 8 * every_ns);
+    while at_ns < run_ns && pairs != [false; 2] {
+        let region = random.between(1, 2) as u16;
+        let region = if pairs[usize::from(region) - 1] { region } else { 3 - region };
+        let (number, draw) = (first + faults.len(), random.number());
+        faults.push(Fault { number, kind: Kind::HandOver, at_ns, for_ns: 1_000_000, region, draw });
+        at_ns += random.between(2 * every_ns, 8 * every_ns);
     }
     faults
 }

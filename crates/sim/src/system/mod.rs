@@ -115,6 +115,7 @@ impl Settings {
         let mut plan = faults::plan(self.seed, self.run_ns, self.fault_every_ns, self.disk);
         let pairs = self.standbys.map(|standby| standby != Standby::None);
         plan.extend(faults::plan_of_standbys(self.seed, self.run_ns, self.fault_every_ns, pairs, plan.len()));
+        plan.extend(faults::plan_of_hand_overs(self.seed, self.run_ns, self.fault_every_ns, pairs, plan.len()));
         if let Some(kept) = &self.faults {
             plan.retain(|fault| kept.contains(&fault.number));
         }

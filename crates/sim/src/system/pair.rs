@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use engine::{EngineTile, History};
 use journal::{JournalError, Reader};
-use records::{Lead, Stamp, bytes_of};
+use records::{Cede, Lead, Stamp, bytes_of};
 
 use super::invariants::{Broken, Invariant, broken};
 use super::processes::ProcessId;
@@ -27,9 +27,12 @@ const LEAD_NS_MAX: u64 = 5_000 * MILLISECOND;
 const AGAIN_NS: u64 = 200 * MILLISECOND;
 /// A leader waits so long for a standby that is away, before it is let off.
 const GRACE_NS: u64 = 100 * MILLISECOND;
+/// An engine that makes way is waited for so long.
+const CEDE_NS_MAX: u64 = 500 * MILLISECOND;
 /// Until who led is started again as the one that follows, at least and at most.
 const BACK_NS: (u64, u64) = (20 * MILLISECOND, 2_000 * MILLISECOND);
 /// As an engine's counters say it.
+const FOLLOWS: u64 = 0;
 const LEADS: u64 = 1;
 const IN_STEP: u64 = 2;
 const DIVERGED: u64 = 3;
@@ -51,10 +54,16 @@ pub struct Pair {
     alone: bool,
     /// One that was told to lead: with which epoch, until when.
     pending: Option<(u16, u64)>,
+    /// The leader was told to make way: until when that is waited for.
+    ceding_until_ns: Option<u64>,
     again_ns: u64,
     away_since_ns: Option<u64>,
     /// How often one took the other's place.
     pub promoted: u64,
+    /// How often one made way for the other.
+    pub handed_over: u64,
+    /// How often one that was to make way went on.
+    pub went_on: u64,
 }
 
 impl Pair {
@@ -68,15 +77,18 @@ impl Pair {
             waits,
             alone: false,
             pending: None,
+            ceding_until_ns: None,
             again_ns: 0,
             away_since_ns: None,
             promoted: 0,
+            handed_over: 0,
+            went_on: 0,
         }
     }
 
     /// Both are gone, and one of the journals may have lost more of its end than the other.
     pub fn host_is_lost(&mut self) {
-        (self.lost, self.in_step, self.pending) = (true, false, None);
+        (self.lost, self.in_step, self.pending, self.ceding_until_ns) = (true, false, None, None);
     }
 
     /// Whether who leads is not decided yet.
@@ -150,6 +162,9 @@ impl Run {
         if self.runs(region, Role::Standby) && self.counter(region, Role::Standby, "partner") == DIVERGED {
             return self.differs(region, "differs from its leader");
         }
+        if let Some(until_ns) = self.pair(region).ceding_until_ns {
+            return self.see_it_make_way(region, until_ns);
+        }
         if self.is_to_be_replaced(region) {
             self.promote(region)
         } else {
@@ -202,6 +217,12 @@ impl Run {
             self.pair(region).again_ns = now_ns + AGAIN_NS;
             return Ok(());
         }
+        self.replace(region)
+    }
+
+    /// The one that follows is told to lead, with the store's next epoch; the one that led is ended.
+    fn replace(&mut self, region: u16) -> Result<(), Broken> {
+        let now_ns = self.now_ns();
         let (epoch, _) = self.system.next_epoch(region);
         let follows = self.system.region(region).id(Role::Standby);
         if self.runs(region, Role::Engine) {
@@ -216,13 +237,77 @@ impl Run {
     }
 
     fn say_lead(&mut self, region: u16, role: Role, epoch: u16) {
-        let id = self.system.region(region).id(role);
-        let own = self.system.processes.name(id).to_owned();
         let mut lead = Lead::new();
         (lead.shard, lead.epoch) = (region, epoch);
-        let link = own.replace("engine", "lead");
-        let _full_is_told_again =
-            self.system.processes.producer(&link, super::processes::NOBODY).offer(bytes_of(&lead));
+        self.offer(region, role, bytes_of(&lead));
+    }
+
+    /// A word for one of the two.
+    fn offer(&mut self, region: u16, role: Role, record: &[u8]) {
+        let id = self.system.region(region).id(role);
+        let link = self.system.processes.name(id).replace("engine", "lead");
+        let _full_is_told_again = self.system.processes.producer(&link, super::processes::NOBODY).offer(record);
+    }
+
+    /// An operator asks the one that leads to make way; whether it can be asked.
+    pub(super) fn ask_to_make_way(&mut self, region: u16) -> bool {
+        let each = [(Role::Engine, LEADS), (Role::Standby, FOLLOWS)];
+        let ready = each.into_iter().all(|(role, does)| {
+            self.runs(region, role)
+                && self.counter(region, role, "role") == does
+                && self.counter(region, role, "partner") == IN_STEP
+        });
+        let alone = self.counter(region, Role::Engine, "alone") == 1;
+        let answers = self.system.store_answers(region);
+        let (now_ns, epoch) = (self.now_ns(), self.system.region(region).epoch);
+        let pair = self.pair(region);
+        let asked_before = pair.is_undecided() || pair.ceding_until_ns.is_some();
+        if !ready || alone || pair.waits && pair.alone || asked_before || !answers {
+            return false;
+        }
+        pair.ceding_until_ns = Some(now_ns + CEDE_NS_MAX);
+        let mut cede = Cede::new();
+        (cede.shard, cede.epoch) = (region, epoch);
+        self.offer(region, Role::Engine, bytes_of(&cede));
+        true
+    }
+
+    /// Whether the standby has all that the one took that makes way for it: then it leads. Else that one goes on.
+    fn see_it_make_way(&mut self, region: u16, until_ns: u64) -> Result<(), Broken> {
+        let run = [Role::Engine, Role::Standby].map(|role| self.runs(region, role)) == [true; 2];
+        let ceded = run && self.counter(region, Role::Engine, "ceded") == 1;
+        if run && !ceded && self.now_ns() <= until_ns {
+            return Ok(());
+        }
+        self.pair(region).ceding_until_ns = None;
+        if ceded && self.system.store_answers(region) {
+            self.nothing_is_left(region)?;
+            self.pair(region).handed_over += 1;
+            return self.replace(region);
+        }
+        self.pair(region).went_on += 1;
+        let epoch = self.system.region(region).epoch;
+        self.say_lead(region, Role::Engine, epoch);
+        Ok(())
+    }
+
+    /// One that says that it made way has journaled nothing that the other one has not.
+    fn nothing_is_left(&mut self, region: u16) -> Result<(), Broken> {
+        let segment_bytes = self.system.settings.engine_segment_bytes(region);
+        let mut last = [0; 2];
+        for (role, last) in [Role::Engine, Role::Standby].into_iter().zip(&mut last) {
+            let disk = self.system.disk_of(region, role);
+            let read = Reader::from_storage(&disk, segment_bytes).and_then(|mut reader| {
+                while let Some((stamp, _)) = reader.next()? {
+                    *last = stamp.sequence;
+                }
+                Ok(())
+            });
+            read.map_err(|error| broken(&self.system, Invariant::Standby, format!("region {region}: {error}")))?;
+        }
+        let [made_way, leads] = last;
+        let what = format!("region {region}: who made way took input {made_way}, its standby has {leads}");
+        if made_way == leads { Ok(()) } else { Err(broken(&self.system, Invariant::Standby, what)) }
     }
 
     /// Whether one that was told to lead does.

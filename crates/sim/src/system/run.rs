@@ -159,6 +159,9 @@ fn never(why: String) -> Outcome {
 impl Run {
     fn outcome(self, broken: Option<Broken>, start_ns: u64) -> Outcome {
         let truths = || self.system.regions.iter().map(|region| region.truth.borrow());
+        let pairs = |of: fn(&pair::Pair) -> u64| {
+            self.system.regions.iter().filter_map(|region| region.pair.as_ref()).map(of).sum()
+        };
         let Happened { lost, doubled, overtaken, closed, cut, full } = self.system.processes.net.happened();
         let mut counts = BTreeMap::from([
             ("datagrams lost", lost),
@@ -169,6 +172,8 @@ impl Run {
             ("stale commands sent", self.stale),
             ("commands given again", self.again),
             ("datagrams beyond a full socket", full),
+            ("hand-overs done", pairs(|pair| pair.handed_over)),
+            ("hand-overs that came to nothing", pairs(|pair| pair.went_on)),
         ]);
         counts.extend(self.looked.counts());
         Outcome {
@@ -410,6 +415,7 @@ impl Run {
             Kind::TradeBroken | Kind::TradeCorrected => return Ok(self.change_trade(fault)),
             Kind::HostLost | Kind::DiskStalls | Kind::DiskRefuses | Kind::DiskRots => return self.begin_of_disk(fault),
             Kind::CrashStandby | Kind::PauseStandby => return self.begin_of_standby(fault, until_ns),
+            Kind::HandOver => return Ok(self.ask_to_make_way(region)),
             _ => return self.begin_of_process(fault, until_ns),
         }
         Ok(true)
