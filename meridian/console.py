@@ -21,6 +21,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
@@ -104,6 +105,34 @@ class FiniteRange(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
         return number
+
+
+class OutDirectory(click.ParamType[Path]):
+    """A directory that a command writes into: one that is there, or can be made. All else is refused before anything runs."""
+
+    name = "directory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, absolute or not as it was given."""
+        path = Path(value)
+        there = next((one for one in (path, *path.absolute().parents) if os.path.lexists(one)), path)
+        allowed = "allowed: a directory that may be written, or a path at which one can be made"
+        if not str(value) or not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            self.fail(f"{value!s:.200}: {allowed}" if str(value) else f"an empty path; {allowed}", param, ctx)
+        return path
+
+
+def out_directory(text: str | None, errors: list[str]) -> Path | None:
+    """What `--out` names: a directory that may be written, or that can be made. All else is told in `errors`, before anything
+    runs."""
+    if text is None:
+        return None
+    path = Path(text)
+    there = next(one for one in (path.absolute(), *path.absolute().parents) if os.path.lexists(one))
+    if not text or not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        where = f"{there} is none that may be written; " if text else ""
+        errors.append(f"--out {text!r}: {where}a directory that may be written, or can be made, is allowed")
+    return path
 
 
 def print_json(schema: str, value: dict[str, Any], *, version: int = 1, stream: IO[str] | None = None) -> None:

@@ -83,6 +83,20 @@ class Field:
         kind = {int: "a whole number of 64 bits", float: "a finite number", bool: "true or false"}[self.scalar]
         return " ".join([kind, " and ".join(bounds)]).strip()
 
+    def read(self, text: str) -> Scalar | None:
+        """The value that a person typed; None where it is none of this field's kind. Other scripts' digits are none."""
+        try:
+            if self.scalar is bool:
+                return {"true": True, "false": False}[text]
+            return self.scalar(text) if text.isascii() else None
+        except (ValueError, KeyError):
+            return None
+
+    @property
+    def kind(self) -> str:
+        """What a person may type, in words."""
+        return {bool: "true or false", int: "a whole number", float: "a number"}[self.scalar]
+
     def error(self, value: Any) -> str | None:
         """A sentence when `value` is not allowed."""
         if self._typed(value) and self._inside(value):

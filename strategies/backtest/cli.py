@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, CheckFailed, in_words, json_option, note, print_table, show
+from meridian.console import BadInput, CheckFailed, in_words, json_option, note, out_directory, print_table, show
 from meridian.strategies.backtest.words import in_time
 
 if TYPE_CHECKING:
@@ -64,14 +64,12 @@ REPORT = "report.html"
     type=click.IntRange(1, 2),
     help="2: records are read on a thread of their own. As many as there are cores for.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Directory for Parquet files, the summary and the report page."
-)
+@click.option("--out", "into", metavar="DIR", help="Directory for Parquet files, the summary and the report page.")
 @json_option
 def backtest(
     strategy: str, data: tuple[str, ...], settings: tuple[str, ...], symbols: tuple[str, ...], units: tuple[str, ...],
     latency: tuple[str, ...], fees: tuple[str, ...], queue: str, limits: tuple[str, ...], alpha: Path | None, mode: str,
-    sample: str, timer: str, seed: int, threads: int | None, out: Path | None, as_json: bool,
+    sample: str, timer: str, seed: int, threads: int | None, into: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Runs STRATEGY (a file, module:Class or plugin) over recorded flow, on the engine that trades live.
 
@@ -89,8 +87,7 @@ def backtest(
     parameters = _values(cls, settings, errors)
     bounds = whole("--limit", limits, errors)
     sizes = pairs("--units", units, errors)
-    if out is not None and out.exists() and not out.is_dir():
-        errors.append(f"--out {out}: is no directory")
+    out = out_directory(into, errors)
     began = time.monotonic()
     with telling() as tell:
         try:
@@ -190,15 +187,11 @@ def _values(cls: Any, texts: tuple[str, ...], errors: list[str]) -> dict[str, An
         if name not in fields:
             errors.append(f"--set {name}={text}: {cls.__name__} has no such parameter; allowed are {', '.join(fields)}")
             continue
-        scalar = fields[name].scalar
-        try:
-            if scalar is bool:
-                found[name] = {"true": True, "false": False}[text]
-            else:
-                found[name] = scalar(text)
-        except (ValueError, KeyError):
-            words = {bool: "true or false", int: "a whole number", float: "a number"}[scalar]
-            errors.append(f"--set {name}={text}: {words} is allowed")
+        value = fields[name].read(text)
+        if value is None:
+            errors.append(f"--set {name}={text}: {fields[name].kind} is allowed")
+        else:
+            found[name] = value
     return found
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meridian.console import BadInput, CheckFailed, Failure, json_option, note, print_table, show
+from meridian.console import BadInput, CheckFailed, Failure, json_option, note, out_directory, print_table, show
 from meridian.strategies.backtest.cli import backtest, pairs, telling, whole
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ RUNS = ("workers", "ray", "as_json")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes; one a core unless told.")
 @click.option("--ray", metavar="ADDRESS", help="Run on this Ray cluster; local: one of this machine.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the sweep of this --out.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keeps finished points, results and the page.")
+@click.option("--out", "into", metavar="DIR", help="Keeps finished points, results and the page.")
 @json_option
 def sweep(
-    strategy: str | None, resume: Path | None, out: Path | None, workers: int | None, ray: str | None, as_json: bool,
+    strategy: str | None, resume: Path | None, into: str | None, workers: int | None, ray: str | None, as_json: bool,
     **words: Any,
 ) -> None:  # fmt: skip
     """Runs STRATEGY (a file, module:Class or plugin) at every combination of parameters on every day, on all cores.
@@ -58,14 +58,15 @@ def sweep(
     began = time.monotonic()
     errors: list[str] = []
     refused: list[str] = []
+    out = out_directory(into, errors) if resume is None else None
     with telling() as tell:
         try:
             if resume is not None:
-                _nothing_else(strategy, out)
+                _nothing_else(strategy, into)
                 given = running.words_of(resume)
                 spec, files, out = given.pop("strategy"), given.pop("data_files"), resume
             else:
-                spec, files, given = _given(strategy, out, words, errors)
+                spec, files, given = _given(strategy, words, errors)
             cls = _found(spec)
             refused = refusals(cls)
             if refused:
@@ -97,7 +98,7 @@ def _found(spec: str) -> Any:
     return find_guarded(spec)
 
 
-def _nothing_else(strategy: str | None, out: Path | None) -> None:
+def _nothing_else(strategy: str | None, out: str | None) -> None:
     context = click.get_current_context()
     given = [
         param.opts[0] for param in context.command.params
@@ -109,9 +110,7 @@ def _nothing_else(strategy: str | None, out: Path | None) -> None:
         raise BadInput(f"--resume: a sweep goes on as it began; leave {', '.join(given)} out")
 
 
-def _given(
-    strategy: str | None, out: Path | None, words: dict[str, Any], errors: list[str]
-) -> tuple[str, list[str], dict[str, Any]]:
+def _given(strategy: str | None, words: dict[str, Any], errors: list[str]) -> tuple[str, list[str], dict[str, Any]]:
     """The strategy, its data and the words of `prepare`; what is wrong with them goes to `errors`. Raises BadInput with every
     error where strategy or data are not there."""
     from meridian.strategies.sweep import space
@@ -123,8 +122,6 @@ def _given(
         errors.append("STRATEGY: a file, module:Class or plugin is needed, or --resume DIR")
     if not data:
         errors.append("--data: a file of recorded flow at least is needed")
-    if out is not None and out.exists() and not out.is_dir():
-        errors.append(f"--out {out}: is no directory")
     try:
         cls = None if strategy is None else _found(strategy)
     except Failure as failure:

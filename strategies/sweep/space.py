@@ -75,18 +75,16 @@ def _values(field: Field, text: str, value: str, errors: list[str]) -> list[Any]
         return [
             made for part in value[1:-1].split(",") if (made := _one(field, text, part.strip(), errors)) is not None
         ]
-    if ":" in value and field.scalar is not bool:
+    if ":" in value and field.scalar is not bool and value.isascii():
         return _range(field, text, value, errors)
     made = _one(field, text, value, errors)
     return [] if made is None else [made]
 
 
 def _one(field: Field, text: str, value: str, errors: list[str]) -> Any:
-    try:
-        made = {"true": True, "false": False}[value] if field.scalar is bool else field.scalar(value)
-    except (ValueError, KeyError):
-        words = {bool: "true or false", int: "a whole number", float: "a number"}[field.scalar]
-        errors.append(f"--set {text}: {value!r} is none; {words} is allowed")
+    made = field.read(value)
+    if made is None:
+        errors.append(f"--set {text}: {value!r} is none; {field.kind} is allowed")
         return None
     error = field.error(made)
     if error is not None:

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 
-from meridian.console import Failure
+from meridian.console import BadInput, Failure
 from meridian.strategies import backtest, sweep
 from meridian.strategies.artifact import build
 from meridian.strategies.backtest import OptionsError, measures, options, running
@@ -174,7 +174,7 @@ def test_results_that_cannot_be_kept_are_told_before_the_run(tmp_path: Path, mon
     done = CliRunner().invoke(
         backtest_command, [f"{CLASSES}:Quoter", "--data", GENERATED, "--out", str(tmp_path / "file" / "out")]
     )
-    assert isinstance(done.exception, OSError)
+    assert isinstance(done.exception, BadInput)
 
 
 @contextmanager
@@ -294,3 +294,33 @@ def test_words_of_the_wrong_type_are_refused_and_one_word_is_one(tmp_path: Path)
 def test_venues_that_nobody_knows_yet_are_no_error() -> None:
     models, errors = options.venue_models(["XNAS:feed=1us"], ["maker=1,maker=x"], None)
     assert models == {} and len(errors) == 1 and "maker=x" in errors[0]
+
+
+@pytest.mark.parametrize("command", [backtest_command, sweep_command])
+@pytest.mark.parametrize("out", ["", "file/out"])
+def test_a_directory_that_cannot_be_written_is_told_before_the_run_with_all_else(
+    command: Any, out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    monkeypatch.chdir(tmp_path)
+    code, told = refused(
+        command, f"{CLASSES}:Quoter", "--data", str(tmp_path / "none.csv"), "--out", out, "--queue", "what"
+    )
+    assert code == 2 and told[0].startswith(f"--out {out!r}: "), told
+    assert all(any(word in one for one in told) for word in ("none.csv", "--queue what")), told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+@pytest.mark.parametrize("command", [backtest_command, sweep_command])
+def test_digits_of_other_scripts_are_no_value_of_a_parameter(command: Any, tmp_path: Path) -> None:
+    whole, _ = next((name, one) for name, one in InventoryMaker.table.parameters.items() if one.scalar is int)
+    data = flow(tmp_path / "flow.parquet")
+    _, told = refused(
+        command,
+        "meridian.strategies.plugins.market_maker:InventoryMaker",
+        "--data",
+        str(data),
+        "--set",
+        f"{whole}=\u0663",
+    )
+    assert any(f"{whole}=\u0663" in one and "whole number" in one for one in told), told
