@@ -85,7 +85,7 @@ def parsed(path: Path, data: bytes) -> Book:
 def _entry(path: Path, line: bytes, number: int, previous: str) -> Entry:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         entry = None
     why = ""
     if not isinstance(entry, dict) or any(not isinstance(entry.get(key), kind) for key, kind in KEYS.items()):

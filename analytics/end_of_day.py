@@ -4,14 +4,16 @@ An execution is compared by its number, side and terms over all records of its v
 difference says who has it, who has it otherwise, and who has it not. A position is carried from before the day, never inferred
 from the day's trades: opening lots and what the venue's file trades must make the closing lots.
 
-Invariant: a record that is missing is said, and nothing of it is taken for agreement; lots that differ are counted over all
-records, so that a kill is tripped by the one that stands alone, whichever it is.
+Invariant: a record that is missing is said, and nothing of it is taken for agreement; a row of another time than the day's
+stands for no execution of the day; lots that differ are counted over all records, so that a kill is tripped by the one that
+stands alone, whichever it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ WORDS = {OURS: "JOURNAL", COPY: "DROP_COPY", FILE: "FILE"}
 Window = tuple[int, int]
 """From the first to before the second, the venue's time, ns UTC."""
 ALWAYS: Window = (0, 2**64)
+EDGE_NS = 60_000_000_000
+"""By so much records may tell one time otherwise: it is rounded, or ours is the engine's, where the venue told none."""
 SENTENCES_MAX = 20
 """Of one venue; the rest is counted."""
 
@@ -46,12 +50,29 @@ class Difference:
     """Record → lots and price in nanos, None where it does not have it."""
     after: dict[str, Terms]
     """Record → what is left of the trade by it."""
+    of: dict[str, str]
+    """Record → the instrument that it names, of those that have it."""
+
+    @property
+    def is_of_several(self) -> bool:
+        """Whether records have it as a trade in another instrument."""
+        return len(set(self.of.values())) > 1
+
+    @property
+    def lots_by_instrument(self) -> dict[str, int]:
+        """Instrument → lots between the record that has most there and the one that has least."""
+        if not self.is_of_several:
+            lots = [one[0] for one in self.after.values()]
+            return {self.instrument: max(lots) - min(lots)}
+        return {
+            name: max(self.after[record][0] for record, own in self.of.items() if own == name)
+            for name in dict.fromkeys(self.of.values())
+        }
 
     @property
     def lots_apart(self) -> int:
-        """Lots between the record that has most and the one that has least."""
-        lots = [one[0] for one in self.after.values()]
-        return max(lots) - min(lots)
+        """The same of the instrument of which it is most."""
+        return max(self.lots_by_instrument.values())
 
     @property
     def kind(self) -> str:
@@ -63,13 +84,13 @@ class Difference:
     def sentence(self) -> str:
         """Who has it, with which lots and price, and who has it not."""
         kind, number, side = self.key
-        by_terms: dict[Terms | None, list[str]] = {}
+        by_terms: dict[tuple[Terms | None, str], list[str]] = {}
         for name, terms in self.told.items():
-            by_terms.setdefault(terms, []).append(name)
+            by_terms.setdefault((terms, self.of.get(name, "") if self.is_of_several else ""), []).append(name)
         parts = []
-        for terms, names in sorted(by_terms.items(), key=lambda pair: pair[0] is None):
+        for (terms, of), names in sorted(by_terms.items(), key=lambda pair: pair[0][0] is None):
             verb = "have" if len(names) > 1 else "has"
-            said = "it not" if terms is None else f"{terms[0]:,} at {price(terms[1])}"
+            said = "it not" if terms is None else f"{terms[0]:,} {of}{' ' if of else ''}at {price(terms[1])}"
             parts.append(f"{' and '.join(names)} {verb} {said}")
         return f"{self.venue}: {kind} {number} ({side_word(side)} {self.instrument}): {', '.join(parts)}"
 
@@ -107,8 +128,9 @@ class Checked:
         """(venue, instrument) → lots by which its records differ, added up; where they do not, nothing."""
         lots: dict[tuple[str, str], int] = {}
         for one in self.differences:
-            key = (one.venue, one.instrument)
-            lots[key] = lots.get(key, 0) + one.lots_apart
+            for instrument, apart in one.lots_by_instrument.items():
+                key = (one.venue, instrument)
+                lots[key] = lots.get(key, 0) + apart
         return {key: apart for key, apart in lots.items() if apart}
 
     def beyond(self, tolerance_lots: int) -> list[str]:
@@ -170,6 +192,8 @@ class Told:
 
     executions: dict[Key, Terms] = field(default_factory=dict)
     """Those of the day."""
+    near: dict[Key, Terms] = field(default_factory=dict)
+    """Those of the day and of its edges, just before and just behind it."""
     instruments: dict[int, str] = field(default_factory=dict)
     orders: dict[int, int] = field(default_factory=dict)
     always: dict[Key, Terms] = field(default_factory=dict)
@@ -186,11 +210,11 @@ def check(run: Run, trades: Mapping[str, Sequence[Trade]], window: Window = ALWA
         inside = [one for one in trades[name] if window[0] <= one.time_ns < window[1]]
         found.outside[name] = len(trades[name]) - len(inside)
         ours = run.fills[run.fills["venue"] == venue["id"]]
-        records = {OURS: _of_voices(run, booked(ours[_within(ours, window)]), booked(ours))}
+        records = {OURS: _of_voices(run, window, partial(_booked_within, ours))}
         if "drop_copy_journal" in venue:
             journal = run.directory / str(venue["drop_copy_journal"])
-            records[COPY] = _of_voices(run, drop_copy(journal, window), drop_copy(journal))
-        records[FILE] = _of_file(inside, trades[name])
+            records[COPY] = _of_voices(run, window, partial(drop_copy, journal))
+        records[FILE] = _of_file(trades[name], window)
         days[int(venue["id"])] = _agree_on_the_day(records)
         found.records[name] = list(records)
         found.counts[name] = {record: len(one.executions) for record, one in records.items()}
@@ -201,12 +225,13 @@ def check(run: Run, trades: Mapping[str, Sequence[Trade]], window: Window = ALWA
 
 def _agree_on_the_day(records: Mapping[str, Told]) -> set[Key]:
     """Makes the records speak of the same executions: those that any of them has in the day, but for those that the file has at
-    another time. What they tell of times is rounded differently, and a trade at the edge of the day is no difference."""
+    its edge. What they tell of times is rounded differently, and a trade at the edge of the day is no difference; one that the
+    file has at any other time is none of the day: its number may come every day, or the file is of another one."""
     file = records[FILE]
     day = {key for one in records.values() for key in one.executions}
-    day -= file.always.keys() - file.executions.keys()
+    day -= file.near.keys() - file.executions.keys()
     for one in records.values():
-        known = {key: one.executions.get(key, one.always.get(key)) for key in day}
+        known = {key: one.executions.get(key, one.near.get(key)) for key in day}
         one.executions = {key: terms for key, terms in known.items() if terms is not None}
     return day
 
@@ -234,21 +259,37 @@ def _within(rows: Rows, window: Window) -> Any:
     return (times >= window[0]) & (times < min(window[1], 2**63 - 1))
 
 
-def _of_voices(run: Run, day: Voice, always: Voice) -> Told:
+def _wider(window: Window) -> tuple[Window, ...]:
+    """The day, the day with its edges, and all days."""
+    return (window, (max(window[0] - EDGE_NS, ALWAYS[0]), min(window[1] + EDGE_NS, ALWAYS[1])), ALWAYS)
+
+
+def _booked_within(ours: Rows, times: Window) -> Voice:
+    return booked(ours[_within(ours, times)])
+
+
+def _of_voices(run: Run, window: Window, of: Callable[[Window], Voice]) -> Told:
+    """What a record tells of the day, of the day with its edges, and of all days; `of`: what it tells of some times."""
+    voices = {times: of(times) for times in dict.fromkeys(_wider(window))}
+    day, near, always = (voices[times] for times in _wider(window))
+    about = always.about | near.about | day.about
     return Told(
         day.executions,
-        {number: run.names.instrument(about[0]) for number, about in always.about.items() if about[0]},
-        {number: about[1] for number, about in always.about.items()},
+        near.executions,
+        {number: run.names.instrument(one[0]) for number, one in about.items() if one[0]},
+        {number: one[1] for number, one in about.items()},
         always.executions,
     )
 
 
-def _of_file(inside: Iterable[Trade], always: Iterable[Trade]) -> Told:
+def _of_file(trades: Iterable[Trade], window: Window) -> Told:
     found = Told()
-    for rows, executions in ((inside, found.executions), (always, found.always)):
-        for one in sorted(rows, key=lambda one: one.time_ns):
-            executions[one.kind, one.number, one.side] = (one.lots, one.price_nanos)
-            found.instruments[one.number] = one.instrument
+    rows = sorted(trades, key=lambda one: one.time_ns)
+    for times, executions in zip(reversed(_wider(window)), (found.always, found.near, found.executions), strict=True):
+        for one in rows:
+            if times[0] <= one.time_ns < times[1]:
+                executions[one.kind, one.number, one.side] = (one.lots, one.price_nanos)
+                found.instruments[one.number] = one.instrument
     return found
 
 
@@ -259,7 +300,11 @@ def differences(venue: str, records: Mapping[str, Told]) -> list[Difference]:
         {key for one in records.values() for key in one.executions}, key=lambda key: (key[1], key[0], key[2])
     ):
         told = {name: one.executions.get(key) for name, one in records.items()}
-        if None not in told.values() and (key[0] == "bust" or len(set(told.values())) == 1):
+        of = {
+            name: one.instruments[key[1]] for name, one in records.items() if told[name] and key[1] in one.instruments
+        }
+        alike = len(set(of.values())) <= 1 and (key[0] == "bust" or len(set(told.values())) == 1)
+        if None not in told.values() and alike:
             continue
         known = [one.instruments[key[1]] for one in records.values() if key[1] in one.instruments]
         orders = [one.orders[key[1]] for one in records.values() if one.orders.get(key[1])]
@@ -271,6 +316,7 @@ def differences(venue: str, records: Mapping[str, Told]) -> list[Difference]:
                 order_id=orders[0] if orders else 0,
                 told=told,
                 after={name: _left(key, one, told) for name, one in records.items()},
+                of=of,
             )
         )
     return found
@@ -304,7 +350,7 @@ def _carry(run: Run, trades: Mapping[str, Sequence[Trade]], found: Checked, days
         before = booked(ours[_times(ours) < found.window[0]]).executions
         for instrument, lots in _traded(trades[str(venue["name"])], before, found.window).items():
             traded[instrument] = traded.get(instrument, 0) + lots
-    apart = {one.instrument for one in found.differences}
+    apart = {instrument for one in found.differences for instrument in one.lots_by_instrument}
     for instrument in sorted(opening.keys() | closing.keys() | traded.keys()):
         first, day, last = (lots.get(instrument, 0) for lots in (opening, traded, closing))
         found.positions.append(
@@ -332,10 +378,11 @@ def _traded(trades: Iterable[Trade], before: Mapping[Key, Terms], window: Window
 def _net(run: Run, window: Window, days: Mapping[int, set[Key]]) -> tuple[dict[str, int], dict[str, int]]:
     """Instrument → lots by what the engine booked before the day, and with what it booked of the day."""
     sums: tuple[dict[tuple[int, int], Sum], ...] = ({}, {})
+    first_ns, end_ns = _wider(window)[1]
     for row, at_ns in zip(run.fills, _times(run.fills), strict=True):
         kind = ENGINE_KINDS[int(row["kind"])]
         number, side, lots, price_nanos = (int(row[name]) for name in ("execution_id", "side", "lots", "price_nanos"))
-        of_the_day = (kind, number, side) in days.get(int(row["venue"]), ())
+        of_the_day = first_ns <= at_ns < end_ns and (kind, number, side) in days.get(int(row["venue"]), ())
         if kind == "correction" and at_ns < window[0]:
             # Of one trade there may be several: those of before are of before.
             of_the_day = False

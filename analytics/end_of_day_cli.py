@@ -242,6 +242,9 @@ def _print(checked: Checked) -> None:
         for one in checked.differences
     ]
     print_table("Executions that differ", COLUMNS, rows)
+    for venue, rows_outside in checked.outside.items():
+        if rows_outside:
+            print(f"{venue}: {rows_outside:,} rows of its file are of other times than the day's")
     columns = ["instrument", "before the day", "by the venues' files", "the engine's"]
     print_table("Positions, lots", columns, [list(row.values()) for row in checked.positions])
     print(checked.sentence)

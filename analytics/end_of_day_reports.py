@@ -57,7 +57,7 @@ def read(run: Run, name: str) -> dict[str, Any]:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise Unreachable(in_words(error)) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA or str(document.get("checked_ns")) != name:
         document = {}

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import csv
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation, localcontext
@@ -19,7 +21,7 @@ from typing import Any
 
 from meridian.analytics.reconciliation import EXCHANGE_KINDS, executions, side_word
 from meridian.analytics.run import Run, table
-from meridian.console import BadInput, Unreachable, cut, in_words
+from meridian.console import BadInput, Unreachable, cut, in_words, printable
 from meridian.files import fault_of
 from meridian.records import Side
 
@@ -32,8 +34,12 @@ WRONG_MAX = 20
 NANOS_DIGITS = 9
 DIGITS_MAX = 40
 """Of a price as it is written."""
+DECIMAL = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,4})?")
+"""What `Decimal` takes, without what else it takes: digits of other scripts, and lines between digits."""
 WORD_MAX = 2**63
 """Numbers are below it."""
+NAME_MAX = 64
+"""Of an instrument's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +101,24 @@ def _rows(path: Path, wrong: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
         reader = csv.DictReader(file)
         if _complete(reader.fieldnames or (), wrong):
             for row in reader:
+                if None in row:  # What stands behind the last column has moved the others: a price of 1,000.00, say.
+                    cells = len(reader.fieldnames or ()) + len(row[None])
+                    wrong.append(
+                        f"line {reader.line_num}: has {cells} cells: allowed are {cells - len(row[None])}, one for each column"
+                    )
+                    continue
                 yield reader.line_num, {name: (row[name] or "").strip() for name in COLUMNS}
 
 
 def _complete(names: Any, wrong: list[str]) -> bool:
-    missing = [name for name in COLUMNS if name not in names]
+    counts = Counter(names)
+    missing = [name for name in COLUMNS if not counts[name]]
+    twice = [name for name in COLUMNS if counts[name] > 1]
     if missing:
         wrong.append(f"has no column {', '.join(missing)}; allowed are files with {', '.join(COLUMNS)}")
-    return not missing
+    if twice:
+        wrong.append(f"has column {', '.join(twice)} more than once; allowed is each once")
+    return not missing and not twice
 
 
 def _trade(line: int, row: dict[str, str], wrong: list[str]) -> Trade | None:
@@ -110,14 +126,14 @@ def _trade(line: int, row: dict[str, str], wrong: list[str]) -> Trade | None:
     kind, side, before = row["kind"], row["side"], len(wrong)
 
     def refuse(name: str, allowed: str) -> None:
-        wrong.append(f"line {line}: {name} = {cut(row[name])}: allowed is {allowed}")
+        wrong.append(f"line {line}: {name} = {printable(cut(row[name]))}: allowed is {allowed}")
 
     if kind not in KINDS:
         refuse("kind", ", ".join(KINDS))
     if side not in SIDES:
         refuse("side", ", ".join(SIDES))
-    if not row["instrument"]:
-        refuse("instrument", "the name of an instrument")
+    if not 0 < len(row["instrument"]) <= NAME_MAX or not row["instrument"].isprintable():
+        refuse("instrument", f"the name of an instrument, 1 to {NAME_MAX} readable letters")
     numbers = {}
     least = {"time_ns": 1, "execution_id": 0, "lots": 0 if kind in ("bust", "correction") else 1}
     for name, first in least.items():
@@ -144,11 +160,13 @@ def _trade(line: int, row: dict[str, str], wrong: list[str]) -> Trade | None:
 
 def _nanos(text: str) -> int | None:
     """A decimal in nanos, exact; None for what is none, or cannot be."""
+    if len(text) > DIGITS_MAX or not DECIMAL.fullmatch(text):
+        return None
     try:
         value = Decimal(text)
     except InvalidOperation:
         return None
-    if not value.is_finite() or abs(value.adjusted()) > NANOS_DIGITS * 2 or len(text) > DIGITS_MAX:
+    if abs(value.adjusted()) > NANOS_DIGITS * 2:
         return None
     with localcontext(prec=2 * DIGITS_MAX):
         scaled = value.scaleb(NANOS_DIGITS)

@@ -330,7 +330,8 @@ def test_a_book_that_was_edited_is_refused_with_the_line(told: Path) -> None:
         do(told, number, verb, by)
     lines = path.read_bytes().splitlines(keepends=True)
     edited = [lines[0], lines[1].replace(b"ann", b"eve"), *lines[2:]]
-    for wrong, line in ((edited, 3), ([*lines[:1], *lines[2:]], 2), ([lines[1], lines[0]], 1), ([b"{}\n"], 1)):
+    for wrong, line in ((edited, 3), ([*lines[:1], *lines[2:]], 2), ([lines[1], lines[0]], 1), ([b"{}\n"], 1),
+                        ([*lines, b"[" * 200_000 + b"\n"], len(lines) + 1)):  # fmt: skip
         path.write_bytes(b"".join(wrong))
         with pytest.raises(
             CheckFailed, match=rf"line {line} (does not follow|is no entry).*{line - 1} lines before it are whole"

@@ -23,6 +23,7 @@ from meridian.records import OrderEventKind
 from meridian.risk.api.client import Client
 from tests.analytics.support import START_NS, XNAS, make_run, nanos
 
+DAY_NS = 86_400 * 10**9
 Row = dict[str, str]
 Edit = Callable[[list[Row]], None]
 Typed = Callable[..., tuple[int, str, str]]
@@ -247,6 +248,44 @@ def test_a_trade_at_the_edge_of_the_day_is_no_difference_however_times_are_round
         assert es is None or es["opening_lots"] + es["file_lots"] == es["closing_lots"]
 
 
+def shifted(by_ns: int, lots: str) -> Edit:
+    """Every row at another time, of other lots."""
+
+    def change(rows: list[Row]) -> None:
+        for row in rows:
+            row.update(time_ns=str(int(row["time_ns"]) + by_ns), lots=lots)
+
+    return change
+
+
+@pytest.mark.parametrize("by_ns", [-DAY_NS, DAY_NS, 180 * 10**9])
+def test_a_file_of_another_time_stands_for_no_execution_of_the_day_whatever_its_numbers_are(
+    tmp_path: Path, by_ns: int
+) -> None:
+    """A venue counts its executions anew every day: yesterday's file, or one of another zone, has today's numbers."""
+    directory, files = day(tmp_path, XNAS=shifted(by_ns, "66"))
+    run = Run.open(directory)
+    times = [one.time_ns for one in venue_file.of_exchange(run, run.venues[0])]
+    found = check(directory, files, (min(times), max(times) + 60 * 10**9))
+    assert [one.kind for one in found.differences if one.venue == "XNAS"] == ["FILL_NOT_IN_FILE"] * 3
+    assert found.lots_apart == {("XNAS", "AAPL"): 10, ("XNAS", "ES"): 2} and found.outside["XNAS"] == 3
+
+
+def elsewhere(rows: list[Row]) -> None:
+    """The first fill in another instrument."""
+    rows[0]["instrument"] = "ES"
+
+
+def test_an_execution_in_another_instrument_is_a_difference_of_all_its_lots_in_both(tmp_path: Path) -> None:
+    directory, files = day(tmp_path, XNAS=elsewhere)
+    found = check(directory, files)
+    assert found.sentences == [
+        f"XNAS: fill 1 (buy AAPL): {OURS} and {COPY} have 6 AAPL at 100.00, {FILE} has 6 ES at 100.00"
+    ]
+    assert [one.kind for one in found.differences] == ["FILL_DIFFERS"]
+    assert found.lots_apart == {("XNAS", "AAPL"): 6, ("XNAS", "ES"): 6}, "so that a kill is tripped by it"
+
+
 # Files.
 
 
@@ -288,6 +327,10 @@ GOOD = "time_ns,kind,execution_id,instrument,side,lots,price\n"
         (GOOD + "1,fill,1,AAPL,buy,1,1.0000000000000000000000000000001\n", ["line 2: price = 1.00000"]),
         (GOOD + "1,bust,1,AAPL,buy,0,\n1,bust,1,AAPL,sell,0,\n2,correction,1,AAPL,buy,1,1\n2,correction,1,AAPL,buy,2,1\n", []),
         (GOOD + "1,fill,1,AAPL,buy,١,1\n", ["line 2: lots = ١: "]),
+        (GOOD + "1,fill,1,AAPL,buy,1,١\n1,fill,2,AAPL,buy,1,1_0\n", ["line 2: price = ١: ", "line 3: price = 1_0: "]),
+        (GOOD + "1,fill,1,\x1b[31mAAPL,buy,1,1\n", ["line 2: instrument = \\x1b[31mAAPL: "]),
+        (GOOD + "1,fill,1,AAPL,buy,1,1,000\n", ["line 2: has 8 cells: allowed are 7"]),
+        (GOOD[:-1] + ",lots\n1,fill,1,AAPL,buy,1,1,9\n", ["has column lots more than once; allowed is each once"]),
     ],
 )  # fmt: skip
 def test_all_that_is_wrong_with_a_file_is_said_by_line(tmp_path: Path, text: str, told: list[str]) -> None:
