@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from meridian import files
+from meridian import files, logs
 from meridian._native import coordination as native
 from meridian.console import BadInput
 from meridian.coordination import keys, local
@@ -52,6 +52,7 @@ WRITES_AT_ONCE = 100
 CONFIRM_S = 0.5
 LEFT_S = 0.5
 NO_GENERATION = keys.ROOT + "agent/generation"
+logs.configure()
 log = structlog.get_logger("agent")
 
 

@@ -182,6 +182,9 @@ class Hand:
                 if (request := handover.taken(directory)) is not None:
                     handover.answer(directory, request, self._answer(request))
                 told = ""
+            except OSError as error:
+                if told != (told := in_words(error)):
+                    log.error("a look at an engine and its standby failed; it goes on", holder=self.holder, why=told)
             except Exception as error:
                 if told != (told := f"{type(error).__name__}: {error}"):
                     log.exception("a look at an engine and its standby failed; it goes on", holder=self.holder)

@@ -13,7 +13,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from meridian import files, release
+from meridian import files, logs, release
 from meridian._native import links as native
 from meridian._native import tiles
 from meridian.console import in_words
@@ -52,8 +51,7 @@ WANTED_SECONDS_MAX = 10.0
 RESTARTS_MAX, RESTARTS_WITHIN_SECONDS = 10, 600.0
 """Of one process within so long; one that dies more often has a reason that a restart does not cure."""
 
-# What a program reads goes to standard output; looked up at each line, since a live table stands in for it while it shows.
-structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+logs.configure()
 log = structlog.get_logger("supervisor")
 
 
@@ -118,6 +116,8 @@ class Supervisor:
     data_lock: int | None = None
     asked: bool = False
     failures: list[str] = field(default_factory=list)
+    untold: bool = False
+    """Whether the run's description could not be written when something of it changed."""
     before_start: Callable[[str], None] | None = None
     """Called with a process's name before each of its lives."""
     spare: Callable[[str], bool] | None = None
@@ -207,6 +207,8 @@ class Supervisor:
                     started.set_exception(error)
         for child in self.children:
             self._look(child)
+        if self.untold:
+            self._tell()
 
     def stop(self) -> None:
         """Stops all processes in the reverse order of their start, then takes away what they shared. Again is no harm."""
@@ -357,13 +359,25 @@ class Supervisor:
             return started.result()
 
     def tell_of(self, child: Child) -> None:
-        """The run says which process a child is now, and of which release."""
+        """The run says which process a child is now, and of which release; once its disk takes that, where it does not now: the
+        process runs, and is not started a second time for it."""
         assert child.popen is not None, "it was started"
         of, service = child.installation or self.own, self.topology.services.get(child.name)
         about = {"pid": child.popen.pid, "restarts": child.restarts, "release": of.release.name}
         about |= {"installation": str(of.prefix)} if of.foreign else {}
         self.run.processes[child.name] = about | ({"service": service.kind} if service else {})
-        self.run.write()
+        self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self.run.write()
+            self.untold = False
+        except OSError as error:
+            if not self.untold:
+                log.error(
+                    "the run's description is older than the run, until its disk takes another", why=in_words(error)
+                )
+            self.untold = True
 
     def _until(self, ready: Callable[[], bool], what: str) -> None:
         """Waits at start; a process that ends meanwhile fails the start."""

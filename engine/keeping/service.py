@@ -23,7 +23,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from meridian import files
+from meridian import files, logs
 from meridian._native import journal as native
 from meridian.deploy.services import Service, run
 from meridian.engine import journals
@@ -39,6 +39,7 @@ PAUSE_SECONDS_MAX = 60.0
 """Between two passes that could not do all; each waits twice as long as the one before, and a little more or less."""
 NICE = 10
 
+logs.configure()
 log = structlog.get_logger("keeper")
 
 

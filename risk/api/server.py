@@ -22,6 +22,7 @@ import structlog
 import uvicorn
 from pydantic import Field
 
+from meridian import logs
 from meridian.child import set_by_signals
 from meridian.console import BadInput, Unreachable
 from meridian.coordination import Access, AsyncEtcd, local
@@ -43,6 +44,7 @@ from meridian.venues.reference import ReferenceData
 if TYPE_CHECKING:
     from meridian.deploy.services import Service as Process
 
+logs.configure()
 log = structlog.get_logger("limits-api")
 UNIX = "unix:"
 LOOK_SECONDS = 0.1

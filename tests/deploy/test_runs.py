@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -150,6 +151,44 @@ def test_a_killed_process_comes_back_where_the_policy_says_so() -> None:
         start = time.monotonic()
         supervisor.watch(lambda: back() if time.monotonic() < start + 20 else supervisor.ask())
         assert supervisor.run.processes["sink"]["restarts"] == 1
+        assert supervisor.failures == []
+
+
+def test_a_life_that_cannot_be_written_down_is_not_begun_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk of the run's directory is full when a process is started again: two lives of it would write one journal."""
+    monkeypatch.setattr("meridian.deploy.supervisor.RESTART_SECONDS", 0.0)
+    write, begin, full, lives = runs.Run.write, Supervisor.popen_of, [False], []
+
+    def written(run: runs.Run) -> None:
+        if full[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), run.run_directory)
+        write(run)
+
+    def begun(supervisor: Supervisor, *about: Any) -> subprocess.Popen[bytes]:
+        lives.append(begin(supervisor, *about))
+        return lives[-1]
+
+    monkeypatch.setattr(runs.Run, "write", written)
+    monkeypatch.setattr(Supervisor, "popen_of", begun)
+    with Supervisor(probes(unique("untold"), transport="shm", restart="always")) as supervisor:
+        sink = next(child for child in supervisor.children if child.name == "sink")
+        lives.clear()
+        full[0] = True
+        os.kill(supervisor.run.processes["sink"]["pid"], signal.SIGKILL)
+
+        def looked() -> list[subprocess.Popen[bytes]]:
+            supervisor.look()
+            return lives
+
+        soon(looked)
+        for _ in range(20):
+            supervisor.look()
+        assert len(lives) == 1 and sink.popen is lives[0] and sink.popen.poll() is None
+        described = Path(supervisor.run.run_directory) / "run.json"
+        assert json.loads(described.read_text())["processes"]["sink"]["pid"] != lives[0].pid
+        full[0] = False
+        supervisor.look()
+        assert json.loads(described.read_text())["processes"]["sink"]["pid"] == lives[0].pid
         assert supervisor.failures == []
 
 
