@@ -43,7 +43,7 @@ def _sentence(told: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.option("--to", type=click.Path(path_type=Path), metavar="PREFIX", help="The folder of the other installation.")
+@click.option("--to", "word", metavar="PREFIX", help="The folder of the other installation.")
 @click.option("--back", is_flag=True, help="To the installation before.")
 @click.option(
     "--of", type=click.Choice(["engine", "exchange"]), default="engine", show_default=True,
@@ -55,7 +55,7 @@ def _sentence(told: dict[str, Any]) -> str:
 @run_option
 @json_option
 def roll(
-    to: Path | None,
+    word: str | None,
     back: bool,
     of: str,
     reason: str,
@@ -75,12 +75,17 @@ def roll(
     from meridian.deploy import handover, installations, roll_requests
 
     errors = []
+    to = None if word is None else Path(word)
     who = getpass.getuser() if by is None else by
     for key, word in (("reason", reason), ("by", who)):
         if not handover.is_text(word):
             errors.append(f"--{key} = {word!r:.40}: must be 1 to {handover.TEXT_MAX} printable characters")
     if (to is None) != back:
         errors.append("--to or --back: needed is one of them")
+    elif word == "":
+        errors.append(
+            "--to = '': needed is the folder of an installation of Meridian"
+        )  # Not that where somebody stands.
     elif to is not None:
         try:
             installations.interpreter(to, "--to")  # Whoever carries it out asks it what it is.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,8 @@ ASKED, TOLD, REFUSED = "roll.asked", "roll.told", "roll.refused"
 ENGINE, EXCHANGE = "engine", "exchange"
 UNDER_WAY, DONE, NOT_DONE = "under way", "done", "refused"
 LOOK_SECONDS = 0.05
+QUIET_SECONDS_MAX = 2.0
+"""Without a step; then it is told that there is none."""
 PATH_LETTERS_MAX = 1_000
 
 
@@ -120,11 +123,13 @@ def _until_taken(directory: Path, request: Request) -> None:
 
 def _followed(directory: Path, request: Request, tell: Callable[[str], None]) -> dict[str, Any]:
     shown, waited = 0, time.monotonic()
+    quiet = waited
     while True:
         found = _read(directory / TOLD)
         if found is not None and found.get("request") == request.request:
             for step in found["steps"][shown:]:
                 tell(step)
+                quiet = time.monotonic()
             shown = len(found["steps"])
             if found["state"] == NOT_DONE:
                 raise CheckFailed(found["refused"])
@@ -138,6 +143,14 @@ def _followed(directory: Path, request: Request, tell: Callable[[str], None]) ->
             )
         if not runs.alive(directory):
             raise Unreachable(f"{directory}: the run is over; whether the roll was done, its engines' journals say")
+        if time.monotonic() - quiet > QUIET_SECONDS_MAX:
+            quiet = time.monotonic()
+            if not shutil.disk_usage(directory).free:
+                raise Unreachable(
+                    f"{directory}: the disk there is full, so that nobody can say how the roll goes on; make room, then "
+                    "`meridian status` tells it"
+                )
+            tell(f"under way for {quiet - waited:,.0f} s")
         time.sleep(LOOK_SECONDS)
 
 

@@ -11,7 +11,6 @@ not come to its end ends the roll: who leads goes on, and who follows is started
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -32,6 +31,8 @@ from meridian.deploy.supervisor import Child, Supervisor
 from meridian.engine.pair import DIVERGED, IN_STEP, LEADS, UNFIT
 
 LOOK_SECONDS = 0.05
+AGAIN_SECONDS = 0.5
+"""Between two tries to tell how a roll ended, where the disk takes nothing."""
 STEP_SECONDS_MAX = 120.0
 """For one that was started again to have all that its leader has: it reads the whole journal of one that it did not follow."""
 READY_SECONDS_MAX = 10.0
@@ -60,6 +61,8 @@ class Roller:
     _work: Thread | None = None
     """Carries one out."""
     _told: Told | None = None
+    _untold: bool = False
+    """Whether the disk did not take what became of it last."""
     exchanges: Exchanges = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,6 +108,9 @@ class Roller:
                 if (request := roll_requests.taken(self._directory)) is not None:
                     self._take(request)
                 told = ""
+            except OSError as error:
+                if told != (told := in_words(error)):
+                    log.error("a request for a roll is not taken", holder=self.holder, why=told)
             except Exception as error:
                 if told != (told := f"{type(error).__name__}: {error}"):
                     log.exception("a request for a roll failed", holder=self.holder)
@@ -141,8 +147,21 @@ class Roller:
         except Exception as error:
             log.exception("a roll failed", holder=self.holder)
             told.state, told.refused = roll_requests.NOT_DONE, [f"{type(error).__name__}: {error}{self._stands_too()}"]
-        with contextlib.suppress(OSError):  # A disk that takes nothing: `meridian status` says how both stand.
+        # Until a disk that takes nothing now has room for it: who asked waits for it.
+        while not self._tell(told) and not self._ended.wait(AGAIN_SECONDS):
+            pass
+
+    def _tell(self, told: Told) -> bool:
+        """Writes what became of a request so far, for whoever asked; whether the disk took it."""
+        try:
             told.write(self._directory)
+        except OSError as error:
+            if not self._untold:
+                log.error("who asked for a roll is not told how it goes", holder=self.holder, why=in_words(error))
+            self._untold = True
+        else:
+            self._untold = False
+        return not self._untold
 
     def _target(self, request: Request) -> Installation:
         """Where it leads. Raises CannotRoll with everything that keeps it from being done."""
@@ -186,6 +205,7 @@ class Roller:
         # back that is broken off anywhere: it is asked for again.
         origin = was if was.release.name != name else self._of(self.hand.follows)
         for _ in range(TURNS_MAX):
+            self._until_decided()
             if self._of(self.hand.follows).release.name != name:
                 self._start_again(self.hand.follows, target)
             elif self._of(self.hand.leads).release.name != name:
@@ -211,6 +231,12 @@ class Roller:
             "input": None if last is None else last.input, "held_ms": None if last is None else last.held_ms,
             "seconds": round(time.monotonic() - started, 3),
         }  # fmt: skip
+
+    def _until_decided(self) -> None:
+        """While one takes the place of one that died, who follows is not known."""
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while self.hand.pending is not None and time.monotonic() < deadline:
+            self._pause()
 
     def _start_again(self, tile: str, target: Installation) -> None:
         """The one that follows, from another installation, until it follows again. Raises CannotRoll; then it is of its own."""
@@ -349,7 +375,7 @@ class Roller:
         log.warning(step, holder=self.holder)
         if self._told is not None:
             self._told.steps.append(step)
-            self._told.write(self._directory)
+            self._tell(self._told)  # A step is done, told or not.
 
     def _pause(self) -> None:
         """Between two looks. Raises CannotRoll where the run is being stopped."""
