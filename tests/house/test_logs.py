@@ -10,7 +10,7 @@ import structlog
 
 from meridian import logs
 
-SECONDS_MAX = 0.5
+SECONDS_MAX = 2.0
 
 
 @dataclass
