@@ -16,7 +16,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
@@ -26,7 +26,7 @@ import structlog
 
 from meridian import files, records
 from meridian._native import engine as native
-from meridian._native import links
+from meridian._native import journal, links
 from meridian.console import in_words
 from meridian.deploy import pairs
 from meridian.deploy.endings import how
@@ -176,6 +176,7 @@ class Watch:
             log.warning(
                 "a standby ended within a call that its leader has outlived, or dies of next; it is not marked", **about
             )
+            self._lend(tile, inside, about)
             return None
         if life.hung == inside and code == -signal.SIGKILL:
             cause = records.QuarantineCause.HUNG
@@ -191,8 +192,7 @@ class Watch:
         try:
             mark = self._write(tile, inside, int(cause), max(-code, 0))
         except (OSError, ValueError) as error:
-            why = in_words(error) if isinstance(error, OSError) else str(error)
-            log.error("a slot is not put in quarantine: its mark cannot be written", why=why, **about)
+            log.error("a slot is not put in quarantine: its mark cannot be written", why=_why(error), **about)
             return None
         log.error("a slot is put in quarantine: its code ended its engine, which begins again without it",
                   cause=cause.name.lower(), **about)  # fmt: skip
@@ -202,10 +202,30 @@ class Watch:
         own = self.places.data_directory / tile
         record = native.mark_of(own, (inside.call, inside.input, inside.code), cause, by, time.time_ns())
         assert record is not None, "it was in a call"
+        add(own, [record])
         for folder in self.journals(tile):
-            add(folder, [record])
+            try:
+                add(folder, [record])
+            except (OSError, ValueError) as error:
+                # The other one is told over its link all the same; it does not start again until a person has looked at its file.
+                log.error(
+                    "a mark is not beside the journal of the other one of a pair", engine=folder.name, why=_why(error)
+                )
         self._clear(tile)
         return Mark(tile, record, inside.input)
+
+    def _lend(self, tile: str, inside: Inside, about: Mapping[str, object]) -> None:
+        """Gives a standby the marks that its leader's journal has from that call on. They stand in it since lives of the leader
+        honoured them, also where the file beside it was damaged or taken away since."""
+        for folder in self.journals(tile):
+            if folder.name == tile:
+                continue
+            try:
+                found = [data for _, _, data in journal.Reader(folder, inside.input) if _is_mark(data)]
+                if found:
+                    add(self.places.data_directory / tile, found)
+            except (OSError, ValueError) as error:
+                log.error("a standby is not given the marks of its leader's journal", why=_why(error), **about)
 
     def _again(self, tile: str, inside: Inside) -> bool:
         """Whether it was killed there the last time, too; else that is noted."""
@@ -243,6 +263,14 @@ class Watch:
         call = value(f"{tile}.inside_call") or 0
         about = value(f"{tile}.inside_input") or 0, value(f"{tile}.inside_code") or 0
         return Inside(call, *about) if call and value(f"{tile}.inside_call") == call else None
+
+
+def _is_mark(data: bytes) -> bool:
+    return records.name_of(data) == "Quarantine"
+
+
+def _why(error: OSError | ValueError) -> str:
+    return in_words(error) if isinstance(error, OSError) else str(error)
 
 
 def add(folder: Path, marks: list[bytes]) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from meridian import files, records
 from meridian._native import engine as native
-from meridian.deploy import quarantine
+from meridian._native.analytics import write_journal
+from meridian.deploy import pairs, quarantine
 from meridian.deploy.quarantine import Inside, Watch
 from meridian.deploy.specs import Places
 from meridian.deploy.topology import Topology, check
@@ -152,13 +153,9 @@ def test_a_call_that_takes_its_processor_for_long_is_hung_and_one_that_stands_st
 def test_both_of_a_pair_have_the_mark_and_who_follows_is_marked_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = Seen(tmp_path, monkeypatch, GOOD)
-    from meridian.deploy import pairs
-
-    pair.watch.topology = pairs.expanded(pair.topology)
+    pair = paired(tmp_path, monkeypatch, "engine-standby")
     told = list[quarantine.Mark]()
     pair.watch.tell = told.append
-    pair.watch.leads = lambda tile: tile == "engine-standby"
     assert pair.watch.ended("engine", 1, -signal.SIGSEGV) == [] == pair.causes()
     pair.watch.leads = lambda tile: tile == "engine"
     made = pair.watch.ended("engine", 2, -signal.SIGSEGV)
@@ -168,6 +165,47 @@ def test_both_of_a_pair_have_the_mark_and_who_follows_is_marked_for_nothing(
     assert {folder.name for folder in pair.watch.journals("engine-standby")} == {"engine", "engine-standby"}
     quarantine.share(pair.journal, tmp_path / "new")
     assert (tmp_path / "new" / native.MARKS_FILE).read_bytes() == (pair.journal / native.MARKS_FILE).read_bytes()
+
+
+def paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads: str) -> Seen:
+    """An engine and its standby, of which this one leads."""
+    pair = Seen(tmp_path, monkeypatch, GOOD)
+    pair.watch.topology = pairs.expanded(pair.topology)
+    pair.watch.leads = lambda tile: tile == leads
+    return pair
+
+
+def test_a_mark_counts_where_the_file_of_the_other_one_of_a_pair_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the standby would die of the call next, though it hears of the mark over its link."""
+    pair = paired(tmp_path, monkeypatch, "engine")
+    other = pair.journal.with_name("engine-standby")
+    other.mkdir()
+    (other / native.MARKS_FILE).write_bytes(b"MRDNQUA1 and more")
+    told = list[quarantine.Mark]()
+    pair.watch.tell = told.append
+    made = pair.watch.ended("engine", 1, -signal.SIGSEGV)
+    assert told == made and len(made) == 1 and pair.causes() == [CRASHED]
+    assert (other / native.MARKS_FILE).read_bytes() == b"MRDNQUA1 and more"
+
+
+def test_a_standby_that_dies_of_a_call_is_given_the_marks_of_its_leaders_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The leader's file was taken away: it died of that call before, and its journal says so. Nobody else would tell a standby
+    that reads that journal from its begin, and it would die of it in every life."""
+    pair = paired(tmp_path, monkeypatch, "engine")
+    (mark,) = pair.watch.ended("engine", 1, -signal.SIGSEGV)
+    (pair.journal / native.MARKS_FILE).unlink()
+    leader = pair.journal.with_name("engine-standby")
+    (leader / native.MARKS_FILE).unlink()
+    timers = [records.new("Timer").tobytes()] * 2
+    write_journal(leader, list(enumerate([*timers, mark.record, timers[0]], start=11)))
+    pair.watch.leads = lambda tile: tile == "engine-standby"
+    assert pair.watch.ended("engine", 2, -signal.SIGSEGV) == [] and pair.causes() == [CRASHED]
+    assert native.marks((pair.journal / native.MARKS_FILE).read_bytes()) == [mark.record]
+    assert not (leader / native.MARKS_FILE).exists()
 
 
 def test_a_damaged_file_of_marks_stays_as_it_is_and_is_told(seen: Seen) -> None:
