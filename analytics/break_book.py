@@ -59,6 +59,7 @@ class Book:
 def read(path: Path) -> Book:
     """The book as it is; an absent file is an empty one. Raises CheckFailed for damage, Unreachable where it cannot be read."""
     try:
+        _check_kind(path)
         with path.open("rb") as file:
             data = file.read(BYTES_MAX + 1)
     except FileNotFoundError:
@@ -66,6 +67,12 @@ def read(path: Path) -> Book:
     except OSError as error:
         raise Unreachable(in_words(error)) from None
     return parsed(path, data)
+
+
+def _check_kind(path: Path) -> None:
+    """What is no file may keep whoever opens it for ever. Raises Unreachable."""
+    if path.exists() and not path.is_file():
+        raise Unreachable(f"{path}: is no regular file; allowed is a book of breaks, or none yet")
 
 
 def parsed(path: Path, data: bytes) -> Book:
@@ -122,6 +129,7 @@ def _alone(path: Path, wait_s: float) -> FileIO:
     """The file, locked until it is closed. Raises Taken, or OSError."""
     deadline = time.monotonic() + wait_s
     while True:
+        _check_kind(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         file = FileIO(descriptor, "r+")
         try:

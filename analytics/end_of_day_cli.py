@@ -124,6 +124,8 @@ def check_command(
         wrong.append("--trip-kill is empty: allowed is a node of the limit tree, firm say")
     if wrong:
         raise BadInput(wrong)
+    if trip_kill is not None and (unknown := _unknown_node(client, trip_kill)):
+        raise BadInput(unknown)
     regions, errors = _regions(run)
     errors = [*errors]
     trades = _by_region(regions, named)
@@ -210,11 +212,21 @@ def _by_region(regions: dict[str, Run], named: dict[str, Path]) -> dict[str, dic
     return found
 
 
+def _unknown_node(client: Callable[[], Client], node: str) -> str | None:
+    """That the tree has no such node, where the limits API can say so now: not only once the node should be stopped."""
+    try:
+        with client() as api:
+            names = [str(one["name"]) for one in api.get("/v1/tree")["nodes"]]
+    except Failure:
+        return None  # Told where the kill cannot be sent.
+    return None if not names or node in names else f"--trip-kill = {node}: allowed is one of {', '.join(names)}"
+
+
 def _kill(
     client: Callable[[], Client], node: str, beyond: list[str], wait: float
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Stops a node at level K3 through the limits API; what it said, and what kept it from being in force."""
-    note(f"{node}: is stopped, since {'; '.join(beyond)}")
+    note(f"{node}: is to be stopped, since {'; '.join(beyond)}")
     body = {"level": "K3", "selector": {}, "reason": f"{TRIPPED}: {'; '.join(beyond)}"[:500]}
     try:
         with client() as api:

@@ -280,7 +280,12 @@ async def reports(
     def work() -> ReportsAnswer:
         found: list[dict[str, Any]] = []
         wrong: list[str] = []
-        for name, known in desk.find().items():
+        regions = desk.find()
+        if region is not None and region not in regions:
+            raise bad_input(
+                [problem("region", region, f"one of {', '.join(regions) or 'none: there is no region yet'}")]
+            )
+        for name, known in regions.items():
             if region in (None, name):
                 listed, problems = end_of_day_reports.listed(known.run)
                 wrong += [f"{name}: {one}" for one in problems]

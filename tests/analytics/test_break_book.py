@@ -166,6 +166,16 @@ def test_a_writer_that_is_stopped_keeps_nobody_waiting_for_ever(book: Path) -> N
     assert do(book, "explain", "ann").one.state == "explained"
 
 
+def test_a_pipe_in_the_place_of_a_book_keeps_nobody_waiting(book: Path) -> None:
+    book.unlink()
+    os.mkfifo(book)
+    told = "is no regular file; allowed is a book of breaks, or none yet"
+    with pytest.raises(Unreachable, match=told):
+        break_book.read(book)
+    with pytest.raises(Unreachable, match=told):
+        break_book.append(book, lambda _: [])
+
+
 def test_a_book_that_was_put_in_the_place_of_the_locked_one_is_the_book(
     book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

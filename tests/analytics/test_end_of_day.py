@@ -394,10 +394,20 @@ def test_the_command_compares_keeps_breaks_and_trips_the_kill_beyond_the_toleran
     ((method, path, body),) = sent
     assert (method, path, body["level"]) == ("POST", "/v1/kill/firm", "K3")
     assert body["reason"].endswith("AAPL at XNAS: the records differ by 4 lots; tolerated are 3")
-    assert document["kill"]["propagation"]["in_force"] and "firm: is stopped" in err
+    assert document["kill"]["propagation"]["in_force"] and "firm: is to be stopped" in err
     assert document["regions"]["story"]["breaks"]["open"] == 2
     code, out, _ = typed("breaks", "--run", str(directory))
     assert code == 0 and "FILL_NOT_IN_FILE" in out
+
+
+def test_a_kill_of_a_node_that_is_not_there_is_refused_before_anything_is_compared(
+    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, files = day(tmp_path, XNAS=without("2"))
+    monkeypatch.setattr(Client, "get", lambda *_: {"nodes": [{"name": "firm"}, {"name": "desk"}]})
+    code, out, err = typed(*words(directory, files), "--trip-kill", "frim")
+    assert (code, out) == (2, "") and err.strip() == "error: --trip-kill = frim: allowed is one of firm, desk"
+    assert end_of_day_reports.listed(Run.open(directory)) == ([], []) and not (directory / "breaks.jsonl").exists()
 
 
 def test_a_kill_that_cannot_be_sent_is_said_with_what_stops_the_node(tmp_path: Path, typed: Typed) -> None:

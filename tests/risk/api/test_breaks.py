@@ -296,6 +296,8 @@ def test_reports_of_ends_of_days_are_listed_and_shown(tmp_path: Path) -> None:
             ("chicago", "9", 1), ("ny", "8", 1), ("ny", "7", 1)]  # fmt: skip
         assert len(answer["problems"]) == 1 and "5.json: is no report" in answer["problems"][0]
         assert len((await viewer.get("/v1/end-of-day?region=ny&limit=1")).json()["reports"]) == 1
+        answer = await viewer.get("/v1/end-of-day?region=x")
+        assert answer.status_code == 422 and "region = x: allowed is one of ny, chicago." in answer.text
         whole = (await viewer.get("/v1/end-of-day/ny/8")).json()["report"]
         assert whole["differences"] == told["differences"] and whole["run"] == "ny"
         for path in ("/v1/end-of-day/ny/6", "/v1/end-of-day/x/8", "/v1/end-of-day/ny/5"):
