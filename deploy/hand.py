@@ -336,6 +336,7 @@ class Hand:
             if tile != self.follows or self.pending is not None or child is None or self._ended.is_set():
                 raise CannotHandOver(f"{tile} does not follow now; it is not started again from {installation.prefix}")
             was, child.installation = child.installation, installation
+            child.unstarted_since = None
             child.ended_on_purpose = _alive(child)
             _kill(child)
             self.in_step = False

@@ -40,6 +40,8 @@ READY_SECONDS_MAX = 10.0
 COMPARED_MIN = 1
 """Hashes that are compared, and equal, before one may lead."""
 HAND_OVERS_MAX = 3
+START_SECONDS_MAX = 5.0
+"""For one that cannot be started: its installation may be gone, or a disk have no room for a moment."""
 STOP_SECONDS_MAX = 10.0
 TURNS_MAX = 6
 """Steps of one roll; two starts and a hand-over, and as many where the leader dies meanwhile."""
@@ -285,10 +287,12 @@ class Roller:
         """Until it runs, of this release, and has all that the one that leads has. Raises CannotRoll with what keeps it."""
         life: subprocess.Popen[bytes] | None = None
         deadline = time.monotonic() + STEP_SECONDS_MAX
+        child = self.hand.child(tile)
+        assert child is not None, "both have one"
+        # The life that was ended for this says nothing of the next one.
+        before = child.popen if child.popen is not None and child.popen.poll() is not None else None
         while self.hand.leads != tile:
             self._pause()
-            child = self.hand.child(tile)
-            assert child is not None, "both have one"
             said = self.supervisor.attested(child)
             if life is not None and (child.popen is not life or life.poll() is not None):
                 raise CannotRoll(f"{tile} did not follow from {target.prefix}: {_ended_how(child, life)}")
@@ -301,12 +305,14 @@ class Roller:
                 alive = child.popen is not None and child.popen.poll() is None
                 if alive and said == target.release.name:
                     life = child.popen
-                elif alive and (wrong := self.supervisor.mismatch(child)):
+                elif wrong := self.supervisor.mismatch(child):
                     raise CannotRoll(f"{tile} did not follow from {target.prefix}: {wrong}")
                 elif alive and said is not None:
                     # It was being started while its installation was changed.
                     self._begin(tile, target)
-                elif child.popen is not None and child.popen.poll() is not None and self._is_of(child, target):
+                elif child.unstarted_for(time.monotonic()) > START_SECONDS_MAX:
+                    raise CannotRoll(f"{tile} cannot be started from {target.prefix}: {child.unstarted}")
+                elif child.popen is not None and not alive and child.popen is not before and self._is_of(child, target):
                     raise CannotRoll(f"{tile} did not follow from {target.prefix}: {_ended_how(child, child.popen)}")
             elif why := self._unfit(tile):
                 raise CannotRoll(f"{tile} does not follow from {target.prefix}: {why}")

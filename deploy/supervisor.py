@@ -89,6 +89,14 @@ class Child:
     """From which its next life is started."""
     said: tuple[int, str] | None = None
     """The last life, by its process, that said its release, and which."""
+    unstarted: str = ""
+    """Why it could not be started when that was tried last."""
+    unstarted_since: float | None = None
+    """Since when it cannot be, by the monotonic clock; None: it was started, or that was not tried yet."""
+
+    def unstarted_for(self, now: float) -> float:
+        """For how long, in seconds, it has not been started though it should be."""
+        return 0.0 if self.unstarted_since is None else now - self.unstarted_since
 
     def dies_often(self, now: float) -> bool:
         """Whether it was restarted so often within so short a time that once more would not help."""
@@ -328,7 +336,7 @@ class Supervisor:
         if self.before_start:
             self.before_start(child.name)
         child.popen = self.popen_of(child, child.installation or self.own, child.spec, self.places.release(child.name))
-        child.restart_at = None
+        child.restart_at = child.unstarted_since = None
         self.tell_of(child)
 
     def popen_of(self, child: Child, of: Installation, spec: Path, says: Path) -> subprocess.Popen[bytes]:
@@ -495,7 +503,8 @@ class Supervisor:
             self._spawn(child)
         except OSError as error:
             child.restart_at = time.monotonic() + RESTART_SECONDS
-            log.error("not restarted yet", process=child.name, why=in_words(error))
+            child.unstarted, child.unstarted_since = in_words(error), child.unstarted_since or time.monotonic()
+            log.error("not restarted yet", process=child.name, why=child.unstarted)
 
 
 def no_space(topology: Topology, places: Places) -> list[str]:
