@@ -36,6 +36,8 @@ pub(crate) struct Left {
     forced: bool,
     /// The furthest that it calls durable.
     durable: u64,
+    /// Of the first record and of the last one.
+    first_ns: Option<u64>,
     last_ns: u64,
 }
 
@@ -56,6 +58,7 @@ impl Left {
             if let Found::Frame(stamp, record) = frame::read(&rest[at..]) {
                 self.records += 1;
                 self.durable = self.durable.max(frame::durable(&rest[at..]));
+                self.first_ns.get_or_insert(stamp.time_ns);
                 self.last_ns = self.last_ns.max(stamp.time_ns);
                 at += frame_bytes(record.len());
             } else {
@@ -67,7 +70,9 @@ impl Left {
     /// Whether a host that is no more may have left it so, with nothing promised behind `last`, the stamp before the hole.
     pub(crate) fn may_be_lost(&self, boot: u64, last: Stamp) -> bool {
         let gone = self.boot != 0 && !self.mixed && self.boot != boot;
-        let recent = last.sequence == 0 || self.last_ns.saturating_sub(last.time_ns) <= UNFORCED_NS;
+        // Of what stood in a hole at the journal's begin no time is known but that it is older than all behind it.
+        let hole_ns = if last.sequence == 0 { self.first_ns.unwrap_or(self.last_ns) } else { last.time_ns };
+        let recent = self.last_ns.saturating_sub(hole_ns) <= UNFORCED_NS;
         gone && self.durable <= last.sequence && (self.forced || recent)
     }
 }

@@ -22,6 +22,11 @@ pub enum JournalError {
     Io(io::Error),
     /// There is no segment.
     Empty,
+    /// Its begin was lost with its host, and nothing that stands behind it had been promised.
+    Lost {
+        /// Whole records behind it.
+        records: u64,
+    },
     /// A segment's head.
     Head {
         /// Which segment.
@@ -97,6 +102,11 @@ impl std::fmt::Display for JournalError {
         match self {
             Self::Io(error) => write!(formatter, "journal: {}", tiles::reason(error)),
             Self::Empty => formatter.write_str("journal: no segment here"),
+            Self::Lost { records } => write!(
+                formatter,
+                "journal: its begin was lost with its host, before the device had anything of it; {records} records behind \
+                 it are nobody's: move the segments away to begin anew"
+            ),
             Self::Head { segment, error } => write!(formatter, "journal: segment {segment}: {error}"),
             Self::Sequence { segment, expected, found } => {
                 write!(formatter, "journal: segment {segment}: sequence {expected} is due, {found} is there")
@@ -143,7 +153,7 @@ impl JournalError {
     /// The segment and the place in its file; `None` where it is not about a place.
     pub fn place(&self) -> Option<(u64, u64)> {
         match self {
-            Self::Io(_) | Self::Empty => None,
+            Self::Io(_) | Self::Empty | Self::Lost { .. } => None,
             Self::Head { segment, error } => Some((*segment, error.offset())),
             Self::Sequence { segment, .. } => Some((*segment, 32)),
             Self::Missing { segment, .. } => Some((*segment, 0)),
@@ -292,7 +302,8 @@ impl Reader {
             boot,
         };
         if !reader.next_segment()? {
-            return Err(JournalError::Empty);
+            let records = reader.summary.torn_records;
+            return Err(if reader.summary.cut { JournalError::Lost { records } } else { JournalError::Empty });
         }
         reader.identity = reader.head.map(|head| head.identity).unwrap_or_default();
         Ok(reader)
@@ -417,10 +428,14 @@ impl Reader {
     /// Ends the journal before a hole, where a lost host may have left it and nothing promised is behind; else says what is `wrong`.
     /// `here`: the hole is in the segment that is read; `next`: the bytes of the next one, where they were read already.
     fn end_before(&mut self, wrong: JournalError, here: bool, next: Option<Vec<u8>>) -> Result<(), JournalError> {
-        let Some(head) = self.head.filter(|_| self.boot != 0) else { return Err(wrong) };
+        // The hole may be where the journal begins: its very first segment has no head.
+        let begins = self.sources.first().is_some_and(|(number, _)| *number == 0);
+        if self.boot == 0 || self.head.is_none() && !begins {
+            return Err(wrong);
+        }
         let mut left = Left::default();
         if here {
-            left.look(Some(&head), &self.bytes, self.at);
+            left.look(self.head.as_ref(), &self.bytes, self.at);
         }
         let rest = next.map(Some).into_iter();
         let rest = rest.chain(self.sources[self.next_source..].iter_mut().map(|(_, source)| source.load_plain()));

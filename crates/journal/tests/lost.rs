@@ -270,3 +270,42 @@ fn pages_of_a_segment_whose_head_was_lost_are_not_written_around() {
     let found = host.verify().expect("nothing of the old one is left");
     assert_eq!((found.last.sequence, found.torn_bytes), (left.last.sequence + 1, 0));
 }
+
+/// A journal of three segments of whose first one the device had nothing, on a host that was lost.
+fn without_its_begin(step_ns: u64, forced: bool, promised: bool) -> Host {
+    let host = Host::default();
+    let mut writer = host.write_on(Summary::default(), forced);
+    host.busy.set(!promised);
+    while writer.position() < (2, SEGMENT_BYTES / 2) {
+        append(&mut writer, step_ns);
+        let _durable = writer.durable().expect("well");
+    }
+    drop(writer);
+    host.busy.set(false);
+    host.starts.set(1);
+    host.change(0, |bytes| bytes.fill(0));
+    host
+}
+
+#[test]
+fn a_journal_that_lost_its_begin_before_anything_was_promised_says_so() {
+    for forced in [false, true] {
+        let host = without_its_begin(1, forced, false);
+        let Err(JournalError::Lost { records }) = host.verify() else {
+            panic!("forced: {forced}: {:?}", host.verify())
+        };
+        assert!(records > 10);
+        host.starts.set(0);
+        assert!(matches!(host.verify(), Err(JournalError::Head { segment: 0, .. })), "its host was not lost");
+    }
+}
+
+#[test]
+fn a_begin_that_was_promised_or_is_old_is_damage_where_it_is_gone() {
+    for (host, what) in [
+        (without_its_begin(1, true, true), "it was promised"),
+        (without_its_begin(30 * SECOND_NS, false, false), "the system had written it by itself"),
+    ] {
+        assert!(matches!(host.verify(), Err(JournalError::Head { segment: 0, .. })), "{what}: {:?}", host.verify());
+    }
+}

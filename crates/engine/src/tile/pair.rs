@@ -129,7 +129,7 @@ impl EngineTile {
         let follows = self.pair.as_ref().is_some_and(|pair| pair.start.epoch == 0);
         let headless = || {
             let first = Reader::from_storage(self.storage.as_ref(), self.config.segment_bytes);
-            matches!(first, Err(JournalError::Empty))
+            matches!(first, Err(JournalError::Empty | JournalError::Lost { .. }))
         };
         if !follows || !headless() {
             return Ok(false);
