@@ -20,7 +20,7 @@ from meridian._native import exchange as native
 from meridian._native import journal as journals
 from meridian.analytics.run import Rows, Run
 from meridian.console import BadInput, Unreachable
-from meridian.records import ExchangeEventKind, OrderEventKind, OrderState
+from meridian.records import BreakKind, ExchangeEventKind, OrderEventKind, OrderState
 
 ENDS = {
     OrderState.FILLED: "filled",
@@ -101,9 +101,28 @@ def accounted(run: Run) -> list[Accounted]:
 
 
 def unaccounted(run: Run, found: list[Accounted]) -> list[str]:
-    """Orders that the engine counted as sent and that belong to none of the venues."""
+    """Orders that the engine counted as sent, or took on from a venue, and that belong to none of the venues."""
     counted, sent = sum(one.sent for one in found), run.folded["statistics"]["orders"]
-    return [] if counted == sent else [f"the engine sent {sent:,} orders, {counted:,} of them to the run's venues"]
+    taken_on = len(adopted(run))
+    if counted == sent + taken_on:
+        return []
+    more = f" and took on {taken_on:,} that a venue told it of" if taken_on else ""
+    return [f"the engine sent {sent:,} orders{more}, {counted:,} of them to the run's venues"]
+
+
+def adopted(run: Run) -> set[int]:
+    """Orders of ours that the engine did not know when their venue told of them, alive: its journal was older, or a copy."""
+    breaks = run.breaks
+    alive = np.isin(breaks["event"], [OrderEventKind.ACCEPTED, OrderEventKind.REPLACED])
+    told = breaks[alive & (breaks["kind"] == BreakKind.UNKNOWN_ORDER)]
+    # One that was sent and given up before its venue told of it has an event of an earlier input.
+    events = run.order_events
+    earlier = {
+        int(row["order_id"])
+        for row in told
+        if np.any((events["order_id"] == row["order_id"]) & (events["input"] < row["input"]))
+    }
+    return (set(told["order_id"].tolist()) - earlier) & set(run.orders["first_id"].tolist())
 
 
 def at_exchange(journal: Path, session: int) -> dict[str, int]:

@@ -27,6 +27,7 @@ from meridian.deploy.demo.cli import demo
 from meridian.deploy.handover_cli import hand_over
 from meridian.deploy.release_cli import release, roll
 from meridian.deploy.session_cli import session
+from meridian.deploy.spare.cli import spare
 from meridian.deploy.strategy_cli import strategy
 
 if TYPE_CHECKING:
@@ -315,4 +316,4 @@ def top(name: str | None, interval: float, once: bool, as_json: bool) -> None:
         return
 
 
-COMMANDS: list[click.Command] = [up, down, status, top, demo, strategy, session, hand_over, release, roll]
+COMMANDS: list[click.Command] = [up, down, status, top, demo, strategy, session, hand_over, release, roll, spare]

@@ -19,6 +19,7 @@ from meridian.coordination.sentences import plain
 from meridian.deploy import roll_requests
 from meridian.deploy.metrics import read
 from meridian.deploy.runs import Run
+from meridian.deploy.spare import room as spare_room
 from meridian.deploy.specs import RELEASES
 from meridian.engine import pair, quarantine
 from meridian.engine import room as engine_room
@@ -131,6 +132,12 @@ def keepers(run: Run) -> list[dict[str, Any]]:
     """What the keepers of engines' journals say of themselves, where they have said anything yet."""
     names = [name for name, about in run.processes.items() if about.get("service") == engine_room.KEEPER]
     return [told for name in names if (told := engine_room.kept(Path(run.data_directory), name)) is not None]
+
+
+def spares(run: Run) -> list[dict[str, Any]]:
+    """What the senders of copies say of themselves, where they have said anything yet."""
+    names = [name for name, about in run.processes.items() if about.get("service") == spare_room.KIND]
+    return [told for name in names if (told := spare_room.sent(Path(run.data_directory), name)) is not None]
 
 
 def keeper_line(row: dict[str, Any]) -> str:
@@ -339,6 +346,9 @@ def told(run: dict[str, Any]) -> Iterator[str]:
     for keeper in run["keepers"]:
         yield f"{name}: {keeper_line(keeper)}"
         yield from (f"  {sentence}" for sentence in keeper["sentences"])
+    for row in run["spares"]:
+        yield f"{name}: {spare_room.line(row)}"
+        yield from (f"  {sentence}" for sentence in row["sentences"])
     for row in run["pairs"]:
         yield f"{name}: {pair.line(row)}"
         yield from (f"  {sentence}" for sentence in row["sentences"])
@@ -351,6 +361,7 @@ def described(run: Run) -> dict[str, Any]:
     return {
         "store": store(run), "api": api(run), "agents": agents(run), "pairs": pairs(run), "failed": list(failed(run)),
         "keepers": keepers(run),
+        "spares": spares(run),
         "stopped": list(stopped(run)),
         "releases": list(releases(run)),
         "rolls": list(rolls(run)),

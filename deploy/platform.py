@@ -33,13 +33,14 @@ from meridian.console import BadInput, Failure, in_words
 from meridian.coordination import EtcdServer, users
 from meridian.coordination.agent_settings import Settings as AgentSettings
 from meridian.coordination.certificates import Authority
-from meridian.coordination.epochs import OtherSite
+from meridian.coordination.epochs import OtherSite, Place
 from meridian.coordination.outside import OutsideStore
 from meridian.deploy import epochs, executors, pairs, quotes, sites
 from meridian.deploy import region as region_files
 from meridian.deploy.hand import Hand, Promotion
 from meridian.deploy.region import Region
 from meridian.deploy.rolling import Roller
+from meridian.deploy.spare import room as spare_room
 from meridian.deploy.specs import exchanges_of
 from meridian.deploy.supervisor import LOOK_SECONDS, CannotStart, Interrupted, Supervisor
 from meridian.deploy.topology import Link, Service, Topology, TopologyError, check, document_of, nearest
@@ -170,6 +171,16 @@ def with_agent(region: Region, settings: dict[str, Any], data: Path) -> Region:
     return replace(region, topology=changed)
 
 
+def with_site(region: Region, own: Place | None) -> Region:
+    """The region whose services that send its files elsewhere say whose they are."""
+    site = {"region": region.topology.name, "site": own.site, "mark": own.data} if own is not None else {}
+    services = {
+        name: one.model_copy(update={"settings": one.settings | site}) if one.kind == spare_room.KIND else one
+        for name, one in region.topology.services.items()
+    }
+    return replace(region, topology=region.topology.model_copy(update={"services": services}))
+
+
 def holders(found: Sequence[Region]) -> list[str]:
     """All engines that hold parts of global limits, as REGION-SHARD: those of these regions, and those of the firm's other
     regions whose topologies lie with the first one's or with the platform."""
@@ -283,6 +294,7 @@ class Platform:
 
     def _start(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sites.take(self.data, take_over=self.take_over)
         self.held = _held(self.data)
         if self.outside is None:
             _room_for_store(self.data)
@@ -319,6 +331,7 @@ class Platform:
                     one, other, listen=f"127.0.0.1:{ports[f'legs-at-{peer}-{name}']}",
                     peer=f"127.0.0.1:{ports[f'legs-to-{name}-{peer}']}", secret=str(secret),
                 )  # fmt: skip
+            one = with_site(one, self.epochs.own)
             own = with_agent(one, settings, self.data.resolve() / REGIONS / name / "data")
             self.below[name] = Supervisor(own.topology, own, promised=promised, name=self.prefix + name)
             self.below[name].before_start = partial(self._before_start, self.below[name])
@@ -347,7 +360,7 @@ class Platform:
             lambda: self.store.client("operator", timeout_s=epochs.TIMEOUT_S), self.data / epochs.FILE, own=own
         )
         holders = [(one.topology.name, f"{one.topology.name}-{one.shard}") for one in self.regions]
-        sites.settle(holders, self.epochs, take_over=self.take_over)
+        sites.settle(holders, self.epochs, self.data, take_over=self.take_over)
 
     def _start_all(self, promised: list[int]) -> None:
         """All runs come up together; none takes a port that another was given and has not opened yet."""

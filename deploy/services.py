@@ -40,6 +40,7 @@ KINDS: dict[str, str] = {
     "relay": "meridian.deploy.relay",
     "alpha": "meridian.strategies.signals.tile",
     "journal-keeper": "meridian.engine.keeping.service",
+    "spare": "meridian.deploy.spare.send",
 }
 """Kind of service → its module. A room adds its own here, one line each."""
 

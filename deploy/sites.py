@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from meridian import files
 from meridian.coordination import EtcdError
 from meridian.coordination.epochs import BadEpoch, Claim, Place
 from meridian.deploy.epochs import Epochs
+from meridian.deploy.spare import copies
 from meridian.deploy.supervisor import CannotStart, Supervisor
 
 FILE = "site.json"
@@ -55,22 +57,27 @@ def refused(region: str, claim: Claim, own: Place | None) -> str:
     return f"{region}: is led from {claim.words}; {todo}, once nothing of it trades there, to lead it from here"
 
 
-def settle(regions: Sequence[tuple[str, str]], epochs: Epochs, *, take_over: bool) -> None:
+def settle(regions: Sequence[tuple[str, str]], epochs: Epochs, data: Path, *, take_over: bool) -> None:
     """Before anything starts: of each region, with its engine's holder, whether it is led from here, or is taken over.
 
-    Raises CannotStart with a sentence for each that is not, and then none is taken over.
-    """
-    sentences, taken = [], []
+    Where `data` are a copy, they are made whole, and are none from then on. Raises CannotStart with a sentence for each
+    region that is not led from here, and for a copy from which it cannot be; then none is taken over."""
+    sentences, taken = list[str](), list[tuple[str, str, Claim]]()
+    claims: dict[str, Claim | None] = {}
     for region, holder in regions:
         try:
             claim = epochs.elsewhere(holder)
         except (EtcdError, BadEpoch) as error:
             sentences.append(f"{region}: whether another site leads it is not known: {error}")
             continue
+        claims[region] = claim
         if claim is not None and not take_over:
             sentences.append(refused(region, claim, epochs.own))
         elif claim is not None:
             taken.append((region, holder, claim))
+    copied = copies.is_copy(data)
+    if copied and not sentences:
+        sentences += copies.problems(data, copies.finish(data), claims)
     if sentences:
         raise CannotStart(sentences)
     for region, holder, claim in taken:
@@ -79,6 +86,20 @@ def settle(regions: Sequence[tuple[str, str]], epochs: Epochs, *, take_over: boo
         except (EtcdError, BadEpoch) as error:
             raise CannotStart([f"{region}: is not taken over: {error}"]) from None
         log.warning("a region is taken over", region=region, was=claim.words, epoch=epoch)
+    if copied and (state := copies.lead(data)) is not None:
+        old = max(time.time_ns() - state.taken_ns, 0) / 1e9
+        log.warning("a region is led from a copy", region=state.region, of=state.site, seconds_old=round(old, 3))
+
+
+def take(data: Path, *, take_over: bool) -> None:
+    """Before a platform has its data: a copy is kept by nobody any more. Raises CannotStart, OSError, ValueError."""
+    if not copies.is_copy(data):
+        return
+    if not take_over:
+        raise CannotStart(
+            [f"{data}: is a copy of a region that another site leads; --site NAME --take-over leads it from here"]
+        )
+    copies.end_keeper(data)
 
 
 @dataclass(slots=True)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from meridian import records
 from meridian._native import analytics as native
 from meridian._native import exchange as matching
 from meridian._native import journal as journals
-from meridian.analytics import Run, reconcile
+from meridian.analytics import Run, accounting, reconcile
 from meridian.analytics.run import table
 from meridian.console import Unreachable
-from meridian.records import ExchangeEventKind, OrderEventKind
+from meridian.records import BreakKind, ExchangeEventKind, OrderEventKind
 from tests.analytics.support import AAPL, FLOW, OURS, XBOS, XNAS, exchange, make_run, nanos
 
 
@@ -197,3 +199,30 @@ def test_executions_are_those_of_the_matching_core(story: Path) -> None:
     assert both["lots"].sum() == 2 * sum(int(event["lots"]) for event in traded)
     assert len(table(ours["executions"])) == 3
     assert len(table(native.executions(journal, [77])["executions"])) == 0
+
+
+def test_an_order_that_its_venue_told_the_engine_of_is_accounted_for_beside_those_that_were_sent() -> None:
+    def row(order: int, event: int, kind: int, at: int) -> tuple[int, int, int, int]:
+        return (order, int(event), int(kind), at)
+
+    told = [("order_id", "u8"), ("event", "u1"), ("kind", "u1"), ("input", "u8")]
+    breaks = np.array(
+        [
+            row(7, OrderEventKind.ACCEPTED, BreakKind.UNKNOWN_ORDER, 50),
+            row(8, OrderEventKind.FILLED, BreakKind.UNKNOWN_ORDER, 51),
+            row(3, OrderEventKind.ACCEPTED, BreakKind.OVERFILL, 52),
+            row(9, OrderEventKind.ACCEPTED, BreakKind.UNKNOWN_ORDER, 53),
+            row(4, OrderEventKind.ACCEPTED, BreakKind.UNKNOWN_ORDER, 54),
+        ],
+        dtype=told,
+    )
+    events = np.array([(4, 20), (7, 50), (4, 54)], dtype=[("order_id", "u8"), ("input", "u8")])
+    orders = np.array([(3,), (4,), (7,), (8,)], dtype=[("first_id", "u8")])
+    run = cast(
+        Run, SimpleNamespace(breaks=breaks, order_events=events, orders=orders, folded={"statistics": {"orders": 3}})
+    )
+    assert accounting.adopted(run) == {7}, "9 was over when it was told of; 3, 4 and 8 were sent"
+    here = accounting.Accounted(venue="XNAS", sent=4, states={}, exchange={})
+    assert accounting.unaccounted(run, [here]) == []
+    (sentence,) = accounting.unaccounted(run, [here, here])
+    assert sentence == "the engine sent 3 orders and took on 1 that a venue told it of, 8 of them to the run's venues"

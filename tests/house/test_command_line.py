@@ -101,6 +101,7 @@ BAD_INPUT = {
     "roll": ["--reason", "x"],
     "session list": ["all"],
     "session reset": ["XNAS"],
+    "spare keep": ["absent", "--listen", "127.0.0.1:0", "--certificates", "absent"],
     "status": ["one", "two"],
     "strategy available": ["all"],
     "strategy check": ["absent.py"],

@@ -180,6 +180,7 @@ FAILING: list[tuple[str, list[str], int]] = [
     ("session list", [], EXIT_UNREACHABLE),
     ("session list", ["--all-regions", *NOBODY], EXIT_UNREACHABLE),
     ("session reset", ["XNAS", "--reason", "x"], EXIT_UNREACHABLE),
+    ("spare keep", ["{files}/spare", "--listen", "nobody", "--certificates", "absent"], EXIT_BAD_INPUT),
     ("status", ["nobody"], EXIT_UNREACHABLE),
     ("strategy available", ["all"], EXIT_BAD_INPUT),
     ("strategy check", [str(ROOT / UNREADABLE)], EXIT_CHECK_FAILED),
