@@ -120,7 +120,7 @@ def adopted(run: Run) -> set[int]:
     earlier = {
         int(row["order_id"])
         for row in told
-        if np.any((events["order_id"] == row["order_id"]) & (events["input"] < row["input"]))
+        if np.any((events["order_id"] == row["order_id"]) & (events["sequence"] < row["input"]))
     }
     return (set(told["order_id"].tolist()) - earlier) & set(run.orders["first_id"].tolist())
 

@@ -216,7 +216,7 @@ def test_an_order_that_its_venue_told_the_engine_of_is_accounted_for_beside_thos
         ],
         dtype=told,
     )
-    events = np.array([(4, 20), (7, 50), (4, 54)], dtype=[("order_id", "u8"), ("input", "u8")])
+    events = np.array([(4, 20), (7, 50), (4, 54)], dtype=[("order_id", "u8"), ("sequence", "u8")])
     orders = np.array([(3,), (4,), (7,), (8,)], dtype=[("first_id", "u8")])
     run = cast(
         Run, SimpleNamespace(breaks=breaks, order_events=events, orders=orders, folded={"statistics": {"orders": 3}})
