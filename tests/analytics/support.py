@@ -145,6 +145,7 @@ def engine(
     *,
     corrected: bool = False,
     lost: bool = False,
+    cut: bool = False,
 ) -> Journal:
     """The engine's input. `order_ids`: what the engine gave its orders; without them the reports are left out."""
     journal = Journal()
@@ -184,7 +185,7 @@ def engine(
             slot=1,
         )
     if order_ids:
-        reports(journal, order_ids, corrected=corrected, lost=lost)
+        reports(journal, order_ids, corrected=corrected, lost=lost, cut=cut)
     for order_ref in (1000, 1001):
         journal.add("MarketOrder", venue=XNAS, instrument=AAPL, flags=1, order_ref=order_ref, action=BookAction.DELETE)
     touch(journal, 4000, XNAS, AAPL, 100.20, 100.40)
@@ -211,7 +212,7 @@ def touch(journal: Journal, order_ref: int, venue: int, instrument: int, bid: fl
         )
 
 
-def reports(journal: Journal, order_ids: list[int], *, corrected: bool, lost: bool) -> None:
+def reports(journal: Journal, order_ids: list[int], *, corrected: bool, lost: bool, cut: bool) -> None:
     """What the gateways say of the story's orders."""
     first, sold, future, resting = order_ids
 
@@ -247,14 +248,21 @@ def reports(journal: Journal, order_ids: list[int], *, corrected: bool, lost: bo
     fill(future, XNAS, ES, Side.BUY, (2, 50.00, 0, 4), liquidity=2)
     terms = {"lots": 3, "price_nanos": nanos(100.50), "execution_id": 2, "side": Side.SELL, "leaves_lots": -1}
     say(sold, XBOS, AAPL, OrderEventKind.BROKEN, cumulative_lots=-1, **terms)
+    if cut:
+        journal.add("Session", venue=XNAS, source=OURS, state=SessionState.DOWN)
+        terms = {"side": Side.BUY, "lots": 5, "leaves_lots": 5, "price_nanos": nanos(99.00), "possible_duplicate": 1}
+        say(resting, XNAS, AAPL, OrderEventKind.ACCEPTED, **terms)
+        journal.add("Session", venue=XNAS, source=OURS, state=SessionState.UP)
     for lots in (6, 5) if corrected else ():
         terms = {"lots": lots, "price_nanos": nanos(99.50), "execution_id": 1, "side": Side.BUY, "leaves_lots": -1}
         say(first, XNAS, AAPL, OrderEventKind.CORRECTED, cumulative_lots=-1, **terms)
 
 
-def make_run(directory: Path, *, further_fill: bool = False, corrected: bool = False, lost: bool = False) -> Path:
+def make_run(
+    directory: Path, *, further_fill: bool = False, corrected: bool = False, lost: bool = False, cut: bool = False
+) -> Path:
     """Writes the whole of it; returns the run's directory. `corrected`: the first fill gets a price, then fewer lots; `lost`: the
-    last order never reached its venue, which says so when it is asked."""
+    last order never reached its venue, which says so when it is asked; `cut`: its session is, and all is said again."""
     directory.mkdir(parents=True, exist_ok=True)
     reference = ReferenceData.load(write(directory, "reference.toml", REFERENCE))
     limits = Limits.load(write(directory, "limits.toml", LIMITS), reference)
@@ -263,7 +271,7 @@ def make_run(directory: Path, *, further_fill: bool = False, corrected: bool = F
     native.write_journal(trial, engine(reference, limits, artifact.code_hash_bytes, []).entries, engine_sizes={})
     orders = table(native.fold(trial, libraries=artifact.path.parent)["orders"])
     order_ids = [int(number) for number in sorted(orders["first_id"])]
-    whole = engine(reference, limits, artifact.code_hash_bytes, order_ids, corrected=corrected, lost=lost)
+    whole = engine(reference, limits, artifact.code_hash_bytes, order_ids, corrected=corrected, lost=lost, cut=cut)
     native.write_journal(directory / "data" / "engine", whole.entries, engine_sizes={})
     venues = []
     for number, name in ((XNAS, "XNAS"), (XBOS, "XBOS")):

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow
 import pytest
 
-from meridian.analytics import Run, live
+from meridian.analytics import Run, live, reconcile
 from meridian.analytics.report import summary
 from meridian.analytics.run import latest
 from meridian.console import BadInput, Unreachable
 from meridian.records import Metric, OrderEventKind, OrderState, RejectCode, Side
-from tests.analytics.support import AAPL, ES, START_NS, XBOS, XNAS, nanos
+from tests.analytics.support import AAPL, ES, START_NS, XBOS, XNAS, make_run, nanos
 
 
 def test_fills_are_those_of_the_story(run: Run) -> None:
@@ -179,3 +179,11 @@ def test_a_run_and_its_tables_show_themselves_and_are_arrow_streams(run: Run) ->
         assert f"{len(rows):,} rows" in rows._repr_html_() and pyarrow.table(rows).num_rows == len(rows)
     bought: Any = run.fills[run.fills["side"] == Side.BUY]
     assert "buy" in bought._repr_html_() and "sell" not in bought._repr_html_()
+
+
+def test_an_order_that_its_session_settled_is_what_the_engine_has_of_it(tmp_path: Path) -> None:
+    """It was in doubt when its venue said again that it took it; that the session is up then settles it without a report."""
+    found = Run.open(make_run(tmp_path / "run", cut=True))
+    assert found.order_events["event"].tolist().count(int(OrderEventKind.ACCEPTED)) == 5
+    assert found.orders["state"].tolist() == [OrderState.FILLED] * 3 + [OrderState.LIVE]
+    assert reconcile(found).differences == []

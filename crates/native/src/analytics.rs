@@ -15,7 +15,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use records::{
-    Break, BreakKind, ConsolidatedView, ExchangeEvent, ExchangeEventKind, Header, Kind, NONE, OrderEvent, OrderEventKind, RecordRef,
+    Break, BreakKind, ConsolidatedView, ExchangeEvent, ExchangeEventKind, Header, Kind, NONE, OrderEvent, OrderEventKind, OrderState, RecordRef,
     Side, Stamp, UNDEF_PRICE, read_from,
 };
 use strategies::{CompiledHost, Hosts, RustHost};
@@ -204,6 +204,11 @@ impl Observer {
                     self.on_event(&event, engine, said.busted);
                 }
             }
+            Some((Some(Kind::Session), header)) => {
+                // Whose state the session settles is told by no report of its own.
+                said.touched.extend(self.in_doubt(header.venue));
+                self.controls.extend_from_slice(record);
+            }
             Some((Some(Kind::Timer | Kind::Status | Kind::Imbalance | Kind::Intent | Kind::Signal), _)) => {}
             Some((Some(Kind::RegionPosition | Kind::RegionQuote) | None, _)) | None => {}
             Some((Some(Kind::ExecutorRequest | Kind::ExecutorAnswer), _)) => {}
@@ -227,6 +232,12 @@ impl Observer {
                 *peak = usage.used().max(*peak);
             });
         }
+    }
+
+    /// Orders of a venue whose state was unknown when they were last told of.
+    fn in_doubt(&self, venue: u16) -> Vec<u64> {
+        let unknown = |kept: &&Kept| kept.order.venue == venue && kept.order.state() == OrderState::Unknown;
+        self.orders.values().filter(unknown).map(|kept| kept.order.owner.order_id).collect()
     }
 
     /// Keeps the touch of a listing when it changed: at most once in an interval, and always the last of it.
