@@ -271,11 +271,15 @@ def status(name: str | None, as_json: bool) -> None:
                 run["state"],
                 *(process[key] for key in ("name", "pid", "alive", "ready", "restarts")),
                 "" if process["release"] is None else shown(process["release"]),
+                process["reserve"] or "",
             ]
             for run in value["runs"]
             for process in run["processes"]
         ]
-        print_table("Runs", ["run", "state", "process", "pid", "alive", "ready", "restarts", "release"], rows)
+        columns = ["run", "state", "process", "pid", "alive", "ready", "restarts", "release", "reserve"]
+        if not any(row[-1] for row in rows):
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
+        print_table("Runs", columns, rows)
         for one in left:
             size = f"{one.shared_bytes:,} bytes in {one.shared_directory}"
             note(f"left by {one.name}, whose supervisor was killed: {size}; `meridian down {one.name}` clears it")

@@ -1,8 +1,9 @@
 """The entry of one process of a topology: `python -m meridian.deploy.process SPEC.json`.
 
 Imports nothing but the extension: a tile process carries no other library. It says which release it is before it does anything,
-and its tiles begin once every process of the run has. SIGINT and SIGTERM ask it to stop; SIGINT of a
-terminal's whole group is left to the supervisor, which stops its processes in order.
+and its tiles begin once every process of the run has; those of one in reserve (`reserves`) once its supervisor gives it the turn,
+by a line on standard input. SIGINT and SIGTERM ask it to stop; SIGINT of a terminal's whole group is left to the supervisor,
+which stops its processes in order.
 
 Invariant: exit code 0 after an asked stop, 1 when a tile died or could not start (the reason on standard error), 2 for a
 specification that this build does not understand.
@@ -17,6 +18,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from meridian import release
 from meridian._native import links, tiles
@@ -49,6 +51,12 @@ def exit_code(work: Callable[[], None]) -> int:
     return 0
 
 
+def specification(path: str) -> tuple[str, dict[str, Any]]:
+    """The file as it stands: its text, and what that says. Raises OSError, ValueError."""
+    text = Path(path).read_text(encoding="utf-8")
+    return text, json.loads(text)
+
+
 def main(arguments: list[str]) -> int:
     """Runs what the file says until asked to stop."""
     if len(arguments) != 1:
@@ -59,17 +67,20 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := os.environ.get("MERIDIAN_SUPERVISOR"):
         die_with(int(parent))
-    text = Path(arguments[0]).read_text(encoding="utf-8")
-    document = json.loads(text)
-    says = os.environ.get(release.ATTEST)
+    says, in_reserve = os.environ.get(release.ATTEST), os.environ.pop(release.IN_RESERVE, None)
+
+    def begins() -> bool:
+        if in_reserve:
+            return bool(sys.stdin.buffer.readline())
+        return says is None or release.armed(Path(says).with_name(release.ARMED), stop.asked)
 
     def work() -> None:
         release.attest()
-        if "media_driver" in document:
+        if "media_driver" in (document := specification(arguments[0])[1]):
             about = document["media_driver"]
             links.run_media_driver(about["directory"], about["logs_bytes"], about["spin"], stop)
-        elif says is None or release.armed(Path(says).with_name(release.ARMED), stop.asked):
-            tiles.run(text, stop)
+        elif begins():
+            tiles.run(specification(arguments[0])[0], stop)
 
     return exit_code(work)
 

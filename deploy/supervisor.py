@@ -31,6 +31,7 @@ from meridian.console import in_words
 from meridian.deploy import endings, installations, pairs, quarantine, runs, services
 from meridian.deploy.installations import Installation
 from meridian.deploy.metrics import Exporter
+from meridian.deploy.reserves import Reserves
 from meridian.deploy.specs import RELEASES, Places, disk_bytes, logs_bytes, process_spec, service_spec, shared_bytes
 from meridian.deploy.topology import Topology
 from meridian.ports import free_ports
@@ -136,9 +137,12 @@ class Supervisor:
     """Processes that others than the thread that looks want started."""
     watched: quarantine.Watch = field(init=False)
     """Looks at which calls of strategies engines are in, and marks those that end them."""
+    reserves: Reserves = field(init=False)
+    """Processes that wait for the place of others."""
 
     def __post_init__(self) -> None:
         self.topology = pairs.expanded(self.topology)
+        self.reserves = Reserves(self)
         slots = self.region.slots if self.region is not None else []
         self.watched = quarantine.Watch(self.topology, {slot.number: slot.name for slot in slots})
 
@@ -215,6 +219,7 @@ class Supervisor:
                     started.set_exception(error)
         for child in self.children:
             self._look(child)
+            self.reserves.look(child)
         if self.untold:
             self._tell()
 
@@ -241,6 +246,7 @@ class Supervisor:
             self.run.state = "stopping"
             with contextlib.suppress(OSError):  # A full disk must not keep processes alive.
                 self.run.write()
+        self.reserves.end()
         for child in reversed(self.children):
             _end(child)
             if child.successor is not None:
@@ -331,24 +337,32 @@ class Supervisor:
         self.children.append(child)
         return child
 
-    def _spawn(self, child: Child) -> None:
+    def before_life(self, child: Child) -> None:
+        """What comes before every life of a process. Raises OSError."""
         self.places.ready(child.name).unlink(missing_ok=True)
         if self.before_start:
             self.before_start(child.name)
+
+    def _spawn(self, child: Child) -> None:
+        self.before_life(child)
         child.popen = self.popen_of(child, child.installation or self.own, child.spec, self.places.release(child.name))
         child.restart_at = child.unstarted_since = None
         self.tell_of(child)
 
-    def popen_of(self, child: Child, of: Installation, spec: Path, says: Path) -> subprocess.Popen[bytes]:
-        """A life of a process by this specification, which says its release in `says`. Raises OSError."""
+    def popen_of(
+        self, child: Child, of: Installation, spec: Path, says: Path, *, in_reserve: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """A life of a process by this specification, which says its release in `says`; one in reserve waits for a line on its
+        standard input before it does anything else. Raises OSError."""
         service = self.topology.services.get(child.name)
         module = services.KINDS[service.kind] if service else "meridian.deploy.process"
         more = {release.ATTEST: str(says), release.EXPECTED: of.release.name}
+        more |= {release.IN_RESERVE: "1"} if in_reserve else {}
         environment = of.environment(MERIDIAN_SUPERVISOR=str(os.getpid()), **more)
         with child.log.open("ab") as output:
             return subprocess.Popen(
                 [*of.module(module), str(spec)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if in_reserve else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=environment,
@@ -373,6 +387,7 @@ class Supervisor:
         of, service = child.installation or self.own, self.topology.services.get(child.name)
         about = {"pid": child.popen.pid, "restarts": child.restarts, "release": of.release.name}
         about |= {"installation": str(of.prefix)} if of.foreign else {}
+        about |= {"reserve": self.reserves.pid(child.name)} if self.reserves.wanted(child.name) else {}
         self.run.processes[child.name] = about | ({"service": service.kind} if service else {})
         self._tell()
 
@@ -425,9 +440,10 @@ class Supervisor:
         return None if found in (None, expected) else release.mismatch(child.name, found, expected)
 
     def _all_ready(self) -> bool:
-        return all(self._child_ready(child.name) for child in self.children if child.name != MEDIA_DRIVER)
+        return all(self.child_ready(child.name) for child in self.children if child.name != MEDIA_DRIVER)
 
-    def _child_ready(self, name: str) -> bool:
+    def child_ready(self, name: str) -> bool:
+        """Whether a process is at work."""
         if name in self.topology.services:
             return self.places.ready(name).exists()
         return _ready(self.run.counters(name))
@@ -465,14 +481,17 @@ class Supervisor:
         if not child.ended_on_purpose:
             child.lately.append(time.monotonic())
         child.ended_on_purpose = False
-        seconds = SPARE_SECONDS if later else RESTART_SECONDS
-        child.restart_at = time.monotonic() + seconds
-        log.warning(
-            "restart", process=child.name, code=child.popen.returncode, restarts=child.restarts, seconds=seconds
-        )
         for name in self.topology.links:
             if (path := self.places.ring(name)).exists():
                 native.detach_dead(path)
+        code = child.popen.returncode
+        if self.reserves.steps_in(child):
+            log.warning("the one in reserve goes on", process=child.name, code=code, restarts=child.restarts)
+            self.tell_of(child)
+            return
+        seconds = SPARE_SECONDS if later else RESTART_SECONDS
+        child.restart_at = time.monotonic() + seconds
+        log.warning("restart", process=child.name, code=code, restarts=child.restarts, seconds=seconds)
 
     def _goes_on(self, child: Child) -> bool:
         """Whether it runs and may: one that says another release than is expected of it is ended."""

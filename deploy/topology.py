@@ -14,6 +14,8 @@ chosen here: `{port:NAME}` in a setting is filled in by the supervisor.
     [processes.engine]
     idle = "back-off"                    # spin, yield, park, back-off
     placement = "threads"                # a thread for each tile; or "one-thread": tiles take turns
+    restart = "always"                   # or "none"; the topology's own where nothing is said
+    reserve = true                       # another one waits, ready, for its place
     [tiles.feed]
     kind = "feed"
     process = "engine"                   # default: a process of the tile's own name
@@ -74,6 +76,8 @@ class Process(Strict):
     placement: Literal["threads", "one-thread"] = "threads"
     core: int | None = Field(default=None, ge=0, le=1023)
     restart: Literal["none", "always"] | None = None
+    reserve: bool = False
+    """Another one waits for its place (`meridian.deploy.reserves`): it is one that is started again, then."""
 
 
 class Standby(Strict):
@@ -180,7 +184,8 @@ class Topology(Strict):
         """The restart policy of one process or service."""
         if process in self.services:
             return self.services[process].restart or self.restart
-        return (self.processes[process].restart if process in self.processes else None) or self.restart
+        about = self.processes.get(process, Process())
+        return about.restart or ("always" if about.reserve else self.restart)
 
     def transport_of(self, link: str, *, aeron: bool) -> str:
         """How a link crosses, `auto` resolved.
@@ -277,7 +282,7 @@ def examine(
         except ValidationError:
             return None, errors
     known = Known.of(plain)
-    errors += [*_names(topology, known), *_tiles(topology, sorted(kinds)), *_services(topology)]
+    errors += [*_names(topology, known), *_tiles(topology, sorted(kinds)), *_services(topology), *_reserves(topology)]
     errors += _links(topology, known, aeron=aeron)
     errors += pairs.problems(topology)
     if settings is not None:
@@ -443,6 +448,21 @@ def _tiles(topology: Topology, kinds: list[str]) -> list[str]:
             )
         errors += _placeholders(f"tiles.{name}.settings", tile.settings, region=topology.region is not None)
     return [*errors, *_region(topology)]
+
+
+def _reserves(topology: Topology) -> list[str]:
+    """One in reserve is for a process that may be started again and has no standby."""
+    errors = []
+    paired = {topology.process_of(name): name for name, tile in topology.tiles.items() if tile.standby is not None}
+    for name in (name for name, about in topology.processes.items() if about.reserve):
+        key = f"processes.{name}.reserve = true"
+        if topology.processes[name].restart == "none":
+            errors.append(
+                f'{key}: takes its place when it ends; processes.{name}.restart = "none" forbids that, leave it out'
+            )
+        if name in paired:
+            errors.append(f"{key}: tiles.{paired[name]}.standby takes its place; leave out one of them")
+    return errors
 
 
 def _placeholders(key: str, settings: dict[str, Any], *, region: bool) -> list[str]:

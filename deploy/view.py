@@ -16,6 +16,7 @@ from meridian._native import links as native
 from meridian.codes import ConsolidatedState
 from meridian.deploy.condition import state_of
 from meridian.deploy.metrics import read
+from meridian.deploy.reserves import BESIDE
 from meridian.deploy.runs import Run
 from meridian.deploy.specs import RELEASES
 
@@ -41,8 +42,22 @@ def processes(run: Run) -> list[dict[str, Any]]:
             ready = alive and (Path(run.run_directory) / f"{name}.ready").exists()
         said = release.attested(Path(run.run_directory) / RELEASES / name, about["pid"])
         rows.append({"name": name, "pid": about["pid"], "alive": alive, "ready": ready, "restarts": about["restarts"],
-                     "release": said, "installation": about.get("installation")})  # fmt: skip
+                     "release": said, "installation": about.get("installation"),
+                     "reserve": _reserve(run, name, about)})  # fmt: skip
     return rows
+
+
+def _reserve(run: Run, name: str, about: dict[str, Any]) -> str | None:
+    """How the one in reserve for a process stands; None where none is asked for."""
+    if "reserve" not in about:
+        return None
+    pid = about["reserve"]
+    if pid is None or (state := state_of(pid)) == "gone":
+        return "none"
+    if state == "paused":
+        return state
+    said = release.attested(Path(run.run_directory) / RELEASES / f"{name}{BESIDE}", pid)
+    return "starts" if said is None else "ready"
 
 
 class Look:

@@ -26,6 +26,8 @@ SUFFIXES = (".py", ".so", ".toml", ".xml", ".txt")
 SHOWN_LETTERS = 12
 ATTEST, EXPECTED = "MERIDIAN_ATTEST", "MERIDIAN_RELEASE"
 """In the environment of a supervised process: the file in which it says its release, and the one that it must be of."""
+IN_RESERVE = "MERIDIAN_IN_RESERVE"
+"""In the environment of a process that waits for the place of another one."""
 SEEN = ".seen"
 """Beside those files: the hash of each file as the supervisor found it, with where it lay and when it was changed last."""
 SETTLED_NS = 2_000_000_000

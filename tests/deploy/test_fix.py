@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from meridian.deploy import runs
+from meridian.deploy import runs, view
 from tests.deploy.support import command, printed
 from tests.deploy.test_region import NEW_YORK
 from tests.venues.certificates import Files, make_files
@@ -33,8 +33,8 @@ def own_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
 
 
-def new_york(folder: Path) -> Path:
-    """New York, where the FIX tiles come back when they are killed."""
+def new_york(folder: Path, *, reserve: bool = False) -> Path:
+    """New York, where the FIX tiles come back when they are killed; with another gateway in reserve."""
     for name in ("firm", "new-york"):
         shutil.copytree(NEW_YORK.parent / name, folder / name)
     path = Path(shutil.copy(NEW_YORK, folder))
@@ -42,6 +42,8 @@ def new_york(folder: Path) -> Path:
     for link in ("engine_gateway_xbos", "gateway_xbos_engine"):
         text = text.replace(f"[links.{link}]", f'[links.{link}]\ntransport = "shm"', 1)
     processes = "".join(f'[processes.{name}]\nrestart = "always"\n' for name in KILLED)
+    if reserve:
+        processes = processes.replace("[processes.gateway_xbos]\n", "[processes.gateway_xbos]\nreserve = true\n", 1)
     path.write_text(text + processes, encoding="utf-8")
     return path
 
@@ -62,6 +64,17 @@ def kill(name: str) -> None:
         time.sleep(0.1)
 
 
+def in_reserve(name: str) -> int:
+    """Who waits, ready, for the place of a process."""
+    until = time.monotonic() + WAIT_S_MAX
+    while True:
+        (run,) = runs.runs()
+        if next(one for one in view.processes(run) if one["name"] == name)["reserve"] == "ready":
+            return int(run.processes[name]["reserve"])
+        assert time.monotonic() < until, f"nobody is in reserve for {name}"
+        time.sleep(0.1)
+
+
 def copied(run: dict[str, Any]) -> int:
     """Fills that reconciliation finds in the drop copy, with all that may still be on its way."""
     done = command("reconcile", run["run_directory"], "--json")
@@ -69,14 +82,17 @@ def copied(run: dict[str, Any]) -> int:
 
 
 def test_a_gateway_and_a_drop_copy_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
-    run = printed("up", str(new_york(tmp_path)), "--detach")
+    """The gateway's place is taken by one in reserve, which goes on with its session's numbers."""
+    run = printed("up", str(new_york(tmp_path, reserve=True)), "--detach")
     try:
         for strategy in printed("strategy", "list")["strategies"]:
             printed("strategy", "start", strategy["name"])
         for _ in range(ROUNDS):
             time.sleep(2)
+            waits = in_reserve("gateway_xbos")
             for name in KILLED:
                 kill(name)
+            assert running("gateway_xbos")["pid"] == waits
         until = time.monotonic() + WAIT_S_MAX
         while copied(run) < FILLS_MIN:
             assert time.monotonic() < until, f"{copied(run)} fills over FIX"

@@ -101,8 +101,12 @@ def _tightened(row: Document) -> Document:
 
 
 def _topology(topology: Document) -> Document:
-    """Everything is started again; segments are short; nothing of a session is forgotten before its system ends."""
+    """Everything is started again, gateways by one in reserve; segments are short; nothing of a session is forgotten before its
+    system ends."""
     del topology["data_directory"]
+    gateways = [name for name, tile in topology["tiles"].items() if "gateway" in tile["kind"]]
+    processes = topology.get("processes", {})
+    processes |= {name: processes.get(name, {}) | {"reserve": True} for name in gateways}
     for tile in topology["tiles"].values():
         settings = tile.get("settings", {})
         if "segment_bytes" in settings:
@@ -115,4 +119,4 @@ def _topology(topology: Document) -> Document:
             )
         if "store" in settings:
             settings["store"] = {"messages_max": MESSAGES_MAX, "segment_bytes": 1 << 20}
-    return topology | {"restart": "always", "metrics": {"enabled": False}}
+    return topology | {"restart": "always", "metrics": {"enabled": False}, "processes": processes}
