@@ -1,7 +1,8 @@
 """The book of a run's breaks: every step of every break, by whom, why and when, in one file that only grows.
 
 A line is one JSON object. It carries its number and the SHA-256 of the line before it, so that a line which was changed, taken
-out or put in is found. Lines are appended under a lock and forced to the disk before a step counts as done.
+out or put in is found; how many there were and the SHA-256 of the last one stand in a file beside, so that an end which was cut
+off is. Lines are appended under a lock and forced to the disk before a step counts as done.
 
 Invariant: what a killed writer left half written is no line, and the next writer cuts it; a whole line that does not follow the
 one before it is damage, with its number, and nothing is written behind it. Whoever writes, a command or the limits API, writes
@@ -10,6 +11,7 @@ through `append`: one at a time, and what the disk did not take whole is taken b
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -21,10 +23,13 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from meridian import files
 from meridian.console import CheckFailed, Unreachable, in_words
 
 NAME = "breaks.jsonl"
 """The file, in the run's directory."""
+HEAD = ".head"
+"""Behind its name, for the file beside it."""
 FIRST = "0" * 64
 """What the first line follows."""
 BYTES_MAX = 1 << 30
@@ -60,13 +65,38 @@ def read(path: Path) -> Book:
     """The book as it is; an absent file is an empty one. Raises CheckFailed for damage, Unreachable where it cannot be read."""
     try:
         _check_kind(path)
+        # First: a book that somebody writes meanwhile has more than this, never less.
+        known = _known(path)
         with path.open("rb") as file:
             data = file.read(BYTES_MAX + 1)
     except FileNotFoundError:
-        return Book()
+        data = b""
     except OSError as error:
         raise Unreachable(in_words(error)) from None
-    return parsed(path, data)
+    return _not_cut(path, parsed(path, data), known)
+
+
+def _known(path: Path) -> tuple[int, str]:
+    """How many lines the book had when it was written last, at least, and the SHA-256 of the last of them. Raises OSError."""
+    place = path.with_name(path.name + HEAD)
+    if not place.is_file():
+        return 0, FIRST
+    try:
+        lines, head = place.read_text(encoding="ascii").split()
+        return int(lines), head
+    except ValueError:
+        return 0, FIRST
+
+
+def _not_cut(path: Path, book: Book, known: tuple[int, str]) -> Book:
+    """The book. Raises CheckFailed where it has an end before the one that it had."""
+    lines, head = known
+    heads = [entry["previous"] for entry in book.entries[lines : lines + 1]] or [book.head]
+    if len(book.entries) >= lines and heads == [head]:
+        return book
+    told = f"{path}: has {len(book.entries)} lines; it had {lines}, the last with SHA-256 {head[:12]}, and that is not among them"
+    why = "its end was cut off, or another book was put there; put the file back from a backup"
+    raise CheckFailed(f"{told}: {why}, or take {path.name}{HEAD} away to go on from what is here")
 
 
 def _check_kind(path: Path) -> None:
@@ -114,12 +144,14 @@ def append(path: Path, plan: Callable[[Book], Sequence[Entry]], *, wait_s: float
     try:
         with _alone(path, wait_s) as file:
             data = b"".join(iter(lambda: file.read(1 << 20), b""))
-            book = parsed(path, data)
+            book = _not_cut(path, parsed(path, data), _known(path))
             kept = book.whole_bytes
             lines = b"".join(_line(book, entry) for entry in plan(book))
             if lines:
                 _write(path, file.fileno(), kept, lines)
                 book.torn_bytes = 0
+                with contextlib.suppress(OSError):  # It is a step behind, then, and the book is longer.
+                    files.write_whole(path.with_name(path.name + HEAD), f"{len(book.entries)} {book.head}\n")
             return book
     except OSError as error:
         raise Unreachable(in_words(error) if error.filename else f"{path}: {in_words(error)}") from None

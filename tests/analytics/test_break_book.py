@@ -176,6 +176,43 @@ def test_a_pipe_in_the_place_of_a_book_keeps_nobody_waiting(book: Path) -> None:
         break_book.append(book, lambda _: [])
 
 
+@pytest.mark.parametrize("left", ["nothing", "one line", "another book", "no book"])
+def test_a_book_whose_end_was_cut_off_at_a_line_is_damaged(book: Path, tmp_path: Path, left: str) -> None:
+    do(book, "explain", "ann")
+    if left == "no book":
+        book.unlink()
+    elif left == "another book":
+        (tmp_path / "other").mkdir()
+        other = tmp_path / "other" / break_book.NAME
+        write_found(other, [ITEM])
+        for by in ("eve", "mallory"):
+            do(other, "explain" if by == "eve" else "adopt", by)
+        book.write_bytes(other.read_bytes())
+    else:
+        book.write_bytes(b"".join(book.read_bytes().splitlines(keepends=True)[: int(left == "one line")]))
+    kept = book.read_bytes() if book.exists() else b""
+    told = r"it had 2, the last with SHA-256 .* put the file back from a backup, or take"
+    with pytest.raises(CheckFailed, match=told):
+        break_book.read(book)
+    with pytest.raises(CheckFailed, match=told):
+        break_book.append(book, lambda _: [])
+    assert (book.read_bytes() if book.exists() else b"") == kept
+    book.with_name(book.name + break_book.HEAD).unlink()
+    assert len(break_book.read(book).entries) == kept.count(b"\n"), "a person decided"
+
+
+def test_a_book_may_be_longer_than_what_stands_beside_it(book: Path) -> None:
+    """A writer was killed, or the disk was full, between the two."""
+    head = book.with_name(book.name + break_book.HEAD)
+    before = head.read_bytes()
+    do(book, "explain", "ann")
+    head.write_bytes(before)
+    do(book, "adopt", "bob")
+    assert len(break_book.read(book).entries) == 3
+    head.write_bytes(b"what is this")
+    assert len(break_book.read(book).entries) == 3
+
+
 def test_a_book_that_was_put_in_the_place_of_the_locked_one_is_the_book(
     book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -318,6 +318,10 @@ def test_a_book_that_is_torn_at_any_byte_keeps_its_whole_lines_and_goes_on(told:
         assert len(book.entries) == sum(end <= size for end in ends)
         assert book.torn_bytes == size - book.whole_bytes
     path.write_bytes(whole[:-7])
+    head = path.with_name(path.name + break_book.HEAD)
+    head.write_text(
+        f"2 {break_book.parsed(path, whole[:-7]).head}\n"
+    )  # Of a writer that was killed before it came to that.
     assert breaks.known(Run.open(told))[number].state == "explained"
     assert do(told, number, "dispute", "cy").state == "disputed"
     assert break_book.read(path).torn_bytes == 0
