@@ -46,6 +46,10 @@ impl Ahead {
     fn new(merge: Merge) -> Self {
         let (done, to_fill) = sync_channel::<Block>(BLOCKS);
         let (filled, made) = sync_channel(BLOCKS);
+        // One more is with the run. Before the thread begins: a record that fits one block is at its end before the next is given.
+        for _ in 1..BLOCKS {
+            done.send(Block::default()).expect("there is room for all, and the thread is still to come");
+        }
         let merge = Arc::new(Mutex::new(merge));
         let shared = Arc::clone(&merge);
         let work = move || {
@@ -60,10 +64,6 @@ impl Ahead {
             }
         };
         let thread = Builder::new().name("records".to_owned()).spawn(work).expect("the system starts a thread");
-        // One more is with the run.
-        for _ in 1..BLOCKS {
-            done.send(Block::default()).expect("the thread has begun");
-        }
         Self { merge, made, done: Some(done), kept: Vec::with_capacity(BLOCKS), thread: Some(thread) }
     }
 
@@ -392,6 +392,15 @@ mod tests {
             }
             drop(flow);
             assert_eq!(Arc::strong_count(&held), 1, "after {records} records");
+        }
+    }
+
+    /// The thread ends with the first block, whoever is slower to begin.
+    #[test]
+    fn a_record_of_nothing_is_read_ahead() {
+        for round in 0..2_000 {
+            let flow = Flow::new(Vec::new(), &[], (0, u64::MAX), true);
+            assert_eq!(flow.map(|flow| flow.next_ns()).ok(), Some(u64::MAX), "round {round}");
         }
     }
 
