@@ -133,9 +133,7 @@ class Sender:
             try:
                 await self._session(stop)
             except (OSError, CannotSend, BadFrame, asyncio.IncompleteReadError, TimeoutError) as error:
-                why = (
-                    in_words(error) if isinstance(error, OSError) and str(error) else str(error) or type(error).__name__
-                )
+                why = _words(error)
                 if why != self.told.last_error:
                     log.warning("nothing is copied to the other site", to=self.settings.to, why=why)
                 self.told.last_error, self.told.connected = why, False
