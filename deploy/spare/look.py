@@ -98,6 +98,9 @@ class Folder:
                 for path in {path for path, _ in hot[-1]}:
                     opened[path] = os.open(self.root / path, os.O_RDONLY | os.O_CLOEXEC)
             yield from self._at_rest(opened, hot)
+            # Places that are no longer hot are known by their digests alone: of a day's journal all were once.
+            places = {place for own in hot for place in own}
+            self.seen = {place: data for place, data in self.seen.items() if place in places}
         finally:
             for descriptor in opened.values():
                 os.close(descriptor)

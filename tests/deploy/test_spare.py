@@ -152,6 +152,21 @@ def test_after_each_batch_the_copy_is_what_stood_there(tmp_path: Path, seed: int
         assert content(root) == expected
 
 
+def test_what_a_look_keeps_does_not_grow_with_the_journal(tmp_path: Path) -> None:
+    tiles, data = Tiles(tmp_path / "a", 1), tmp_path / "b"
+    folder = Folder(tiles.root, frozenset(), ("engine",))
+    folder.begin({})
+    kept = []
+    for _ in range(300):
+        tiles.append("engine", 9_000)
+        put(data, batch_of(folder), copies.READY)
+        copies.finish(data)
+        kept.append(sum(map(len, folder.seen.values())))
+    assert content(copies.root_of(data, REGION)) == content(tiles.root)
+    assert tiles.at["engine"][0] > 8, "segments were closed meanwhile"
+    assert max(kept[150:]) <= max(kept[:50]) + 4 * BLOCK_BYTES
+
+
 def test_a_folder_is_sent_as_it_was_at_one_instant_while_it_is_written(tmp_path: Path) -> None:
     """Two files of which the second one says what the first one has: a copy never has the word without the thing."""
     (tmp_path / "a" / "engine").mkdir(parents=True)
