@@ -3,10 +3,11 @@
 A counter `feed.packets` of process `engine` becomes `meridian_counter{process="engine",name="feed.packets"}`, a histogram
 `gateway.ack_ns` becomes `meridian_latency_seconds` with the labels process and name, with buckets by powers of two.
 
-A keeper of a journal (`engine/keeping`) has no counters; what it writes down of itself is told as if it had.
+A keeper of a journal (`engine/keeping`) and a sender of a copy (`deploy/spare`) have no counters; what they write down of
+themselves is told as if they had.
 
-Invariant: it reads shared memory and what keepers wrote, nothing else; a process that died keeps its last values until the run
-ends.
+Invariant: it reads shared memory and what these services wrote, nothing else; a process that died keeps its last values until
+the run ends.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Any
 
 from meridian._native import links as native
 from meridian.deploy.runs import Run
+from meridian.deploy.spare import room as spare_room
 from meridian.engine.room import KEEPER, kept
 from meridian.ports import can_listen
 
 BUCKETS_NS = [1 << bits for bits in range(7, 34)]
 """128 ns to 8.6 s."""
-KEPT = ("segments_not_shipped", "oldest_not_shipped_s", "segments_held", "failed_in_a_row")
+KEPT: tuple[str, ...] = ("segments_not_shipped", "oldest_not_shipped_s", "segments_held", "failed_in_a_row")
+SENT: tuple[str, ...] = ("age_ms", "lag_ms", "batches", "bytes_sent", "apart")
 
 
 class Collector:
@@ -48,12 +51,21 @@ class Collector:
                 elif value.count:
                     buckets = [(f"{bound / 1e9:.9g}", float(value.count_up_to_ns(bound))) for bound in BUCKETS_NS]
                     latencies.add_metric([process, name], [*buckets, ("+Inf", value.count)], value.sum_ns / 1e9)
-            if about.get("service") == KEEPER and (told := kept(Path(self._run.data_directory), process)):
-                for name in KEPT:
-                    if told[name] is not None:
-                        counters.add_metric([process, f"{process}.{name}"], told[name])
-                counters.add_metric([process, f"{process}.alarm"], int(told["alarm"] is not None))
+            for name, number in self._written(process, about.get("service")):
+                counters.add_metric([process, f"{process}.{name}"], number)
         yield from (counters, latencies, restarts)
+
+    def _written(self, process: str, kind: str | None) -> Iterator[tuple[str, float]]:
+        """What a service wrote of itself."""
+        data = Path(self._run.data_directory)
+        told, names, flag = None, KEPT, "alarm"
+        if kind == KEEPER:
+            told = kept(data, process)
+        elif kind == spare_room.KIND:
+            told, names, flag = spare_room.sent(data, process), SENT, "connected"
+        if told is not None:
+            yield from ((name, told[name]) for name in names if told[name] is not None)
+            yield flag, int(told[flag] not in (None, False))
 
 
 def read(path: Path) -> list[tuple[str, int | native.Histogram]]:

@@ -22,6 +22,8 @@ import pytest
 from meridian import child
 from meridian.coordination.certificates import Authority
 from meridian.coordination.epochs import Claim, Place
+from meridian.deploy.metrics import Collector
+from meridian.deploy.runs import Run
 from meridian.deploy.services import Service
 from meridian.deploy.spare import copies, frames, keep, room, send
 from meridian.deploy.spare.copies import State
@@ -432,6 +434,14 @@ def test_a_copy_goes_on_whatever_becomes_of_either_end_and_of_the_line(tmp_path:
     assert state is not None and (state.region, state.site, state.mark) == (REGION, "a", "1" * 32)
     shown = room.sent(tiles.root, "spare")
     assert shown is not None and shown["batches"] >= 5 and shown["bytes_sent"] > 0
+    run = Run(
+        name="t", topology="t", state="running", supervisor_pid=1, run_directory=str(tmp_path), shared_directory=str(tmp_path),
+        data_directory=str(tiles.root), metrics_port=None, ports={},
+        processes={"spare": {"pid": 1, "restarts": 0, "service": room.KIND}},
+    )  # fmt: skip
+    samples = {one.labels.get("name"): one.value for family in Collector(run).collect() for one in family.samples}
+    assert samples["spare.batches"] == shown["batches"] and samples["spare.lag_ms"] == shown["lag_ms"]
+    assert samples["spare.age_ms"] >= shown["age_ms"] and samples["spare.connected"] in (0, 1)
     # An end that begins anew compares what is there, and sends no more than what differs.
     tiles.append("gateway", 10)
     with keeping(data, port, certificates), Sending(tiles.root, port, certificates, mark="1" * 32, site="a") as again:
