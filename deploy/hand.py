@@ -28,12 +28,13 @@ from meridian._native import journal, links
 from meridian.console import in_words
 from meridian.coordination import EtcdError
 from meridian.coordination.epochs import BadEpoch
-from meridian.deploy import epochs, handover, pairs, quarantine
+from meridian.deploy import epochs, handover, joining, pairs, quarantine
 from meridian.deploy.handover import Request
 from meridian.deploy.installations import Installation
 from meridian.deploy.region import BOOTSTRAP
 from meridian.deploy.supervisor import Child, Supervisor
-from meridian.engine.pair import DIVERGED, IN_STEP, LEADS, UNFIT
+from meridian.engine import journals, terms
+from meridian.engine.pair import BEHIND, DIVERGED, IN_STEP, LEADS, UNFIT
 
 LOOK_SECONDS = 0.01
 LEAD_SECONDS_MAX = 5.0
@@ -46,6 +47,8 @@ CLOSELY_SECONDS = 0.001
 """Between two looks while inputs are held."""
 GRACE_SECONDS = 0.1
 """For so long a leader waits for a standby that is away, before it is let off."""
+BEHIND_SECONDS = 1.0
+"""Between two looks at whether the leader's journal still has what its standby lacks."""
 FOLLOWS = 0
 UNFINISHED = "set-aside.unfinished"
 """Stands in an engine's folder while its files are moved."""
@@ -126,6 +129,9 @@ class Hand:
     _again_at: float = 0.0
     _away_since: float | None = None
     _told_without: bool = False
+    _behind_at: float = 0.0
+    _term_due: tuple[str, int] | None = None
+    """Who leads from which epoch, where that is not written down in its journal's folder yet."""
 
     def __post_init__(self) -> None:
         watched = self.supervisor.watched
@@ -211,22 +217,27 @@ class Hand:
                 time.sleep(LOOK_SECONDS)
             self._prepare_links(tile)
             first = self.supervisor.places.data_directory.parent / BOOTSTRAP
-            own = first if tile == self.engine else first.with_name(f"{first.name}{pairs.SUFFIX}")
+            own = first if tile == self.engine else first.with_name(f"{first.name}{terms.SUFFIX}")
             if tile == self.leads:
                 self.epoch, confirmed = self.epochs.take(self.holder, tile)
                 marked = self.holder in self.epochs.marked
                 epochs.write(first, self.epoch, unconfirmed=not confirmed if marked else None, to=own)
-            else:
-                self._set_aside(tile)
-                self._share_marks(tile)
-                self.in_step = False
-                epochs.write(first, 0, unconfirmed=False, to=own)
+                self._note_term((tile, self.epoch))
+                return
+            self._set_aside(tile)
+            self.in_step = False
+        # Nobody promotes one that does not run, and meanwhile its leader may have to be let off.
+        self._join(tile)
+        with self._lock:
+            self._share_marks(tile)
+            epochs.write(first, 0, unconfirmed=False, to=own)
 
     def look(self) -> None:
         """Looks at both once."""
         with self._lock:
             if self._ended.is_set():
                 return
+            self._note_term(self._term_due)
             if self.pending is not None:
                 self._follow_up(self.pending)
                 return
@@ -242,6 +253,7 @@ class Hand:
                 self._promote(why)
             elif _alive(leader):
                 self._let_off()
+                self._end_one_left_behind(standby)
 
     def _gone(self, leader: Child, standby: Child) -> str | None:
         """Why the leader is to be replaced and the standby may take its place; None where not."""
@@ -404,6 +416,7 @@ class Hand:
     def _leads_now(self, promotion: Promotion) -> None:
         promotion.led_ns = time.time_ns()
         self._set_rings(promotion.tile, promotion.was)
+        self._note_term((promotion.tile, promotion.epoch))
         promotion.input = self._first_input(promotion)
         self.pending, self._away_since = None, None
         self.done.append(promotion)
@@ -485,6 +498,47 @@ class Hand:
         if folder.exists():
             self._keep(folder, f"epoch-{epoch}")
         self.epochs.forget_led(self.holder, tile)
+
+    def _note_term(self, due: tuple[str, int] | None) -> None:
+        """Writes down who leads, beside its journal; where the disk takes nothing, with the next look."""
+        if due is None:
+            return
+        tile, epoch = due
+        try:
+            terms.begin(self.supervisor.places.data_directory, self.engine, tile, epoch)
+            self._term_due = None
+        except OSError as error:
+            if self._term_due is None:
+                log.error("who leads is not written down; it is tried again", holder=self.holder, why=in_words(error))
+            self._term_due = due
+
+    def _join(self, tile: str) -> None:
+        """One that lacks what its leader's journal no longer has begins a new one, with the leader's snapshot."""
+        data, holder = self.supervisor.places.data_directory, self.holder
+        own, leader = data / tile, data / self.leads
+        try:
+            if not joining.lacks(own, leader):
+                return
+            if journals.holds(own):
+                self._keep(own, f"behind-{joining.begins_at(leader)}")
+            at = joining.begin_from(leader, own)
+        except (joining.CannotJoin, OSError) as error:
+            why = in_words(error) if isinstance(error, OSError) else str(error)
+            log.error("an engine cannot follow", holder=holder, tile=tile, why=why)
+        else:
+            log.warning("an engine follows from a snapshot of its leader's", holder=holder, tile=tile, input=at)
+
+    def _end_one_left_behind(self, standby: Child) -> None:
+        """One that waits for what its leader's journal no longer has is ended: its next life begins with a snapshot."""
+        if time.monotonic() < self._behind_at or self.value(self.follows, "partner") != BEHIND:
+            return
+        self._behind_at = time.monotonic() + BEHIND_SECONDS
+        first = joining.taken_away_before(self.supervisor.places.data_directory / self.leads)
+        if first > (self.value(self.follows, "followed") or 0) + 1 and _alive(standby):
+            log.warning("an engine that follows lacks what its leader's journal no longer has; it begins again",
+                        holder=self.holder, tile=self.follows, begins_at=first)  # fmt: skip
+            standby.ended_on_purpose = True
+            _kill(standby)
 
     def _keep(self, folder: Path, what: str) -> None:
         """Gives a tile's folder another name, so that it begins a new one."""

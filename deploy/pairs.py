@@ -19,11 +19,11 @@ from collections.abc import Iterator
 
 from meridian import records
 from meridian.deploy.topology import CONSUMERS_MAX, Link, Process, Tile, Topology
+from meridian.engine.terms import SUFFIX
 
-SUFFIX = "-standby"
 HAND = "hand"
 """Stands for the process that promotes, as the producer of links; no tile or service is called so where there is a standby."""
-ONE_JOURNAL = ("alpha", "journal-keeper")
+ONE_JOURNAL = ("alpha",)
 """Kinds of services that are about the journal of one engine, whether it leads or not."""
 PARTNER_DEPTH = 16_384
 """Inputs that a standby may be behind before it has to catch up from the journal."""

@@ -205,14 +205,15 @@ def _recoverable(found: Verified) -> Iterator[str]:
 @json_option
 @_explained
 def snapshot_command(directory: str, libraries: str | None, keep: int, as_json: bool) -> None:
-    """Put the state at the end of each engine's journal at or below DIRECTORY beside its segments.
+    """Put the state at the end of each engine's journal at or below DIRECTORY beside its segments, and of its standby's.
 
     An engine that starts again goes on from the newest snapshot that fits its journal. The engine may run meanwhile.
     """
-    from meridian.engine.journals import snapshot
+    from meridian.engine.journals import followers, snapshot
 
-    made, failed = [], []
-    for path in _journals(directory):
+    made, failed, found = [], [], _journals(directory)
+    beside = followers(found) if found != [Path(directory)] else []
+    for path in [*found, *beside]:
         try:
             made.append((path, snapshot(path, libraries=libraries, keep=keep)))
         except RuntimeError as error:

@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meridian.engine import terms
+
 if TYPE_CHECKING:
     from meridian._native.engine import Replayed
     from meridian._native.journal import Verified
@@ -23,6 +25,7 @@ __all__ = [
     "absent",
     "engines",
     "find",
+    "followers",
     "holds",
     "libraries_of",
     "packed_path",
@@ -36,6 +39,8 @@ __all__ = [
 
 PLATFORM = "platform.json"
 RECORD = "record.json"
+RETAINED = "retained.json"
+"""Beside a journal whose begin was taken away on purpose."""
 SEGMENT = re.compile(r"journal-\d+\.segment(\.zst)?")
 SEGMENT_NAMES = "journal-*.segment or journal-*.segment.zst"
 
@@ -111,9 +116,12 @@ def engines(path: Path | str) -> list[Path]:
 
 
 def _starts_an_engine(journal: Path) -> bool:
-    """Whether its first record is an engine's start, or nobody can say: damage is told by whoever reads it."""
+    """Whether its first record is an engine's start, or nobody can say: damage is told by whoever reads it. A keeper takes
+    the begin of engines' alone."""
     from meridian import records as layouts
 
+    if (journal / RETAINED).exists():
+        return True
     try:
         return any(layouts.name_of(data) == "EngineStart" for _, _, data in islice(records(journal), 1))
     except (OSError, ValueError):
@@ -127,7 +135,18 @@ def _another_leads(journal: Path) -> bool:
         leads, pair = str(about["journal"]), [str(tile) for tile in about["pair"]]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return journal.name.partition(".epoch-")[0] in pair and Path(leads).name != journal.name
+    return journal.name.partition(".")[0] in pair and Path(leads).name != journal.name
+
+
+def followers(leaders: list[Path]) -> list[Path]:
+    """Of journals of engines that lead: those of the engines that follow them, where one has begun."""
+    found = [path.with_name(_other(path.name)) for path in leaders if terms.term_of(path) is not None]
+    return [path for path in found if terms.term_of(path) is None and holds(path)]
+
+
+def _other(tile: str) -> str:
+    engine = tile.removesuffix(terms.SUFFIX)
+    return engine if engine != tile else tile + terms.SUFFIX
 
 
 def libraries_of(journal: Path, given: Path | str | None = None) -> Path:

@@ -79,6 +79,15 @@ def write_whole(path: Path, content: str | bytes, mode: int = 0o666) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def force(path: Path) -> None:
+    """Forces a file, or the names in a directory, to the device. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """A folder for as long as it is needed; first those of the same prefix go whose processes are gone. Raises OSError."""

@@ -29,6 +29,7 @@ from meridian.console import (
 )
 
 if TYPE_CHECKING:
+    from meridian.engine.keeping.history import Part
     from meridian.engine.keeping.keeper import Pass, Step
     from meridian.engine.keeping.service import Ship
 
@@ -130,28 +131,28 @@ def keep_command(
     reference: Path | None,
     as_json: bool,
 ) -> None:
-    """Compress the closed segments of the engines' journals at or below DIRECTORY; ship them; let the oldest go.
+    """Compress the closed segments of the engines' journals at or below DIRECTORY; ship them; let the oldest go. Beside an
+    engine that has a standby, of both and of what was set aside.
 
     The engine may run meanwhile. A segment is compressed when it is closed and two later ones were begun: no restart changes
     it then. None goes that the newest sound snapshot needs.
     """
     ship = _ship(ship_to, run=run, endpoint=endpoint, region=region, credentials=credentials, reference=reference)
     from meridian.engine.journals import JournalNotFound, absent, engines
-    from meridian.engine.keeping.keeper import Busy, Keeper
+    from meridian.engine.keeping.keeper import Busy
     from meridian.engine.keeping.retention import Bounds
-    from meridian.engine.keeping.service import shipper
+    from meridian.engine.keeping.service import keep
 
     try:
         found = engines(directory)
     except JournalNotFound as error:
         raise BadInput(str(error).splitlines()) from None
-    passes = []
+    passes: list[Pass] = []
+    bounds = Bounds(keep_days=keep_days, keep_bytes=keep_bytes)
     with told_after_a_while() as step:
         for journal in found:
             try:
-                ships = shipper(journal, ship) if ship else None
-                bounds = Bounds(keep_days=keep_days, keep_bytes=keep_bytes)
-                passes.append(Keeper(journal=journal, bounds=bounds, shipper=ships).once(step))
+                passes += keep(journal, bounds, ship, step)
             except Busy as error:
                 raise CheckFailed(str(error)) from None
             except OSError as error:
@@ -166,29 +167,57 @@ def keep_command(
 @endpoint_option
 @region_option
 @credentials_option
+@click.option(
+    "--whole",
+    type=click.Path(path_type=Path),
+    help="Of an engine that has a standby: a directory to make, with all that led as one journal.",
+)
 @json_option
 def fetch_command(
-    place: str, directory: Path, endpoint: str | None, region: str | None, credentials: Path | None, as_json: bool
+    place: str,
+    directory: Path,
+    endpoint: str | None,
+    region: str | None,
+    credentials: Path | None,
+    whole: Path | None,
+    as_json: bool,
 ) -> None:
     """Bring the journal at PLACE (s3://BUCKET/PREFIX/firm-1/shard-1/RUN) into DIRECTORY, and check every byte of it.
 
-    DIRECTORY may hold a part of the same journal: what is missing comes, nothing that is there is replaced.
+    DIRECTORY may hold a part of the same journal: what is missing comes, nothing that is there is replaced. Of an engine that
+    has a standby come the journals of all that led, into DIRECTORY/epoch-N, with what of each is the history.
     """
+    from functools import partial
+
     from meridian.engine.journals import verify
     from meridian.engine.keeping import storage
     from meridian.engine.keeping.fetching import Unfit, fetch
+    from meridian.engine.keeping.history import fetch_history
 
-    there = storage.connect(place, endpoint=endpoint, region=region, key_file=credentials)
+    connect = partial(storage.connect, endpoint=endpoint, region=region, key_file=credentials)
+    there = connect(place)
+    if whole is not None and whole.exists():
+        raise BadInput(f"--whole = {whole}: is there already; name a directory that is to be made.")
     with told_after_a_while() as step:
+
+        def fetching(done: int, total: int) -> None:
+            step("segments fetched", done, total)
+
         try:
-            done = fetch(there, directory, lambda done, total: step("segments fetched", done, total))
+            parts = fetch_history(there, connect, directory, fetching)
+            if whole is not None and not parts:
+                raise BadInput(f"--whole = {whole}: {place} holds no terms of an engine with a standby; leave it out.")
+            done = None if parts else fetch(there, directory, fetching)
         except Unfit as error:
             raise CheckFailed(str(error)) from None
         except storage.Away as error:
             raise Unreachable(str(error)) from None
         except OSError as error:
             raise Unreachable(in_words(error)) from None
-        found = verify(directory)
+    if done is None:
+        _show_history(directory, parts, whole, as_json)
+        return
+    found = verify(directory)
 
     def for_people() -> None:
         columns = ["segments", "there already", "snapshots", "bytes", "records", "first", "last"]
@@ -203,3 +232,29 @@ def fetch_command(
         for_people,
         errors=damaged,
     )
+
+
+def _show_history(directory: Path, parts: list[Part], whole: Path | None, as_json: bool) -> None:
+    from meridian.engine.keeping.history import gaps, join
+
+    def for_people() -> None:
+        columns = ["directory", "segments", "there already", "snapshots", "bytes", "first", "last", "counts to"]
+        rows = [
+            [str(one.directory), one.fetched.segments, one.fetched.there_already, one.fetched.snapshots, one.fetched.bytes,
+             one.first, one.last, one.counts_to]
+            for one in parts
+        ]  # fmt: skip
+        print_table("Fetched, a term each", columns, rows)
+
+    errors = [f"{one.directory}: {one.damage}" for one in parts if one.damage] + gaps(parts)
+    last = None
+    if whole is not None and not errors:
+        try:
+            last = join(parts, whole)
+        except ValueError as error:
+            errors.append(f"{whole}: not made: {error}")
+        except OSError as error:
+            raise CheckFailed(in_words(error)) from None
+    content: dict[str, Any] = {"directory": str(directory), "terms": [one.entry() for one in parts]}
+    content["whole"] = None if last is None else {"directory": str(whole), "last": last}
+    show("journal.fetch", content, as_json, for_people, errors=errors)

@@ -61,19 +61,23 @@ def compress(journal: Path, number: int) -> Compressed:
             path.unlink(missing_ok=True)
             raise OSError(f"{path}: what was read back differs from what was written; the segment is left as it is")
         os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
-    _force(path)
-    _force(journal)
+    files.force(path)
+    files.force(journal)
     plain.unlink()
     return Compressed(segments=1, bytes_before=len(segment), bytes_after=path.stat().st_size)
 
 
-def compress_settled(journal: Path, step: Callable[[int, int], None] = lambda done, total: None) -> Compressed:
-    """Compresses every segment that no restart changes any more, the oldest first; `step`: how many of how many are done.
+def compress_settled(
+    journal: Path, step: Callable[[int, int], None] = lambda done, total: None, *, ended: bool = False
+) -> Compressed:
+    """Compresses every segment that no restart changes any more, the oldest first; `step`: how many of how many are done. Of a
+    journal that has `ended`, so that no engine starts from it, that is each closed one.
 
     Raises as `compress` does, at the first segment that cannot be.
     """
     clear(journal)
-    due = [one["segment"] for one in native.segments(journal) if one["settled"] and one["plain_bytes"] is not None]
+    found = [one for one in native.segments(journal) if is_final(one, ended=ended)]
+    due = [one["segment"] for one in found if one["plain_bytes"] is not None]
     segments = before = after = 0
     for done, number in enumerate(due):
         step(done, len(due))
@@ -81,6 +85,11 @@ def compress_settled(journal: Path, step: Callable[[int, int], None] = lambda do
         segments, before, after = segments + 1, before + one.bytes_before, after + one.bytes_after
     step(len(due), len(due))
     return Compressed(segments=segments, bytes_before=before, bytes_after=after)
+
+
+def is_final(one: native.Stored, *, ended: bool) -> bool:
+    """Whether a segment never changes again."""
+    return one["closed"] if ended else one["settled"]
 
 
 def clear(journal: Path) -> None:
@@ -103,12 +112,3 @@ def _from_device(path: Path) -> bytes:
     with path.open("rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return file.read()
-
-
-def _force(path: Path) -> None:
-    """Forces a file, or the names in a directory, to the device. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,7 +18,7 @@ from typing import Any
 from meridian import files
 from meridian.console import in_words
 from meridian.engine.keeping.compression import Compressed, compress_settled
-from meridian.engine.keeping.retention import Bounds, Retained, retain
+from meridian.engine.keeping.retention import NOT_SHIPPED, Bounds, Held, Retained, retain
 from meridian.engine.keeping.shipping import Conflict, Shipped, Shipper
 from meridian.engine.keeping.storage import Away
 
@@ -61,6 +61,14 @@ class Keeper:
     journal: Path
     bounds: Bounds = field(default_factory=Bounds)
     shipper: Shipper | None = None
+    called: Path | None = None
+    """What a person calls the directory, where it is held by another name."""
+    ended: bool = False
+    """No engine starts from this journal any more."""
+    held: Held | None = None
+    """What keeps a segment here, beside what keeps any."""
+    shipped_to: str | None = None
+    """Where what goes from here was put, where that is told otherwise than by the shipper."""
 
     def once(self, step: Step = lambda what, done, total: None) -> Pass:
         """One pass. Raises Busy where another process keeps this journal, OSError when its directory cannot be read."""
@@ -69,7 +77,7 @@ class Keeper:
             compressed, retained, shipped, alarm = Compressed(), None, None, None
             with self._told("not compressed", errors):
                 compressed = compress_settled(
-                    self.journal, lambda done, total: step("segments compressed", done, total)
+                    self.journal, lambda done, total: step("segments compressed", done, total), ended=self.ended
                 )
             if self.shipper is not None:
                 try:
@@ -83,37 +91,42 @@ class Keeper:
                 with self._told("not taken away", errors):
                     retained = self._retain()
             return Pass(
-                journal=str(self.journal), at_ns=time.time_ns(), compressed=compressed, retained=retained,
+                journal=str(self.called or self.journal), at_ns=time.time_ns(), compressed=compressed, retained=retained,
                 shipped=shipped, alarm=alarm, errors=errors,
             )  # fmt: skip
 
     def _retain(self) -> Retained:
-        if self.shipper is None:
-            return retain(self.journal, self.bounds)
         one = self.shipper
 
-        def shipped(number: int) -> bool:
-            return one.has(number) and one.still_there(number)
+        def held(number: int, last: int) -> str | None:
+            if one is not None and not (one.has(number) and one.still_there(number)):
+                return NOT_SHIPPED
+            return None if self.held is None else self.held(number, last)
 
-        return retain(self.journal, self.bounds, shipped=shipped, shipped_to=str(one.storage.place))
+        shipped_to = self.shipped_to if one is None else str(one.storage.place)
+        return retain(self.journal, self.bounds, held=held, shipped_to=shipped_to)
 
     @contextmanager
     def _told(self, what: str, errors: list[str]) -> Iterator[None]:
         """What goes wrong becomes a sentence."""
+        why = ""
         try:
             yield
         except ValueError as error:
-            errors.append(f"{self.journal}: {what}: {error}; `meridian journal verify` tells more")
+            why = f"{error}; `meridian journal verify` tells more"
         except Away as error:
-            errors.append(f"{self.journal}: {what}: {error}")
+            why = str(error)
         except OSError as error:
-            errors.append(f"{self.journal}: {what}: {in_words(error)}")
+            why = in_words(error)
+        if why:
+            called = str(self.called or self.journal)
+            errors.append(f"{called}: {what}: {why.replace(str(self.journal), called)}")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         held = files.lock(self.journal, LOCK)
         if held is None:
-            raise Busy(f"{self.journal}: another process is keeping this journal")
+            raise Busy(f"{self.called or self.journal}: another process is keeping this journal")
         try:
             yield
         finally:

@@ -17,7 +17,7 @@ from meridian import files
 from meridian._native import journal as native
 from meridian.engine import journals
 
-__all__ = ["Bounds", "Retained", "retain"]
+__all__ = ["NOT_SHIPPED", "Bounds", "Retained", "retain", "retain_ended"]
 
 STATE = "retained.json"
 VERSION = 1
@@ -51,13 +51,16 @@ class Retained:
     held_why: str | None = None
 
 
-def retain(
-    journal: Path, bounds: Bounds, *, shipped: Callable[[int], bool] | None = None, shipped_to: str | None = None
-) -> Retained:
-    """Takes away what lies beyond the bounds and may go; `shipped`: whether the storage has a segment, where shipping
-    is on.
+NOT_SHIPPED = "they are not shipped"
+NOT_COMPRESSED = "they could not be compressed"
+Held = Callable[[int, int], str | None]
+"""Why a segment stays, by its number and its last sequence; None where it may go."""
 
-    Raises OSError when a file cannot be read or written, and whatever `shipped` raises; what was taken away before that
+
+def retain(journal: Path, bounds: Bounds, *, held: Held | None = None, shipped_to: str | None = None) -> Retained:
+    """Takes away what lies beyond the bounds and may go; `held`: what keeps a segment beside that.
+
+    Raises OSError when a file cannot be read or written, and whatever `held` raises; what was taken away before that
     is told beside the journal.
     """
     found = native.segments(journal)
@@ -69,28 +72,76 @@ def retain(
     needed = _needed_from(found, snapshot)
     going: list[native.Stored] = []
     why = None
-    for one in due:
+    for one, after in zip(due, found[1:], strict=False):
         if one["segment"] >= needed:
             none = "no snapshot that an engine can start from is beside them; `meridian journal snapshot` makes one"
             why = none if snapshot is None else "the newest snapshot that an engine can start from needs them"
-        elif shipped is not None and not shipped(one["segment"]):
-            why = "they are not shipped"
+        elif held is not None:
+            why = held(one["segment"], (after["first_sequence"] or 0) - 1)
         if why is not None:
             break
         going.append(one)
     size = sum(_bytes(one) for one in going)
     if going:
-        kept = found[len(going)]
-        state = {
-            "version": VERSION, "segment": kept["segment"], "sequence": kept["first_sequence"], "shipped_to": shipped_to,
-        }  # fmt: skip
-        files.write_whole(journal / STATE, json.dumps(state) + "\n")
-        for one in going:
-            for path in (journals.plain_path(journal, one["segment"]), journals.packed_path(journal, one["segment"])):
-                path.unlink(missing_ok=True)
-        _without_place(journal, kept["first_sequence"] or 0)
+        _take_away(journal, going, found[len(going)], shipped_to)
     first = found[len(going)]["segment"]
     return Retained(segments=len(going), bytes=size, first_segment=first, held=len(due) - len(going), held_why=why)
+
+
+def retain_ended(
+    ended: list[Path], bounds: Bounds, held: Callable[[Path, int, int | None], str | None]
+) -> list[Retained]:
+    """The same of journals that no engine starts from any more, the oldest first: the bounds are for all of them together, and
+    no snapshot needs anything. `held`: by journal, number and last sequence (None: of the last segment). What of each went;
+    of one of which all went nothing but other files is left.
+
+    Raises as `retain` does.
+    """
+    stored = [(journal, native.segments(journal)) for journal in ended]
+    left = sum(_bytes(one) for _, found in stored for one in found)
+    done: list[Retained] = []
+    why: str | None = None
+    kept = False
+    for journal, found in stored:
+        going: list[native.Stored] = []
+        for place, one in enumerate(found):
+            after = found[place + 1]["first_sequence"] if place + 1 < len(found) else None
+            kept = kept or not _is_beyond(journal, one, bounds, left)
+            if not kept and why is None:
+                damaged = one["closed"] and one["packed_bytes"] is None
+                why = NOT_COMPRESSED if damaged else held(journal, one["segment"], after - 1 if after else None)
+            if kept or why is not None:
+                break
+            left -= _bytes(one)
+            going.append(one)
+        size = sum(_bytes(one) for one in going)
+        if going:
+            _take_away(journal, going, found[min(len(going), len(found) - 1)], None)
+        rest = len(found) - len(going) if why is not None and not kept else 0
+        first = found[min(len(going), len(found) - 1)]["segment"] if found else 0
+        done.append(
+            Retained(segments=len(going), bytes=size, first_segment=first, held=rest, held_why=why if rest else None)
+        )
+    return done
+
+
+def _is_beyond(journal: Path, one: native.Stored, bounds: Bounds, left: int) -> bool:
+    paths = (journals.plain_path(journal, one["segment"]), journals.packed_path(journal, one["segment"]))
+    written_ns = max((path.stat().st_mtime_ns for path in paths if path.exists()), default=0)
+    too_old = bounds.keep_days is not None and written_ns < time.time_ns() - int(bounds.keep_days * DAY_NS)
+    return too_old or (bounds.keep_bytes is not None and left > bounds.keep_bytes)
+
+
+def _take_away(journal: Path, going: list[native.Stored], kept: native.Stored, shipped_to: str | None) -> None:
+    """What is kept first is written down before anything goes."""
+    state = {
+        "version": VERSION, "segment": kept["segment"], "sequence": kept["first_sequence"], "shipped_to": shipped_to,
+    }  # fmt: skip
+    files.write_whole(journal / STATE, json.dumps(state) + "\n")
+    for one in going:
+        for path in (journals.plain_path(journal, one["segment"]), journals.packed_path(journal, one["segment"])):
+            path.unlink(missing_ok=True)
+    _without_place(journal, kept["first_sequence"] or 0)
 
 
 def _beyond(journal: Path, found: list[native.Stored], bounds: Bounds) -> Iterator[native.Stored]:

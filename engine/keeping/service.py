@@ -1,4 +1,5 @@
-"""The keeper as a service of a topology, beside an engine: it looks at the engine's journal every few seconds.
+"""The keeper as a service of a topology, beside an engine: it looks at the engine's journal every few seconds, and at that of
+its standby where it has one.
 
     [services.keeper]
     kind = "journal-keeper"
@@ -16,6 +17,7 @@ import os
 import random
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -28,10 +30,12 @@ from meridian._native import journal as native
 from meridian.deploy.services import Service, run
 from meridian.engine import journals
 from meridian.engine.keeping import storage
-from meridian.engine.keeping.keeper import Keeper, Pass
+from meridian.engine.keeping.keeper import Keeper, Pass, Step
+from meridian.engine.keeping.pair import PairKeeper, is_of_a_pair, summed
 from meridian.engine.keeping.retention import Bounds
-from meridian.engine.keeping.shipping import Shipper
+from meridian.engine.keeping.shipping import Shipper, claim, term_path
 from meridian.engine.room import KEEPER_STATE
+from meridian.engine.terms import SUFFIX, Term
 
 RUN = r"[A-Za-z0-9][A-Za-z0-9_.=-]{0,63}"
 LOOK_SECONDS = 5.0
@@ -72,7 +76,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     engine: str = "engine"
-    """The tile whose journal is kept."""
+    """The tile whose journal is kept, and that of its standby."""
     look_s: float = Field(default=LOOK_SECONDS, ge=0.1, le=3600, description="seconds from 0.1 to 3600")
     keep_days: float | None = Field(default=None, gt=0, le=100_000, description="days, more than 0")
     keep_bytes: int | None = Field(default=None, ge=1, description="bytes, at least 1")
@@ -90,16 +94,35 @@ class Stopped(Exception):
     """Asked to stop between two segments."""
 
 
-def shipper(journal: Path, ship: Ship) -> Shipper | None:
-    """Ships a journal that has begun; None where it has not: whose it is, its first segment says. Raises BadInput."""
+def shipper(journal: Path, ship: Ship, term: Term | None = None, newest: int = 0) -> Shipper | None:
+    """Ships a journal that has begun; None where it has not: whose it is, its first segment says. Of an engine that has a
+    standby: of this term, of which `newest` is the newest one here. Raises BadInput."""
     whose = next((one for one in native.segments(journal) if one["firm"] is not None), None)
     key_file = Path(ship.credentials) if ship.credentials else None
-    there = storage.connect(ship.to, endpoint=ship.endpoint, region=ship.region, key_file=key_file)
+    connect = partial(storage.connect, endpoint=ship.endpoint, region=ship.region, key_file=key_file)
+    there = connect(ship.to)
     if whose is None:
         return None
-    place = there.place.below(f"firm-{whose['firm']}", f"shard-{whose['shard']}", ship.run)
-    there = storage.connect(str(place), endpoint=ship.endpoint, region=ship.region, key_file=key_file)
-    return Shipper(journal=journal, storage=there, reference=Path(ship.reference) if ship.reference else None)
+    run_place = there.place.below(f"firm-{whose['firm']}", f"shard-{whose['shard']}", ship.run)
+    reference = Path(ship.reference) if ship.reference else None
+    if term is None:
+        return Shipper(journal=journal, storage=connect(str(run_place)), reference=reference)
+    before = partial(claim, connect(str(run_place)), term, newest)
+    own = connect(str(run_place.below(term_path(term.epoch))))
+    return Shipper(journal=journal, storage=own, reference=reference, before=before)
+
+
+def keep(journal: Path, bounds: Bounds, ship: Ship | None, step: Step) -> list[Pass]:
+    """One pass over the journal of an engine, of one that has a standby over all of both, first that of the one that leads;
+    nothing where none has begun. Raises BadInput, Busy, OSError."""
+    whole = journal.resolve()
+    engine = whole.name.partition(".")[0].removesuffix(SUFFIX)
+    if is_of_a_pair(whole.parent, engine):
+        ships = None if ship is None else lambda path, term, newest: shipper(path, ship, term, newest)
+        return PairKeeper(data=whole.parent, engine=engine, bounds=bounds, ship=ships).once(step)
+    if not journal.is_dir() or not journals.holds(journal):
+        return []
+    return [Keeper(journal=journal, bounds=bounds, shipper=shipper(journal, ship) if ship else None).once(step)]
 
 
 def pause(failed: int, look_s: float, chance: random.Random) -> float:
@@ -109,15 +132,16 @@ def pause(failed: int, look_s: float, chance: random.Random) -> float:
     return float(max(look_s, min(PAUSE_SECONDS_MAX, look_s * 2.0**failed)) * chance.uniform(0.8, 1.2))
 
 
-def written(path: Path, done: Pass | None, failed: int, errors: list[str], last_error: str | None) -> None:
+def written(path: Path, passes: list[Pass], failed: int, errors: list[str], last_error: str | None) -> None:
     """Puts down what the keeper says of itself."""
     state: dict[str, Any] = {"version": 1, "at_ns": time.time_ns(), "failed_in_a_row": failed, "errors": errors}
-    state |= {"last_error": last_error, "pass": None if done is None else done.entry()}
+    state |= {"last_error": last_error, "pass": summed(passes).entry() if passes else None}
+    state["journals"] = [one.entry() for one in passes]
     files.write_whole(path, json.dumps(state) + "\n")
 
 
 def main(service: Service, stop: Event) -> None:
-    """Keeps the engine's journal until asked to stop. Raises BadInput for credentials that cannot be read."""
+    """Keeps the engine's journals until asked to stop. Raises BadInput for credentials that cannot be read."""
     settings = Settings.model_validate(service.settings)
     journal = service.data_directory.parent / settings.engine
     if settings.ship is not None:
@@ -133,13 +157,11 @@ def main(service: Service, stop: Event) -> None:
             raise Stopped
 
     while not stop.is_set():
-        done: Pass | None = None
+        passes: list[Pass] = []
         errors: list[str] = []
         try:
-            if journal.is_dir() and journals.holds(journal):
-                ship = shipper(journal, settings.ship) if settings.ship else None
-                done = Keeper(journal=journal, bounds=bounds, shipper=ship).once(step)
-                errors = done.errors
+            passes = keep(journal, bounds, settings.ship, step)
+            errors = [sentence for one in passes for sentence in one.errors]
         except Stopped:
             return
         except Exception as error:  # What it is, a person reads in the status; the next pass may do better.
@@ -150,7 +172,7 @@ def main(service: Service, stop: Event) -> None:
                 log.warning("not kept", why=sentence)
         last_error = errors[-1] if errors else last_error
         try:
-            written(path, done, failed, errors, last_error)
+            written(path, passes, failed, errors, last_error)
         except OSError as error:
             log.warning("status not written", why=str(error))
         stop.wait(pause(failed, settings.look_s, chance))

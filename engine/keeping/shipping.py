@@ -7,6 +7,9 @@ taken once.
                               manifest/snapshot-0000000000001234.state.json
                               reference/SHA-256                   and its manifest
 
+Of an engine that has a standby each journal that led has a place of its own there, by the epoch with which it began to:
+RUN/epoch-3/segments/… . RUN/lineage.json says whose history they are.
+
 Invariant: an object counts as shipped when it was read back and is what was put, and its manifest, made after it, is
 there. A name that holds anything else is another writer's journal: nothing is shipped over it, and it is told as an
 alarm until a person looks.
@@ -28,12 +31,16 @@ from meridian._native import journal as native
 from meridian.engine import journals
 from meridian.engine.keeping.compression import packed
 from meridian.engine.keeping.storage import Away, Storage
+from meridian.engine.terms import Term
 
-__all__ = ["Conflict", "Shipped", "Shipper", "manifest_path", "segment_path"]
+__all__ = ["Conflict", "Shipped", "Shipper", "claim", "epochs_of", "manifest_path", "segment_path", "term_path"]
 
 STATE = "shipped.json"
 """Beside the segments: what was shipped, and where to. Without it, everything is compared with the storage again."""
 VERSION = 1
+TERM = "epoch-"
+LINEAGE = "lineage.json"
+"""At the place of a run that is of an engine with a standby: whose history is shipped there."""
 
 
 class Conflict(Exception):
@@ -78,6 +85,8 @@ class Shipper:
     """At the place of this very journal: firm, shard and run."""
     reference: Path | None = None
     """The file of the engine's reference data."""
+    before: Callable[[], None] | None = None
+    """Asked before anything is put there: raises Conflict where this journal's place is another's."""
     shipped: dict[str, str] = field(default_factory=dict)
     """Name of a segment or snapshot → SHA-256 of what was shipped."""
 
@@ -109,6 +118,12 @@ class Shipper:
         self._write()
         return False
 
+    def through(self) -> int:
+        """Up to which sequence all that stands here was shipped; 0: nothing was."""
+        begun = [one for one in native.segments(self.journal) if one["first_sequence"] is not None]
+        missing = [one for one in begun if not self.has(one["segment"])]
+        return ((missing or begun[-1:])[0]["first_sequence"] or 1) - 1 if begun else 0
+
     def state(self) -> Shipped:
         """What is left to ship."""
         waiting = self.waiting()
@@ -122,13 +137,15 @@ class Shipper:
         segment, OSError when a file cannot be read; what was shipped before that stays shipped.
         """
         segments = snapshots = size = 0
-        waiting = self.waiting()
+        waiting, new_snapshots = self.waiting(), self._new_snapshots()
+        if self.before is not None and (waiting or new_snapshots):
+            self.before()
         for done, number in enumerate(waiting):
             step(done, len(waiting))
             size += self._segment(number)
             segments += 1
         step(len(waiting), len(waiting))
-        for path in self._new_snapshots():
+        for path in new_snapshots:
             size += self._snapshot(path)
             snapshots += 1
         if self.reference is not None:
@@ -167,11 +184,16 @@ class Shipper:
         return len(there)
 
     def _new_snapshots(self) -> list[Path]:
-        """The newest snapshot that an engine can start from, where it was not shipped."""
+        """The newest snapshot that an engine can start from, where it was not shipped; of a journal without its begin also the
+        oldest: what was shipped of it is to be gone on from, whichever segments that are."""
         if all(path.name in self.shipped for path in self.journal.glob("snapshot-*.state")):
             return []
-        whole = [file for file, _, wrong in journals.snapshots(self.journal) if wrong is None][:1]
-        return [self.journal / file for file in whole if file not in self.shipped]
+        whole = [file for file, _, wrong in journals.snapshots(self.journal) if wrong is None]
+        chosen = [*whole[:1], *(whole[-1:] if len(whole) > 1 and not self._has_begin() else [])]
+        return [self.journal / file for file in chosen if file not in self.shipped]
+
+    def _has_begin(self) -> bool:
+        return any(one["first_sequence"] == 1 for one in native.segments(self.journal)[:1])
 
     def _snapshot(self, path: Path) -> int:
         data = path.read_bytes()
@@ -229,6 +251,34 @@ class Shipper:
             if path.exists():
                 return path.stat().st_mtime_ns
         return time.time_ns()
+
+
+def term_path(epoch: int) -> str:
+    """Where the journal is put, below its run, that began to lead with this epoch, of an engine that has a standby."""
+    return f"{TERM}{epoch}"
+
+
+def epochs_of(storage: Storage) -> list[int]:
+    """The terms that were shipped to a run's place, by their epochs, in order. Raises Away."""
+    found = [name.removeprefix(TERM) for name in storage.folders() if name.startswith(TERM)]
+    return sorted(int(epoch) for epoch in found if epoch.isascii() and epoch.isdigit())
+
+
+def claim(storage: Storage, term: Term, newest: int) -> None:
+    """Takes a run's place for the history that a term is of; `newest`: the epoch of the newest term that is known here.
+
+    Raises Conflict where the place is another history's, or a later term of this one is shipped by somebody else; Away.
+    """
+    said = {"version": VERSION, "kind": "lineage", "lineage": term.lineage}
+    if not storage.create(LINEAGE, (json.dumps(said) + "\n").encode()):
+        try:
+            same = json.loads(storage.read(LINEAGE) or b"{}")["lineage"] == term.lineage
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise Conflict(_another(storage, LINEAGE))
+    if max(epochs_of(storage), default=0) > newest:
+        raise Conflict(_another(storage, term_path(max(epochs_of(storage)))))
 
 
 def _another(storage: Storage, name: str) -> str:

@@ -177,6 +177,13 @@ class Storage:
         with self._told("list", prefix):
             return sorted(one["path"] for page in obstore.list(self._store, prefix) for one in page)
 
+    def folders(self) -> list[str]:
+        """The first parts of all names that have more than one, sorted. Raises Away."""
+        import obstore
+
+        with self._told("list", ""):
+            return sorted(one.strip("/") for one in obstore.list_with_delimiter(self._store)["common_prefixes"])
+
     @contextmanager
     def _told(self, what: str, path: str) -> Iterator[None]:
         """Every failure but the two that are answers as one sentence, without what the server wrote."""

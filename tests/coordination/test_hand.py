@@ -17,7 +17,7 @@ from typing import cast
 
 import pytest
 
-from meridian import records
+from meridian import files, records
 from meridian._native import engine, links
 from meridian.console import CheckFailed, Unreachable
 from meridian.coordination import Etcd, EtcdServer, keys
@@ -28,7 +28,11 @@ from meridian.deploy.handover import Request
 from meridian.deploy.specs import Places
 from meridian.deploy.supervisor import Child, Supervisor
 from meridian.deploy.topology import check
+from meridian.engine import journals, terms
+from meridian.engine.keeping.keeper import Keeper
+from meridian.engine.keeping.retention import Bounds
 from tests.deploy.test_pairs import GOOD, KINDS
+from tests.engine.test_compression import SEGMENT_BYTES, many
 
 HOLDER = "ny-1"
 FIRST, SECOND = "engine", "engine-standby"
@@ -173,6 +177,52 @@ def test_a_standby_takes_the_place_of_an_engine_whose_process_ended(world: World
     assert world.told(FIRST) == [3] and offices.office(etcd, HOLDER) == offices.Office(3, FIRST)
 
 
+def test_who_leads_is_written_down_beside_its_journal_and_goes_with_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = world.folder / "data"
+    first = terms.term_of(data / FIRST)
+    assert first is not None and first.epoch == 1 and terms.leader(data, FIRST) == (FIRST, first)
+    world.kill(FIRST)
+    world.start(FIRST)
+    assert world.epoch_of(FIRST) == 2 and terms.term_of(data / FIRST) == first, "through its restarts"
+    world.kill(FIRST)
+    world.look()
+    # A disk that takes nothing for a moment keeps nobody from leading.
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_whole", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        world.hand._leads_now(world.hand.pending or pytest.fail("it is told to lead"))
+    assert world.hand.leads == SECOND and terms.term_of(data / SECOND) is None
+    world.look(engine_standby={"role": 1}, engine={"role": 0})
+    assert terms.leader(data, FIRST) == (SECOND, terms.Term(epoch=3, lineage=first.lineage))
+    world.start(FIRST)
+    assert terms.term_of(data / FIRST) is None and terms.term_of(data / f"{FIRST}.epoch-2") == first
+
+
+def test_one_that_lacks_what_its_leader_no_longer_has_begins_with_its_snapshot(world: World) -> None:
+    leads, follows = world.folder / "data" / FIRST, world.folder / "data" / SECOND
+    for folder, inputs in ((leads, many(1_500)), (follows, many(1_500)[:60])):
+        engine.run(folder, inputs, None, SEGMENT_BYTES)
+    made = journals.snapshot(leads)
+    done = Keeper(journal=leads, bounds=Bounds(keep_bytes=1)).once()
+    assert done.errors == [] and done.retained and done.retained.segments > 0
+    child = world.children[SECOND]
+    first = child.popen
+    assert first is not None
+    # One that catches up is left alone, one that never will is ended.
+    world.hand._behind_at = 0.0
+    world.look(engine_standby={"partner": 1, "followed": made.input})
+    assert first.poll() is None
+    world.hand._behind_at = 0.0
+    world.look(engine_standby={"partner": 1, "followed": 60})
+    assert first.poll() == -signal.SIGKILL and child.ended_on_purpose
+    world.start(SECOND)
+    assert [file for file, _, wrong in journals.snapshots(follows) if wrong is None] == [made.name]
+    (kept,) = follows.parent.glob(f"{SECOND}.behind-*")
+    assert journals.verify(kept)["last_sequence"] == 60 and journals.verify(follows)["last_sequence"] == made.input
+    assert world.epoch_of(SECOND) == 0 and terms.term_of(follows) is None
+
+
 def test_one_that_stands_still_is_ended_first(world: World) -> None:
     leader = world.children[FIRST].popen
     assert leader is not None
@@ -207,7 +257,7 @@ def test_the_journal_of_one_that_led_is_set_aside_within_a_volume_of_its_own(
                 world.start(FIRST)
         assert (folder / "journal-1").exists(), "it is no follower's yet, and no life has begun"
     world.start(FIRST)
-    assert [path.name for path in sorted((folder / "epoch-1").iterdir())] == ["journal-0", "journal-1"]
+    assert [path.name for path in sorted((folder / "epoch-1").iterdir())] == ["journal-0", "journal-1", "led.json"]
     assert [path.name for path in folder.iterdir()] == ["epoch-1"] and world.epoch_of(FIRST) == 0
 
 

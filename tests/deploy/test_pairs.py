@@ -171,7 +171,6 @@ def test_a_service_hears_both_engines_over_one_subscriber(tmp_path: Path) -> Non
             "services/alpha", {"kind": "alpha", "settings": {"engine": "engine"}},
             "services.alpha: a service of kind alpha is about the journal of one engine",
         ),
-        ("services/keeper", {"kind": "journal-keeper"}, "services.keeper: a service of kind journal-keeper is about the"),
     ],
 )  # fmt: skip
 def test_what_keeps_an_engine_from_having_a_standby_is_told(path: str, value: Any, sentence: str) -> None:

@@ -64,6 +64,14 @@ impl Follower {
         Self::from(directory, 1)
     }
 
+    /// As [`Follower::open`], at the first record that is there, whatever was taken away before it.
+    ///
+    /// # Errors
+    /// As for [`Follower::open`], but for that.
+    pub fn open_kept(directory: &Path) -> Result<Option<Self>, JournalError> {
+        Ok(Self::first(directory)?.map(|(follower, _)| follower))
+    }
+
     /// At the first segment, which must not begin behind this sequence.
     fn from(directory: &Path, sequence: u64) -> Result<Option<Self>, JournalError> {
         let Some((follower, head)) = Self::first(directory)? else { return Ok(None) };

@@ -6,6 +6,7 @@ mod checksum;
 mod follow;
 mod frame;
 mod head;
+mod join;
 mod left;
 mod memory;
 mod pack;
@@ -22,6 +23,7 @@ mod writer;
 pub use follow::Follower;
 pub use frame::{FRAME_HEAD_BYTES, frame_bytes};
 pub use head::{FORMAT_VERSION, HEAD_BYTES, Head, HeadError, Identity, SETTINGS};
+pub use join::join;
 pub use left::end_before_lost;
 pub use memory::MemoryStorage;
 pub use pack::{

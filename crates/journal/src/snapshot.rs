@@ -4,12 +4,13 @@
 //! another journal's file is refused with its place. Whoever writes one reads it back before it counts.
 
 use std::io;
+use std::path::Path;
 
 use records::{Hash64, Stamp};
 use tiles::Storage;
 
 use crate::frame::{word32, word64};
-use crate::head::{Identity, SETTINGS};
+use crate::head::{Head, Identity, SETTINGS};
 use crate::reader::{JournalError, Reader};
 
 /// Version of the file's format; the state inside has its own.
@@ -282,6 +283,23 @@ impl Mark {
         }
         Ok(false)
     }
+
+    /// The segment that the mark lies in, of the journal in a directory, closed behind the mark: with it begins a journal that goes on
+    /// from there. Its writer may write behind the mark meanwhile. `None` when the journal has no such place.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the journal cannot be read up to the mark.
+    pub fn segment_in(&self, directory: &Path) -> Result<Option<(Head, Vec<u8>)>, JournalError> {
+        let mut reader = Reader::open_at(directory, self.segment)?;
+        if !self.reach(&mut reader)? {
+            return Ok(None);
+        }
+        Ok(reader.segment().map(|(head, bytes)| {
+            let mut bytes = bytes.to_vec();
+            Head::cut(&mut bytes, reader.end_of_frames());
+            (*head, bytes)
+        }))
+    }
 }
 
 #[cfg(test)]
@@ -372,5 +390,31 @@ mod tests {
         let (shorter, _) = write(0, 150);
         let mut reader = Reader::from_storage_at(&*shorter, 1 << 12, 0).expect("there");
         assert!(!marks[199].reach(&mut reader).expect("whole"), "the journal ends before it");
+    }
+
+    #[test]
+    fn a_journal_begins_with_the_segment_of_a_mark_and_ends_there_while_its_writer_goes_on() {
+        let directory = std::env::temp_dir().join(format!("meridian-mark-{}", std::process::id()));
+        let storage = std::rc::Rc::new(tiles::RealStorage::new(&directory).expect("storage"));
+        let config = JournalConfig { segment_bytes: 1 << 12, ..JournalConfig::new(Identity::default()) };
+        let mut writer = Writer::create(storage, config).expect("a fresh segment");
+        let mut marks = Vec::new();
+        for sequence in 1..=200 {
+            writer.prepare().expect("room");
+            let stamp = Stamp { sequence, time_ns: sequence };
+            writer.append(stamp, records::bytes_of(&records::Timer::new())).expect("room");
+            let (segment, offset) = writer.position();
+            marks.push(Mark { sequence, time_ns: sequence, segment, offset: offset as u64 });
+        }
+        for mark in &marks {
+            let (head, bytes) = mark.segment_in(&directory).expect("whole").expect("there");
+            assert_eq!((head.segment, bytes.len()), (mark.segment, 1 << 12));
+            let summary = Reader::from_segments(vec![(head.segment, bytes)]).expect("whole").verify().expect("whole");
+            assert_eq!((summary.first.sequence, summary.last.sequence), (head.first_sequence, mark.sequence));
+            assert!(summary.closed && summary.torn_bytes == 0);
+            let other = Mark { time_ns: mark.time_ns + 1, ..*mark };
+            assert!(other.segment_in(&directory).expect("whole").is_none());
+        }
+        std::fs::remove_dir_all(directory).expect("ours");
     }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use engine::{Recorded, ReplayError};
-use journal::{Fault, JournalError, PackError, Rest, Retained, Run, Stored, Summary, Survey};
+use journal::{
+    Fault, JournalError, PackError, Rest, Retained, Run, Snapshot, SnapshotError, Stored, Summary, Survey,
+    snapshot_name,
+};
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -17,6 +21,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(segments, module)?)?;
     module.add_function(wrap_pyfunction!(pack, module)?)?;
     module.add_function(wrap_pyfunction!(unpack, module)?)?;
+    module.add_function(wrap_pyfunction!(segment_of_snapshot, module)?)?;
+    module.add_function(wrap_pyfunction!(join, module)?)?;
     module.add("PACK_BLOCK_BYTES", journal::PACK_BLOCK_BYTES)
 }
 
@@ -182,6 +188,44 @@ fn pack<'py>(py: Python<'py>, segment: &[u8], blocks: Vec<Vec<u8>>) -> PyResult<
 fn unpack<'py>(py: Python<'py>, packed: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let segment = py.detach(|| journal::unpack(packed)).map_err(|error| not_packed(&error))?;
     Ok(PyBytes::new(py, &segment))
+}
+
+/// Of the snapshot of this last input beside a journal: the segment in which its place lies, that segment's first sequence, and its bytes,
+/// closed behind that place. The journal's engine may run meanwhile.
+///
+/// Raises OSError when a file cannot be read, ValueError when the snapshot or the journal is damaged, or the journal has no such place.
+#[pyfunction]
+fn segment_of_snapshot<'py>(
+    py: Python<'py>,
+    directory: PathBuf,
+    sequence: u64,
+) -> PyResult<(u64, u64, Bound<'py, PyBytes>)> {
+    let load = || -> PyResult<_> {
+        let storage = tiles::RealStorage::new(&directory)?;
+        let snapshot = Snapshot::load(&storage, sequence).map_err(|error| match error {
+            SnapshotError::Io(error) => PyErr::from(error),
+            error => PyValueError::new_err(format!("{}: {error}", snapshot_name(sequence))),
+        })?;
+        let found = snapshot.head.mark.segment_in(&directory).map_err(|error| raised(&error))?;
+        found
+            .ok_or_else(|| PyValueError::new_err(format!("{}: the journal has no such place", snapshot_name(sequence))))
+    };
+    let (head, bytes) = py.detach(load)?;
+    Ok((head.segment, head.first_sequence, PyBytes::new(py, &bytes)))
+}
+
+/// Writes journals that are parts of one history, the oldest first, each up to a sequence, into an empty directory as one; the last
+/// sequence.
+///
+/// Raises OSError when a file cannot be read or written, ValueError when a part is damaged, is of another history, or records between two
+/// are missing.
+#[pyfunction]
+fn join(py: Python<'_>, parts: Vec<(PathBuf, u64)>, directory: PathBuf) -> PyResult<u64> {
+    let joined = py.detach(|| -> Result<_, JournalError> {
+        let storage: Rc<dyn tiles::Storage> = Rc::new(tiles::RealStorage::new(&directory)?);
+        journal::join(&parts, &storage)
+    });
+    Ok(joined.map_err(|error| raised(&error))?.sequence)
 }
 
 fn not_packed(error: &PackError) -> PyErr {
