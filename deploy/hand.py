@@ -405,10 +405,16 @@ class Hand:
             fault = f"it does not within {LEAD_SECONDS_MAX:.0f} s"
         if fault is None:
             return
-        log.error("a standby could not lead; the engine that led is started again", holder=self.holder,
-                  tile=promotion.tile, why=fault)  # fmt: skip
         if child is not None:
             _kill(child)
+        if self._first_input(promotion) is not None:
+            # What it sent stands in no other journal. It is started again as any engine that leads and died.
+            log.error("a standby led and was gone before that was seen; it is started again and leads", holder=self.holder,
+                      tile=promotion.tile, why=fault)  # fmt: skip
+            self._leads_now(promotion)
+            return
+        log.error("a standby could not lead; the engine that led is started again", holder=self.holder,
+                  tile=promotion.tile, why=fault)  # fmt: skip
         self.epochs.fall_back(self.holder, promotion.was)
         self.leads, self.pending, self.in_step = promotion.was, None, False
         self.tell(None)

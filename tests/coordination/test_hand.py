@@ -18,7 +18,7 @@ from typing import cast
 import pytest
 
 from meridian import files, records
-from meridian._native import engine, links
+from meridian._native import analytics, engine, links
 from meridian.console import CheckFailed, Unreachable
 from meridian.coordination import Etcd, EtcdServer, keys
 from meridian.coordination import epochs as offices
@@ -323,6 +323,27 @@ def test_the_engine_that_led_goes_on_where_its_standby_cannot_lead(world: World,
     assert (world.folder / "data" / FIRST).exists(), "its journal is its own"
     world.start(SECOND)
     assert world.epoch_of(SECOND) == 0 and (world.folder / "data" / f"{SECOND}.epoch-2").exists()
+
+
+def test_a_standby_that_led_and_died_before_that_was_seen_is_the_one_that_leads(world: World, etcd: Etcd) -> None:
+    """What it sent in its epoch stands in its journal alone."""
+    world.kill(FIRST)
+    world.look()
+    assert world.told(SECOND) == [2]
+    folder = world.folder / "data" / SECOND
+    folder.rmdir()
+    starts = [(number, records.new("EngineStart", epoch=number, shard=1).tobytes()) for number in (1, 2)]
+    analytics.write_journal(folder, starts)
+    world.kill(SECOND)
+    world.look()
+    (promotion,) = world.heard
+    assert promotion is not None and (promotion.tile, promotion.epoch, promotion.input) == (SECOND, 2, 2)
+    assert world.pending() is None and world.hand.leads == SECOND
+    world.start(FIRST)
+    assert world.epoch_of(FIRST) == 0 and (world.folder / "data" / f"{FIRST}.epoch-1").exists()
+    world.start(SECOND)
+    assert world.epoch_of(SECOND) == 3 and offices.office(etcd, HOLDER) == offices.Office(3, SECOND)
+    assert list(folder.iterdir()), "it goes on in its journal"
 
 
 ASKED = Request(request="1", by="an operator", reason="a new kernel", asked_ns=1)

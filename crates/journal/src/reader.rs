@@ -230,7 +230,7 @@ impl Reader {
     /// # Errors
     /// As for [`Reader::open`]; [`JournalError::Begin`] when the first segments were taken away.
     pub fn open_whole(directory: &Path) -> Result<Self, JournalError> {
-        let reader = Self::open(directory)?;
+        let mut reader = Self::open(directory)?;
         reader.require_begin(&|| Retained::of(directory))?;
         Ok(reader)
     }
@@ -238,12 +238,18 @@ impl Reader {
     /// Whether nothing comes before what this reader reads first; `retained` says what is known of that which does.
     ///
     /// # Errors
-    /// [`JournalError::Begin`] when something does.
-    pub fn require_begin(&self, retained: &dyn Fn() -> Option<Retained>) -> Result<(), JournalError> {
+    /// [`JournalError::Begin`] when something does; [`JournalError::Lost`] when nobody took it away and its host was lost before
+    /// the device had anything of the journal for certain.
+    pub fn require_begin(&mut self, retained: &dyn Fn() -> Option<Retained>) -> Result<(), JournalError> {
         let Some(head) = self.head.filter(|head| self.summary.segments == 1 && head.first_sequence > 1) else {
             return Ok(());
         };
-        let shipped_to = retained().and_then(|retained| retained.shipped_to);
+        let retained = retained();
+        let lost = retained.is_none().then(|| self.left(true, None)).flatten();
+        if let Some(left) = lost.filter(|left| left.may_be_lost(self.boot, Stamp::default())) {
+            return Err(JournalError::Lost { records: left.records });
+        }
+        let shipped_to = retained.and_then(|retained| retained.shipped_to);
         Err(JournalError::Begin { segment: head.segment, sequence: head.first_sequence, shipped_to })
     }
 
@@ -428,10 +434,18 @@ impl Reader {
     /// Ends the journal before a hole, where a lost host may have left it and nothing promised is behind; else says what is `wrong`.
     /// `here`: the hole is in the segment that is read; `next`: the bytes of the next one, where they were read already.
     fn end_before(&mut self, wrong: JournalError, here: bool, next: Option<Vec<u8>>) -> Result<(), JournalError> {
-        // The hole may be where the journal begins: its very first segment has no head.
-        let begins = self.sources.first().is_some_and(|(number, _)| *number == 0);
-        if self.boot == 0 || self.head.is_none() && !begins {
-            return Err(wrong);
+        let left = self.left(here, next).filter(|left| left.may_be_lost(self.boot, self.summary.last));
+        let Some(left) = left else { return Err(wrong) };
+        (self.summary.torn_bytes, self.summary.torn_records) = (left.bytes, left.records);
+        (self.summary.closed, self.summary.cut, self.done) = (false, true, true);
+        Ok(())
+    }
+
+    /// What stands behind: in the segment that is read where it is `here`, in `next` and in all that follow. `None` where one of
+    /// them is of no kind that a device may leave, or the host's start is not known.
+    fn left(&mut self, here: bool, next: Option<Vec<u8>>) -> Option<Left> {
+        if self.boot == 0 {
+            return None;
         }
         let mut left = Left::default();
         if here {
@@ -440,18 +454,14 @@ impl Reader {
         let rest = next.map(Some).into_iter();
         let rest = rest.chain(self.sources[self.next_source..].iter_mut().map(|(_, source)| source.load_plain()));
         for bytes in rest {
-            match bytes.as_deref().map(|bytes| (Head::read(bytes), bytes)) {
-                Some((Ok(head), bytes)) => left.look(Some(&head), bytes, HEAD_BYTES),
-                Some((Err(HeadError::Unused | HeadError::Short(0)), bytes)) => left.look(None, bytes, 0),
-                _ => return Err(wrong),
+            let bytes = bytes?;
+            match Head::read(&bytes) {
+                Ok(head) => left.look(Some(&head), &bytes, HEAD_BYTES),
+                Err(HeadError::Unused | HeadError::Short(0)) => left.look(None, &bytes, 0),
+                Err(_) => return None,
             }
         }
-        if !left.may_be_lost(self.boot, self.summary.last) {
-            return Err(wrong);
-        }
-        (self.summary.torn_bytes, self.summary.torn_records) = (left.bytes, left.records);
-        (self.summary.closed, self.summary.cut, self.done) = (false, true, true);
-        Ok(())
+        Some(left)
     }
 
     /// Goes to the next used segment; `false` when there is none.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use journal::{HEAD_BYTES, Identity, JournalConfig, JournalError, Reader, Summary, Writer, end_before_lost};
+use journal::{HEAD_BYTES, Identity, JournalConfig, JournalError, Reader, Retained, Summary, Writer, end_before_lost};
 use records::{MarketOrder, Stamp, Timer, bytes_of};
 use tiles::{Segment, Storage};
 
@@ -308,4 +308,32 @@ fn a_begin_that_was_promised_or_is_old_is_damage_where_it_is_gone() {
     ] {
         assert!(matches!(host.verify(), Err(JournalError::Head { segment: 0, .. })), "{what}: {:?}", host.verify());
     }
+}
+
+#[test]
+fn a_journal_whose_first_files_were_lost_with_their_host_says_so() {
+    // The first segment's file is gone, and the second one is there as it was made, or whole.
+    for unused in [true, false] {
+        let host = without_its_begin(1, true, false);
+        host.remove(&journal::segment_name(0)).expect("it is there");
+        if unused {
+            host.change(1, |bytes| bytes.fill(0));
+        }
+        let begun = |host: &Host, retained: Option<Retained>| {
+            let mut reader = Reader::from_storage(host, SEGMENT_BYTES)?;
+            reader.require_begin(&|| retained.clone())
+        };
+        assert!(matches!(begun(&host, None), Err(JournalError::Lost { records: 10.. })), "{:?}", begun(&host, None));
+        if !unused {
+            let retained = Retained { segment: 1, sequence: 2, shipped_to: None };
+            assert!(matches!(begun(&host, Some(retained)), Err(JournalError::Begin { .. })), "somebody took it away");
+        }
+        host.starts.set(0);
+        let told = begun(&host, None);
+        assert!(matches!(told, Err(JournalError::Begin { .. } | JournalError::Head { .. })), "its host was not lost");
+    }
+    let promised = without_its_begin(1, true, true);
+    promised.remove(&journal::segment_name(0)).expect("it is there");
+    let told = Reader::from_storage(&promised, SEGMENT_BYTES).and_then(|mut reader| reader.require_begin(&|| None));
+    assert!(matches!(told, Err(JournalError::Begin { segment: 1, .. })), "it was promised: {told:?}");
 }

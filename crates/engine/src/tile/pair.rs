@@ -2,7 +2,7 @@
 //!
 //! Invariant: while it follows nothing leaves it but words to the other one. It leads from one cycle on, as in a new life.
 
-use journal::{JournalError, Reader, is_segment};
+use journal::{JournalError, Reader, Retained, is_segment};
 use links::{Counter, Publication, Subscription};
 use records::{EngineStart, bytes_of, read_from};
 use tiles::{Context, FlushFailed, StartError};
@@ -123,15 +123,17 @@ impl EngineTile {
         matches!(&self.pair, Some(Pair { half: Half::Leads(leading), .. }) if leading.cedes())
     }
 
-    /// Whether an engine that follows has files of a journal of which no head was ever forced, its host being lost: they are taken
+    /// Whether an engine that follows has files of a journal of which no begin was ever forced, its host being lost: they are taken
     /// away, and it asks its leader for all. Nobody rests on what a standby has but while it runs.
     pub(super) fn begins_anew(&self) -> Result<bool, StartError> {
         let follows = self.pair.as_ref().is_some_and(|pair| pair.start.epoch == 0);
-        let headless = || {
+        let beginless = || {
+            let retained = || Retained::of_storage(self.storage.as_ref());
             let first = Reader::from_storage(self.storage.as_ref(), self.config.segment_bytes);
-            matches!(first, Err(JournalError::Empty | JournalError::Lost { .. }))
+            let whole = first.and_then(|mut first| first.require_begin(&retained));
+            matches!(whole, Err(JournalError::Empty | JournalError::Lost { .. }))
         };
-        if !follows || !headless() {
+        if !follows || !beginless() {
             return Ok(false);
         }
         for name in self.storage.list()?.iter().filter(|name| is_segment(name)) {

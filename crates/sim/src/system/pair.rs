@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use engine::{EngineTile, History};
 use journal::{JournalError, Reader};
-use records::{Cede, Lead, Stamp, bytes_of};
+use records::{Cede, EngineStart, Header, Kind, Lead, Stamp, bytes_of, read_from};
 
 use super::invariants::{Broken, Invariant, broken};
 use super::processes::ProcessId;
@@ -316,17 +316,7 @@ impl Run {
         let runs = self.runs(region, Role::Standby);
         let unfit = self.counter(region, Role::Standby, "unfit");
         if runs && self.counter(region, Role::Standby, "role") == LEADS {
-            let (was, leads) = {
-                let region = self.system.region(region);
-                (region.id(Role::Engine), region.id(Role::Standby))
-            };
-            self.system.processes.wait_for(leads, was);
-            self.system.region(region).change_places();
-            let pair = self.pair(region);
-            (pair.pending, pair.away_since_ns, pair.in_step) = (None, None, false);
-            pair.promoted += 1;
-            self.say(format!("the standby of engine {region} leads with epoch {epoch}"));
-            self.come_back(Role::Standby, region);
+            self.leads_now(region, epoch);
             return Ok(());
         }
         if runs && unfit == 0 && self.now_ns() <= until_ns {
@@ -335,15 +325,53 @@ impl Run {
         if runs && unfit == UNFIT_DIVERGED && !self.pair(region).lost {
             return self.differs(region, "was told to lead and differs from its leader");
         }
-        self.say(format!("the standby of engine {region} does not lead (unfit {unfit}); who led is started again"));
         if runs {
             self.crash(Role::Standby, region)?;
         }
+        if self.has_led(region, epoch) {
+            self.say(format!("the standby of engine {region} led, and died before that was seen"));
+            self.leads_now(region, epoch);
+            self.come_back(Role::Engine, region);
+            return Ok(());
+        }
+        self.say(format!("the standby of engine {region} does not lead (unfit {unfit}); who led is started again"));
         let pair = self.pair(region);
         (pair.pending, pair.in_step) = (None, false);
         self.come_back(Role::Engine, region);
         self.come_back(Role::Standby, region);
         Ok(())
+    }
+
+    /// It has the place of the one that led, which comes back to follow.
+    fn leads_now(&mut self, region: u16, epoch: u16) {
+        let (was, leads) = {
+            let region = self.system.region(region);
+            (region.id(Role::Engine), region.id(Role::Standby))
+        };
+        self.system.processes.wait_for(leads, was);
+        self.system.region(region).change_places();
+        let pair = self.pair(region);
+        (pair.pending, pair.away_since_ns, pair.in_step) = (None, None, false);
+        pair.promoted += 1;
+        self.say(format!("the standby of engine {region} leads with epoch {epoch}"));
+        self.come_back(Role::Standby, region);
+    }
+
+    /// Whether one that was told to lead began to, by its journal: nothing leaves it before that stands there.
+    fn has_led(&mut self, region: u16, epoch: u16) -> bool {
+        let disk = self.system.disk_of(region, Role::Standby);
+        let Ok(mut reader) = Reader::from_storage(&disk, self.system.settings.engine_segment_bytes(region)) else {
+            return false;
+        };
+        while let Ok(Some((_, record))) = reader.next() {
+            let kind = read_from::<Header>(record).and_then(|header| header.kind());
+            if kind == Some(Kind::EngineStart)
+                && read_from::<EngineStart>(record).is_some_and(|start| start.epoch == epoch)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// Tells a leader whose standby is away or behind that it is not waited for, once that is written down; and writes down when it
