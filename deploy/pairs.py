@@ -23,8 +23,6 @@ from meridian.engine.terms import SUFFIX
 
 HAND = "hand"
 """Stands for the process that promotes, as the producer of links; no tile or service is called so where there is a standby."""
-ONE_JOURNAL = ("alpha",)
-"""Kinds of services that are about the journal of one engine, whether it leads or not."""
 PARTNER_DEPTH = 16_384
 """Inputs that a standby may be behind before it has to catch up from the journal."""
 PARTNER_BYTES_MAX = records.CONSTANTS["RECORD_BYTES_MAX"] + 128
@@ -152,12 +150,6 @@ def _problems(topology: Topology, engine: str) -> Iterator[str]:
     yield from _names_taken(topology, engine, key)
     yield from _links(topology, engine, key)
     yield from _silence(topology, engine, key)
-    for name, service in topology.services.items():
-        if service.kind in ONE_JOURNAL and service.settings.get("engine", "engine") == engine:
-            yield (
-                f"services.{name}: a service of kind {service.kind} is about the journal of one engine, and with {key} another "
-                "may lead; leave out one of them"
-            )
 
 
 def _silence(topology: Topology, engine: str, key: str) -> Iterator[str]:

@@ -10,7 +10,9 @@
     depth = 4096
 
 The engine's journal is what it is given: so each score names the input sequence that it is based on, nothing is lost between, and
-the engine does nothing for it. A tile that starts again folds the journal anew and says nothing of the past.
+the engine does nothing for it. A tile that starts again folds the journal anew and says nothing of the past. Of an engine that
+has a standby it follows the journal of the one that leads, and goes on in the other one's, which has the same inputs, behind the
+input that it took last.
 
 Invariant: the engine never waits for it: a full link drops the score, counted and told on standard error at the end.
 """
@@ -25,7 +27,9 @@ from typing import Any
 
 from meridian import records
 from meridian._native import alpha as native
+from meridian._native.links import Publisher
 from meridian.deploy.services import Service, run
+from meridian.engine import terms
 from meridian.strategies.signals.model import load
 from meridian.strategies.signals.settings import Settings, channels
 from meridian.strategies.signals.stage import Stage
@@ -36,6 +40,8 @@ __all__ = ["Settings", "main", "measured_ns", "model_file", "stage_of"]
 LOOK_SECONDS, LOOK_SECONDS_MAX = 20e-6, 500e-6
 """Between two looks into the journal: the longer, the longer nothing came."""
 WAIT_SECONDS = 0.02
+SILENT_SECONDS = 0.05
+"""An engine that leads writes more often than that, a timer where nothing else comes."""
 REFERENCE = "reference.toml"
 
 
@@ -68,29 +74,92 @@ def main(service: Service, stop: Event) -> None:
     # It computes. The journal that it follows is its engine's, which starts beside it: what there is to read it reads from now
     # on, and strategies are told that it has by the first score.
     service.ready()
-    tap = None
-    while tap is None:
-        if stop.wait(WAIT_SECONDS):
-            return
-        tap = native.JournalTap.open(service.data_directory.parent / settings.engine, listings, settings.beat)
+    dropped = 0
     while not stop.is_set():
-        taken, rows = tap.poll()
-        stage.take(rows)  # What was before this life is not published.
-        if taken == 0:
+        followed = Followed(service.data_directory.parent, settings.engine, listings, settings.beat)
+        if not followed.opened(stop):
+            return
+        dropped += _score(followed, stage, publisher, settings.idle, stop)
+        stage = stage_of(settings, run_directory / model_file(service.name))
+    if dropped:
+        print(f"{service.name}: {dropped} scores found a full link, or no engine, and were dropped", file=sys.stderr)
+
+
+class Followed:
+    """The journal of an engine; of one that has a standby, of whichever of both leads."""
+
+    def __init__(self, data: Path, engine: str, listings: list[tuple[int, int]], beat_ns: int) -> None:
+        self._data, self._engine, self._listings, self._beat_ns = data, engine, listings, beat_ns
+        self._tap: native.JournalTap | None = None
+        self._epoch = 0
+        self._heard = 0.0
+        self._moved_at: int | None = None
+
+    def opened(self, stop: Event) -> bool:
+        """Waits for a journal that has begun; False when asked to stop. Raises RuntimeError as `JournalTap` does."""
+        while self._tap is None:
+            if stop.wait(WAIT_SECONDS):
+                return False
+            tile, self._epoch = self._leads()
+            self._tap = native.JournalTap.open(self._data / tile, self._listings, self._beat_ns)
+        if self._tap.waits_for_start:
+            print(f"the begin of {tile}'s journal was taken away: inputs count from the first life on that begins in the rest",
+                  file=sys.stderr)  # fmt: skip
+        self._heard = time.monotonic()
+        return True
+
+    def poll(self) -> tuple[int, bytes] | None:
+        """Records taken in and the rows that they gave; None where the one that leads now has other inputs than were taken in:
+        then all is to be folded anew. Raises RuntimeError when the journal is damaged."""
+        assert self._tap is not None, "opened"
+        try:
+            taken, rows = self._tap.poll()
+            if taken:
+                self._heard = time.monotonic()
+                self._moved_at = self._moved_at if self._tap.last == self._moved_at else None
+            elif time.monotonic() > self._heard + SILENT_SECONDS:
+                self._heard = time.monotonic()
+                self._go_on(self._tap)
+        except RuntimeError:
+            if self._moved_at is None:
+                raise
+            return None
+        return taken, rows
+
+    def _go_on(self, tap: native.JournalTap) -> None:
+        """Nothing was written for a while: another may lead."""
+        tile, epoch = self._leads()
+        if epoch > self._epoch:
+            self._moved_at = tap.last
+            if tap.go_on(self._data / tile):
+                self._epoch = epoch
+
+    def _leads(self) -> tuple[str, int]:
+        found = terms.leader(self._data, self._engine)
+        return (self._engine, 0) if found is None else (found[0], found[1].epoch)
+
+
+def _score(followed: Followed, stage: Stage, publisher: Publisher, idle: str, stop: Event) -> int:
+    """Publishes until asked to stop, or until the journal is to be folded anew; how many scores found no room."""
+    while not stop.is_set():
+        polled = followed.poll()
+        if polled is None:
+            return 0
+        stage.take(polled[1])  # What was before this life is not published.
+        if polled[0] == 0:
             break
     dropped, look_seconds = 0, LOOK_SECONDS
-    while not stop.is_set():
-        taken, rows = tap.poll()
+    while not stop.is_set() and (polled := followed.poll()) is not None:
+        taken, rows = polled
         if taken:
             look_seconds = LOOK_SECONDS
         if rows:
             for signal in stage.take(rows):
                 dropped += publisher.offer(signal.tobytes()) != "sent"
-        elif taken == 0 and settings.idle == "back-off":
+        elif taken == 0 and idle == "back-off":
             time.sleep(look_seconds)
             look_seconds = min(2 * look_seconds, LOOK_SECONDS_MAX)
-    if dropped:
-        print(f"{service.name}: {dropped} scores found a full link, or no engine, and were dropped", file=sys.stderr)
+    return dropped
 
 
 def _id(number: int | None) -> int:
@@ -106,7 +175,7 @@ def measured_ns(directory: Path) -> list[int]:
     from meridian.engine import journals
 
     found = []
-    for journal in journals.find(directory):
+    for journal in journals.engines(directory):
         for _, time_ns, data in journals.records(journal):
             if records.name_of(data) == "Signal":
                 signal: Any = records.parse(data)

@@ -167,15 +167,23 @@ def test_a_service_hears_both_engines_over_one_subscriber(tmp_path: Path) -> Non
             "links/engine_lead", LINK | {"producer": "feed", "consumers": {"gateway": "reliable"}},
             "needs a link engine_lead; there is one",
         ),
-        (
-            "services/alpha", {"kind": "alpha", "settings": {"engine": "engine"}},
-            "services.alpha: a service of kind alpha is about the journal of one engine",
-        ),
     ],
 )  # fmt: skip
 def test_what_keeps_an_engine_from_having_a_standby_is_told(path: str, value: Any, sentence: str) -> None:
     errors = errors_of(changed(path, value))
     assert any(sentence in error for error in errors), errors
+
+
+def test_a_keeper_and_an_alpha_tile_stand_beside_an_engine_with_a_standby() -> None:
+    services = GOOD["services"] | {
+        "keeper": {"kind": "journal-keeper"},
+        "alpha": {"kind": "alpha", "settings": {"engine": "engine"}},
+    }
+    links = GOOD["links"] | {"alpha_engine": LINK | {"producer": "alpha", "consumers": {"engine": "reliable"}}}
+    document = GOOD | {"services": services, "links": links}
+    topology = pairs.expanded(check(document, kinds=KINDS, aeron=True))
+    assert topology.links["alpha_engine"].consumers == {"engine": "reliable", "engine-standby": "lossy"}
+    assert pairs.inputs(topology, "engine")["alpha_engine"] == (0, 1)
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
