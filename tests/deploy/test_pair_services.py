@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,16 +36,18 @@ from meridian.strategies import channel
 from meridian.strategies.signals.model import load as load_model
 from meridian.strategies.signals.stage import Stage
 from tests.deploy.parity_checks import typed
-from tests.deploy.support import own_runtime, printed, until
+from tests.deploy.support import own_runtime, printed
 from tests.deploy.test_alpha_tile import MODEL, scores
 from tests.deploy.test_region import copied, spoil
 from tests.engine.object_storage import BUCKET, KEYS, server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(720)]
 STRATEGIES = ("maker-aapl-xnas", "taker-aapl")
 PAIR = {"engine", "engine-standby"}
 CHANNEL = channel("lean:AAPL@XNAS")
 BEAT_NS = 200_000_000
+SECONDS_MAX = 180.0
+"""For anything that is waited for: segments fill as fast as a host trades, and it may be busy."""
 ASKED = Request(request="1", by="an operator", reason="a new kernel", asked_ns=1)
 SERVICES = """
 [services.keeper]
@@ -110,13 +113,12 @@ class Pair:
 
     def soon(self, what: Any) -> None:
         """Waits until it is so, and nothing fails meanwhile."""
-
-        def look() -> bool:
+        deadline = time.monotonic() + SECONDS_MAX
+        while not what():
             self.platform.look()
             assert not self.platform.failures, self.platform.failures
-            return bool(what())
-
-        until(look)
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.02)
 
     def in_step(self) -> bool:
         """Whether the one that follows has all."""
