@@ -590,8 +590,16 @@ class Platform:
         elif now >= self._store_at:
             self._store_at = 0.0
             self._store_restarts += 1
-            self.store.start_member(member)
-            self._show_store()
+            try:
+                self.store.start_member(member)
+            except OSError as error:
+                # Its disk takes nothing: it ended because of that, too. The regions go on, and it is tried again.
+                log.error("the store is not started yet", why=in_words(error))
+                return
+            try:
+                self._show_store()
+            except OSError:
+                self.above.untold = True  # The disk of the run is another one; it is told with a later look.
 
     def _show_store(self) -> None:
         """The store among the processes of the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -17,7 +18,8 @@ import pytest
 from meridian import records
 from meridian.analytics import Run, break_desk
 from meridian.console import BadInput
-from meridian.coordination import epochs, local
+from meridian.coordination import EtcdServer, epochs, local
+from meridian.coordination.server import Member
 from meridian.deploy import platform as platforms
 from meridian.deploy import runs
 from meridian.deploy.platform import Platform
@@ -58,6 +60,21 @@ def test_killing_etcd_stops_no_trading_and_no_kill_and_its_return_is_caught_up_w
     assert int(world.journaled("chicago", at)["new_orders"]) == records.KillNew.NONE
     assert world.quotes("new-york")
     pids = {name: about["pid"] for one in platform.below.values() for name, about in one.run.processes.items()}
+    tries: list[str] = []
+
+    def refused(server: EtcdServer, member: Member) -> None:
+        tries.append(member.name)
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(member.log))
+
+    def tried_twice() -> bool:
+        platform.look()
+        return len(tries) == 2
+
+    # The disk of the store takes nothing for a while: everything goes on, and it is started once it does.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EtcdServer, "start_member", refused)
+        world.until(tried_twice)
+    assert world.quotes("new-york") and not platform.failures
 
     def back() -> bool:
         platform.look()
