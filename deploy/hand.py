@@ -407,7 +407,8 @@ class Hand:
             return
         if child is not None:
             _kill(child)
-        if self._first_input(promotion) is not None:
+        promotion.input = self._first_input(promotion)
+        if promotion.input is not None:
             # What it sent stands in no other journal. It is started again as any engine that leads and died.
             log.error("a standby led and was gone before that was seen; it is started again and leads", holder=self.holder,
                       tile=promotion.tile, why=fault)  # fmt: skip
@@ -423,7 +424,7 @@ class Hand:
         promotion.led_ns = time.time_ns()
         self._set_rings(promotion.tile, promotion.was)
         self._note_term((promotion.tile, promotion.epoch))
-        promotion.input = self._first_input(promotion)
+        promotion.input = promotion.input or self._first_input(promotion)
         self.pending, self._away_since = None, None
         self.done.append(promotion)
         log.warning("a standby leads", holder=self.holder, tile=promotion.tile, epoch=promotion.epoch,

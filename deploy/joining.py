@@ -16,7 +16,7 @@ from typing import Any
 from meridian import files
 from meridian._native import journal as native
 from meridian.engine import journals
-from meridian.engine.keeping.retention import STATE as RETAINED
+from meridian.engine.keeping import retention
 
 __all__ = ["CannotJoin", "begin_from", "begins_at", "lacks", "taken_away_before"]
 
@@ -67,8 +67,7 @@ def _put(own: Path, leader: Path, snapshot: Path, segment: int, first: int, data
     own.mkdir(parents=True, exist_ok=True)
     for stale in own.glob("snapshot-*.state"):
         stale.unlink()
-    state = {"version": 1, "segment": segment, "sequence": first, "shipped_to": _retained(leader).get("shipped_to")}
-    files.write_whole(own / RETAINED, json.dumps(state) + "\n")
+    retention.note(own, segment, first, _retained(leader).get("shipped_to"))
     files.write_whole(own / snapshot.name, snapshot.read_bytes())
     files.force(own)
     # The last: with it a journal stands.
@@ -78,7 +77,7 @@ def _put(own: Path, leader: Path, snapshot: Path, segment: int, first: int, data
 
 def _retained(journal: Path) -> dict[str, Any]:
     try:
-        said = json.loads((journal / RETAINED).read_text(encoding="utf-8"))
+        said = json.loads((journal / retention.STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -93,12 +93,10 @@ class Reserves:
             log.warning("no longer in reserve", process=child.name, code=one.popen.poll())
             self._drop(child.name)
             one = None
-        # What runs from elsewhere may be of a release that does not know to wait.
-        if one is not None or of.foreign or not self._at_work(child):
-            return
         life, tries = self._tries.get(child.name, (pid, 0))
         tries = tries if life == pid else 0
-        if tries == TRIES_MAX:
+        # What runs from elsewhere may be of a release that does not know to wait.
+        if one is not None or of.foreign or tries == TRIES_MAX or not self._at_work(child):
             return
         self._tries[child.name] = pid, tries + 1
         try:

@@ -17,7 +17,7 @@ from meridian import files
 from meridian._native import journal as native
 from meridian.engine import journals
 
-__all__ = ["NOT_SHIPPED", "Bounds", "Retained", "retain", "retain_ended"]
+__all__ = ["NOT_SHIPPED", "Bounds", "Retained", "note", "retain", "retain_ended"]
 
 STATE = "retained.json"
 VERSION = 1
@@ -132,12 +132,15 @@ def _is_beyond(journal: Path, one: native.Stored, bounds: Bounds, left: int) -> 
     return too_old or (bounds.keep_bytes is not None and left > bounds.keep_bytes)
 
 
+def note(journal: Path, segment: int, sequence: int | None, shipped_to: str | None) -> None:
+    """Writes down beside a journal with which segment and input it begins now. Raises OSError."""
+    state = {"version": VERSION, "segment": segment, "sequence": sequence, "shipped_to": shipped_to}
+    files.write_whole(journal / STATE, json.dumps(state) + "\n")
+
+
 def _take_away(journal: Path, going: list[native.Stored], kept: native.Stored, shipped_to: str | None) -> None:
     """What is kept first is written down before anything goes."""
-    state = {
-        "version": VERSION, "segment": kept["segment"], "sequence": kept["first_sequence"], "shipped_to": shipped_to,
-    }  # fmt: skip
-    files.write_whole(journal / STATE, json.dumps(state) + "\n")
+    note(journal, kept["segment"], kept["first_sequence"], shipped_to)
     for one in going:
         for path in (journals.plain_path(journal, one["segment"]), journals.packed_path(journal, one["segment"])):
             path.unlink(missing_ok=True)

@@ -62,7 +62,8 @@ def main(service: Service, stop: Event) -> None:
     """Publishes until asked to stop."""
     settings = Settings.model_validate(service.settings)
     run_directory = service.data_directory.parents[1]
-    stage = stage_of(settings, run_directory / model_file(service.name))
+    model = run_directory / model_file(service.name)
+    stage = stage_of(settings, model)
     reference = ReferenceData.load(run_directory / REFERENCE)
     listings = [
         (_id(reference.venues[one.venue].id), _id(reference.instruments[one.instrument].id))
@@ -80,7 +81,8 @@ def main(service: Service, stop: Event) -> None:
         if not followed.opened(stop):
             return
         dropped += _score(followed, stage, publisher, settings.idle, stop)
-        stage = stage_of(settings, run_directory / model_file(service.name))
+        if not stop.is_set():
+            stage = stage_of(settings, model)  # Of inputs that were taken in and are not the history, nothing stays.
     if dropped:
         print(f"{service.name}: {dropped} scores found a full link, or no engine, and were dropped", file=sys.stderr)
 

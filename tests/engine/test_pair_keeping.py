@@ -18,6 +18,7 @@ from meridian._native import engine as native
 from meridian._native import journal as native_journal
 from meridian.engine import journals, terms
 from meridian.engine.keeping import storage
+from meridian.engine.keeping.fetching import Fetched
 from meridian.engine.keeping.history import Part, fetch_history, gaps, join
 from meridian.engine.keeping.keeper import Pass
 from meridian.engine.keeping.retention import Bounds
@@ -241,9 +242,12 @@ def test_a_second_writer_is_an_alarm_whichever_of_them_led_later(data: Path, shi
 
 
 def test_inputs_that_no_term_has_are_told(tmp_path: Path) -> None:
+    nothing = Fetched(
+        segments=0, there_already=0, snapshots=0, reference=None, bytes=0, first_segment=0, last_segment=0
+    )
     parts = [
-        Part(epoch=epoch, directory=tmp_path / f"epoch-{epoch}", fetched=None, first=first, last=last,  # type: ignore[arg-type]
-             counts_to=last, damage=None)
+        Part(epoch=epoch, directory=tmp_path / f"epoch-{epoch}", fetched=nothing, first=first, last=last, counts_to=last,
+             damage=None)
         for epoch, first, last in ((1, 1, 100), (3, 90, 200), (4, 250, 300))
     ]  # fmt: skip
     assert [sentence.partition(": ")[2] for sentence in gaps(parts)] == [

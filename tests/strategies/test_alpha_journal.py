@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -93,14 +94,10 @@ def test_the_tile_follows_whoever_leads_and_folds_anew_what_nobody_took_over(
             found += polled[1]
         return found
 
-    class Never:
-        def wait(self, _: float) -> bool:
-            return False
-
     terms.begin(data, "engine", "engine", 1)
     whole = rows(opened(data / "engine-standby"))
     followed = Followed(data, "engine", LISTINGS, BEAT_NS)
-    assert followed.opened(Never())  # type: ignore[arg-type]
+    assert followed.opened(Event())
     first = drained(followed)
     terms.begin(data, "engine", "engine-standby", 2)
     rest = drained(followed)
